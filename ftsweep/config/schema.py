@@ -1,0 +1,117 @@
+"""The typed core of a sweep's configuration. The docstring under each field is its help text.
+
+Component nodes (`model`, `data`, `task`, `strategy`, `executor`, `sampler`, `pruner`, `recording`, `report`) are open:
+the constructor that their `_target_` names is their schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Lt
+
+from ftsweep.domain.objective import Objective
+from ftsweep.domain.space import Branch
+
+COMPONENT_GROUPS = ("model", "data", "task", "strategy", "executor", "sampler", "pruner", "recording", "report")
+"""Config groups whose node is built by its `_target_`."""
+
+TRIAL_NODES = ("model", "data", "task", "strategy", "training", "rungs", "objective", "seed")
+"""What of the configuration a trial depends on: exactly this is written to its spec.json."""
+
+
+@dataclass(frozen=True)
+class StudySettings:
+    name: str
+    """The study's name: its folder, its MLflow experiment and its registered model. Letters, digits, `.`, `_`, `-`."""
+    enqueue: tuple[Mapping[str, Any], ...] = ()
+    """Settings to try right after the default one: mappings from parameter name to value (dotted or nested)."""
+
+
+@dataclass(frozen=True)
+class StoreSettings:
+    path: str = "mlruns"
+    """The folder of everything that is kept: studies, databases, artifacts, cache. Relative to where the command runs."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    trials: Annotated[int, Ge(1)] = 12
+    """How many trials the study makes, exactly; the baseline is not one of them."""
+    wall_minutes: Annotated[float, Gt(0)] | None = None
+    """No new trial starts after this much wall time of one `ftsweep run`; running ones finish."""
+    worker_hours: Annotated[float, Gt(0)] | None = None
+    """No new trial starts once trials have used this much worker time in total."""
+    disk_gib: Annotated[float, Gt(0)] | None = None
+    """No new trial starts while the study's folder is larger than this."""
+
+
+@dataclass(frozen=True)
+class SeedSettings:
+    data: Annotated[int, Ge(0)] = 0
+    """Splits and the order of training examples."""
+    model: Annotated[int, Ge(0)] = 0
+    """New weights (heads, adapters) and dropout."""
+    sampler: Annotated[int, Ge(0)] = 0
+    """The sampler's proposals."""
+
+
+@dataclass(frozen=True)
+class RungSettings:
+    count: Annotated[int, Ge(1)] = 10
+    """At how many equal fractions of its own run a trial measures itself."""
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    learning_rate: Annotated[float, Gt(0)] = 2e-4
+    """Peak learning rate."""
+    batch_size: Annotated[int, Ge(1)] = 16
+    """Examples per optimizer step (the effective batch)."""
+    epochs: Annotated[float, Gt(0)] = 3
+    """Passes over the training split; may be a fraction."""
+    micro_batch_size: Annotated[int, Ge(1)] | None = None
+    """Examples per forward pass; null starts at batch_size and halves when memory runs out."""
+    warmup: Annotated[float, Ge(0), Lt(1)] = 0.1
+    """Fraction of the run over which the rate rises linearly from zero."""
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    """How the rate falls after warm-up: to zero linearly, as half a cosine, or not at all."""
+    weight_decay: Annotated[float, Ge(0)] = 0.0
+    """AdamW's decoupled weight decay; biases and norms are not decayed."""
+    max_grad_norm: Annotated[float, Gt(0)] | None = 1.0
+    """Clip the gradient to this L2 norm; null does not clip."""
+    patience: Annotated[int, Ge(1)] | None = None
+    """End the trial (as complete) after this many rungs without a better objective; null trains to the end."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Arithmetic of forward and backward: auto is bfloat16 autocast on CUDA and float32 elsewhere."""
+    gradient_checkpointing: bool = False
+    """Recompute activations in the backward pass: less memory, about a third more time."""
+
+
+@dataclass(frozen=True)
+class SweepConfig:
+    """A whole sweep, composed, resolved and checked. Component nodes stay mappings until something builds them."""
+
+    study: StudySettings
+    store: StoreSettings
+    budget: Budget
+    seed: SeedSettings
+    rungs: RungSettings
+    objective: Objective
+    branches: tuple[Branch, ...]
+    """At least one; a sweep without branches has one named ""."""
+    executor: Mapping[str, Any]
+    sampler: Mapping[str, Any]
+    pruner: Mapping[str, Any]
+    recording: Mapping[str, Any]
+    report: Mapping[str, Any]
+    allowed_packages: tuple[str, ...] = ()
+    """Packages beside `ftsweep` that a `_target_` may name, as the sweep file's `allow` lists them."""
+    search_folders: tuple[Path, ...] = ()
+    """Folders put on the import path for user components: the sweep file's own."""
+    sweep_file: str = ""
+    composed: Mapping[str, Any] = field(default_factory=dict)
+    """The composed tree as `ftsweep show` prints it."""

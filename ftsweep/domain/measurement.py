@@ -1,0 +1,31 @@
+"""What a trial looked like at one rung."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """The numbers of one trial at one rung, measured in eval mode on whole splits.
+
+    `rung` counts from 0 (before training) to the study's rung count R; `progress` is the fraction of the trial's own
+    planned examples it has seen. `values` maps `<split>/<metric>` to a number (`validation/loss`, `train/loss`).
+    """
+
+    rung: int
+    progress: float
+    num_examples: int
+    num_tokens: int
+    train_seconds: float
+    timestamp: float
+    values: Mapping[str, float] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "values": dict(self.values)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Measurement:
+        return cls(**data)

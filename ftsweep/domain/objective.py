@@ -1,0 +1,55 @@
+"""What a study optimises: one metric of one split, in one direction."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from ftsweep.domain.measurement import Measurement
+
+Direction = Literal["minimize", "maximize"]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The number by which trials are compared."""
+
+    metric: str = "loss"
+    split: str = "validation"
+    direction: Direction = "minimize"
+
+    @property
+    def key(self) -> str:
+        """The metric key, `<split>/<metric>`, under which measurements carry the value."""
+        return f"{self.split}/{self.metric}"
+
+    @property
+    def worst(self) -> float:
+        """A value that every measured one beats."""
+        return math.inf if self.direction == "minimize" else -math.inf
+
+    def value(self, measurement: Measurement) -> float:
+        return measurement.values[self.key]
+
+    def is_better(self, candidate: float, incumbent: float) -> bool:
+        """Whether `candidate` strictly beats `incumbent`; NaN beats nothing and loses to every number."""
+        if math.isnan(candidate):
+            return False
+        if math.isnan(incumbent):
+            return True
+        return candidate < incumbent if self.direction == "minimize" else candidate > incumbent
+
+    def best(self, measurements: Iterable[Measurement]) -> Measurement | None:
+        """The earliest measurement with the best value; None when there is none with a number.
+
+        Rung 0 (before any training) never counts: a trial's value is what training reached.
+        """
+        best: Measurement | None = None
+        for measurement in measurements:
+            if measurement.rung == 0 or math.isnan(self.value(measurement)):
+                continue
+            if best is None or self.is_better(self.value(measurement), self.value(best)):
+                best = measurement
+        return best

@@ -1,0 +1,144 @@
+"""The part of a configuration that may vary: dimensions by dotted config path, and the branches they belong to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Params = Mapping[str, Any]
+"""Sampled values by parameter name, as the study, MLflow and the reports spell it."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of a few values; a value may be any JSON value."""
+
+    values: tuple[Any, ...]
+
+    def contains(self, value: Any) -> bool:
+        return any(type(value) is type(known) and value == known or _equal_numbers(value, known) for known in self.values)
+
+    def __str__(self) -> str:
+        return "{" + ", ".join(str(value) for value in self.values) + "}"
+
+
+@dataclass(frozen=True)
+class IntInterval:
+    """Whole numbers from `low` to `high`, both included."""
+
+    low: int
+    high: int
+    log: bool = False
+    step: int = 1
+
+    def contains(self, value: Any) -> bool:
+        if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+            return False
+        return self.low <= value <= self.high and (int(value) - self.low) % self.step == 0
+
+    def __str__(self) -> str:
+        return _interval_text(self.low, self.high, self.log, self.step if self.step != 1 else None)
+
+
+@dataclass(frozen=True)
+class FloatInterval:
+    """Real numbers from `low` to `high`, both included."""
+
+    low: float
+    high: float
+    log: bool = False
+    step: float | None = None
+
+    def contains(self, value: Any) -> bool:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not self.low <= value <= self.high:
+            return False
+        if self.step is None:
+            return True
+        steps = (value - self.low) / self.step
+        return math.isclose(steps, round(steps), abs_tol=1e-9)
+
+    def __str__(self) -> str:
+        return _interval_text(self.low, self.high, self.log, self.step)
+
+
+Dimension = Choice | IntInterval | FloatInterval
+
+
+@dataclass(frozen=True)
+class Space:
+    """Dimensions by dotted config path (`training.learning_rate`), in the order of the sweep file."""
+
+    dimensions: Mapping[str, Dimension] = field(default_factory=dict)
+
+    def contains(self, values: Mapping[str, Any]) -> bool:
+        """Whether `values` gives every dimension a value inside it."""
+        return all(name in values and dimension.contains(values[name]) for name, dimension in self.dimensions.items())
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One whole approach: its composed configuration and its own space.
+
+    `name` is "" when the sweep has no branches. Parameter names carry the branch's name as prefix, so that the
+    learning rate of one approach never mixes with that of another.
+    """
+
+    name: str
+    config: Mapping[str, Any]
+    space: Space
+
+    @property
+    def label(self) -> str:
+        return self.name or "main"
+
+    def param_name(self, path: str) -> str:
+        """The parameter name of a dotted config path: `lora.training.learning_rate` in branch `lora`."""
+        return f"{self.name}.{path}" if self.name else path
+
+    def default_params(self) -> dict[str, Any]:
+        """The values that the configuration as written has at the space's paths, by parameter name."""
+        return {self.param_name(path): value_at(self.config, path) for path in self.space.dimensions}
+
+    def has_default_in_space(self) -> bool:
+        return self.space.contains({path: value_at(self.config, path) for path in self.space.dimensions})
+
+    def config_with(self, params: Params) -> dict[str, Any]:
+        """The whole configuration of a trial: this branch's, with `params` written in. The original is not touched."""
+        config = _copy_tree(self.config)
+        for path in self.space.dimensions:
+            *parents, leaf = path.split(".")
+            node = config
+            for parent in parents:
+                node = node[parent]
+            node[leaf] = params[self.param_name(path)]
+        return config
+
+
+def value_at(config: Mapping[str, Any], path: str) -> Any:
+    """The value at a dotted path; KeyError when the configuration has none."""
+    node: Any = config
+    for part in path.split("."):
+        node = node[part]
+    return node
+
+
+def _copy_tree(node: Any) -> Any:
+    if isinstance(node, Mapping):
+        return {key: _copy_tree(value) for key, value in node.items()}
+    if isinstance(node, list | tuple):
+        return [_copy_tree(value) for value in node]
+    return node
+
+
+def _equal_numbers(left: Any, right: Any) -> bool:
+    numbers = int | float
+    if isinstance(left, bool) or isinstance(right, bool):
+        return False
+    return isinstance(left, numbers) and isinstance(right, numbers) and left == right
+
+
+def _interval_text(low: float, high: float, log: bool, step: float | None) -> str:
+    extra = (", log" if log else "") + (f", step {step:g}" if step else "")
+    return f"[{low:g} .. {high:g}{extra}]"

@@ -1,0 +1,67 @@
+"""A trial: one sampled setting, what became of it, and what it measured on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from ftsweep.domain.measurement import Measurement
+
+
+class OutcomeKind(StrEnum):
+    COMPLETE = "complete"
+    PRUNED = "pruned"  # stopped early because its peers did better
+    INFEASIBLE = "infeasible"  # does not fit: out of memory at micro-batch 1, or a constraint
+    DIVERGED = "diverged"  # NaN or Inf in the loss
+    FAILED = "failed"  # an error in user code or data
+    STOPPED = "stopped"  # by the user
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a trial ended. `reason` is a sentence; `log_tail` the last lines of its log when it failed."""
+
+    kind: OutcomeKind
+    reason: str = ""
+    rung: int | None = None
+    best_rung: int | None = None
+    error_class: str | None = None
+    log_tail: str = ""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "kind": self.kind.value, "extra": dict(self.extra)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Outcome:
+        return cls(**{**data, "kind": OutcomeKind(data["kind"])})
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What the sampler asks to try: a number, a branch and the sampled parameters by name."""
+
+    number: int
+    branch: str
+    params: Mapping[str, Any]
+    is_default: bool = False  # a branch's configuration as written; trial 0 of a study without branches
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """Everything known of one trial. `outcome` is None while it runs or waits to be continued."""
+
+    proposal: Proposal
+    measurements: tuple[Measurement, ...] = ()
+    outcome: Outcome | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)  # e.g. num_trained_parameters, seconds, worker
+
+    @property
+    def number(self) -> int:
+        return self.proposal.number
+
+    @property
+    def is_complete(self) -> bool:
+        return self.outcome is not None and self.outcome.kind is OutcomeKind.COMPLETE

@@ -1,0 +1,72 @@
+"""The family of errors a user may see: each says what happened, where, and what to do about it.
+
+Anything else that escapes is a defect of ftsweep and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class FtsweepError(Exception):
+    """One paragraph for a person: what happened, where (file, key, row), what to do. Exit code 1."""
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, where: str | None = None, remedy: str | None = None) -> None:
+        self.what = what
+        self.where = where
+        self.remedy = remedy
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        parts = [self.what if self.where is None else f"{self.where}: {self.what}"]
+        if self.remedy:
+            parts.append(self.remedy)
+        return " ".join(part if part.endswith((".", "?", "!")) else f"{part}." for part in parts)
+
+
+class UsageError(FtsweepError):
+    """The command line asks for something that does not exist or cannot be done. Exit code 2."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """A key, type, choice or bound in the sweep file or an override is wrong."""
+
+
+class DataError(UsageError):
+    """A data file, a column or a row cannot be used."""
+
+
+class ModelError(UsageError):
+    """A base model or tokenizer cannot be loaded as asked."""
+
+
+class MissingExtraError(UsageError):
+    """An optional dependency is not installed; the message names the extra that brings it."""
+
+    def __init__(self, package: str, extra: str, *, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs the package {package!r}, which is not installed",
+            remedy=f"Install it with: pip install 'ftsweep[{extra}]'",
+        )
+
+
+class StudyError(FtsweepError):
+    """The study could not go on or could not finish."""
+
+
+class StudyLockedError(UsageError):
+    """Another live process owns the study."""
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """A sentence naming the nearest known names, or all of them when none is near."""
+    names = sorted(set(known))
+    near = get_close_matches(name, names, n=3, cutoff=0.6)
+    if near:
+        return "Did you mean " + " or ".join(repr(candidate) for candidate in near) + "?"
+    return "Known: " + (", ".join(names) if names else "none") + "."

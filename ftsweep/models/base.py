@@ -1,0 +1,46 @@
+"""What a model source promises. Torch and transformers are imported inside methods: the control process builds these too."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+Head = Literal["causal_lm", "sequence_classification", "token_classification"]
+
+
+class ModelSource(ABC):
+    """A base model and its tokenizer, before any fine-tuning.
+
+    The constructor's keyword-only arguments are the schema of the `model` node. It must not import torch, must not
+    touch the network and must raise ConfigError for a value it cannot honour.
+    """
+
+    dtype: str = "auto"
+    """`auto`, `float32` or `bfloat16`: the type the frozen base is held in; auto is bfloat16 on CUDA, else float32."""
+
+    @abstractmethod
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """The tokenizer, with a padding token set. Raises ModelError when it cannot be loaded."""
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """A short hash that changes when weights or tokenizer change; computed without loading them."""
+
+    @abstractmethod
+    def load(
+        self, head: Head, *, labels: Sequence[str] | None, dtype: torch.dtype, device: torch.device
+    ) -> PreTrainedModel:
+        """The pre-trained model with this head, in eval mode. `labels` sets the head's size and id2label.
+
+        New weights (a classification head) are drawn from torch's current generator, so that the caller's seed decides.
+        Raises ModelError when the architecture has no such head or the weights cannot be loaded.
+        """
+
+    @abstractmethod
+    def reference(self) -> dict[str, Any]:
+        """The `model` node (with `_target_`) that rebuilds this source elsewhere; written beside exported adapters."""

@@ -1,0 +1,119 @@
+"""What a task promises: which columns it reads, how a row becomes tokens, and how predictions are scored.
+
+Torch is imported inside methods: the control process builds tasks too, to check their settings.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from ftsweep.domain.objective import Direction
+from ftsweep.models.base import Head
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+IGNORED = -100
+"""The label of a token that is not supervised (torch's ignore_index)."""
+
+
+class Example(NamedTuple):
+    """One encoded example: token ids, and labels: one id for the whole, or one per token (IGNORED: unsupervised)."""
+
+    input_ids: Sequence[int]
+    labels: Sequence[int]
+    was_cut: bool = False  # max_length cut its input
+    was_target_cut: bool = False  # max_length cut what it should learn
+
+
+class RowError(ValueError):
+    """This row cannot become an example; the message says why. Whoever knows the row adds where it is."""
+
+
+class Task(ABC):
+    """One kind of supervised problem. The constructor's keyword-only arguments are the schema of the `task` node."""
+
+    head: ClassVar[Head]
+    columns: ClassVar[tuple[str, ...]]
+    """Columns the task can use; which are needed `check_columns` says."""
+    metrics: ClassVar[Mapping[str, Direction]]
+    """Every metric that `tally` makes, with the direction in which it gets better. `loss` is among them."""
+    labels_are_per_token: ClassVar[bool]
+    has_new_head: ClassVar[bool] = False
+    """Whether the base has no trained head for this task, so that its baseline is a prior and not a forward pass."""
+
+    max_length: int
+
+    @abstractmethod
+    def check_columns(self, available: Iterable[str]) -> None:
+        """Raise DataError when the columns do not suffice, naming those needed and those found."""
+
+    @abstractmethod
+    def input_text(self, values: Mapping[str, Any]) -> str:
+        """The canonical input of a row: what duplicates and leaks are judged by."""
+
+    @abstractmethod
+    def target_text(self, values: Mapping[str, Any]) -> str:
+        """The canonical target of a row; "" when the input is all there is (plain text)."""
+
+    def stratum(self, values: Mapping[str, Any]) -> str | None:
+        """What a split made by ftsweep keeps in proportion (the label); None for nothing."""
+        return None
+
+    @abstractmethod
+    def learn_schema(self, train_rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+        """What must be known before encoding, as JSON (`{"labels": [...], "counts": [...]}`), from train rows only."""
+
+    @abstractmethod
+    def encode(
+        self, rows: Iterable[Mapping[str, Any]], tokenizer: PreTrainedTokenizerBase, schema: Mapping[str, Any]
+    ) -> Iterator[Example | RowError | None]:
+        """One result per row, in order: an example, or a RowError for a row that cannot be used.
+
+        A task that packs several rows into one example yields None for a row that an earlier or later example
+        carries; after the last row it may yield further examples.
+        """
+
+    @abstractmethod
+    def num_supervised(self, labels: torch.Tensor) -> torch.Tensor:
+        """How many units (examples or tokens) the loss of a batch with these labels is summed over. Shape []."""
+
+    @abstractmethod
+    def loss_sum(self, model: PreTrainedModel, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Forward pass: the loss summed over supervised units (shape [], float32) and what `tally` scores.
+
+        `batch` has input_ids, attention_mask [rows, length] and labels ([rows] or [rows, length]).
+        """
+
+    @abstractmethod
+    def tally(self, schema: Mapping[str, Any]) -> Tally:
+        """A fresh accumulator for one split."""
+
+    @abstractmethod
+    def prior_scores(self, schema: Mapping[str, Any], labels: Iterable[Sequence[int]]) -> dict[str, float] | None:
+        """Metrics of the training split's prior on these labels (the baseline of a new head); None without one."""
+
+    @abstractmethod
+    def predict(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        schema: Mapping[str, Any],
+        rows: Sequence[Mapping[str, Any]],
+        batch_size: int,
+    ) -> list[dict[str, Any]]:
+        """One JSON-able answer per row (`{"label": ..., "probability": ...}`, `{"completion": ...}`)."""
+
+
+class Tally(ABC):
+    """Adds up a split's scores batch by batch, on the device, without keeping logits."""
+
+    @abstractmethod
+    def add(self, loss_sum: torch.Tensor, outputs: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> None: ...
+
+    @abstractmethod
+    def values(self) -> dict[str, float]:
+        """Metric name to value; the only place that waits for the device."""

@@ -1,0 +1,272 @@
+"""Where things lie on disk, and how they are written so that no crash can spoil them. Standard library only."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import socket
+import time
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ftsweep.domain.measurement import Measurement
+from ftsweep.domain.trial import Outcome
+from ftsweep.errors import StudyLockedError, UsageError
+
+NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True)
+class Store:
+    """The folder of everything that is kept (`store.path`), shared by all studies."""
+
+    root: Path
+
+    @property
+    def mlflow_database(self) -> Path:
+        return self.root / "mlflow.db"
+
+    @property
+    def artifacts(self) -> Path:
+        return self.root / "artifacts"
+
+    @property
+    def optuna_database(self) -> Path:
+        return self.root / "optuna.db"
+
+    @property
+    def cache(self) -> Path:
+        return self.root / "cache"
+
+    def study(self, name: str) -> StudyFolder:
+        if not NAME_PATTERN.fullmatch(name):
+            raise UsageError(
+                f"{name!r} cannot be a study's name",
+                where="study.name",
+                remedy="Use up to 100 letters, digits, '.', '_' and '-', beginning with a letter or digit.",
+            )
+        return StudyFolder(self.root / "studies" / name)
+
+    def studies(self) -> list[StudyFolder]:
+        """The studies in this store, by name."""
+        return [StudyFolder(path.parent) for path in sorted(self.root.glob("studies/*/sweep.yaml"))]
+
+
+@dataclass(frozen=True)
+class StudyFolder:
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def store(self) -> Store:
+        return Store(self.path.parent.parent)
+
+    @property
+    def sweep_file(self) -> Path:
+        """The sweep as composed; its existence makes the folder a study."""
+        return self.path / "sweep.yaml"
+
+    @property
+    def control_log(self) -> Path:
+        return self.path / "control.log"
+
+    def trial(self, number: int) -> TrialFolder:
+        return TrialFolder(self.path / "trials" / f"{number:04d}")
+
+    def baseline(self, branch_label: str) -> TrialFolder:
+        return TrialFolder(self.path / "trials" / f"baseline-{branch_label}")
+
+    def trials(self) -> list[TrialFolder]:
+        """Folders of numbered trials, by number."""
+        return [TrialFolder(path) for path in sorted(self.path.glob("trials/[0-9]*"), key=lambda path: int(path.name))]
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Own the study until the block ends or the process dies.
+
+        The operating system releases the lock (flock) with its owner, so a stale one cannot exist; the file names the
+        owner for the message that a second process gets.
+
+        Raises:
+            StudyLockedError: a live process owns the study.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        with open(self.path / "lock", "a+", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                owner = file.read().strip() or "another process"
+                raise StudyLockedError(
+                    f"study {self.name!r} is being run by {owner}",
+                    where=str(self.path / "lock"),
+                    remedy="Wait for it, stop it, or give this run another name with study.name=...",
+                ) from None
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
+            file.flush()
+            try:
+                yield
+            finally:
+                file.truncate(0)
+
+
+@dataclass(frozen=True)
+class TrialFolder:
+    path: Path
+
+    @property
+    def spec_file(self) -> Path:
+        return self.path / "spec.json"
+
+    @property
+    def measurements_file(self) -> Path:
+        return self.path / "measurements.jsonl"
+
+    @property
+    def outcome_file(self) -> Path:
+        return self.path / "outcome.json"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / "checkpoint"
+
+    @property
+    def best(self) -> Path:
+        """The kept weights: those of the best rung."""
+        return self.path / "best"
+
+    @property
+    def log_file(self) -> Path:
+        return self.path / "worker.log"
+
+    def spec(self) -> dict[str, Any]:
+        return read_json(self.spec_file)
+
+    def measurements(self) -> list[Measurement]:
+        """Measurements in order of rung; of two lines for one rung the first counts."""
+        by_rung: dict[int, Measurement] = {}
+        for line in read_lines(self.measurements_file):
+            measurement = Measurement.from_dict(line)
+            by_rung.setdefault(measurement.rung, measurement)
+        return [by_rung[rung] for rung in sorted(by_rung)]
+
+    def outcome(self) -> Outcome | None:
+        return Outcome.from_dict(read_json(self.outcome_file)) if self.outcome_file.exists() else None
+
+    def write_outcome(self, outcome: Outcome) -> None:
+        """Write the outcome: the last thing of a trial, so its existence means that the trial ended."""
+        write_json(self.outcome_file, outcome.to_dict())
+
+    def log_tail(self, num_lines: int = 20) -> str:
+        if not self.log_file.exists():
+            return ""
+        with open(self.log_file, "rb") as file:
+            file.seek(max(0, self.log_file.stat().st_size - 32_768))
+            return "\n".join(file.read().decode("utf-8", "replace").splitlines()[-num_lines:])
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a file whole or not at all: temporary file, fsync, rename."""
+    write_text(path, json.dumps(value, indent=1, sort_keys=True, allow_nan=True) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Like `write_json`, for text."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with open(temporary, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    _sync_folder(path.parent)
+
+
+def read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+@contextmanager
+def written_folder(path: Path) -> Iterator[Path]:
+    """Give a temporary folder to fill; it takes the place of `path` when the block ends without an error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    remove(temporary)
+    temporary.mkdir()
+    try:
+        yield temporary
+        for file in temporary.rglob("*"):
+            if file.is_file():
+                _sync_folder(file)
+        old = path.with_name(f".{path.name}.{os.getpid()}.old")
+        remove(old)
+        if path.exists():
+            os.replace(path, old)
+        os.replace(temporary, path)
+        _sync_folder(path.parent)
+        remove(old)
+    finally:
+        remove(temporary)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or folder if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def append_line(path: Path, value: Mapping[str, Any]) -> None:
+    """Append one JSON line that ends with its checksum, and have it on disk before returning."""
+    text = json.dumps(value, sort_keys=True, allow_nan=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "ab+") as file:
+        if file.seek(0, os.SEEK_END):
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":  # a line torn by a crash: end it, so that this one stands on its own
+                file.write(b"\n")
+        file.write(f"{text}\t{zlib.crc32(text.encode()):08x}\n".encode())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The lines that `append_line` wrote; torn or damaged ones are passed over."""
+    if not path.exists():
+        return
+    for line in path.read_bytes().split(b"\n"):
+        text, _, checksum = line.rpartition(b"\t")
+        if text and checksum == f"{zlib.crc32(text):08x}".encode():
+            yield json.loads(text)
+
+
+def folder_size(path: Path) -> int:
+    """Bytes of all files below a folder; files that vanish meanwhile count as nothing."""
+    total = 0
+    for file in path.rglob("*"):
+        try:
+            if file.is_file() and not file.is_symlink():
+                total += file.stat().st_size
+        except FileNotFoundError:
+            continue
+    return total
+
+
+def _sync_folder(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
