@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ftsweep.domain.measurement import Measurement
-from ftsweep.domain.trial import Outcome
+from ftsweep.domain.trial import Outcome, Proposal, TrialRecord
 from ftsweep.errors import StudyLockedError, UsageError
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -77,6 +77,15 @@ class StudyFolder:
         return self.path / "sweep.yaml"
 
     @property
+    def facts_file(self) -> Path:
+        """What must not change between two runs of one study: branches, objective, rungs, seeds."""
+        return self.path / "study.json"
+
+    @property
+    def report_file(self) -> Path:
+        return self.path / "report.html"
+
+    @property
     def control_log(self) -> Path:
         return self.path / "control.log"
 
@@ -89,6 +98,16 @@ class StudyFolder:
     def trials(self) -> list[TrialFolder]:
         """Folders of numbered trials, by number."""
         return [TrialFolder(path) for path in sorted(self.path.glob("trials/[0-9]*"), key=lambda path: int(path.name))]
+
+    def records(self) -> list[TrialRecord]:
+        """Every trial of the study as its folder tells it, by number."""
+        records = []
+        for folder in self.trials():
+            if folder.spec_file.exists():
+                spec = folder.spec()
+                proposal = Proposal(spec["number"], spec["branch"], spec["params"], spec["is_default"])
+                records.append(TrialRecord(proposal, tuple(folder.measurements()), folder.outcome()))
+        return records
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -190,7 +209,7 @@ def write_text(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)
-    _sync_folder(path.parent)
+    _sync(path.parent)
 
 
 def read_json(path: Path) -> Any:
@@ -199,8 +218,12 @@ def read_json(path: Path) -> Any:
 
 @contextmanager
 def written_folder(path: Path) -> Iterator[Path]:
-    """Give a temporary folder to fill; it takes the place of `path` when the block ends without an error."""
+    """Give a temporary folder to fill; it takes the place of `path` when the block ends without an error.
+
+    A kill between the two renames leaves the former folder under its old name: readers call `settle_folder` first.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    settle_folder(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     remove(temporary)
     temporary.mkdir()
@@ -208,16 +231,29 @@ def written_folder(path: Path) -> Iterator[Path]:
         yield temporary
         for file in temporary.rglob("*"):
             if file.is_file():
-                _sync_folder(file)
-        old = path.with_name(f".{path.name}.{os.getpid()}.old")
-        remove(old)
+                _sync(file)
         if path.exists():
-            os.replace(path, old)
+            os.replace(path, _former(path))
         os.replace(temporary, path)
-        _sync_folder(path.parent)
-        remove(old)
+        _sync(path.parent)
+        remove(_former(path))
     finally:
         remove(temporary)
+
+
+def settle_folder(path: Path) -> None:
+    """Finish or undo what a killed `written_folder` left: the newest whole folder stands under `path`."""
+    former = _former(path)
+    if not former.exists():
+        return
+    if path.exists():
+        remove(former)
+    else:
+        os.replace(former, path)
+
+
+def _former(path: Path) -> Path:
+    return path.with_name(f".{path.name}.old")
 
 
 def remove(path: Path) -> None:
@@ -264,7 +300,7 @@ def folder_size(path: Path) -> int:
     return total
 
 
-def _sync_folder(path: Path) -> None:
+def _sync(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -6,6 +6,7 @@ the constructor that their `_target_` names is their schema.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,25 @@ TRIAL_NODES = ("model", "data", "task", "strategy", "training", "rungs", "object
 """What of the configuration a trial depends on: exactly this is written to its spec.json."""
 
 
+CORE_NODES = ("study", "store", "budget", "seed", "rungs", "objective", "training")
+"""Nodes whose schema is a dataclass below."""
+
+TOP_LEVEL_KEYS = (*CORE_NODES, *COMPONENT_GROUPS, "space", "branches", "allow")
+"""Everything that may stand at the top of a composed sweep."""
+
+BRANCH_GROUPS = ("model", "task", "strategy")
+"""Groups that a branch may choose; all others are the study's."""
+
+SPACE_NODES = ("model", "task", "strategy", "training")
+"""Nodes whose keys may vary from trial to trial."""
+
+NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+"""What a study may be called: it names a folder, an MLflow experiment and a registered model."""
+
+BRANCH_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+"""What a branch may be called: like a study, but without the dot that separates it from a parameter's path."""
+
+
 @dataclass(frozen=True)
 class StudySettings:
     name: str
@@ -34,7 +54,7 @@ class StudySettings:
 @dataclass(frozen=True)
 class StoreSettings:
     path: str = "mlruns"
-    """The folder of everything that is kept: studies, databases, artifacts, cache. Relative to where the command runs."""
+    """The folder of all that is kept: studies, databases, artifacts, cache. Relative to where the command runs."""
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,21 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 Message = dict[str, Any]
+Outbox = Callable[[Message], None]
+"""Takes what a worker has to say."""
+
+
+class InlineWorker(Protocol):
+    """A worker in the control process, as `ftsweep.worker.Worker` is."""
+
+    @property
+    def is_finished(self) -> bool: ...
+    def announce(self) -> None: ...
+    def handle(self, message: Message) -> None: ...
+    def advance(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -23,12 +35,18 @@ class ExecutorContext:
     python_path: Sequence[Path] = ()
     """Folders of user components, put on each worker's import path."""
     allowed_packages: Sequence[str] = ()
-    make_inline_worker: Callable[[Callable[[Message], None]], Any] | None = field(default=None, repr=False)
-    """Builds a worker in this process around an outbox; only the inline executor uses it."""
+    engine: str = "ftsweep.training.engine:Engine"
+    """What trains inside a worker process, as `module:attribute`; the module is of ftsweep or an allowed package."""
+    make_inline_worker: Callable[[Outbox, int | None], InlineWorker] | None = field(default=None, repr=False)
+    """Builds a worker in this process around an outbox and a number of threads; only the inline executor uses it."""
 
 
 class Executor(ABC):
-    """Runs jobs on workers. Constructor: keyword-only, the schema of the `executor` node; it starts nothing."""
+    """Runs jobs on workers. Constructor: keyword-only, the schema of the `executor` node; it starts nothing.
+
+    All calls come from one thread. Messages arrive as JSON would carry them (no tuples, text keys), and every one that
+    comes from a worker carries `worker`, its name ("gpu 0", "cpu 1"); those of one worker keep their order.
+    """
 
     @abstractmethod
     def open(self, context: ExecutorContext) -> None:
@@ -42,11 +60,15 @@ class Executor(ABC):
     @property
     @abstractmethod
     def num_free(self) -> int:
-        """How many more jobs `submit` takes now."""
+        """How many more jobs `submit` takes now: free lanes of ready workers, 0 before the first `ready`."""
 
     @abstractmethod
     def submit(self, job: Message) -> None:
-        """Give a job (`prepare`, `train`, `baseline`, `test`, `predict`) to a free worker. `job["job"]` names it."""
+        """Give a job (`prepare`, `train`, `baseline`, `test`, ...) to a free worker. `job["job"]` names it.
+
+        Raises:
+            RuntimeError: no worker is free, or a job of this name is under way: the caller's mistake.
+        """
 
     @abstractmethod
     def reply(self, job: str, message: Message) -> None:
@@ -57,12 +79,19 @@ class Executor(ABC):
         """Messages that have arrived, waiting for the first at most this long.
 
         Beside what workers send: `lost` (job, reason, log_tail) when the worker of a job died or went silent; the
-        worker is already being replaced.
+        worker is already being replaced. A job whose `ended`, `failed` or `lost` was returned is over: its lane is
+        free again, and nothing more comes of it.
+
+        Raises:
+            StudyError: no worker can be brought to life.
         """
 
     @abstractmethod
     def close(self, *, kill: bool = False) -> None:
-        """End every worker and all its children. Without `kill` each may first finish its step and checkpoint."""
+        """End every worker and all its children. Without `kill` each may first finish its step and checkpoint.
+
+        Jobs under way are not reported as lost. Closing twice does nothing.
+        """
 
     def describe(self) -> Mapping[str, Any]:
         """What is known of the workers (device, memory), for `doctor` and the reports."""

@@ -1,4 +1,4 @@
-"""What a model source promises. Torch and transformers are imported inside methods: the control process builds these too."""
+"""What a model source promises. Torch and transformers are imported inside methods: control builds these too."""
 
 from __future__ import annotations
 
@@ -6,11 +6,21 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from ftsweep.errors import ConfigError
+
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 Head = Literal["causal_lm", "sequence_classification", "token_classification"]
+DTYPES = ("auto", "float32", "bfloat16")
+
+
+def check_dtype(dtype: str) -> str:
+    """The dtype itself, or ConfigError: for constructors, which may not import torch."""
+    if dtype not in DTYPES:
+        raise ConfigError(f"{dtype!r} is no dtype", where="model.dtype", remedy=f"Use one of {', '.join(DTYPES)}.")
+    return dtype
 
 
 class ModelSource(ABC):

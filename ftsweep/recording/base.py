@@ -13,6 +13,10 @@ from ftsweep.domain.trial import Outcome, Proposal
 from ftsweep.workspace import StudyFolder
 
 
+class RecorderAwayError(Exception):
+    """The record cannot be reached now; the same call may succeed later. Any other error is a refusal."""
+
+
 @dataclass(frozen=True)
 class StudyFacts:
     """What is true of a whole study before its first trial."""
@@ -21,8 +25,10 @@ class StudyFacts:
     objective: Objective
     config: Mapping[str, Any]
     sweep_text: str
-    data: Mapping[str, Any] = field(default_factory=dict)  # fingerprint, rows per split, source
-    tags: Mapping[str, str] = field(default_factory=dict)  # seeds, git commit, versions
+    data: Mapping[str, Any] = field(default_factory=dict)
+    """The data set: `fingerprint`, `num_rows` (rows per split); {} when it is not known yet."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Seeds, git commit, versions; the runs of all trials carry them too."""
 
 
 @dataclass(frozen=True)
@@ -38,27 +44,60 @@ class ChosenModel:
 
 
 class Recorder:
-    """Keeps the record of a study somewhere people look. This one is the null recorder: it keeps nothing."""
+    """Keeps the record of a study somewhere people look. This one is the null recorder: it keeps nothing.
+
+    `timestamp` (seconds since 1970) is when the thing happened, for a call that is made later; None is now.
+    """
 
     def open(self, facts: StudyFacts) -> None:
         """Find or make the study's place and its parent run `sweep`."""
 
-    def begin_trial(self, proposal: Proposal, *, tags: Mapping[str, str], params: Mapping[str, Any]) -> None:
+    def is_finished(self, folder: StudyFolder) -> bool:
+        """Whether the record of a finished study has arrived to its end; asked without opening it."""
+        return True
+
+    def resume(self, folder: StudyFolder) -> None:
+        """For a study that is complete: send what earlier processes could not; nothing when all has arrived."""
+
+    def begin_trial(
+        self,
+        proposal: Proposal,
+        *,
+        tags: Mapping[str, str],
+        params: Mapping[str, Any],
+        timestamp: float | None = None,
+    ) -> None:
         """A trial starts or goes on. The baseline is proposed with number -1 and its branch."""
 
     def measure(self, proposal: Proposal, measurement: Measurement) -> None:
         """A rung was measured."""
+        self.measure_all(proposal, [measurement])
+
+    def measure_all(self, proposal: Proposal, measurements: Sequence[Measurement]) -> None:
+        """Several rungs of one trial were measured."""
 
     def end_trial(
-        self, proposal: Proposal, outcome: Outcome, *, best: Mapping[str, float], tags: Mapping[str, str]
+        self,
+        proposal: Proposal,
+        outcome: Outcome,
+        *,
+        best: Mapping[str, float],
+        tags: Mapping[str, str],
+        timestamp: float | None = None,
     ) -> None:
         """A trial ended. `best` maps `<split>/<metric>` at the best rung (`best/` is added by the recorder)."""
 
-    def tag(self, tags: Mapping[str, str], *, metrics: Mapping[str, float] | None = None) -> None:
+    def has_arrived(self, proposal: Proposal) -> bool:
+        """Whether the whole of an ended trial is kept already, so that nothing need be sent again."""
+        return False
+
+    def tag(
+        self, tags: Mapping[str, str], *, metrics: Mapping[str, float] | None = None, timestamp: float | None = None
+    ) -> None:
         """Tags and metrics of the whole study."""
 
     def keep_artifacts(self, files: Sequence[Path]) -> None:
-        """Files (the report, the sweep file) as artifacts of the whole study."""
+        """Files and folders (the report, the sweep file) as artifacts of the whole study."""
 
     def register(self, model: ChosenModel) -> str | None:
         """Log and register the chosen model, alias `champion`; the model's URI, or None when nothing was kept."""
@@ -74,3 +113,8 @@ class Recorder:
 
 
 NullRecorder = Recorder
+
+
+def run_name(proposal: Proposal) -> str:
+    """The name of a proposal's run: `trial-0007`, `baseline-lora`."""
+    return f"trial-{proposal.number:04d}" if proposal.number >= 0 else f"baseline-{proposal.branch or 'main'}"

@@ -59,6 +59,15 @@ class Task(ABC):
     def target_text(self, values: Mapping[str, Any]) -> str:
         """The canonical target of a row; "" when the input is all there is (plain text)."""
 
+    def without_target(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The row as a question: without what should be answered. What `predict` takes."""
+        question = {name: value for name, value in values.items() if name in self.columns and value is not None}
+        question = {name: value for name, value in question.items() if name not in {"label", "completion"}}
+        messages = question.get("messages")
+        if messages and messages[-1]["role"] == "assistant":
+            question["messages"] = messages[:-1]
+        return question
+
     def stratum(self, values: Mapping[str, Any]) -> str | None:
         """What a split made by ftsweep keeps in proportion (the label); None for nothing."""
         return None
@@ -81,11 +90,20 @@ class Task(ABC):
     def num_supervised(self, labels: torch.Tensor) -> torch.Tensor:
         """How many units (examples or tokens) the loss of a batch with these labels is summed over. Shape []."""
 
+    def batch_extras(self, labels: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Tensors to add to a batch while `labels` are still on the host.
+
+        Whoever collates a batch adds them before it moves to the device; `loss_sum` works without them, but must then
+        wait for the device to learn their shapes.
+        """
+        return {}
+
     @abstractmethod
     def loss_sum(self, model: PreTrainedModel, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         """Forward pass: the loss summed over supervised units (shape [], float32) and what `tally` scores.
 
-        `batch` has input_ids, attention_mask [rows, length] and labels ([rows] or [rows, length]).
+        `batch` has input_ids, attention_mask [rows, length] and labels ([rows] or [rows, length]), and may have
+        what `batch_extras` made of the labels.
         """
 
     @abstractmethod

@@ -1,0 +1,52 @@
+# One verb each, the same in CI and by hand.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: setup demo test test-slow test-gpu lint types format docs bench clean
+
+$(VENV)/.product: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ftsweep needs Python 3.11 or newer; name one with make PYTHON=...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP_INSTALL) -e .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.product
+	$(PIP_INSTALL) -e '.[dev]'
+	touch $@
+
+setup: $(VENV)/.dev  ## the virtual environment with everything for development
+
+demo: $(VENV)/.product  ## install, run the quickstart sweep, end with the best model and the links
+	$(BIN)/ftsweep run quickstart
+
+test: $(VENV)/.dev  ## the default suite
+	$(BIN)/python -m pytest -m "not slow and not gpu"
+
+test-slow: $(VENV)/.dev  ## proofs that take minutes
+	$(BIN)/python -m pytest -m "slow and not gpu" --timeout 1800
+
+test-gpu: $(VENV)/.dev  ## what needs a CUDA device
+	$(BIN)/python -m pytest -m gpu --timeout 1800
+
+lint: $(VENV)/.dev types  ## style, types, floors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(VENV)/.dev
+	$(BIN)/mypy ftsweep
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+docs: $(VENV)/.product  ## docs/cli.md, from the commands' own help
+	$(BIN)/python docs/make_cli_reference.py > docs/cli.md
+
+bench: $(VENV)/.dev  ## the measurements in benchmarks/, printed as a table
+	$(BIN)/python benchmarks/run_all.py
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""The shipped config groups; packaged as `ftsweep.conf`."""

@@ -1,0 +1,339 @@
+"""The commands: parse, call, print. Heavy imports happen inside each, so that `ftsweep --help` starts at once."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+
+from ftsweep import __version__
+from ftsweep.errors import FtsweepError, UsageError, suggest
+
+STORE_OPTION = click.option("--store", default="mlruns", show_default=True, help="The store's folder (store.path).")
+JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
+SWEEP_ARGUMENTS = (
+    click.argument("sweep", metavar="SWEEP"),
+    click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]..."),
+)
+
+
+def with_sweep(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The arguments of every command that composes a sweep."""
+    for argument in reversed(SWEEP_ARGUMENTS):
+        command = argument(command)
+    return command
+
+
+class _Commands(click.Group):
+    """Reports our own errors as one paragraph, and anything else as the defect it is."""
+
+    def main(self, args: Sequence[str] | None = None, **kwargs: Any) -> Any:
+        given = list(sys.argv[1:] if args is None else args)
+        is_debug = "--debug" in given  # wherever it stands
+        given = ["--debug"] * is_debug + [word for word in given if word != "--debug"]
+        try:
+            return super().main(given, **kwargs)
+        except FtsweepError as error:
+            if is_debug:
+                raise
+            click.echo(f"Error: {error}", err=True)
+            sys.exit(error.exit_code)
+        except KeyboardInterrupt:
+            sys.exit(130)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            raise UsageError(f"there is no command {args[0]!r}", remedy=suggest(args[0], self.commands))
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="ftsweep")
+@click.option("--debug", is_flag=True, help="Show tracebacks and debug logging.")
+def main(debug: bool) -> None:
+    """Find the best way to fine-tune a language model on the GPUs you have, and prove it."""
+    logger = logging.getLogger("ftsweep")
+    logger.setLevel(logging.DEBUG if debug else logging.INFO)
+    logger.propagate = False
+    if debug:
+        logger.addHandler(logging.StreamHandler())
+    else:
+        logger.addHandler(logging.NullHandler())
+
+
+@main.command()
+@with_sweep
+@JSON_OPTION
+def run(sweep: str, overrides: tuple[str, ...], as_json: bool) -> None:
+    """Start or continue a study. SWEEP is a file, or the name of a shipped sweep (`ftsweep list sweeps`).
+
+    An interrupted study goes on where it stood when the same command is given again; a complete one starts nothing.
+    """
+    from ftsweep.config.compose import compose_sweep
+
+    config = compose_sweep(sweep, overrides)
+    from ftsweep.launch import run_study
+    from ftsweep.printing import console_for, print_ending
+    from ftsweep.terminal import LiveView, PlainView
+
+    console = console_for(sys.stderr if as_json else sys.stdout)
+    with LiveView(console) if console.is_terminal else PlainView(console) as view:
+        launched = run_study(config, watch=view, on_start=_stop_on_signals)
+    if as_json:
+        _print_json(_ending(launched))
+    else:
+        print_ending(
+            console, launched.snapshot, launched.conclusion, _links(launched), launched.warnings, launched.was_complete
+        )
+    if launched.conclusion is not None and launched.conclusion.winner is None:
+        sys.exit(1)
+
+
+@main.command()
+@with_sweep
+@JSON_OPTION
+def plan(sweep: str, overrides: tuple[str, ...], as_json: bool) -> None:
+    """Show what would run: space, trials, rungs, data and its findings, memory and time."""
+    import tempfile
+
+    from ftsweep.config.compose import compose_sweep
+
+    config = compose_sweep(sweep, overrides)
+    from ftsweep.launch import planning
+    from ftsweep.planning import make_plan
+    from ftsweep.printing import console_for, print_plan
+
+    with tempfile.TemporaryDirectory(prefix="ftsweep-plan-") as folder, planning(config, Path(folder)) as planned:
+        facts = make_plan(planned)
+    if as_json:
+        _print_json(facts)
+    else:
+        print_plan(console_for(sys.stdout), facts)
+
+
+@main.command()
+@with_sweep
+@JSON_OPTION
+def show(sweep: str, overrides: tuple[str, ...], as_json: bool) -> None:
+    """Print the composed configuration, and the file that each choice came from."""
+    from ftsweep.config.compose import explain_sweep
+
+    explained = explain_sweep(sweep, overrides)
+    if as_json:
+        _print_json(explained.to_dict())
+    else:
+        click.echo(explained.text)
+
+
+@main.command("list")
+@click.argument("group", required=False)
+@JSON_OPTION
+def list_command(group: str | None, as_json: bool) -> None:
+    """List shipped sweeps and the choices of each config group.
+
+    GROUP: sweeps, models, data, tasks, strategies, executors, samplers, pruners, ...
+    """
+    from ftsweep.config.folders import list_groups
+
+    listed = list_groups(group)
+    if as_json:
+        _print_json({name: [dict(entry) for entry in entries] for name, entries in listed.items()})
+        return
+    for name, entries in listed.items():
+        click.secho(name, bold=True)
+        width = max((len(entry["name"]) for entry in entries), default=0)
+        for entry in entries:
+            click.echo(f"  {entry['name']:<{width}}  {entry['about']}")
+
+
+@main.command()
+@click.argument("sweep")
+@click.argument("destination", required=False, type=click.Path(path_type=Path))
+def copy(sweep: str, destination: Path | None) -> None:
+    """Copy a shipped sweep as a starting point of your own (to DESTINATION, default ./SWEEP.yaml)."""
+    from ftsweep.config.folders import copy_sweep
+
+    written = copy_sweep(sweep, destination)
+    click.echo(f"{written}\nRun it: ftsweep run {written}")
+
+
+@main.command()
+@click.argument("study", required=False)
+@STORE_OPTION
+@JSON_OPTION
+def status(study: str | None, store: str, as_json: bool) -> None:
+    """List the studies of the store, or one study's trials."""
+    from ftsweep.overview import store_overview, study_overview
+    from ftsweep.printing import console_for, print_store, print_study
+
+    if study is None:
+        rows = store_overview(_store(store))
+        if as_json:
+            _print_json(rows)
+        else:
+            print_store(console_for(sys.stdout), rows)
+        return
+    overview = study_overview(_study(store, study))
+    if as_json:
+        _print_json(overview.to_dict())
+    else:
+        print_study(console_for(sys.stdout), overview)
+
+
+@main.command()
+@click.argument("study")
+@click.option("--export", "destination", type=click.Path(path_type=Path), help="Copy the chosen model to this folder.")
+@STORE_OPTION
+@JSON_OPTION
+def best(study: str, destination: Path | None, store: str, as_json: bool) -> None:
+    """Show the chosen trial, why, and its numbers; export the model."""
+    from ftsweep.overview import export_best, study_overview
+    from ftsweep.printing import console_for, print_best
+
+    folder = _study(store, study)
+    overview = study_overview(folder)
+    if overview.conclusion is None or overview.conclusion.winner is None:
+        why = overview.conclusion.sentence if overview.conclusion else "the study has not finished"
+        raise UsageError(f"study {study!r} has no chosen model: {why}", remedy=f"See: ftsweep status {study}")
+    if destination is not None:
+        export_best(folder, destination)
+    if as_json:
+        _print_json({**overview.to_dict(), "exported": str(destination) if destination else None})
+    else:
+        print_best(console_for(sys.stdout), overview, destination)
+
+
+@main.command()
+@click.argument("model", metavar="STUDY_OR_DIR")
+@click.argument("file", required=False, type=click.File("r", encoding="utf-8"), default="-")
+@STORE_OPTION
+def predict(model: str, file: TextIO, store: str) -> None:
+    """Answer rows with a study's chosen model or an exported one.
+
+    FILE (default: standard input) has one row a line: a JSON object with the task's columns, or plain text. Answers are
+    JSON lines in the same order.
+    """
+    from ftsweep.overview import predictor_for
+    from ftsweep.tasks.rows import parse_rows
+
+    predictor = predictor_for(model, _store(store))
+    for answer in predictor.predict(parse_rows(file, predictor.task, name=getattr(file, "name", "standard input"))):
+        click.echo(json.dumps(answer, ensure_ascii=False))
+
+
+@main.command()
+@click.argument("study")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Where to write it. Default: report.html in the study's folder."
+)
+@STORE_OPTION
+def report(study: str, out: Path | None, store: str) -> None:
+    """Write the study's HTML page, running or done."""
+    from ftsweep.overview import write_study_report
+
+    click.echo(write_study_report(_study(store, study), out))
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to serve on.")
+@click.option("--port", default=5000, show_default=True, help="Port to serve on.")
+@STORE_OPTION
+def ui(host: str, port: int, store: str) -> None:
+    """Serve the MLflow UI on this store until interrupted."""
+    from ftsweep.recording.ui import ui_command
+
+    place = _store(store)
+    if not place.mlflow_database.exists():
+        raise UsageError(
+            "there is no MLflow database yet", where=str(place.mlflow_database), remedy="Run a sweep first."
+        )
+    command = ui_command(place, host, port)
+    click.echo(f"MLflow UI: http://{host}:{port}  (Ctrl-C ends it)")
+    os.execv(command[0], command)  # noqa: S606 - our own interpreter, no shell
+
+
+@main.command()
+@STORE_OPTION
+@JSON_OPTION
+def doctor(store: str, as_json: bool) -> None:
+    """Check versions, devices and the store: what works here and what does not."""
+    from ftsweep.diagnosis import diagnose
+    from ftsweep.printing import console_for, print_checks
+
+    checks = diagnose(_store(store))
+    if as_json:
+        _print_json([check.to_dict() for check in checks])
+    else:
+        print_checks(console_for(sys.stdout), checks)
+    if any(check.state == "fails" for check in checks):
+        sys.exit(1)
+
+
+# -- small things -----------------------------------------------------------------------------------------------------
+
+
+def _stop_on_signals(sweep: Any) -> None:
+    """First Ctrl-C or SIGTERM: finish the step and checkpoint; the second one ends at once."""
+    import signal
+
+    def handle(number: int, frame: object) -> None:
+        if sweep.is_stopping:
+            raise KeyboardInterrupt
+        click.echo("Stopping: trials checkpoint, the same command continues them. Once more ends at once.", err=True)
+        sweep.stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handle)
+
+
+def _store(path: str) -> Any:
+    from ftsweep.workspace import Store
+
+    return Store(Path(path).absolute())
+
+
+def _study(store: str, name: str) -> Any:
+    place = _store(store)
+    folder = place.study(name)
+    if not folder.sweep_file.exists():
+        known = [study.name for study in place.studies()]
+        raise UsageError(f"there is no study {name!r} in {store}", where="STUDY", remedy=suggest(name, known))
+    return folder
+
+
+def _links(launched: Any) -> dict[str, str]:
+    name, store = launched.folder.name, launched.folder.store.root
+    option = "" if store == Path("mlruns").absolute() else f" --store {store}"
+    links = {"report": str(launched.folder.report_file), **launched.links}
+    if launched.conclusion is not None and launched.conclusion.winner is not None:
+        links["predict"] = f"echo TEXT | ftsweep predict {name}{option}"
+    return links
+
+
+def _ending(launched: Any) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    snapshot = launched.snapshot
+    return {
+        "study": snapshot.study,
+        "phase": snapshot.phase,
+        "num_trials": len(snapshot.trials),
+        "num_ended": snapshot.num_ended,
+        "conclusion": asdict(launched.conclusion) if launched.conclusion else None,
+        "links": _links(launched),
+        "warnings": launched.warnings,
+    }
+
+
+def _print_json(value: Mapping[str, Any] | Iterable[Any]) -> None:
+    click.echo(json.dumps(value, indent=1, ensure_ascii=False, default=str))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""From a component node to its object: the only place that instantiates a `_target_`. Standard library only.
+
+Not `hydra.utils.instantiate`: it follows interpolations again, and twice, in a node that is resolved already, so that a
+prompt template with `${...}` in it breaks or reads the environment; and it calls functions, where only classes may be.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ftsweep.errors import ConfigError, FtsweepError, suggest
+
+OWN_PACKAGE = "ftsweep"
+_TARGET = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+")
+
+
+def build(node: Mapping[str, Any], *, allowed: Sequence[str] = (), where: str = "") -> Any:
+    """The object that a component node describes; nested nodes with a `_target_` are built first.
+
+    Raises:
+        ConfigError: a target lies outside `ftsweep` and the allowed packages (nothing is imported then), does not
+            exist, is no class, or its constructor refuses the settings.
+    """
+    check_targets(node, allowed=allowed, where=where)
+    return _built(node, where)
+
+
+def check_targets(node: Any, *, allowed: Sequence[str], where: str = "") -> None:
+    """Refuse, before anything is imported, every target that may not be named and every key that steers Hydra."""
+    if isinstance(node, Mapping) and "_target_" not in node:
+        raise ConfigError("the node names no class", where=where or None, remedy="Give it a `_target_`.")
+    for place, mapping in _mappings(node, where):
+        for key in mapping:
+            if key in ("_args_", "_partial_", "_recursive_", "_convert_"):
+                raise ConfigError(f"{key!r} is not supported", where=place or None, remedy="Remove it.")
+    for place, target in targets(node, where):
+        _check_target(target, allowed, place)
+
+
+def targets(node: Any, where: str = "") -> Iterator[tuple[str, Any]]:
+    """Every `_target_` in a node with the key where it stands, nested ones included."""
+    for place, mapping in _mappings(node, where):
+        if "_target_" in mapping:
+            yield place, mapping["_target_"]
+
+
+def is_own(target: Any) -> bool:
+    """Whether a target is one of ftsweep's own classes, whose modules import nothing heavy."""
+    return isinstance(target, str) and target.startswith(f"{OWN_PACKAGE}.")
+
+
+def locate(target: str, *, where: str = "") -> type:
+    """The class `module.Class` that a checked target names; the class must be defined in the target's own package.
+
+    A function, or a class of another package that the module merely imported (`ftsweep.workspace.Path`), is refused:
+    a configuration may make components, not call whatever is within reach.
+    """
+    module_name, _, name = target.rpartition(".")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name and (module_name == error.name or module_name.startswith(f"{error.name}.")):
+            remedy = "User modules are looked for beside the sweep file and among the installed packages."
+            raise ConfigError(f"there is no module {error.name!r} (of {target})", where=where, remedy=remedy) from None
+        raise ConfigError(f"importing {module_name} failed: {error}", where=where or None) from error
+    except Exception as error:
+        what = f"importing {module_name} failed: {type(error).__name__}: {error}"
+        raise ConfigError(what, where=where or None) from error
+    found = getattr(module, name, None)
+    if inspect.isclass(found) and found.__module__.partition(".")[0] == target.partition(".")[0]:
+        return found
+    classes = [key for key, value in vars(module).items() if inspect.isclass(value) and value.__module__ == module_name]
+    what = f"{target} is not a component class" if found is not None else f"{module_name} has no class {name!r}"
+    raise ConfigError(what, where=where or None, remedy=suggest(name, classes))
+
+
+@contextmanager
+def import_path(folders: Iterable[Path]) -> Iterator[None]:
+    """Have user modules in these folders importable inside the block, behind everything that is installed."""
+    added = [str(folder) for folder in folders if str(folder) not in sys.path]
+    sys.path.extend(added)
+    try:
+        yield
+    finally:
+        for folder in added:
+            if folder in sys.path:
+                sys.path.remove(folder)
+
+
+def _check_target(target: Any, allowed: Sequence[str], where: str) -> None:
+    if not isinstance(target, str) or not _TARGET.fullmatch(target):
+        remedy = "Write it as module.Class, without names that begin with an underscore."
+        raise ConfigError(f"{target!r} cannot be a `_target_`", where=where or None, remedy=remedy)
+    if any(target.startswith(f"{package}.") for package in (OWN_PACKAGE, *allowed)):
+        return
+    package = target.partition(".")[0]
+    is_python = package in sys.stdlib_module_names
+    remedy = "It is no component." if is_python else f"If you trust it, add to the sweep file: allow: [{package}]"
+    what = f"`_target_` {target} lies outside ftsweep and the packages that the sweep file allows"
+    raise ConfigError(what, where=where or None, remedy=remedy)
+
+
+def _mappings(node: Any, where: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    if isinstance(node, Mapping):
+        yield where, node
+        for key, value in node.items():
+            yield from _mappings(value, f"{where}.{key}" if where else str(key))
+    elif isinstance(node, list | tuple):
+        for index, value in enumerate(node):
+            yield from _mappings(value, f"{where}[{index}]")
+
+
+def _built(node: Any, where: str) -> Any:
+    if isinstance(node, list | tuple):
+        return [_built(value, f"{where}[{index}]") for index, value in enumerate(node)]
+    if not isinstance(node, Mapping):
+        return node
+    values = {key: _built(value, f"{where}.{key}" if where else str(key)) for key, value in node.items()}
+    if "_target_" not in values:
+        return values
+    target = values.pop("_target_")
+    cls = locate(target, where=where)
+    try:
+        return cls(**values)
+    except FtsweepError as error:
+        if where and not (error.where or "").startswith(where):
+            error.where = f"{where}: {error.where}" if error.where else where
+        raise
+    except Exception as error:
+        what = f"{target} cannot be made with these settings: {error}"
+        raise ConfigError(what, where=where or None) from error

@@ -1,0 +1,191 @@
+"""From a sweep file and a command line to a checked `SweepConfig`: everything that can be refused is refused here."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ftsweep.config import settings
+from ftsweep.config.check import CONTROL_GROUPS
+from ftsweep.config.components import checked_components
+from ftsweep.config.explain import Explained, explain
+from ftsweep.config.folders import list_group
+from ftsweep.config.layers import BranchLayer, Layers, missing_keys, read_layers, resolve
+from ftsweep.config.schema import (
+    BRANCH_GROUPS,
+    COMPONENT_GROUPS,
+    TOP_LEVEL_KEYS,
+    Budget,
+    RungSettings,
+    SeedSettings,
+    SweepConfig,
+)
+from ftsweep.config.space import as_tree, num_settings, parse_space
+from ftsweep.config.stale import check_interpolations
+from ftsweep.domain.space import Branch, Space
+from ftsweep.errors import ConfigError, suggest
+
+SHARED_GROUPS = tuple(group for group in COMPONENT_GROUPS if group not in BRANCH_GROUPS)
+"""Groups that all branches of a sweep share."""
+
+
+def compose_sweep(sweep: str, overrides: Sequence[str] = ()) -> SweepConfig:
+    """The sweep as it will run: composed, resolved, checked.
+
+    `sweep` is the path of a sweep file (anything with `.yaml` or a slash) or the name of a shipped one. Groups and
+    Python modules beside the sweep file are found, and win over shipped ones.
+
+    Raises:
+        ConfigError: the first fault, with its key, where it was set, and what to do about it.
+    """
+    return check_layers(read_layers(sweep, overrides))
+
+
+def explain_sweep(sweep: str, overrides: Sequence[str] = ()) -> Explained:
+    """The composed sweep as text, and the file that each choice came from; checked like `compose_sweep`."""
+    layers = read_layers(sweep, overrides)
+    return explain(layers, check_layers(layers).composed)
+
+
+def check_layers(layers: Layers) -> SweepConfig:
+    """Check composed layers whole and freeze them."""
+    _check_top_level(layers)
+    allowed = _allowed_packages(layers)
+    spaces = [_space(layers, branch) for branch in layers.branches]
+    training = [settings.training_node(layers, *pair) for pair in zip(layers.branches, spaces, strict=True)]
+    nodes, metrics = checked_components(layers, spaces, allowed)
+    budget = settings.core_node(layers, "budget", Budget)
+    objective = settings.objective(layers, metrics)
+    seed = settings.core_node(layers, "seed", SeedSettings)
+    rungs = settings.core_node(layers, "rungs", RungSettings)
+    same = {name: settings.as_node(each) for name, each in (("rungs", rungs), ("objective", objective), ("seed", seed))}
+    branches = []
+    for branch, space, trained in zip(layers.branches, spaces, training, strict=True):
+        config = {
+            "model": nodes[branch.name, "model"],
+            "data": nodes["", "data"],
+            "task": nodes[branch.name, "task"],
+            "strategy": nodes[branch.name, "strategy"],
+            "training": trained,
+            **same,
+        }
+        check_interpolations(branch, space, layers)
+        branches.append(Branch(branch.name, config, space))
+    _check_space_size(layers, branches, budget.trials)
+    shared = {group: nodes["", group] for group in SHARED_GROUPS}
+    study = settings.study_settings(layers, branches, budget.trials)
+    store = settings.store_settings(layers)
+    return SweepConfig(
+        study=study,
+        store=store,
+        budget=budget,
+        seed=seed,
+        rungs=rungs,
+        objective=objective,
+        branches=tuple(branches),
+        executor=shared["executor"],
+        sampler=shared["sampler"],
+        pruner=shared["pruner"],
+        recording=shared["recording"],
+        report=shared["report"],
+        allowed_packages=allowed,
+        search_folders=() if layers.file.is_shipped else (layers.file.folder,),
+        sweep_file=layers.file.path.stem if layers.file.is_shipped else str(layers.file.path),
+        composed=_composed(layers, study, store, budget, shared, branches, allowed),
+    )
+
+
+def _check_top_level(layers: Layers) -> None:
+    for tree, branch in [(layers.tree, None), *((each.tree, each) for each in layers.branches if each.name)]:
+        for key in tree:
+            if key not in TOP_LEVEL_KEYS:
+                place = layers.where(str(key), branch)
+                raise ConfigError("this key does not exist", where=place, remedy=suggest(str(key), TOP_LEVEL_KEYS))
+    for branch in layers.branches:
+        for group in COMPONENT_GROUPS:
+            if branch.tree.get(group) is None:
+                _refuse_missing_group(layers, branch, group)
+        for key in missing_keys({name: node for name, node in branch.tree.items() if name != "branches"}):
+            remedy = f"Give it in the sweep file, or on the command line: {key}=..."
+            raise ConfigError("this must be given", where=layers.where(key, branch), remedy=remedy)
+
+
+def _refuse_missing_group(layers: Layers, branch: BranchLayer, group: str) -> None:
+    if group in CONTROL_GROUPS:
+        remedy = "Add `base`, which chooses it, to the sweep file's defaults: [base, ...]"
+    else:
+        names = ", ".join(entry["name"] for entry in list_group(group, beside=layers.file.folder))
+        remedy = f"Add `{group}: NAME` to the sweep file's defaults, or {group}=NAME to the command. Known: {names}."
+    what = f"{branch.describe()}no {group} is chosen"
+    raise ConfigError(what, where=layers.file.label, remedy=remedy)
+
+
+def _allowed_packages(layers: Layers) -> tuple[str, ...]:
+    packages = layers.tree.get("allow") or []
+    place = layers.where("allow")
+    if not isinstance(packages, list) or not all(isinstance(name, str) for name in packages):
+        raise ConfigError("this must be a list of package names", where=place, remedy="Write allow: [my_package].")
+    for name in packages:
+        if not all(part.isidentifier() and not part.startswith("_") for part in name.split(".")):
+            raise ConfigError(f"{name!r} is not a package's name", where=place, remedy="Write allow: [my_package].")
+        if name.partition(".")[0] in sys.stdlib_module_names:
+            what = f"{name!r} belongs to Python itself and has no components"
+            raise ConfigError(what, where=place, remedy="Allow the package with your own classes.")
+    return tuple(dict.fromkeys(packages))
+
+
+def _space(layers: Layers, branch: BranchLayer) -> Space:
+    """The common space with the branch's own merged over it."""
+    try:
+        common = parse_space(branch.tree.get("space"))
+    except ConfigError as error:
+        key = (error.where or "space").split(" ")[0]
+        raise ConfigError(error.what, where=layers.where(key), remedy=error.remedy) from None
+    where = f"branches.{branch.name}.space"
+    try:
+        own = parse_space(resolve({"space": branch.own_space}, layers.file.label)["space"], where=where)
+    except ConfigError as error:
+        raise ConfigError(error.what, where=layers.where(error.where or where), remedy=error.remedy) from None
+    return Space({**common.dimensions, **own.dimensions})
+
+
+def _check_space_size(layers: Layers, branches: Sequence[Branch], num_trials: int) -> None:
+    total = sum(num_settings(branch.space) for branch in branches)
+    if math.isinf(total) or num_trials <= total or any(num_settings(branch.space) > 1 for branch in branches):
+        return
+    what = f"nothing varies, so {num_trials} trials would repeat {int(total)} setting{'s' if total > 1 else ''}"
+    remedy = f"Name what may vary under `space`, or set budget.trials={int(total)}."
+    raise ConfigError(what, where=layers.where("space"), remedy=remedy)
+
+
+def _composed(
+    layers: Layers,
+    study: Any,
+    store: Any,
+    budget: Any,
+    shared: Mapping[str, Mapping[str, Any]],
+    branches: Sequence[Branch],
+    allowed: Sequence[str],
+) -> dict[str, Any]:
+    """The tree that `ftsweep show` prints: complete, in reading order."""
+    enqueued = [dict(entry) for entry in study.enqueue]
+    tree: dict[str, Any] = {
+        "study": {"name": study.name, "enqueue": enqueued},
+        "store": settings.as_node(store),
+        "budget": settings.as_node(budget),
+    }
+    config = branches[0].config
+    tree |= {name: config[name] for name in ("objective", "seed", "rungs", "data")}
+    per_branch = (*BRANCH_GROUPS, "training")
+    if layers.has_branches:
+        tree["branches"] = {
+            each.name: {**{name: each.config[name] for name in per_branch}, "space": as_tree(each.space)}
+            for each in branches
+        }
+    else:
+        tree |= {name: config[name] for name in per_branch}
+        tree["space"] = as_tree(branches[0].space)
+    tree |= {group: dict(node) for group, node in shared.items() if group != "data"}
+    return tree | ({"allow": list(allowed)} if allowed else {})

@@ -1,0 +1,73 @@
+"""When two inputs are the same: exactly, or after folding away what does not matter.
+
+Normalised form (docs: leakage): NFKC, case folded, URLs, @users and digits masked, punctuation and spaces folded.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+_URL = re.compile(r"(?:https?://|www\.)\S+")
+_USER = re.compile(r"(?<!\w)@\w+")
+_DIGITS = re.compile(r"\d+")
+_FOLDED = re.compile(r"[\W_]+")
+_MASKS = frozenset({"url", "user", "0"})
+
+TEMPLATE_SHARE = 0.05
+TEMPLATE_TEXTS = 20
+"""More different texts than both of these with one normalised form (`What is 3 + 4?`) are a template, not copies."""
+
+
+@dataclass(frozen=True)
+class InputKeys:
+    """Keys of inputs, row by row: equal keys mean equal inputs."""
+
+    exact: list[bytes]
+    normalised: list[bytes]
+    num_templated: int = 0
+    """Rows whose normalised form so many different texts share that only exact equality counts for them."""
+
+    def of(self, rows: Iterable[int]) -> InputKeys:
+        """The keys of some rows, in their order."""
+        chosen = list(rows)
+        return InputKeys([self.exact[row] for row in chosen], [self.normalised[row] for row in chosen])
+
+
+def input_keys(texts: Sequence[str]) -> InputKeys:
+    """Both keys of every text. Equal exact keys always come with equal normalised keys."""
+    exact = [_key("exact", text) for text in texts]
+    normalised = []
+    different: dict[bytes, set[bytes]] = defaultdict(set)
+    for text, exact_key in zip(texts, exact, strict=True):
+        folded = normalise(text)
+        key = exact_key if folded is None else _key("normalised", folded)
+        normalised.append(key)
+        different[key].add(exact_key)
+    many = max(TEMPLATE_TEXTS, TEMPLATE_SHARE * len(texts))
+    templates = {key for key, found in different.items() if len(found) > many}
+    num_templated = sum(key in templates for key in normalised)
+    if templates:
+        normalised = [own if key in templates else key for key, own in zip(normalised, exact, strict=True)]
+    return InputKeys(exact, normalised, num_templated)
+
+
+def normalise(text: str) -> str | None:
+    """The normalised form; None when nothing but masks is left of the text (only then exact equality counts)."""
+    text = unicodedata.normalize("NFKC", text).casefold()
+    text = _DIGITS.sub("0", _USER.sub(" user ", _URL.sub(" url ", text)))
+    words = _FOLDED.sub(" ", text).split()
+    return " ".join(words) if any(word not in _MASKS for word in words) else None
+
+
+def num_repeated(keys: Sequence[bytes]) -> int:
+    """Rows whose key an earlier row has."""
+    return sum(count - 1 for count in Counter(keys).values())
+
+
+def _key(kind: str, text: str) -> bytes:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, person=kind.encode()).digest()

@@ -1,0 +1,105 @@
+"""One encoded split on disk: Arrow IPC, memory-mapped, read without copying."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import pyarrow as pa
+
+_CHUNK_BITS = 16
+CHUNK = 1 << _CHUNK_BITS
+"""Examples per record batch: all but the last have exactly so many, so that an index says which batch holds it."""
+
+SCHEMA = pa.schema([("input_ids", pa.list_(pa.int32())), ("labels", pa.list_(pa.int32())), ("row", pa.int64())])
+
+Item = TypeVar("Item")
+
+
+class EncodedRow(NamedTuple):
+    """One example as it is written.
+
+    `row` is the source row's index in the split. Of an example packed from several rows it is the row at which the task
+    yielded it, and -1 when that was after the last row.
+    """
+
+    input_ids: Sequence[int]
+    labels: Sequence[int]
+    row: int
+
+
+class EncodedSplit:
+    """The examples of one split as views over the memory map: nothing is copied, nothing is made per example.
+
+    Views are read-only; copy before writing into them.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as reader:
+            batches = [reader.get_batch(index) for index in range(reader.num_record_batches)]
+        self._inputs = [_Lists(batch.column("input_ids")) for batch in batches]
+        self._labels = [_Lists(batch.column("labels")) for batch in batches]
+        self._rows = [batch.column("row").to_numpy() for batch in batches]
+        self._num_examples: int = sum(batch.num_rows for batch in batches)
+        self._lengths = np.concatenate([np.empty(0, np.int32), *(np.diff(lists.offsets) for lists in self._inputs)])
+
+    def __len__(self) -> int:
+        return self._num_examples
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Input tokens of every example. Shape [examples], int32."""
+        return self._lengths
+
+    def input_ids(self, index: int) -> np.ndarray:
+        """Token ids of an example. Shape [length], int32."""
+        return self._inputs[index >> _CHUNK_BITS][index & (CHUNK - 1)]
+
+    def labels(self, index: int) -> np.ndarray:
+        """Labels of an example: one for the whole, or one per token. Shape [1] or [length], int32."""
+        return self._labels[index >> _CHUNK_BITS][index & (CHUNK - 1)]
+
+    def row_index(self, index: int) -> int:
+        """The index in the split's rows of the row that became this example; for packed ones see `EncodedRow`."""
+        return int(self._rows[index >> _CHUNK_BITS][index & (CHUNK - 1)])
+
+
+class _Lists:
+    """Zero-copy numpy views of one record batch's list column."""
+
+    def __init__(self, array: pa.ListArray) -> None:
+        self.offsets = array.offsets.to_numpy(zero_copy_only=True)
+        self.values = array.values.to_numpy(zero_copy_only=True)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        view: np.ndarray = self.values[self.offsets[index] : self.offsets[index + 1]]
+        return view
+
+
+def write_split(path: Path, examples: Iterable[EncodedRow]) -> int:
+    """Write examples as they come, holding one record batch in memory; how many there were."""
+    num_examples = 0
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, SCHEMA) as writer:
+        for chunk in _chunks(examples):
+            columns = [_list_array([row.input_ids for row in chunk]), _list_array([row.labels for row in chunk])]
+            rows = pa.array([row.row for row in chunk], type=pa.int64())
+            writer.write_batch(pa.record_batch([*columns, rows], schema=SCHEMA))
+            num_examples += len(chunk)
+    return num_examples
+
+
+def _list_array(lists: Sequence[Sequence[int]]) -> pa.ListArray:
+    offsets = np.zeros(len(lists) + 1, dtype=np.int64)
+    np.cumsum([len(values) for values in lists], out=offsets[1:])
+    values = np.concatenate([np.asarray(values, dtype=np.int32) for values in lists])
+    return pa.ListArray.from_arrays(pa.array(offsets, type=pa.int32()), pa.array(values, type=pa.int32()))
+
+
+def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
+    iterator = iter(items)
+    while chunk := list(islice(iterator, CHUNK)):
+        yield chunk

@@ -1,0 +1,212 @@
+"""The prepared set: loaded, split, encoded, on disk once per (data, tokenizer, task settings), for all workers."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+import ftsweep
+from ftsweep.data.base import SPLITS, DataSource, Row, TaskEncoding
+from ftsweep.data.encoded import EncodedSplit, write_split
+from ftsweep.data.encoding import EncodingReport, encode_split
+from ftsweep.data.splitting import SplitRows, split_rows
+from ftsweep.domain.finding import Finding
+from ftsweep.errors import DataError
+from ftsweep.workspace import read_json, remove, write_json, written_folder
+
+FORMAT = 1
+"""Counts up when the folder's layout or meaning changes: old folders are then left alone and new ones are made."""
+
+
+class PreparedSet:
+    """A data set ready to train on: facts, encoded splits as memory maps, and the raw rows."""
+
+    def __init__(self, folder: Path, meta: Mapping[str, Any]) -> None:
+        self.folder = folder
+        self.meta = meta
+        """`schema`, `num_rows`, `num_examples`, `fingerprint` (the source's), `hash`, `split_source`, `findings`,
+        `seconds`."""
+        self._splits: dict[str, EncodedSplit] = {}
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """What the task learned from train before encoding."""
+        schema: dict[str, Any] = self.meta["schema"]
+        return schema
+
+    @property
+    def findings(self) -> list[Finding]:
+        return [Finding.from_dict(finding) for finding in self.meta["findings"]]
+
+    def has(self, name: str) -> bool:
+        return name in self.meta["num_examples"]
+
+    def split(self, name: str) -> EncodedSplit:
+        """An encoded split; its file is opened when it is first asked for."""
+        if not self.has(name):
+            raise DataError(
+                f"the data has no split {name!r}",
+                where=str(self.folder),
+                remedy=f"It has {', '.join(self.meta['num_rows'])}.",
+            )
+        if name not in self._splits:
+            self._splits[name] = EncodedSplit(self.folder / f"{name}.arrow")
+        return self._splits[name]
+
+    def rows(self, name: str) -> list[Row]:
+        """The raw rows of a split, in the order that `row_index` counts in."""
+        if not self.has(name):
+            return []
+        with (self.folder / f"{name}.rows.jsonl").open(encoding="utf-8") as file:
+            return [Row(**json.loads(line)) for line in file]
+
+
+def prepare(
+    config: Mapping[str, Any],
+    source: DataSource,
+    task: TaskEncoding,
+    tokenizer: Any,
+    tokenizer_fingerprint: str,
+    cache: Path,
+) -> PreparedSet:
+    """The prepared set of a trial's configuration: opened when it is on disk and whole, else made.
+
+    Several processes may ask for the same set at once: one makes it, the others wait and open it.
+
+    Raises:
+        DataError: the rows cannot be loaded, split or encoded; the message names places.
+    """
+    fingerprint = source.fingerprint()
+    content_hash = prepared_hash(config, fingerprint, tokenizer_fingerprint)
+    found = open_prepared(cache, content_hash)
+    if found is not None:
+        return found
+    with _locked(cache, content_hash):
+        found = open_prepared(cache, content_hash)  # another worker may have made it meanwhile
+        if found is None:
+            _make(_folder(cache, content_hash), config, source, task, tokenizer, fingerprint, content_hash)
+            found = open_prepared(cache, content_hash)
+    if found is None:
+        raise DataError(
+            "the prepared data is damaged right after it was written",
+            where=str(_folder(cache, content_hash)),
+            remedy="Check the disk that store.path lies on.",
+        )
+    return found
+
+
+def prepared_hash(config: Mapping[str, Any], fingerprint: str, tokenizer_fingerprint: str) -> str:
+    """The content hash that names a prepared set's folder.
+
+    It covers the rows (the source's fingerprint), the `data` and `task` nodes, the tokenizer, `seed.data` and the
+    version of ftsweep, whose code encodes. Nothing else: trials that differ in training share one set.
+    """
+    facts = {
+        "format": FORMAT,
+        "ftsweep": ftsweep.__version__,
+        "fingerprint": fingerprint,
+        "tokenizer": tokenizer_fingerprint,
+        "data": config["data"],
+        "task": config["task"],
+        "seed": config["seed"]["data"],
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:32]
+
+
+def open_prepared(cache: Path, content_hash: str) -> PreparedSet | None:
+    """The prepared set of this hash; None when there is none, or none that is whole."""
+    folder = _folder(cache, content_hash)
+    try:
+        meta = read_json(folder / "meta.json")
+        if meta["format"] != FORMAT or meta["hash"] != content_hash:
+            return None
+        if any((folder / name).stat().st_size != size for name, size in meta["files"].items()):
+            return None
+        prepared = PreparedSet(folder, meta)
+        opened = [name for name in SPLITS if name != "test" and prepared.has(name)]  # test: only when it is asked for
+        if any(len(prepared.split(name)) != meta["num_examples"][name] for name in opened):
+            return None
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
+        return None
+    return prepared
+
+
+def _make(
+    folder: Path,
+    config: Mapping[str, Any],
+    source: DataSource,
+    task: TaskEncoding,
+    tokenizer: Any,
+    fingerprint: str,
+    content_hash: str,
+) -> None:
+    """Load, split, learn the schema from train, encode, write. `meta.json` is the last file."""
+    begin = time.monotonic()
+    loaded = source.load(task.columns)
+    _check_columns(task, loaded)
+    split = split_rows(loaded, source, task, seed=config["seed"]["data"])
+    # through JSON, so that whoever makes the set sees what whoever opens it sees
+    schema = json.loads(json.dumps(task.learn_schema([row.values for row in split.rows["train"]])))
+    report = EncodingReport()
+    num_examples: dict[str, int] = {}
+    with written_folder(folder) as temporary:
+        for name, rows in split.rows.items():
+            is_named = split.source[name] == "named"
+            examples = encode_split(name, rows, task, tokenizer, schema, report, is_named=is_named)
+            num_examples[name] = write_split(temporary / f"{name}.arrow", examples)
+            report.check(name, rows, num_examples[name])
+            _write_rows(temporary / f"{name}.rows.jsonl", rows)
+        findings = [*split.findings, *report.findings(getattr(task, "max_length", None))]
+        meta = {
+            "format": FORMAT,
+            "hash": content_hash,
+            "fingerprint": fingerprint,
+            "schema": schema,
+            "num_rows": {name: len(rows) for name, rows in split.rows.items()},
+            "num_examples": num_examples,
+            "split_source": split.source,
+            "findings": [finding.to_dict() for finding in findings],
+            "seconds": round(time.monotonic() - begin, 3),
+            "files": {file.name: file.stat().st_size for file in sorted(temporary.iterdir())},
+        }
+        write_json(temporary / "meta.json", meta)
+
+
+def _check_columns(task: TaskEncoding, loaded: SplitRows) -> None:
+    if not loaded.get("train"):
+        raise DataError("the source has no train rows", where="data", remedy="Name the train split's file or split.")
+    for rows in loaded.values():
+        task.check_columns(dict.fromkeys(name for row in rows for name in row.values))
+
+
+def _write_rows(path: Path, rows: list[Row]) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        for row in rows:
+            # dates, decimals and the like of parquet files become text
+            file.write(
+                json.dumps({"place": row.place, "values": dict(row.values)}, ensure_ascii=False, default=str) + "\n"
+            )
+
+
+def _folder(cache: Path, content_hash: str) -> Path:
+    return cache / "prepared" / content_hash
+
+
+@contextmanager
+def _locked(cache: Path, content_hash: str) -> Iterator[None]:
+    """Be the only process that makes this set. The operating system releases the lock of a process that dies."""
+    folder = _folder(cache, content_hash)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f".{content_hash}.lock").open("w", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        for half_written in folder.parent.glob(f".{content_hash}.*.tmp"):  # of a process that was killed
+            remove(half_written)
+        yield

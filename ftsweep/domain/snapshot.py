@@ -1,0 +1,64 @@
+"""How a running study stands, for whoever shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ftsweep.domain.objective import Objective
+from ftsweep.domain.trial import OutcomeKind, TrialRecord
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One moment of a study. `phase` is what goes on now, in a few words; `note` a line worth keeping on the screen."""
+
+    study: str
+    phase: str
+    objective: Objective
+    num_rungs: int
+    num_planned: int
+    trials: tuple[TrialRecord, ...] = ()
+    baseline: Mapping[str, float] = field(default_factory=dict)
+    elapsed_seconds: float = 0.0
+    note: str = ""
+
+    @property
+    def num_ended(self) -> int:
+        return sum(record.outcome is not None for record in self.trials)
+
+    @property
+    def running(self) -> tuple[TrialRecord, ...]:
+        return tuple(record for record in self.trials if record.outcome is None)
+
+    @property
+    def best(self) -> TrialRecord | None:
+        """The complete trial with the best value so far; of equal ones the first."""
+        best: TrialRecord | None = None
+        for record in self.trials:
+            value = self.value(record)
+            if not record.is_complete or value is None:
+                continue
+            incumbent = self.value(best) if best else None
+            if incumbent is None or self.objective.is_better(value, incumbent):
+                best = record
+        return best
+
+    def value(self, record: TrialRecord) -> float | None:
+        """A trial's value: its best rung's objective so far."""
+        measurement = self.objective.best(record.measurements)
+        return None if measurement is None else self.objective.value(measurement)
+
+    def count(self, kind: OutcomeKind) -> int:
+        return sum(record.outcome is not None and record.outcome.kind is kind for record in self.trials)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """An estimate from the fraction of all rungs done so far; None before there is anything to go by."""
+        done = sum(
+            1.0 if record.outcome is not None else max((m.progress for m in record.measurements), default=0.0)
+            for record in self.trials
+        )
+        if done <= 0 or self.elapsed_seconds <= 0:
+            return None
+        return self.elapsed_seconds * max(0.0, self.num_planned - done) / done

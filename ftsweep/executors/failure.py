@@ -1,0 +1,64 @@
+"""What a person, and the study's retry rule, must know of an error that ended a job."""
+
+from __future__ import annotations
+
+import errno
+import sysconfig
+import traceback
+from pathlib import Path
+from typing import Literal
+
+import ftsweep
+from ftsweep.errors import FtsweepError
+from ftsweep.executors.base import Message
+
+_MACHINE_ERRNOS = {
+    errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ESTALE, errno.ENOMEM, errno.EMFILE, errno.ENFILE,
+    errno.ENOTCONN, errno.ETIMEDOUT,
+}  # fmt: skip
+_DEVICE_WORDS = ("CUDA error", "CUDA driver", "cuDNN error", "CUBLAS_STATUS_", "NCCL error", "HIP error", "ECC error")
+_LIBRARIES = tuple(Path(sysconfig.get_path(kind)).resolve() for kind in ("stdlib", "purelib", "platlib"))
+_OWN = Path(ftsweep.__file__).resolve().parent
+
+
+def describe_failure(job: str, error: BaseException) -> Message:
+    """The `failed` message of a job that raised this."""
+    return {
+        "type": "failed",
+        "job": job,
+        "kind": failure_kind(error),
+        "error_class": type(error).__name__,
+        "message": str(error),
+        "where": _place_of(error),
+        "traceback": "".join(traceback.format_exception(error)),
+    }
+
+
+def failure_kind(error: BaseException) -> Literal["user", "infrastructure"]:
+    """`infrastructure` when the same job may well succeed on another day or device: disk, memory of the machine, CUDA.
+
+    A device-side assert is the user's: an index out of range in the data or the model, the same every time.
+    """
+    if isinstance(error, OSError):
+        return "infrastructure" if error.errno in _MACHINE_ERRNOS else "user"
+    if isinstance(error, RuntimeError) and "device-side assert" not in str(error):
+        if any(kind.__name__ == "AcceleratorError" for kind in type(error).__mro__):  # torch is not imported here
+            return "infrastructure"
+        if any(words in str(error) for words in _DEVICE_WORDS):
+            return "infrastructure"
+    return "user"
+
+
+def _place_of(error: BaseException) -> str:
+    """What the error itself names, else `file:line` of the deepest frame in the user's code, else in ftsweep's."""
+    if isinstance(error, FtsweepError) and error.where:
+        return error.where
+    frames = [(Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    users = [frame for frame in frames if not _is_below(frame[0], *_LIBRARIES, _OWN) and frame[0].is_file()]
+    own = [frame for frame in frames if _is_below(frame[0], _OWN)]
+    deepest = (users or own or frames)[-1:]
+    return ":".join(str(part) for part in deepest[0]) if deepest else ""
+
+
+def _is_below(file: Path, *folders: Path) -> bool:
+    return any(file.resolve().is_relative_to(folder) for folder in folders)

@@ -1,0 +1,41 @@
+"""How a worker process is started: its command line and its environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import sysconfig
+from pathlib import Path
+
+import ftsweep
+from ftsweep.executors.base import ExecutorContext
+from ftsweep.executors.devices import Place
+
+
+def worker_command(place: Place, context: ExecutorContext, *, heartbeat_seconds: float) -> list[str]:
+    """`-P`: a `data.py` where the user happens to stand must not hide a package of that name."""
+    descriptor = {
+        "engine": context.engine,
+        "threads": place.threads,
+        "allowed_packages": list(context.allowed_packages),
+        "heartbeat_seconds": heartbeat_seconds,
+    }
+    return [sys.executable, "-P", "-m", "ftsweep.worker", "--descriptor", json.dumps(descriptor)]
+
+
+def worker_environment(place: Place, context: ExecutorContext) -> dict[str, str]:
+    """This process's environment, with the worker's device and threads, and import paths that lead to the same code."""
+    paths = [str(folder) for folder in context.python_path]
+    paths += filter(None, [os.environ.get("PYTHONPATH")])
+    source = Path(ftsweep.__file__).resolve().parents[1]
+    if source not in (Path(sysconfig.get_path(kind)).resolve() for kind in ("purelib", "platlib")):
+        paths.append(str(source))  # run from a checkout
+    return {
+        **os.environ,
+        **place.environment,
+        "PYTHONPATH": os.pathsep.join(paths),
+        "PYTHONUNBUFFERED": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+    }

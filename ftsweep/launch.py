@@ -1,0 +1,274 @@
+"""Put a study together from its configuration, run it, and leave everything in order."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from ftsweep.conclusion import Conclusion
+from ftsweep.config.build import build
+from ftsweep.config.schema import SweepConfig
+from ftsweep.domain.snapshot import Snapshot
+from ftsweep.errors import ConfigError
+from ftsweep.executors.base import Executor, ExecutorContext, Message
+from ftsweep.overview import write_study_report
+from ftsweep.recording.background import BackgroundRecorder
+from ftsweep.recording.base import StudyFacts
+from ftsweep.search.selection import choose_best
+from ftsweep.search.study import Study
+from ftsweep.sweep import Stopped, Sweep
+from ftsweep.workspace import Store, StudyFolder, read_json, write_json, write_text
+
+_LOGGER = logging.getLogger(__name__)
+Watch = Callable[[Snapshot], None]
+
+
+@dataclass
+class Launched:
+    """What `run_study` did. `conclusion` is None when it was stopped before the end."""
+
+    folder: StudyFolder
+    snapshot: Snapshot
+    conclusion: Conclusion | None = None
+    was_complete: bool = False  # nothing was left to do
+    links: Mapping[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+
+def run_study(config: SweepConfig, watch: Watch, on_start: Callable[[Sweep], None] = lambda sweep: None) -> Launched:
+    """Start or continue a study until its budget is spent, it is stopped, or it cannot go on.
+
+    `on_start` gets the sweep before its first job, so that a signal handler can stop it.
+
+    Raises:
+        StudyLockedError: another process runs the study.
+        ConfigError: the study exists and was started with another configuration.
+        StudyError: the study could not finish.
+    """
+    folder = study_folder(config)
+    with folder.locked(), _logging_to(folder.control_log):
+        _check_unchanged(config, folder)
+        write_text(folder.sweep_file, OmegaConf.to_yaml(OmegaConf.create(dict(config.composed))))
+        write_json(folder.facts_file, study_facts(config))
+        study = open_study(config, folder)
+        try:
+            return _run(config, folder, study, watch, on_start)
+        finally:
+            study.close()
+
+
+def _run(
+    config: SweepConfig, folder: StudyFolder, study: Study, watch: Watch, on_start: Callable[[Sweep], None]
+) -> Launched:
+    recorder = BackgroundRecorder(build(config.recording, allowed=config.allowed_packages))
+    executor: Executor = build(config.executor, allowed=config.allowed_packages)
+    sweep = Sweep(config=config, folder=folder, study=study, executor=executor, recorder=recorder, watch=watch)
+    conclusion = Conclusion.read(folder)
+    if conclusion is not None and _is_complete(study, config, folder, conclusion):
+        sweep.trials = {record.number: record for record in folder.records()}
+        sweep.baseline = {label: dict(values) for label, values in conclusion.baseline.items()}
+        recorder.resume(folder)
+        warnings = recorder.close(finished=True)
+        return Launched(folder, sweep.snapshot("complete"), conclusion, True, recorder.links(), warnings)
+    on_start(sweep)
+    is_finished = False
+    conclusion = None
+    executor.open(executor_context(config, folder))
+    try:
+        data = sweep.prepare()
+        recorder.open(_recorded_facts(config, folder, data))
+        sweep.measure_baselines()
+        sweep.search()
+        if not sweep.is_stopping:
+            conclusion = sweep.conclude()
+            is_finished = True
+    except Stopped:
+        _LOGGER.info("stopped")
+    except BaseException:
+        executor.close(kill=True)
+        raise
+    finally:
+        executor.close(kill=False)
+        if is_finished:
+            write_study_report(folder, None)
+            recorder.keep_artifacts([folder.report_file, folder.sweep_file])
+        warnings = recorder.close(finished=is_finished)
+    return Launched(
+        folder, sweep.snapshot("complete" if is_finished else "stopped"), conclusion, False, recorder.links(), warnings
+    )
+
+
+def _is_complete(study: Study, config: SweepConfig, folder: StudyFolder, conclusion: Conclusion) -> bool:
+    """Whether every trial has ended and the result on disk is about all of them."""
+    if study.running() or (study.num_asked < config.budget.trials and not study.is_exhausted()):
+        return False
+    selection = choose_best(folder.records(), config.objective)
+    return conclusion.number == (None if selection is None else selection.number)
+
+
+def study_folder(config: SweepConfig) -> StudyFolder:
+    return Store(Path(config.store.path).absolute()).study(config.study.name)
+
+
+def open_study(config: SweepConfig, folder: StudyFolder) -> Study:
+    """The study's trials in the store's Optuna database."""
+    return Study.open(
+        folder.store.optuna_database,
+        config.study.name,
+        config.objective,
+        config.branches,
+        build(config.sampler, allowed=config.allowed_packages),
+        build(config.pruner, allowed=config.allowed_packages),
+        seed=config.seed.sampler,
+        num_rungs=config.rungs.count,
+        enqueue=config.study.enqueue,
+    )
+
+
+def executor_context(config: SweepConfig, folder: StudyFolder) -> ExecutorContext:
+    def make_inline_worker(outbox: Callable[[Message], None], threads: int | None = None) -> Any:
+        from ftsweep.training.engine import Engine
+        from ftsweep.worker import Worker
+
+        return Worker(Engine(threads=threads, allowed_packages=config.allowed_packages), outbox)
+
+    return ExecutorContext(
+        log_folder=folder.path / "workers",
+        python_path=config.search_folders,
+        allowed_packages=config.allowed_packages,
+        make_inline_worker=make_inline_worker,
+    )
+
+
+@contextmanager
+def planning(config: SweepConfig, folder: Path) -> Iterator[Sweep]:
+    """A sweep that can prepare data and estimate, but has no study: for `ftsweep plan`. Leaves only the data cache."""
+    executor: Executor = build(config.executor, allowed=config.allowed_packages)
+    study_place = StudyFolder(folder)
+    executor.open(executor_context(config, study_place))
+    sweep = Sweep(
+        config=config,
+        folder=_PlanFolder(folder, Store(Path(config.store.path).absolute())),
+        study=None,  # type: ignore[arg-type]  # preparing and estimating ask nothing of it
+        executor=executor,
+        recorder=build({"_target_": "ftsweep.recording.base.NullRecorder"}, allowed=()),
+    )
+    try:
+        yield sweep
+    finally:
+        executor.close(kill=True)
+
+
+@dataclass(frozen=True)
+class _PlanFolder(StudyFolder):
+    """A scratch folder for planning that shares the store's cache."""
+
+    real_store: Store
+
+    @property
+    def store(self) -> Store:
+        return self.real_store
+
+
+def study_facts(config: SweepConfig) -> dict[str, Any]:
+    """What a study must keep from one run to the next, and what `status` needs to know, as JSON."""
+    return {
+        "study": config.study.name,
+        "sweep_file": config.sweep_file,
+        "objective": asdict(config.objective),
+        "rungs": config.rungs.count,
+        "seed": asdict(config.seed),
+        "branches": {
+            branch.label: {
+                "config": dict(branch.config),
+                "space": {path: str(dimension) for path, dimension in branch.space.dimensions.items()},
+            }
+            for branch in config.branches
+        },
+        "budget": asdict(config.budget),
+        "report": dict(config.report),
+        "allow": list(config.allowed_packages),
+    }
+
+
+_KEPT = ("objective", "rungs", "seed", "branches")
+
+
+def _check_unchanged(config: SweepConfig, folder: StudyFolder) -> None:
+    """Refuse to go on with a study under another configuration: its trials could not be compared."""
+    if not folder.facts_file.exists():
+        return
+    old, new = read_json(folder.facts_file), study_facts(config)
+    changes = [change for key in _KEPT for change in _differences(key, old.get(key), new[key])]
+    if changes:
+        shown = "; ".join(changes[:6]) + (f"; and {len(changes) - 6} more" if len(changes) > 6 else "")
+        raise ConfigError(
+            f"study {config.study.name!r} was started with another configuration: {shown}",
+            where=str(folder.facts_file),
+            remedy="Put it back, or give this run a name of its own with study.name=...",
+        )
+
+
+def _differences(path: str, old: Any, new: Any) -> list[str]:
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        keys = sorted(set(old) | set(new), key=str)
+        return [change for key in keys for change in _differences(f"{path}.{key}", old.get(key), new.get(key))]
+    same = old == new or (isinstance(old, list | tuple) and isinstance(new, list | tuple) and list(old) == list(new))
+    return [] if same else [f"{path} was {old!r}, is now {new!r}"]
+
+
+def _recorded_facts(config: SweepConfig, folder: StudyFolder, data: Mapping[str, Any]) -> StudyFacts:
+    facts = next(iter(data.values()))
+    tags = {f"seed.{name}": str(value) for name, value in asdict(config.seed).items()}
+    tags["ftsweep.version"] = _installed("ftsweep")
+    tags.update({f"version.{name}": _installed(name) for name in ("torch", "transformers", "peft", "optuna")})
+    commit = _git_commit()
+    if commit:
+        tags["git_commit"] = commit
+    return StudyFacts(
+        folder=folder,
+        objective=config.objective,
+        config=config.composed,
+        sweep_text=folder.sweep_file.read_text(encoding="utf-8"),
+        data=facts,
+        tags=tags,
+    )
+
+
+def _installed(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _git_commit() -> str | None:
+    """The commit of the folder that the command runs in, if it is in a git repository."""
+    try:
+        answer = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip()
+
+
+@contextmanager
+def _logging_to(file: Path) -> Iterator[None]:
+    """Append what the package logs to a file, for the length of the block."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(file, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logger = logging.getLogger("ftsweep")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()

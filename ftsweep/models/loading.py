@@ -1,0 +1,246 @@
+"""Loads tokenizers and models for every source: checked, quiet, in the asked dtype, with the asked head.
+
+No code of a model's repository is run (`trust_remote_code` is off) and no pickle is opened (`use_safetensors`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ftsweep.errors import ModelError
+from ftsweep.models.base import Head, check_dtype
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+logger = logging.getLogger(__name__)
+
+HEAD_PHRASES: dict[Head, str] = {
+    "causal_lm": "text generation (causal_lm)",
+    "sequence_classification": "classification of whole texts (sequence_classification)",
+    "token_classification": "classification of tokens (token_classification)",
+}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What `from_pretrained` is given, and how messages name it."""
+
+    name: str
+    """A folder's path or a name on the hub."""
+    where: str
+    """The key and value a person would change: `model.path=/models/x`."""
+    revision: str | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        keywords: dict[str, Any] = {"pretrained_model_name_or_path": self.name, "trust_remote_code": False}
+        return keywords if self.revision is None else {**keywords, "revision": self.revision}
+
+    def error(self, what: str, remedy: str) -> ModelError:
+        return ModelError(what, where=self.where, remedy=remedy)
+
+
+def resolve_dtype(dtype: str, device: torch.device) -> torch.dtype:
+    """The torch type of `auto`, `float32` or `bfloat16`: auto is bfloat16 where CUDA computes in it, else float32."""
+    import torch
+
+    if check_dtype(dtype) == "auto":
+        is_native = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
+        dtype = "bfloat16" if is_native else "float32"
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16}[dtype]
+
+
+def load_tokenizer(origin: Origin) -> PreTrainedTokenizerBase:
+    """The tokenizer, padding on the right. One without a padding token pads with its end token, and the log says so."""
+    from transformers import AutoTokenizer
+
+    with _failures_told(origin, "tokenizer"), _quiet():
+        tokenizer = AutoTokenizer.from_pretrained(**origin.arguments())
+    if len(tokenizer) == 0:
+        raise origin.error("the tokenizer has no vocabulary", "Put the tokenizer's files (tokenizer.json) beside it.")
+    if tokenizer.pad_token_id is None:
+        if tokenizer.eos_token_id is None:
+            raise origin.error(
+                "the tokenizer has neither a padding token nor an end token",
+                'Name one in tokenizer_config.json, e.g. "pad_token": "<pad>".',
+            )
+        tokenizer.pad_token = tokenizer.eos_token
+        logger.info("%s: no padding token; padding with the end token %r", origin.where, tokenizer.eos_token)
+    tokenizer.padding_side = "right"
+    return tokenizer
+
+
+def load_model(
+    origin: Origin, head: Head, *, labels: Sequence[str] | None, dtype: torch.dtype, device: torch.device
+) -> PreTrainedModel:
+    """The model as `ModelSource.load` promises it."""
+    from transformers import AutoConfig
+
+    is_classifier = head != "causal_lm"
+    if is_classifier and not labels:
+        raise ValueError(f"the head {head} needs labels")
+    with _failures_told(origin, "configuration"), _quiet():
+        config = AutoConfig.from_pretrained(**origin.arguments())
+    _check_architecture(origin, config, head)
+    saved_labels = [config.id2label[index] for index in sorted(config.id2label or {})]
+    if is_classifier:
+        _set_labels(config, labels or ())
+    with _failures_told(origin, "weights"), _quiet():
+        model: Any
+        model, report = _auto_class(head).from_pretrained(
+            **origin.arguments(),
+            config=config,
+            dtype=dtype,
+            use_safetensors=True,
+            ignore_mismatched_sizes=True,  # a head for other labels; anything else is refused below
+            output_loading_info=True,
+        )
+    has_new_head = _check_weights(origin, model, report, head)
+    if is_classifier and not has_new_head and saved_labels != list(labels or ()):
+        model = _with_new_head(model).to(dtype)
+    _settle(origin, model, load_tokenizer(origin))
+    placed: PreTrainedModel = model.to(device).eval()
+    return placed
+
+
+def _auto_class(head: Head) -> Any:
+    import transformers
+
+    if head == "causal_lm":
+        return transformers.AutoModelForCausalLM
+    if head == "sequence_classification":
+        return transformers.AutoModelForSequenceClassification
+    return transformers.AutoModelForTokenClassification
+
+
+def _check_architecture(origin: Origin, config: PreTrainedConfig, head: Head) -> None:
+    """Refuse, before any weights are read, an architecture that cannot do what the task needs."""
+    from transformers import (
+        MODEL_FOR_CAUSAL_LM_MAPPING,
+        MODEL_FOR_MASKED_LM_MAPPING,
+        MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
+        MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING,
+    )
+
+    if getattr(config, "quantization_config", None):
+        raise origin.error("its weights are quantised, and their type cannot be chosen", "Name the unquantised model.")
+    kind = type(config)
+    # BertLMHeadModel and its kin would load an encoder's weights and read the text to the right of each token.
+    is_encoder = kind in MODEL_FOR_MASKED_LM_MAPPING and not getattr(config, "is_decoder", False)
+    if head == "causal_lm" and (is_encoder or config.is_encoder_decoder):
+        shape = "an encoder-decoder" if config.is_encoder_decoder else "an encoder"
+        raise origin.error(
+            f"{config.model_type!r} is {shape} and cannot do {HEAD_PHRASES[head]}",
+            "Choose a decoder (model=tiny, model=smollm2_135m), or task=classification for this model.",
+        )
+    mappings: dict[Head, Any] = {
+        "causal_lm": MODEL_FOR_CAUSAL_LM_MAPPING,
+        "sequence_classification": MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
+        "token_classification": MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING,
+    }
+    if kind not in mappings[head]:
+        raise origin.error(
+            f"transformers has no head for {HEAD_PHRASES[head]} on {config.model_type!r}",
+            "Choose another model, or a task that this one can do.",
+        )
+
+
+def _set_labels(config: PreTrainedConfig, labels: Sequence[str]) -> None:
+    config.id2label = dict(enumerate(labels))
+    config.label2id = {label: index for index, label in enumerate(labels)}
+
+
+def _check_weights(origin: Origin, model: PreTrainedModel, report: dict[str, Any], head: Head) -> bool:
+    """Whether the head was newly drawn. Anything else that the files lack is refused: half a backbone looks well."""
+    parameters = {name for name, _ in model.named_parameters()}  # buffers (position_ids) are computed, not learned
+    missing = set(report["missing_keys"]) | {key[0] for key in report["mismatched_keys"]}
+    missing &= parameters
+    prefix = f"{model.base_model_prefix}."
+    new = {name for name in missing if head != "causal_lm" and _belongs_to_head(name, prefix)}
+    lost = sorted(missing - new)
+    if lost:
+        listed = ", ".join(lost[:3]) + (", ..." if len(lost) > 3 else "")
+        raise origin.error(
+            f"the files do not fit the architecture {type(model).__name__}: {len(lost)} of {len(parameters)} weights "
+            f"are absent or of another shape ({listed})",
+            "Get the whole model again: config.json and the safetensors files must belong together.",
+        )
+    return any(not name.startswith(prefix) for name in new)
+
+
+def _belongs_to_head(name: str, prefix: str) -> bool:
+    """A pooler stands inside the backbone and yet serves classification alone; language models are saved without."""
+    return not name.startswith(prefix) or "pooler" in name.split(".")
+
+
+def _with_new_head(model: PreTrainedModel) -> PreTrainedModel:
+    """The same backbone under a fresh head: the one in the files was trained for other labels of the same number."""
+    fresh = type(model)(model.config)
+    setattr(fresh, model.base_model_prefix, getattr(model, model.base_model_prefix))
+    return fresh
+
+
+def _settle(origin: Origin, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Bring model and tokenizer together, and keep no key-value cache while training."""
+    embeddings: Any = model.get_input_embeddings()
+    num_embeddings = embeddings.num_embeddings
+    if len(tokenizer) > num_embeddings:
+        raise origin.error(
+            f"the tokenizer has {len(tokenizer)} tokens and the model only {num_embeddings} embeddings",
+            "Take tokenizer and weights from the same place.",
+        )
+    # After construction: an embedding built with padding_idx gets no gradient there, and eos may be the padding.
+    model.config.pad_token_id = tokenizer.pad_token_id
+    model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
+    model.config.use_cache = False
+    if model.can_generate() and model.generation_config is not None:
+        model.generation_config.pad_token_id = tokenizer.pad_token_id
+        model.generation_config.use_cache = True  # answering is another matter than training
+
+
+@contextmanager
+def _failures_told(origin: Origin, part: str) -> Iterator[None]:
+    """Turn what transformers raises into one paragraph."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError, SafetensorError) as error:
+        reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__).strip()
+        if "trust_remote_code" in str(error):
+            raise origin.error(
+                "the model needs code from its own repository, which ftsweep does not run",
+                "Choose a model whose architecture is part of transformers.",
+            ) from error
+        raise origin.error(
+            f"the {part} cannot be loaded: {reason}", f"Check that the {part} there is whole and of this version."
+        ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress bars and no report of newly drawn weights: `_check_weights` judges that itself.
+
+    Other messages of transformers, its verbosity and its settings stay as they were.
+    """
+    from transformers.utils.logging import get_logger, set_tqdm_hook
+
+    source = get_logger("transformers.modeling_utils")
+    previous = set_tqdm_hook(lambda factory, args, keywords: factory(*args, **{**keywords, "disable": True}))
+    silence = _NoLoadReport()
+    source.addFilter(silence)
+    try:
+        yield
+    finally:
+        source.removeFilter(silence)
+        set_tqdm_hook(previous)
+
+
+class _NoLoadReport(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "LOAD REPORT" not in record.getMessage()

@@ -1,0 +1,197 @@
+"""What commands print when they are done: tables, the verdict, and where to look next."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ftsweep.conclusion import Conclusion
+from ftsweep.diagnosis import Check
+from ftsweep.domain.snapshot import Snapshot
+from ftsweep.domain.trial import OutcomeKind
+from ftsweep.overview import StudyOverview
+from ftsweep.terminal import duration, trials_table
+
+_CHECK_STYLES = {"works": "green", "warns": "yellow", "fails": "red"}
+_PLAIN_WIDTH = 160  # columns where there is no terminal to ask
+
+
+def console_for(file: TextIO) -> Console:
+    """A console on this stream; a pipe gets plain, wide text."""
+    is_terminal = file.isatty() and os.environ.get("TERM", "") != "dumb"
+    return Console(file=file, highlight=False, width=None if is_terminal else _PLAIN_WIDTH, force_terminal=is_terminal)
+
+
+def print_ending(
+    console: Console,
+    snapshot: Snapshot,
+    conclusion: Conclusion | None,
+    links: Mapping[str, str],
+    warnings: Sequence[str],
+    was_complete: bool,
+) -> None:
+    """The end of `ftsweep run`: trials, the winner in one sentence, the links."""
+    console.print(trials_table(snapshot))
+    console.print()
+    if was_complete:
+        _print_plain(console, f"Study {snapshot.study!r} is complete: nothing was started.")
+    _print_plain(console, counts_text(snapshot))
+    if conclusion is not None:
+        _print_test(console, conclusion)
+        console.print(
+            Text(conclusion.sentence, style="bold green" if conclusion.winner else "bold red"), soft_wrap=True
+        )
+    else:
+        _print_plain(
+            console,
+            f"Stopped with {snapshot.num_ended} of {snapshot.num_planned} trials ended; the same command goes on.",
+        )
+    for warning in warnings:
+        console.print(Text(f"Note: {warning}", style="yellow"), soft_wrap=True)
+    for label, link in links.items():
+        _print_plain(console, f"  {label + ':':<12} {link}")
+
+
+def counts_text(snapshot: Snapshot) -> str:
+    """`12 trials: 9 complete, 3 pruned; 40 s of ...`."""
+    counts = [(kind, snapshot.count(kind)) for kind in OutcomeKind]
+    parts = [f"{number} {kind}" for kind, number in counts if number]
+    if snapshot.running:
+        parts.append(f"{len(snapshot.running)} to be continued")
+    seconds = sum(record.measurements[-1].train_seconds for record in snapshot.trials if record.measurements)
+    return f"{len(snapshot.trials)} trials: {', '.join(parts) or 'none'}; {duration(seconds)} of training."
+
+
+def _print_test(console: Console, conclusion: Conclusion) -> None:
+    if not conclusion.test or conclusion.winner is None:
+        return
+    names = list(next(iter(conclusion.test.values())))
+    table = Table(title="test split", title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table.add_column("model")
+    for name in names:
+        table.add_column(name, justify="right")
+    for model, scores in conclusion.test.items():
+        label = {f"trial-{conclusion.number:04d}": f"{model} (winner)", "baseline": "untouched base"}.get(
+            model, f"{model} (default)"
+        )
+        if model == f"trial-{conclusion.number:04d}" and len(conclusion.test) == 2:
+            label = f"{model} (winner; the default setting)" if conclusion.number == 0 else label
+        table.add_row(label, *(f"{scores[name]:.4g}" if name in scores else "-" for name in names))
+    console.print(table)
+
+
+def print_study(console: Console, overview: StudyOverview) -> None:
+    """`ftsweep status STUDY`."""
+    snapshot = overview.snapshot
+    _print_plain(console, f"{snapshot.study}: {snapshot.phase}, {size_text(overview.size_bytes)}")
+    console.print(trials_table(snapshot))
+    _print_plain(console, counts_text(snapshot))
+    for record in snapshot.trials:
+        if record.outcome and record.outcome.kind not in {OutcomeKind.COMPLETE, OutcomeKind.PRUNED}:
+            _print_plain(console, f"  trial {record.number} {record.outcome.kind}: {record.outcome.reason}")
+    if overview.conclusion:
+        _print_plain(console, overview.conclusion.sentence)
+
+
+def print_best(console: Console, overview: StudyOverview, exported: Path | None) -> None:
+    """`ftsweep best STUDY`."""
+    conclusion = overview.conclusion
+    assert conclusion is not None
+    assert conclusion.winner is not None
+    winner = next(record for record in overview.snapshot.trials if record.number == conclusion.number)
+    console.print(Text(conclusion.sentence, style="bold green"), soft_wrap=True)
+    _print_plain(console, str(conclusion.winner["reason"]))
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for name, value in winner.proposal.params.items():
+        table.add_row(name, f"{value:.6g}" if isinstance(value, float) else str(value))
+    console.print(table)
+    _print_test(console, conclusion)
+    if conclusion.test_looks > 1:
+        _print_plain(
+            console,
+            f"Chosen models were measured on test {conclusion.test_looks} times: the test score is not blind any more.",
+        )
+    if conclusion.registered:
+        _print_plain(console, f"registered as {conclusion.registered}")
+    if exported:
+        _print_plain(console, f"exported to {exported}")
+
+
+def print_store(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
+    """`ftsweep status`."""
+    if not rows:
+        _print_plain(console, "No studies here yet. Start one: ftsweep run quickstart")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("study", "state", "trials", "best", "objective", "size"):
+        table.add_column(name)
+    for row in rows:
+        best = "-" if row["best_value"] is None else f"{row['best_value']:.4g} (trial {row['best_trial']})"
+        trials = f"{row['num_ended']}/{row['num_planned']}"
+        table.add_row(row["study"], row["state"], trials, best, row["objective"], size_text(row["size_bytes"]))
+    console.print(table)
+
+
+def print_plan(console: Console, facts: Mapping[str, Any]) -> None:
+    """`ftsweep plan`."""
+    objective = facts["objective"]
+    _print_plain(
+        console,
+        f"{facts['study']}: {facts['num_trials']} trials of {facts['num_rungs']} rungs on {facts['num_workers']} "
+        f"worker(s), to {objective['direction']} {objective['key']}",
+    )
+    for branch in facts["branches"]:
+        console.print(Text(f"\n{branch['branch']}", style="bold"))
+        table = Table(box=None, pad_edge=False, show_header=False)
+        for path, dimension in branch["space"].items():
+            table.add_row(path, dimension)
+        console.print(table)
+        default = (
+            "is trial 0 of this branch" if branch["default_in_space"] else "lies outside the space and is not tried"
+        )
+        _print_plain(console, f"The configuration as written {default}.")
+        data = branch["data"]
+        rows = ", ".join(f"{split} {number}" for split, number in data["num_rows"].items())
+        _print_plain(console, f"Rows: {rows}.")
+        for finding in data["findings"]:
+            style = (
+                _CHECK_STYLES["fails" if finding["severity"] == "refuse" else "warns"]
+                if finding["severity"] != "note"
+                else ""
+            )
+            console.print(Text(f"  {finding['severity']}: {finding['message']}", style=style), soft_wrap=True)
+        estimate = branch["estimate"]
+        _print_plain(
+            console,
+            f"As written: {estimate['num_steps']} steps of {estimate['step_seconds']:.3g} s, a measurement "
+            f"{estimate['measure_seconds']:.3g} s, a trial about {duration(estimate['trial_seconds'])}; "
+            f"peak memory {estimate['peak_memory_gib']:.2g} GiB.",
+        )
+    _print_plain(
+        console, f"\nAbout {duration(facts['study_seconds'])} for all trials at that setting, without pruning."
+    )
+
+
+def print_checks(console: Console, checks: Sequence[Check]) -> None:
+    """`ftsweep doctor`."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for check in checks:
+        table.add_row(check.subject, Text(check.state, style=_CHECK_STYLES[check.state]), Text(check.message))
+    console.print(table)
+
+
+def size_text(num_bytes: int) -> str:
+    """Bytes for a person."""
+    if num_bytes < 2**20:
+        return f"{num_bytes / 2**10:.0f} KiB"
+    return f"{num_bytes / 2**20:.1f} MiB" if num_bytes < 2**30 else f"{num_bytes / 2**30:.2f} GiB"
+
+
+def _print_plain(console: Console, text: str) -> None:
+    console.print(text, markup=False, soft_wrap=True)

@@ -1,0 +1,129 @@
+"""The chosen model in MLflow's registry, as code that loads it: this process never imports torch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import ftsweep
+from ftsweep.recording.base import ChosenModel
+from ftsweep.recording.content import content_hash
+from ftsweep.recording.mlflow_run import MlflowRun
+from ftsweep.recording.mlflow_study import MlflowStudy
+
+if TYPE_CHECKING:
+    from mlflow.entities import LoggedModel
+    from mlflow.entities.model_registry import ModelVersion
+
+ALIAS = "champion"
+_REQUIRED = ("torch", "transformers", "peft", "safetensors", "pandas")
+
+
+def register_model(study: MlflowStudy, run: MlflowRun, model: ChosenModel) -> str:
+    """Log and register the model under the study's name, alias `champion`; a model that is there is not sent again.
+
+    Every step first looks for what an earlier, interrupted call left, so the call may be repeated at any point.
+    """
+    client, name = study.client, study.facts.folder.name
+    content = content_hash(model.folder)
+    uri = f"models:/{name}@{ALIAS}"
+    _make_registered_model(study, name)
+    tags = {**model.tags, "ftsweep.trial": str(model.number), "ftsweep.content": content}
+    version = _find_version(study, name, tags)
+    if version is None:
+        logged = _find_logged_model(study, tags) or _log_model(study, run, model, tags)
+        run.send_model_metrics(model.metrics, logged.model_id, time.time())
+        version = client.create_model_version(
+            name, f"models:/{logged.model_id}", run.run_id, tags, model_id=logged.model_id
+        )
+    if client.get_registered_model(name).aliases.get(ALIAS) != str(version.version):
+        client.set_registered_model_alias(name, ALIAS, version.version)
+    return uri
+
+
+def _make_registered_model(study: MlflowStudy, name: str) -> None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        study.client.create_registered_model(name, {"ftsweep.study": name}, f"The best model of the study {name!r}.")
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def _find_version(study: MlflowStudy, name: str, tags: dict[str, str]) -> ModelVersion | None:
+    """The version with the same trial and content, if there is one."""
+    versions = study.client.search_model_versions(f"name = '{name}'")
+    return next((version for version in versions if _is_same(version.tags, tags)), None)
+
+
+def _find_logged_model(study: MlflowStudy, tags: dict[str, str]) -> LoggedModel | None:
+    """A logged model with the same trial and content that no call came to register."""
+    models = study.client.search_logged_models(
+        [study.experiment_id], f"tags.`ftsweep.trial` = '{tags['ftsweep.trial']}'"
+    )
+    return next((model for model in models if model.status == "READY" and _is_same(model.tags, tags)), None)
+
+
+def _is_same(tags: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    return all(tags.get(key) == wanted[key] for key in ("ftsweep.trial", "ftsweep.content"))
+
+
+def _log_model(study: MlflowStudy, run: MlflowRun, model: ChosenModel, tags: dict[str, str]) -> LoggedModel:
+    import pandas as pd
+    from mlflow.entities import LoggedModelOutput
+    from mlflow.models import Model, infer_signature
+    from mlflow.pyfunc import save_model
+
+    client = study.client
+    inputs, outputs = pd.DataFrame(list(model.input_example)), pd.DataFrame(list(model.output_example))
+    logged = client.create_logged_model(
+        study.experiment_id, run.name, run.run_id, tags=tags, params=run.params, model_type="ftsweep"
+    )
+    try:
+        with TemporaryDirectory(prefix="model-", dir=study.facts.folder.path) as temporary:
+            path = Path(temporary) / "model"
+            save_model(
+                path,
+                mlflow_model=Model(
+                    artifact_path=logged.artifact_location,
+                    model_uuid=logged.model_id,
+                    model_id=logged.model_id,
+                    run_id=run.run_id,
+                ),
+                python_model=_served_file(),
+                artifacts={"model": str(model.folder)},
+                signature=infer_signature(inputs, outputs),
+                input_example=inputs,
+                pip_requirements=_requirements(),
+            )
+            client.log_model_artifacts(logged.model_id, str(path))
+        client.log_outputs(run.run_id, [LoggedModelOutput(logged.model_id, step=0)])
+        return client.finalize_logged_model(logged.model_id, "READY")
+    except BaseException:
+        with suppress(Exception):  # the first error is the one to tell
+            client.finalize_logged_model(logged.model_id, "FAILED")
+        raise
+
+
+def _served_file() -> str:
+    """The file with the model's code, found without running it: it belongs to a higher floor."""
+    spec = find_spec("ftsweep.served")
+    if spec is None or spec.origin is None:
+        raise RuntimeError("ftsweep.served is missing from this installation")
+    return spec.origin
+
+
+def _requirements() -> list[str]:
+    """What loading the model needs, at the versions installed here; given, because MLflow infers them by loading."""
+    pins = [f"ftsweep=={ftsweep.__version__}"]
+    for package in _REQUIRED:
+        with suppress(metadata.PackageNotFoundError):
+            pins.append(f"{package}=={metadata.version(package).partition('+')[0]}")
+    return pins

@@ -1,0 +1,160 @@
+"""A study's place in MLflow: its experiment, its runs by name, its data set. MLflow is imported in methods."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import uuid
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ftsweep.errors import StudyError
+from ftsweep.recording.base import StudyFacts
+from ftsweep.recording.ledger import Cursor, Ledger
+from ftsweep.recording.mlflow_run import MlflowRun
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Experiment, Run
+
+PARENT = "sweep"
+_DIGEST_LIMIT = 36  # characters, MLflow's own
+
+
+class MlflowStudy:
+    """Finds the study's experiment and runs, and makes what is missing.
+
+    Runs are known by two tags, `ftsweep.study_id` and `ftsweep.run`, so they are found again whatever is lost here.
+
+    Raises:
+        StudyError: the experiment or the parent run was deleted.
+    """
+
+    def __init__(self, client: MlflowClient, uri: str, facts: StudyFacts, ledger: Ledger, *, is_server: bool) -> None:
+        self.client = client
+        self.facts = facts
+        self.ledger = ledger
+        self._uri = uri
+        self._uncertain: set[str] = set()  # runs that may have been made by a call whose answer was lost
+        self.experiment_id: str = self._find_experiment(is_server).experiment_id
+        self.runs: dict[str, MlflowRun] = self._find_runs()
+        self.parent = self.run(PARENT, None)
+        if self.parent.is_deleted:
+            raise StudyError(
+                f"the MLflow run {PARENT!r} of study {facts.folder.name!r} was deleted",
+                where=uri,
+                remedy=f"Restore it (MLFLOW_TRACKING_URI={uri} mlflow runs restore --run-id {self.parent.run_id}), "
+                "or give the study another name with study.name=...",
+            )
+
+    def run(self, name: str, started: float | None) -> MlflowRun:
+        """The run of this name: known, found again, or made as one that started then (None: now)."""
+        if name in self.runs:
+            return self.runs[name]
+        found = next(self._search(f"tags.`ftsweep.run` = '{name}'"), None) if name in self._uncertain else None
+        if found is None:
+            self._uncertain.add(name)
+            found = self._make_run(name, started)
+            self._uncertain.discard(name)
+        run = self.runs[name] = MlflowRun(self.client, found)
+        self.ledger.runs[name] = Cursor(run.run_id)
+        self.ledger.save()
+        return run
+
+    def log_dataset(self, run: MlflowRun) -> None:
+        """The data set as an input of the run; nothing when it is there or not known yet."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        data = self.facts.data
+        if run.has_dataset or not data.get("fingerprint"):
+            return
+        rows = dict(data.get("num_rows") or {})
+        source = dict(self.facts.config.get("data") or {})
+        module = str(source.get("_target_", self.facts.folder.name)).split(".")
+        dataset = Dataset(
+            name=str(source.get("name") or module[-2 if len(module) > 1 else 0]),
+            digest=str(data["fingerprint"])[:_DIGEST_LIMIT],
+            source_type="ftsweep",
+            source=json.dumps(source, default=str),
+            profile=json.dumps({"num_rows": sum(rows.values()), **rows}),
+        )
+        context = InputTag("mlflow.data.context", ", ".join(rows) or "train")
+        self.client.log_inputs(run.run_id, [DatasetInput(dataset, [context])])
+        run.has_dataset = True
+
+    def _find_experiment(self, is_server: bool) -> Experiment:
+        name = self.facts.folder.name
+        experiment = self.client.get_experiment_by_name(name)
+        if experiment is None:
+            location = None if is_server else (self.facts.folder.store.artifacts.absolute() / name).as_uri()
+            objective = self.facts.objective
+            tags = {
+                "mlflow.note.content": f"A study of ftsweep: {objective.direction} {objective.key}.",
+                "mlflow.experimentKind": "custom_model_development",  # else the UI opens its pages for agents
+                "mlflow.experiment.primaryMetric.name": f"best/{objective.key}",
+                "mlflow.experiment.primaryMetric.greaterIsBetter": str(objective.direction == "maximize").lower(),
+                "ftsweep.study": name,
+            }
+            return self.client.get_experiment(self.client.create_experiment(name, location, tags))
+        if experiment.lifecycle_stage != "active":
+            raise StudyError(
+                f"the MLflow experiment {name!r} was deleted",
+                where=self._uri,
+                remedy=f"Restore it (MLFLOW_TRACKING_URI={self._uri} mlflow experiments restore "
+                f"--experiment-id {experiment.experiment_id}), or give the study another name with study.name=...",
+            )
+        return experiment
+
+    def _find_runs(self) -> dict[str, MlflowRun]:
+        """The study's runs by name; the ledger forgets cursors of runs that are gone.
+
+        A folder with trials but without a ledger has lost it: its runs are those of the last parent run of this name.
+        """
+        if not self.ledger.study_id:
+            parents = self._search(f"tags.`ftsweep.run` = '{PARENT}'", any_study=True)
+            latest = next(parents, None) if self.facts.folder.trials() else None
+            self.ledger.study_id = latest.data.tags["ftsweep.study_id"] if latest else uuid.uuid4().hex[:12]
+        runs = {run.data.tags["ftsweep.run"]: MlflowRun(self.client, run) for run in self._search()}
+        known = self.ledger.runs
+        self.ledger.runs = {
+            name: known[name] if name in known and known[name].run_id == run.run_id else Cursor(run.run_id)
+            for name, run in runs.items()
+        }
+        self.ledger.save()
+        return runs
+
+    def _search(self, condition: str = "", *, any_study: bool = False) -> Iterator[Run]:
+        """Runs of the experiment, newest first, deleted ones included."""
+        from mlflow.entities import ViewType
+
+        identity = "" if any_study else f"tags.`ftsweep.study_id` = '{self.ledger.study_id}'"
+        condition = " and ".join(part for part in (identity, condition) if part)
+        token: str | None = None
+        while True:
+            page = self.client.search_runs(
+                [self.experiment_id], condition, ViewType.ALL, order_by=["start_time DESC"], page_token=token
+            )
+            yield from page
+            if not (token := page.token):
+                return
+
+    def _make_run(self, name: str, started: float | None) -> Run:
+        tags = {
+            "ftsweep.study": self.facts.folder.name,
+            "ftsweep.study_id": self.ledger.study_id,
+            "ftsweep.run": name,
+            "mlflow.user": _user(),
+            "mlflow.source.name": "ftsweep",
+            "mlflow.source.type": "LOCAL",
+        }
+        if name != PARENT:
+            tags["mlflow.parentRunId"] = self.parent.run_id
+        start_time = None if started is None else round(started * 1000)
+        return self.client.create_run(self.experiment_id, start_time, tags, name)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user without a name
+        return "unknown"

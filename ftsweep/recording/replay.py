@@ -1,0 +1,66 @@
+"""Sends what lies in a study's folders to its recorder: what an earlier process could not send arrives now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ftsweep.domain.measurement import Measurement
+from ftsweep.domain.objective import Objective
+from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal
+from ftsweep.recording.base import Recorder
+from ftsweep.workspace import StudyFolder, TrialFolder, read_json
+
+BASELINE_REASON = "the untouched base, or the prior of a new head"
+
+
+def sync_study(recorder: Recorder, folder: StudyFolder, objective: Objective) -> int:
+    """Make the calls of every baseline and trial on disk; those that have arrived whole are passed over.
+
+    A trial that has not ended is measured, and begun by whoever lets it go on. Doing this twice changes nothing.
+    Returns how many trials and baselines were sent.
+    """
+    num_sent = 0
+    baselines = [TrialFolder(path) for path in sorted(folder.path.glob("trials/baseline-*"))]
+    for trial in [*baselines, *folder.trials()]:
+        if not trial.spec_file.exists():
+            continue
+        spec = trial.spec()
+        proposal = Proposal(spec["number"], spec["branch"], spec["params"], spec["is_default"])
+        if recorder.has_arrived(proposal):
+            continue
+        outcome, best, measurements = _ending(trial, proposal, objective)
+        started = trial.spec_file.stat().st_mtime
+        if outcome is not None or measurements:
+            recorder.begin_trial(proposal, tags={}, params=proposal.params, timestamp=started)
+            recorder.measure_all(proposal, measurements)
+        if outcome is not None:
+            recorder.end_trial(proposal, outcome, best=best, tags={}, timestamp=_ended_at(trial))
+            num_sent += 1
+    return num_sent
+
+
+def _ending(
+    trial: TrialFolder, proposal: Proposal, objective: Objective
+) -> tuple[Outcome | None, Mapping[str, float], list[Measurement]]:
+    """A trial's outcome (None while it goes on), its values at the best rung, and what it measured."""
+    if proposal.number < 0:
+        file = _baseline_file(trial)
+        values = read_json(file) if file.exists() else {}
+        return (
+            Outcome(OutcomeKind.COMPLETE, BASELINE_REASON) if values else None,
+            {f"validation/{name}": value for name, value in values.items()},
+            [],
+        )
+    measurements = trial.measurements()
+    best = objective.best(measurements)
+    return trial.outcome(), best.values if best else {}, measurements
+
+
+def _ended_at(trial: TrialFolder) -> float:
+    file = trial.outcome_file if trial.outcome_file.exists() else _baseline_file(trial)
+    return file.stat().st_mtime
+
+
+def _baseline_file(trial: TrialFolder) -> Path:
+    return trial.path / "baseline.json"

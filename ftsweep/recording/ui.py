@@ -1,0 +1,46 @@
+"""How MLflow's own pages are shown for a store."""
+
+from __future__ import annotations
+
+import sys
+from urllib.parse import quote
+
+from ftsweep.domain.objective import Objective
+from ftsweep.workspace import Store
+
+
+def ui_command(store: Store, host: str = "127.0.0.1", port: int = 5000) -> list[str]:
+    """The command that serves the MLflow UI of this store; run it with `ui_environment` added."""
+    return [
+        *(sys.executable, "-m", "mlflow", "server"),
+        *("--backend-store-uri", tracking_uri(store)),
+        *("--artifacts-destination", store.artifacts.absolute().as_uri()),
+        *("--host", host, "--port", str(port), "--workers", "1"),
+    ]
+
+
+def ui_environment() -> dict[str, str]:
+    """What the UI's process needs in its environment: nothing of this machine is sent anywhere, no job server."""
+    return {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+
+
+def ui_address(host: str = "127.0.0.1", port: int = 5000) -> str:
+    """Where a person opens the UI; without the workflow type it shows its pages for agents."""
+    return f"http://{host}:{port}/#/experiments?workflowType=machine_learning"
+
+
+def runs_address(server: str, experiment_id: str, objective: Objective) -> str:
+    """The page of a study's runs on a server, best first."""
+    key = quote(f"metrics.`best/{objective.key}`", safe="")
+    ascending = str(objective.direction == "minimize").lower()
+    query = f"workflowType=machine_learning&orderByKey={key}&orderByAsc={ascending}"
+    return f"{server.rstrip('/')}/#/experiments/{experiment_id}/runs?{query}"
+
+
+def tracking_uri(store: Store) -> str:
+    """The store's own database, as MLflow names it."""
+    return f"sqlite:///{store.mlflow_database.absolute()}"

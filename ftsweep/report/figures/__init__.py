@@ -1,0 +1,52 @@
+"""Figures of a study: one file each, a pure `info` function of the rows and a `figure` function of that info.
+
+A figure's module has `TITLE`, `READING` (one sentence on how to read it), `info(rows)` and `figure(info)`. Importing it
+does not import plotly; drawing does.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from ftsweep.errors import ConfigError, suggest
+from ftsweep.report.rows import StudyRows
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+READING_ORDER = (
+    "history",
+    "learning_curves",
+    "parallel_coordinates",
+    "importances",
+    "train_vs_validation",
+    "timeline",
+)
+"""The figures there are, in the order in which a page shows them."""
+
+
+class FigureModule(Protocol):
+    TITLE: str
+    READING: str
+
+    def info(self, rows: StudyRows) -> Any: ...
+
+    def figure(self, info: Any) -> go.Figure: ...
+
+
+def load(name: str) -> FigureModule:
+    """A figure by its name.
+
+    Raises:
+        ConfigError: there is none of that name; the message names the near ones.
+    """
+    if name not in READING_ORDER:
+        raise ConfigError(f"there is no figure {name!r}", where="report.figures", remedy=suggest(name, READING_ORDER))
+    return cast(FigureModule, import_module(f"ftsweep.report.figures.{name}"))
+
+
+def draw(name: str, rows: StudyRows) -> go.Figure:
+    """The named figure of a study."""
+    module = load(name)
+    return module.figure(module.info(rows))

@@ -1,0 +1,149 @@
+"""Every trial's value in the order of their numbers, and the best so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ftsweep.domain.objective import Objective
+from ftsweep.report.figures import theme
+from ftsweep.report.rows import RUNNING, StudyRows, TrialRow
+from ftsweep.report.wording import number, plain
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+TITLE = "History"
+READING = (
+    "Each mark is a trial at its best rung; the line is the best complete trial so far, the dashed line the untouched "
+    "base. Marks in the strip at the edge ended without a value that counts."
+)
+
+
+@dataclass(frozen=True)
+class Info:
+    objective: Objective
+    measured: tuple[TrialRow, ...]
+    """Trials with a value, by number."""
+    unmeasured: tuple[TrialRow, ...]
+    """Trials that ended without a value that counts: diverged, infeasible, failed."""
+    best_so_far: tuple[tuple[int, float], ...]
+    """(trial number, value) after each complete trial. A pruned trial never moves it."""
+    baselines: tuple[tuple[str, float], ...]
+    best_label: str
+
+
+def info(rows: StudyRows) -> Info:
+    measured, unmeasured, steps = [], [], []
+    best: float | None = None
+    for trial in rows.trials:
+        if trial.value is not None and trial.kind not in ("diverged", "infeasible", "failed"):
+            measured.append(trial)
+        elif trial.has_ended:
+            unmeasured.append(trial)
+        if trial.is_complete and trial.value is not None:
+            if best is None or rows.objective.is_better(trial.value, best):
+                best = trial.value
+            steps.append((trial.number, best))
+    return Info(
+        rows.objective,
+        tuple(measured),
+        tuple(unmeasured),
+        tuple(steps),
+        theme.baseline_labels(rows),
+        theme.best_label(rows),
+    )
+
+
+def figure(info: Info) -> go.Figure:
+    import plotly.graph_objects as go
+
+    if not info.measured and not info.unmeasured:
+        return theme.empty("No trial has been measured yet.")
+    values = [trial.value for trial in info.measured if trial.value is not None]
+    low, high = theme.view([*values, *(value for _, value in info.baselines)])
+    span = high - low
+    minimizes = info.objective.direction == "minimize"
+    edge = high + 0.05 * span if minimizes else low - 0.05 * span
+    if info.unmeasured:
+        low, high = (low, edge + 0.05 * span) if minimizes else (edge - 0.05 * span, high)
+    last = max(trial.number for trial in (*info.measured, *info.unmeasured))
+    drawn = go.Figure(
+        layout=theme.layout(
+            xaxis={"title": "trial", "range": [-0.7, last + 0.7], "tickformat": "d", "showgrid": False},
+            yaxis={"title": plain(info.objective.key), "range": [low, high]},
+        )
+    )
+    theme.baseline_lines(drawn, info.baselines)
+    _add_best_so_far(drawn, info, last)
+    for kind in theme.COLOURS:
+        _add_marks(drawn, info, kind, edge)
+    _add_winner(drawn, info)
+    if info.unmeasured:
+        drawn.add_hline(
+            y=edge - (0.05 if minimizes else -0.05) * span, line={"color": "#c3ccd5", "width": 1}, layer="below"
+        )
+        drawn.add_annotation(
+            text="no value",
+            x=1,
+            xref="paper",
+            y=edge,
+            xanchor="right",
+            showarrow=False,
+            font={"size": 11, "color": theme.MUTED},
+        )
+    theme.outside_note(drawn, values, low, high)
+    return drawn
+
+
+def _add_best_so_far(drawn: go.Figure, info: Info, last: int) -> None:
+    if not info.best_so_far:
+        return
+    numbers = [step[0] for step in info.best_so_far]
+    best = [step[1] for step in info.best_so_far]
+    x, y = [*numbers, last], [*best, best[-1]]
+    drawn.add_scatter(
+        x=x,
+        y=y,
+        mode="lines",
+        name="best until then",
+        hoverinfo="text",
+        hovertext=[f"best after trial {index}: <b>{number(value)}</b>" for index, value in zip(x, y, strict=True)],
+        line={"shape": "hv", "color": theme.WINNER, "width": 2},
+    )
+
+
+def _add_marks(drawn: go.Figure, info: Info, kind: str, edge: float) -> None:
+    measured = [trial for trial in info.measured if trial.kind == kind]
+    trials = measured + [trial for trial in info.unmeasured if trial.kind == kind]
+    if not trials:
+        return
+    drawn.add_scatter(
+        x=[trial.number for trial in trials],
+        y=[trial.value if index < len(measured) else edge for index, trial in enumerate(trials)],
+        mode="markers",
+        name=kind,
+        hoverinfo="text",
+        hovertext=[theme.trial_text(trial, info.objective) for trial in trials],
+        marker={
+            "color": theme.COLOURS[kind],
+            "symbol": theme.SYMBOLS[kind],
+            "size": 10,
+            "line": {"width": 2} if kind == RUNNING else {"width": 1, "color": "white"},
+        },
+    )
+
+
+def _add_winner(drawn: go.Figure, info: Info) -> None:
+    best = next((trial for trial in info.measured if trial.is_best), None)
+    if best is None:
+        return
+    drawn.add_scatter(
+        x=[best.number],
+        y=[best.value],
+        mode="markers",
+        name=info.best_label,
+        hoverinfo="text",
+        hovertext=[theme.trial_text(best, info.objective)],
+        marker={"symbol": "star", "size": 17, "color": theme.WINNER, "line": {"width": 1.5, "color": "white"}},
+    )

@@ -1,0 +1,107 @@
+"""The objective over each trial's own run, rung by rung."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ftsweep.domain.objective import Objective
+from ftsweep.report.figures import theme
+from ftsweep.report.rows import StudyRows, TrialRow
+from ftsweep.report.wording import number, plain
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+TITLE = "Learning curves"
+READING = (
+    "One line per trial over the fraction of its own planned examples; equal rungs stand above each other. A grey line "
+    "that ends in a cross was pruned there. Click a name in the legend to hide that group."
+)
+DASHES = {"diverged": "dot", "failed": "dot", "stopped": "dot", "running": "dash"}
+
+
+@dataclass(frozen=True)
+class Curve:
+    trial: TrialRow
+    points: tuple[tuple[float, int, float], ...]
+    """(progress, rung, value), finite values only."""
+
+
+@dataclass(frozen=True)
+class Info:
+    objective: Objective
+    curves: tuple[Curve, ...]
+    """Those drawn last come last: pruned ones first, the best on top."""
+    baselines: tuple[tuple[str, float], ...]
+    best_label: str
+
+
+def info(rows: StudyRows) -> Info:
+    key = rows.objective.key
+    curves = []
+    for trial in rows.trials:
+        points = tuple(
+            (point.progress, point.rung, point.values[key])
+            for point in trial.curve
+            if math.isfinite(point.values.get(key, math.nan))
+        )
+        if points:
+            curves.append(Curve(trial, points))
+    curves.sort(key=lambda curve: (curve.trial.is_best, curve.trial.is_default, curve.trial.kind != "pruned"))
+    return Info(rows.objective, tuple(curves), theme.baseline_labels(rows), theme.best_label(rows))
+
+
+def figure(info: Info) -> go.Figure:
+    import plotly.graph_objects as go
+
+    if not info.curves:
+        return theme.empty("No trial has reached a rung yet.")
+    values = [value for curve in info.curves for _, _, value in curve.points]
+    tame = [value for curve in info.curves if curve.trial.kind != "diverged" for _, _, value in curve.points]
+    low, high = theme.view([*(tame or values), *(value for _, value in info.baselines)], padding=0.04)
+    drawn = go.Figure(
+        layout=theme.layout(
+            height=460,
+            xaxis={"title": "progress of the trial's own run", "tickformat": ".0%", "range": [-0.01, 1.02]},
+            yaxis={"title": plain(info.objective.key), "range": [low, high]},
+        )
+    )
+    theme.baseline_lines(drawn, info.baselines)
+    named: set[str] = set()
+    for curve in info.curves:
+        _add_curve(drawn, curve, info, named)
+    theme.outside_note(drawn, values, low, high)
+    return drawn
+
+
+def _add_curve(drawn: go.Figure, curve: Curve, info: Info, named: set[str]) -> None:
+    trial = curve.trial
+    group = info.best_label if trial.is_best else "default setting" if trial.is_default else trial.kind
+    colour = theme.WINNER if trial.is_best else theme.COLOURS[trial.kind]
+    is_cut = trial.has_ended and not trial.is_complete
+    about = theme.trial_text(trial, info.objective)
+    drawn.add_scatter(
+        x=[progress for progress, _, _ in curve.points],
+        y=[value for _, _, value in curve.points],
+        mode="lines+markers",
+        name=group,
+        legendgroup=group,
+        showlegend=group not in named,
+        opacity=0.6 if trial.kind == "pruned" else 1.0 if trial.is_best or trial.is_default else 0.75,
+        hoverinfo="text",
+        hovertext=[f"rung {rung}: <b>{number(value)}</b><br>{about}" for _, rung, value in curve.points],
+        line={
+            "color": colour,
+            "width": 3.5 if trial.is_best else 2.5 if trial.is_default else 1.6,
+            "dash": "dashdot" if trial.is_default and not trial.is_best else DASHES.get(trial.kind, "solid"),
+        },
+        marker={
+            "color": colour,
+            "symbol": ["circle"] * (len(curve.points) - 1) + [theme.SYMBOLS[trial.kind] if is_cut else "circle"],
+            "line": {"width": 0},
+            "size": [5 if trial.is_best else 3] * (len(curve.points) - 1) + [9 if is_cut else 6],
+        },
+    )
+    named.add(group)

@@ -1,0 +1,221 @@
+"""Every trial as a line through all of its parameters to its value.
+
+Drawn as ordinary lines and not with Plotly's own trace of that name: that one needs WebGL, has no hover, cannot mark a
+trial and prints as a blurred picture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ftsweep.domain.objective import Objective
+from ftsweep.report.figures import theme
+from ftsweep.report.figures.scale import Axis, axis_of, value_axis
+from ftsweep.report.rows import StudyRows, TrialRow
+from ftsweep.report.wording import plain, plural
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+TITLE = "Parallel coordinates"
+READING = (
+    "Follow a line from its parameters to the value on the right: the darker, the better; dashed lines were pruned. "
+    "Where dark lines pass an axis close together, that parameter matters. Lines at one choice are drawn slightly "
+    "apart."
+)
+SHADES = ("#08306b", "#1c5fa6", "#4a90c8", "#86b6da", "#b7d0e6", "#d3dfec")
+"""From best to worst."""
+PANEL_HEIGHT, PANEL_GAP, BOTTOM = 300, 110, 24
+SPREAD = 0.05
+"""How far apart, of an axis's length, the trials at one choice lie."""
+
+
+@dataclass(frozen=True)
+class Line:
+    trial: TrialRow
+    positions: tuple[float | None, ...]
+    """On each axis, between 0 and 1."""
+    shade: int
+    """Index into the shades: 0 for the best sixth of the panel."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One branch: branches have different parameters, so each has axes of its own. The value's axis is common."""
+
+    branch: str
+    axes: tuple[Axis, ...]
+    lines: tuple[Line, ...]
+    """The worst first, the best last, so that the best is drawn on top."""
+
+
+@dataclass(frozen=True)
+class Info:
+    objective: Objective
+    panels: tuple[Panel, ...]
+    num_left_out: int
+    """Trials without a value, which no line can show."""
+    best_label: str
+
+
+def info(rows: StudyRows) -> Info:
+    shown = [trial for trial in rows.trials if trial.value is not None and trial.kind not in ("diverged", "failed")]
+    shown.sort(key=lambda trial: trial.value or 0.0, reverse=rows.objective.direction == "minimize")
+    low, high = theme.view([trial.value for trial in shown if trial.value is not None], padding=0.02)
+    better = "lower" if rows.objective.direction == "minimize" else "higher"
+    objective_axis = value_axis(f"{rows.objective.key} ({better} is better)", low, high)
+    branches = dict.fromkeys(trial.branch for trial in shown)
+    panels = (_panel(rows, branch, shown, objective_axis) for branch in branches)
+    return Info(
+        rows.objective,
+        tuple(panel for panel in panels if len(panel.axes) > 1),
+        len(rows.trials) - len(shown),
+        theme.best_label(rows),
+    )
+
+
+def _panel(rows: StudyRows, branch: str, shown: list[TrialRow], objective_axis: Axis) -> Panel:
+    trials = [trial for trial in shown if trial.branch == branch]
+    names = [name for name in rows.param_names if any(name in trial.params for trial in trials)]
+    axes = tuple(axis_of(name, rows.dimensions[name], [t.params.get(name) for t in trials]) for name in names)
+    lines = []
+    for index, trial in enumerate(trials):
+        offset = SPREAD * (index / (len(trials) - 1) - 0.5) if len(trials) > 1 else 0.0
+        positions = [_spread(axis, trial.params.get(axis.label), offset) for axis in axes]
+        rank = len(trials) - 1 - index
+        shade = rank * len(SHADES) // len(trials)
+        lines.append(Line(trial, (*positions, objective_axis.position(trial.value)), shade))
+    return Panel(branch, (*axes, objective_axis), tuple(lines))
+
+
+def _spread(axis: Axis, value: Any, offset: float) -> float | None:
+    position = axis.position(value) if value is not None else None
+    return position + offset if position is not None and axis.kind == "choice" else position
+
+
+def figure(info: Info) -> go.Figure:
+    from plotly.subplots import make_subplots
+
+    if sum(len(panel.lines) for panel in info.panels) < 2:
+        return theme.empty("Too few trials with a value and parameters: at least two are needed.")
+    num = len(info.panels)
+    top = 104 if num > 1 else 84  # several panels have their names above them
+    inner = num * PANEL_HEIGHT + (num - 1) * PANEL_GAP
+    drawn = make_subplots(rows=num, cols=1, vertical_spacing=PANEL_GAP / inner if num > 1 else 0.0)
+    drawn.update_layout(
+        theme.layout(
+            height=inner + top + BOTTOM,
+            margin={"l": 56, "r": 56, "t": top, "b": BOTTOM},
+            legend={
+                "orientation": "h",
+                "x": 1,
+                "xanchor": "right",
+                "y": 1 + (top - 24) / inner,
+                "yanchor": "bottom",
+            },
+        )
+    )
+    named: set[str] = set()
+    for row, panel in enumerate(info.panels, start=1):
+        drawn.update_xaxes(visible=False, fixedrange=True, range=[-0.15, len(panel.axes) - 0.85], row=row, col=1)
+        drawn.update_yaxes(visible=False, fixedrange=True, range=[-0.06, 1.06], row=row, col=1)
+        for line in panel.lines:
+            _add_line(drawn, line, info, row, named)
+        for index, axis in enumerate(panel.axes):
+            _add_axis(drawn, index, axis, row, panel.branch)
+        if num > 1:
+            _add_note(
+                drawn,
+                f"<b>{plain(panel.branch or 'main')}</b>",
+                0,
+                1,
+                row,
+                size=14,
+                yshift=62,
+                xshift=-40,
+                anchor="left",
+            )
+    if info.num_left_out:
+        _add_left_out(drawn, info.num_left_out, y=-16 / inner)
+    return drawn
+
+
+def _add_left_out(drawn: go.Figure, count: int, *, y: float) -> None:
+    drawn.add_annotation(
+        text=f"{plural(count, 'trial')} without a value not shown",
+        x=1,
+        y=y,
+        xref="paper",
+        yref="paper",
+        xanchor="right",
+        showarrow=False,
+        font={"size": 11, "color": theme.MUTED},
+    )
+
+
+def _add_line(drawn: go.Figure, line: Line, info: Info, row: int, named: set[str]) -> None:
+    trial = line.trial
+    group = info.best_label if trial.is_best else trial.kind
+    text = theme.trial_text(trial, info.objective)
+    drawn.add_scatter(
+        x=list(range(len(line.positions))),
+        y=list(line.positions),
+        row=row,
+        col=1,
+        mode="lines+markers",
+        name=group,
+        legendgroup=group,
+        showlegend=group not in named,
+        hoverinfo="text",
+        hovertext=[text] * len(line.positions),
+        line={
+            "color": theme.WINNER if trial.is_best else SHADES[line.shade],
+            "width": 3.5 if trial.is_best else 2,
+            "dash": "dot" if trial.kind == "pruned" else "solid",
+        },
+        marker={"size": 6 if trial.is_best else 5},
+    )
+    named.add(group)
+
+
+def _add_axis(drawn: go.Figure, index: int, axis: Axis, row: int, branch: str) -> None:
+    drawn.add_shape(
+        type="line", x0=index, x1=index, y0=-0.04, y1=1.04, line={"color": "#6b7785", "width": 1}, row=row, col=1
+    )
+    for position, text in axis.ticks:
+        shown = plain(theme.short(text, 18))
+        _add_note(
+            drawn, shown, index, position, row, size=11, xshift=-6, anchor="right", bgcolor="rgba(255,255,255,0.8)"
+        )
+    words, _, aside = axis.label.removeprefix(f"{branch}.").partition(" (")
+    path, _, leaf = words.rpartition(".")
+    above = plain(theme.short(path, 24)) or (plain(aside.rstrip(")")) if aside else "")
+    _add_note(
+        drawn,
+        f"<span style='font-size:11px;color:{theme.MUTED}'>{above}</span><br><b>{plain(theme.short(leaf, 24))}</b>",
+        index,
+        1,
+        row,
+        size=13,
+        yshift=32,
+        anchor="center",
+    )
+
+
+def _add_note(
+    drawn: go.Figure, text: str, x: float, y: float, row: int, *, size: int, anchor: str, **more: Any
+) -> None:
+    drawn.add_annotation(
+        text=text,
+        x=x,
+        y=y,
+        row=row,
+        col=1,
+        showarrow=False,
+        xanchor=anchor,
+        yanchor="middle",
+        font={"size": size, "color": theme.INK},
+        borderpad=1,
+        **more,
+    )

@@ -1,0 +1,175 @@
+"""One look for all figures: an outcome has the same colour and marker wherever it is drawn.
+
+Colours are those of Okabe and Ito (2008), told apart by people with any common colour blindness; markers differ too, so
+that nothing is said by colour alone.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ftsweep.domain.objective import Objective
+from ftsweep.report.rows import RUNNING, StudyRows, TrialRow
+from ftsweep.report.wording import number, param, plain
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+INK, MUTED, GRID, PAPER = "#1b2733", "#5b6875", "#e6eaef", "#ffffff"
+WINNER = "#d55e00"
+BASELINE = "#3d4854"
+
+COLOURS = {
+    "complete": "#0072b2",
+    "pruned": "#8d99a6",
+    "diverged": "#cc79a7",
+    "infeasible": "#e69f00",
+    "failed": "#7a1f1f",
+    "stopped": "#a88f00",
+    RUNNING: "#009e73",
+}
+SYMBOLS = {
+    "complete": "circle",
+    "pruned": "x",
+    "diverged": "diamond",
+    "infeasible": "square",
+    "failed": "cross",
+    "stopped": "triangle-down",
+    RUNNING: "circle-open",
+}
+
+
+def best_label(rows: StudyRows) -> str:
+    return "winner" if rows.is_final else "best so far"
+
+
+def trial_text(trial: TrialRow, objective: Objective) -> str:
+    """A trial in a hover box: number, outcome, value, parameters. Everything that comes from outside is escaped."""
+    kind = f"{trial.kind} after rung {trial.last_rung}" if trial.kind == "pruned" else trial.kind
+    lines = [f"<b>Trial {trial.number}</b>{' (default setting)' if trial.is_default else ''} · {plain(kind)}"]
+    if trial.value is not None:
+        lines.append(f"{plain(objective.key)} <b>{number(trial.value)}</b> at rung {trial.best_rung}")
+    elif trial.reason:
+        lines.append(plain(short(trial.reason, 90)))
+    lines += [f"{plain(name)} = {plain(short(param(value), 60))}" for name, value in trial.params.items()]
+    return "<br>".join(lines)
+
+
+def short(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def layout(**changes: Any) -> dict[str, Any]:
+    """The common layout, with `changes` over it."""
+    axis: dict[str, Any] = {
+        "gridcolor": GRID,
+        "linecolor": "#c3ccd5",
+        "zeroline": False,
+        "ticks": "outside",
+        "ticklen": 4,
+        "tickcolor": "#c3ccd5",
+        "automargin": True,
+        "title": {"font": {"size": 13, "color": MUTED}, "standoff": 10},
+    }
+    common: dict[str, Any] = {
+        "template": "none",
+        "font": {"family": FONT, "size": 13, "color": INK},
+        "paper_bgcolor": PAPER,
+        "plot_bgcolor": PAPER,
+        "margin": {"l": 64, "r": 24, "t": 44, "b": 52},
+        "height": 400,
+        "hovermode": "closest",
+        "hoverlabel": {"bgcolor": "#ffffff", "bordercolor": "#c3ccd5", "align": "left", "font": {"color": INK}},
+        "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"},
+    }
+    for name in ("xaxis", "yaxis"):
+        common[name] = {**axis, **changes.pop(name, {})}
+        if isinstance(common[name].get("title"), str):
+            common[name]["title"] = {**axis["title"], "text": common[name]["title"]}
+    return {**common, **changes}
+
+
+def axes_style() -> dict[str, Any]:
+    """The common look of an axis, for figures with several panels."""
+    return {key: value for key, value in layout()["xaxis"].items() if key != "title"}
+
+
+def empty(sentence: str) -> go.Figure:
+    """A figure that says in words why there is nothing to see."""
+    import plotly.graph_objects as go
+
+    hidden = {"visible": False, "fixedrange": True}
+    figure = go.Figure(layout=layout(height=140, xaxis=hidden, yaxis=hidden, margin={"l": 8, "r": 8, "t": 8, "b": 8}))
+    figure.add_annotation(
+        text=plain(sentence),
+        x=0.5,
+        y=0.5,
+        xref="paper",
+        yref="paper",
+        showarrow=False,
+        font={"color": MUTED, "size": 14},
+    )
+    return figure
+
+
+def view(values: Iterable[float], *, padding: float = 0.06) -> tuple[float, float]:
+    """The part of an axis worth seeing: all values but those far (3 interquartile ranges) outside the middle half.
+
+    One diverging trial would otherwise press all others into one line.
+    """
+    known = sorted(values)
+    if not known:
+        return 0.0, 1.0
+    low, high = known[0], known[-1]
+    if len(known) >= 4:
+        first, _, third = statistics.quantiles(known, n=4)
+        reach = 3 * (third - first) or abs(third) * 0.5
+        low, high = max(low, first - reach), min(high, third + reach)
+    margin = (high - low) * padding or abs(high) * 0.1 or 0.1
+    return low - margin, high + margin
+
+
+def outside_note(figure: go.Figure, values: Sequence[float], low: float, high: float) -> None:
+    """Say in the figure how many values lie outside of what is shown."""
+    count = sum(not low <= value <= high for value in values)
+    if count:
+        text = f"{count} value{'s' if count > 1 else ''} outside this view · double-click shows all"
+        figure.add_annotation(
+            text=text,
+            x=1,
+            y=0,
+            xref="paper",
+            yref="paper",
+            xanchor="right",
+            yanchor="top",
+            yshift=-28,
+            showarrow=False,
+            font={"size": 11, "color": MUTED},
+        )
+
+
+def baseline_lines(figure: go.Figure, baselines: Sequence[tuple[str, float]]) -> None:
+    """A dashed line per distinct value of the untouched base, named at its right end."""
+    for label, value in baselines:
+        figure.add_hline(
+            y=value,
+            line={"color": BASELINE, "width": 1.5, "dash": "dash"},
+            layer="below",
+            annotation={"text": plain(label), "font": {"size": 11, "color": BASELINE}},
+            annotation_position="top right",
+        )
+
+
+def baseline_labels(rows: StudyRows) -> tuple[tuple[str, float], ...]:
+    """The untouched base's objective by a label; branches with one value share a line."""
+    by_value: dict[float, list[str]] = {}
+    for branch in dict.fromkeys(trial.branch for trial in rows.trials):
+        value = rows.baseline_value(branch)
+        if value is not None:
+            by_value.setdefault(value, []).append(branch)
+    if len(by_value) == 1:
+        return tuple(("untouched base", value) for value in by_value)
+    return tuple((f"untouched base ({', '.join(names)})", value) for value, names in by_value.items())

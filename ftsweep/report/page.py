@@ -1,0 +1,109 @@
+"""One HTML file per study that works anywhere: no network, no server, everything from outside shown as text."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from ftsweep.errors import ConfigError
+from ftsweep.report import figures as figure_modules
+from ftsweep.report import summary, wording
+from ftsweep.report.rows import StudyRows
+from ftsweep.workspace import write_text
+
+PLOT_CONFIG = {
+    "responsive": True,
+    "displaylogo": False,
+    "showSendToCloud": False,  # plotly.js 4 offers by default to send a figure's data to its maker
+    "plotlyServerURL": "",
+    "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
+}
+
+
+class HtmlPage:
+    """Writes a study's page. `figures` names the figures to show, in this order; null shows all there are."""
+
+    def __init__(self, *, figures: Sequence[str] | None = None) -> None:
+        if isinstance(figures, str):
+            raise ConfigError("figures must be a list of names", where="report.figures", remedy=f"Write [{figures}].")
+        self.figures = tuple(figure_modules.READING_ORDER if figures is None else figures)
+        for name in self.figures:
+            figure_modules.load(name)
+
+    def write(self, rows: StudyRows, path: Path) -> Path:
+        """Write the page whole or not at all, and return its path."""
+        write_text(path, self.html(rows))
+        return path
+
+    def html(self, rows: StudyRows) -> str:
+        """The page's text."""
+        import jinja2
+        from plotly.offline import get_plotlyjs
+
+        environment = jinja2.Environment(
+            autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        )
+        scripts = {"plotly": get_plotlyjs(), "page": _own("page.js")}
+        return environment.from_string(_own("page.html")).render(
+            rows=rows,
+            policy=_policy(scripts.values()),
+            scripts={name: _trusted(text) for name, text in scripts.items()},
+            css=_trusted(_own("page.css")),
+            sections=[_section(name, rows) for name in self.figures],
+            plot_config=_json(PLOT_CONFIG),
+            verdict=summary.verdict(rows),
+            tiles=summary.tiles(rows),
+            comparison=summary.comparison(rows),
+            counts=summary.outcome_counts(rows),
+            facts=summary.facts(rows),
+            table=summary.trial_table(rows),
+            data_line=summary.data_line,
+            param=wording.param,
+            written=time.strftime("%Y-%m-%d %H:%M"),
+        )
+
+
+def _section(name: str, rows: StudyRows) -> dict[str, Any]:
+    module = figure_modules.load(name)
+    figure = module.figure(module.info(rows))
+    return {
+        "name": name,
+        "title": module.TITLE,
+        "reading": module.READING,
+        "height": int(figure.layout.height),
+        "json": _json(json.loads(figure.to_json())),
+    }
+
+
+def _own(name: str) -> str:
+    return files("ftsweep.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _trusted(text: str) -> Any:
+    """Text of our own or of plotly.js that goes into the page as it is; an end tag inside would cut it off."""
+    from markupsafe import Markup
+
+    return Markup(text.replace("</script", "<\\/script"))  # noqa: S704 - never called with data
+
+
+def _json(value: Any) -> Any:
+    """JSON for a script element: no character in it can end the element or begin a comment."""
+    from markupsafe import Markup
+
+    text = json.dumps(value, allow_nan=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)  # noqa: S704 - escaped above
+
+
+def _policy(scripts: Any) -> str:
+    """A content policy under which nothing is fetched and only these scripts run."""
+    hashes = (base64.b64encode(hashlib.sha256(_trusted(text).encode()).digest()).decode() for text in scripts)
+    sources = " ".join(f"'sha256-{value}'" for value in hashes)
+    return f"default-src 'none'; script-src {sources}; style-src 'unsafe-inline'; img-src data: blob:; font-src data:"

@@ -1,0 +1,180 @@
+"""What to try next: the plan first, then the sampler, never a setting twice."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.samplers import BaseSampler, RandomSampler
+from optuna.trial import FrozenTrial
+
+from ftsweep.domain.space import Branch
+from ftsweep.domain.trial import Proposal
+from ftsweep.search.encoding import BranchEncoding
+from ftsweep.search.planned import PlannedSetting
+from ftsweep.search.points import num_points, point
+from ftsweep.search.samplers import Ask, Sampler
+from ftsweep.search.view import BRANCH, StudyView
+
+ATTEMPTS = 4
+"""How often the sampler may propose a setting that was tried before until chance decides."""
+
+
+class Given(BaseSampler):
+    """Hands Optuna the values that the proposer decided on."""
+
+    def __init__(self) -> None:
+        self.values: Mapping[str, Any] = {}
+        self.distributions: Mapping[str, BaseDistribution] = {}
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        return dict(self.distributions)
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        return dict(self.values)
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        raise AssertionError(f"the proposer gave no value for {param_name}")
+
+
+class Proposer:
+    """Decides each trial's branch and setting from what was asked and told so far, and the seed: nothing else."""
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        branches: Sequence[Branch],
+        sampler: Sampler,
+        *,
+        seed: int,
+        plan: Sequence[PlannedSetting],
+        startup_per_branch: int,
+    ) -> None:
+        self._encodings = {branch.name: BranchEncoding(branch) for branch in branches}
+        self._study = study
+        self._sampler = sampler
+        self._seed = seed
+        self._startup_per_branch = startup_per_branch
+        self._asked: set[tuple[Any, ...]] = set()
+        self._num_asked: Counter[str] = Counter()
+        self._sizes = {name: num_points(encoding.branch.space) for name, encoding in self._encodings.items()}
+        unique = {self._encodings[item.branch.name].key(item.params): item for item in reversed(plan)}
+        self._plan = dict(reversed(unique.items()))
+        self._branch_distribution = CategoricalDistribution(tuple(self._encodings))
+        random = RandomSampler(seed=seed)
+        self._given = study.sampler = Given()
+        self._all = StudyView(study, random, branch=None)
+        self._views = {
+            name: StudyView(
+                study, random, branch=name if len(branches) > 1 else None, needs_values=sampler.needs_values
+            )
+            for name in self._encodings
+        }
+
+    def note(self, branch: str, params: Mapping[str, Any]) -> None:
+        """A trial with this setting was asked."""
+        key = self._encodings[branch].key(params)
+        self._asked.add(key)
+        self._num_asked[branch] += 1
+        self._plan.pop(key, None)
+
+    def exhausted(self) -> str | None:
+        """Why there is nothing left to propose; None while there is."""
+        if any(self._has_room(name) for name in self._encodings):
+            return None
+        return f"All {len(self._asked)} settings of the space have been tried."
+
+    def fill(self, trial: optuna.Trial) -> Proposal:
+        """Decide a new trial's branch and setting and store them; what it has stored already stays."""
+        frozen = self._study._storage.get_trial(trial._trial_id)
+        branch, params, is_default = self._propose(frozen, frozen.params.get(BRANCH))
+        encoding = self._encodings[branch.name]
+        distributions: dict[str, BaseDistribution] = {BRANCH: self._branch_distribution}
+        self._given.distributions = distributions | {name: one.distribution for name, one in encoding.by_name.items()}
+        self._given.values = {BRANCH: branch.name, **encoding.encode(params)}
+        if len(self._encodings) > 1:
+            trial.suggest_categorical(BRANCH, self._branch_distribution.choices)
+        params = {name: one.suggest(trial, name) for name, one in encoding.by_name.items()}
+        return Proposal(trial.number, branch.name, params, is_default)
+
+    def read(self, stored: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        """The branch and the setting of a stored trial."""
+        branch = str(stored[BRANCH]) if len(self._encodings) > 1 else next(iter(self._encodings))
+        return branch, self._encodings[branch].decode(stored)
+
+    def _propose(self, trial: FrozenTrial, branch: str | None = None) -> tuple[Branch, dict[str, Any], bool]:
+        """The branch, the setting by parameter name, and whether it is a default. `branch`: already decided."""
+        for item in self._plan.values():
+            if branch in (None, item.branch.name):
+                return item.branch, dict(item.params), item.is_default
+        self._all.forget()
+        for view in self._views.values():
+            view.forget()
+        for attempt in range(ATTEMPTS):
+            name = branch if branch is not None else self._choose_branch(trial, attempt)
+            sampler = self._sampler.make(self._ask(trial.number, attempt))
+            params = self._draw(sampler, name, trial)
+            if self._encodings[name].key(params) not in self._asked:
+                break
+        else:
+            params = self._draw_new(name, trial)
+        return self._encodings[name].branch, params, False
+
+    def _choose_branch(self, trial: FrozenTrial, attempt: int) -> str:
+        """In turn until every branch has had its start-up trials, then as the sampler prefers."""
+        names = [name for name in self._encodings if self._has_room(name)]
+        least = min(names, key=lambda name: self._num_asked[name])  # the first of equals
+        if len(names) == 1 or not self._sampler.prefers_branches or self._num_asked[least] < self._startup_per_branch:
+            return least
+        sampler = self._sampler.make(Ask(self._seed_of(trial.number, attempt), self._seed, num_branches=1))
+        space: dict[str, BaseDistribution] = {BRANCH: self._branch_distribution}
+        chosen = sampler.sample_relative(self._all, trial, space).get(BRANCH)
+        if chosen is None:
+            chosen = sampler.sample_independent(self._all, trial, BRANCH, self._branch_distribution)
+        return chosen if chosen in names else least
+
+    def _draw(self, sampler: BaseSampler, name: str, trial: FrozenTrial) -> dict[str, Any]:
+        view, encoding = self._views[name], self._encodings[name]
+        drawn = dict(sampler.sample_relative(view, trial, encoding.varying)) if encoding.varying else {}
+        params = {}
+        for param, one in encoding.by_name.items():
+            if param in encoding.varying and param not in drawn:
+                drawn[param] = sampler.sample_independent(view, trial, param, one.distribution)
+            params[param] = one.decode(drawn[param]) if param in drawn else _only_value(one.distribution, one.decode)
+        return params
+
+    def _draw_new(self, name: str, trial: FrozenTrial) -> dict[str, Any]:
+        """A setting that was not tried, by chance; where the space is continuous, at worst one that was."""
+        encoding, total = self._encodings[name], self._sizes[name]
+        if total is None:
+            return self._draw(RandomSampler(seed=self._seed_of(trial.number, ATTEMPTS)), name, trial)
+        start = int(np.random.default_rng([self._seed, trial.number]).integers(total))
+        for index in range(start, start + total):
+            by_path = point(encoding.branch.space, index % total)
+            params = {encoding.branch.param_name(path): value for path, value in by_path.items()}
+            if encoding.key(params) not in self._asked:
+                return params
+        raise AssertionError(f"branch {name!r} has no setting left")
+
+    def _has_room(self, name: str) -> bool:
+        size = self._sizes[name]
+        return size is None or self._num_asked[name] < size
+
+    def _ask(self, number: int, attempt: int) -> Ask:
+        return Ask(self._seed_of(number, attempt), self._seed, num_branches=len(self._encodings))
+
+    def _seed_of(self, number: int, attempt: int) -> int:
+        return int(np.random.SeedSequence([self._seed, number, attempt]).generate_state(1)[0])
+
+
+def _only_value(distribution: BaseDistribution, decode: Any) -> Any:
+    stored = distribution.choices[0] if isinstance(distribution, CategoricalDistribution) else distribution.low  # type: ignore[attr-defined]
+    return decode(stored)

@@ -1,0 +1,252 @@
+"""The study: what was asked, what was measured, what to ask next. The one door to Optuna."""
+
+from __future__ import annotations
+
+import math
+from bisect import insort
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages import RDBStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from ftsweep.domain.measurement import Measurement
+from ftsweep.domain.objective import Objective
+from ftsweep.domain.space import Branch
+from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal
+from ftsweep.errors import StudyError
+from ftsweep.search.curves import Curves
+from ftsweep.search.entries import StudyTrial
+from ftsweep.search.identity import check_identity, describe
+from ftsweep.search.importance import importances
+from ftsweep.search.planned import planned_settings
+from ftsweep.search.proposer import Proposer
+from ftsweep.search.pruners import Pruner
+from ftsweep.search.samplers import Sampler
+from ftsweep.search.storage import close_storage, open_storage
+from ftsweep.search.view import INFEASIBLE
+
+_IDENTITY = "ftsweep"
+_ORIGIN = "origin"  # written last by an ask: a trial without it was being asked when the process died
+_OUTCOME = "outcome"
+
+
+class Study:
+    """Ask and tell over Optuna, with every promise that the sweep's loop relies on.
+
+    What is proposed depends on the stored trials and the seed only, never on restarts. Every call is about facts, so
+    making it twice changes nothing. One process at a time: the caller holds the study folder's lock.
+    """
+
+    def __init__(
+        self,
+        storage: RDBStorage,
+        study: optuna.Study,
+        objective: Objective,
+        sampler: Sampler,
+        pruner: Pruner,
+        proposer: Proposer,
+        *,
+        num_rungs: int,
+    ) -> None:
+        """Use `Study.open`."""
+        self.objective = objective
+        self._storage = storage
+        self._study = study
+        self._sampler = sampler
+        self._pruner = pruner
+        self._proposer = proposer
+        self._curves = Curves(objective, num_rungs, pruner.group)
+        self._trials: dict[int, StudyTrial] = {}
+        self._ids: dict[int, int] = {}
+        self._running: list[int] = []
+        self._load()
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        name: str,
+        objective: Objective,
+        branches: Sequence[Branch],
+        sampler: Sampler,
+        pruner: Pruner,
+        *,
+        seed: int,
+        num_rungs: int,
+        enqueue: Sequence[Mapping[str, Any]] = (),
+        startup_per_branch: int = 3,
+    ) -> Study:
+        """Make the study in the database at `path`, or go on with it.
+
+        Raises:
+            ConfigError: the sampler cannot search this space, an enqueued setting does not lie in it, or the stored
+                study has another objective, space or number of rungs (each difference is named).
+            StudyError: the database cannot be opened.
+        """
+        sampler.check(branches)
+        plan = planned_settings(branches, enqueue)
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        storage = open_storage(path)
+        try:
+            study = optuna.create_study(
+                study_name=name, storage=storage, direction=objective.direction, load_if_exists=True
+            )
+            identity = describe(objective, branches, num_rungs)
+            stored = study.user_attrs.get(_IDENTITY)
+            if stored is not None:
+                check_identity(stored, identity, name)
+            proposer = Proposer(study, branches, sampler, seed=seed, plan=plan, startup_per_branch=startup_per_branch)
+            if stored is None:  # not before the branches have proved that they can be searched
+                study.set_user_attr(_IDENTITY, identity)
+            return cls(storage, study, objective, sampler, pruner, proposer, num_rungs=num_rungs)
+        except BaseException:
+            close_storage(storage)
+            raise
+
+    def close(self) -> None:
+        """Release the database and whatever the sampler started."""
+        self._sampler.close()
+        close_storage(self._storage)
+
+    @property
+    def num_asked(self) -> int:
+        """How many trials there are, whatever became of them."""
+        return len(self._trials)
+
+    def is_exhausted(self) -> str | None:
+        """Why there is nothing left to ask, in a sentence; None while there is."""
+        return self._proposer.exhausted()
+
+    def ask(self) -> Proposal | None:
+        """The next trial; None when every setting of a finite space has been tried. Any number may be under way."""
+        if self.is_exhausted():
+            return None
+        return self._ask(self._study.ask())
+
+    def records(self) -> list[StudyTrial]:
+        """All trials by number."""
+        return [self._trials[number] for number in sorted(self._trials)]
+
+    def running(self) -> list[Proposal]:
+        """Trials that were asked and not told, by number: under way, or left over from a killed process."""
+        return [self._trials[number].proposal for number in self._running]
+
+    def report(self, number: int, measurement: Measurement) -> None:
+        """A running trial reached a rung. Rung 0 and values that are not finite are no result and are not kept.
+
+        Raises:
+            StudyError: no such trial, or the measurement does not have the objective.
+        """
+        trial = self._trial(number)
+        if self.objective.key not in measurement.values:
+            raise StudyError(
+                f"trial {number} measured no {self.objective.key!r} at rung {measurement.rung}",
+                remedy=f"It measured: {', '.join(sorted(measurement.values)) or 'nothing'}.",
+            )
+        value, rung = float(self.objective.value(measurement)), measurement.rung
+        if trial.outcome is not None or rung < 1 or rung in trial.values or not math.isfinite(value):
+            return
+        self._storage.set_trial_intermediate_value(self._ids[number], rung, value)
+        trial.values[rung] = value
+        self._curves.add(number, rung, value)
+
+    def should_prune(self, number: int) -> str | None:
+        """Why the trial should stop at the rung it reached last; None when it should go on.
+
+        A default setting is never pruned: the others are measured against it.
+        """
+        trial = self._trial(number)
+        if trial.proposal.is_default or trial.outcome is not None or not trial.values:
+            return None
+        return self._pruner.should_prune(self._curves, number, max(trial.values))
+
+    def tell(
+        self,
+        number: int,
+        outcome: Outcome,
+        measurements: Iterable[Measurement] = (),
+        *,
+        constraints: Mapping[str, float] | None = None,
+    ) -> None:
+        """A trial ended. Measurements not reported yet are reported first; a trial told before stays as it was.
+
+        Out of memory and divergence are told as violated constraints, so that the sampler keeps away from there;
+        a complete trial without any finite value counts as one of them. `constraints` hold where they are at most 0;
+        a NaN counts as violated.
+        """
+        trial = self._trial(number)
+        if trial.outcome is not None:
+            return
+        for measurement in measurements:
+            self.report(number, measurement)
+        value = trial.best_value(self.objective)
+        violations = {name: float(v) if math.isfinite(v) else 1.0 for name, v in (constraints or {}).items()}
+        complete = outcome.kind is OutcomeKind.COMPLETE and value is not None
+        bad = outcome.kind in (OutcomeKind.INFEASIBLE, OutcomeKind.DIVERGED)
+        if bad or (outcome.kind is OutcomeKind.COMPLETE and not complete):
+            violations[INFEASIBLE] = 1.0
+        self._store_constraints(number, violations)
+        stored = {key: entry for key, entry in outcome.to_dict().items() if key not in ("log_tail", "extra")}
+        self._storage.set_trial_user_attr(self._ids[number], _OUTCOME, stored)
+        if complete:
+            self._study.tell(number, value, state=TrialState.COMPLETE)
+        elif outcome.kind is OutcomeKind.FAILED:
+            self._study.tell(number, state=TrialState.FAIL)
+        else:
+            self._study.tell(number, state=TrialState.PRUNED)
+        trial.outcome, trial.constraints = outcome, violations
+        self._running.remove(number)
+
+    def importances(self) -> dict[str, float]:
+        """Each parameter's share in reaching the best values, greatest first; empty where nothing can be said."""
+        return importances(self._study)
+
+    def _trial(self, number: int) -> StudyTrial:
+        if number not in self._trials:
+            raise StudyError(f"there is no trial {number} in the study {self._study.study_name!r}")
+        return self._trials[number]
+
+    def _store_constraints(self, number: int, violations: Mapping[str, float]) -> None:
+        if not violations:
+            return
+        trial = optuna.Trial(self._study, self._ids[number])
+        known = self._storage.get_trial(self._ids[number]).constraints  # of a tell that was cut short
+        for name, value in violations.items():
+            if name not in known:
+                trial.set_constraint(name, value)
+
+    def _ask(self, trial: optuna.Trial) -> Proposal:
+        """Give a new trial its setting. One that was cut short in here goes on with what it has."""
+        proposal = self._proposer.fill(trial)
+        self._storage.set_trial_user_attr(trial._trial_id, _ORIGIN, "default" if proposal.is_default else "proposed")
+        self._note(trial._trial_id, StudyTrial(proposal))
+        return proposal
+
+    def _load(self) -> None:
+        trials = self._storage.get_all_trials(self._study._study_id, deepcopy=False)
+        for frozen in trials:
+            if _ORIGIN in frozen.user_attrs:
+                self._note(frozen._trial_id, self._read(frozen))
+        for frozen in trials:
+            if _ORIGIN not in frozen.user_attrs:
+                self._ask(optuna.Trial(self._study, frozen._trial_id))
+
+    def _read(self, frozen: FrozenTrial) -> StudyTrial:
+        branch, params = self._proposer.read(frozen.params)
+        is_default = frozen.user_attrs[_ORIGIN] == "default"
+        outcome = Outcome.from_dict(frozen.user_attrs[_OUTCOME]) if frozen.state.is_finished() else None
+        values = dict(sorted(frozen.intermediate_values.items()))
+        return StudyTrial(Proposal(frozen.number, branch, params, is_default), values, outcome, frozen.constraints)
+
+    def _note(self, trial_id: int, trial: StudyTrial) -> None:
+        proposal = trial.proposal
+        self._ids[proposal.number] = trial_id
+        self._trials[proposal.number] = trial
+        self._proposer.note(proposal.branch, proposal.params)
+        for rung, value in trial.values.items():
+            self._curves.add(proposal.number, rung, value)
+        if trial.outcome is None:
+            insort(self._running, proposal.number)

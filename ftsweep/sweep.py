@@ -1,0 +1,403 @@
+"""The loop: ask, submit, poll, report, prune, tell, record. Everything it needs is handed to it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ftsweep import errors
+from ftsweep.conclusion import Conclusion, conclude
+from ftsweep.config.schema import SweepConfig
+from ftsweep.domain.measurement import Measurement
+from ftsweep.domain.snapshot import Snapshot
+from ftsweep.domain.space import Branch
+from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
+from ftsweep.errors import FtsweepError, StudyError
+from ftsweep.executors.base import Executor, Message
+from ftsweep.recording.base import Recorder
+from ftsweep.search.study import Study
+from ftsweep.workspace import StudyFolder, TrialFolder, folder_size, read_json, remove, write_json
+
+_LOGGER = logging.getLogger(__name__)
+
+MAX_RETRIES = 3  # of one trial whose worker was lost
+MAX_SAME_ERROR = 3  # trials that fail with one and the same error before the study stops
+_POLL_SECONDS = 1.0
+
+
+@dataclass
+class Sweep:
+    """One study being run by this process, which holds its lock."""
+
+    config: SweepConfig
+    folder: StudyFolder
+    study: Study
+    executor: Executor
+    recorder: Recorder
+    watch: Callable[[Snapshot], None] = lambda snapshot: None
+    clock: Callable[[], float] = time.monotonic
+    data: dict[str, Any] = field(default_factory=dict)  # facts of the prepared set by branch label
+    baseline: dict[str, dict[str, float]] = field(default_factory=dict)  # by branch label
+    trials: dict[int, TrialRecord] = field(default_factory=dict)
+    is_stopping: bool = False
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        self._started = self.clock()
+        self._waiting: list[Proposal] = []  # to be continued: asked by an earlier process, or lost by a worker
+        self._retries: Counter[int] = Counter()
+        self._same_errors: Counter[tuple[str, str]] = Counter()
+        self._branches = {branch.name: branch for branch in self.config.branches}
+
+    # -- the loop -------------------------------------------------------------------------------------------------
+
+    def search(self) -> None:
+        """Run trials until the budget is spent, the space is exhausted, or `stop` is called."""
+        self._recover()
+        while not self.is_stopping:
+            self._fill()
+            if not self._running and not self._waiting and not self._may_ask():
+                break
+            for message in self.executor.poll(_POLL_SECONDS):
+                self._handle(message)
+            self._show("searching")
+
+    def stop(self) -> None:
+        """End the search at the next opportunity; running trials stay to be continued."""
+        self.is_stopping = True
+
+    def _fill(self) -> None:
+        """Give every free lane a trial: first those to be continued, then new ones."""
+        while self.executor.num_free > 0:
+            if self._waiting:
+                self._submit(self._waiting.pop(0))
+            elif self._may_ask() and (proposal := self.study.ask()) is not None:
+                self._submit(proposal)
+            else:
+                return
+
+    def _submit(self, proposal: Proposal) -> None:
+        branch = self._branches[proposal.branch]
+        folder = self.folder.trial(proposal.number)
+        spec = {
+            "number": proposal.number,
+            "branch": proposal.branch,
+            "is_default": proposal.is_default,
+            "params": dict(proposal.params),
+            "config": branch.config_with(proposal.params),
+        }
+        if not folder.spec_file.exists():
+            write_json(folder.spec_file, spec)
+        self.trials[proposal.number] = TrialRecord(proposal, tuple(folder.measurements()))
+        self.executor.submit(self._job("train", trial_job(proposal.number), folder, spec))
+        self.recorder.begin_trial(proposal, tags=self._trial_tags(branch), params=proposal.params)
+
+    def _handle(self, message: Message) -> None:
+        kind = message["type"]
+        if kind == "log":
+            _LOGGER.log(logging.getLevelNamesMapping().get(message["level"].upper(), 20), "%s", message["text"])
+        if kind not in {"measured", "ended", "failed", "lost"} or not message["job"].startswith("trial-"):
+            return
+        record = self.trials[trial_number(message["job"])]
+        if record.outcome is not None:
+            return
+        if kind == "measured":
+            self._measured(record, Measurement.from_dict(message["measurement"]))
+        elif kind == "ended":
+            self._ended(record.proposal, Outcome.from_dict(message["outcome"]))
+        elif kind == "failed" and message["kind"] == "user":
+            self._failed(record.proposal, message)
+        else:
+            self._lost(record.proposal, message)
+
+    def _measured(self, record: TrialRecord, measurement: Measurement) -> None:
+        """Decide first, so that the trial waits for nothing else; then record."""
+        proposal = record.proposal
+        self.study.report(proposal.number, measurement)
+        reason = None
+        if measurement.rung < self.config.rungs.count:
+            reason = self.study.should_prune(proposal.number) if measurement.rung > 0 else None
+            answer = {"type": "continue"} if reason is None else {"type": "stop", "kind": "pruned", "reason": reason}
+            self.executor.reply(trial_job(proposal.number), {**answer, "job": trial_job(proposal.number)})
+        self.trials[proposal.number] = replace(record, measurements=(*record.measurements, measurement))
+        self.recorder.measure(proposal, measurement)
+
+    def _ended(self, proposal: Proposal, outcome: Outcome) -> None:
+        folder = self.folder.trial(proposal.number)
+        measurements = folder.measurements()
+        record = TrialRecord(proposal, tuple(measurements), outcome)
+        self.trials[proposal.number] = record
+        self.study.tell(proposal.number, outcome, measurements)
+        best = self.config.objective.best(measurements)
+        self.recorder.end_trial(
+            proposal, outcome, best=best.values if best else {}, tags=self._trial_tags(self._branches[proposal.branch])
+        )
+        self._drop_losers()
+        _LOGGER.info("trial %d %s: %s", proposal.number, outcome.kind, outcome.reason)
+
+    def _failed(self, proposal: Proposal, message: Message) -> None:
+        """A trial's own error ends the trial; the same one in several trials ends the study."""
+        folder = self.folder.trial(proposal.number)
+        outcome = Outcome(
+            OutcomeKind.FAILED,
+            reason=message["message"],
+            error_class=message["error_class"],
+            log_tail=message.get("traceback") or folder.log_tail(),
+        )
+        self._conclude_trial(folder, outcome)
+        self._ended(proposal, outcome)
+        error = (message["error_class"], str(message.get("where") or message["message"]))
+        self._same_errors[error] += 1
+        if self._same_errors[error] >= MAX_SAME_ERROR:
+            raise StudyError(
+                f"{MAX_SAME_ERROR} trials failed with the same error, {message['error_class']}: {message['message']}",
+                where=message.get("where") or str(folder.log_file),
+                remedy="Mend it and run the same command again; add --debug for the traceback.",
+            )
+
+    def _lost(self, proposal: Proposal, message: Message) -> None:
+        """The worker is gone, not the trial: continue it from its checkpoint, a few times."""
+        number = proposal.number
+        reason = message.get("reason") or message.get("message") or "its worker was lost"
+        self._retries[number] += 1
+        _LOGGER.warning("trial %d: %s (attempt %d)", number, reason, self._retries[number])
+        if self._retries[number] > MAX_RETRIES:
+            folder = self.folder.trial(number)
+            outcome = Outcome(
+                OutcomeKind.FAILED,
+                reason=f"lost {self._retries[number]} workers, the last one: {reason}",
+                error_class="WorkerLost",
+                log_tail=message.get("log_tail", ""),
+            )
+            self._conclude_trial(folder, outcome)
+            self._ended(proposal, outcome)
+        elif not self._catch_up(proposal):
+            self._waiting.append(proposal)
+
+    # -- after a crash --------------------------------------------------------------------------------------------
+
+    def _recover(self) -> None:
+        """Take up what earlier processes of this study left: tell what ended, queue what did not."""
+        for record in self.study.records():
+            number = record.proposal.number
+            measurements = tuple(self.folder.trial(number).measurements())
+            self.trials[number] = TrialRecord(record.proposal, measurements, record.outcome)
+        for proposal in self.study.running():
+            outcome = self.folder.trial(proposal.number).outcome()
+            if outcome is not None:
+                self._catch_up(proposal, decide=False)
+                self._ended(proposal, outcome)
+            elif not self._catch_up(proposal):
+                self._waiting.append(proposal)
+
+    def _catch_up(self, proposal: Proposal, *, decide: bool = True) -> bool:
+        """Report what is on disk and was never heard of, and take the decision that it waited for.
+
+        Whether the trial is over (pruned) by that decision.
+        """
+        folder = self.folder.trial(proposal.number)
+        measurements = folder.measurements()
+        for measurement in measurements:
+            self.study.report(proposal.number, measurement)
+            self.recorder.measure(proposal, measurement)
+        self.trials[proposal.number] = TrialRecord(proposal, tuple(measurements))
+        if not decide or not measurements or not 0 < measurements[-1].rung < self.config.rungs.count:
+            return False
+        reason = self.study.should_prune(proposal.number)
+        if reason is None:
+            return False
+        outcome = Outcome(OutcomeKind.PRUNED, reason, rung=measurements[-1].rung)
+        self._conclude_trial(folder, outcome)
+        self._ended(proposal, outcome)
+        return True
+
+    @staticmethod
+    def _conclude_trial(folder: TrialFolder, outcome: Outcome) -> None:
+        """What a worker does at a trial's end, where no worker is left to do it."""
+        remove(folder.checkpoint)
+        folder.write_outcome(outcome)
+
+    # -- before the search ----------------------------------------------------------------------------------------
+
+    def prepare(self) -> dict[str, Any]:
+        """Have the data of every branch prepared; facts by branch label. Bad data raises here, before any trial."""
+        for branch in self.config.branches:
+            job = self._job(
+                "prepare", f"prepare-{branch.label}", self.folder.baseline(branch.label), self._spec(branch)
+            )
+            self.data[branch.label] = self.call(job, f"preparing data of {branch.label}")
+        return self.data
+
+    def measure_baselines(self) -> None:
+        """Measure each branch's untouched base on validation, once per study."""
+        for branch in self.config.branches:
+            folder = self.folder.baseline(branch.label)
+            file = folder.path / "baseline.json"
+            if not file.exists():
+                job = self._job("baseline", f"baseline-{branch.label}", folder, self._spec(branch))
+                write_json(folder.spec_file, self._spec(branch))
+                write_json(file, self.call(job, f"measuring the untouched base of {branch.label}")["validation"])
+            self.baseline[branch.label] = read_json(file)
+            self._record_baseline(branch)
+
+    def estimate(self, branch: Branch) -> dict[str, Any]:
+        """Time a few steps of a branch's configuration as written; see the engine's `estimate` job."""
+        folder = self.folder.baseline(branch.label)
+        job = self._job("estimate", f"estimate-{branch.label}", folder, self._spec(branch))
+        return self.call(job, f"timing {branch.label}")
+
+    def call(self, job: Message, phase: str) -> dict[str, Any]:
+        """Run one job that is not a trial and wait for its result; a lost worker is tried again."""
+        for _ in range(MAX_RETRIES):
+            message = self._call_once(job, phase)
+            if message["type"] == "ended":
+                return dict(message["result"])
+            if message["type"] == "failed":
+                raise _as_error(message)
+            _LOGGER.warning("%s: %s", job["job"], message.get("reason"))
+        raise StudyError(
+            f"{phase}: {MAX_RETRIES} workers were lost, the last one: {message.get('reason')}",
+            remedy=f"The end of its log: {message.get('log_tail', '')}" if message.get("log_tail") else None,
+        )
+
+    def _call_once(self, job: Message, phase: str) -> Message:
+        is_submitted = False
+        while True:
+            if not is_submitted and self.executor.num_free > 0:
+                self.executor.submit(job)
+                is_submitted = True
+            self._show(phase)
+            for message in self.executor.poll(_POLL_SECONDS):
+                if message.get("job") == job["job"] and message["type"] in {"ended", "failed", "lost"}:
+                    return message
+                self._handle(message)
+            if self.is_stopping:
+                raise Stopped
+
+    def conclude(self) -> Conclusion:
+        """Choose, test once, export and register; see `ftsweep.conclusion`."""
+        return conclude(
+            self.config,
+            self.folder,
+            self.records,
+            call=self._call_for_trial,
+            recorder=self.recorder,
+            baseline=self.baseline,
+            data=self.data,
+            importances=self.study.importances(),
+        )
+
+    def _call_for_trial(self, kind: str, phase: str, number: int, extra: Mapping[str, Any]) -> dict[str, Any]:
+        """Run a job about one ended trial. `untouched` among the extra keys is a matter of the job's spec."""
+        folder = self.folder.trial(number)
+        spec = {**folder.spec(), **{key: value for key, value in extra.items() if key == "untouched"}}
+        job = self._job(kind, f"{kind}-{number:04d}", folder, spec)
+        return self.call({**job, **{key: value for key, value in extra.items() if key != "untouched"}}, phase)
+
+    # -- small things ---------------------------------------------------------------------------------------------
+
+    @property
+    def records(self) -> list[TrialRecord]:
+        return [self.trials[number] for number in sorted(self.trials)]
+
+    @property
+    def _running(self) -> list[TrialRecord]:
+        waiting = {proposal.number for proposal in self._waiting}
+        return [record for record in self.trials.values() if record.outcome is None and record.number not in waiting]
+
+    def _may_ask(self) -> bool:
+        if self.study.num_asked >= self.config.budget.trials or self.study.is_exhausted():
+            return False
+        reason = self._spent_budget()
+        if reason and reason != self.note:
+            self.note = reason
+            _LOGGER.warning("%s", reason)
+        return reason is None
+
+    def _spent_budget(self) -> str | None:
+        """Which budget beside the number of trials is spent, as a sentence."""
+        budget = self.config.budget
+        if budget.wall_minutes is not None and self.clock() - self._started >= 60 * budget.wall_minutes:
+            return f"No new trial: budget.wall_minutes={budget.wall_minutes:g} is spent."
+        if budget.worker_hours is not None:
+            seconds = sum(record.measurements[-1].train_seconds for record in self.records if record.measurements)
+            if seconds >= 3600 * budget.worker_hours:
+                return f"No new trial: budget.worker_hours={budget.worker_hours:g} are spent."
+        if budget.disk_gib is not None and folder_size(self.folder.path) > budget.disk_gib * 2**30:
+            return f"No new trial: the study's folder is larger than budget.disk_gib={budget.disk_gib:g}."
+        return None
+
+    def _drop_losers(self) -> None:
+        """Keep weights only of the best trial so far and of the default setting."""
+        best = self.snapshot("").best
+        for record in self.trials.values():
+            if record.outcome is not None and not record.proposal.is_default and record is not best:
+                remove(self.folder.trial(record.number).best)
+
+    def _spec(self, branch: Branch) -> dict[str, Any]:
+        return {"number": -1, "branch": branch.name, "is_default": True, "params": {}, "config": dict(branch.config)}
+
+    def _job(self, kind: str, name: str, folder: TrialFolder, spec: Mapping[str, Any]) -> Message:
+        return {
+            "type": kind,
+            "job": name,
+            "folder": str(folder.path.absolute()),
+            "cache": str(self.folder.store.cache.absolute()),
+            "spec": dict(spec),
+        }
+
+    def _trial_tags(self, branch: Branch) -> dict[str, str]:
+        fingerprint = self.data.get(branch.label, {}).get("fingerprint", "")
+        return {"branch": branch.label, "data_fingerprint": fingerprint}
+
+    def _record_baseline(self, branch: Branch) -> None:
+        proposal = Proposal(-1, branch.name, {})
+        values = {f"validation/{name}": value for name, value in self.baseline[branch.label].items()}
+        outcome = Outcome(OutcomeKind.COMPLETE, "the untouched base, or the prior of a new head")
+        self.recorder.begin_trial(proposal, tags=self._trial_tags(branch), params={})
+        self.recorder.end_trial(proposal, outcome, best=values, tags=self._trial_tags(branch))
+
+    def snapshot(self, phase: str) -> Snapshot:
+        return Snapshot(
+            study=self.config.study.name,
+            phase=phase,
+            objective=self.config.objective,
+            num_rungs=self.config.rungs.count,
+            num_planned=self.config.budget.trials,
+            trials=tuple(self.records),
+            baseline={
+                label: values[self.config.objective.metric]
+                for label, values in self.baseline.items()
+                if self.config.objective.metric in values
+            },
+            elapsed_seconds=self.clock() - self._started,
+            note=self.note,
+        )
+
+    def _show(self, phase: str) -> None:
+        self.watch(self.snapshot(phase))
+
+
+class Stopped(Exception):  # noqa: N818 - a normal ending, not an error
+    """The user asked to stop while something other than trials was going on."""
+
+
+def trial_job(number: int) -> str:
+    """The name of a trial's job, as messages and MLflow spell it."""
+    return f"trial-{number:04d}"
+
+
+def trial_number(job: str) -> int:
+    return int(job.removeprefix("trial-"))
+
+
+def _as_error(message: Message) -> FtsweepError:
+    """The error that a worker reported, as the class it was there; anything else stops the study."""
+    known = getattr(errors, str(message["error_class"]), None)
+    if isinstance(known, type) and issubclass(known, FtsweepError) and known is not errors.MissingExtraError:
+        return known(message["message"])
+    return StudyError(f"{message['error_class']}: {message['message']}", where=message.get("where"))

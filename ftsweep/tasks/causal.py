@@ -1,0 +1,145 @@
+"""Next-token prediction: logits only where there is something to learn, and the scores of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ftsweep.errors import ModelError
+from ftsweep.models.base import Head
+from ftsweep.tasks.base import IGNORED, Tally, Task
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+MAX_LOGITS_AT_ONCE = 2**26
+"""Logits whose float32 copies live at the same time: 256 MiB per copy."""
+
+
+class CausalTask(Task):
+    """A task whose labels are next tokens: `labels[t]` is `input_ids[t]` where it is learned, IGNORED elsewhere.
+
+    The shift is made here: position t - 1 predicts `labels[t]`, so the first label of a row never counts.
+    """
+
+    head: ClassVar[Head] = "causal_lm"
+    labels_are_per_token = True
+
+    def num_supervised(self, labels: torch.Tensor) -> torch.Tensor:
+        return (labels[:, 1:] != IGNORED).sum()
+
+    def batch_extras(self, labels: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"supervised": supervised_positions(labels)}
+
+    def loss_sum(self, model: PreTrainedModel, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        """The summed loss, and how many supervised tokens were the likeliest, shape []."""
+        losses, num_correct, _ = token_losses(model, batch)
+        return losses.sum(), num_correct
+
+    def tally(self, schema: Mapping[str, Any]) -> Tally:
+        return CausalTally(tuple(self.metrics))
+
+    def prior_scores(self, schema: Mapping[str, Any], labels: Iterable[Sequence[int]]) -> dict[str, float] | None:
+        return None
+
+
+class CausalTally(Tally):
+    """Sums loss, supervised tokens and right guesses on the device; makes the `metrics` asked for."""
+
+    def __init__(self, metrics: Sequence[str]) -> None:
+        self._metrics = metrics
+        self._loss: torch.Tensor | None = None
+        self._counts: torch.Tensor | None = None  # supervised tokens, right guesses
+
+    def add(self, loss_sum: torch.Tensor, outputs: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> None:
+        import torch
+
+        counts = torch.stack([(batch["labels"][:, 1:] != IGNORED).sum(), outputs.detach()])
+        loss = loss_sum.detach().double()
+        self._loss = loss if self._loss is None else self._loss + loss
+        self._counts = counts if self._counts is None else self._counts + counts
+
+    def values(self) -> dict[str, float]:
+        num_tokens, num_correct = self._counts.tolist() if self._counts is not None else (0, 0)
+        loss = self._loss.item() / num_tokens if self._loss is not None and num_tokens else math.nan
+        scores = {
+            "loss": loss,
+            "perplexity": perplexity(loss),
+            "token_accuracy": num_correct / num_tokens if num_tokens else math.nan,
+        }
+        return {metric: scores[metric] for metric in self._metrics}
+
+
+def supervised_positions(labels: torch.Tensor) -> torch.Tensor:
+    """Indices into the flattened labels [rows x length] of all that count; waits for the device that holds them."""
+    counts = labels != IGNORED
+    counts[:, 0] = False
+    return counts.flatten().nonzero().squeeze(1)
+
+
+def token_losses(
+    model: PreTrainedModel, batch: Mapping[str, torch.Tensor]
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Per supervised token its loss (float32) and its flat index in `labels`; and the number of right guesses.
+
+    The model's own forward runs, so that whatever it does to its logits (scaling, soft caps) is done here too; only
+    the input of its output layer is narrowed to the positions that predict something, which is what saves the memory.
+    """
+
+    labels = batch["labels"]
+    positions = batch["supervised"] if "supervised" in batch else supervised_positions(labels)
+    inner = transformers_model(model)
+    output_layer = inner.get_output_embeddings()
+    if output_layer is None:
+        raise ModelError(f"{type(inner).__name__} has no output layer over its vocabulary")
+
+    def narrow(_module: torch.nn.Module, args: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+        hidden, *rest = args
+        return (hidden.flatten(0, 1).index_select(0, positions - 1).unsqueeze(0), *rest)
+
+    handle = output_layer.register_forward_pre_hook(narrow)
+    try:
+        output = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], use_cache=False)
+    finally:
+        handle.remove()
+    losses, num_correct = _score(output.logits.squeeze(0), labels.flatten().index_select(0, positions))
+    return losses, num_correct, positions
+
+
+def transformers_model(model: Any) -> Any:
+    """The transformers model itself, inside of PEFT's wrapper when there is one."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+def perplexity(loss: float) -> float:
+    """exp(loss); infinity where that is no float any more."""
+    try:
+        return math.exp(loss)
+    except OverflowError:
+        return math.inf
+
+
+def _score(logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Losses [tokens] and the number of right guesses, in parts when the float32 logits would be large."""
+    import torch
+    from torch.utils.checkpoint import checkpoint
+
+    part_size = max(1, MAX_LOGITS_AT_ONCE // logits.shape[-1])
+    if len(logits) <= part_size:
+        return _score_part(logits, targets)
+    # Recomputing a part in the backward pass keeps its float32 copies from living until then. split and not slices:
+    # the gradient of every slice would be as large as all logits.
+    parts = [
+        checkpoint(_score_part, *part, use_reentrant=False, preserve_rng_state=False)
+        for part in zip(logits.split(part_size), targets.split(part_size), strict=True)
+    ]
+    return torch.cat([losses for losses, _ in parts]), torch.stack([correct for _, correct in parts]).sum()
+
+
+def _score_part(logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    from torch.nn.functional import cross_entropy
+
+    losses = cross_entropy(logits.float(), targets, reduction="none")
+    return losses, (logits.detach().argmax(dim=-1) == targets).sum()

@@ -1,0 +1,192 @@
+"""Answering: prompts with completions, or conversations; the loss is on the answers only."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ftsweep.domain.objective import Direction
+from ftsweep.errors import ConfigError, DataError
+from ftsweep.tasks.base import IGNORED, Example, RowError
+from ftsweep.tasks.causal import CausalTask, transformers_model
+from ftsweep.tasks.chat import ChatFormat, Span, conversation_of, question_of
+from ftsweep.tasks.tokens import (
+    ROWS_PER_CALL,
+    attempt,
+    batches_by_length,
+    check_fits_tokenizer,
+    checked_max_length,
+    in_chunks,
+    padded,
+    to_predict,
+    token_ids,
+)
+
+if TYPE_CHECKING:
+    from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+
+class Instruction(CausalTask):
+    """Instruction tuning. Columns `prompt` and `completion`, or `messages`: a list of {role, content}.
+
+    Both are written with the tokenizer's chat template, or plainly where it has none (see ChatFormat).
+    """
+
+    columns = ("prompt", "completion", "messages")
+    metrics: ClassVar[Mapping[str, Direction]] = {
+        "loss": "minimize",
+        "perplexity": "minimize",
+        "token_accuracy": "maximize",
+    }
+
+    def __init__(self, *, max_length: int = 512, max_new_tokens: int = 128) -> None:
+        """`max_new_tokens` bounds the answers of `predict`; training does not depend on it."""
+        if isinstance(max_new_tokens, bool) or not isinstance(max_new_tokens, int) or max_new_tokens < 1:
+            raise ConfigError(
+                f"must be a whole number of at least 1, not {max_new_tokens!r}", where="task.max_new_tokens"
+            )
+        self.max_length = checked_max_length(max_length)
+        self.max_new_tokens = max_new_tokens
+
+    def check_columns(self, available: Iterable[str]) -> None:
+        found = sorted(set(available))
+        if "messages" not in found and not {"prompt", "completion"} <= set(found):
+            raise DataError(
+                "instruction needs the columns 'prompt' and 'completion', or 'messages'; "
+                f"found: {', '.join(found) or 'none'}",
+                remedy="Name yours with data.columns, for example data.columns.prompt=<its name>",
+            )
+
+    def input_text(self, values: Mapping[str, Any]) -> str:
+        return self._texts(values, is_answer=False)
+
+    def target_text(self, values: Mapping[str, Any]) -> str:
+        return self._texts(values, is_answer=True)
+
+    def learn_schema(self, train_rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+        return {}
+
+    def encode(
+        self, rows: Iterable[Mapping[str, Any]], tokenizer: PreTrainedTokenizerBase, schema: Mapping[str, Any]
+    ) -> Iterator[Example | RowError | None]:
+        check_fits_tokenizer(self.max_length, tokenizer)
+        chat = ChatFormat(tokenizer)
+        for chunk in in_chunks(rows, ROWS_PER_CALL):
+            parts = [attempt(lambda values: chat.render(conversation_of(values)), values) for values in chunk]
+            rendered = [part for part in parts if not isinstance(part, RowError)]
+            examples = iter(self._examples(rendered, tokenizer))
+            for part in parts:
+                yield part if isinstance(part, RowError) else next(examples)
+
+    def predict(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        schema: Mapping[str, Any],
+        rows: Sequence[Mapping[str, Any]],
+        batch_size: int,
+    ) -> list[dict[str, Any]]:
+        """`{"completion": ...}` per row, greedily; rows need `prompt`, or `messages` (a last answer is left out)."""
+        import torch
+
+        chat = ChatFormat(tokenizer)
+        prompts = self._prompt_ids(rows, tokenizer, chat)
+        inner = transformers_model(model)
+        inner.eval()
+        settings = self._generation(tokenizer, chat)
+        answers: list[dict[str, Any]] = [{}] * len(rows)
+        with torch.inference_mode():
+            for indices in batches_by_length([len(ids) for ids in prompts], batch_size):
+                batch = padded([prompts[index] for index in indices], tokenizer.pad_token_id, inner.device, left=True)
+                generated = inner.generate(**batch, generation_config=settings)[:, batch["input_ids"].shape[1] :]
+                texts = tokenizer.batch_decode(generated, skip_special_tokens=True)
+                for index, text in zip(indices, texts, strict=True):
+                    answers[index] = {"completion": text.strip()}
+        return answers
+
+    def _examples(
+        self, rendered: Sequence[tuple[str, list[Span]]], tokenizer: PreTrainedTokenizerBase
+    ) -> Iterator[Example | RowError]:
+        if not rendered:
+            return
+        encoded = tokenizer(
+            [text for text, _ in rendered],
+            add_special_tokens=False,
+            return_attention_mask=False,
+            return_offsets_mapping=True,
+            verbose=False,
+        )
+        for input_ids, offsets, (_, spans) in zip(
+            encoded["input_ids"], encoded["offset_mapping"], rendered, strict=True
+        ):
+            labels = [IGNORED] * len(input_ids)
+            starts, ends = [start for start, _ in offsets], [end for _, end in offsets]
+            for start, end in spans:
+                # A token over the border of an answer is learned: it holds a part of the answer.
+                place = slice(bisect_right(ends, start), bisect_left(starts, end))
+                labels[place] = input_ids[place]
+            labels[0] = IGNORED  # nothing predicts the first token
+            yield self._cut(input_ids, labels, tokenizer.bos_token_id)
+
+    def _cut(self, input_ids: list[int], labels: list[int], bos_id: int | None) -> Example | RowError:
+        """The prompt loses its oldest tokens (never a start token), then the last answer its end."""
+        first = next((place for place, label in enumerate(labels) if label != IGNORED), None)
+        if first is None:
+            return RowError("no token of it is learned")
+        excess = len(input_ids) - self.max_length
+        if excess <= 0:
+            return Example(input_ids, labels)
+        kept = 1 if input_ids[0] == bos_id else 0
+        # One token must stay before the answer: what predicts its first token.
+        dropped = min(excess, first - max(kept, 1))
+        cut = slice(kept + dropped, None)
+        input_ids, labels = input_ids[:kept] + input_ids[cut], labels[:kept] + labels[cut]
+        is_too_long = len(input_ids) > self.max_length
+        return Example(input_ids[: self.max_length], labels[: self.max_length], dropped > 0, is_too_long)
+
+    def _prompt_ids(
+        self, rows: Sequence[Mapping[str, Any]], tokenizer: PreTrainedTokenizerBase, chat: ChatFormat
+    ) -> list[list[int]]:
+        limit = min(self.max_length, tokenizer.model_max_length - self.max_new_tokens)
+        if limit < 1:
+            raise ConfigError(
+                f"{self.max_new_tokens} new tokens leave no room for a prompt: "
+                f"this model takes at most {tokenizer.model_max_length}",
+                where="task.max_new_tokens",
+            )
+        texts = to_predict(lambda values: chat.render_question(question_of(values)), rows)
+        prompts = token_ids(tokenizer, texts, special=False)
+        for index, ids in enumerate(prompts):
+            if len(ids) > limit:
+                kept = 1 if ids[0] == tokenizer.bos_token_id and limit > 1 else 0
+                prompts[index] = ids[:kept] + ids[kept - limit :]
+        return prompts
+
+    def _generation(self, tokenizer: PreTrainedTokenizerBase, chat: ChatFormat) -> GenerationConfig:
+        from transformers import GenerationConfig
+
+        # The sampling settings are named although unused: unnamed ones would come from the model's own file.
+        return GenerationConfig(
+            max_new_tokens=self.max_new_tokens,
+            do_sample=False,
+            num_beams=1,
+            temperature=1.0,
+            top_p=1.0,
+            top_k=50,
+            repetition_penalty=1.0,
+            eos_token_id=chat.end_ids(),
+            pad_token_id=tokenizer.pad_token_id,
+        )
+
+    def _texts(self, values: Mapping[str, Any], *, is_answer: bool) -> str:
+        """What the row says, or what it answers; of a malformed row what can be read."""
+        messages = values.get("messages")
+        if messages is None:
+            return str(values.get("completion" if is_answer else "prompt") or "")
+        try:
+            return "\n".join(
+                str(message["content"]) for message in messages if (message["role"] == "assistant") == is_answer
+            )
+        except (TypeError, KeyError):
+            return "" if is_answer else str(messages)

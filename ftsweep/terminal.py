@@ -1,0 +1,170 @@
+"""What a person sees in the terminal: a live table while a study runs, plain lines where there is no terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from ftsweep.domain.snapshot import Snapshot
+from ftsweep.domain.trial import OutcomeKind, TrialRecord
+
+_STYLES = {
+    OutcomeKind.COMPLETE: "green",
+    OutcomeKind.PRUNED: "yellow",
+    OutcomeKind.INFEASIBLE: "magenta",
+    OutcomeKind.DIVERGED: "red",
+    OutcomeKind.FAILED: "red",
+    OutcomeKind.STOPPED: "dim",
+}
+_MAX_ROWS = 18
+_BAR_WIDTH = 10
+
+
+class LiveView:
+    """A table that is redrawn in place; use as a context manager and call with snapshots."""
+
+    def __init__(self, console: Console) -> None:
+        self._live = Live(console=console, refresh_per_second=4, transient=True)
+
+    def __enter__(self) -> LiveView:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def __call__(self, snapshot: Snapshot) -> None:
+        self._live.update(Group(_header(snapshot), trials_table(snapshot, limit=_MAX_ROWS)))
+
+
+class PlainView:
+    """One line for each thing that happens: for logs, pipes and CI."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._phase = ""
+        self._ended: set[int] = set()
+        self._begun: set[int] = set()
+        self._note = ""
+
+    def __enter__(self) -> PlainView:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+    def __call__(self, snapshot: Snapshot) -> None:
+        if snapshot.phase != self._phase:
+            self._phase = snapshot.phase
+            self._print(f"{snapshot.study}: {snapshot.phase}")
+        if snapshot.note != self._note:
+            self._note = snapshot.note
+            self._print(snapshot.note)
+        for record in snapshot.trials:
+            if record.number not in self._begun and record.outcome is None:
+                self._begun.add(record.number)
+                self._print(f"trial {record.number} begins: {params_text(record.proposal.params)}")
+            if record.number not in self._ended and record.outcome is not None:
+                self._ended.add(record.number)
+                self._print(self._ending(snapshot, record))
+
+    def _ending(self, snapshot: Snapshot, record: TrialRecord) -> str:
+        assert record.outcome is not None
+        value = snapshot.value(record)
+        number = "" if value is None else f", {snapshot.objective.key} {value:.4g}"
+        left = snapshot.seconds_left
+        progress = f"{snapshot.num_ended}/{snapshot.num_planned}" + (f", {duration(left)} left" if left else "")
+        return f"trial {record.number} {record.outcome.kind}{number}: {record.outcome.reason} [{progress}]"
+
+    def _print(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _header(snapshot: Snapshot) -> RenderableType:
+    best = snapshot.best
+    parts = [f"{snapshot.num_ended} of {snapshot.num_planned} trials", f"{duration(snapshot.elapsed_seconds)} elapsed"]
+    if snapshot.seconds_left is not None:
+        parts.append(f"about {duration(snapshot.seconds_left)} left")
+    if best is not None:
+        parts.append(f"best {snapshot.objective.key} {snapshot.value(best):.4g} (trial {best.number})")
+    if snapshot.baseline:
+        parts.append("base " + ", ".join(f"{value:.4g}" for value in snapshot.baseline.values()))
+    text = Text.assemble((snapshot.study, "bold"), f"  {snapshot.phase}\n", " . ".join(parts))
+    if snapshot.note:
+        text.append(f"\n{snapshot.note}", style="yellow")
+    return text
+
+
+def trials_table(snapshot: Snapshot, *, limit: int | None = None) -> Table:
+    """Trials with outcome, rungs, value and parameters; with a limit the running, the best and the newest ones."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name, justify in (
+        ("trial", "right"),
+        ("outcome", "left"),
+        ("rungs", "left"),
+        (snapshot.objective.key, "right"),
+    ):
+        table.add_column(name, justify=justify, no_wrap=True)
+    table.add_column("params")
+    best = snapshot.best
+    for record in _chosen(snapshot, limit):
+        value = snapshot.value(record)
+        kind = record.outcome.kind if record.outcome else None
+        marks = "*" if record is best else ""
+        default = " (default)" if record.proposal.is_default else ""
+        table.add_row(
+            f"{record.number}{marks}",
+            Text(str(kind) if kind else "running", style=_STYLES[kind] if kind else "cyan"),
+            _rung_bar(record, snapshot.num_rungs),
+            "-" if value is None else f"{value:.4g}",
+            escape(params_text(record.proposal.params) + default),
+            style="bold" if record is best else "",
+        )
+    return table
+
+
+def _chosen(snapshot: Snapshot, limit: int | None) -> list[TrialRecord]:
+    if limit is None or len(snapshot.trials) <= limit:
+        return list(snapshot.trials)
+    chosen = {record.number: record for record in snapshot.running[-limit:]}
+    if snapshot.best is not None:
+        chosen[snapshot.best.number] = snapshot.best
+    for record in reversed(snapshot.trials):
+        if len(chosen) >= limit:
+            break
+        chosen.setdefault(record.number, record)
+    return [chosen[number] for number in sorted(chosen)]
+
+
+def _rung_bar(record: TrialRecord, num_rungs: int) -> str:
+    rung = max((measurement.rung for measurement in record.measurements), default=0)
+    filled = round(_BAR_WIDTH * rung / num_rungs)
+    return "━" * filled + "╌" * (_BAR_WIDTH - filled) + f" {rung}/{num_rungs}"
+
+
+def params_text(params: Mapping[str, Any]) -> str:
+    """Parameters in one line, by the last part of their names."""
+    return "  ".join(f"{name.rsplit('.', 1)[-1]}={_value_text(value)}" for name, value in params.items())
+
+
+def _value_text(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def duration(seconds: float) -> str:
+    """A span of time for a person: `42 s`, `3 min 05 s`, `2 h 10 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

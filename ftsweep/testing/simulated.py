@@ -1,0 +1,143 @@
+"""An executor without workers: trials follow given curves on a clock of its own, so hours pass in milliseconds.
+
+It writes the same files and messages as real workers do, so everything above it is the real thing.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ftsweep.domain.measurement import Measurement
+from ftsweep.domain.trial import Outcome, OutcomeKind
+from ftsweep.executors.base import Executor, ExecutorContext, Message
+from ftsweep.workspace import TrialFolder, append_line
+
+Curve = Callable[[Mapping[str, Any], int], Any]
+"""Of a trial's spec and a rung: the values measured there, a message (`lost`, `failed`), or an Outcome."""
+
+PREPARED = {
+    "num_rows": {"train": 100, "validation": 50, "test": 50},
+    "num_examples": {"train": 100, "validation": 50, "test": 50},
+    "fingerprint": "simulated",
+    "findings": [],
+    "has_test": True,
+}
+
+
+@dataclass
+class SimulatedExecutor(Executor):
+    """Runs trials on `workers` slots; a rung takes `rung_seconds` of simulated time."""
+
+    curve: Curve
+    num_rungs: int = 10
+    workers: int = 1
+    rung_seconds: float = 6.0
+    now: float = 0.0
+    num_submitted: int = 0
+    jobs: list[str] = field(default_factory=list)
+    _events: list[tuple[float, int, str]] = field(default_factory=list)
+    _running: dict[str, _Running] = field(default_factory=dict)
+    _order: int = 0
+
+    def clock(self) -> float:
+        """Simulated seconds; give it to the sweep as its clock."""
+        return self.now
+
+    def open(self, context: ExecutorContext) -> None:
+        return
+
+    @property
+    def num_slots(self) -> int:
+        return self.workers
+
+    @property
+    def num_free(self) -> int:
+        return self.workers - len(self._running)
+
+    def submit(self, job: Message) -> None:
+        assert self.num_free > 0, "more jobs than slots"
+        assert job["job"] not in self._running, "one job twice"
+        self.num_submitted += 1
+        self.jobs.append(job["job"])
+        folder = TrialFolder(Path(job["folder"]))
+        done = max((measurement.rung for measurement in folder.measurements()), default=-1)
+        self._running[job["job"]] = _Running(job, folder, next_rung=done + 1)
+        self._schedule(job["job"], self.rung_seconds)
+
+    def reply(self, job: str, message: Message) -> None:
+        running = self._running.get(job)
+        if running is None or not running.is_waiting:
+            return
+        running.is_waiting = False
+        if message["type"] == "stop":
+            running.ending = Outcome(OutcomeKind(message["kind"]), message["reason"], rung=running.next_rung - 1)
+        self._schedule(job, self.rung_seconds if running.ending is None else 0.0)
+
+    def poll(self, timeout_seconds: float) -> list[Message]:
+        if not self._events:
+            self.now += timeout_seconds
+            return []
+        self.now, _, name = heapq.heappop(self._events)
+        running = self._running[name]
+        if running.job["type"] != "train":
+            del self._running[name]
+            return [{"type": "ended", "job": name, "result": self._answer(running.job)}]
+        return self._advance(name, running)
+
+    def close(self, *, kill: bool = False) -> None:
+        self._running.clear()
+        self._events.clear()
+
+    def _advance(self, name: str, running: _Running) -> list[Message]:
+        if running.ending is not None:
+            return [self._end(name, running, running.ending)]
+        event = self.curve(running.job["spec"], running.next_rung)
+        if isinstance(event, Outcome):
+            return [self._end(name, running, event)]
+        if "type" in event:  # lost or failed: the job is gone
+            del self._running[name]
+            return [{**event, "job": name}]
+        rung = running.next_rung
+        running.next_rung += 1
+        measurement = Measurement(rung, rung / self.num_rungs, rung, rung, self.rung_seconds * rung, self.now, event)
+        append_line(running.folder.measurements_file, measurement.to_dict())
+        messages: list[Message] = [{"type": "measured", "job": name, "measurement": measurement.to_dict()}]
+        if rung == self.num_rungs:
+            messages.append(self._end(name, running, Outcome(OutcomeKind.COMPLETE, "trained to the end", rung=rung)))
+        else:
+            running.is_waiting = True
+        return messages
+
+    def _end(self, name: str, running: _Running, outcome: Outcome) -> Message:
+        del self._running[name]
+        if outcome.kind is OutcomeKind.COMPLETE:
+            running.folder.best.mkdir(parents=True, exist_ok=True)
+        running.folder.path.mkdir(parents=True, exist_ok=True)
+        running.folder.write_outcome(outcome)
+        return {"type": "ended", "job": name, "outcome": outcome.to_dict()}
+
+    def _schedule(self, name: str, seconds: float) -> None:
+        self._order += 1
+        heapq.heappush(self._events, (self.now + seconds, self._order, name))
+
+    @staticmethod
+    def _answer(job: Message) -> dict[str, Any]:
+        return {
+            "prepare": PREPARED,
+            "baseline": {"validation": {"loss": 2.0}},
+            "test": {"test": {"loss": 1.5 if job["spec"].get("untouched") else 1.0}},
+            "export": {"folder": job.get("destination"), "rows": [{"text": "a"}], "answers": [{"label": "b"}]},
+        }[job["type"]]
+
+
+@dataclass
+class _Running:
+    job: Message
+    folder: TrialFolder
+    next_rung: int
+    is_waiting: bool = False
+    ending: Outcome | None = None

@@ -1,0 +1,217 @@
+"""What every strategy must do. Subclass, and give the strategy, a base model and its head as fixtures."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ftsweep.models.base import Head
+from ftsweep.strategies.base import Strategy, parameter_groups, start_checkpointing
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+    from transformers import PreTrainedModel
+
+IMPORT = """
+import importlib, sys
+getattr(importlib.import_module(sys.argv[1]), sys.argv[2])()
+print(sorted({"torch", "transformers", "peft", "datasets"} & set(sys.modules)))
+"""
+
+
+class StrategyContract:
+    """Test class for authors of strategies; the name of the subclass begins with Test.
+
+    The strategy's settings need defaults. `base` is a fresh small model for every test: float32, in eval mode, at
+    least 16 tokens in its vocabulary.
+    """
+
+    @pytest.fixture
+    def strategy(self) -> Strategy:
+        raise NotImplementedError("give the strategy as a fixture")
+
+    @pytest.fixture
+    def head(self) -> Head:
+        raise NotImplementedError("give the base's head as a fixture")
+
+    @pytest.fixture
+    def base(self) -> PreTrainedModel:
+        raise NotImplementedError("give a base model as a fixture")
+
+    def test_building_needs_no_torch(self, strategy: Strategy) -> None:
+        command = [sys.executable, "-c", IMPORT, type(strategy).__module__, type(strategy).__name__]
+        assert subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip() == "[]"
+
+    def test_a_step_changes_what_trains_and_nothing_else(
+        self, strategy: Strategy, base: PreTrainedModel, head: Head
+    ) -> None:
+        import torch
+
+        model = strategy.apply(base, head)
+        trained = {name for name, weight in model.named_parameters() if weight.requires_grad}
+        before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        # Two steps: a matrix behind one that starts at zero has no gradient in the first.
+        train(model, num_steps=2)
+        changed = {name for name, tensor in model.state_dict().items() if not torch.equal(tensor, before[name])}
+        names_of_tied = {name for name, _ in model.named_parameters(remove_duplicate=False)} - {
+            name for name, _ in model.named_parameters()
+        }
+        assert trained
+        assert changed
+        assert changed <= trained | names_of_tied
+        if not strategy.changes_base:
+            assert changed == trained, "what is said to train has no gradient"
+
+    def test_remove_leaves_the_base_as_it_was(self, strategy: Strategy, base: PreTrainedModel, head: Head) -> None:
+        before, names, weights = digest(base), structure(base), clone(base)
+        model = strategy.apply(base, head)
+        train(model)
+        removed = strategy.remove(model)
+        assert removed is base
+        assert structure(base) == names
+        assert not any(weight.requires_grad for weight in base.parameters())
+        if strategy.changes_base:
+            base.load_state_dict(weights)  # the caller's part
+        assert digest(base) == before
+
+    def test_fifty_trials_leave_nothing_behind(self, strategy: Strategy, base: PreTrainedModel, head: Head) -> None:
+        model = strategy.apply(base, head)
+        applied = structure(model)
+        names = structure(strategy.remove(model))
+        for _ in range(49):
+            model = strategy.apply(base, head)
+            start_checkpointing(model)
+            strategy.remove(model)
+        assert structure(base) == names
+        assert structure(strategy.apply(base, head)) == applied
+
+    def test_the_seed_decides_new_weights_whatever_came_before(
+        self, strategy: Strategy, base: PreTrainedModel, head: Head
+    ) -> None:
+        import torch
+
+        weights, digests = clone(base), []
+        for seed in (1, 2, 1):
+            torch.manual_seed(seed)
+            model = strategy.apply(base, head)
+            digests.append(digest(model))
+            train(model)
+            base = strategy.remove(model)
+            base.load_state_dict(weights)
+        assert digests[0] == digests[2]
+        has_new_weights = digest(model) != digest(base)
+        assert (digests[0] != digests[1]) or not has_new_weights
+
+    def test_what_is_saved_restores_the_same_answers(
+        self, strategy: Strategy, base: PreTrainedModel, head: Head, tmp_path: Path
+    ) -> None:
+        import torch
+
+        weights = clone(base)
+        torch.manual_seed(1)
+        model = strategy.apply(base, head)
+        train(model)
+        answers = outputs(model)
+        strategy.save(model, tmp_path / "best")
+        base = strategy.remove(model)
+        base.load_state_dict(weights)
+        torch.manual_seed(2)
+        model = strategy.apply(base, head)
+        assert not torch.equal(outputs(model), answers)
+        strategy.restore(model, tmp_path / "best")
+        assert torch.equal(outputs(model), answers)
+
+    def test_what_is_saved_is_safetensors_and_text(
+        self, strategy: Strategy, base: PreTrainedModel, head: Head, tmp_path: Path
+    ) -> None:
+        strategy.save(strategy.apply(base, head), tmp_path)
+        suffixes = {path.suffix for path in tmp_path.rglob("*") if path.is_file()}
+        assert ".safetensors" in suffixes
+        assert suffixes <= {".safetensors", ".json", ".txt", ".md"}
+
+    def test_checkpointing_changes_no_gradient(self, strategy: Strategy, base: PreTrainedModel, head: Head) -> None:
+        import torch
+
+        model = strategy.apply(base, head)
+        plain = gradients(model)
+        start_checkpointing(model)
+        recomputed = gradients(model)
+        assert set(plain) == set(recomputed)
+        for name, gradient in plain.items():
+            torch.testing.assert_close(recomputed[name], gradient, msg=name)
+
+    def test_everything_that_trains_is_in_one_optimizer_group(
+        self, strategy: Strategy, base: PreTrainedModel, head: Head
+    ) -> None:
+        model = strategy.apply(base, head)
+        grouped = [id(weight) for group in parameter_groups(model, 0.1) for weight in group["params"]]
+        trained = [id(weight) for weight in model.parameters() if weight.requires_grad]
+        assert sorted(grouped) == sorted(trained)
+
+
+def token_batch() -> dict[str, torch.Tensor]:
+    import torch
+
+    ids = torch.arange(24).reshape(3, 8) % 13 + 3
+    return {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+
+
+def outputs(model: Any) -> torch.Tensor:
+    """Logits of a fixed batch in eval mode."""
+    import torch
+
+    model.eval()
+    with torch.no_grad():
+        return model(**token_batch()).logits
+
+
+def train(model: Any, *, num_steps: int = 2) -> None:
+    """A few large steps on a loss that every weight has a part in."""
+    import torch
+
+    optimizer = torch.optim.AdamW(parameter_groups(model, 0.0), lr=1e-2)
+    model.train()
+    for _ in range(num_steps):
+        optimizer.zero_grad()
+        model(**token_batch()).logits.float().square().mean().backward()
+        optimizer.step()
+    optimizer.zero_grad()
+    model.eval()
+
+
+def gradients(model: Any) -> dict[str, torch.Tensor]:
+    model.train()
+    model(**token_batch()).logits.float().square().mean().backward()
+    found = {name: weight.grad.clone() for name, weight in model.named_parameters() if weight.grad is not None}
+    model.zero_grad()
+    return found
+
+
+def clone(model: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+
+def digest(model: nn.Module) -> str:
+    """A hash of every weight's name, type and bits."""
+    import torch
+
+    made = hashlib.sha256()
+    for name, tensor in model.state_dict().items():
+        made.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        made.update(tensor.detach().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return made.hexdigest()
+
+
+def structure(model: nn.Module) -> list[str]:
+    """Every module with its type, tensors and number of hooks: what grows when something is left behind."""
+    modules = [
+        f"{name}: {type(module).__name__}, {len(module._forward_hooks)} + {len(module._forward_pre_hooks)} hooks"
+        for name, module in model.named_modules()
+    ]
+    return modules + [name for name, _ in model.named_parameters()] + [name for name, _ in model.named_buffers()]

@@ -1,0 +1,57 @@
+"""From rows of the prepared set to padded tensors on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import torch
+
+from ftsweep.tasks.base import IGNORED
+
+if TYPE_CHECKING:
+    from ftsweep.data.prepared import EncodedSplit
+
+Batch = dict[str, torch.Tensor]
+
+
+class Padding(Protocol):
+    """What padding needs to know of the tokenizer and the task."""
+
+    pad_token_id: int
+    labels_are_per_token: bool
+
+
+def collate(split: EncodedSplit, indices: Sequence[int] | np.ndarray, *, pad_token_id: int, per_token: bool) -> Batch:
+    """Right-padded tensors of these examples, on the CPU.
+
+    input_ids and attention_mask: int64 [rows, longest]; labels: int64 [rows, longest] where they are per token, else
+    [rows].
+    """
+    inputs = [split.input_ids(int(index)) for index in indices]
+    labels = [split.labels(int(index)) for index in indices]
+    longest = max(len(row) for row in inputs)
+    input_ids = np.full((len(inputs), longest), pad_token_id, dtype=np.int64)
+    attention_mask = np.zeros((len(inputs), longest), dtype=np.int64)
+    for row, ids in enumerate(inputs):
+        input_ids[row, : len(ids)] = ids
+        attention_mask[row, : len(ids)] = 1
+    if per_token:
+        padded = np.full((len(inputs), longest), IGNORED, dtype=np.int64)
+        for row, row_labels in enumerate(labels):
+            padded[row, : len(row_labels)] = row_labels
+    else:
+        padded = np.array([row_labels[0] for row_labels in labels], dtype=np.int64)
+    return {
+        "input_ids": torch.from_numpy(input_ids),
+        "attention_mask": torch.from_numpy(attention_mask),
+        "labels": torch.from_numpy(padded),
+    }
+
+
+def to_device(batch: Mapping[str, torch.Tensor], device: torch.device) -> Batch:
+    """The batch on the device; on CUDA through pinned memory, without waiting."""
+    if device.type != "cuda":
+        return dict(batch)
+    return {name: tensor.pin_memory().to(device, non_blocking=True) for name, tensor in batch.items()}

@@ -1,0 +1,108 @@
+"""A chosen model on its own: the folder that holds it, and answers from it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ftsweep.config.build import build
+from ftsweep.errors import UsageError
+from ftsweep.models.loading import resolve_dtype
+from ftsweep.training.memory import find_device
+from ftsweep.workspace import read_json, write_json, written_folder
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from ftsweep.tasks.base import Task
+
+MANIFEST = "ftsweep.json"
+_BATCH_SIZE = 32
+
+
+def export_model(
+    destination: Path,
+    *,
+    weights: Path,
+    tokenizer: PreTrainedTokenizerBase,
+    spec: Mapping[str, Any],
+    reference: Mapping[str, Any],
+    schema: Mapping[str, Any],
+    allowed: Sequence[str],
+) -> None:
+    """Write a model folder that `load_predictor` (and PEFT or transformers) can load. It is replaced whole."""
+    with written_folder(destination) as temporary:
+        for file in weights.iterdir():
+            shutil.copy2(file, temporary / file.name)
+        tokenizer.save_pretrained(temporary)
+        write_json(
+            temporary / MANIFEST,
+            {
+                "model": dict(reference),
+                "task": spec["config"]["task"],
+                "strategy": spec["config"]["strategy"],
+                "schema": dict(schema),
+                "allow": list(allowed),
+                "trial": spec["number"],
+                "params": spec["params"],
+            },
+        )
+
+
+class Predictor:
+    """Answers rows with one fine-tuned model."""
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        task: Task,
+        schema: Mapping[str, Any],
+    ) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.task = task
+        self.schema = schema
+
+    def predict(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """One answer per row, in order; rows have the task's input columns."""
+        return self.task.predict(self.model, self.tokenizer, self.schema, list(rows), _BATCH_SIZE)
+
+
+def load_predictor(
+    folder: Path, *, allowed: Sequence[str] | None = None, device: torch.device | None = None
+) -> Predictor:
+    """The model in an exported folder, on this device (default: the best there is), in eval mode.
+
+    `allowed` names packages beside ftsweep whose components may be built; None trusts the folder's own list, for
+    callers that run the folder's code anyway.
+
+    Raises:
+        UsageError: the folder is not an exported model.
+    """
+    folder = Path(folder)
+    manifest_file = folder / MANIFEST
+    if not manifest_file.is_file():
+        raise UsageError(
+            "this is not a model that ftsweep exported",
+            where=str(manifest_file),
+            remedy="Export one: ftsweep best STUDY --export DIR",
+        )
+    manifest = read_json(manifest_file)
+    allowed = manifest["allow"] if allowed is None else allowed
+    device = device or find_device()
+    source = build(manifest["model"], allowed=allowed)
+    task = build(manifest["task"], allowed=allowed)
+    strategy = build(manifest["strategy"], allowed=allowed)
+    base = source.load(
+        task.head, labels=manifest["schema"].get("labels"), dtype=resolve_dtype(source.dtype, device), device=device
+    )
+    model = strategy.apply(base, task.head)
+    strategy.restore(model, folder)
+    model.eval()
+    model.requires_grad_(False)
+    return Predictor(model, source.tokenizer(), task, manifest["schema"])

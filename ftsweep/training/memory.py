@@ -1,0 +1,61 @@
+"""Which device this worker trains on, what memory it has, and which errors mean that it ran out."""
+
+from __future__ import annotations
+
+import gc
+import resource
+from typing import Any
+
+import psutil
+import torch
+
+
+def find_device() -> torch.device:
+    """The device of this worker: the one CUDA device it was given, else the CPU."""
+    return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+
+
+def describe_device(device: torch.device) -> dict[str, Any]:
+    """Name and memory (GiB) of the device."""
+    if device.type == "cuda":
+        properties = torch.cuda.get_device_properties(device)
+        return {
+            "device": str(device),
+            "device_name": properties.name,
+            "memory_gib": round(properties.total_memory / 2**30, 1),
+        }
+    return {
+        "device": "cpu",
+        "device_name": f"CPU, {torch.get_num_threads()} threads",
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+    }
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error means that a smaller batch might have fitted."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    # The CPU allocator and cuBLAS raise plain RuntimeErrors.
+    text = str(error)
+    return isinstance(error, RuntimeError) and (
+        "can't allocate memory" in text or "out of memory" in text or "CUBLAS_STATUS_ALLOC_FAILED" in text
+    )
+
+
+def release_memory(device: torch.device) -> None:
+    """Give freed blocks back, after the last reference is gone."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+
+
+def allocated_bytes(device: torch.device) -> int:
+    """Device memory held by live tensors; 0 on the CPU, where the process's size says nothing exact."""
+    return torch.cuda.memory_allocated(device) if device.type == "cuda" else 0
+
+
+def peak_memory_gib(device: torch.device) -> float:
+    """The most memory used so far: of the device since its statistics were reset, or of this process (GiB)."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**30
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

@@ -1,0 +1,154 @@
+"""The page in a real browser, opened from disk as a reader opens it."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ftsweep.report.figures import READING_ORDER
+from ftsweep.report.page import HtmlPage
+from ftsweep.report.rows import read_study
+
+pytestmark = pytest.mark.browser
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ARGUMENTS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)><a href='javascript:alert(3)'>x</a>%{y}$\\alpha$"
+
+
+def load_builders():
+    """The synthetic studies of the unit tests; loaded by path, because test folders are no packages."""
+    path = Path(__file__).parents[1] / "unit" / "report" / "report_studies.py"
+    spec = importlib.util.spec_from_file_location("report_studies", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+studies = load_builders()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine")
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(browser, tmp_path):
+    """Opens a study's page; what went wrong is in `page.troubles`, what it asked for in `page.requests`."""
+    pages = []
+
+    def open_page(folder, width=1200):
+        path = HtmlPage().write(read_study(folder), tmp_path / "report.html")
+        page = browser.new_page(viewport={"width": width, "height": 900})
+        pages.append(page)
+        page.troubles, page.requests = [], []
+        page.on("console", lambda message: page.troubles.append(message.text))
+        page.on("pageerror", lambda error: page.troubles.append(str(error)))
+        page.on("dialog", lambda dialog: (page.troubles.append(f"dialog {dialog.message}"), dialog.dismiss()))
+        page.on("request", lambda request: page.requests.append(request.url))
+        page.goto(path.as_uri())
+        page.wait_for_function(f"document.querySelectorAll('.plot .main-svg').length >= {len(READING_ORDER)}")
+        return page
+
+    yield open_page
+    for page in pages:
+        page.close()
+
+
+def column(page, index: int) -> list[str]:
+    return page.eval_on_selector_all(
+        "table.trials tbody tr", f"rows => rows.map(row => row.cells[{index}].innerText.trim())"
+    )
+
+
+def test_page_opens_from_disk_without_errors_or_requests(opened, tmp_path):
+    page = opened(studies.write_demo(tmp_path))
+
+    assert page.troubles == []
+    assert len(page.requests) == 1, "only the file itself"
+    assert page.locator(".plot.js-plotly-plot").count() == len(READING_ORDER)
+    assert page.locator("h1").inner_text() == "demo"
+    assert "Trial 3 won" in page.locator(".verdict").inner_text()
+    assert page.locator("table.trials tbody tr").count() == 14
+
+
+def test_no_button_offers_to_send_data_away(opened, tmp_path):
+    page = opened(studies.write_demo(tmp_path))
+
+    buttons = page.eval_on_selector_all(".modebar-btn", "all => all.map(button => button.dataset.title)")
+    assert any("Download" in title for title in buttons)
+    assert not any("Share" in title or "loud" in title for title in buttons), "the data is nobody else's"
+
+
+def test_branches_and_running_studies_open_too(opened, tmp_path):
+    page = opened(studies.write_demo(tmp_path, branches=True))
+    assert page.troubles == []
+    page = opened(studies.write_demo(tmp_path, finished=False, name="running"))
+    assert page.troubles == []
+    assert page.locator(".live").inner_text() == "not finished"
+
+
+def test_table_sorts_by_number_both_ways_with_missing_values_last(opened, tmp_path):
+    page = opened(studies.write_demo(tmp_path))
+    header = page.locator("table.trials th", has_text="validation/loss")
+
+    header.locator("button").click()
+    values = column(page, 2)
+    assert header.get_attribute("aria-sort") == "ascending"
+    assert values[:-2] == sorted(values[:-2], key=float)
+    assert column(page, 0)[0] == "3"
+
+    header.locator("button").click()
+    turned = column(page, 2)
+    assert header.get_attribute("aria-sort") == "descending"
+    assert turned[:-2] == sorted(turned[:-2], key=float, reverse=True)
+    assert values[-2:] == turned[-2:] == ["\N{EN DASH}", "\N{EN DASH}"]
+
+
+def test_hostile_names_open_no_dialog_and_read_as_text_everywhere(opened, tmp_path):
+    builder = studies.StudyBuilder(tmp_path, sweep=f"objective: {{metric: loss}}\n# {EVIL}\n")
+    for number in range(5):
+        params = {f"x.{EVIL}": EVIL if number % 2 else "b", "y": number / 10}
+        builder.trial(number, studies.falling(1e-3, 8 + number), params=params, reason=EVIL, branch=EVIL)
+    finding = {**studies.FINDINGS[0], "message": EVIL, "check": EVIL, "examples": [EVIL]}
+    builder.result(
+        winner={"number": 1}, sentence=EVIL, importances={EVIL: 1.0}, test={EVIL: {EVIL: 1.0}},
+        data={EVIL: {"num_rows": {EVIL: 3}, "findings": [finding]}}, registered=EVIL,
+    )  # fmt: skip
+
+    page = opened(builder.folder)
+    page.locator("#history .point").first.hover(force=True)
+    page.wait_for_selector("#history .hoverlayer text")
+
+    assert page.troubles == []
+    assert len(page.requests) == 1
+    assert page.locator("img, .plot a[href]").count() == 0
+    assert "<img src=x onerror=alert(2)>" in page.locator("#history .hoverlayer").text_content()
+    assert EVIL in page.locator(".verdict").inner_text()
+
+
+def test_page_does_not_scroll_sideways_on_a_phone(opened, tmp_path):
+    page = opened(studies.write_demo(tmp_path), width=390)
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_printed_figures_fit_the_sheet(opened, tmp_path):
+    page = opened(studies.write_demo(tmp_path))
+
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    page.wait_for_function("[...document.querySelectorAll('.plot .main-svg')].every(svg => svg.clientWidth <= 700)")
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    page.wait_for_function("document.querySelector('.plot .main-svg').clientWidth > 900")

@@ -1,0 +1,40 @@
+"""Every shipped model source against the contract that plug-in authors use too."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ftsweep.models.local import LocalModel
+from ftsweep.models.tiny import FOLDER, TinyModel
+from ftsweep.testing.model_source import ModelSourceContract
+
+
+class TestTinyModel(ModelSourceContract):
+    @pytest.fixture
+    def source(self) -> TinyModel:
+        return TinyModel()
+
+
+class TestLocalDecoder(ModelSourceContract):
+    @pytest.fixture
+    def source(self, tmp_path: Path) -> LocalModel:
+        for path in [*FOLDER.glob("*.json"), *FOLDER.glob("*.safetensors")]:
+            shutil.copy(path, tmp_path)
+        return LocalModel(path=str(tmp_path))
+
+
+class TestLocalEncoder(ModelSourceContract):
+    """A real BERT saved without a language-model head, in float16."""
+
+    heads = ("sequence_classification", "token_classification")
+
+    @pytest.fixture
+    def source(self) -> LocalModel:
+        shared = Path(os.environ.get("FTSWEEP_SHARED", Path(__file__).parents[3] / "shared"))
+        if not (shared / "models" / "minilm" / "config.json").exists():
+            pytest.skip("models/minilm is not there; name its parent folder with FTSWEEP_SHARED")
+        return LocalModel(path=str(shared / "models" / "minilm"))

@@ -1,0 +1,290 @@
+"""What MLflow has after a study was recorded."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ftsweep.domain.measurement import Measurement
+from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal
+from ftsweep.errors import ConfigError, StudyError
+from ftsweep.recording.base import RecorderAwayError
+from ftsweep.recording.mlflow import MlflowRecorder
+from ftsweep.recording.ui import tracking_uri
+from ftsweep.testing.recorder import STARTED, measurement_of, proposal_of, record_trial, study_facts
+from ftsweep.workspace import StudyFolder, TrialFolder
+
+# SQLAlchemy tells MLflow 3.17 that a loader it uses is deprecated
+pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
+
+
+def client_of(folder: StudyFolder) -> Any:
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri(folder.store))
+
+
+def runs_of(folder: StudyFolder) -> dict[str, Any]:
+    client = client_of(folder)
+    experiment = client.get_experiment_by_name(folder.name)
+    runs = client.search_runs([experiment.experiment_id])
+    assert len({run.info.run_name for run in runs}) == len(runs)
+    return {run.info.run_name: run for run in runs}
+
+
+def opened(folder: StudyFolder, **changes: Any) -> MlflowRecorder:
+    recorder = MlflowRecorder(system_metrics=False)
+    recorder.open(replace(study_facts(folder), **changes))
+    return recorder
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        (OutcomeKind.COMPLETE, "FINISHED"),
+        (OutcomeKind.FAILED, "FAILED"),
+        (OutcomeKind.PRUNED, "KILLED"),
+        (OutcomeKind.STOPPED, "KILLED"),
+        (OutcomeKind.INFEASIBLE, "KILLED"),
+        (OutcomeKind.DIVERGED, "KILLED"),
+    ],
+)
+def test_an_outcome_is_a_status_a_tag_and_a_reason(folder: StudyFolder, kind: OutcomeKind, status: str) -> None:
+    record_trial(opened(folder), 7, Outcome(kind, "because"))
+    run = runs_of(folder)["trial-0007"]
+    assert run.info.status == status
+    assert run.data.tags["ftsweep.outcome"] == kind.value
+    assert run.data.tags["ftsweep.reason"] == "because"
+    assert (run.info.start_time, run.info.end_time) == (STARTED * 1000, STARTED * 1000 + 4000)
+
+
+def test_children_carry_the_parent_the_study_tags_and_the_data_set(folder: StudyFolder) -> None:
+    recorder = opened(folder)
+    record_trial(recorder, 0)
+    recorder.begin_trial(Proposal(-1, "lora", {}), tags={}, params={})
+    runs = runs_of(folder)
+    assert set(runs) == {"sweep", "trial-0000", "baseline-lora"}
+    for name, run in runs.items():
+        assert run.data.tags["seed.data"] == "0"
+        assert run.data.tags["mlflow.source.git.commit"] == "c0ffee"
+        assert run.data.tags["data_fingerprint"] == "5eed" * 16
+        assert run.data.tags.get("mlflow.parentRunId") == (None if name == "sweep" else runs["sweep"].info.run_id)
+        (data,) = run.inputs.dataset_inputs
+        assert (data.dataset.name, data.dataset.digest) == ("pydocs", ("5eed" * 16)[:36])
+        assert '"num_rows": 85' in data.dataset.profile
+        assert {tag.key: tag.value for tag in data.tags} == {"mlflow.data.context": "train, validation"}
+
+
+def test_params_are_spelled_as_json_and_overlong_ones_are_cut(folder: StudyFolder) -> None:
+    recorder = opened(folder)
+    params = {"rate": 1e-5, "targets": ["a", "b"], "patience": None, "dora": True, "name": "x", "long": "y" * 7000}
+    recorder.begin_trial(proposal_of(0), tags={}, params=params)
+    logged = runs_of(folder)["trial-0000"].data.params
+    assert logged.pop("long").endswith("y ... (7000 characters)")
+    assert logged == {"rate": "1e-05", "targets": '["a", "b"]', "patience": "null", "dora": "true", "name": "x"}
+
+
+def test_a_param_keeps_its_first_value(folder: StudyFolder) -> None:
+    recorder = opened(folder)
+    recorder.begin_trial(proposal_of(0), tags={}, params={"rate": 1})
+    recorder.begin_trial(proposal_of(0), tags={}, params={"rate": 2, "rank": 3})
+    opened(folder).begin_trial(proposal_of(0), tags={}, params={"rate": 4})
+    assert runs_of(folder)["trial-0000"].data.params == {"rate": "1", "rank": "3"}
+
+
+def test_a_lost_recording_file_makes_no_second_run_and_no_second_point(folder: StudyFolder) -> None:
+    record_trial(opened(folder), 0, None, num_rungs=2)
+    spec = folder.trial(0).spec_file
+    spec.parent.mkdir(parents=True)
+    spec.write_text("{}")
+    (folder.path / "recording.json").unlink()
+    record_trial(opened(folder), 0)
+    run = runs_of(folder)["trial-0000"]
+    history = client_of(folder).get_metric_history(run.info.run_id, "validation/loss")
+    assert [(point.step, point.value) for point in history] == [(rung, 2.0 - rung / 7) for rung in range(4)]
+
+
+def test_a_study_made_anew_does_not_mix_with_the_runs_of_the_old_one(folder: StudyFolder) -> None:
+    record_trial(opened(folder), 0)
+    (folder.path / "recording.json").unlink()  # as its whole folder was deleted
+    record_trial(opened(folder), 0)
+    client = client_of(folder)
+    runs = client.search_runs([client.get_experiment_by_name("example").experiment_id])
+    assert len({run.data.tags["ftsweep.study_id"] for run in runs}) == 2
+    assert len(runs) == 4
+
+
+def test_nan_and_infinity_are_recorded_and_odd_names_are_mended(folder: StudyFolder) -> None:
+    recorder = opened(folder)
+    values = {"validation/loss": math.nan, "train/loss": math.inf, "validation/f1@5": 0.5}
+    recorder.measure(proposal_of(0), Measurement(1, 0.5, 1, 1, 1.0, STARTED, values))
+    for _ in range(2):
+        recorder.end_trial(proposal_of(0), Outcome(OutcomeKind.DIVERGED), best={"train/loss": math.inf}, tags={})
+    metrics = runs_of(folder)["trial-0000"].data.metrics
+    assert math.isnan(metrics["validation/loss"])
+    assert metrics["train/loss"] == metrics["best/train/loss"] == sys.float_info.max
+    assert metrics["validation/f1_5"] == 0.5
+
+
+def test_the_last_study_metric_is_the_last_one_told(folder: StudyFolder) -> None:
+    recorder = opened(folder)
+    for time, value in enumerate((3.0, 1.0, 2.0)):
+        recorder.tag({}, metrics={"best/validation/loss": value}, timestamp=STARTED + time)
+    assert runs_of(folder)["sweep"].data.metrics == {"best/validation/loss": 2.0}
+
+
+def test_an_interrupted_study_is_killed_and_runs_again_when_it_goes_on(folder: StudyFolder) -> None:
+    recorder = opened(folder)
+    record_trial(recorder, 0, None, num_rungs=2)
+    recorder.close(finished=False)
+    statuses = {name: run.info.status for name, run in runs_of(folder).items()}
+    assert statuses == {"sweep": "KILLED", "trial-0000": "KILLED"}
+    assert runs_of(folder)["trial-0000"].data.tags["ftsweep.outcome"] == "interrupted"
+    recorder = opened(folder)
+    recorder.begin_trial(proposal_of(0), tags={}, params={})
+    statuses = {name: run.info.status for name, run in runs_of(folder).items()}
+    assert statuses == {"sweep": "RUNNING", "trial-0000": "RUNNING"}
+    record_trial(recorder, 0)
+    recorder.close(finished=True)
+    statuses = {name: run.info.status for name, run in runs_of(folder).items()}
+    assert statuses == {"sweep": "FINISHED", "trial-0000": "FINISHED"}
+
+
+def test_a_trial_that_ended_is_not_begun_again(folder: StudyFolder) -> None:
+    recorder = opened(folder)
+    record_trial(recorder, 0)
+    recorder.begin_trial(proposal_of(0), tags={}, params={})
+    assert runs_of(folder)["trial-0000"].info.status == "FINISHED"
+    assert recorder.has_arrived(proposal_of(0))
+    assert not recorder.has_arrived(proposal_of(1))
+
+
+def test_a_deleted_experiment_is_refused_with_the_remedy(folder: StudyFolder) -> None:
+    opened(folder)
+    client = client_of(folder)
+    client.delete_experiment(client.get_experiment_by_name("example").experiment_id)
+    with pytest.raises(StudyError, match=r"was deleted.*Restore it.*experiments restore.*study\.name"):
+        opened(folder)
+
+
+def test_a_deleted_parent_run_is_refused_with_the_remedy(folder: StudyFolder) -> None:
+    opened(folder)
+    client_of(folder).delete_run(runs_of(folder)["sweep"].info.run_id)
+    with pytest.raises(StudyError, match=r"was deleted.*Restore it.*runs restore"):
+        opened(folder)
+
+
+def test_a_trial_run_deleted_by_the_user_stays_deleted_and_hinders_nothing(folder: StudyFolder) -> None:
+    record_trial(opened(folder), 0, None, num_rungs=1)
+    client_of(folder).delete_run(runs_of(folder)["trial-0000"].info.run_id)
+    recorder = opened(folder)
+    record_trial(recorder, 0)
+    record_trial(recorder, 1)
+    assert set(runs_of(folder)) == {"sweep", "trial-0001"}
+
+
+def test_a_run_whose_making_got_no_answer_is_found_and_not_made_twice(
+    folder: StudyFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = opened(folder)
+    client = recorder._opened.client
+    create_run = client.create_run
+
+    def create_and_lose_the_answer(*args: Any, **kwargs: Any) -> None:
+        create_run(*args, **kwargs)
+        raise ConnectionResetError("the answer was lost")
+
+    monkeypatch.setattr(client, "create_run", create_and_lose_the_answer)
+    with pytest.raises(RecorderAwayError, match="the answer was lost"):
+        recorder.begin_trial(proposal_of(0), tags={}, params={})
+    monkeypatch.undo()
+    record_trial(recorder, 0)
+    assert set(runs_of(folder)) == {"sweep", "trial-0000"}
+
+
+def test_a_rung_is_one_call_and_limits_of_a_batch_are_kept(
+    folder: StudyFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = opened(folder)
+    client = recorder._opened.client
+    log_batch, batches = client.log_batch, []
+
+    def counted(run_id: str, metrics: Any = (), params: Any = (), tags: Any = ()) -> None:
+        batches.append((len(metrics), len(params), len(tags)))
+        log_batch(run_id, metrics, params, tags)
+
+    monkeypatch.setattr(client, "log_batch", counted)
+    recorder.begin_trial(proposal_of(0), tags={}, params={f"p{number}": number for number in range(250)})
+    assert [params for _, params, _ in batches] == [100, 100, 50]
+    batches.clear()
+    recorder.measure(proposal_of(0), measurement_of(0))
+    recorder.measure(proposal_of(0), measurement_of(0))
+    recorder.measure_all(proposal_of(0), [measurement_of(rung) for rung in range(4)])
+    assert batches == [(2, 0, 0), (6, 0, 0)]
+    batches.clear()
+    many = {f"validation/m{number}": float(number) for number in range(1001)}
+    recorder.measure(proposal_of(0), replace(measurement_of(4), values=many))
+    assert batches == [(800, 0, 0), (201, 0, 0)]
+
+
+def test_a_report_is_kept_again_only_when_it_changed(folder: StudyFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = opened(folder)
+    client, kept = recorder._opened.client, []
+    log_artifact = client.log_artifact
+    monkeypatch.setattr(client, "log_artifact", lambda *args: (kept.append(args), log_artifact(*args)))
+    report = folder.path / "report.html"
+    for text in ("one", "one", "two"):
+        report.write_text(text)
+        recorder.keep_artifacts([report])
+    assert len(kept) == 2
+    run = runs_of(folder)["sweep"]
+    assert {file.path for file in client.list_artifacts(run.info.run_id)} == {"report.html", "sweep.yaml"}
+    assert (folder.store.artifacts / "example" / run.info.run_id / "artifacts" / "report.html").read_text() == "two"
+
+
+def test_the_control_machines_load_is_on_the_parent_run(folder: StudyFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.05")
+    recorder = MlflowRecorder()
+    recorder.open(study_facts(folder))
+    monitor = recorder._monitor
+    assert monitor is not None
+    published = monitor.publish_metrics
+    from threading import Event
+
+    has_published = Event()
+    monkeypatch.setattr(monitor, "publish_metrics", lambda metrics: (published(metrics), has_published.set()))
+    assert has_published.wait(30)
+    recorder.close(finished=True)
+    assert any(key.startswith("system/cpu") for key in runs_of(folder)["sweep"].data.metrics)
+
+
+@pytest.mark.parametrize("uri", ["mlruns", "./mlruns", "file:///tmp/mlruns", "ftp://host", "C:\\runs"])
+def test_a_place_that_mlflow_cannot_track_in_is_refused(uri: str) -> None:
+    with pytest.raises(ConfigError, match=r"recording\.tracking_uri"):
+        MlflowRecorder(tracking_uri=uri)
+
+
+@pytest.mark.parametrize(
+    "uri", ["sqlite:///a.db", "postgresql+psycopg2://u@h/db", "http://localhost:5000", "https://h", "databricks"]
+)
+def test_databases_and_servers_are_taken(uri: str) -> None:
+    MlflowRecorder(tracking_uri=uri)
+
+
+def test_building_the_recorder_imports_neither_mlflow_nor_torch() -> None:
+    code = (
+        "import sys; from ftsweep.recording.background import BackgroundRecorder as B; "
+        "from ftsweep.recording.mlflow import MlflowRecorder as M; import ftsweep.recording.ui; B(M()); "
+        "assert not {'mlflow', 'torch', 'pandas', 'sqlalchemy'} & set(sys.modules), sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_trial_folder_is_untouched_by_recording(folder: StudyFolder) -> None:
+    record_trial(opened(folder), 0)
+    assert not TrialFolder(folder.path / "trials").path.exists()

@@ -1,0 +1,201 @@
+"""Synthetic study folders, written as a real study writes them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ftsweep.domain.measurement import Measurement
+from ftsweep.domain.trial import Outcome, OutcomeKind
+from ftsweep.workspace import Store, StudyFolder, append_line, write_json, write_text
+
+RUNGS = 10
+SWEEP = """\
+study: {name: demo}
+budget: {trials: 14}
+objective: {metric: loss, split: validation, direction: minimize}
+rungs: {count: 10}
+model: {_target_: ftsweep.models.tiny.TinyModel, dtype: auto}
+data: {_target_: ftsweep.data.pydocs.PyDocs, limit: null}
+task: {_target_: ftsweep.tasks.classification.Classification, max_length: 128}
+space:
+  training:
+    learning_rate: {low: 1e-4, high: 1e-2, log: true}
+    batch_size: [8, 16, 32]
+    epochs: {low: 1, high: 3}
+  strategy:
+    rank: [4, 8, 16]
+"""
+BRANCHES = """\
+branches:
+  lora: {strategy: lora, space: {strategy: {rank: [4, 8, 16]}}}
+  full: {strategy: full, space: {training: {learning_rate: {low: 1e-6, high: 1e-4, log: true}}}}
+"""
+KINDS = "CCPCDCPICPFCPR"  # complete, pruned, diverged, infeasible, failed, running
+NAMES = {"C": "complete", "P": "pruned", "D": "diverged", "I": "infeasible", "F": "failed"}
+REASONS = {
+    "P": "worse than the median of 5 trials at rung 4",
+    "D": "the loss became NaN in rung 3",
+    "I": "out of memory at micro-batch 1",
+    "F": "ValueError: label 7 is not among the 6 labels",
+}
+
+
+class StudyBuilder:
+    """Writes a study's folder piece by piece."""
+
+    def __init__(self, root: Path, name: str = "demo", sweep: str = SWEEP) -> None:
+        self.folder = Store(root).study(name)
+        write_text(self.folder.sweep_file, sweep)
+
+    def trial(
+        self,
+        number: int,
+        losses: list[float],
+        kind: str | None = "complete",
+        *,
+        params: Mapping[str, Any] | None = None,
+        branch: str = "",
+        reason: str = "",
+        is_default: bool = False,
+        begin: float = 1_000.0,
+        **outcome: Any,
+    ) -> None:
+        """A trial whose rung i (from 0) measured losses[i] on validation."""
+        folder = self.folder.trial(number)
+        spec = {
+            "number": number,
+            "branch": branch,
+            "is_default": is_default,
+            "params": dict(params or {}),
+            "config": {},
+        }
+        write_json(folder.spec_file, spec)
+        for rung, loss in enumerate(losses):
+            values = {
+                "validation/loss": loss,
+                "train/loss": loss - 0.02 * rung,
+                "validation/accuracy": max(0.0, 1 - loss / 2) if math.isfinite(loss) else 0.0,
+            }
+            fraction = rung / RUNGS
+            time = 1.5 * rung
+            point = Measurement(rung, fraction, int(900 * fraction), int(9e4 * fraction), time, begin + time, values)
+            append_line(folder.measurements_file, point.to_dict())
+        if kind is not None:
+            folder.write_outcome(Outcome(OutcomeKind(kind), reason, rung=len(losses) - 1, **outcome))
+
+    def baseline(self, branch: str, values: Mapping[str, float]) -> None:
+        write_json(self.folder.baseline(branch).path / "baseline.json", values)
+
+    def result(self, **parts: Any) -> None:
+        write_json(self.folder.path / "result.json", parts)
+
+
+def falling(rate: float, batch: int, *, num: int = RUNGS + 1, start: float = 1.6) -> list[float]:
+    """A loss curve whose end is best near a rate of 2e-3 and a batch of 16; too high a rate turns it up again."""
+    miss = abs(math.log10(rate / 2e-3))
+    floor = 0.42 + 0.28 * miss**1.5 + 0.05 * abs(math.log2(batch / 16))
+    rise = 0.012 * max(0.0, math.log10(rate / 2e-3))
+    return [floor + (start - floor) * math.exp(-0.38 * (1.2 - 0.3 * miss) * i) + rise * i**1.3 for i in range(num)]
+
+
+RATES = [2e-4, 1e-3, 1.3e-4, 2.2e-3, 9.5e-3, 6e-4, 1.1e-4, 4e-3, 3.1e-3, 1.6e-4, 8e-4, 1.8e-3, 2.6e-4, 2.9e-3]
+FINDINGS = [
+    {
+        "check": "duplicates",
+        "severity": "warn",
+        "message": "2.1 % of the training rows are copies of others",
+        "count": 63,
+        "rate": 0.021,
+        "examples": ["train.jsonl:17", "train.jsonl:911"],
+        "remedy": "Drop the copies.",
+        "override": "data.deduplicate=true",
+    },
+    {
+        "check": "class balance",
+        "severity": "note",
+        "message": "6 labels, the largest with 24 % of the rows",
+        "count": 6,
+        "rate": 0.24,
+        "examples": [],
+        "remedy": "",
+        "override": "",
+    },
+]
+
+
+def write_demo(root: Path, *, branches: bool = False, finished: bool = True, name: str = "demo") -> StudyFolder:
+    """Fourteen trials with every outcome; with a result when the study is finished."""
+    builder = StudyBuilder(root, name, SWEEP + (BRANCHES if branches else ""))
+    begin = [1_000.0, 1_002.0]
+    for number, mark in enumerate(KINDS):
+        mark = "C" if finished and mark == "R" else mark
+        batch, rank = (8, 16, 32)[(number * 7 + 1) % 3], (4, 8, 16)[number * 5 % 3]
+        branch = ("lora", "full")[number % 2] if branches else ""
+        rate = RATES[number] / (30 if branch == "full" else 1)
+        params: dict[str, Any] = {
+            "training.learning_rate": rate,
+            "training.batch_size": batch,
+            "training.epochs": 1 + number % 3,
+        }
+        if branch != "full":
+            params["strategy.rank"] = rank
+        num = {"C": RUNGS + 1, "P": 5, "D": 4, "I": 0, "F": 0, "R": 7}[mark]
+        losses = falling(RATES[number], batch, num=num)
+        if mark == "D":
+            losses = [losses[0], 2.4, 9.1, math.nan]
+        failure = (
+            {"error_class": "ValueError", "log_tail": 'Traceback\n  File "task.py"\nValueError: label 7'}
+            if mark == "F"
+            else {}
+        )
+        builder.trial(
+            number,
+            losses,
+            NAMES.get(mark),
+            branch=branch,
+            reason=REASONS.get(mark, ""),
+            is_default=number == 0,
+            params={f"{branch}.{key}" if branch else key: value for key, value in params.items()},
+            begin=min(begin),
+            **failure,
+        )
+        begin[begin.index(min(begin))] += 1.5 * max(0, num - 1) + 0.6
+    for label in ("lora", "full") if branches else ("main",):
+        builder.baseline(label, {"loss": 1.61, "accuracy": 0.24})
+    if finished:
+        builder.result(**demo_result(branches))
+    return builder.folder
+
+
+PREPARED = {
+    "num_rows": {"test": 655, "train": 3000, "validation": 640},
+    "fingerprint": "9f2c41d07ab3",
+    "findings": FINDINGS,
+    "has_test": True,
+}
+
+
+def demo_result(branches: bool) -> dict[str, Any]:
+    prefix = "full." if branches else ""
+    test = {"loss": 0.441, "accuracy": 0.812}
+    return {
+        "sentence": "Trial 3 won: its validation loss is 0.445, 0.28 below the default setting and 1.16 below the "
+        "untouched base; 81 % accuracy on test.",
+        "winner": {"number": 3, "value": 0.445, "rung": 10, "reason": "the lowest validation/loss"},
+        "test_looks": 1,
+        "test": {
+            "trial-0003": test,
+            "trial-0000": {"loss": 0.66, "accuracy": 0.702},
+            "baseline": {"loss": 1.62, "accuracy": 0.238},
+        },
+        "importances": {
+            f"{prefix}training.learning_rate": 0.74,
+            f"{prefix}training.batch_size": 0.17,
+            f"{prefix}training.epochs": 0.09,
+        },
+        "data": {label: {**PREPARED, "folder": label} for label in (("lora", "full") if branches else ("main",))},
+        "registered": "models:/demo@champion",
+    }

@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+import json
+import math
+import pkgutil
+from importlib import import_module
+
+import pytest
+from report_studies import StudyBuilder, write_demo
+
+from ftsweep.domain.objective import Objective
+from ftsweep.domain.space import Choice, FloatInterval, IntInterval
+from ftsweep.errors import ConfigError
+from ftsweep.report import figures
+from ftsweep.report.figures import (
+    READING_ORDER,
+    draw,
+    history,
+    importances,
+    learning_curves,
+    parallel_coordinates,
+    theme,
+    timeline,
+    train_vs_validation,
+)
+from ftsweep.report.figures.scale import axis_of, value_axis
+from ftsweep.report.rows import StudyRows, TrialRow, read_study
+
+SHARED = {"theme", "scale"}
+
+
+def words(figure) -> str:
+    return " ".join(str(note.text) for note in figure.layout.annotations)
+
+
+def test_every_figure_file_is_in_the_reading_order():
+    files = {module.name for module in pkgutil.iter_modules(figures.__path__)}
+    assert files - SHARED == set(READING_ORDER)
+
+
+@pytest.mark.parametrize("name", READING_ORDER)
+def test_figure_has_title_and_reading_and_draws_as_strict_json(name, demo):
+    module = import_module(f"ftsweep.report.figures.{name}")
+    rows = read_study(demo)
+
+    drawn = draw(name, rows)
+
+    assert module.TITLE
+    assert module.READING.endswith(".")
+    assert drawn.layout.height
+    assert drawn.data
+    json.loads(drawn.to_json(), parse_constant=lambda constant: pytest.fail(f"{constant} in the figure"))
+    assert module.info(rows) == module.info(rows), "info is a pure function of the rows"
+
+
+@pytest.mark.parametrize("name", READING_ORDER)
+def test_figure_of_a_study_without_trials_says_so_in_words(name):
+    drawn = draw(name, StudyRows("new", Objective()))
+
+    assert not drawn.data
+    assert words(drawn).endswith((".", "needed."))
+
+
+@pytest.mark.parametrize("name", READING_ORDER)
+@pytest.mark.parametrize("losses", [[], [1.6], [1.6, math.nan], [1.6, 0.5], [1.6, 0.5, 0.5]])
+def test_figure_of_a_single_trial_of_any_length_draws(name, losses, builder):
+    builder.trial(0, losses, None, params={"a.b": 1.0})
+
+    draw(name, read_study(builder.folder)).to_json()
+
+
+@pytest.mark.parametrize("name", READING_ORDER)
+def test_names_from_outside_stay_text(name, tmp_path):
+    evil = "<script>alert(1)</script>"
+    builder = StudyBuilder(tmp_path)
+    for number in range(5):
+        builder.trial(
+            number, [1.6, 1.0 - number / 10], reason=evil, params={f"x.{evil}": [evil, "b"][number % 2], "y": 0.1}
+        )
+    builder.result(importances={evil: 1.0})
+
+    text = draw(name, read_study(builder.folder)).to_json()
+
+    assert "<script" not in text
+    assert "\\u003cscript" not in text
+
+
+def test_unknown_figure_is_refused_with_the_near_names():
+    with pytest.raises(ConfigError, match=r"Did you mean 'history'\?"):
+        figures.load("histroy")
+
+
+def test_pruned_and_running_trials_never_move_the_best_line(builder):
+    builder.trial(0, [1.6, 0.9])
+    builder.trial(1, [1.6, 0.2], "pruned")
+    builder.trial(2, [1.6, 0.1], None)
+    builder.trial(3, [1.6, 0.95])
+    builder.trial(4, [1.6, 0.7])
+
+    info = history.info(read_study(builder.folder))
+
+    assert info.best_so_far == ((0, 0.9), (3, 0.9), (4, 0.7))
+
+
+def test_history_sets_trials_without_a_value_that_counts_apart(demo):
+    info = history.info(read_study(demo))
+
+    assert [(trial.number, trial.kind) for trial in info.unmeasured] == [
+        (4, "diverged"), (7, "infeasible"), (10, "failed"),
+    ]  # fmt: skip
+    assert info.baselines == (("untouched base", 1.61),)
+
+
+def test_outcomes_have_one_colour_and_marker_each_and_the_same_in_all_figures(demo):
+    rows = read_study(demo)
+    assert len(set(theme.COLOURS.values())) == len(theme.COLOURS)
+    assert len(set(theme.SYMBOLS.values())) == len(theme.SYMBOLS)
+
+    marks = {trace.name: trace.marker.color for trace in draw("history", rows).data if trace.mode == "markers"}
+    lines = {trace.name: trace.line.color for trace in draw("learning_curves", rows).data}
+    bars = {trace.name: trace.marker.color for trace in draw("timeline", rows).data}
+
+    for kind in ("complete", "pruned", "diverged", "winner"):
+        assert marks[kind] == lines[kind] == bars[kind]
+
+
+def test_learning_curve_of_a_pruned_trial_is_cut_dim_and_marked_at_its_end(demo):
+    drawn = draw("learning_curves", read_study(demo))
+
+    pruned = next(trace for trace in drawn.data if trace.name == "pruned")
+    winner = drawn.data[-1]
+    assert max(pruned.x) == pytest.approx(0.4)
+    assert pruned.opacity < 1
+    assert list(pruned.marker.symbol)[-1] == theme.SYMBOLS["pruned"]
+    assert winner.name == "winner", "drawn last, so on top"
+    assert winner.line.width > pruned.line.width
+    assert "learning_rate" in winner.hovertext[0]
+
+
+def test_one_wild_value_does_not_press_the_others_into_a_line(builder):
+    for number in range(6):
+        builder.trial(number, [1.6, 0.5 + number / 20])
+    builder.trial(6, [1.6, 4000.0])
+
+    drawn = draw("history", read_study(builder.folder))
+
+    assert drawn.layout.yaxis.range[1] < 10
+    assert "1 value outside this view" in words(drawn)
+
+
+def test_parallel_coordinates_give_each_branch_its_own_axes(tmp_path):
+    info = parallel_coordinates.info(read_study(write_demo(tmp_path, branches=True)))
+
+    labels = {panel.branch: [axis.label for axis in panel.axes] for panel in info.panels}
+    assert labels["lora"][-2:] == ["lora.strategy.rank", "validation/loss (lower is better)"]
+    assert not any("rank" in label for label in labels["full"])
+    assert info.num_left_out == 3
+    assert sum(len(panel.lines) for panel in info.panels) == 11
+
+
+def test_parallel_coordinates_draw_the_best_last_and_darkest(demo):
+    (panel,) = parallel_coordinates.info(read_study(demo)).panels
+
+    assert panel.lines[-1].trial.is_best
+    assert [line.shade for line in panel.lines] == sorted((line.shade for line in panel.lines), reverse=True)
+    assert panel.lines[-1].shade == 0
+
+
+def test_a_missing_parameter_leaves_a_gap(builder):
+    builder.trial(0, [1.6, 0.9], params={"a": 1.0, "b": 2.0})
+    builder.trial(1, [1.6, 0.8], params={"a": 1.5})
+
+    (panel,) = parallel_coordinates.info(read_study(builder.folder)).panels
+
+    gap = next(line for line in panel.lines if line.trial.number == 1)
+    assert gap.positions[1] is None
+
+
+def test_log_axis_keeps_equal_ratios_apart_equally_and_shows_real_values():
+    axis = axis_of("rate", FloatInterval(1e-4, 1e-2, log=True), [3e-4])
+
+    assert axis.position(1e-3) == pytest.approx(0.5)
+    assert axis.ticks[0] == (0.0, "1e-4")
+    assert axis.ticks[-1] == (1.0, "0.01")
+    assert (pytest.approx(0.5), "0.001") in axis.ticks
+
+
+def test_axis_widens_for_a_value_outside_of_the_declared_space():
+    axis = axis_of("rate", FloatInterval(1e-4, 1e-2, log=True), [1.0])
+
+    assert axis.position(1.0) == 1.0
+    assert axis.ticks[-1][1] == "1"
+
+
+def test_choices_stand_evenly_in_numeric_order_even_when_no_trial_took_them():
+    axis = axis_of("batch", Choice((32, 8, 16)), [8])
+
+    assert axis.ticks == ((0.0, "8"), (0.5, "16"), (1.0, "32"))
+    assert axis_of("kind", Choice((None, True, "a")), []).choices == ("null", "true", "a")
+
+
+def test_whole_numbers_have_whole_ticks_and_one_value_stands_in_the_middle():
+    assert [text for _, text in axis_of("n", IntInterval(1, 3), []).ticks] == ["1", "2", "3"]
+    assert axis_of("n", IntInterval(2, 2), []).position(2) == 0.5
+    assert value_axis("loss", 0.4, 0.4).ticks == ((0.5, "0.4"),)
+
+
+def test_importances_are_ordered_and_missing_ones_are_explained(demo, tmp_path):
+    shares = importances.info(read_study(demo)).shares
+    assert [share for _, share in shares] == sorted((share for _, share in shares), reverse=True)
+
+    assert "Too few complete trials (0)" in words(draw("importances", read_study(StudyBuilder(tmp_path, "new").folder)))
+
+
+def test_train_versus_validation_shows_the_winner_and_the_default_first(demo):
+    panels = train_vs_validation.info(read_study(demo)).panels
+
+    assert [panel.title for panel in panels] == ["Trial 3 · winner", "Trial 0 · default setting", "Trial 11 · complete"]
+
+
+def test_timeline_counts_from_the_first_trials_start(demo):
+    bars = timeline.info(read_study(demo)).bars
+
+    assert bars[0].begin == 0.0
+    assert (bars[1].begin, bars[0].seconds) == (pytest.approx(2.0), pytest.approx(15.0))
+
+
+def test_a_thousand_trials_are_drawn_in_a_moment():
+    curve = ()
+    trials = tuple(
+        TrialRow(
+            number, "", {"a": number / 1000, "b": number % 7}, "complete", value=number % 91, best_rung=1, curve=curve
+        )
+        for number in range(1000)
+    )
+    rows = StudyRows("big", Objective(), trials, dimensions={"a": FloatInterval(0, 1), "b": IntInterval(0, 6)})
+
+    assert len(parallel_coordinates.info(rows).panels[0].lines) == 1000
+    assert learning_curves.info(rows).curves == ()

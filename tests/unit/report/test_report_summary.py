@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import pytest
+from report_studies import StudyBuilder, write_demo
+
+from ftsweep.errors import ConfigError
+from ftsweep.report import summary
+from ftsweep.report.page import HtmlPage
+from ftsweep.report.rows import read_study
+
+
+def test_key_numbers_begin_with_the_test_and_compare_with_default_and_base(demo):
+    tiles = summary.tiles(read_study(demo))
+
+    assert [tile.label for tile in tiles] == [
+        "test/loss · winner",
+        "validation/loss · winner",
+        "validation/loss · default setting",
+        "validation/loss · untouched base",
+    ]
+    assert [tile.is_main for tile in tiles] == [True, False, False, False]
+    assert tiles[2].note == "the best is 0.284 (39%) better"
+
+
+def test_a_best_trial_behind_the_default_is_called_worse(builder):
+    builder.trial(0, [1.6, 0.5], is_default=True)
+    builder.trial(1, [1.6, 0.8])
+
+    tile = summary.tiles(read_study(builder.folder, winner=1))[1]
+
+    assert tile.note == "the best is 0.3 (60%) worse"
+
+
+def test_comparison_holds_winner_default_and_base_on_validation_and_test(demo):
+    comparison = summary.comparison(read_study(demo))
+
+    assert comparison is not None
+    assert comparison.columns == ("validation/loss", "validation/accuracy", "test/loss", "test/accuracy")
+    assert [label for label, _ in comparison.lines] == [
+        "Trial 3 · winner",
+        "Trial 0 · default setting",
+        "Untouched base",
+    ]
+    assert comparison.lines[2][1] == ("1.61", "0.24", "1.62", "0.238")
+
+
+def test_verdict_of_a_running_study_counts_what_has_ended(tmp_path, builder):
+    assert summary.verdict(read_study(builder.folder)) == "No trial has started yet."
+    rows = read_study(write_demo(tmp_path, finished=False, name="running"))
+    assert summary.verdict(rows).startswith("13 of 14 trials have ended. Best so far: trial 3, validation/loss 0.445")
+
+
+def test_table_puts_one_config_path_of_all_branches_into_one_column(tmp_path):
+    table = summary.trial_table(read_study(write_demo(tmp_path, branches=True)))
+
+    assert table.columns == (
+        "trial", "branch", "outcome", "validation/loss", "best rung", "time",
+        "training.learning_rate", "training.batch_size", "training.epochs", "strategy.rank",
+    )  # fmt: skip
+    assert all(len(line.cells) == len(table.columns) for line in table.lines)
+    assert table.lines[1].cells[-1].text == "", "the full branch has no rank"
+
+
+def test_failed_trial_remarks_its_error(demo):
+    line = summary.trial_table(read_study(demo)).lines[10]
+
+    assert line.remark == "ValueError: label 7 is not among the 6 labels"
+
+
+def test_unknown_figure_in_the_config_is_refused_with_near_names():
+    with pytest.raises(ConfigError, match=r"report\.figures: there is no figure 'learning_curve'.*'learning_curves'"):
+        HtmlPage(figures=["history", "learning_curve"])
+    with pytest.raises(ConfigError, match="must be a list"):
+        HtmlPage(figures="history")  # type: ignore[arg-type]
+
+
+def test_page_is_one_file_with_the_asked_figures_in_the_asked_order(demo, tmp_path):
+    path = HtmlPage(figures=["timeline", "history"]).write(read_study(demo), tmp_path / "out" / "report.html")
+
+    text = path.read_text(encoding="utf-8")
+    assert text.index('id="timeline"') < text.index('id="history"')
+    assert 'id="importances"' not in text
+    assert path.stat().st_size < 6e6
+    assert [file.name for file in path.parent.iterdir()] == ["report.html"]
+
+
+def test_page_shows_hostile_names_as_text(tmp_path):
+    evil = '</script><script>alert(1)</script><img src=x onerror="alert(2)">'
+    builder = StudyBuilder(tmp_path, sweep=f"objective: {{metric: loss}}\n# {evil}\n")
+    builder.trial(0, [1.6, 0.9], params={evil: evil}, reason=evil, branch=evil)
+    builder.trial(1, [1.6, 0.8], "failed", params={evil: 1}, reason=evil, error_class=evil, log_tail=evil)
+    builder.result(winner={"number": 0}, sentence=evil, importances={evil: 1.0}, registered=evil)
+
+    text = HtmlPage().html(read_study(builder.folder))
+
+    assert "<script>alert(1)" not in text
+    assert "<img src=x" not in text
+    assert text.count("&lt;script&gt;alert(1)") > 5
+
+
+@pytest.mark.parametrize(("looks", "words"), [(1, "measured once, after the choice"), (3, "looked at 3 times")])
+def test_page_tells_how_often_the_test_split_was_looked_at(builder, looks, words):
+    builder.trial(0, [1.6, 0.9])
+    builder.trial(1, [1.6, 0.8])
+    builder.baseline("main", {"loss": 1.6})
+    builder.result(winner={"number": 1}, test={"trial-0001": {"loss": 0.81}}, test_looks=looks)
+
+    assert words in HtmlPage(figures=[]).html(read_study(builder.folder))

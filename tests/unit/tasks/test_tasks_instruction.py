@@ -1,0 +1,242 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from ftsweep.errors import ConfigError, DataError, ModelError
+from ftsweep.tasks.base import IGNORED, RowError
+from ftsweep.tasks.chat import ChatFormat, conversation_of
+from ftsweep.tasks.instruction import Instruction
+from ftsweep.testing.random_models import byte_tokenizer, random_llama
+
+END = "<|end|>"
+CHATML = (
+    "{% for m in messages %}{{ '[' + m.role + ']' + m.content + '<|end|>\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '[assistant]' }}{% endif %}"
+)
+MARKED = (
+    "{{ bos_token }}{% for m in messages %}{{ '[' + m.role + ']' }}{% if m.role == 'assistant' %}"
+    "{% generation %}{{ m.content }}{% endgeneration %}{% else %}{{ m.content }}{% endif %}{{ '<|end|>\n' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '[assistant]' }}{% endif %}"
+)
+# As Qwen3's: an answer is written with an empty thought block while it is the last one.
+THOUGHTFUL = (
+    "{% for m in messages %}{{ '[' + m.role + ']' }}{% if m.role == 'assistant' and loop.last %}{{ '(no thought)' }}"
+    "{% endif %}{{ m.content + '<|end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '[assistant]' }}{% endif %}"
+)
+UNENDED = "{% for m in messages %}{{ m.role + ': ' + m.content + '\n' }}{% endfor %}"
+# The number of messages stands first, so that no shorter conversation begins as a longer one.
+COUNTING = "{{ messages | length }}{% for m in messages %}{{ m.role + ': ' + m.content + '\n' }}{% endfor %}"
+SYSTEMLESS = "{% if messages[0].role == 'system' %}{{ raise_exception('no system role') }}{% endif %}" + CHATML
+
+PAIR = {"prompt": "Hi?", "completion": "Yes."}
+TURNS = {
+    "messages": [
+        {"role": "system", "content": "Short."},
+        {"role": "user", "content": "One?"},
+        {"role": "assistant", "content": "two"},
+        {"role": "user", "content": "Three?"},
+        {"role": "assistant", "content": "four"},
+    ]
+}
+
+
+def tokenizer_with(template=None):
+    return byte_tokenizer(chat_template=template, extra=[END])
+
+
+def encoded(row, template=None, **settings):
+    (result,) = Instruction(**settings).encode([row], tokenizer_with(template), {})
+    if isinstance(result, RowError):
+        raise result
+    return result
+
+
+def learned(example):
+    """The runs of learned tokens, as text."""
+    tokenizer, runs, before = tokenizer_with(), [], False
+    for label in example.labels:
+        if label != IGNORED:
+            runs = [*runs[:-1], [*runs[-1], label]] if before else [*runs, [label]]
+        before = label != IGNORED
+    return [tokenizer.decode(run) for run in runs]
+
+
+@pytest.mark.parametrize(
+    ("template", "row", "text", "answers"),
+    [
+        (None, PAIR, "Hi?\nYes.<eos>", ["Yes.<eos>"]),
+        (None, TURNS, "Short.\nOne?\ntwo<eos>Three?\nfour<eos>", ["two<eos>", "four<eos>"]),
+        (CHATML, PAIR, "[user]Hi?<|end|>\n[assistant]Yes.<|end|>", ["Yes.<|end|>"]),
+        (
+            CHATML,
+            TURNS,
+            "[system]Short.<|end|>\n[user]One?<|end|>\n[assistant]two<|end|>\n[user]Three?<|end|>\n[assistant]four<|end|>",
+            ["two<|end|>", "four<|end|>"],
+        ),
+        (
+            MARKED,
+            TURNS,
+            "<bos>[system]Short.<|end|>\n[user]One?<|end|>\n[assistant]two<|end|>\n[user]Three?<|end|>\n"
+            "[assistant]four<|end|>",
+            ["two<|end|>", "four<|end|>"],
+        ),
+        (
+            THOUGHTFUL,
+            TURNS,
+            "[system]Short.<|end|>\n[user]One?<|end|>\n[assistant]two<|end|>\n[user]Three?<|end|>\n"
+            "[assistant](no thought)four<|end|>",
+            ["two<|end|>", "(no thought)four<|end|>"],
+        ),
+        (UNENDED, PAIR, "user: Hi?\nassistant: Yes.<eos>", ["assistant: Yes.<eos>"]),
+    ],
+    ids=["plain", "plain turns", "prefix", "prefix turns", "marked", "thoughtful", "unended"],
+)
+def test_answers_are_learned_with_the_token_that_ends_them_and_nothing_else(template, row, text, answers):
+    example = encoded(row, template)
+    assert tokenizer_with().decode(example.input_ids) == text
+    assert learned(example) == answers
+    assert all(label in (IGNORED, token) for label, token in zip(example.labels, example.input_ids, strict=True))
+    assert not (example.was_cut or example.was_target_cut)
+
+
+@pytest.mark.parametrize("template", [None, CHATML, MARKED, THOUGHTFUL, UNENDED])
+@pytest.mark.parametrize("row", [PAIR, TURNS])
+def test_what_predict_shows_the_model_is_how_the_example_begins(template, row):
+    if template == UNENDED and row is TURNS:
+        pytest.skip("that template ends no turn but the last")
+    chat, task = ChatFormat(tokenizer_with(template)), Instruction()
+    (question,) = task._prompt_ids([task.without_target(row)], tokenizer_with(template), chat)
+    example = encoded(row, template)
+    assert list(example.input_ids[: len(question)]) == question
+    assert example.labels[len(question)] != IGNORED
+    assert all(label == IGNORED for label in example.labels[len(question) - 1 : len(question)])
+
+
+def test_a_template_that_hides_its_answers_is_refused():
+    with pytest.raises(ModelError, match="chat template"):
+        encoded(PAIR, COUNTING)
+    with pytest.raises(ModelError, match="marks no answer"):
+        encoded(
+            PAIR,
+            "{% for m in messages %}{{ m.content }}{% endfor %}{% if false %}{% generation %}{% endgeneration %}{% endif %}",
+        )
+
+
+def test_what_a_template_refuses_is_a_bad_row():
+    with pytest.raises(RowError, match="no system role"):
+        encoded(TURNS, SYSTEMLESS)
+    assert learned(encoded(PAIR, SYSTEMLESS)) == ["Yes.<|end|>"]
+
+
+def test_without_an_end_token_an_answer_has_no_end():
+    tokenizer = byte_tokenizer()
+    tokenizer.eos_token = None
+    with pytest.raises(ModelError, match="end-of-text"):
+        list(Instruction().encode([PAIR], tokenizer, {}))
+
+
+def test_a_row_with_both_forms_is_read_as_messages():
+    assert conversation_of({**PAIR, **TURNS}) == TURNS["messages"]
+    assert conversation_of({**PAIR, "messages": None})[0]["content"] == "Hi?"
+
+
+def test_a_long_prompt_is_cut_from_the_left_and_keeps_the_start_token():
+    row = {"prompt": "x" * 40 + "end", "completion": "Yes."}
+    plain = encoded(row, max_length=16)
+    assert tokenizer_with().decode(plain.input_ids) == "x" * 7 + "end\nYes.<eos>"
+    assert (plain.was_cut, plain.was_target_cut) == (True, False)
+    marked = encoded(row, MARKED, max_length=32)
+    text = tokenizer_with().decode(marked.input_ids)
+    assert text.startswith("<bos>x")
+    assert text.endswith("end<|end|>\n[assistant]Yes.<|end|>")
+    assert len(marked.input_ids) == 32
+
+
+@pytest.mark.parametrize("template", [None, MARKED])
+def test_an_answer_too_long_loses_its_end_but_not_its_first_token(template):
+    example = encoded({"prompt": "why?", "completion": "y" * 40}, template, max_length=16)
+    assert (example.was_cut, example.was_target_cut) == (True, True)
+    assert len(example.input_ids) == 16
+    assert learned(example) == ["y" * 15]
+    assert tokenizer_with().decode(example.input_ids[:1]) == ("<bos>" if template else "\n")
+
+
+def test_a_cut_at_exactly_the_length_cuts_nothing():
+    example = encoded(PAIR, max_length=len("Hi?\nYes.") + 1)
+    assert not (example.was_cut or example.was_target_cut)
+
+
+def test_completions_are_those_of_greedy_decoding_one_token_at_a_time():
+    model, tokenizer = random_llama(tie_word_embeddings=False), tokenizer_with(CHATML)
+    questions = [{"prompt": "a"}, {"prompt": "a much longer question"}, {"messages": TURNS["messages"]}]
+    answers = Instruction(max_new_tokens=6).predict(model, tokenizer, {}, questions, batch_size=3)
+    for question, answer in zip(questions, answers, strict=True):
+        messages = question.get("messages", [{"role": "user", "content": question.get("prompt")}])
+        messages = messages[:-1] if len(messages) > 1 else messages
+        text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+        new = []
+        while len(new) < 6 and not {2, tokenizer.convert_tokens_to_ids(END)} & set(new):
+            new.append(model(input_ids=torch.tensor([ids + new])).logits[0, -1].argmax().item())
+        assert answer == {"completion": tokenizer.decode(new, skip_special_tokens=True).strip()}
+
+
+@pytest.mark.parametrize(("template", "end"), [(CHATML, END), (None, "<eos>")])
+def test_an_answer_ends_with_its_turn(template, end):
+    tokenizer = tokenizer_with(template)
+    ends = ChatFormat(tokenizer).end_ids()
+    assert tokenizer.convert_tokens_to_ids(end) in ends
+    assert tokenizer.eos_token_id in ends
+    model = random_llama(tie_word_embeddings=False)
+    with torch.no_grad():  # whatever the hidden state is, this token is the likeliest
+        model.lm_head.weight.zero_()
+        model.model.norm.register_forward_hook(lambda module, args, output: torch.ones_like(output))
+        model.lm_head.weight[tokenizer.convert_tokens_to_ids(end)] = 1.0
+    lengths = []
+    generate = model.generate
+    model.generate = lambda **settings: lengths.append(generate(**settings)) or lengths[-1]
+    answers = Instruction(max_new_tokens=20).predict(model, tokenizer, {}, [{"prompt": "a"}], 1)
+    assert answers == [{"completion": ""}]
+    questions = Instruction()._prompt_ids([{"prompt": "a"}], tokenizer, ChatFormat(tokenizer))
+    assert lengths[0].shape[1] == len(questions[0]) + 1
+
+
+def test_a_models_own_sampling_settings_do_not_make_answers_random(recwarn):
+    model, tokenizer = random_llama(), tokenizer_with()
+    plain = Instruction(max_new_tokens=6).predict(model, tokenizer, {}, [{"prompt": "a"}], 1)
+    model.generation_config.update(do_sample=True, temperature=5.0, top_p=0.5, repetition_penalty=9.0)
+    assert Instruction(max_new_tokens=6).predict(model, tokenizer, {}, [{"prompt": "a"}], 1) == plain
+
+
+def test_a_long_question_leaves_room_for_its_answer():
+    task, tokenizer = Instruction(max_length=60, max_new_tokens=20), byte_tokenizer(model_max_length=64)
+    (ids,) = task._prompt_ids([{"prompt": "x" * 200 + "end"}], tokenizer, ChatFormat(tokenizer))
+    assert len(ids) == 44
+    assert tokenizer.decode(ids).endswith("xend\n")
+    with pytest.raises(ConfigError, match=r"task\.max_new_tokens"):
+        Instruction(max_new_tokens=64)._prompt_ids([{"prompt": "x"}], tokenizer, ChatFormat(tokenizer))
+
+
+@pytest.mark.parametrize("max_new_tokens", [0, -1, 1.5, True, None])
+def test_an_answer_without_length_is_refused(max_new_tokens):
+    with pytest.raises(ConfigError, match=r"task\.max_new_tokens"):
+        Instruction(max_new_tokens=max_new_tokens)
+
+
+def test_a_question_that_cannot_be_asked_is_named_by_its_row():
+    with pytest.raises(DataError, match=r"^row 2: prompt is empty"):
+        Instruction().predict(random_llama(), tokenizer_with(), {}, [{"prompt": "a"}, {"prompt": " "}], 1)
+
+
+def test_inputs_are_what_is_said_to_the_model_and_targets_what_it_says():
+    task = Instruction()
+    assert (task.input_text(PAIR), task.target_text(PAIR)) == ("Hi?", "Yes.")
+    assert (task.input_text(TURNS), task.target_text(TURNS)) == ("Short.\nOne?\nThree?", "two\nfour")
+
+
+@pytest.mark.parametrize("columns", [("prompt",), ("completion", "text"), ()])
+def test_half_a_pair_of_columns_is_not_enough(columns):
+    with pytest.raises(DataError, match="'prompt' and 'completion', or 'messages'"):
+        Instruction().check_columns(columns)
+    Instruction().check_columns((*columns, "messages"))

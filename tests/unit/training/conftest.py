@@ -1,0 +1,79 @@
+"""A small real job: the embedded model, sixty generated sentences, two labels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+WORDS = {
+    "sea": ["wave", "ship", "harbour", "tide", "sailor", "anchor"],
+    "farm": ["cow", "barn", "wheat", "plough", "meadow", "tractor"],
+}
+
+
+def sentences(count: int, offset: int = 0) -> list[dict[str, str]]:
+    rows = []
+    for number in range(offset, offset + count):
+        label = ("sea", "farm")[number % 2]
+        words = WORDS[label]
+        text = " ".join(words[(number * step + step) % len(words)] for step in range(1, 3 + number % 5))
+        rows.append({"text": f"{text} {number}", "label": label})
+    return rows
+
+
+def write_rows(path: Path, rows: list[dict[str, Any]]) -> str:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return str(path)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> dict[str, Any]:
+    """A trial's config; tests change what they are about."""
+    return {
+        "model": {"_target_": "ftsweep.models.tiny.TinyModel", "dtype": "auto"},
+        "data": {
+            "_target_": "ftsweep.data.files.Files",
+            "train": write_rows(tmp_path / "train.jsonl", sentences(60)),
+            "validation": write_rows(tmp_path / "validation.jsonl", sentences(20, offset=1000)),
+            "test": write_rows(tmp_path / "test.jsonl", sentences(20, offset=2000)),
+        },
+        "task": {"_target_": "ftsweep.tasks.classification.Classification", "max_length": 24},
+        "strategy": {"_target_": "ftsweep.strategies.lora.Lora", "rank": 2},
+        "training": {
+            "learning_rate": 5e-3,
+            "batch_size": 8,
+            "epochs": 2,
+            "micro_batch_size": None,
+            "warmup": 0.1,
+            "schedule": "linear",
+            "weight_decay": 0.0,
+            "max_grad_norm": 1.0,
+            "patience": None,
+            "precision": "auto",
+            "gradient_checkpointing": False,
+        },
+        "rungs": {"count": 4},
+        "objective": {"metric": "loss", "split": "validation", "direction": "minimize"},
+        "seed": {"data": 0, "model": 0, "sampler": 0},
+    }
+
+
+@pytest.fixture
+def make_job(tmp_path: Path, config: dict[str, Any]) -> Callable[..., dict[str, Any]]:
+    """Jobs of a kind on this config; each `name` has a folder of its own."""
+
+    def make(kind: str = "train", name: str = "trial-0000", **extra: Any) -> dict[str, Any]:
+        return {
+            "type": kind,
+            "job": name,
+            "folder": str(tmp_path / "trials" / name),
+            "cache": str(tmp_path / "cache"),
+            "spec": {"number": 0, "branch": "", "is_default": True, "params": {}, "config": config},
+            **extra,
+        }
+
+    return make
