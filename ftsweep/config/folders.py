@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.util import find_spec
@@ -51,7 +52,7 @@ def find_sweep(sweep: str) -> SweepFile:
         ConfigError: there is no such file or shipped sweep; names the near ones.
     """
     if sweep.endswith((".yaml", ".yml")) or "/" in sweep:
-        path = Path(sweep).expanduser().absolute()
+        path = Path(os.path.abspath(Path(sweep).expanduser()))
         if path.is_file() and path.suffix == ".yaml":
             return SweepFile(path, is_shipped=False)
         if path.is_file():

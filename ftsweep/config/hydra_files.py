@@ -176,10 +176,10 @@ def _missing(
     group, _, choice = (error.missing_cfg_file or "").rpartition("/")
     asked = [each.where for each in choices if each.group.partition("@")[0] == group and each.choice == choice]
     where = asked[-1] if asked else sweep.label
-    if group and error.options is not None:
-        return ConfigError(f"{group}={choice} does not exist", where=where, remedy=suggest(choice, error.options))
+    groups = {*COMPONENT_GROUPS, *(name for name in loader.list_groups("") if name != "hydra")}
+    if group in groups:
+        return ConfigError(f"{group}={choice} does not exist", where=where, remedy=suggest(choice, error.options or ()))
     if group:
-        groups = {*COMPONENT_GROUPS, *(name for name in loader.list_groups("") if name != "hydra")}
         return ConfigError(f"there is no config group {group!r}", where=where, remedy=suggest(group, groups))
     remedy = "The settings that every sweep begins with are called `base`."
     return ConfigError(f"defaults names {choice!r}, which does not exist", where=where, remedy=remedy)

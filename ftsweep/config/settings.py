@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -123,13 +124,13 @@ def with_absolute_paths(layers: Layers, group: str, node: Mapping[str, Any], bra
             continue
         typed = Path(value).expanduser()
         candidates = [typed] if layers.file.is_shipped else [layers.file.folder / typed, typed]
-        found = next((path.absolute() for path in candidates if path.exists()), None)
+        found = next((os.path.abspath(path) for path in candidates if path.exists()), None)
         if found is None:
             looked = "" if typed.is_absolute() else f" (looked in {' and '.join(_folders(layers))})"
             remedy = "Give a path that exists; a relative one is meant from the sweep file or the current folder."
             where = layers.where(f"{group}.{key}", branch)
             raise ConfigError(f"there is no file or folder {value!r}{looked}", where=where, remedy=remedy)
-        result[key] = str(found)
+        result[key] = found
     return result
 
 

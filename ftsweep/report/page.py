@@ -56,7 +56,7 @@ class HtmlPage:
             scripts={name: _trusted(text) for name, text in scripts.items()},
             css=_trusted(_own("page.css")),
             sections=[_section(name, rows) for name in self.figures],
-            plot_config=_json(PLOT_CONFIG),
+            plot_config=embedded_json(PLOT_CONFIG),
             verdict=summary.verdict(rows),
             tiles=summary.tiles(rows),
             comparison=summary.comparison(rows),
@@ -77,7 +77,7 @@ def _section(name: str, rows: StudyRows) -> dict[str, Any]:
         "title": module.TITLE,
         "reading": module.READING,
         "height": int(figure.layout.height),
-        "json": _json(json.loads(figure.to_json())),
+        "json": embedded_json(json.loads(figure.to_json())),
     }
 
 
@@ -92,7 +92,7 @@ def _trusted(text: str) -> Any:
     return Markup(text.replace("</script", "<\\/script"))  # noqa: S704 - never called with data
 
 
-def _json(value: Any) -> Any:
+def embedded_json(value: Any) -> Any:
     """JSON for a script element: no character in it can end the element or begin a comment."""
     from markupsafe import Markup
 

@@ -20,9 +20,6 @@ from ftsweep.search.points import num_points, point
 from ftsweep.search.samplers import Ask, Sampler
 from ftsweep.search.view import BRANCH, StudyView
 
-ATTEMPTS = 4
-"""How often the sampler may propose a setting that was tried before until chance decides."""
-
 
 class Given(BaseSampler):
     """Hands Optuna the values that the proposer decided on."""
@@ -118,7 +115,7 @@ class Proposer:
         self._all.forget()
         for view in self._views.values():
             view.forget()
-        for attempt in range(ATTEMPTS):
+        for attempt in range(self._sampler.attempts):
             name = branch if branch is not None else self._choose_branch(trial, attempt)
             sampler = self._sampler.make(self._ask(trial.number, attempt))
             params = self._draw(sampler, name, trial)
@@ -155,7 +152,7 @@ class Proposer:
         """A setting that was not tried, by chance; where the space is continuous, at worst one that was."""
         encoding, total = self._encodings[name], self._sizes[name]
         if total is None:
-            return self._draw(RandomSampler(seed=self._seed_of(trial.number, ATTEMPTS)), name, trial)
+            return self._draw(RandomSampler(seed=self._seed_of(trial.number, self._sampler.attempts)), name, trial)
         start = int(np.random.default_rng([self._seed, trial.number]).integers(total))
         for index in range(start, start + total):
             by_path = point(encoding.branch.space, index % total)

@@ -45,6 +45,9 @@ class Sampler(ABC):
     needs_values: ClassVar[bool] = False
     """Whether it knows only complete trials with a value, so that pruned and infeasible ones need a stand-in."""
 
+    attempts: ClassVar[int] = 4
+    """How often it may propose a setting that was tried before, until chance decides."""
+
     def check(self, branches: Sequence[Branch]) -> None:  # noqa: B027 - most search any space
         """Refuse a space that this sampler cannot search, or a missing package.
 
@@ -154,6 +157,7 @@ class Gp(Sampler):
     """
 
     needs_values = True
+    attempts = 1  # with another seed it finds the same optimum, at the price of another fit
 
     def __init__(self, *, startup_trials: int = 10, deterministic: bool = False) -> None:
         self.startup_trials = _at_least(1, startup_trials, "startup_trials")

@@ -165,7 +165,7 @@ WRONG = [
     (["strategy.rank=choice(0,4)"], ["space.strategy.rank", "0 is not possible", "at least 1"]),
     (["strategy.targets=choice(all-linear,3)"], ["space.strategy.targets", "3"]),
     (["~space"], ["nothing varies", "12 trials", "budget.trials=1"]),
-    (["space.strategy=null", "~space.training"], ["space.strategy", "None is not a dimension"]),
+    (["space.strategy.rank=null"], ["space.strategy.rank", "None is not a dimension"]),
     # objective
     (["objective.split=test"], ["objective.split", "test split", "objective.split=validation"]),
     (["objective.split=train"], ["objective.split", "overfits", "objective.split=validation"]),
@@ -385,8 +385,14 @@ assert task == {{"_target_": "my_tasks.Mine", "style": "plain", "max_length": 64
 assert config.branches[0].config["strategy"]["rank"] == 2
 assert config.objective.direction == "maximize"
 assert config.allowed_packages == ("my_tasks",)
-for override, words in [("task.stile=a", "'style'"), ("task.style=3", "valid string"), ("task.style=bad", "no such style"),
-                        ("space.task.style=[plain,bad]", "space.task.style"), ("task._target_=my_tasks.Mne", "'Mine'")]:
+wrong = [
+    ("task.stile=a", "'style'"),
+    ("task.style=3", "valid string"),
+    ("task.style=bad", "no such style"),
+    ("space.task.style=[plain,bad]", "space.task.style"),
+    ("task._target_=my_tasks.Mne", "'Mine'"),
+]
+for override, words in wrong:
     try:
         compose_sweep({str(sweep)!r}, [override])
     except ConfigError as error:

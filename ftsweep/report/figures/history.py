@@ -70,7 +70,13 @@ def figure(info: Info) -> go.Figure:
     last = max(trial.number for trial in (*info.measured, *info.unmeasured))
     drawn = go.Figure(
         layout=theme.layout(
-            xaxis={"title": "trial", "range": [-0.7, last + 0.7], "tickformat": "d", "showgrid": False},
+            xaxis={
+                "title": "trial",
+                "range": [-0.7, last + 0.7],
+                "dtick": theme.whole_step(last),
+                "tick0": 0,
+                "showgrid": False,
+            },
             yaxis={"title": plain(info.objective.key), "range": [low, high]},
         )
     )

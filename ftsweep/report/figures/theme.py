@@ -132,6 +132,11 @@ def view(values: Iterable[float], *, padding: float = 0.06) -> tuple[float, floa
     return low - margin, high + margin
 
 
+def whole_step(span: int) -> int:
+    """The distance of ticks on an axis of trial numbers: whole, and at most 20 of them."""
+    return next((step for step in (1, 2, 5, 10, 20, 50, 100, 200, 500) if span / step <= 20), 1000)
+
+
 def outside_note(figure: go.Figure, values: Sequence[float], low: float, high: float) -> None:
     """Say in the figure how many values lie outside of what is shown."""
     count = sum(not low <= value <= high for value in values)

@@ -61,7 +61,11 @@ def figure(info: Info) -> go.Figure:
             height=110 + max(140, min(900, 22 * len(info.bars))),
             barmode="overlay",
             xaxis={"title": f"{name} since the first trial began"},
-            yaxis={"title": "trial", "range": [max(numbers) + 0.6, min(numbers) - 0.6], "dtick": _step(len(numbers))},
+            yaxis={
+                "title": "trial",
+                "range": [max(numbers) + 0.6, min(numbers) - 0.6],
+                "dtick": theme.whole_step(max(numbers) - min(numbers)),
+            },
         )
     )
     for kind in theme.COLOURS:
@@ -70,10 +74,6 @@ def figure(info: Info) -> go.Figure:
         )
     _add_bars(drawn, info, [bar for bar in info.bars if bar.trial.is_best], info.best_label, unit)
     return drawn
-
-
-def _step(count: int) -> int:
-    return next((step for step in (1, 2, 5, 10, 20, 50, 100) if count / step <= 30), 500)
 
 
 def _add_bars(drawn: go.Figure, info: Info, bars: list[Bar], name: str, unit: float) -> None:

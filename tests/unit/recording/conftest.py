@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,9 +22,9 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def folder(empty_database: Path, tmp_path: Path) -> Iterator[StudyFolder]:
+def folder(empty_database: Path, tmp_path: Path) -> StudyFolder:
     """A study's folder in a store with an empty MLflow database; the path has characters that URIs escape."""
     store = Store(tmp_path / "my runs %#1")
     store.root.mkdir()
     shutil.copy(empty_database, store.mlflow_database)
-    yield store.study("example")
+    return store.study("example")

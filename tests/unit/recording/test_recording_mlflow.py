@@ -17,7 +17,7 @@ from ftsweep.recording.base import RecorderAwayError
 from ftsweep.recording.mlflow import MlflowRecorder
 from ftsweep.recording.ui import tracking_uri
 from ftsweep.testing.recorder import STARTED, measurement_of, proposal_of, record_trial, study_facts
-from ftsweep.workspace import StudyFolder, TrialFolder
+from ftsweep.workspace import StudyFolder
 
 # SQLAlchemy tells MLflow 3.17 that a loader it uses is deprecated
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
@@ -283,8 +283,3 @@ def test_building_the_recorder_imports_neither_mlflow_nor_torch() -> None:
         "assert not {'mlflow', 'torch', 'pandas', 'sqlalchemy'} & set(sys.modules), sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
-
-
-def test_trial_folder_is_untouched_by_recording(folder: StudyFolder) -> None:
-    record_trial(opened(folder), 0)
-    assert not TrialFolder(folder.path / "trials").path.exists()

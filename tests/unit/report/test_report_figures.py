@@ -137,6 +137,17 @@ def test_learning_curve_of_a_pruned_trial_is_cut_dim_and_marked_at_its_end(demo)
     assert "learning_rate" in winner.hovertext[0]
 
 
+@pytest.mark.parametrize("count", [2, 14, 300])
+def test_axis_of_trial_numbers_has_whole_ticks_and_few_of_them(count, builder):
+    for number in (0, count - 1):
+        builder.trial(number, [1.6, 0.9])
+
+    step = draw("history", read_study(builder.folder)).layout.xaxis.dtick
+
+    assert step == int(step) >= 1
+    assert count / step <= 21
+
+
 def test_one_wild_value_does_not_press_the_others_into_a_line(builder):
     for number in range(6):
         builder.trial(number, [1.6, 0.5 + number / 20])

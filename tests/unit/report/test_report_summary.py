@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from report_studies import StudyBuilder, write_demo
 
 from ftsweep.errors import ConfigError
-from ftsweep.report import summary
+from ftsweep.report import page, summary
 from ftsweep.report.page import HtmlPage
 from ftsweep.report.rows import read_study
 
@@ -106,3 +108,12 @@ def test_page_tells_how_often_the_test_split_was_looked_at(builder, looks, words
     builder.result(winner={"number": 1}, test={"trial-0001": {"loss": 0.81}}, test_looks=looks)
 
     assert words in HtmlPage(figures=[]).html(read_study(builder.folder))
+
+
+def test_json_in_the_page_cannot_end_its_element_and_reads_back_the_same():
+    value = {"name": "</script><!--\u2028\u2029&"}
+
+    text = page.embedded_json(value)
+
+    assert not set(text) & set("<>&\u2028\u2029")
+    assert json.loads(text) == value

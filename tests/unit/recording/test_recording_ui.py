@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from ftsweep.domain.objective import Objective
+from ftsweep.recording.ui import runs_address, ui_address, ui_command
+from ftsweep.workspace import Store
+
+
+def test_the_ui_serves_the_stores_database_on_this_machine_only(tmp_path: Path) -> None:
+    command = ui_command(Store(tmp_path))
+    assert command[:4] == [sys.executable, "-m", "mlflow", "server"]
+    assert command[command.index("--backend-store-uri") + 1] == f"sqlite:///{tmp_path}/mlflow.db"
+    assert command[command.index("--host") + 1] == "127.0.0.1"
+
+
+def test_links_open_the_pages_for_training_with_the_best_run_first() -> None:
+    assert ui_address(port=5001) == "http://127.0.0.1:5001/#/experiments?workflowType=machine_learning"
+    address = runs_address("http://host/", "3", Objective("accuracy", "validation", "maximize"))
+    assert address == (
+        "http://host/#/experiments/3/runs?workflowType=machine_learning"
+        "&orderByKey=metrics.%60best%2Fvalidation%2Faccuracy%60&orderByAsc=false"
+    )
