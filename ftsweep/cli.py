@@ -33,7 +33,7 @@ def with_sweep(command: Callable[..., Any]) -> Callable[..., Any]:
 class _Commands(click.Group):
     """Reports our own errors as one paragraph, and anything else as the defect it is."""
 
-    def main(self, args: Sequence[str] | None = None, **kwargs: Any) -> Any:
+    def main(self, args: Sequence[str] | None = None, **kwargs: Any) -> Any:  # type: ignore[override]
         given = list(sys.argv[1:] if args is None else args)
         is_debug = "--debug" in given  # wherever it stands
         given = ["--debug"] * is_debug + [word for word in given if word != "--debug"]
@@ -246,7 +246,7 @@ def report(study: str, out: Path | None, store: str) -> None:
 @STORE_OPTION
 def ui(host: str, port: int, store: str) -> None:
     """Serve the MLflow UI on this store until interrupted."""
-    from ftsweep.recording.ui import ui_command
+    from ftsweep.recording.ui import ui_address, ui_command, ui_environment
 
     place = _store(store)
     if not place.mlflow_database.exists():
@@ -254,8 +254,9 @@ def ui(host: str, port: int, store: str) -> None:
             "there is no MLflow database yet", where=str(place.mlflow_database), remedy="Run a sweep first."
         )
     command = ui_command(place, host, port)
-    click.echo(f"MLflow UI: http://{host}:{port}  (Ctrl-C ends it)")
-    os.execv(command[0], command)  # noqa: S606 - our own interpreter, no shell
+    click.echo(f"MLflow UI: {ui_address(host, port)}  (Ctrl-C ends it)")
+    sys.stdout.flush()
+    os.execve(command[0], command, {**os.environ, **ui_environment()})  # noqa: S606 - our own interpreter, no shell
 
 
 @main.command()

@@ -65,7 +65,7 @@ def conclude(
     importances: Mapping[str, float],
 ) -> Conclusion:
     """Choose, test, export and register. What an earlier conclusion has measured for the same winner is kept."""
-    facts = {"baseline": dict(baseline), "data": dict(data), "importances": dict(importances)}
+    facts: dict[str, Any] = {"baseline": dict(baseline), "data": dict(data), "importances": dict(importances)}
     earlier = Conclusion.read(folder)
     test_looks = earlier.test_looks if earlier else 0
     selection = choose_best(records, config.objective)

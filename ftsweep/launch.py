@@ -14,17 +14,18 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from ftsweep.conclusion import Conclusion
-from ftsweep.config.build import build
+from ftsweep.config.build import build, import_path
 from ftsweep.config.schema import SweepConfig
 from ftsweep.domain.snapshot import Snapshot
 from ftsweep.errors import ConfigError
 from ftsweep.executors.base import Executor, ExecutorContext, Message
+from ftsweep.jobs import Stopped
 from ftsweep.overview import write_study_report
 from ftsweep.recording.background import BackgroundRecorder
 from ftsweep.recording.base import StudyFacts
 from ftsweep.search.selection import choose_best
 from ftsweep.search.study import Study
-from ftsweep.sweep import Stopped, Sweep
+from ftsweep.sweep import Sweep
 from ftsweep.workspace import Store, StudyFolder, read_json, write_json, write_text
 
 _LOGGER = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ def run_study(config: SweepConfig, watch: Watch, on_start: Callable[[Sweep], Non
         StudyError: the study could not finish.
     """
     folder = study_folder(config)
-    with folder.locked(), _logging_to(folder.control_log):
+    with folder.locked(), _logging_to(folder.control_log), import_path(config.search_folders):
         _check_unchanged(config, folder)
         write_text(folder.sweep_file, OmegaConf.to_yaml(OmegaConf.create(dict(config.composed))))
         write_json(folder.facts_file, study_facts(config))
@@ -151,9 +152,9 @@ def executor_context(config: SweepConfig, folder: StudyFolder) -> ExecutorContex
 @contextmanager
 def planning(config: SweepConfig, folder: Path) -> Iterator[Sweep]:
     """A sweep that can prepare data and estimate, but has no study: for `ftsweep plan`. Leaves only the data cache."""
-    executor: Executor = build(config.executor, allowed=config.allowed_packages)
-    study_place = StudyFolder(folder)
-    executor.open(executor_context(config, study_place))
+    with import_path(config.search_folders):
+        executor: Executor = build(config.executor, allowed=config.allowed_packages)
+    executor.open(executor_context(config, StudyFolder(folder)))
     sweep = Sweep(
         config=config,
         folder=_PlanFolder(folder, Store(Path(config.store.path).absolute())),
@@ -196,6 +197,7 @@ def study_facts(config: SweepConfig) -> dict[str, Any]:
         "budget": asdict(config.budget),
         "report": dict(config.report),
         "allow": list(config.allowed_packages),
+        "search_folders": [str(folder) for folder in config.search_folders],
     }
 
 

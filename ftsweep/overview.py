@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftsweep.conclusion import Conclusion, model_folder
-from ftsweep.config.build import build
+from ftsweep.config.build import build, import_path
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.snapshot import Snapshot
 from ftsweep.errors import UsageError
@@ -119,14 +119,17 @@ def predictor_for(model: str, store: Store) -> Predictor:
         )
     if not model_folder(folder).exists():
         raise UsageError(f"study {model!r} has no chosen model yet", remedy=f"See: ftsweep status {model}")
-    return load_predictor(model_folder(folder), allowed=read_json(folder.facts_file)["allow"])
+    facts = read_json(folder.facts_file)
+    with import_path([Path(place) for place in facts["search_folders"]]):
+        return load_predictor(model_folder(folder), allowed=facts["allow"])
 
 
 def write_study_report(folder: StudyFolder, path: Path | None) -> Path:
     """The HTML page of a study, running or done."""
     facts = read_json(folder.facts_file)
-    page = build(facts["report"], allowed=facts["allow"])
-    written: Path = page.write(read_study(folder), path or folder.report_file)
+    with import_path([Path(place) for place in facts["search_folders"]]):
+        page = build(facts["report"], allowed=facts["allow"])
+        written: Path = page.write(read_study(folder), path or folder.report_file)
     return written
 
 

@@ -8,13 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import mlflow
-from mlflow.pyfunc import PythonModel, PythonModelContext
-
-if TYPE_CHECKING:
-    import pandas as pd
+import pandas as pd
+from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 
 class ServedModel(PythonModel):
@@ -25,14 +23,12 @@ class ServedModel(PythonModel):
 
         self._predictor = load_predictor(Path(context.artifacts["model"]))
 
-    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
-        """One answer per row: a table for a table (with its index), else a list of dictionaries.
+    def predict(self, context: PythonModelContext | None, model_input: pd.DataFrame, params: Any = None) -> Any:
+        """One answer per row: a table for a table (with its index), a list of dictionaries for any other rows.
 
-        Rows have the task's input columns (`text`, `prompt`, `messages`); a plain string is a row's `text`. There are
-        no type hints, because MLflow would make a schema of them that wins over the logged signature.
+        Rows have the task's input columns (`text`, `prompt`, `messages`); a plain string is a row's `text`. The type
+        hint is the one of which MLflow makes no schema: the logged signature counts.
         """
-        import pandas as pd
-
         if isinstance(model_input, pd.DataFrame):
             answers = self._predictor.predict(_rows_of_table(model_input))
             return pd.DataFrame(answers, index=model_input.index)

@@ -9,24 +9,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ftsweep import errors
+from ftsweep.budget import spent_budget
 from ftsweep.conclusion import Conclusion, conclude
 from ftsweep.config.schema import SweepConfig
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.snapshot import Snapshot
 from ftsweep.domain.space import Branch
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
-from ftsweep.errors import FtsweepError, StudyError
+from ftsweep.errors import StudyError
 from ftsweep.executors.base import Executor, Message
+from ftsweep.jobs import ENDINGS, MAX_RETRIES, POLL_SECONDS, Jobs, trial_job, trial_number
 from ftsweep.recording.base import Recorder
 from ftsweep.search.study import Study
-from ftsweep.workspace import StudyFolder, TrialFolder, folder_size, read_json, remove, write_json
+from ftsweep.workspace import StudyFolder, TrialFolder, read_json, remove, write_json
 
 _LOGGER = logging.getLogger(__name__)
 
-MAX_RETRIES = 3  # of one trial whose worker was lost
 MAX_SAME_ERROR = 3  # trials that fail with one and the same error before the study stops
-_POLL_SECONDS = 1.0
 
 
 @dataclass
@@ -52,6 +51,7 @@ class Sweep:
         self._retries: Counter[int] = Counter()
         self._same_errors: Counter[tuple[str, str]] = Counter()
         self._branches = {branch.name: branch for branch in self.config.branches}
+        self._jobs = Jobs(self.executor, self.folder, self._handle, self._show, lambda: self.is_stopping)
 
     # -- the loop -------------------------------------------------------------------------------------------------
 
@@ -62,7 +62,7 @@ class Sweep:
             self._fill()
             if not self._running and not self._waiting and not self._may_ask():
                 break
-            for message in self.executor.poll(_POLL_SECONDS):
+            for message in self.executor.poll(POLL_SECONDS):
                 self._handle(message)
             self._show("searching")
 
@@ -93,14 +93,14 @@ class Sweep:
         if not folder.spec_file.exists():
             write_json(folder.spec_file, spec)
         self.trials[proposal.number] = TrialRecord(proposal, tuple(folder.measurements()))
-        self.executor.submit(self._job("train", trial_job(proposal.number), folder, spec))
+        self.executor.submit(self._jobs.make("train", trial_job(proposal.number), folder, spec))
         self.recorder.begin_trial(proposal, tags=self._trial_tags(branch), params=proposal.params)
 
     def _handle(self, message: Message) -> None:
         kind = message["type"]
         if kind == "log":
             _LOGGER.log(logging.getLevelNamesMapping().get(message["level"].upper(), 20), "%s", message["text"])
-        if kind not in {"measured", "ended", "failed", "lost"} or not message["job"].startswith("trial-"):
+        if kind not in {"measured", *ENDINGS} or not message["job"].startswith("trial-"):
             return
         record = self.trials[trial_number(message["job"])]
         if record.outcome is not None:
@@ -226,10 +226,8 @@ class Sweep:
     def prepare(self) -> dict[str, Any]:
         """Have the data of every branch prepared; facts by branch label. Bad data raises here, before any trial."""
         for branch in self.config.branches:
-            job = self._job(
-                "prepare", f"prepare-{branch.label}", self.folder.baseline(branch.label), self._spec(branch)
-            )
-            self.data[branch.label] = self.call(job, f"preparing data of {branch.label}")
+            job = self._jobs.about_branch("prepare", branch)
+            self.data[branch.label] = self._jobs.call(job, f"preparing data of {branch.label}")
         return self.data
 
     def measure_baselines(self) -> None:
@@ -238,45 +236,18 @@ class Sweep:
             folder = self.folder.baseline(branch.label)
             file = folder.path / "baseline.json"
             if not file.exists():
-                job = self._job("baseline", f"baseline-{branch.label}", folder, self._spec(branch))
-                write_json(folder.spec_file, self._spec(branch))
-                write_json(file, self.call(job, f"measuring the untouched base of {branch.label}")["validation"])
+                job = self._jobs.about_branch("baseline", branch)
+                write_json(folder.spec_file, job["spec"])
+                phase = f"measuring the untouched base of {branch.label}"
+                write_json(file, self._jobs.call(job, phase)["validation"])
             self.baseline[branch.label] = read_json(file)
             self._record_baseline(branch)
 
     def estimate(self, branch: Branch) -> dict[str, Any]:
         """Time a few steps of a branch's configuration as written; see the engine's `estimate` job."""
-        folder = self.folder.baseline(branch.label)
-        job = self._job("estimate", f"estimate-{branch.label}", folder, self._spec(branch))
-        return self.call(job, f"timing {branch.label}")
+        return self._jobs.call(self._jobs.about_branch("estimate", branch), f"timing {branch.label}")
 
-    def call(self, job: Message, phase: str) -> dict[str, Any]:
-        """Run one job that is not a trial and wait for its result; a lost worker is tried again."""
-        for _ in range(MAX_RETRIES):
-            message = self._call_once(job, phase)
-            if message["type"] == "ended":
-                return dict(message["result"])
-            if message["type"] == "failed":
-                raise _as_error(message)
-            _LOGGER.warning("%s: %s", job["job"], message.get("reason"))
-        raise StudyError(
-            f"{phase}: {MAX_RETRIES} workers were lost, the last one: {message.get('reason')}",
-            remedy=f"The end of its log: {message.get('log_tail', '')}" if message.get("log_tail") else None,
-        )
-
-    def _call_once(self, job: Message, phase: str) -> Message:
-        is_submitted = False
-        while True:
-            if not is_submitted and self.executor.num_free > 0:
-                self.executor.submit(job)
-                is_submitted = True
-            self._show(phase)
-            for message in self.executor.poll(_POLL_SECONDS):
-                if message.get("job") == job["job"] and message["type"] in {"ended", "failed", "lost"}:
-                    return message
-                self._handle(message)
-            if self.is_stopping:
-                raise Stopped
+    # -- after the search -----------------------------------------------------------------------------------------
 
     def conclude(self) -> Conclusion:
         """Choose, test once, export and register; see `ftsweep.conclusion`."""
@@ -292,11 +263,7 @@ class Sweep:
         )
 
     def _call_for_trial(self, kind: str, phase: str, number: int, extra: Mapping[str, Any]) -> dict[str, Any]:
-        """Run a job about one ended trial. `untouched` among the extra keys is a matter of the job's spec."""
-        folder = self.folder.trial(number)
-        spec = {**folder.spec(), **{key: value for key, value in extra.items() if key == "untouched"}}
-        job = self._job(kind, f"{kind}-{number:04d}", folder, spec)
-        return self.call({**job, **{key: value for key, value in extra.items() if key != "untouched"}}, phase)
+        return self._jobs.call(self._jobs.about_trial(kind, number, extra), phase)
 
     # -- small things ---------------------------------------------------------------------------------------------
 
@@ -312,24 +279,12 @@ class Sweep:
     def _may_ask(self) -> bool:
         if self.study.num_asked >= self.config.budget.trials or self.study.is_exhausted():
             return False
-        reason = self._spent_budget()
+        elapsed = self.clock() - self._started
+        reason = spent_budget(self.config.budget, self.records, elapsed_seconds=elapsed, folder=self.folder)
         if reason and reason != self.note:
             self.note = reason
             _LOGGER.warning("%s", reason)
         return reason is None
-
-    def _spent_budget(self) -> str | None:
-        """Which budget beside the number of trials is spent, as a sentence."""
-        budget = self.config.budget
-        if budget.wall_minutes is not None and self.clock() - self._started >= 60 * budget.wall_minutes:
-            return f"No new trial: budget.wall_minutes={budget.wall_minutes:g} is spent."
-        if budget.worker_hours is not None:
-            seconds = sum(record.measurements[-1].train_seconds for record in self.records if record.measurements)
-            if seconds >= 3600 * budget.worker_hours:
-                return f"No new trial: budget.worker_hours={budget.worker_hours:g} are spent."
-        if budget.disk_gib is not None and folder_size(self.folder.path) > budget.disk_gib * 2**30:
-            return f"No new trial: the study's folder is larger than budget.disk_gib={budget.disk_gib:g}."
-        return None
 
     def _drop_losers(self) -> None:
         """Keep weights only of the best trial so far and of the default setting."""
@@ -337,18 +292,6 @@ class Sweep:
         for record in self.trials.values():
             if record.outcome is not None and not record.proposal.is_default and record is not best:
                 remove(self.folder.trial(record.number).best)
-
-    def _spec(self, branch: Branch) -> dict[str, Any]:
-        return {"number": -1, "branch": branch.name, "is_default": True, "params": {}, "config": dict(branch.config)}
-
-    def _job(self, kind: str, name: str, folder: TrialFolder, spec: Mapping[str, Any]) -> Message:
-        return {
-            "type": kind,
-            "job": name,
-            "folder": str(folder.path.absolute()),
-            "cache": str(self.folder.store.cache.absolute()),
-            "spec": dict(spec),
-        }
 
     def _trial_tags(self, branch: Branch) -> dict[str, str]:
         fingerprint = self.data.get(branch.label, {}).get("fingerprint", "")
@@ -380,24 +323,3 @@ class Sweep:
 
     def _show(self, phase: str) -> None:
         self.watch(self.snapshot(phase))
-
-
-class Stopped(Exception):  # noqa: N818 - a normal ending, not an error
-    """The user asked to stop while something other than trials was going on."""
-
-
-def trial_job(number: int) -> str:
-    """The name of a trial's job, as messages and MLflow spell it."""
-    return f"trial-{number:04d}"
-
-
-def trial_number(job: str) -> int:
-    return int(job.removeprefix("trial-"))
-
-
-def _as_error(message: Message) -> FtsweepError:
-    """The error that a worker reported, as the class it was there; anything else stops the study."""
-    known = getattr(errors, str(message["error_class"]), None)
-    if isinstance(known, type) and issubclass(known, FtsweepError) and known is not errors.MissingExtraError:
-        return known(message["message"])
-    return StudyError(f"{message['error_class']}: {message['message']}", where=message.get("where"))

@@ -107,13 +107,10 @@ def _header(snapshot: Snapshot) -> RenderableType:
 def trials_table(snapshot: Snapshot, *, limit: int | None = None) -> Table:
     """Trials with outcome, rungs, value and parameters; with a limit the running, the best and the newest ones."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name, justify in (
-        ("trial", "right"),
-        ("outcome", "left"),
-        ("rungs", "left"),
-        (snapshot.objective.key, "right"),
-    ):
-        table.add_column(name, justify=justify, no_wrap=True)
+    table.add_column("trial", justify="right", no_wrap=True)
+    table.add_column("outcome", no_wrap=True)
+    table.add_column("rungs", no_wrap=True)
+    table.add_column(snapshot.objective.key, justify="right", no_wrap=True)
     table.add_column("params")
     best = snapshot.best
     for record in _chosen(snapshot, limit):

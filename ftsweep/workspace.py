@@ -170,7 +170,8 @@ class TrialFolder:
         return self.path / "worker.log"
 
     def spec(self) -> dict[str, Any]:
-        return read_json(self.spec_file)
+        spec: dict[str, Any] = read_json(self.spec_file)
+        return spec
 
     def measurements(self) -> list[Measurement]:
         """Measurements in order of rung; of two lines for one rung the first counts."""

@@ -52,7 +52,8 @@ def find_sweep(sweep: str) -> SweepFile:
         ConfigError: there is no such file or shipped sweep; names the near ones.
     """
     if sweep.endswith((".yaml", ".yml")) or "/" in sweep:
-        path = Path(os.path.abspath(Path(sweep).expanduser()))
+        # not resolve(): groups are looked for beside the link, not beside the file that it points to
+        path = Path(os.path.abspath(Path(sweep).expanduser()))  # noqa: PTH100
         if path.is_file() and path.suffix == ".yaml":
             return SweepFile(path, is_shipped=False)
         if path.is_file():

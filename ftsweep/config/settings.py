@@ -124,7 +124,8 @@ def with_absolute_paths(layers: Layers, group: str, node: Mapping[str, Any], bra
             continue
         typed = Path(value).expanduser()
         candidates = [typed] if layers.file.is_shipped else [layers.file.folder / typed, typed]
-        found = next((os.path.abspath(path) for path in candidates if path.exists()), None)
+        # not resolve(): a link that is pointed elsewhere must not change the study's configuration
+        found = next((os.path.abspath(path) for path in candidates if path.exists()), None)  # noqa: PTH100
         if found is None:
             looked = "" if typed.is_absolute() else f" (looked in {' and '.join(_folders(layers))})"
             remedy = "Give a path that exists; a relative one is meant from the sweep file or the current folder."

@@ -56,8 +56,8 @@ def make_splits(
 def link_rows(num_rows: int, links: Iterable[Sequence[Hashable | None]]) -> list[list[int]]:
     """Rows in clusters: connected components of 'has an equal key', in order of their first row."""
     import numpy as np
-    from scipy.sparse import coo_array  # type: ignore[import-untyped]
-    from scipy.sparse.csgraph import connected_components  # type: ignore[import-untyped]
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
 
     left: list[int] = []
     right: list[int] = []

@@ -116,7 +116,7 @@ def _told_absence(error: BaseException) -> tuple[str, str] | None:
                 "the model has no safetensors weights on the hub, or lacks another file",
                 f"Choose another, {instead}",
             )
-        if isinstance(cause, errors.OfflineModeIsEnabled | errors.LocalEntryNotFoundError | ConnectionError):
+        if isinstance(cause, errors.LocalEntryNotFoundError | ConnectionError):  # or HF_HUB_OFFLINE
             return (
                 "the model is not in the local cache, and the hub cannot be reached",
                 f"Connect this machine to huggingface.co once, {instead}",

@@ -102,7 +102,7 @@ def load_model(
         )
     has_new_head = _check_weights(origin, model, report, head)
     if is_classifier and not has_new_head and saved_labels != list(labels or ()):
-        model = _with_new_head(model).to(dtype)
+        model = _with_new_head(model).to(dtype)  # type: ignore[arg-type]  # transformers wraps torch's `to` untyped
     _settle(origin, model, load_tokenizer(origin))
     placed: PreTrainedModel = model.to(device).eval()
     return placed

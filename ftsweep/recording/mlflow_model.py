@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -39,12 +39,26 @@ def register_model(study: MlflowStudy, run: MlflowRun, model: ChosenModel) -> st
     if version is None:
         logged = _find_logged_model(study, tags) or _log_model(study, run, model, tags)
         run.send_model_metrics(model.metrics, logged.model_id, time.time())
-        version = client.create_model_version(
-            name, f"models:/{logged.model_id}", run.run_id, tags, model_id=logged.model_id
-        )
+        with _global_uri(study.uri):
+            version = client.create_model_version(
+                name, f"models:/{logged.model_id}", run.run_id, tags, model_id=logged.model_id
+            )
     if client.get_registered_model(name).aliases.get(ALIAS) != str(version.version):
         client.set_registered_model_alias(name, ALIAS, version.version)
     return uri
+
+
+@contextmanager
+def _global_uri(uri: str) -> Iterator[None]:
+    """Set MLflow's global tracking URI for one call: its own database looks a version's source up there."""
+    import mlflow
+
+    former = mlflow.get_tracking_uri() if mlflow.is_tracking_uri_set() else None
+    mlflow.set_tracking_uri(uri)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(former)  # type: ignore[arg-type]  # None unsets it
 
 
 def _make_registered_model(study: MlflowStudy, name: str) -> None:
@@ -82,7 +96,10 @@ def _log_model(study: MlflowStudy, run: MlflowRun, model: ChosenModel, tags: dic
     from mlflow.pyfunc import save_model
 
     client = study.client
-    inputs, outputs = pd.DataFrame(list(model.input_example)), pd.DataFrame(list(model.output_example))
+    inputs, outputs = (pd.DataFrame(list(rows)) for rows in (model.input_example, model.output_example))
+    inputs.columns = inputs.columns.astype(
+        object
+    )  # MLflow compares them with a range, which pandas' text type warns of
     logged = client.create_logged_model(
         study.experiment_id, run.name, run.run_id, tags=tags, params=run.params, model_type="ftsweep"
     )

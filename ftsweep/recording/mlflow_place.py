@@ -15,6 +15,8 @@ _SERVERS = ("http", "https", "databricks")
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",  # else it prints into the live view
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # its own retries last minutes inside one call; we retry whole calls
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }

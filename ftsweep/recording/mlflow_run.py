@@ -165,8 +165,8 @@ def _spell(value: Any) -> str:
     return _cut(text, PARAM_LIMIT)
 
 
-def _cut(text: Any, limit: int) -> str:
-    text = str(text)
+def _cut(value: Any, limit: int) -> str:
+    text = str(value)
     if len(text) <= limit:
         return text
     note = f" ... ({len(text)} characters)"

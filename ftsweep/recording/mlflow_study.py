@@ -34,7 +34,7 @@ class MlflowStudy:
         self.client = client
         self.facts = facts
         self.ledger = ledger
-        self._uri = uri
+        self.uri = uri
         self._uncertain: set[str] = set()  # runs that may have been made by a call whose answer was lost
         self.experiment_id: str = self._find_experiment(is_server).experiment_id
         self.runs: dict[str, MlflowRun] = self._find_runs()
@@ -99,8 +99,8 @@ class MlflowStudy:
         if experiment.lifecycle_stage != "active":
             raise StudyError(
                 f"the MLflow experiment {name!r} was deleted",
-                where=self._uri,
-                remedy=f"Restore it (MLFLOW_TRACKING_URI={self._uri} mlflow experiments restore "
+                where=self.uri,
+                remedy=f"Restore it (MLFLOW_TRACKING_URI={self.uri} mlflow experiments restore "
                 f"--experiment-id {experiment.experiment_id}), or give the study another name with study.name=...",
             )
         return experiment

@@ -74,7 +74,7 @@ class GpProcess:
         environment["CUDA_VISIBLE_DEVICES"] = ""  # a fit takes milliseconds on one core; the GPUs belong to workers
         environment["OMP_NUM_THREADS"] = "1"
         return subprocess.Popen(
-            [sys.executable, "-m", "ftsweep.search.gp_helper"],
+            [sys.executable, "-m", "ftsweep.search.gp_fit"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

@@ -36,8 +36,7 @@ _OUTCOME = "outcome"
 class Study:
     """Ask and tell over Optuna, with every promise that the sweep's loop relies on.
 
-    What is proposed depends on the stored trials and the seed only, never on restarts. Every call is about facts, so
-    making it twice changes nothing. One process at a time: the caller holds the study folder's lock.
+    What is proposed depends on the stored trials and the seed only, never on restarts. One process at a time: the caller holds the study folder's lock.
     """
 
     def __init__(
@@ -183,10 +182,9 @@ class Study:
         for measurement in measurements:
             self.report(number, measurement)
         value = trial.best_value(self.objective)
-        violations = {name: float(v) if math.isfinite(v) else 1.0 for name, v in (constraints or {}).items()}
+        violations = {name: 1.0 if math.isnan(v) else float(v) for name, v in (constraints or {}).items()}
         complete = outcome.kind is OutcomeKind.COMPLETE and value is not None
-        bad = outcome.kind in (OutcomeKind.INFEASIBLE, OutcomeKind.DIVERGED)
-        if bad or (outcome.kind is OutcomeKind.COMPLETE and not complete):
+        if not complete and outcome.kind in (OutcomeKind.COMPLETE, OutcomeKind.INFEASIBLE, OutcomeKind.DIVERGED):
             violations[INFEASIBLE] = 1.0
         self._store_constraints(number, violations)
         stored = {key: entry for key, entry in outcome.to_dict().items() if key not in ("log_tail", "extra")}

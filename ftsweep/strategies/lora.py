@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from ftsweep.errors import ConfigError, ModelError, suggest
 from ftsweep.strategies.base import (
@@ -68,12 +68,12 @@ class Lora(Strategy):
         own = {name: _copy_of_weights(module) for name, module in fresh.items()}
         redraw_fresh_modules(base, head)
         with _without_peft_noise():
-            model: Any = get_peft_model(base, config, adapter_name=ADAPTER)
+            model = get_peft_model(base, config, adapter_name=ADAPTER)
         for name, wrapper in _trained_in_full(base).items():
             if name in own:  # what was drawn is now in the trained copy
                 wrapper.original_module.load_state_dict(own[name])
             _train_in_float32(wrapper.modules_to_save[ADAPTER])
-        return model
+        return cast("PreTrainedModel", model)  # PEFT's wrapper answers as the model does
 
     def remove(self, model: Any) -> PreTrainedModel:
         base: PreTrainedModel = transformers_model(model)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any, ClassVar, get_args
@@ -132,10 +133,17 @@ class ModelSourceContract:
             assert caught.value.where
             assert caught.value.remedy
 
-    def test_loading_prints_nothing(self, source: ModelSource, capfd: pytest.CaptureFixture[str]) -> None:
-        for head in self.heads:
-            self.loaded(source, head)
+    def test_loading_prints_and_warns_nothing(self, source: ModelSource, capfd: pytest.CaptureFixture[str]) -> None:
+        messages = _Messages()
+        library = logging.getLogger("transformers")  # its own handler holds the stream that was there at import
+        library.addHandler(messages)
+        try:
+            for head in self.heads:
+                self.loaded(source, head)
+        finally:
+            library.removeHandler(messages)
         assert capfd.readouterr() == ("", "")
+        assert messages.texts == []
 
     def classifiers(self) -> tuple[Head, ...]:
         return tuple(head for head in self.heads if head != "causal_lm")
@@ -155,3 +163,12 @@ class ModelSourceContract:
         with torch.no_grad():
             logits: torch.Tensor = model(**source.tokenizer()(["a text"], return_tensors="pt")).logits
         return logits
+
+
+class _Messages(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())

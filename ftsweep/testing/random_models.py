@@ -70,8 +70,8 @@ def random_llama(head: Head = "causal_lm", *, num_labels: int = 3, seed: int = 0
         "token_classification": LlamaForTokenClassification,
     }
     torch.manual_seed(seed)
-    model: PreTrainedModel = classes[head](config)
-    return model.eval()
+    model: PreTrainedModel = classes[head](config).eval()
+    return model
 
 
 def random_bert(head: Head = "sequence_classification", *, num_labels: int = 3, seed: int = 0) -> PreTrainedModel:
@@ -90,12 +90,12 @@ def random_bert(head: Head = "sequence_classification", *, num_labels: int = 3, 
         attention_probs_dropout_prob=0.0,
         pad_token_id=0,
         initializer_range=0.2,
-        num_labels=num_labels,
+        num_labels=num_labels,  # type: ignore[call-arg]  # of the base class, through **kwargs
     )
     classes: dict[Head, Any] = {
         "sequence_classification": BertForSequenceClassification,
         "token_classification": BertForTokenClassification,
     }
     torch.manual_seed(seed)
-    model: PreTrainedModel = classes[head](config)
-    return model.eval()
+    model: PreTrainedModel = classes[head](config).eval()
+    return model

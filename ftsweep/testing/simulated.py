@@ -126,12 +126,13 @@ class SimulatedExecutor(Executor):
 
     @staticmethod
     def _answer(job: Message) -> dict[str, Any]:
-        return {
+        answers: dict[str, dict[str, Any]] = {
             "prepare": PREPARED,
             "baseline": {"validation": {"loss": 2.0}},
             "test": {"test": {"loss": 1.5 if job["spec"].get("untouched") else 1.0}},
             "export": {"folder": job.get("destination"), "rows": [{"text": "a"}], "answers": [{"label": "b"}]},
-        }[job["type"]]
+        }
+        return answers[job["type"]]
 
 
 @dataclass

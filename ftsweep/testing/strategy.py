@@ -168,7 +168,8 @@ def outputs(model: Any) -> torch.Tensor:
 
     model.eval()
     with torch.no_grad():
-        return model(**token_batch()).logits
+        logits: torch.Tensor = model(**token_batch()).logits
+    return logits
 
 
 def train(model: Any, *, num_steps: int = 2) -> None:

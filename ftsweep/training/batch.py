@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from ftsweep.tasks.base import IGNORED
+from ftsweep.tasks.base import IGNORED, Task
 
 if TYPE_CHECKING:
-    from ftsweep.data.prepared import EncodedSplit
+    from ftsweep.data.encoded import EncodedSplit
 
 Batch = dict[str, torch.Tensor]
 
 
-class Padding(Protocol):
-    """What padding needs to know of the tokenizer and the task."""
-
-    pad_token_id: int
-    labels_are_per_token: bool
-
-
-def collate(split: EncodedSplit, indices: Sequence[int] | np.ndarray, *, pad_token_id: int, per_token: bool) -> Batch:
+def collate(split: EncodedSplit, indices: Sequence[int] | np.ndarray, task: Task, *, pad_token_id: int) -> Batch:
     """Right-padded tensors of these examples, on the CPU.
 
     input_ids and attention_mask: int64 [rows, longest]; labels: int64 [rows, longest] where they are per token, else
-    [rows].
+    [rows]; and what the task adds.
     """
     inputs = [split.input_ids(int(index)) for index in indices]
     labels = [split.labels(int(index)) for index in indices]
@@ -37,16 +30,18 @@ def collate(split: EncodedSplit, indices: Sequence[int] | np.ndarray, *, pad_tok
     for row, ids in enumerate(inputs):
         input_ids[row, : len(ids)] = ids
         attention_mask[row, : len(ids)] = 1
-    if per_token:
+    if task.labels_are_per_token:
         padded = np.full((len(inputs), longest), IGNORED, dtype=np.int64)
         for row, row_labels in enumerate(labels):
             padded[row, : len(row_labels)] = row_labels
     else:
         padded = np.array([row_labels[0] for row_labels in labels], dtype=np.int64)
+    batch_labels = torch.from_numpy(padded)
     return {
         "input_ids": torch.from_numpy(input_ids),
         "attention_mask": torch.from_numpy(attention_mask),
-        "labels": torch.from_numpy(padded),
+        "labels": batch_labels,
+        **task.batch_extras(batch_labels),
     }
 
 

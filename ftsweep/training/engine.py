@@ -16,6 +16,7 @@ from ftsweep.data.prepared import PreparedSet, prepare
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.errors import FtsweepError
+from ftsweep.strategies.base import start_checkpointing
 from ftsweep.training.base_models import BaseModels
 from ftsweep.training.checkpoint import put_weights
 from ftsweep.training.evaluate import Evaluator
@@ -151,8 +152,7 @@ class Engine:
         torch.manual_seed(config["seed"]["model"])
         model = parts.strategy.apply(base.model, parts.task.head)
         if config["training"]["gradient_checkpointing"]:
-            model.enable_input_require_grads()
-            model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+            start_checkpointing(model)
         run = TrialRun(
             model=model,
             task=parts.task,
@@ -177,9 +177,6 @@ class Engine:
             with written_folder(run.folder.best) as temporary:
                 trial.parts.strategy.save(run.model, temporary)
         model, folder = run.model, run.folder
-        if job["spec"]["config"]["training"]["gradient_checkpointing"]:
-            model.gradient_checkpointing_disable()
-            model.disable_input_require_grads()
         del run
         trial.run = None  # type: ignore[assignment]  # the optimizer's state goes with it
         self.bases.put_back(trial.base, trial.parts.strategy, model)
@@ -257,7 +254,7 @@ class Engine:
         parts = self._parts(job)
         split = parts.prepared.split(split_name)
         if parts.task.has_new_head:
-            labels = (split.labels(index) for index in range(len(split)))
+            labels = [split.labels(index).tolist() for index in range(len(split))]
             scores = parts.task.prior_scores(parts.prepared.meta["schema"], labels)
             if scores is not None:
                 return scores

@@ -17,7 +17,7 @@ from ftsweep.training.memory import is_out_of_memory, release_memory
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-    from ftsweep.data.prepared import EncodedSplit
+    from ftsweep.data.encoded import EncodedSplit
 
 
 @dataclass
@@ -53,7 +53,7 @@ class Evaluator:
     def _measure(self, model: PreTrainedModel, split: EncodedSplit, indices: np.ndarray | None) -> dict[str, float]:
         tally = self.task.tally(self.schema)
         for chosen in self._batches(split.lengths, indices):
-            batch = collate(split, chosen, pad_token_id=self.pad_token_id, per_token=self.task.labels_are_per_token)
+            batch = collate(split, chosen, self.task, pad_token_id=self.pad_token_id)
             batch = to_device(batch, self.device)
             with autocast(self.device, self.autocast_dtype):
                 loss_sum, outputs = self.task.loss_sum(model, batch)

@@ -18,7 +18,7 @@ from ftsweep.domain.objective import Objective
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.strategies.base import parameter_groups
 from ftsweep.tasks.base import Task
-from ftsweep.training.batch import Batch, collate, to_device
+from ftsweep.training.batch import collate, to_device
 from ftsweep.training.checkpoint import (
     Checkpoint,
     Weights,
@@ -166,16 +166,13 @@ class TrialRun:
 
     def _accumulate(self, indices: Any) -> None:
         """Gradients of the whole effective batch, normalised by its number of supervised units."""
-        batches: list[Batch] = []
-        for start in range(0, len(indices), self.micro_batch_size):
-            batches.append(
-                collate(
-                    self.train_split,
-                    indices[start : start + self.micro_batch_size],
-                    pad_token_id=self.evaluator.pad_token_id,
-                    per_token=self.task.labels_are_per_token,
-                )
+        size = self.micro_batch_size
+        batches = [
+            collate(
+                self.train_split, indices[start : start + size], self.task, pad_token_id=self.evaluator.pad_token_id
             )
+            for start in range(0, len(indices), size)
+        ]
         num_units = max(1, sum(int(self.task.num_supervised(batch["labels"])) for batch in batches))
         for batch in batches:
             with autocast(self.device, self.evaluator.autocast_dtype):

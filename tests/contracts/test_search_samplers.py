@@ -15,7 +15,7 @@ from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Direction, Objective
 from ftsweep.domain.space import Branch, Choice, FloatInterval, IntInterval, Space
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal
-from ftsweep.search import gp_helper
+from ftsweep.search import gp_fit
 from ftsweep.search.gp_process import GpProcess
 from ftsweep.search.pruners import NoPruner
 from ftsweep.search.samplers import CmaEs, Gp, Grid, Qmc, Random, Sampler, Tpe
@@ -52,7 +52,7 @@ def gp_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """The helper's pure function without the helper's start; the real helper has a test of its own."""
 
     def propose(self: GpProcess, request: dict[str, Any]) -> dict[str, Any]:
-        return json.loads(json.dumps(gp_helper.propose(json.loads(json.dumps(request)))))
+        return json.loads(json.dumps(gp_fit.propose(json.loads(json.dumps(request)))))
 
     monkeypatch.setattr(GpProcess, "propose", propose)
 
@@ -113,6 +113,7 @@ def test_proposals_lie_in_the_space_and_have_its_types(
     with closing(open_study(tmp_path, make_sampler, objective, [Branch("", CONFIG, space)])) as study:
         proposals = run(study, 11)
     assert [proposal.number for proposal in proposals] == list(range(11))
+    assert len({json.dumps(proposal.params) for proposal in proposals}) == 11
     for proposal in proposals:
         assert list(proposal.params) == list(space.dimensions)
         assert space.contains(proposal.params), proposal

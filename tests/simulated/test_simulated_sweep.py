@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import branch, loss_curve  # the folder's own conftest
+from simulated_parts import branch, loss_curve
 
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.errors import StudyError

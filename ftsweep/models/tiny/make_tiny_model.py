@@ -72,7 +72,7 @@ def make(folder: Path, *, steps: int, learning_rate: float, files: int | None = 
     started = time.perf_counter()
     num_tokens = train(model, streams, steps=steps, learning_rate=learning_rate)
     seconds = time.perf_counter() - started
-    model.to(torch.float16).save_pretrained(folder)
+    model.half().save_pretrained(folder)
     (folder / "model.safetensors").chmod(0o644)  # safetensors writes it for its owner alone
     model.float().eval()  # measured as shipped: rounded to float16
     facts = {

@@ -44,7 +44,7 @@ instance = Wrapper()
 def module(tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("components")
     (folder / "built_components.py").write_text(MODULE)
-    (folder / "never_imported.py").write_text("raise AssertionError('imported')")
+    (folder / "never_imported.py").write_text("import sys\nsys.was_imported = True\nclass Anything: pass")
     with import_path([folder]):
         yield
 
@@ -70,13 +70,16 @@ def test_text_is_never_read_as_an_interpolation(text: str) -> None:
     assert make(text=text, settings={"a": [text]}).settings == {"a": [text]}
 
 
-ATTACKS = [
+OUTSIDE = [
     "os.system",
     "never_imported.Anything",
     "builtins.eval",
     "hydra.utils.get_method",
     "hydra.utils.instantiate",
     "ftsweepx.models.Model",
+    "built_componentsx.Wrapper",
+]
+NO_PATH = [
     "ftsweep",
     "ftsweep.",
     ".ftsweep.models",
@@ -84,6 +87,15 @@ ATTACKS = [
     "ftsweep.models.tiny.__builtins__",
     "ftsweep.models.tiny.__class__",
     "ftsweep.models.base.ModelSource.__init__.__globals__",
+    "built_components.Wrapper.__init__",
+    "built_components._hidden",
+    "built_components",
+    ["os.system"],
+    None,
+    3,
+    "",
+]
+NO_COMPONENT = [
     "ftsweep.workspace.os.system",
     "ftsweep.workspace.shutil.rmtree",
     "ftsweep.workspace.remove",
@@ -93,28 +105,23 @@ ATTACKS = [
     "built_components.Path",
     "built_components.function",
     "built_components.instance",
-    "built_components.Wrapper.__init__",
-    "built_components._hidden",
-    "built_componentsx.Wrapper",
-    "built_components",
-    ["os.system"],
-    None,
-    3,
-    "",
+]
+ATTACKS = [
+    *((target, "lies outside ftsweep") for target in OUTSIDE),
+    *((target, "cannot be a `_target_`") for target in NO_PATH),
+    *((target, "is not a component class|there is no module") for target in NO_COMPONENT),
 ]
 
 
-@pytest.mark.parametrize("target", ATTACKS)
+@pytest.mark.parametrize(("target", "says"), ATTACKS)
 @pytest.mark.parametrize("nested", [False, True])
-def test_a_target_outside_what_is_allowed_is_refused_wherever_it_stands(target: Any, nested: bool) -> None:
+def test_a_target_outside_what_is_allowed_is_refused_wherever_it_stands(target: Any, says: str, nested: bool) -> None:
     node = {"_target_": target}
-    with pytest.raises(ConfigError, match="strategy"):
-        build(
-            {"_target_": "built_components.Wrapper", "items": [{"a": node}]} if nested else node,
-            allowed=["built_components"],
-            where="strategy",
-        )
-    assert "never_imported" not in sys.modules
+    whole = {"_target_": "built_components.Wrapper", "items": [{"a": node}]} if nested else node
+    with pytest.raises(ConfigError, match=says) as caught:
+        build(whole, allowed=["built_components"], where="strategy")
+    assert str(caught.value).startswith("strategy.items[0].a:" if nested else "strategy:")
+    assert not hasattr(sys, "was_imported")
 
 
 @pytest.mark.parametrize("key", ["_args_", "_partial_", "_recursive_", "_convert_"])

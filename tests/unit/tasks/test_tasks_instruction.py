@@ -97,20 +97,20 @@ def test_answers_are_learned_with_the_token_that_ends_them_and_nothing_else(temp
     assert tokenizer_with().decode(example.input_ids) == text
     assert learned(example) == answers
     assert all(label in (IGNORED, token) for label, token in zip(example.labels, example.input_ids, strict=True))
-    assert not (example.was_cut or example.was_target_cut)
+    assert (example.was_cut, example.was_target_cut) == (False, False)
 
 
-@pytest.mark.parametrize("template", [None, CHATML, MARKED, THOUGHTFUL, UNENDED])
-@pytest.mark.parametrize("row", [PAIR, TURNS])
+@pytest.mark.parametrize(
+    ("template", "row"),
+    [*((template, row) for template in (None, CHATML, MARKED, THOUGHTFUL) for row in (PAIR, TURNS)), (UNENDED, PAIR)],
+)
 def test_what_predict_shows_the_model_is_how_the_example_begins(template, row):
-    if template == UNENDED and row is TURNS:
-        pytest.skip("that template ends no turn but the last")
     chat, task = ChatFormat(tokenizer_with(template)), Instruction()
     (question,) = task._prompt_ids([task.without_target(row)], tokenizer_with(template), chat)
     example = encoded(row, template)
     assert list(example.input_ids[: len(question)]) == question
     assert example.labels[len(question)] != IGNORED
-    assert all(label == IGNORED for label in example.labels[len(question) - 1 : len(question)])
+    assert example.labels[len(question) - 1] == IGNORED
 
 
 def test_a_template_that_hides_its_answers_is_refused():
@@ -119,7 +119,7 @@ def test_a_template_that_hides_its_answers_is_refused():
     with pytest.raises(ModelError, match="marks no answer"):
         encoded(
             PAIR,
-            "{% for m in messages %}{{ m.content }}{% endfor %}{% if false %}{% generation %}{% endgeneration %}{% endif %}",
+            MARKED.replace("'assistant'", "'nobody'"),
         )
 
 
@@ -164,7 +164,7 @@ def test_an_answer_too_long_loses_its_end_but_not_its_first_token(template):
 
 def test_a_cut_at_exactly_the_length_cuts_nothing():
     example = encoded(PAIR, max_length=len("Hi?\nYes.") + 1)
-    assert not (example.was_cut or example.was_target_cut)
+    assert (example.was_cut, example.was_target_cut) == (False, False)
 
 
 def test_completions_are_those_of_greedy_decoding_one_token_at_a_time():

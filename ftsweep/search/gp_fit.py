@@ -1,6 +1,6 @@
 """The helper process of the Gaussian-process sampler: a line of JSON in, a line of JSON out, until end of file.
 
-The only module of the search that leads to torch. Run as `python -m ftsweep.search.gp_helper`.
+The only module of the search that leads to torch. Run as `python -m ftsweep.search.gp_fit`.
 """
 
 from __future__ import annotations

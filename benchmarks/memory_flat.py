@@ -1,0 +1,111 @@
+"""Whether one worker that trains fifty tiny trials ends with the memory that it had when it was warm.
+
+Run as a script (memory_flat.py STRATEGY NUM) it is the worker's process and prints what it holds after each trial. Rank
+and batch size change from trial to trial in cycles of six; whole cycles are compared, the second with the last.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from commands import environment, fresh_folder
+from measured import Result, result
+
+NUM_TRIALS = 50
+CYCLE = [(batch_size, rank) for batch_size in (4, 8, 16) for rank in (2, 8)]
+_WORDS = ("wave ship harbour tide sailor anchor".split(), "cow barn wheat plough meadow tractor".split())
+
+
+def measure(*, quick: bool = False) -> list[Result]:
+    """Growth of the process, and of the numbers of live tensors and modules, for LoRA and full fine-tuning."""
+    results = []
+    for strategy in ("lora", "full"):
+        samples = watch_worker(strategy, 2 * len(CYCLE) + 2 if quick else NUM_TRIALS)
+        warm, last = samples[len(CYCLE) : 2 * len(CYCLE)], samples[-len(CYCLE) :]
+        resident = [sample["resident_mib"] for sample in samples]
+        before, after = (median(sample["resident_mib"] for sample in cycle) for cycle in (warm, last))
+        named = f"{strategy}, {len(samples)} trials in one worker"
+        results += [
+            result(f"{named}: growth of the process", after - before, "MiB", below=4),
+            result(f"{named}: its size", resident[len(CYCLE) :], "MiB"),
+        ]
+        for kind in ("tensors", "modules", "files", "threads"):
+            grown = max(sample[kind] for sample in last) - max(sample[kind] for sample in warm)
+            results.append(result(f"{named}: growth of live {kind}", grown, "", below=1))
+    return results
+
+
+def watch_worker(strategy: str, num_trials: int) -> list[dict[str, float]]:
+    """What a fresh worker process holds after each of so many trials."""
+    with fresh_folder() as folder:
+        command = [sys.executable, str(Path(__file__)), strategy, str(num_trials)]
+        done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr[-4000:]}")
+    samples: list[dict[str, float]] = json.loads(done.stdout)
+    return samples
+
+
+def write_rows(file: Path, numbers: range) -> str:
+    """A file of generated sentences with two labels; its name."""
+    lines = []
+    for number in numbers:
+        words = _WORDS[number % 2]
+        text = " ".join(words[(number * step + step) % len(words)] for step in range(1, 3 + number % 5))
+        lines.append(json.dumps({"text": f"{text} {number}", "label": ("sea", "farm")[number % 2]}))
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return str(file)
+
+
+def holdings() -> dict[str, float]:
+    """What this process holds now."""
+    import psutil
+    import torch
+
+    gc.collect()
+    objects = gc.get_objects()
+    process = psutil.Process()
+    return {
+        "resident_mib": process.memory_info().rss / 2**20,
+        "tensors": sum(issubclass(type(each), torch.Tensor) for each in objects),
+        "modules": sum(issubclass(type(each), torch.nn.Module) for each in objects),
+        "files": process.num_fds(),
+        "threads": process.num_threads(),
+    }
+
+
+def _config(strategy: str) -> dict[str, Any]:
+    from jobs import trial_config
+
+    files = [f"data.{name}={write_rows(Path(f'{name}.jsonl').absolute(), rows)}" for name, rows in _SPLITS.items()]
+    overrides = [f"strategy={strategy}", "data=files", *files, "task.max_length=24", "rungs.count=4", "~space", "budget.trials=1"]
+    return trial_config("quickstart", overrides)
+
+
+_SPLITS = {"train": range(48), "validation": range(1000, 1016), "test": range(2000, 2016)}
+
+
+def main() -> None:
+    from jobs import SoleWorker, train_job
+
+    strategy, num_trials = sys.argv[1], int(sys.argv[2])
+    config = _config(strategy)
+    worker = SoleWorker(threads=1)
+    samples = []
+    for number in range(num_trials):
+        batch_size, rank = CYCLE[number % len(CYCLE)]
+        settings = {**config["training"], "batch_size": batch_size}
+        node = {**config["strategy"], "rank": rank} if strategy == "lora" else config["strategy"]
+        worker.finish(train_job(number, {**config, "training": settings, "strategy": node}, Path("store").absolute()))
+        samples.append(holdings())
+    print(json.dumps(samples))
+
+
+if __name__ == "__main__":
+    main()

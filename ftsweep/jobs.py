@@ -1,0 +1,115 @@
+"""Jobs that are not trials: prepare, measure a baseline, estimate, test, export. Submit one, wait for its answer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ftsweep import errors
+from ftsweep.domain.space import Branch
+from ftsweep.errors import FtsweepError, StudyError
+from ftsweep.executors.base import Executor, Message
+from ftsweep.workspace import StudyFolder, TrialFolder
+
+_LOGGER = logging.getLogger(__name__)
+
+POLL_SECONDS = 1.0
+MAX_RETRIES = 3  # of one job whose worker was lost
+ENDINGS = frozenset({"ended", "failed", "lost"})
+
+
+class Stopped(Exception):  # noqa: N818 - a normal ending, not an error
+    """The user asked to stop while something other than trials was going on."""
+
+
+@dataclass
+class Jobs:
+    """Runs single jobs on an executor that may be training trials meanwhile."""
+
+    executor: Executor
+    folder: StudyFolder
+    handle: Callable[[Message], None]
+    """Takes every message that is about something else."""
+    show: Callable[[str], None]
+    """Hears what goes on, in a few words, while a job runs."""
+    should_stop: Callable[[], bool]
+
+    def call(self, job: Message, phase: str) -> dict[str, Any]:
+        """The job's result; a lost worker is tried again.
+
+        Raises:
+            FtsweepError: what the worker raised, as the class it was there.
+            StudyError: the job lost several workers.
+            Stopped: the user asked to stop.
+        """
+        message: Message = {}
+        for _ in range(MAX_RETRIES):
+            message = self._call_once(job, phase)
+            if message["type"] == "ended":
+                return dict(message["result"])
+            if message["type"] == "failed":
+                raise as_error(message)
+            _LOGGER.warning("%s: %s", job["job"], message.get("reason"))
+        log_tail = message.get("log_tail")
+        raise StudyError(
+            f"{phase}: {MAX_RETRIES} workers were lost, the last one: {message.get('reason')}",
+            remedy=f"The end of its log: {log_tail}" if log_tail else None,
+        )
+
+    def about_branch(self, kind: str, branch: Branch) -> Message:
+        """A job about a branch's configuration as written."""
+        spec = {"number": -1, "branch": branch.name, "is_default": True, "params": {}, "config": dict(branch.config)}
+        return self.make(kind, f"{kind}-{branch.label}", self.folder.baseline(branch.label), spec)
+
+    def about_trial(self, kind: str, number: int, extra: Mapping[str, Any]) -> Message:
+        """A job about an ended trial. `untouched` among the extra keys is a matter of the job's spec."""
+        folder = self.folder.trial(number)
+        spec = {**folder.spec(), **{key: value for key, value in extra.items() if key == "untouched"}}
+        job = self.make(kind, f"{kind}-{number:04d}", folder, spec)
+        return {**job, **{key: value for key, value in extra.items() if key != "untouched"}}
+
+    def make(self, kind: str, name: str, folder: TrialFolder, spec: Mapping[str, Any]) -> Message:
+        """Any job, as the message that a worker takes."""
+        return {
+            "type": kind,
+            "job": name,
+            "folder": str(folder.path.absolute()),
+            "cache": str(self.folder.store.cache.absolute()),
+            "spec": dict(spec),
+        }
+
+    def _call_once(self, job: Message, phase: str) -> Message:
+        is_submitted = False
+        while not self.should_stop():
+            if not is_submitted and self.executor.num_free > 0:
+                self.executor.submit(job)
+                is_submitted = True
+            self.show(phase)
+            answer: Message | None = None
+            for message in self.executor.poll(POLL_SECONDS):
+                if message.get("job") == job["job"] and message["type"] in ENDINGS:
+                    answer = message
+                else:
+                    self.handle(message)
+            if answer is not None:
+                return answer
+        raise Stopped
+
+
+def trial_job(number: int) -> str:
+    """The name of a trial's job, as messages and MLflow spell it."""
+    return f"trial-{number:04d}"
+
+
+def trial_number(job: str) -> int:
+    return int(job.removeprefix("trial-"))
+
+
+def as_error(message: Message) -> FtsweepError:
+    """The error that a worker reported, as the class it was there; anything else is a StudyError."""
+    known = getattr(errors, str(message["error_class"]), None)
+    if isinstance(known, type) and issubclass(known, FtsweepError) and known is not errors.MissingExtraError:
+        return known(message["message"])
+    return StudyError(f"{message['error_class']}: {message['message']}", where=message.get("where"))

@@ -1,0 +1,95 @@
+"""The real command in a folder of its own, on the embedded model and sixty generated sentences."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+WORDS = {
+    "sea": ["wave", "ship", "harbour", "tide", "sailor", "anchor"],
+    "farm": ["cow", "barn", "wheat", "plough", "meadow", "tractor"],
+}
+
+SWEEP = """\
+# ftsweep run {name}.yaml
+defaults: [base, model: tiny, data: files, task: classification, strategy: lora, _self_]
+data: {{train: rows.jsonl, validation_fraction: 0.2, test_fraction: 0.2}}
+task: {{max_length: 24}}
+strategy: {{rank: 2}}
+training: {{learning_rate: 5e-3, batch_size: 8, epochs: 2}}
+budget: {{trials: 4}}
+rungs: {{count: 4}}
+executor: {{threads: 1}}
+recording: {{system_metrics: false}}
+space:
+  training:
+    learning_rate: {{low: 1e-4, high: 1e-2, log: true}}
+  strategy:
+    rank: [2, 4]
+"""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A user's folder with a sweep file and its data."""
+
+    folder: Path
+
+    def start(self, *words: str, **options: Any) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "ftsweep.cli", *words],
+            cwd=self.folder,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            **options,
+        )
+
+    def run(self, *words: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "ftsweep.cli", *words],
+            cwd=self.folder,
+            env=environment(),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+
+    def ask(self, *words: str, stdin: str | None = None) -> Any:
+        """A command that succeeds and answers with JSON."""
+        done = self.run(*words, stdin=stdin)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def study(self, name: str) -> Path:
+        return self.folder / "mlruns" / "studies" / name
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "1"}
+
+
+def sentences(count: int) -> list[dict[str, str]]:
+    rows = []
+    for number in range(count):
+        label = ("sea", "farm")[number % 2]
+        words = WORDS[label]
+        text = " ".join(words[(number * step + step) % len(words)] for step in range(1, 3 + number % 5))
+        # The last word makes each text its own: normalisation masks digits, so numbers would all be duplicates.
+        rows.append({"text": f"{text} {''.join(chr(97 + int(digit)) for digit in str(number))}", "label": label})
+    return rows
+
+
+def make_place(folder: Path, *, name: str = "small", count: int = 120) -> Place:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.yaml").write_text(SWEEP.format(name=name), encoding="utf-8")
+    lines = "".join(json.dumps(row) + "\n" for row in sentences(count))
+    (folder / "rows.jsonl").write_text(lines, encoding="utf-8")
+    return Place(folder)

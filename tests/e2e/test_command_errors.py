@@ -1,0 +1,62 @@
+"""Bad input gets one clear paragraph and exit code 2, and loses nothing."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from e2e_place import Place
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["rum"], "run"),
+        (["run", "no_such_sweep"], "quickstart"),
+        (["run", "small.yaml", "training.learning_rte=1"], "learning_rate"),
+        (["run", "small.yaml", "training.batch_size=many"], "batch_size"),
+        (["run", "small.yaml", "strategy=loro"], "lora"),
+        (["run", "small.yaml", "objective.split=test"], "test"),
+        (["run", "small.yaml", "objective.metric=rouge"], "accuracy"),
+        (["run", "small.yaml", "space.strategy.alphabet=[1,2]"], "alpha"),
+        (["run", "small.yaml", "space.training.learning_rate.low=1"], "low"),
+        (["run", "small.yaml", "data.train=nowhere.jsonl"], "nowhere.jsonl"),
+        (["run", "small.yaml", "model=local", "model.path=nowhere"], "nowhere"),
+        (["run", "small.yaml", "study.name=../../etc"], "study.name"),
+        (["status", "nothing"], "nothing"),
+        (["best", "nothing"], "nothing"),
+        (["predict", "nothing"], "nothing"),
+        (["list", "stratgies"], "strategy"),
+    ],
+)
+def test_wrong_usage_is_one_paragraph_with_exit_code_2(place: Place, words: list[str], said: str) -> None:
+    done = place.run(*words, stdin="")
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.strip().count("\n\n") == 0
+
+
+def test_malformed_row_is_named_by_file_and_line(place: Place) -> None:
+    rows = (place.folder / "rows.jsonl").read_text(encoding="utf-8").splitlines()
+    rows[16] = '{"text": "half a row'
+    (place.folder / "rows.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    done = place.run("run", "small.yaml")
+    assert done.returncode == 2, done.stderr
+    assert "rows.jsonl:17" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_missing_column_names_those_there_are(place: Place) -> None:
+    rows = [{"sentence": f"row {number}", "label": "ab"[number % 2]} for number in range(100)]
+    (place.folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    done = place.run("run", "small.yaml")
+    assert done.returncode == 2
+    assert "sentence" in done.stderr
+    assert "data.columns" in done.stderr
+
+
+def test_debug_shows_the_traceback(place: Place) -> None:
+    done = place.run("run", "no_such_sweep", "--debug")
+    assert done.returncode != 0
+    assert "Traceback" in done.stderr

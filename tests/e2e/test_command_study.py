@@ -1,0 +1,143 @@
+"""The main job through the real command: from a sweep file to a registered model that answers."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from e2e_place import Place, environment, sentences
+
+Finished = tuple[Place, "subprocess.CompletedProcess[str]"]
+QUESTIONS = [row["text"] for row in sentences(6)]
+
+
+def test_run_ends_with_the_winner_and_the_links(finished: Finished) -> None:
+    _, done = finished
+    assert "is best: validation/loss" in done.stdout
+    assert "4 trials:" in done.stdout
+    assert "report:" in done.stdout
+    assert "ftsweep ui" in done.stdout
+    assert "Note:" not in done.stdout, "something was not recorded"
+
+
+def test_status_lists_the_study_and_its_trials(finished: Finished) -> None:
+    place, _ = finished
+    (row,) = place.ask("status", "--json")
+    assert (row["study"], row["state"], row["num_ended"]) == ("small", "complete", 4)
+    study = place.ask("status", "small", "--json")
+    assert [trial["number"] for trial in study["trials"]] == [0, 1, 2, 3]
+    assert study["trials"][0]["is_default"]
+    assert study["trials"][0]["outcome"] == "complete"
+    assert place.run("status", "small").stdout.count("complete") >= 1
+
+
+def test_best_measures_winner_default_and_base_on_test(finished: Finished) -> None:
+    place, _ = finished
+    conclusion = place.ask("best", "small", "--json")["conclusion"]
+    winner = f"trial-{conclusion['winner']['number']:04d}"
+    assert {winner, "baseline"} <= set(conclusion["test"])
+    assert conclusion["test"][winner]["accuracy"] > conclusion["test"]["baseline"]["accuracy"]
+    assert conclusion["test_looks"] == 1
+    assert "accuracy" in place.run("best", "small").stdout
+
+
+def test_predict_from_study_export_and_registry_agree(finished: Finished, tmp_path: Any) -> None:
+    place, _ = finished
+    lines = "".join(json.dumps({"text": text}) + "\n" for text in QUESTIONS)
+    from_study = place.run("predict", "small", stdin=lines)
+    assert from_study.returncode == 0, from_study.stderr
+    answers = [json.loads(line) for line in from_study.stdout.splitlines()]
+    assert {answer["label"] for answer in answers} <= {"sea", "farm"}
+
+    exported = tmp_path / "exported"
+    assert place.run("best", "small", "--export", str(exported)).returncode == 0
+    assert (exported / "adapter_model.safetensors").exists()
+    plain = "\n".join(QUESTIONS)
+    from_folder = place.run("predict", str(exported), stdin=plain)
+    assert [json.loads(line) for line in from_folder.stdout.splitlines()] == answers
+    refused = place.run("best", "small", "--export", str(exported))
+    assert refused.returncode == 2
+    assert "empty folder" in refused.stderr
+
+    code = (
+        "import json, sys, mlflow, pandas as pd\n"
+        "mlflow.set_tracking_uri('sqlite:///mlruns/mlflow.db')\n"
+        "model = mlflow.pyfunc.load_model('models:/small@champion')\n"
+        f"answers = model.predict(pd.DataFrame({{'text': {QUESTIONS!r}}}))\n"
+        "answers = answers.to_dict('records') if hasattr(answers, 'to_dict') else answers\n"
+        "print('ANSWERS' + json.dumps(answers))\n"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], cwd=place.folder, env=environment(), capture_output=True, text=True, timeout=300
+    )
+    assert loaded.returncode == 0, loaded.stderr
+    registered = json.loads(next(line for line in loaded.stdout.splitlines() if line.startswith("ANSWERS"))[7:])
+    assert [answer["label"] for answer in registered] == [answer["label"] for answer in answers]
+    for left, right in zip(registered, answers, strict=True):
+        assert left["probability"] == pytest.approx(right["probability"], abs=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")  # inside MLflow
+def test_mlflow_has_one_parent_and_every_trial_with_its_rungs(finished: Finished) -> None:
+    from mlflow import MlflowClient
+
+    place, _ = finished
+    client = MlflowClient(f"sqlite:///{place.folder}/mlruns/mlflow.db")
+    experiment = client.get_experiment_by_name("small")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id], max_results=100)
+    by_name = {run.info.run_name: run for run in runs}
+    assert set(by_name) == {"sweep", "baseline-main", *(f"trial-{number:04d}" for number in range(4))}
+    assert len(runs) == 6
+    statuses = {"complete": "FINISHED", "pruned": "KILLED"}
+    for trial in place.ask("status", "small", "--json")["trials"]:
+        run = by_name[f"trial-{trial['number']:04d}"]
+        assert run.info.status == statuses[trial["outcome"]]
+        assert set(trial["params"]) <= set(run.data.params)
+        history = client.get_metric_history(run.info.run_id, "validation/loss")
+        assert [metric.step for metric in history] == list(range(trial["rung"] + 1))
+        assert run.data.metrics["best/validation/loss"] == pytest.approx(trial["value"])
+        assert run.data.tags["mlflow.parentRunId"] == by_name["sweep"].info.run_id
+    assert by_name["sweep"].inputs.dataset_inputs
+    artifacts = {file.path for file in client.list_artifacts(by_name["sweep"].info.run_id)}
+    assert any("report.html" in path for path in artifacts)
+    assert client.get_model_version_by_alias("small", "champion").version == "1"
+
+
+def test_complete_study_starts_nothing_when_run_again(finished: Finished) -> None:
+    place, _ = finished
+    before = {path: path.stat().st_mtime_ns for path in place.study("small").glob("trials/*/*")}
+    again = place.run("run", "small.yaml")
+    assert again.returncode == 0, again.stderr
+    assert "is complete: nothing was started" in again.stdout
+    assert "is best" in again.stdout
+    assert {path: path.stat().st_mtime_ns for path in place.study("small").glob("trials/*/*")} == before
+
+
+def test_changed_training_on_an_old_study_is_refused_with_the_difference(finished: Finished) -> None:
+    place, _ = finished
+    refused = place.run("run", "small.yaml", "training.epochs=3")
+    assert refused.returncode == 2
+    assert "training.epochs was 2, is now 3" in refused.stderr
+    assert "study.name=" in refused.stderr
+
+
+def test_report_is_one_page_that_names_the_winner(finished: Finished) -> None:
+    place, _ = finished
+    done = place.run("report", "small", "--out", "page.html")
+    assert done.returncode == 0, done.stderr
+    page = (place.folder / "page.html").read_text(encoding="utf-8")
+    assert "is best" in page
+    assert "<script src=" not in page
+
+
+def test_plan_prepares_and_times_without_making_a_study(place: Place) -> None:
+    facts = place.ask("plan", "small.yaml", "--json")
+    assert facts["num_trials"] == 4
+    assert facts["branches"][0]["estimate"]["trial_seconds"] > 0
+    assert sum(facts["branches"][0]["data"]["num_rows"].values()) == 120
+    assert not place.study("small").exists()
+    assert "A trial" in place.run("plan", "small.yaml").stdout.replace("a trial", "A trial")
