@@ -58,13 +58,13 @@ class Stopwatch:
         self.search = {"wall_seconds": wall, "cpu_seconds": cpu, "busy_seconds": wall - self._waited}
 
 
-def peak_memory_mib() -> float:
-    """Of this process since exec; not ru_maxrss, which begins with the size of the process that started this one."""
+def peak_memory_mb() -> float:
+    """Of this process since exec, in 10^6 bytes; not ru_maxrss, which begins with the size of the process that started this one."""
     status = Path("/proc/self/status")
     if status.exists():
         line = next(line for line in status.read_text(encoding="ascii").splitlines() if line.startswith("VmHWM:"))
-        return int(line.split()[1]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # macOS counts bytes
+        return int(line.split()[1]) * 1024 / 1e6  # the kernel's kB are KiB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # macOS counts bytes
 
 
 def watch(watched: Callable[..., Any], name: str) -> None:
@@ -87,7 +87,7 @@ def main() -> None:
         facts = {
             "wall_seconds": time.perf_counter() - started,
             "cpu_seconds": time.process_time(),
-            "peak_memory_mib": peak_memory_mib(),
+            "peak_memory_mb": peak_memory_mb(),
             "search": stopwatch.search,
             "reply_seconds": stopwatch.reply_seconds,
         }

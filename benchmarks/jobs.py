@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ftsweep.config.build import build
 from ftsweep.config.compose import compose_sweep
+from ftsweep.data.prepared import PreparedSet, prepare
 from ftsweep.executors.base import Message
 from ftsweep.worker import Worker, build_worker
 
@@ -15,6 +17,19 @@ def trial_config(sweep: str, overrides: Sequence[str]) -> dict[str, Any]:
     """The whole configuration of a sweep's default trial."""
     (branch,) = compose_sweep(sweep, overrides).branches
     return dict(branch.config)
+
+
+def prepared_data(config: dict[str, Any], cache: Path) -> PreparedSet:
+    """The data of a trial, encoded as its worker would find it."""
+    source = build(config["model"])
+    return prepare(
+        config=config,
+        source=build(config["data"]),
+        task=build(config["task"]),
+        tokenizer=source.tokenizer(),
+        tokenizer_fingerprint=source.fingerprint(),
+        cache=cache,
+    )
 
 
 def train_job(number: int, config: dict[str, Any], store: Path) -> Message:

@@ -10,11 +10,9 @@ from pathlib import Path
 
 import numpy as np
 from commands import fresh_folder
-from jobs import trial_config
+from jobs import prepared_data, trial_config
 from measured import Result, result
 
-from ftsweep.config.build import build
-from ftsweep.data.prepared import prepare
 from ftsweep.training.schedule import BatchPlan
 
 _BATCH_SIZES = (8, 16, 32)
@@ -40,17 +38,7 @@ def measure(*, quick: bool = False) -> list[Result]:
 
 def train_lengths(sweep: str, overrides: list[str], cache: Path) -> np.ndarray:
     """Tokens of each training example of a sweep's default trial."""
-    config = trial_config(sweep, overrides)
-    source = build(config["model"])
-    prepared = prepare(
-        config=config,
-        source=build(config["data"]),
-        task=build(config["task"]),
-        tokenizer=source.tokenizer(),
-        tokenizer_fingerprint=source.fingerprint(),
-        cache=cache,
-    )
-    return prepared.split("train").lengths
+    return prepared_data(trial_config(sweep, overrides), cache).split("train").lengths
 
 
 def padding_share(batches: list[np.ndarray]) -> float:

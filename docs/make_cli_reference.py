@@ -1,4 +1,4 @@
-"""Writes docs/cli.md to standard output: every command's own help, in the order of `ftsweep --help`. See `make docs`."""
+"""Writes docs/cli.md to standard output: every command's own help, by name. See `make docs`."""
 
 from __future__ import annotations
 

@@ -24,6 +24,7 @@ class Row:
 
     values: Mapping[str, Any]
     place: str
+    file_columns: tuple[str, ...] = ()  # all that the file has, under its own names: for messages
 
 
 class DataSource(ABC):

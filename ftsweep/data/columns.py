@@ -51,7 +51,8 @@ def rename_rows(
             f"there is no column {file_group!r}, which data.group names", where=where, remedy=suggest(file_group, found)
         )
     kept = {name: mapping.get(name, name) for name in (*wanted, *((group,) if group is not None else ()))}
+    file_columns = tuple(found)
     return [
-        Row({name: values[file_name] for name, file_name in kept.items() if file_name in values}, place)
+        Row({name: values[file_name] for name, file_name in kept.items() if file_name in values}, place, file_columns)
         for values, place in raw
     ]

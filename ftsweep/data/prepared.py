@@ -184,7 +184,9 @@ def _check_columns(task: TaskEncoding, loaded: SplitRows) -> None:
     if not loaded.get("train"):
         raise DataError("the source has no train rows", where="data", remedy="Name the train split's file or split.")
     for rows in loaded.values():
-        task.check_columns(dict.fromkeys(name for row in rows for name in row.values))
+        found = dict.fromkeys(name for row in rows for name in row.values)
+        unused = {name for row in rows[:1] for name in row.file_columns if name not in task.columns}
+        task.check_columns([*found, *sorted(unused)])
 
 
 def _write_rows(path: Path, rows: list[Row]) -> None:

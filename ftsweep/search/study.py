@@ -36,7 +36,8 @@ _OUTCOME = "outcome"
 class Study:
     """Ask and tell over Optuna, with every promise that the sweep's loop relies on.
 
-    What is proposed depends on the stored trials and the seed only, never on restarts. One process at a time: the caller holds the study folder's lock.
+    What is proposed depends on the stored trials and the seed only, never on restarts. One process at a time: the
+    caller holds the study folder's lock.
     """
 
     def __init__(
@@ -106,7 +107,7 @@ class Study:
             raise
 
     def close(self) -> None:
-        """Release the database and whatever the sampler started."""
+        """Release the database and what the sampler started."""
         self._sampler.close()
         close_storage(self._storage)
 

@@ -13,7 +13,7 @@ from ftsweep.data.base import DataSource, Row
 from ftsweep.errors import ConfigError, DataError
 from ftsweep.search.curves import Curves
 from ftsweep.search.pruners import Pruner
-from ftsweep.strategies.base import Strategy, fresh_modules, redraw_fresh_modules
+from ftsweep.strategies.base import Strategy, end_checkpointing, fresh_modules, redraw_fresh_modules
 
 if TYPE_CHECKING:
     import torch
@@ -58,17 +58,19 @@ class Norms(Strategy):
         fresh = tuple(fresh_modules(base, head))
         base.requires_grad_(False)
         for name, parameter in base.named_parameters():
-            parameter.requires_grad_("norm" in name or name.startswith(fresh))
+            parameter.requires_grad_("norm" in name.lower() or name.startswith(fresh))
         return base
 
     def remove(self, model: PreTrainedModel) -> PreTrainedModel:
+        end_checkpointing(model)
         return model.requires_grad_(False)
 
     def save(self, model: PreTrainedModel, folder: Path) -> None:
         from safetensors.torch import save_file
 
         folder.mkdir(parents=True, exist_ok=True)
-        save_file({name: weight.detach().cpu() for name, weight in _trained(model).items()}, folder / "norms.safetensors")
+        weights = {name: weight.detach().cpu() for name, weight in _trained(model).items()}
+        save_file(weights, folder / "norms.safetensors")
 
     def restore(self, model: PreTrainedModel, folder: Path) -> None:
         import torch
@@ -95,7 +97,7 @@ class BehindBest(Pruner):
         best = curves.peer_percentile(number, rung, 0)  # scores: lower is better, whatever the direction
         if own - best <= self.distance:
             return None
-        return f"{curves.value_text(own)} at rung {rung} is more than {self.distance:g} behind {curves.value_text(best)}."
+        return f"{curves.value_text(own)} at rung {rung} is over {self.distance:g} behind {curves.value_text(best)}."
 
 
 def _trained(model: PreTrainedModel) -> dict[str, torch.nn.Parameter]:
