@@ -212,8 +212,9 @@ def best(study: str, destination: Path | None, store: str, as_json: bool) -> Non
 @main.command()
 @click.argument("model", metavar="STUDY_OR_DIR")
 @click.argument("file", required=False, type=click.File("r", encoding="utf-8"), default="-")
+@click.option("--allow", multiple=True, metavar="PACKAGE", help="A package whose classes an exported model may name.")
 @STORE_OPTION
-def predict(model: str, file: TextIO, store: str) -> None:
+def predict(model: str, file: TextIO, allow: tuple[str, ...], store: str) -> None:
     """Answer rows with a study's chosen model or an exported one.
 
     FILE (default: standard input) has one row a line: a JSON object with the task's columns, or plain text. Answers are
@@ -222,7 +223,7 @@ def predict(model: str, file: TextIO, store: str) -> None:
     from ftsweep.overview import predictor_for
     from ftsweep.tasks.rows import parse_rows
 
-    predictor = predictor_for(model, _store(store))
+    predictor = predictor_for(model, _store(store), allow)
     for answer in predictor.predict(parse_rows(file, predictor.task, name=getattr(file, "name", "standard input"))):
         click.echo(json.dumps(answer, ensure_ascii=False))
 
@@ -324,6 +325,7 @@ def _ending(launched: Any) -> dict[str, Any]:
     return {
         "study": snapshot.study,
         "phase": snapshot.phase,
+        "was_complete": launched.was_complete,
         "num_trials": len(snapshot.trials),
         "num_ended": snapshot.num_ended,
         "conclusion": asdict(launched.conclusion) if launched.conclusion else None,

@@ -28,6 +28,7 @@ class Conclusion:
     data: Mapping[str, Any] = field(default_factory=dict)
     importances: Mapping[str, float] = field(default_factory=dict)
     registered: str | None = None
+    note: str = ""  # why the study ended before its number of trials, if it did
     test_looks: int = 0  # how often a chosen model was measured on test; more than once is worth knowing
 
     @classmethod
@@ -63,9 +64,15 @@ def conclude(
     baseline: Mapping[str, Mapping[str, float]],
     data: Mapping[str, Any],
     importances: Mapping[str, float],
+    note: str = "",
 ) -> Conclusion:
     """Choose, test, export and register. What an earlier conclusion has measured for the same winner is kept."""
-    facts: dict[str, Any] = {"baseline": dict(baseline), "data": dict(data), "importances": dict(importances)}
+    facts: dict[str, Any] = {
+        "baseline": dict(baseline),
+        "data": dict(data),
+        "importances": dict(importances),
+        "note": note,
+    }
     earlier = Conclusion.read(folder)
     test_looks = earlier.test_looks if earlier else 0
     selection = choose_best(records, config.objective)
@@ -93,6 +100,10 @@ def conclude(
     )
     conclusion.write(folder)
     model = _export(config, folder, records, conclusion, call)
+    recorder.tag(
+        {"winner": f"trial-{selection.number:04d}", "sentence": conclusion.sentence},
+        metrics={**model.metrics, **{f"importance/{name}": value for name, value in importances.items()}},
+    )
     registered = recorder.register(model)
     if registered is not None:
         conclusion = Conclusion(**{**asdict(conclusion), "registered": registered})

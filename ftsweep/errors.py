@@ -21,7 +21,7 @@ class FtsweepError(Exception):
         super().__init__(what)
 
     def __str__(self) -> str:
-        parts = [self.what if self.where is None else f"{self.where}: {self.what}"]
+        parts = [self.what if not self.where else f"{self.where}: {self.what}"]
         if self.remedy:
             parts.append(self.remedy)
         return " ".join(part if part.endswith((".", "?", "!")) else f"{part}." for part in parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,11 +60,12 @@ def study_overview(folder: StudyFolder) -> StudyOverview:
     objective = Objective(**facts["objective"])
     records = tuple(folder.records())
     num_planned = facts["budget"]["trials"]
-    is_done = sum(record.outcome is not None for record in records) >= num_planned
+    has_all = sum(record.outcome is not None for record in records) >= num_planned
+    is_done = conclusion is not None and (has_all or bool(conclusion.note))
     baseline = conclusion.baseline if conclusion else _baselines(folder)
     snapshot = Snapshot(
         study=folder.name,
-        phase="complete" if is_done and conclusion else "not finished",
+        phase="running" if folder.is_running else "complete" if is_done else "not finished",
         objective=objective,
         num_rungs=facts["rungs"],
         num_planned=num_planned,
@@ -103,13 +105,13 @@ def export_best(folder: StudyFolder, destination: Path) -> None:
     shutil.copytree(model_folder(folder), destination, dirs_exist_ok=True)
 
 
-def predictor_for(model: str, store: Store) -> Predictor:
+def predictor_for(model: str, store: Store, allowed: Sequence[str] = ()) -> Predictor:
     """The chosen model of a study in the store, or an exported model folder, ready to predict."""
     from ftsweep.training.inference import MANIFEST, load_predictor
 
     path = Path(model)
     if (path / MANIFEST).is_file():
-        return load_predictor(path, allowed=())
+        return load_predictor(path, allowed=allowed)
     folder = next((study for study in store.studies() if study.name == model), None)
     if folder is None:
         known = ", ".join(study.name for study in store.studies()) or "none"

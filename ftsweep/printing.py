@@ -43,6 +43,9 @@ def print_ending(
         _print_plain(console, f"Study {snapshot.study!r} is complete: nothing was started.")
     _print_plain(console, counts_text(snapshot))
     if conclusion is not None:
+        _print_findings(console, conclusion)
+        if conclusion.note:
+            _print_plain(console, conclusion.note)
         _print_test(console, conclusion)
         console.print(
             Text(conclusion.sentence, style="bold green" if conclusion.winner else "bold red"), soft_wrap=True
@@ -69,21 +72,33 @@ def counts_text(snapshot: Snapshot) -> str:
 
 
 def _print_test(console: Console, conclusion: Conclusion) -> None:
+    """Winner first, then default settings, the untouched base last."""
     if not conclusion.test or conclusion.winner is None:
         return
-    names = list(next(iter(conclusion.test.values())))
+    winner = f"trial-{conclusion.number:04d}"
+    models = sorted(conclusion.test, key=lambda model: (model != winner, model == "baseline", model))
+    names = sorted(conclusion.test[winner], key=lambda name: (name != "loss", name))
     table = Table(title="test split", title_justify="left", title_style="bold", box=None, pad_edge=False)
     table.add_column("model")
     for name in names:
         table.add_column(name, justify="right")
-    for model, scores in conclusion.test.items():
-        label = {f"trial-{conclusion.number:04d}": f"{model} (winner)", "baseline": "untouched base"}.get(
-            model, f"{model} (default)"
-        )
-        if model == f"trial-{conclusion.number:04d}" and len(conclusion.test) == 2:
-            label = f"{model} (winner; the default setting)" if conclusion.number == 0 else label
+    for model in models:
+        scores = conclusion.test[model]
+        label = {winner: f"{model} (winner)", "baseline": "untouched base"}.get(model, f"{model} (default)")
         table.add_row(label, *(f"{scores[name]:.4g}" if name in scores else "-" for name in names))
     console.print(table)
+
+
+def _print_findings(console: Console, conclusion: Conclusion) -> None:
+    """What is wrong with the data, each finding once though several branches may share the data."""
+    findings = {
+        finding["message"]: finding
+        for facts in conclusion.data.values()
+        for finding in facts.get("findings", [])
+        if finding["severity"] != "note"
+    }
+    for message, finding in findings.items():
+        console.print(Text(f"Data, {finding['severity']}: {message}.", style="yellow"), soft_wrap=True)
 
 
 def print_study(console: Console, overview: StudyOverview) -> None:

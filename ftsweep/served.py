@@ -26,15 +26,16 @@ class ServedModel(PythonModel):
     def predict(self, context: PythonModelContext | None, model_input: pd.DataFrame, params: Any = None) -> Any:
         """One answer per row: a table for a table (with its index), a list of dictionaries for any other rows.
 
-        Rows have the task's input columns (`text`, `prompt`, `messages`); a plain string is a row's `text`. The type
-        hint is the one of which MLflow makes no schema: the logged signature counts.
+        Rows have the task's input columns (`text`, `prompt`, `messages`); a plain string is the first of them. The
+        type hint is the one of which MLflow makes no schema: the logged signature counts.
         """
         if isinstance(model_input, pd.DataFrame):
             answers = self._predictor.predict(_rows_of_table(model_input))
             return pd.DataFrame(answers, index=model_input.index)
         if isinstance(model_input, str | Mapping):
             model_input = [model_input]
-        rows = [{"text": row} if isinstance(row, str) else dict(row) for row in model_input]
+        column = self._predictor.task.columns[0]
+        rows = [{column: row} if isinstance(row, str) else dict(row) for row in model_input]
         return self._predictor.predict(rows)
 
 

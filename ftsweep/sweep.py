@@ -16,7 +16,7 @@ from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.snapshot import Snapshot
 from ftsweep.domain.space import Branch
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
-from ftsweep.errors import StudyError
+from ftsweep.errors import DataError, StudyError
 from ftsweep.executors.base import Executor, Message
 from ftsweep.jobs import ENDINGS, MAX_RETRIES, POLL_SECONDS, Jobs, trial_job, trial_number
 from ftsweep.recording.base import Recorder
@@ -61,6 +61,7 @@ class Sweep:
         while not self.is_stopping:
             self._fill()
             if not self._running and not self._waiting and not self._may_ask():
+                self.note = self.study.is_exhausted() or self.note
                 break
             for message in self.executor.poll(POLL_SECONDS):
                 self._handle(message)
@@ -228,7 +229,21 @@ class Sweep:
         for branch in self.config.branches:
             job = self._jobs.about_branch("prepare", branch)
             self.data[branch.label] = self._jobs.call(job, f"preparing data of {branch.label}")
+        self._check_same_data()
         return self.data
+
+    def _check_same_data(self) -> None:
+        """Refuse to go on with a study whose data has changed: its trials could not be compared."""
+        found = {label: facts["fingerprint"] for label, facts in self.data.items()}
+        if not self.folder.data_file.exists():
+            write_json(self.folder.data_file, found)
+        elif (known := read_json(self.folder.data_file)) != found:
+            changed = ", ".join(label for label in found if known.get(label) != found[label])
+            raise DataError(
+                f"the data of study {self.config.study.name!r} is not what its trials were made with ({changed})",
+                where=str(self.folder.data_file),
+                remedy="Put the data back, or give this run a name of its own with study.name=...",
+            )
 
     def measure_baselines(self) -> None:
         """Measure each branch's untouched base on validation, once per study."""
@@ -260,6 +275,7 @@ class Sweep:
             baseline=self.baseline,
             data=self.data,
             importances=self.study.importances(),
+            note=self.note,
         )
 
     def _call_for_trial(self, kind: str, phase: str, number: int, extra: Mapping[str, Any]) -> dict[str, Any]:

@@ -82,6 +82,23 @@ class StudyFolder:
         return self.path / "study.json"
 
     @property
+    def data_file(self) -> Path:
+        """Fingerprints of the data that the study's trials were made with, by branch label."""
+        return self.path / "data.json"
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a live process owns the study."""
+        if not (self.path / "lock").exists():
+            return False
+        with open(self.path / "lock", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
+    @property
     def report_file(self) -> Path:
         return self.path / "report.html"
 
@@ -198,7 +215,7 @@ class TrialFolder:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a file whole or not at all: temporary file, fsync, rename."""
-    write_text(path, json.dumps(value, indent=1, sort_keys=True, allow_nan=True) + "\n")
+    write_text(path, json.dumps(value, indent=1, allow_nan=True) + "\n")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -96,7 +96,7 @@ class TrainingSettings:
     micro_batch_size: Annotated[int, Ge(1)] | None = None
     """Examples per forward pass; null starts at batch_size and halves when memory runs out."""
     warmup: Annotated[float, Ge(0), Lt(1)] = 0.1
-    """Fraction of the run over which the rate rises linearly from zero."""
+    """Fraction of the run over which the rate rises linearly to its peak."""
     schedule: Literal["linear", "cosine", "constant"] = "linear"
     """How the rate falls after warm-up: to zero linearly, as half a cosine, or not at all."""
     weight_decay: Annotated[float, Ge(0)] = 0.0

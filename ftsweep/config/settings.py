@@ -152,6 +152,9 @@ def _enqueued(entry: Mapping[str, Any], branches: Sequence[Branch], place: str) 
         for branch in branches
         for path, dimension in branch.space.dimensions.items()
     }
+    if len(branches) > 1 and isinstance(entry.get("branch"), str):
+        inside = {name: value for name, value in entry.items() if name != "branch"}
+        entry = {f"{entry['branch']}.{name}": value for name, value in inside.items()}
     given: dict[str, Any] = {}
     for name, value in _flat(entry, "", by_name):
         if name not in by_name:

@@ -13,6 +13,7 @@ NUM_EXAMPLES = 5
 
 MAX_UNUSABLE_RATE = 0.01
 FEW_VALIDATION_ROWS = 200
+LARGER_FRACTION = 0.2  # of the rows for validation, where that is too small
 REPEATED_RATE = 0.02
 INPUTS_CUT_RATE = 0.05
 TARGETS_CUT_RATE = 0.01
@@ -101,14 +102,16 @@ def templated(num_rows: int, num_templated: int) -> Finding:
     )
 
 
-def few_validation_rows(num_rows: int) -> Finding:
+def few_validation_rows(num_rows: int, fraction: float | None) -> Finding:
+    """`fraction` is the share that ftsweep took for validation; None when the user named the split."""
+    larger = None if fraction is None or fraction >= LARGER_FRACTION else f"data.validation_fraction={LARGER_FRACTION}"
     return Finding(
         check="few_validation_rows",
         severity=Severity.WARN,
         message=f"validation has {num_rows} rows; with fewer than {FEW_VALIDATION_ROWS} trials differ by chance",
         count=num_rows,
-        remedy="Bring more rows or take a larger share.",
-        override="data.validation_fraction=0.2",
+        remedy="Bring more rows or take a larger share." if larger else "Bring more rows.",
+        override=larger or "",
     )
 
 

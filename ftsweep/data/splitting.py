@@ -43,7 +43,8 @@ def split_rows(loaded: Mapping[str, list[Row]], source: DataSource, task: TaskEn
     if source.group is not None:
         found += findings.group_overlaps(rows, source.group)
     if len(rows["validation"]) < findings.FEW_VALIDATION_ROWS:
-        found.append(findings.few_validation_rows(len(rows["validation"])))
+        fraction = source.validation_fraction if origin["validation"] == "ftsweep" else None
+        found.append(findings.few_validation_rows(len(rows["validation"]), fraction))
     return Split(rows, {name: origin[name] for name in rows}, found)
 
 

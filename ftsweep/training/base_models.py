@@ -50,17 +50,17 @@ class BaseModels:
             self._tokenizers[key] = source.tokenizer()
         return self._tokenizers[key]
 
-    def take(self, source: ModelSource, task: Task, strategy: Strategy, schema: Mapping[str, Any]) -> BaseModel:
+    def take(
+        self, source: ModelSource, task: Task, strategy: Strategy, schema: Mapping[str, Any], *, precision: str
+    ) -> BaseModel:
         """The base for this trial, loaded if need be.
 
-        Weights that will train are held in float32 unless `model.dtype` says otherwise; frozen ones in the device's
-        usual type.
+        Weights that will train, and all weights of a float32 trial, are held in float32 unless `model.dtype` says
+        otherwise; frozen ones in the device's usual type.
         """
-        dtype = (
-            torch.float32
-            if strategy.changes_base and source.dtype == "auto"
-            else resolve_dtype(source.dtype, self.device)
-        )
+        needs_float32 = strategy.changes_base or precision == "float32"
+        is_free = source.dtype == "auto"
+        dtype = torch.float32 if is_free and needs_float32 else resolve_dtype(source.dtype, self.device)
         labels = schema.get("labels")
         key = _key(source.fingerprint(), task.head, labels, str(dtype))
         base = self._bases.get(key)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.errors import FtsweepError
 from ftsweep.strategies.base import start_checkpointing
-from ftsweep.training.base_models import BaseModels
+from ftsweep.training.base_models import BaseModel, BaseModels
 from ftsweep.training.checkpoint import put_weights
 from ftsweep.training.evaluate import Evaluator
 from ftsweep.training.inference import export_model, load_predictor
@@ -40,6 +41,7 @@ Message = dict[str, Any]
 
 _LOGGER = logging.getLogger(__name__)
 _NUM_TIMED_STEPS = 4
+_TOKENS_PER_BATCH = {"cpu": 1024, "cuda": 32768}  # of an evaluation: what fits a CPU's cache, what fills a GPU
 _NUM_EXAMPLES = 3  # validation rows whose answers go with an exported model
 _LEAK_BYTES = 1 << 20  # device memory that may stay allocated after a trial (cuBLAS workspaces) before the worker goes
 
@@ -147,7 +149,7 @@ class Engine:
         parts = self._parts(job)
         folder = TrialFolder(Path(job["folder"]))
         config = job["spec"]["config"]
-        base = self.bases.take(parts.source, parts.task, parts.strategy, parts.prepared.meta["schema"])
+        base = self._take_base(parts, config)
         memory = max(memory, allocated_bytes(self.device))
         torch.manual_seed(config["seed"]["model"])
         model = parts.strategy.apply(base.model, parts.task.head)
@@ -226,8 +228,22 @@ class Engine:
         if job["spec"].get("untouched"):
             return {"test": self._score_untouched(job, "test")}
         parts = self._parts(job)
-        with _Restored(self, parts, job) as model:
+        with self._restored(parts, job) as model:
             return {"test": self._evaluator(parts, job["spec"]["config"]).measure(model, parts.prepared.split("test"))}
+
+    @contextmanager
+    def _restored(self, parts: Parts, job: Message) -> Iterator[PreTrainedModel]:
+        """A trial's kept weights on the base, for the length of the block."""
+        folder = TrialFolder(Path(job["folder"]))
+        if not folder.best.is_dir():
+            raise FtsweepError(f"{job['job']}: no weights were kept", where=str(folder.best))
+        base = self._take_base(parts, job["spec"]["config"])
+        model = parts.strategy.apply(base.model, parts.task.head)
+        try:
+            parts.strategy.restore(model, folder.best)
+            yield model
+        finally:
+            self.bases.put_back(base, parts.strategy, model)
 
     def _export(self, job: Message) -> dict[str, Any]:
         parts = self._parts(job)
@@ -258,7 +274,7 @@ class Engine:
             scores = parts.task.prior_scores(parts.prepared.meta["schema"], labels)
             if scores is not None:
                 return scores
-        base = self.bases.take(parts.source, parts.task, parts.strategy, parts.prepared.meta["schema"])
+        base = self._take_base(parts, job["spec"]["config"])
         return self._evaluator(parts, job["spec"]["config"]).measure(base.model, split)
 
     # -- parts ----------------------------------------------------------------------------------------------------
@@ -280,6 +296,11 @@ class Engine:
             )
         return Parts(source=source, task=task, strategy=strategy, prepared=self._prepared[key])
 
+    def _take_base(self, parts: Parts, config: Mapping[str, Any]) -> BaseModel:
+        schema = parts.prepared.meta["schema"]
+        precision = config["training"]["precision"]
+        return self.bases.take(parts.source, parts.task, parts.strategy, schema, precision=precision)
+
     def _evaluator(self, parts: Parts, config: Mapping[str, Any]) -> Evaluator:
         precision = config["training"]["precision"]
         use_bfloat16 = precision == "bfloat16" or (precision == "auto" and self.device.type == "cuda")
@@ -289,39 +310,18 @@ class Engine:
             pad_token_id=self.bases.tokenizer(parts.source).pad_token_id,
             device=self.device,
             autocast_dtype=torch.bfloat16 if use_bfloat16 else None,
+            tokens_per_batch=_TOKENS_PER_BATCH[self.device.type],
         )
 
 
 class _Trial:
     """A trial under way and what it borrowed."""
 
-    def __init__(self, run: TrialRun, parts: Parts, base: Any, memory_before: int) -> None:
+    def __init__(self, run: TrialRun, parts: Parts, base: BaseModel, memory_before: int) -> None:
         self.run = run
         self.parts = parts
         self.base = base
         self.memory_before = memory_before
-
-
-class _Restored:
-    """A trial's kept weights on the base, for the length of a with block."""
-
-    def __init__(self, engine: Engine, parts: Parts, job: Message) -> None:
-        self.bases = engine.bases
-        self.parts = parts
-        self.folder = TrialFolder(Path(job["folder"]))
-        if not self.folder.best.is_dir():
-            raise FtsweepError(f"{job['job']}: no weights were kept", where=str(self.folder.best))
-
-    def __enter__(self) -> PreTrainedModel:
-        self.base = self.bases.take(
-            self.parts.source, self.parts.task, self.parts.strategy, self.parts.prepared.meta["schema"]
-        )
-        self.model = self.parts.strategy.apply(self.base.model, self.parts.task.head)
-        self.parts.strategy.restore(self.model, self.folder.best)
-        return self.model
-
-    def __exit__(self, *_: object) -> None:
-        self.bases.put_back(self.base, self.parts.strategy, self.model)
 
 
 def _first_line(error: BaseException) -> str:

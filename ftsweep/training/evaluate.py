@@ -29,7 +29,7 @@ class Evaluator:
     pad_token_id: int
     device: torch.device
     autocast_dtype: torch.dtype | None = None
-    tokens_per_batch: int = 8192
+    tokens_per_batch: int = 1024
 
     def measure(
         self, model: PreTrainedModel, split: EncodedSplit, indices: np.ndarray | None = None

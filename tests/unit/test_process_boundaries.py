@@ -1,4 +1,4 @@
-"""What each kind of process imports over a whole small study: control no torch, a worker no optuna, mlflow or plotly."""
+"""What each kind of process imports in a whole small study: control no torch, a worker no optuna, mlflow or plotly."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ finally:
     pathlib.Path("control.json").write_text(json.dumps(sorted(sys.modules)))
 """
 
-# The last thing a worker asks of a strategy for a complete trial is to save; for the export and the test on the
-# chosen model the task is asked once more, after all of ftsweep's own code has run.
+# A strategy is asked to save at the end of a trial, and to restore when the chosen model is tested and tried out at the
+# very end: the last list written has everything that training, testing and exporting brought along.
 COMPONENT = """\
 import json, os, pathlib, sys
 from ftsweep.strategies.lora import Lora
