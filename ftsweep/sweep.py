@@ -47,6 +47,8 @@ class Sweep:
 
     def __post_init__(self) -> None:
         self._started = self.clock()
+        self._search_started: float | None = None
+        self._done_before = 0.0  # trials' worth of work that earlier processes did
         self._waiting: list[Proposal] = []  # to be continued: asked by an earlier process, or lost by a worker
         self._retries: Counter[int] = Counter()
         self._same_errors: Counter[tuple[str, str]] = Counter()
@@ -58,6 +60,7 @@ class Sweep:
     def search(self) -> None:
         """Run trials until the budget is spent, the space is exhausted, or `stop` is called."""
         self._recover()
+        self._search_started, self._done_before = self.clock(), self.snapshot("").num_done
         while not self.is_stopping:
             self._fill()
             if not self._running and not self._waiting and not self._may_ask():
@@ -338,4 +341,13 @@ class Sweep:
         )
 
     def _show(self, phase: str) -> None:
-        self.watch(self.snapshot(phase))
+        snapshot = self.snapshot(phase)
+        self.watch(replace(snapshot, seconds_left=self._seconds_left(snapshot)))
+
+    def _seconds_left(self, snapshot: Snapshot) -> float | None:
+        """By the pace of this process's search."""
+        if self._search_started is None:
+            return None
+        done = snapshot.num_done - self._done_before
+        left = max(0.0, snapshot.num_planned - snapshot.num_done)
+        return None if done <= 0 else (self.clock() - self._search_started) * left / done

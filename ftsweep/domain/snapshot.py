@@ -21,6 +21,7 @@ class Snapshot:
     trials: tuple[TrialRecord, ...] = ()
     baseline: Mapping[str, float] = field(default_factory=dict)
     elapsed_seconds: float = 0.0
+    seconds_left: float | None = None  # an estimate; None before there is anything to go by
     note: str = ""
 
     @property
@@ -53,12 +54,9 @@ class Snapshot:
         return sum(record.outcome is not None and record.outcome.kind is kind for record in self.trials)
 
     @property
-    def seconds_left(self) -> float | None:
-        """An estimate from the fraction of all rungs done so far; None before there is anything to go by."""
-        done = sum(
+    def num_done(self) -> float:
+        """Trials' worth of work done: an ended trial counts whole, a running one by its progress."""
+        return sum(
             1.0 if record.outcome is not None else max((m.progress for m in record.measurements), default=0.0)
             for record in self.trials
         )
-        if done <= 0 or self.elapsed_seconds <= 0:
-            return None
-        return self.elapsed_seconds * max(0.0, self.num_planned - done) / done

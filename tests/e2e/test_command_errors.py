@@ -60,3 +60,27 @@ def test_debug_shows_the_traceback(place: Place) -> None:
     done = place.run("run", "no_such_sweep", "--debug")
     assert done.returncode != 0
     assert "Traceback" in done.stderr
+
+
+BROKEN_STRATEGY = """
+from ftsweep.strategies.lora import Lora
+
+
+class Broken(Lora):
+    def apply(self, base, head):
+        raise ValueError("no adapter for this model today")
+"""
+
+
+def test_same_error_of_the_users_code_stops_the_study_with_one_report(place: Place) -> None:
+    (place.folder / "my_parts.py").write_text(BROKEN_STRATEGY, encoding="utf-8")
+    sweep = (place.folder / "small.yaml").read_text(encoding="utf-8")
+    sweep = sweep.replace("strategy: {rank: 2}", "strategy: {_target_: my_parts.Broken, rank: 2}\nallow: [my_parts]")
+    (place.folder / "small.yaml").write_text(sweep, encoding="utf-8")
+    done = place.run("run", "small.yaml")
+    assert done.returncode == 1, done.stderr
+    assert "3 trials failed with the same error, ValueError: no adapter for this model today" in done.stderr
+    assert "my_parts.py:7" in done.stderr
+    assert "Traceback" not in done.stderr
+    trials = place.ask("status", "small", "--json")["trials"]
+    assert [trial["outcome"] for trial in trials] == ["failed"] * 3

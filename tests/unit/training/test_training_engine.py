@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -280,3 +281,46 @@ def test_answer_that_comes_too_late_changes_nothing(engine: Engine, make_job: Ma
     finish(engine, job)
     engine.answer({"type": "stop", "job": job["job"], "kind": "pruned", "reason": "late"})
     assert not engine.is_busy
+
+
+def make_it_generative(config: dict[str, Any], task: str) -> None:
+    """The same words as prompts with answers, or as documents."""
+    for split in ("train", "validation", "test"):
+        path = Path(config["data"][split])
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        rows = [{**row, "prompt": row["text"], "completion": row["label"]} for row in rows]
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    config["task"] = {"_target_": f"ftsweep.tasks.{task.lower()}.{task}", "max_length": 48}
+    config["training"]["epochs"] = 1
+
+
+@pytest.mark.parametrize("task", ["Instruction", "Text"])
+def test_generative_tasks_learn_are_measured_against_the_base_and_answer(
+    engine: Engine, make_job: MakeJob, config: dict[str, Any], task: str, tmp_path: Path
+) -> None:
+    make_it_generative(config, task)
+    _, base = finish(engine, make_job("baseline", "baseline-main"))
+    job = make_job()
+    measured, ended = finish(engine, job)
+    assert ended["outcome"]["kind"] == "complete"
+    assert measured[0].values["validation/loss"] == pytest.approx(base["result"]["validation"]["loss"], abs=1e-5)
+    assert measured[-1].values["validation/loss"] < measured[0].values["validation/loss"]
+    last = measured[-1].values
+    assert last["validation/perplexity"] == pytest.approx(math.exp(last["validation/loss"]), rel=1e-5)
+    export = make_job("export", "export-0000", folder=job["folder"], destination=str(tmp_path / "model"))
+    _, exported = finish(engine, export)
+    assert len(exported["result"]["answers"]) == 3
+
+
+def test_gradient_checkpointing_changes_no_number_and_leaves_nothing_behind(
+    make_job: MakeJob, config: dict[str, Any]
+) -> None:
+    engine = Engine(threads=1)
+    plain, _ = finish(engine, make_job(name="trial-0000"))
+    config["training"]["gradient_checkpointing"] = True
+    saved, _ = finish(engine, make_job(name="trial-0001"))
+    config["training"]["gradient_checkpointing"] = False
+    again, _ = finish(engine, make_job(name="trial-0002"))
+    for left, right in zip(values(plain), values(saved), strict=True):
+        assert left == pytest.approx(right, abs=1e-5)
+    assert values(again) == values(plain)

@@ -1,0 +1,127 @@
+"""Trials on a CUDA device: mixed precision, real out-of-memory, memory given back, continuation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ftsweep.workspace import TrialFolder
+
+torch = pytest.importorskip("torch")
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine"),
+]
+
+WORDS = {"sea": ["wave", "ship", "harbour", "tide"], "farm": ["cow", "barn", "wheat", "plough"]}
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> dict[str, Any]:
+    lines = []
+    for number in range(160):
+        label = ("sea", "farm")[number % 2]
+        name = "".join(chr(97 + int(digit)) for digit in str(number))
+        text = " ".join(WORDS[label][(number * step) % 4] for step in range(1, 6))
+        lines.append(json.dumps({"text": f"{text} {name}", "label": label}))
+    (tmp_path / "rows.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    return {
+        "model": {"_target_": "ftsweep.models.tiny.TinyModel", "dtype": "auto"},
+        "data": {"_target_": "ftsweep.data.files.Files", "train": str(tmp_path / "rows.jsonl")},
+        "task": {"_target_": "ftsweep.tasks.classification.Classification", "max_length": 32},
+        "strategy": {"_target_": "ftsweep.strategies.lora.Lora", "rank": 4},
+        "training": {
+            "learning_rate": 5e-3,
+            "batch_size": 16,
+            "epochs": 3,
+            "micro_batch_size": None,
+            "warmup": 0.1,
+            "schedule": "linear",
+            "weight_decay": 0.0,
+            "max_grad_norm": 1.0,
+            "patience": None,
+            "precision": "auto",
+            "gradient_checkpointing": False,
+        },
+        "rungs": {"count": 4},
+        "objective": {"metric": "loss", "split": "validation", "direction": "minimize"},
+        "seed": {"data": 0, "model": 0, "sampler": 0},
+    }
+
+
+@pytest.fixture
+def engine() -> Iterator[Any]:
+    from ftsweep.training.engine import Engine
+
+    yield Engine()
+    torch.cuda.set_per_process_memory_fraction(1.0)
+
+
+def finish(engine: Any, tmp_path: Path, config: dict[str, Any], name: str = "trial-0000") -> tuple[list[Any], Any]:
+    job = {
+        "type": "train",
+        "job": name,
+        "folder": str(tmp_path / name),
+        "cache": str(tmp_path / "cache"),
+        "spec": {"number": 0, "branch": "", "is_default": True, "params": {}, "config": config},
+    }
+    engine.admit(job)
+    measured = []
+    while True:
+        for message in engine.step():
+            if message["type"] == "ended":
+                return measured, message["outcome"]
+            measured.append(message["measurement"]["values"]["validation/loss"])
+            engine.answer({"type": "continue", "job": name})
+
+
+@pytest.mark.parametrize("strategy", ["lora.Lora", "full.Full"])
+def test_trial_learns_in_bfloat16_and_memory_returns_to_its_level(
+    engine: Any, tmp_path: Path, config: dict[str, Any], strategy: str
+) -> None:
+    config["strategy"] = {"_target_": f"ftsweep.strategies.{strategy}"}
+    if strategy.startswith("full"):
+        config["training"]["learning_rate"] = 5e-4
+    levels = []
+    for number in range(4):
+        measured, outcome = finish(engine, tmp_path, config, f"trial-{number:04d}")
+        assert outcome["kind"] == "complete"
+        assert measured[-1] < 0.7 * measured[0]
+        levels.append(torch.cuda.memory_allocated())
+    assert max(levels[1:]) - min(levels[1:]) < 1 << 20
+    assert not engine.is_spent
+
+
+def test_real_out_of_memory_is_infeasible_and_the_next_trial_runs(
+    engine: Any, tmp_path: Path, config: dict[str, Any]
+) -> None:
+    finish(engine, tmp_path, config)
+    total = torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.empty_cache()
+    torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + (1 << 20)) / total)
+    config["task"]["max_length"] = 31  # another prepared set; the same model
+    _, outcome = finish(engine, tmp_path, config, "trial-0001")
+    assert outcome["kind"] == "infeasible"
+    torch.cuda.set_per_process_memory_fraction(1.0)
+    _, outcome = finish(engine, tmp_path, config, "trial-0002")
+    assert outcome["kind"] == "complete"
+
+
+def test_float32_precision_is_float32_arithmetic(engine: Any, tmp_path: Path, config: dict[str, Any]) -> None:
+    config["training"]["precision"] = "float32"
+    on_gpu, _ = finish(engine, tmp_path, config)
+    config["training"]["precision"] = "auto"
+    mixed, _ = finish(engine, tmp_path, config, "trial-0001")
+    assert on_gpu != mixed
+    assert on_gpu[0] == pytest.approx(mixed[0], abs=0.05)
+
+
+def test_trial_measures_are_on_disk_and_weights_are_kept(engine: Any, tmp_path: Path, config: dict[str, Any]) -> None:
+    measured, _ = finish(engine, tmp_path, config)
+    folder = TrialFolder(tmp_path / "trial-0000")
+    assert [entry.values["validation/loss"] for entry in folder.measurements()] == measured
+    assert (folder.best / "adapter_model.safetensors").exists()
