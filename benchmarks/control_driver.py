@@ -59,7 +59,10 @@ class Stopwatch:
 
 
 def peak_memory_mb() -> float:
-    """Of this process since exec, in 10^6 bytes; not ru_maxrss, which begins with the size of the process that started this one."""
+    """Of this process since exec, in 10^6 bytes.
+
+    Not ru_maxrss: that begins with the size of the process that started this one.
+    """
     status = Path("/proc/self/status")
     if status.exists():
         line = next(line for line in status.read_text(encoding="ascii").splitlines() if line.startswith("VmHWM:"))

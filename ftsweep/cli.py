@@ -312,7 +312,8 @@ def _study(store: str, name: str) -> Any:
 def _links(launched: Any) -> dict[str, str]:
     name, store = launched.folder.name, launched.folder.store.root
     option = "" if store == Path("mlruns").absolute() else f" --store {store}"
-    links = {"report": str(launched.folder.report_file), **launched.links}
+    links = {"report": str(launched.folder.report_file)} if launched.folder.report_file.exists() else {}
+    links.update(launched.links)
     if launched.conclusion is not None and launched.conclusion.winner is not None:
         links["predict"] = f"echo TEXT | ftsweep predict {name}{option}"
     return links

@@ -21,7 +21,7 @@ from ftsweep.executors.base import Executor, Message
 from ftsweep.jobs import ENDINGS, MAX_RETRIES, POLL_SECONDS, Jobs, trial_job, trial_number
 from ftsweep.recording.base import Recorder
 from ftsweep.search.study import Study
-from ftsweep.workspace import StudyFolder, TrialFolder, read_json, remove, write_json
+from ftsweep.workspace import StudyFolder, TrialFolder, read_json, remove, remove_folder, write_json
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -222,7 +222,7 @@ class Sweep:
     @staticmethod
     def _conclude_trial(folder: TrialFolder, outcome: Outcome) -> None:
         """What a worker does at a trial's end, where no worker is left to do it."""
-        remove(folder.checkpoint)
+        remove_folder(folder.checkpoint)
         folder.write_outcome(outcome)
 
     # -- before the search ----------------------------------------------------------------------------------------

@@ -260,7 +260,9 @@ def written_folder(path: Path) -> Iterator[Path]:
 
 
 def settle_folder(path: Path) -> None:
-    """Finish or undo what a killed `written_folder` left: the newest whole folder stands under `path`."""
+    """Finish or undo what a killed `written_folder` left: the newest whole folder stands under `path`, alone."""
+    for torn in path.parent.glob(f".{path.name}.*.tmp"):
+        remove(torn)
     former = _former(path)
     if not former.exists():
         return
@@ -268,6 +270,12 @@ def settle_folder(path: Path) -> None:
         remove(former)
     else:
         os.replace(former, path)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder that `written_folder` wrote, and what killed writers left of it."""
+    settle_folder(path)
+    remove(path)
 
 
 def _former(path: Path) -> Path:

@@ -1,29 +1,73 @@
-"""Which parameters decided about the result."""
+"""Which parameters decided about the result. Computed in a process of its own: it loads libraries the control process
+would carry from then on (scikit-learn, 74 MiB when measured).
+"""
 
 from __future__ import annotations
 
+import json
+import logging
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
 import optuna
-from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import TrialState
 
+from ftsweep.search.storage import close_storage, open_storage
+
+_LOGGER = logging.getLogger(__name__)
+
 MIN_TRIALS = 6
+_TIMEOUT_SECONDS = 120
 
 
-def importances(study: optuna.Study) -> dict[str, float]:
+def importances_of(path: Path, study: optuna.Study) -> dict[str, float]:
     """Each parameter's share in reaching the best values (PED-ANOVA), greatest first; `branch` is one of them.
 
-    Empty with too few complete trials, when their values do not differ, or when nothing varies. The target is the best
-    tenth of the trials, or more of them in small studies: at least five, up to half. A branch's own parameters count
-    within their branch (conditional PED-ANOVA).
+    Empty with too few complete trials, when their values do not differ, or when nothing varies; also when they cannot
+    be computed, which is logged: no study fails for a figure. `path` is the database of the study.
     """
     values = [trial.value for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))]
     if len(values) < MIN_TRIALS or len(set(values)) < 2:
         return {}
-    evaluator = PedAnovaImportanceEvaluator(target_quantile=min(0.5, max(0.1, 5 / len(values))))
+    command = [sys.executable, "-m", __name__, str(path), study.study_name]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, check=True)
+    except subprocess.SubprocessError as error:
+        _LOGGER.warning("importances could not be computed: %s %s", error, getattr(error, "stderr", ""))
+        return {}
+    shares: dict[str, float] = json.loads(answer.stdout)
+    return shares
+
+
+def compute(study: optuna.Study) -> dict[str, float]:
+    """The shares, greatest first.
+
+    The target is the best tenth of the trials, or more of them in small studies: at least five, up to half. A branch's
+    own parameters count within their branch (conditional PED-ANOVA).
+    """
+    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+
+    num_values = len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
+    evaluator = PedAnovaImportanceEvaluator(target_quantile=min(0.5, max(0.1, 5 / num_values)))
     with warnings.catch_warnings():
         # So many equal values that the best part is all of them: that all matter alike is then the right answer.
         warnings.filterwarnings("ignore", "Target and region quantiles")
         shares = get_param_importances(study, evaluator=evaluator)
     return dict(sorted(shares.items(), key=lambda item: -item[1]))
+
+
+def main() -> None:
+    path, name = sys.argv[1:]
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    storage = open_storage(Path(path))
+    try:
+        answer = compute(optuna.load_study(study_name=name, storage=storage))
+    finally:
+        close_storage(storage)
+    sys.stdout.write(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main()

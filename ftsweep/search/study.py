@@ -20,7 +20,7 @@ from ftsweep.errors import StudyError
 from ftsweep.search.curves import Curves
 from ftsweep.search.entries import StudyTrial
 from ftsweep.search.identity import check_identity, describe
-from ftsweep.search.importance import importances
+from ftsweep.search.importance import importances_of
 from ftsweep.search.planned import planned_settings
 from ftsweep.search.proposer import Proposer
 from ftsweep.search.pruners import Pruner
@@ -50,8 +50,10 @@ class Study:
         proposer: Proposer,
         *,
         num_rungs: int,
+        path: Path,
     ) -> None:
         """Use `Study.open`."""
+        self._path = path
         self.objective = objective
         self._storage = storage
         self._study = study
@@ -101,7 +103,7 @@ class Study:
             proposer = Proposer(study, branches, sampler, seed=seed, plan=plan, startup_per_branch=startup_per_branch)
             if stored is None:  # not before the branches have proved that they can be searched
                 study.set_user_attr(_IDENTITY, identity)
-            return cls(storage, study, objective, sampler, pruner, proposer, num_rungs=num_rungs)
+            return cls(storage, study, objective, sampler, pruner, proposer, num_rungs=num_rungs, path=path)
         except BaseException:
             close_storage(storage)
             raise
@@ -201,7 +203,7 @@ class Study:
 
     def importances(self) -> dict[str, float]:
         """Each parameter's share in reaching the best values, greatest first; empty where nothing can be said."""
-        return importances(self._study)
+        return importances_of(self._path, self._study)
 
     def _trial(self, number: int) -> StudyTrial:
         if number not in self._trials:

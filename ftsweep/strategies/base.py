@@ -19,6 +19,10 @@ class Strategy(ABC):
     changes_base: ClassVar[bool]
     """Whether training writes into the base's own weights (full), so that they must be put back after the trial."""
 
+    starts_as_base: ClassVar[bool] = False
+    """Whether `apply` leaves the model's answers as they were, but for a new head drawn first of all. Then what is
+    measured before training is the same for all settings of the strategy, and is measured once."""
+
     @abstractmethod
     def apply(self, base: PreTrainedModel, head: Head) -> PreTrainedModel:
         """Make the model that trains: adapters added, `requires_grad` set on exactly what trains.

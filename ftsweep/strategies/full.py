@@ -22,6 +22,7 @@ class Full(Strategy):
     """All weights train, in the type that the base was loaded in."""
 
     changes_base: ClassVar[bool] = True
+    starts_as_base: ClassVar[bool] = True
 
     def __init__(self) -> None:
         """No settings: what trains is everything."""

@@ -35,6 +35,7 @@ class Lora(Strategy):
     """Adapters of one rank on the model's linear layers train, and a new head in full; the base stays as it is."""
 
     changes_base: ClassVar[bool] = False
+    starts_as_base: ClassVar[bool] = True
 
     def __init__(
         self,

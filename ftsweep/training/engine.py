@@ -32,7 +32,7 @@ from ftsweep.training.memory import (
     release_memory,
 )
 from ftsweep.training.parts import Parts
-from ftsweep.workspace import TrialFolder, remove, written_folder
+from ftsweep.workspace import TrialFolder, remove_folder, written_folder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -61,6 +61,7 @@ class Engine:
         self.num_steps = 0
         self.is_spent = False
         self._prepared: dict[str, PreparedSet] = {}
+        self._start_values: dict[str, dict[str, float]] = {}
         self._job: Message | None = None
         self._trial: _Trial | None = None
 
@@ -162,6 +163,7 @@ class Engine:
             evaluator=self._evaluator(parts, config),
             folder=folder,
             config=config,
+            start_values=self._start_values.setdefault(_start_key(config, parts), {}),
         )
         _LOGGER.info(
             "%s begins at step %d, %.2f s after it was taken", job["job"], run.num_steps, time.monotonic() - started
@@ -185,7 +187,7 @@ class Engine:
         del model
         release_memory(self.device)
         self.is_spent = self.is_spent or allocated_bytes(self.device) > trial.memory_before + _LEAK_BYTES
-        remove(folder.checkpoint)
+        remove_folder(folder.checkpoint)
         return self._ended(job, outcome)
 
     def _ended(self, job: Message, outcome: Outcome) -> Message:
@@ -322,6 +324,13 @@ class _Trial:
         self.parts = parts
         self.base = base
         self.memory_before = memory_before
+
+
+def _start_key(config: Mapping[str, Any], parts: Parts) -> str:
+    """Equal for trials that answer alike before training."""
+    strategy = parts.strategy.changes_base if parts.strategy.starts_as_base else config["strategy"]
+    nodes = [config[name] for name in ("model", "data", "task", "seed")]
+    return json.dumps([*nodes, config["training"]["precision"], strategy], sort_keys=True)
 
 
 def _first_line(error: BaseException) -> str:

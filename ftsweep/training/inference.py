@@ -11,7 +11,9 @@ import torch
 
 from ftsweep.config.build import build
 from ftsweep.errors import UsageError
+from ftsweep.models.base import ModelSource
 from ftsweep.models.loading import resolve_dtype
+from ftsweep.models.local import LocalModel
 from ftsweep.training.memory import find_device
 from ftsweep.workspace import read_json, write_json, written_folder
 
@@ -95,9 +97,11 @@ def load_predictor(
     manifest = read_json(manifest_file)
     allowed = manifest["allow"] if allowed is None else allowed
     device = device or find_device()
-    source = build(manifest["model"], allowed=allowed)
     task = build(manifest["task"], allowed=allowed)
     strategy = build(manifest["strategy"], allowed=allowed)
+    source: ModelSource = build(manifest["model"], allowed=allowed)
+    if strategy.changes_base:  # the folder holds the whole model: its base need not be there any more
+        source = LocalModel(path=str(folder), dtype=source.dtype)
     base = source.load(
         task.head, labels=manifest["schema"].get("labels"), dtype=resolve_dtype(source.dtype, device), device=device
     )

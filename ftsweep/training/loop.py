@@ -61,6 +61,7 @@ class TrialRun:
         evaluator: Evaluator,
         folder: TrialFolder,
         config: Mapping[str, Any],
+        start_values: dict[str, float] | None = None,
     ) -> None:
         self.model = model
         self.task = task
@@ -76,6 +77,9 @@ class TrialRun:
         self.plan = BatchPlan(self.train_split.lengths, self.settings.batch_size, self.settings.epochs, seed)
         self.probe = train_probe(len(self.train_split), len(self.validation_split), seed)
         self.optimizer = make_optimizer(model, self.settings, self.device)
+
+        # What an equal trial of this worker measured before training; filled by the first one.
+        self._start_values = {} if start_values is None else start_values
 
         self.measurements: list[Measurement] = folder.measurements()
         self.best_weights: Weights | None = None
@@ -235,8 +239,13 @@ class TrialRun:
             num_tokens=self.num_tokens,
             train_seconds=self.train_seconds,
             timestamp=time.time(),
-            values=self.values_now(),
+            values=self._values_at_start() if rung == 0 else self.values_now(),
         )
+
+    def _values_at_start(self) -> dict[str, float]:
+        if not self._start_values:
+            self._start_values.update(self.values_now())
+        return dict(self._start_values)
 
     def _is_out_of_patience(self, best: Measurement, measured: list[Measurement]) -> bool:
         if self.settings.patience is None:

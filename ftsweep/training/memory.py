@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import resource
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -58,4 +59,9 @@ def peak_memory_gib(device: torch.device) -> float:
     """The most memory used so far: of the device since its statistics were reset, or of this process (GiB)."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**30
+    # Not getrusage: its peak may be that of the process that this one was forked from.
+    status = Path("/proc/self/status")
+    if status.exists():
+        kilobytes = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM")).split()[1]
+        return int(kilobytes) / 2**20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,11 @@ import torch
 
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.trial import OutcomeKind
+from ftsweep.models.tiny import FOLDER
 from ftsweep.tasks.classification import Classification
 from ftsweep.training import loop
 from ftsweep.training.engine import Engine
+from ftsweep.training.inference import load_predictor
 from ftsweep.workspace import TrialFolder
 
 Job = dict[str, Any]
@@ -67,7 +70,9 @@ def test_trial_measures_every_rung_and_keeps_the_weights_of_the_best(engine: Eng
 def test_kept_weights_measure_what_the_best_rung_measured(
     engine: Engine, make_job: MakeJob, config: dict[str, Any]
 ) -> None:
-    config["training"]["learning_rate"] = 0.05  # late rungs get worse, so that the best is not the last
+    # Of rungs that are equally accurate the first is kept, so the best is not the last.
+    config["objective"] = {"metric": "accuracy", "split": "validation", "direction": "maximize"}
+    config["training"]["epochs"] = 4
     config["data"]["test"] = config["data"]["validation"]
     job = make_job()
     measured, ended = finish(engine, job)
@@ -228,6 +233,25 @@ def test_trial_that_diverges_is_ended_at_once(
     assert all(math.isfinite(value) for measurement in measured for value in measurement.values.values())
 
 
+@pytest.mark.parametrize("strategy", ["lora.Lora", "full.Full"])
+def test_what_precedes_training_is_measured_once_per_worker_and_is_true(
+    make_job: MakeJob, config: dict[str, Any], strategy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = Engine(threads=1)
+    config["strategy"] = {"_target_": f"ftsweep.strategies.{strategy}"}
+    finish(used, make_job(name="trial-0000"))
+    if strategy.startswith("lora"):
+        config["strategy"]["rank"] = 4  # another setting of the same strategy
+    config["training"]["learning_rate"] = 1e-3
+    counted = []
+    original = loop.TrialRun.values_now
+    monkeypatch.setattr(loop.TrialRun, "values_now", lambda self: counted.append(self.rung) or original(self))
+    reused, _ = finish(used, make_job(name="trial-0001"))
+    assert counted == [1, 2, 3, 4]
+    fresh, _ = finish(Engine(threads=1), make_job(name="trial-0002"))
+    assert values(reused) == values(fresh)
+
+
 def test_patience_ends_the_trial_as_complete(engine: Engine, make_job: MakeJob, config: dict[str, Any]) -> None:
     config["training"].update(learning_rate=1e-12, patience=2)
     config["objective"] = {"metric": "accuracy", "split": "validation", "direction": "maximize"}
@@ -261,11 +285,14 @@ def test_estimate_changes_nothing_and_counts_the_steps(engine: Engine, make_job:
     assert not Path(job["folder"]).exists()
 
 
+@pytest.mark.parametrize("strategy", ["lora.Lora", "full.Full"])
 def test_exported_model_answers_like_the_trial_and_without_the_engine(
-    engine: Engine, make_job: MakeJob, tmp_path: Path
+    engine: Engine, make_job: MakeJob, config: dict[str, Any], tmp_path: Path, strategy: str
 ) -> None:
-    from ftsweep.training.inference import load_predictor
-
+    config["strategy"] = {"_target_": f"ftsweep.strategies.{strategy}"}
+    base = tmp_path / "base"
+    shutil.copytree(FOLDER, base)
+    config["model"] = {"_target_": "ftsweep.models.local.LocalModel", "path": str(base), "dtype": "auto"}
     job = make_job()
     finish(engine, job)
     destination = tmp_path / "model"
@@ -273,6 +300,8 @@ def test_exported_model_answers_like_the_trial_and_without_the_engine(
     rows, answers = ended["result"]["rows"], ended["result"]["answers"]
     assert len(rows) == len(answers) == 3
     assert all("label" not in row for row in rows)
+    if strategy.startswith("full"):
+        shutil.rmtree(base)  # a full fine-tune is a whole model
     assert load_predictor(destination, allowed=()).predict(rows) == answers
 
 
