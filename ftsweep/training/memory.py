@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import resource
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 import psutil
 import torch
+
+_LIBC = ctypes.CDLL(None)
 
 
 def find_device() -> torch.device:
@@ -44,10 +47,12 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def release_memory(device: torch.device) -> None:
-    """Give freed blocks back, after the last reference is gone."""
+    """Give freed blocks back to the device, or to the operating system, after the last reference is gone."""
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
+    elif hasattr(_LIBC, "malloc_trim"):  # glibc keeps what tensors of many shapes left, hundreds of MiB of it
+        _LIBC.malloc_trim(0)
 
 
 def allocated_bytes(device: torch.device) -> int:
