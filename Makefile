@@ -1,5 +1,6 @@
 # One verb each, the same in CI and by hand.
 PYTHON ?= python3
+JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
@@ -22,7 +23,7 @@ demo: $(VENV)/.product  ## install, run the quickstart sweep, end with the best 
 	$(BIN)/ftsweep run quickstart
 
 test: $(VENV)/.dev  ## the default suite
-	$(BIN)/python -m pytest -m "not slow and not gpu"
+	$(BIN)/python -m pytest -m "not slow and not gpu" -n $(JOBS) --dist loadfile
 
 test-slow: $(VENV)/.dev  ## proofs that take minutes
 	$(BIN)/python -m pytest -m "slow and not gpu" --timeout 1800

@@ -15,6 +15,7 @@ import click
 from ftsweep import __version__
 from ftsweep.errors import FtsweepError, UsageError, suggest
 
+UI_PORT = 5000
 STORE_OPTION = click.option("--store", default="mlruns", show_default=True, help="The store's folder (store.path).")
 JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
 SWEEP_ARGUMENTS = (
@@ -243,7 +244,7 @@ def report(study: str, out: Path | None, store: str) -> None:
 
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to serve on.")
-@click.option("--port", default=5000, show_default=True, help="Port to serve on.")
+@click.option("--port", default=UI_PORT, show_default=True, help="Port to serve on.")
 @STORE_OPTION
 def ui(host: str, port: int, store: str) -> None:
     """Serve the MLflow UI on this store until interrupted."""
@@ -312,8 +313,12 @@ def _study(store: str, name: str) -> Any:
 def _links(launched: Any) -> dict[str, str]:
     name, store = launched.folder.name, launched.folder.store.root
     option = "" if store == Path("mlruns").absolute() else f" --store {store}"
-    links = {"report": str(launched.folder.report_file)} if launched.folder.report_file.exists() else {}
+    links = {"dashboard": str(launched.folder.report_file)} if launched.folder.report_file.exists() else {}
     links.update(launched.links)
+    if links.get("MLflow") == "ftsweep ui":
+        from ftsweep.recording.ui import ui_address
+
+        links["MLflow"] = f"ftsweep ui{option}, then {ui_address('127.0.0.1', UI_PORT)}"
     if launched.conclusion is not None and launched.conclusion.winner is not None:
         links["predict"] = f"echo TEXT | ftsweep predict {name}{option}"
     return links

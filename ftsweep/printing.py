@@ -57,8 +57,9 @@ def print_ending(
         )
     for warning in warnings:
         console.print(Text(f"Note: {warning}", style="yellow"), soft_wrap=True)
+    width = max((len(label) for label in links), default=0) + 1
     for label, link in links.items():
-        _print_plain(console, f"  {label + ':':<12} {link}")
+        _print_plain(console, f"  {label + ':':<{width}} {link}")
 
 
 def counts_text(snapshot: Snapshot) -> str:
