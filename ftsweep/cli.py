@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -16,6 +17,7 @@ from ftsweep import __version__
 from ftsweep.errors import FtsweepError, UsageError, suggest
 
 UI_PORT = 5000
+_PLACE_ERRORS = (errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EPERM, errno.EROFS)  # the place's fault, not ours
 STORE_OPTION = click.option("--store", default="mlruns", show_default=True, help="The store's folder (store.path).")
 JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
 SWEEP_ARGUMENTS = (
@@ -45,7 +47,16 @@ class _Commands(click.Group):
                 raise
             click.echo(f"Error: {error}", err=True)
             sys.exit(error.exit_code)
-        except KeyboardInterrupt:
+        except OSError as error:
+            if is_debug or error.errno not in _PLACE_ERRORS:
+                raise
+            click.echo(f"Error: {error.filename or 'a file'} cannot be written or read: {error.strerror}.", err=True)
+            sys.exit(1)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:  # in here, because click makes exit code 1 of it
             sys.exit(130)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
@@ -288,8 +299,8 @@ def _stop_on_signals(sweep: Any) -> None:
     def handle(number: int, frame: object) -> None:
         if sweep.is_stopping:
             raise KeyboardInterrupt
-        click.echo("Stopping: trials checkpoint, the same command continues them. Once more ends at once.", err=True)
         sweep.stop()
+        click.echo("Stopping: trials checkpoint, the same command continues them. Once more ends at once.", err=True)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, handle)

@@ -171,13 +171,16 @@ def _sentence(
     text = f"Trial {selection.number}{where} is best: {objective.key} {selection.value:.4g} at {rung}"
     base = baseline.get(winner.proposal.branch or "main", {}).get(metric)
     if base is not None:
-        text += f" (untouched base {base:.4g})"
+        is_gain = objective.is_better(selection.value, base)
+        text += f" ({'' if is_gain else 'no better than the '}untouched base {base:.4g})"
     scores = test.get(f"trial-{selection.number:04d}", {})
     if scores:
         shown = (
             next((name for name in ("macro_f1", "accuracy") if name in scores), metric) if metric == "loss" else metric
         )
-        default = next((number for number in test if number not in {"baseline", f"trial-{selection.number:04d}"}), None)
+        peers = [record for record in records if record.proposal.branch == winner.proposal.branch]  # its own branch's
+        defaults = [f"trial-{record.number:04d}" for record in peers if record.proposal.is_default]
+        default = next((name for name in defaults if name in test and not winner.proposal.is_default), None)
         against = [f"default setting {test[default][shown]:.4g}"] if default else []
         if shown in test.get("baseline", {}):
             against.append(f"untouched base {test['baseline'][shown]:.4g}")

@@ -17,7 +17,7 @@ from ftsweep.conclusion import Conclusion
 from ftsweep.config.build import build, import_path
 from ftsweep.config.schema import SweepConfig
 from ftsweep.domain.snapshot import Snapshot
-from ftsweep.errors import ConfigError
+from ftsweep.errors import ConfigError, UsageError
 from ftsweep.executors.base import Executor, ExecutorContext, Message
 from ftsweep.jobs import Stopped
 from ftsweep.overview import write_study_report
@@ -57,10 +57,11 @@ def run_study(config: SweepConfig, watch: Watch, on_start: Callable[[Sweep], Non
     folder = study_folder(config)
     with folder.locked(), _logging_to(folder.control_log), import_path(config.search_folders):
         _check_unchanged(config, folder)
-        write_text(folder.sweep_file, OmegaConf.to_yaml(OmegaConf.create(dict(config.composed))))
-        write_json(folder.facts_file, study_facts(config))
         study = open_study(config, folder)
         try:
+            check_same_trials(study, folder)
+            write_json(folder.facts_file, study_facts(config))
+            write_text(folder.sweep_file, OmegaConf.to_yaml(OmegaConf.create(dict(config.composed))))  # last: see there
             return _run(config, folder, study, watch, on_start)
         finally:
             study.close()
@@ -210,7 +211,9 @@ def _check_unchanged(config: SweepConfig, folder: StudyFolder) -> None:
         return
     old, new = read_json(folder.facts_file), study_facts(config)
     changes = [change for key in _KEPT for change in _differences(key, old.get(key), new[key])]
-    if changes:
+    if changes and not folder.has_trials:  # the sweep file was mended before anything came of it
+        folder.forget_baselines()
+    elif changes:
         shown = "; ".join(changes[:6]) + (f"; and {len(changes) - 6} more" if len(changes) > 6 else "")
         raise ConfigError(
             f"study {config.study.name!r} was started with another configuration: {shown}",
@@ -219,9 +222,28 @@ def _check_unchanged(config: SweepConfig, folder: StudyFolder) -> None:
         )
 
 
+def check_same_trials(study: Study, folder: StudyFolder) -> None:
+    """Refuse to go on where the database and the folders do not tell of the same trials."""
+    database = folder.store.optuna_database.name
+    ended = [record.proposal.number for record in study.records() if record.outcome is not None]
+    gone = [number for number in ended if not folder.trial(number).outcome_file.exists()]
+    if gone:
+        what = f"{database} has {len(ended)} ended trials, and {len(gone)} of their folders are gone"
+    elif folder.has_trials and study.num_asked == 0:  # the last few may be missing: a power failure can do that
+        what = f"its folder has trials, and {database} knows none of them"
+    else:
+        return
+    raise UsageError(
+        f"study {folder.name!r} has lost a part of itself: {what}",
+        where=str(folder.path / "trials"),
+        remedy="Put back what is missing, or give this run a name of its own with study.name=...",
+    )
+
+
 def _differences(path: str, old: Any, new: Any) -> list[str]:
     if isinstance(old, Mapping) and isinstance(new, Mapping):
-        keys = sorted(set(old) | set(new), key=str)
+        told = set(_KEPT) if path.endswith(".config") else set()  # a branch's configuration repeats them
+        keys = sorted((set(old) | set(new)) - told, key=str)
         return [change for key in keys for change in _differences(f"{path}.{key}", old.get(key), new.get(key))]
     same = old == new or (isinstance(old, list | tuple) and isinstance(new, list | tuple) and list(old) == list(new))
     return [] if same else [f"{path} was {old!r}, is now {new!r}"]

@@ -69,7 +69,8 @@ def counts_text(snapshot: Snapshot) -> str:
     if snapshot.running:
         parts.append(f"{len(snapshot.running)} to be continued")
     seconds = sum(record.measurements[-1].train_seconds for record in snapshot.trials if record.measurements)
-    return f"{len(snapshot.trials)} trials: {', '.join(parts) or 'none'}; {duration(seconds)} of training."
+    noun = "trial" if len(snapshot.trials) == 1 else "trials"
+    return f"{len(snapshot.trials)} {noun}: {', '.join(parts) or 'none'}; {duration(seconds)} of training."
 
 
 def _print_test(console: Console, conclusion: Conclusion) -> None:
@@ -112,7 +113,8 @@ def print_study(console: Console, overview: StudyOverview) -> None:
         if record.outcome and record.outcome.kind not in {OutcomeKind.COMPLETE, OutcomeKind.PRUNED}:
             _print_plain(console, f"  trial {record.number} {record.outcome.kind}: {record.outcome.reason}")
     if overview.conclusion:
-        _print_plain(console, overview.conclusion.sentence)
+        for text in filter(None, (overview.conclusion.note, overview.conclusion.sentence)):
+            _print_plain(console, text)
 
 
 def print_best(console: Console, overview: StudyOverview, exported: Path | None) -> None:

@@ -148,7 +148,7 @@ class Sweep:
         folder = self.folder.trial(proposal.number)
         outcome = Outcome(
             OutcomeKind.FAILED,
-            reason=message["message"],
+            reason=f"{message['error_class']}: {message['message']}",
             error_class=message["error_class"],
             log_tail=message.get("traceback") or folder.log_tail(),
         )
@@ -240,7 +240,10 @@ class Sweep:
         found = {label: facts["fingerprint"] for label, facts in self.data.items()}
         if not self.folder.data_file.exists():
             write_json(self.folder.data_file, found)
-        elif (known := read_json(self.folder.data_file)) != found:
+        elif (known := read_json(self.folder.data_file)) != found and not self.folder.has_trials:
+            self.folder.forget_baselines()
+            write_json(self.folder.data_file, found)
+        elif known != found:
             changed = ", ".join(label for label in found if known.get(label) != found[label])
             raise DataError(
                 f"the data of study {self.config.study.name!r} is not what its trials were made with ({changed})",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
@@ -13,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ftsweep.domain.snapshot import Snapshot
-from ftsweep.domain.trial import OutcomeKind, TrialRecord
+from ftsweep.domain.trial import OutcomeKind, Proposal, TrialRecord
 
 _STYLES = {
     OutcomeKind.COMPLETE: "green",
@@ -72,7 +71,7 @@ class PlainView:
         for record in snapshot.trials:
             if record.number not in self._begun and record.outcome is None:
                 self._begun.add(record.number)
-                self._print(f"trial {record.number} begins: {params_text(record.proposal.params)}")
+                self._print(f"trial {record.number} begins: {params_text(record.proposal)}")
             if record.number not in self._ended and record.outcome is not None:
                 self._ended.add(record.number)
                 self._print(self._ending(snapshot, record))
@@ -123,7 +122,7 @@ def trials_table(snapshot: Snapshot, *, limit: int | None = None) -> Table:
             Text(str(kind) if kind else "running", style=_STYLES[kind] if kind else "cyan"),
             _rung_bar(record, snapshot.num_rungs),
             "-" if value is None else f"{value:.4g}",
-            escape(params_text(record.proposal.params) + default),
+            escape(params_text(record.proposal) + default),
             style="bold" if record is best else "",
         )
     return table
@@ -148,9 +147,10 @@ def _rung_bar(record: TrialRecord, num_rungs: int) -> str:
     return "━" * filled + "╌" * (_BAR_WIDTH - filled) + f" {rung}/{num_rungs}"
 
 
-def params_text(params: Mapping[str, Any]) -> str:
-    """Parameters in one line, by the last part of their names."""
-    return "  ".join(f"{name.rsplit('.', 1)[-1]}={_value_text(value)}" for name, value in params.items())
+def params_text(proposal: Proposal) -> str:
+    """Branch and parameters in one line, by the last part of their names."""
+    params = [f"{name.rsplit('.', 1)[-1]}={_value_text(value)}" for name, value in proposal.params.items()]
+    return "  ".join([proposal.branch, *params] if proposal.branch else params)
 
 
 def _value_text(value: Any) -> str:

@@ -8,10 +8,11 @@ import os
 import re
 import shutil
 import socket
+import stat
 import time
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,17 @@ class StudyFolder:
                 records.append(TrialRecord(proposal, tuple(folder.measurements()), folder.outcome()))
         return records
 
+    @property
+    def has_trials(self) -> bool:
+        """Whether any trial was ever begun."""
+        return any(trial.spec_file.exists() for trial in self.trials())
+
+    def forget_baselines(self) -> None:
+        """Remove what was found out about data and untouched bases, before there was any trial."""
+        remove(self.data_file)
+        for path in self.path.glob("trials/baseline-*"):
+            remove(path)
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Own the study until the block ends or the process dies.
@@ -135,9 +147,18 @@ class StudyFolder:
 
         Raises:
             StudyLockedError: a live process owns the study.
+            UsageError: the folder cannot be made or written.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        with open(self.path / "lock", "a+", encoding="utf-8") as file:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            file = open(self.path / "lock", "a+", encoding="utf-8")  # noqa: SIM115 - closed by the block below
+        except OSError as error:
+            raise UsageError(
+                f"the study's folder cannot be made or written: {error.strerror}",
+                where=str(self.path),
+                remedy="Name a folder of your own with store.path=...",
+            ) from error
+        with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -315,15 +336,25 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def folder_size(path: Path) -> int:
-    """Bytes of all files below a folder; files that vanish meanwhile count as nothing."""
+    """Bytes of all files below a folder; files and folders that vanish meanwhile count as nothing."""
     total = 0
-    for file in path.rglob("*"):
-        try:
-            if file.is_file() and not file.is_symlink():
-                total += file.stat().st_size
-        except FileNotFoundError:
-            continue
+    for folder, _, names in os.walk(path):  # unlike rglob, it passes over a folder that is gone
+        for name in names:
+            with suppress(FileNotFoundError):
+                status = (Path(folder) / name).lstat()
+                total += status.st_size if stat.S_ISREG(status.st_mode) else 0
     return total
+
+
+@contextmanager
+def made_by_one(folder: Path) -> Iterator[None]:
+    """Two processes that create a database's tables at once would stumble over each other."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _sync(path: Path) -> None:

@@ -31,7 +31,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ftsweep.config.folders import SweepFile, shipped_folder
 from ftsweep.config.grammar import SEARCH_PATH, GroupChoice
-from ftsweep.config.schema import COMPONENT_GROUPS
+from ftsweep.config.schema import COMPONENT_GROUPS, CORE_NODES
 from ftsweep.errors import ConfigError, suggest
 
 _extra_path: ContextVar[tuple[str, ...]] = ContextVar("ftsweep_extra_path", default=())
@@ -76,6 +76,13 @@ def read_sweep_file(sweep: SweepFile) -> dict[str, Any]:
         remedy = "Begin with defaults: [base, model: ..., data: ..., task: ..., strategy: ..., _self_]"
         raise ConfigError("a sweep file is a mapping of settings", where=sweep.label, remedy=remedy)
     tree: dict[str, Any] = OmegaConf.to_container(loaded, resolve=False)  # type: ignore[assignment]
+    for name in (*CORE_NODES, *COMPONENT_GROUPS):
+        if isinstance(tree.get(name), list):  # Hydra would only say that it cannot merge
+            raise ConfigError(
+                f"{tree[name]!r} is not a mapping of settings",
+                where=f"{sweep.label}: {name}",
+                remedy=f"Write {name}: {{key: value}}.",
+            )
     return tree
 
 

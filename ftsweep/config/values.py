@@ -50,7 +50,8 @@ def settings_problem(cls: type, settings: Mapping[str, Any]) -> Problem | None:
     known = parameters(cls)
     for key in settings:
         if key not in known and not _takes_any_key(cls):
-            return Problem(str(key), "this key does not exist", suggest(str(key), known))
+            remedy = suggest(str(key), known) if known else "This choice has no settings."
+            return Problem(str(key), "this key does not exist", remedy)
     for key, value in settings.items():
         what = value_problem(known.get(key, Parameter()).annotation, value)
         if what:

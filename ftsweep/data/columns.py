@@ -38,7 +38,14 @@ def rename_rows(
     in the file; any other may be missing, in the file or in a row: the task says which it needs.
     """
     found = list(dict.fromkeys(name for values, _ in raw for name in values))
+    wanted = tuple(wanted)
     for name, file_name in mapping.items():
+        if name not in wanted and name != group:
+            raise ConfigError(
+                f"{name!r} is no column that the task reads",
+                where=f"data.columns.{name}",
+                remedy="Write the task's name, then the file's: {text: tweet}. " + suggest(name, wanted),
+            )
         if file_name not in found:
             raise DataError(
                 f"there is no column {file_name!r}, which data.columns.{name} names",

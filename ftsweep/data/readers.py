@@ -101,7 +101,15 @@ def _read_csv(path: Path, name: str) -> RawRows:
     """Cells are text, as they stand in the file (`007` stays so); an empty cell is ""."""
     csv.field_size_limit(2**31 - 1)  # the default, 128 KiB, is shorter than a document
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-    reader = csv.reader(io.StringIO(_read_text(path), newline=""), delimiter=delimiter, strict=True)
+    text = _read_text(path)
+    first, others = text.partition("\n")[0], {",": ";\t", "\t": ",;"}[delimiter]
+    if delimiter not in first and any(other in first for other in others):
+        raise DataError(
+            f"its first line has no {'comma' if delimiter == ',' else 'tab'} between columns: {_excerpt(first)}",
+            where=f"{path}:1",
+            remedy="A .csv file separates its cells with ',', a .tsv file with tabs: save it so.",
+        )
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows: RawRows = []
     bad: list[str] = []
     header: list[str] = []

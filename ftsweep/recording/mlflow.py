@@ -58,6 +58,7 @@ class MlflowRecorder(Recorder):
 
         try:
             with reaching(self._uri):
+                self._place.make(facts.folder.store)
                 client = MlflowClient(tracking_uri=self._uri)
                 self._study = MlflowStudy(client, self._uri, facts, ledger, is_server=self._place.is_server)
                 self._begin_parent()
@@ -74,6 +75,8 @@ class MlflowRecorder(Recorder):
     def _read_ledger(self, folder: StudyFolder) -> Ledger:
         self._uri = self._place.uri(folder.store)
         self._ledger = Ledger.read(folder.path / "recording.json", self._uri)
+        if self._place.is_missing(folder.store):  # deleted: what the ledger says has arrived is gone with it
+            self._ledger = Ledger(self._ledger.path, self._uri, self._ledger.study_id)
         return self._ledger
 
     def _begin_parent(self) -> None:

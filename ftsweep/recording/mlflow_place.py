@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 from ftsweep.domain.objective import Objective
 from ftsweep.errors import ConfigError
 from ftsweep.recording.ui import runs_address, tracking_uri
-from ftsweep.workspace import Store
+from ftsweep.workspace import Store, made_by_one
 
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _SERVERS = ("http", "https", "databricks")
@@ -39,6 +43,29 @@ class MlflowPlace:
 
     def uri(self, store: Store) -> str:
         return self._uri or tracking_uri(store)
+
+    def is_missing(self, store: Store) -> bool:
+        """Whether it is the store's own database, and that is not there."""
+        return self._uri is None and not store.mlflow_database.exists()
+
+    def make(self, store: Store) -> None:
+        """Make the store's own database, unless it is there: by one process only, and whole or not at all.
+
+        MLflow makes its tables in many steps that are no transaction: two at once, or a kill, would spoil it for good.
+        """
+        if self._uri is not None:
+            return
+        from mlflow import MlflowClient
+
+        with made_by_one(store.root):
+            if store.mlflow_database.exists():
+                return
+            with TemporaryDirectory(dir=store.root, prefix=".mlflow-") as folder:
+                made, whole = Path(folder) / "made.db", Path(folder) / "whole.db"
+                MlflowClient(tracking_uri=f"sqlite:///{made}").search_experiments(max_results=1)
+                with closing(sqlite3.connect(made)) as source, closing(sqlite3.connect(whole)) as target:
+                    source.backup(target)
+                whole.replace(store.mlflow_database)
 
     def link(self, experiment_id: str, objective: Objective) -> str:
         """The command or address that shows a study's runs."""

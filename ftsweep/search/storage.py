@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy
@@ -14,6 +10,7 @@ from optuna.storages import RDBStorage
 from sqlalchemy.engine import Connection
 
 from ftsweep.errors import StudyError
+from ftsweep.workspace import made_by_one
 
 BUSY_SECONDS = 60.0
 
@@ -33,7 +30,7 @@ def open_storage(path: Path) -> RDBStorage:
         connection.execute("PRAGMA synchronous=NORMAL")
         return connection
 
-    with _made_by_one(path.parent):
+    with made_by_one(path.parent):
         try:
             storage = RDBStorage("sqlite://", engine_kwargs={"creator": connect, "poolclass": sqlalchemy.QueuePool})
         except (sqlalchemy.exc.DatabaseError, sqlite3.DatabaseError, RuntimeError) as error:
@@ -54,14 +51,3 @@ def open_storage(path: Path) -> RDBStorage:
 def close_storage(storage: RDBStorage) -> None:
     storage.remove_session()
     storage.engine.dispose()
-
-
-@contextmanager
-def _made_by_one(folder: Path) -> Iterator[None]:
-    """Two processes that create the tables at once would stumble over each other."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)

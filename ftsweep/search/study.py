@@ -13,7 +13,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from ftsweep.domain.measurement import Measurement
-from ftsweep.domain.objective import Objective
+from ftsweep.domain.objective import Direction, Objective
 from ftsweep.domain.space import Branch
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal
 from ftsweep.errors import StudyError
@@ -93,15 +93,10 @@ class Study:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         storage = open_storage(path)
         try:
-            study = optuna.create_study(
-                study_name=name, storage=storage, direction=objective.direction, load_if_exists=True
-            )
             identity = describe(objective, branches, num_rungs)
-            stored = study.user_attrs.get(_IDENTITY)
-            if stored is not None:
-                check_identity(stored, identity, name)
+            study = _load_or_make(storage, name, objective.direction, identity)
             proposer = Proposer(study, branches, sampler, seed=seed, plan=plan, startup_per_branch=startup_per_branch)
-            if stored is None:  # not before the branches have proved that they can be searched
+            if _IDENTITY not in study.user_attrs:  # not before the branches have proved that they can be searched
                 study.set_user_attr(_IDENTITY, identity)
             return cls(storage, study, objective, sampler, pruner, proposer, num_rungs=num_rungs, path=path)
         except BaseException:
@@ -251,3 +246,17 @@ class Study:
             self._curves.add(proposal.number, rung, value)
         if trial.outcome is None:
             insort(self._running, proposal.number)
+
+
+def _load_or_make(storage: RDBStorage, name: str, direction: Direction, identity: Mapping[str, Any]) -> optuna.Study:
+    """The study of this name. One that has no trials yet may be begun anew on other terms."""
+    study = optuna.create_study(study_name=name, storage=storage, direction=direction, load_if_exists=True)
+    stored = study.user_attrs.get(_IDENTITY)
+    if study.get_trials(deepcopy=False):
+        if stored is not None:
+            check_identity(stored, identity, name)
+        return study
+    if stored in (None, identity) and study.direction.name.lower() == direction:
+        return study
+    optuna.delete_study(study_name=name, storage=storage)
+    return optuna.create_study(study_name=name, storage=storage, direction=direction)

@@ -196,7 +196,11 @@ class ChatFormat:
     def _end_of_text(self) -> str:
         token = self._tokenizer.eos_token
         if token is None:
-            raise ModelError("the tokenizer has no end-of-text token, so an answer's end cannot be learned")
+            raise ModelError(
+                "the tokenizer has no end-of-text token, so an answer's end cannot be learned",
+                where="model",
+                remedy="Choose a decoder (model=tiny, model=smollm2_135m), or task=classification for an encoder.",
+            )
         return str(token)
 
 

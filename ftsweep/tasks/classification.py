@@ -69,16 +69,21 @@ class Classification(Task):
 
         Rows that cannot become an example do not count. Raises DataError for fewer than two labels.
         """
-        counts = Counter(
-            label
-            for values in train_rows
-            if not isinstance(attempt(text_of, values), RowError) and (label := self.stratum(values)) is not None
-        )
+        counts: Counter[str] = Counter()
+        problems: Counter[str] = Counter()
+        for values in train_rows:
+            part = attempt(lambda row: (text_of(row), label_of(row)), values)
+            if isinstance(part, RowError):
+                problems[str(part)] += 1
+            else:
+                counts[part[1]] += 1
         if len(counts) < 2:
+            most = "".join(problem for problem, _ in problems.most_common(1))
+            unusable = f"{problems.total()} rows cannot be used, most often: {most}. "
             raise DataError(
                 f"classification needs at least 2 different labels in train, found {len(counts)}"
                 + (f" ({next(iter(counts))!r})" if counts else ""),
-                remedy="Check the data's `label` column",
+                remedy=(unusable if problems else "") + "Check the data's `text` and `label` columns",
             )
         labels = _in_label_order(counts)
         return {"labels": labels, "counts": [counts[label] for label in labels]}

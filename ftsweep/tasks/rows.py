@@ -9,19 +9,32 @@ from typing import Any
 from ftsweep.errors import DataError
 from ftsweep.tasks.base import Task
 
+_TABLES = (".csv", ".tsv", ".parquet")
+"""Files whose lines are no rows: they have a header, and cells may hold line ends."""
+
 
 def parse_rows(lines: Iterable[str], task: Task, *, name: str) -> list[dict[str, Any]]:
     """One row per non-empty line: a JSON object with the task's columns, or plain text for its first column.
 
     Raises:
-        DataError: a line is a broken JSON object or has none of the task's columns.
+        DataError: `name` is a table's, the text is not UTF-8, a line is a broken JSON object or has none of the task's
+            columns.
     """
+    remedy = f'Save it as JSON lines, {{"{task.columns[0]}": "..."}}, in a .jsonl file.'
+    if name.lower().endswith(_TABLES):
+        raise DataError("this kind of file does not have one row a line", where=name, remedy=remedy)
+    try:
+        numbered = list(enumerate(lines, start=1))
+    except UnicodeDecodeError as error:
+        raise DataError(f"is not UTF-8 ({error.reason})", where=name, remedy="Save it as UTF-8.") from None
     rows: list[dict[str, Any]] = []
-    for number, line in enumerate(lines, start=1):
-        text = line.strip()
+    for number, line in numbered:
+        text = line.removeprefix("\ufeff").strip()
         if not text:
             continue
         if not text.startswith("{"):
+            if name.lower().endswith(".json"):  # a list over many lines would be answered line by line
+                raise DataError("this line is not a JSON object", where=f"{name}:{number}", remedy=remedy)
             rows.append({task.columns[0]: text})
             continue
         try:

@@ -135,5 +135,9 @@ def _block(ids: array[int]) -> Example:
 
 def _end_of_text(tokenizer: PreTrainedTokenizerBase) -> int:
     if tokenizer.eos_token_id is None:
-        raise ModelError("the tokenizer has no end-of-text token, so documents cannot be told apart")
+        raise ModelError(
+            "the tokenizer has no end-of-text token, so documents cannot be told apart",
+            where="model",
+            remedy="Choose a decoder (model=tiny, model=smollm2_135m), or task=classification for an encoder.",
+        )
     return int(tokenizer.eos_token_id)

@@ -100,7 +100,7 @@ def load_predictor(
     task = build(manifest["task"], allowed=allowed)
     strategy = build(manifest["strategy"], allowed=allowed)
     source: ModelSource = build(manifest["model"], allowed=allowed)
-    if strategy.changes_base:  # the folder holds the whole model: its base need not be there any more
+    if (folder / "config.json").is_file():  # a whole model: its base need not be there any more
         source = LocalModel(path=str(folder), dtype=source.dtype)
     base = source.load(
         task.head, labels=manifest["schema"].get("labels"), dtype=resolve_dtype(source.dtype, device), device=device

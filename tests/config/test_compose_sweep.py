@@ -210,6 +210,7 @@ def test_a_wrong_setting_is_one_error_that_names_key_and_remedy(
 WRONG_FILES = [
     ("", ["mapping of settings", "defaults: [base"]),
     ("- a\n", ["mapping of settings"]),
+    (DEFAULTS + SPACE + "data: [1]\n", ["data: [1] is not a mapping", "data: {key: value}"]),
     (DEFAULTS + "space: [1\n", ["mine.yaml:3", "not YAML"]),
     (DEFAULTS + "study: {}\nstudy: {}\n", ["mine.yaml:3", "duplicate key study"]),
     (SPACE, ["no `defaults`", "defaults: [base"]),

@@ -23,6 +23,7 @@ from e2e_place import Place
         (["run", "small.yaml", "data.train=nowhere.jsonl"], "nowhere.jsonl"),
         (["run", "small.yaml", "model=local", "model.path=nowhere"], "nowhere"),
         (["run", "small.yaml", "study.name=../../etc"], "study.name"),
+        (["run", "small.yaml", "store.path=rows.jsonl"], "store.path"),
         (["status", "nothing"], "nothing"),
         (["best", "nothing"], "nothing"),
         (["predict", "nothing"], "nothing"),
@@ -54,6 +55,13 @@ def test_missing_column_names_those_there_are(place: Place) -> None:
     assert done.returncode == 2
     assert "sentence" in done.stderr
     assert "data.columns" in done.stderr
+
+
+def test_sweep_that_was_refused_for_its_data_runs_once_it_is_mended(place: Place) -> None:
+    refused = place.run("run", "small.yaml", "data.columns={text: tweet, label: label}")
+    assert refused.returncode == 2
+    mended = place.run("run", "small.yaml", "objective.metric=accuracy", "budget.trials=1")
+    assert mended.returncode == 0, mended.stderr
 
 
 def test_debug_shows_the_traceback(place: Place) -> None:

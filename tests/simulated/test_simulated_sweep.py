@@ -5,13 +5,15 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from simulated_parts import branch, loss_curve
 
 from ftsweep.domain.trial import Outcome, OutcomeKind
-from ftsweep.errors import StudyError
+from ftsweep.errors import StudyError, UsageError
+from ftsweep.launch import check_same_trials
 from ftsweep.sweep import Sweep
 
 MakeSweep = Callable[..., Sweep]
@@ -92,6 +94,19 @@ def test_interrupted_study_ends_with_the_trials_of_an_undisturbed_one(
     undisturbed = run(make_sweep(trials=12))
     assert numbers == list(range(12))
     assert {record.number: (record.outcome, len(record.measurements)) for record in undisturbed.records} == ended
+
+
+def test_study_that_lost_its_folders_or_its_database_is_refused(make_sweep: MakeSweep, tmp_path: Path) -> None:
+    sweep = run(make_sweep(trials=3))
+    check_same_trials(sweep.study, sweep.folder)
+    sweep.study.close()
+    for file in tmp_path.glob("optuna.db*"):
+        file.rename(file.with_name(f"away-{file.name}"))
+    with pytest.raises(UsageError, match=r"optuna\.db knows none of them"):
+        check_same_trials(make_sweep(trials=3).study, sweep.folder)
+    shutil.rmtree(sweep.folder.trial(1).path)
+    with pytest.raises(UsageError, match="has 3 ended trials, and 1 of their folders are gone"):
+        check_same_trials(sweep.study, sweep.folder)
 
 
 def test_complete_study_starts_nothing_when_run_again(make_sweep: MakeSweep) -> None:
@@ -190,6 +205,19 @@ def test_test_split_is_measured_once_for_one_winner(make_sweep: MakeSweep) -> No
     assert sweep.conclude().test == first.test
     assert [name for name in sweep.executor.jobs if name.startswith("test-")] == tests  # type: ignore[attr-defined]
     assert first.test_looks == 1
+
+
+def test_winner_that_gained_nothing_over_its_base_is_told_so(make_sweep: MakeSweep) -> None:
+    sweep = run(make_sweep(lambda spec, rung: {"validation/loss": 2.5, "train/loss": 1.0}, trials=2))
+    assert "(no better than the untouched base 2)" in sweep.conclude().sentence
+
+
+def test_winner_is_held_against_the_default_of_its_own_branch(make_sweep: MakeSweep) -> None:
+    branches = (branch("full", rate=1e-3), branch("lora", rate=1e-2))
+    conclusion = run(make_sweep(trials=2, branches=branches)).conclude()
+    assert "branch full is best" in conclusion.sentence  # its own default setting
+    assert "trial-0001" in conclusion.test
+    assert "default setting" not in conclusion.sentence
 
 
 def test_study_without_any_complete_trial_says_why(make_sweep: MakeSweep) -> None:

@@ -108,6 +108,12 @@ def test_a_column_that_does_not_exist_is_refused_with_near_names(tmp_path, setti
         Files(train=path, **settings).load(COLUMNS)
 
 
+def test_a_column_that_no_task_reads_is_not_passed_over(tmp_path):
+    path = write(tmp_path / "r.jsonl", '{"tweet": "x", "text": "y", "label": "a"}\n')
+    with pytest.raises(ConfigError, match=r"data.columns.txt: 'txt' is no column .* Did you mean 'text'"):
+        Files(train=path, columns={"txt": "tweet"}).load(COLUMNS)
+
+
 def test_bad_jsonl_lines_are_named_all_in_one_message(tmp_path):
     lines = ['{"text": "ok"}', "{broken", "[1, 2]", b"\xff\xfe bad".decode("latin-1"), "nope", "3", "true", '{"a": 1']
     content = "\n".join(lines).encode("latin-1")
@@ -135,6 +141,8 @@ def test_bad_csv_lines_are_named(tmp_path):
         ("r.jsonl", "", "has no rows"),
         ("r.csv", "text,label\n", "has no rows"),
         ("r.csv", "text,text\nx,y\n", "more than one column 'text'"),
+        ("r.csv", 'text;label\n"x, y";a\n', "r.csv:1: its first line has no comma between columns: text;label"),
+        ("r.tsv", "text,label\nx,a\n", "r.tsv:1: its first line has no tab between columns: text,label"),
         ("r.csv", 'text,label\n"never closed,a\n', "r.csv:2: unexpected end of data"),
         ("r.json", "[]", "has no rows"),
         ("r.json", '[{"a": 1},\n{"b" 2}]', "r.json:2: Expecting ':' delimiter"),

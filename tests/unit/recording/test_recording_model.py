@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -29,6 +29,8 @@ pytestmark = [
 
 class EchoPredictor:
     """Answers with what it was asked and the folder it was loaded from."""
+
+    task = SimpleNamespace(columns=("text", "label"))
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -55,6 +55,11 @@ def test_one_label_is_nothing_to_classify(labels):
         TASK.learn_schema(rows(*labels))
 
 
+def test_labels_of_the_wrong_kind_are_said_to_be_why_there_are_none():
+    with pytest.raises(DataError, match=r"found 0. 2 rows cannot be used, most often: 'label' is \['a'\]"):
+        TASK.learn_schema(rows(["a"], ["b"]))
+
+
 def test_a_label_that_train_lacks_is_named_with_its_neighbours():
     schema = TASK.learn_schema(rows("anger", "joy"))
     (refused,) = TASK.encode(rows("angre"), byte_tokenizer(), schema)
