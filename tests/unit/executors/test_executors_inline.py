@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -31,6 +33,15 @@ def test_jobs_run_in_this_process_with_the_threads_asked_for(tmp_path: Path) -> 
     assert built[0].engine.num_steps == 1
 
 
+@pytest.fixture
+def _interrupts_raise() -> Iterator[None]:
+    """As in a terminal: a suite that a script starts in the background inherits an ignored SIGINT."""
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, previous)
+
+
+@pytest.mark.usefixtures("_interrupts_raise")
 def test_interrupt_reaches_the_caller_of_poll(tmp_path: Path) -> None:
     executor = Inline()
     executor.open(scripted_context(tmp_path))
