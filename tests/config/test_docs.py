@@ -38,7 +38,6 @@ CORE = {
     "training": schema.TrainingSettings,
     "objective": Objective,
 }
-PICTURES = {"docs/images/terminal.svg", "docs/images/report.png"}  # taken last; the links stand before them
 COMPONENTS = sorted(shipped_folder("conf").glob("*/*.yaml"))
 YAML_BLOCKS = [block for page in PAGES for block in blocks(page, "yaml")]
 COMMANDS = [(name_of(page), words) for page in PAGES for words in commands(page)]
@@ -69,8 +68,6 @@ def test_every_link_leads_somewhere(page: Path) -> None:
     for target in links(page):
         file, _, anchor = target.partition("#")
         place = (page.parent / file).resolve() if file else page
-        if place.relative_to(ROOT).as_posix() in PICTURES:
-            continue
         assert place.exists(), target
         if anchor:
             assert anchor in anchors(place), target
