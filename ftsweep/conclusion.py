@@ -24,6 +24,7 @@ class Conclusion:
     sentence: str
     winner: Mapping[str, Any] | None = None
     test: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    details: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # by model: what its test scores are made of
     baseline: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
     importances: Mapping[str, float] = field(default_factory=dict)
@@ -81,9 +82,12 @@ def conclude(
         conclusion.write(folder)
         return conclusion
     if earlier is not None and earlier.number == selection.number:
-        test, registered = earlier.test, earlier.registered
+        test, details, registered = earlier.test, earlier.details, earlier.registered
     else:
-        test, registered = _measure_test(records, selection, call, data), None
+        answers = _measure_test(records, selection, call, data)
+        test = {model: answer["test"] for model, answer in answers.items()}
+        details = {model: answer["details"] for model, answer in answers.items() if answer["details"]}
+        registered = None
         test_looks += bool(test)
     conclusion = Conclusion(
         sentence=_sentence(config, selection, test, baseline, records),
@@ -94,6 +98,7 @@ def conclude(
             "reason": selection.reason,
         },
         test=test,
+        details=details,
         registered=registered,
         test_looks=test_looks,
         **facts,
@@ -113,8 +118,8 @@ def conclude(
 
 def _measure_test(
     records: Sequence[TrialRecord], selection: Selection, call: Call, data: Mapping[str, Any]
-) -> dict[str, dict[str, float]]:
-    """Winner, default setting and untouched base on the test split; {} when the data has none."""
+) -> dict[str, dict[str, Any]]:
+    """The test jobs' answers for winner, default setting and untouched base; {} when the data has no test split."""
     winner = next(record for record in records if record.number == selection.number)
     if not data[winner.proposal.branch or "main"]["has_test"]:
         return {}
@@ -125,10 +130,10 @@ def _measure_test(
         if record.proposal.is_default and record.is_complete and record is not winner
     ]
     test = {
-        f"trial-{number:04d}": call("test", f"measuring trial {number} on test", number, {})["test"]
+        f"trial-{number:04d}": call("test", f"measuring trial {number} on test", number, {})
         for number in numbers
     }
-    test["baseline"] = call("test", "measuring the untouched base on test", winner.number, {"untouched": True})["test"]
+    test["baseline"] = call("test", "measuring the untouched base on test", winner.number, {"untouched": True})
     return test
 
 

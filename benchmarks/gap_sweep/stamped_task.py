@@ -20,9 +20,9 @@ class StampedClassification(Classification):
         super().__init__(max_length=max_length)
         self._is_stamped = False
 
-    def loss_sum(self, model: Any, batch: Mapping[str, Any]) -> Any:
+    def losses(self, model: Any, batch: Mapping[str, Any]) -> Any:
         if model.training and not self._is_stamped:
             self._is_stamped = True
             with open(os.environ[STAMPS], "a", encoding="ascii") as file:
                 file.write(f"{time.time()!r}\n")
-        return super().loss_sum(model, batch)
+        return super().losses(model, batch)

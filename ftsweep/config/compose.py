@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ftsweep.config import settings
-from ftsweep.config.check import CONTROL_GROUPS
+from ftsweep.config.check import CONTROL_GROUPS, check_task_served
 from ftsweep.config.components import checked_components
 from ftsweep.config.explain import Explained, explain
 from ftsweep.config.folders import list_group
@@ -72,6 +72,7 @@ def check_layers(layers: Layers) -> SweepConfig:
             **same,
         }
         check_interpolations(branch, space, layers)
+        check_task_served(config["strategy"], config["task"])
         branches.append(Branch(branch.name, config, space))
     _check_space_size(layers, branches, budget.trials)
     shared = {group: nodes["", group] for group in SHARED_GROUPS}

@@ -6,7 +6,7 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from ftsweep.errors import ConfigError
 
@@ -59,6 +59,12 @@ class TaskEncoding(Protocol):
 
     @property
     def columns(self) -> tuple[str, ...]: ...
+
+    @property
+    def label_type(self) -> Literal["int", "float"]: ...
+
+    @property
+    def loss_settings(self) -> frozenset[str]: ...
 
     def check_columns(self, available: Iterable[str]) -> None: ...
 

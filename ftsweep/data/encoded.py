@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +14,7 @@ _CHUNK_BITS = 16
 CHUNK = 1 << _CHUNK_BITS
 """Examples per record batch: all but the last have exactly so many, so that an index says which batch holds it."""
 
-SCHEMA = pa.schema([("input_ids", pa.list_(pa.int32())), ("labels", pa.list_(pa.int32())), ("row", pa.int64())])
+LabelType = Literal["int", "float"]
 
 Item = TypeVar("Item")
 
@@ -27,7 +27,7 @@ class EncodedRow(NamedTuple):
     """
 
     input_ids: Sequence[int]
-    labels: Sequence[int]
+    labels: Sequence[int] | Sequence[float]
     row: int
 
 
@@ -60,7 +60,7 @@ class EncodedSplit:
         return self._inputs[index >> _CHUNK_BITS][index & (CHUNK - 1)]
 
     def labels(self, index: int) -> np.ndarray:
-        """Labels of an example: one for the whole, or one per token. Shape [1] or [length], int32."""
+        """Labels of an example: one for the whole, one per token, or a vector. int32, or float32 where they are floats."""
         return self._labels[index >> _CHUNK_BITS][index & (CHUNK - 1)]
 
     def row_index(self, index: int) -> int:
@@ -80,23 +80,29 @@ class _Lists:
         return view
 
 
-def write_split(path: Path, examples: Iterable[EncodedRow]) -> int:
+def write_split(path: Path, examples: Iterable[EncodedRow], *, label_type: LabelType = "int") -> int:
     """Write examples as they come, holding one record batch in memory; how many there were."""
+    label_value = pa.float32() if label_type == "float" else pa.int32()
+    columns = [("input_ids", pa.list_(pa.int32())), ("labels", pa.list_(label_value)), ("row", pa.int64())]
+    schema = pa.schema(columns)
     num_examples = 0
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, SCHEMA) as writer:
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
         for chunk in _chunks(examples):
-            columns = [_list_array([row.input_ids for row in chunk]), _list_array([row.labels for row in chunk])]
-            rows = pa.array([row.row for row in chunk], type=pa.int64())
-            writer.write_batch(pa.record_batch([*columns, rows], schema=SCHEMA))
+            arrays = [
+                _list_array([row.input_ids for row in chunk], np.int32),
+                _list_array([row.labels for row in chunk], np.float32 if label_type == "float" else np.int32),
+                pa.array([row.row for row in chunk], type=pa.int64()),
+            ]
+            writer.write_batch(pa.record_batch(arrays, schema=schema))
             num_examples += len(chunk)
     return num_examples
 
 
-def _list_array(lists: Sequence[Sequence[int]]) -> pa.ListArray:
+def _list_array(lists: Sequence[Sequence[Any]], dtype: type[np.generic]) -> pa.ListArray:
     offsets = np.zeros(len(lists) + 1, dtype=np.int64)
     np.cumsum([len(values) for values in lists], out=offsets[1:])
-    values = np.concatenate([np.asarray(values, dtype=np.int32) for values in lists])
-    return pa.ListArray.from_arrays(pa.array(offsets, type=pa.int32()), pa.array(values, type=pa.int32()))
+    values = np.concatenate([np.asarray(values, dtype=dtype) for values in lists])
+    return pa.ListArray.from_arrays(pa.array(offsets, type=pa.int32()), pa.array(values))
 
 
 def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:

@@ -6,7 +6,7 @@ import fcntl
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -85,7 +85,7 @@ def prepare(
         DataError: the rows cannot be loaded, split or encoded; the message names places.
     """
     fingerprint = source.fingerprint()
-    content_hash = prepared_hash(config, fingerprint, tokenizer_fingerprint)
+    content_hash = prepared_hash(config, fingerprint, tokenizer_fingerprint, task.loss_settings)
     found = open_prepared(cache, content_hash)
     if found is not None:
         return found
@@ -103,10 +103,13 @@ def prepare(
     return found
 
 
-def prepared_hash(config: Mapping[str, Any], fingerprint: str, tokenizer_fingerprint: str) -> str:
+def prepared_hash(
+    config: Mapping[str, Any], fingerprint: str, tokenizer_fingerprint: str, loss_settings: Collection[str] = ()
+) -> str:
     """The content hash that names a prepared set's folder.
 
-    It covers the rows (the source's fingerprint), the `data` and `task` nodes, the tokenizer, `seed.data` and the
+    It covers the rows (the source's fingerprint), the `data` and `task` nodes (without the task's
+    settings of the loss), the tokenizer, `seed.data` and the
     version of ftsweep, whose code encodes. Nothing else: trials that differ in training share one set.
     """
     facts = {
@@ -115,7 +118,7 @@ def prepared_hash(config: Mapping[str, Any], fingerprint: str, tokenizer_fingerp
         "fingerprint": fingerprint,
         "tokenizer": tokenizer_fingerprint,
         "data": config["data"],
-        "task": config["task"],
+        "task": {key: value for key, value in config["task"].items() if key not in loss_settings},
         "seed": config["seed"]["data"],
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:32]
@@ -161,7 +164,7 @@ def _make(
         for name, rows in split.rows.items():
             is_named = split.source[name] == "named"
             examples = encode_split(name, rows, task, tokenizer, schema, report, is_named=is_named)
-            num_examples[name] = write_split(temporary / f"{name}.arrow", examples)
+            num_examples[name] = write_split(temporary / f"{name}.arrow", examples, label_type=task.label_type)
             report.check(name, rows, num_examples[name])
             _write_rows(temporary / f"{name}.rows.jsonl", rows)
         findings = [*split.findings, *report.findings(getattr(task, "max_length", None))]

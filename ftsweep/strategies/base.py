@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from ftsweep.models.base import Head
+    from ftsweep.tasks.base import Task
 
 
 class Strategy(ABC):
@@ -22,6 +25,27 @@ class Strategy(ABC):
     starts_as_base: ClassVar[bool] = False
     """Whether `apply` leaves the model's answers as they were, but for a new head drawn first of all. Then what is
     measured before training is the same for all settings of the strategy, and is measured once."""
+
+    has_frozen_body: ClassVar[bool] = False
+    """Whether nothing of the backbone trains, so that its features are the same for all trials."""
+
+    exports_whole: ClassVar[bool] = False
+    """Whether a chosen model is exported as a whole transformers model, and not as an adapter on its base."""
+
+    def head_for(self, task: Task) -> Head:
+        """The head that the base is loaded with."""
+        return task.head
+
+    def check_task(self, task: Task) -> None:  # noqa: B027 - most strategies serve every task
+        """Raise ConfigError when the strategy cannot serve this task. Called without a model, and without torch."""
+
+    def rate_factors(self, model: PreTrainedModel) -> Mapping[str, float]:
+        """Factors on the learning rate by name of a trained parameter; 1 for those that are not named."""
+        return {}
+
+    def set_training(self, model: PreTrainedModel) -> None:
+        """Put what trains into training mode (dropout)."""
+        model.train()
 
     @abstractmethod
     def apply(self, base: PreTrainedModel, head: Head) -> PreTrainedModel:
@@ -47,14 +71,40 @@ class Strategy(ABC):
         """Load what `save` wrote into a model that `apply` made."""
 
 
-def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Optimizer groups of exactly what trains: matrices decay, biases and norms (all 1-d weights) do not."""
-    trained = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
-    decayed = [parameter for name, parameter in trained if parameter.ndim >= 2 and not name.endswith("bias")]
-    kept = {id(parameter) for parameter in decayed}
-    others = [parameter for _, parameter in trained if id(parameter) not in kept]
-    groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return [group for group in groups if group["params"]]
+def parameter_groups(
+    model: nn.Module, weight_decay: float, rate_factors: Mapping[str, float] | None = None
+) -> list[dict[str, Any]]:
+    """Optimizer groups of exactly what trains, each with its `rate_factor`.
+
+    Matrices decay; biases and norms (all 1-d weights) do not.
+    """
+    factors = rate_factors or {}
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            is_decayed = parameter.ndim >= 2 and not name.endswith("bias")
+            groups.setdefault((factors.get(name, 1.0), not is_decayed), []).append(parameter)
+    return [
+        {"params": parameters, "weight_decay": 0.0 if is_kept else weight_decay, "rate_factor": factor}
+        for (factor, is_kept), parameters in sorted(groups.items(), key=lambda group: (-group[0][0], group[0][1]))
+    ]
+
+
+def save_whole(model: PreTrainedModel, folder: Path) -> None:
+    """Write a whole transformers model: config.json and one safetensors file with the names that the model uses."""
+    with _without_progress_bar():
+        model.save_pretrained(folder, max_shard_size="1000TB", save_original_format=False)
+
+
+@contextmanager
+def _without_progress_bar() -> Iterator[None]:
+    from transformers.utils.logging import set_tqdm_hook
+
+    previous = set_tqdm_hook(lambda factory, args, keywords: factory(*args, **{**keywords, "disable": True}))
+    try:
+        yield
+    finally:
+        set_tqdm_hook(previous)
 
 
 def start_checkpointing(model: PreTrainedModel) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from ftsweep.errors import ModelError
-from ftsweep.strategies.base import Strategy, end_checkpointing, redraw_fresh_modules
+from ftsweep.strategies.base import Strategy, end_checkpointing, redraw_fresh_modules, save_whole
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -23,6 +21,7 @@ class Full(Strategy):
 
     changes_base: ClassVar[bool] = True
     starts_as_base: ClassVar[bool] = True
+    exports_whole: ClassVar[bool] = True
 
     def __init__(self) -> None:
         """No settings: what trains is everything."""
@@ -36,9 +35,7 @@ class Full(Strategy):
         return model.requires_grad_(False)
 
     def save(self, model: PreTrainedModel, folder: Path) -> None:
-        # One file and the names that the model itself uses: `restore` reads it back without conversions.
-        with _without_progress_bar():
-            model.save_pretrained(folder, max_shard_size="1000TB", save_original_format=False)
+        save_whole(model, folder)  # in the model's own names: `restore` reads it back without conversions
 
     def restore(self, model: PreTrainedModel, folder: Path) -> None:
         from safetensors import SafetensorError
@@ -52,14 +49,3 @@ class Full(Strategy):
         if missing or unexpected:
             names = ", ".join(sorted([*missing, *unexpected])[:3])
             raise ModelError(f"does not fit this model ({names})", where=str(path))
-
-
-@contextmanager
-def _without_progress_bar() -> Iterator[None]:
-    from transformers.utils.logging import set_tqdm_hook
-
-    previous = set_tqdm_hook(lambda factory, args, keywords: factory(*args, **{**keywords, "disable": True}))
-    try:
-        yield
-    finally:
-        set_tqdm_hook(previous)

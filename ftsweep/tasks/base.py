@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from ftsweep.domain.objective import Direction
 from ftsweep.models.base import Head
@@ -17,16 +17,23 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 IGNORED = -100
-"""The label of a token that is not supervised (torch's ignore_index)."""
+"""The label of a token, or of a row that only fills a batch, that is not supervised (torch's ignore_index)."""
 
 
 class Example(NamedTuple):
-    """One encoded example: token ids, and labels: one id for the whole, or one per token (IGNORED: unsupervised)."""
+    """One encoded example: token ids, and labels as the task's `label_shape` and `label_type` say."""
 
     input_ids: Sequence[int]
-    labels: Sequence[int]
+    labels: Sequence[int] | Sequence[float]
     was_cut: bool = False  # max_length cut its input
     was_target_cut: bool = False  # max_length cut what it should learn
+
+
+LabelShape = Literal["example", "token", "vector"]
+"""One label per example ([rows]), one per token ([rows, length], IGNORED where nothing is learned), or a vector of one
+length per example ([rows, n])."""
+
+LabelType = Literal["int", "float"]
 
 
 class RowError(ValueError):
@@ -41,9 +48,14 @@ class Task(ABC):
     """Columns the task can use; which are needed `check_columns` says."""
     metrics: ClassVar[Mapping[str, Direction]]
     """Every metric that `tally` makes, with the direction in which it gets better. `loss` is among them."""
-    labels_are_per_token: ClassVar[bool]
+    label_shape: ClassVar[LabelShape]
+    label_type: ClassVar[LabelType] = "int"
     has_new_head: ClassVar[bool] = False
     """Whether the base has no trained head for this task, so that its baseline is a prior and not a forward pass."""
+
+    loss_settings: ClassVar[frozenset[str]] = frozenset()
+    """Settings that change what training minimises, or how answers are made, but not how rows are encoded: trials that
+    differ in them alone share one prepared set."""
 
     max_length: int
 
@@ -86,32 +98,42 @@ class Task(ABC):
         carries; after the last row it may yield further examples.
         """
 
-    @abstractmethod
-    def num_supervised(self, labels: torch.Tensor) -> torch.Tensor:
-        """How many units (examples or tokens) the loss of a batch with these labels is summed over. Shape []."""
+    def row_units(self, labels: torch.Tensor) -> torch.Tensor:
+        """How many units (examples or tokens) the loss of each row is summed over. Shape [rows], int64."""
+        if self.label_shape == "token":
+            return (labels != IGNORED).sum(dim=1)
+        first = labels if labels.ndim == 1 else labels[:, 0]
+        return (first != IGNORED).long()
 
     def batch_extras(self, labels: torch.Tensor) -> dict[str, torch.Tensor]:
         """Tensors to add to a batch while `labels` are still on the host.
 
-        Whoever collates a batch adds them before it moves to the device; `loss_sum` works without them, but must then
+        Whoever collates a batch adds them before it moves to the device; `losses` works without them, but must then
         wait for the device to learn their shapes.
         """
         return {}
 
     @abstractmethod
-    def loss_sum(self, model: PreTrainedModel, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Forward pass: the loss summed over supervised units (shape [], float32) and what `tally` scores.
+    def losses(self, model: PreTrainedModel, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Forward pass: each row's loss summed over its units (shape [rows], float32), and what `tally` scores.
 
-        `batch` has input_ids, attention_mask [rows, length] and labels ([rows] or [rows, length]), and may have
-        what `batch_extras` made of the labels.
+        This is what is measured: the plain negative log-likelihood (or squared error), whatever training minimises.
+        `batch` has input_ids, attention_mask [rows, length] and labels (see `label_shape`), and may have what
+        `batch_extras` made of the labels.
         """
+
+    def training_losses(
+        self, model: PreTrainedModel, batch: Mapping[str, torch.Tensor], schema: Mapping[str, Any]
+    ) -> torch.Tensor:
+        """What training minimises, per row as in `losses`: the same, unless the task weighs or smooths its labels."""
+        return self.losses(model, batch)[0]
 
     @abstractmethod
     def tally(self, schema: Mapping[str, Any]) -> Tally:
         """A fresh accumulator for one split."""
 
     @abstractmethod
-    def prior_scores(self, schema: Mapping[str, Any], labels: Iterable[Sequence[int]]) -> dict[str, float] | None:
+    def prior_scores(self, schema: Mapping[str, Any], labels: Iterable[Sequence[Any]]) -> dict[str, float] | None:
         """Metrics of the training split's prior on these labels (the baseline of a new head); None without one."""
 
     @abstractmethod
@@ -130,8 +152,13 @@ class Tally(ABC):
     """Adds up a split's scores batch by batch, on the device, without keeping logits."""
 
     @abstractmethod
-    def add(self, loss_sum: torch.Tensor, outputs: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> None: ...
+    def add(self, losses: torch.Tensor, outputs: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> None:
+        """One batch's losses [rows] and outputs, as `Task.losses` gave them."""
 
     @abstractmethod
     def values(self) -> dict[str, float]:
         """Metric name to value; the only place that waits for the device."""
+
+    def details(self) -> dict[str, Any]:
+        """What the scores are made of (a confusion matrix, scores per class), as JSON; {} where there is no more."""
+        return {}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ftsweep.errors import ModelError
 from ftsweep.models.base import Head
-from ftsweep.tasks.base import IGNORED, Tally, Task
+from ftsweep.tasks.base import IGNORED, LabelShape, Tally, Task
 
 if TYPE_CHECKING:
     import torch
@@ -25,18 +25,18 @@ class CausalTask(Task):
     """
 
     head: ClassVar[Head] = "causal_lm"
-    labels_are_per_token = True
+    label_shape: ClassVar[LabelShape] = "token"
 
-    def num_supervised(self, labels: torch.Tensor) -> torch.Tensor:
-        return (labels[:, 1:] != IGNORED).sum()
+    def row_units(self, labels: torch.Tensor) -> torch.Tensor:
+        return (labels[:, 1:] != IGNORED).sum(dim=1)
 
     def batch_extras(self, labels: torch.Tensor) -> dict[str, torch.Tensor]:
         return {"supervised": supervised_positions(labels)}
 
-    def loss_sum(self, model: PreTrainedModel, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        """The summed loss, and how many supervised tokens were the likeliest, shape []."""
-        losses, num_correct, _ = token_losses(model, batch)
-        return losses.sum(), num_correct
+    def losses(self, model: PreTrainedModel, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        """The summed loss of each row [rows], and how many supervised tokens were the likeliest, shape []."""
+        losses, num_correct, positions = token_losses(model, batch)
+        return sums_by_row(losses, positions, batch["labels"]), num_correct
 
     def tally(self, schema: Mapping[str, Any]) -> Tally:
         return CausalTally(tuple(self.metrics))
@@ -53,11 +53,11 @@ class CausalTally(Tally):
         self._loss: torch.Tensor | None = None
         self._counts: torch.Tensor | None = None  # supervised tokens, right guesses
 
-    def add(self, loss_sum: torch.Tensor, outputs: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> None:
+    def add(self, losses: torch.Tensor, outputs: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> None:
         import torch
 
         counts = torch.stack([(batch["labels"][:, 1:] != IGNORED).sum(), outputs.detach()])
-        loss = loss_sum.detach().double()
+        loss = losses.detach().double().sum()
         self._loss = loss if self._loss is None else self._loss + loss
         self._counts = counts if self._counts is None else self._counts + counts
 
@@ -77,6 +77,11 @@ def supervised_positions(labels: torch.Tensor) -> torch.Tensor:
     counts = labels != IGNORED
     counts[:, 0] = False
     return counts.flatten().nonzero().squeeze(1)
+
+
+def sums_by_row(losses: torch.Tensor, positions: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Token losses [tokens] at these flat positions of `labels`, summed per row. Shape [rows], in the losses' type."""
+    return losses.new_zeros(labels.shape[0]).index_add(0, positions // labels.shape[1], losses)
 
 
 def token_losses(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ftsweep.domain.objective import Direction
 from ftsweep.errors import ConfigError, DataError, suggest
 from ftsweep.models.base import Head
-from ftsweep.tasks.base import IGNORED, Example, RowError, Tally, Task
+from ftsweep.tasks.base import IGNORED, Example, LabelShape, RowError, Tally, Task
 from ftsweep.tasks.tokens import (
     ROWS_PER_CALL,
     attempt,
@@ -38,7 +38,7 @@ class Classification(Task):
     head: ClassVar[Head] = "sequence_classification"
     columns = ("text", "label")
     metrics: ClassVar[Mapping[str, Direction]] = {"loss": "minimize", "accuracy": "maximize", "macro_f1": "maximize"}
-    labels_are_per_token = False
+    label_shape: ClassVar[LabelShape] = "example"
     has_new_head = True
 
     def __init__(self, *, max_length: int = 128) -> None:
@@ -111,21 +111,18 @@ class Classification(Task):
                     input_ids, was_cut = next(encoded)
                     yield Example(input_ids, [part[1]], was_cut)
 
-    def num_supervised(self, labels: torch.Tensor) -> torch.Tensor:
-        return (labels != IGNORED).sum()
-
-    def loss_sum(self, model: PreTrainedModel, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        """The summed cross-entropy, and the predicted label of each row, shape [rows]."""
+    def losses(self, model: PreTrainedModel, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        """The cross-entropy of each row, and its predicted label, both of shape [rows]."""
         from torch.nn.functional import cross_entropy
 
         logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits.float()
-        loss = cross_entropy(logits, batch["labels"], ignore_index=IGNORED, reduction="sum")
-        return loss, logits.detach().argmax(dim=-1)
+        losses = cross_entropy(logits, batch["labels"], ignore_index=IGNORED, reduction="none")
+        return losses, logits.detach().argmax(dim=-1)
 
     def tally(self, schema: Mapping[str, Any]) -> Tally:
         return ClassificationTally(len(schema["labels"]))
 
-    def prior_scores(self, schema: Mapping[str, Any], labels: Iterable[Sequence[int]]) -> dict[str, float] | None:
+    def prior_scores(self, schema: Mapping[str, Any], labels: Iterable[Sequence[Any]]) -> dict[str, float] | None:
         """Cross-entropy of the train split's label shares, and the scores of always naming its commonest label."""
         counts = schema["counts"]
         total, majority = sum(counts), counts.index(max(counts))
@@ -189,15 +186,15 @@ class ClassificationTally(Tally):
         self._loss: torch.Tensor | None = None
         self._confusion: torch.Tensor | None = None
 
-    def add(self, loss_sum: torch.Tensor, outputs: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> None:
+    def add(self, losses: torch.Tensor, outputs: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> None:
         import torch
 
-        labels = batch["labels"]
         if self._loss is None or self._confusion is None:
-            self._loss = torch.zeros((), dtype=torch.float64, device=loss_sum.device)
-            self._confusion = torch.zeros(self._num_labels**2, dtype=torch.long, device=loss_sum.device)
-        self._loss += loss_sum.detach()
+            self._loss = torch.zeros((), dtype=torch.float64, device=losses.device)
+            self._confusion = torch.zeros(self._num_labels**2, dtype=torch.long, device=losses.device)
+        self._loss += losses.detach().double().sum()
         # index_add_ and not bincount: the latter waits for the device to learn its own length.
+        labels = batch["labels"]
         cells = labels.clamp(min=0) * self._num_labels + outputs
         self._confusion.index_add_(0, cells, (labels != IGNORED).long())
 

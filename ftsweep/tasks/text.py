@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ftsweep.domain.objective import Direction
 from ftsweep.errors import DataError, ModelError
 from ftsweep.tasks.base import IGNORED, Example, RowError
-from ftsweep.tasks.causal import CausalTask, perplexity, token_losses
+from ftsweep.tasks.causal import CausalTask, perplexity, sums_by_row, token_losses
 from ftsweep.tasks.tokens import (
     ROWS_PER_CALL,
     attempt,
@@ -120,12 +120,9 @@ class Text(CausalTask):
 
 def _row_losses(model: PreTrainedModel, batch: Mapping[str, torch.Tensor]) -> list[float]:
     """The summed loss of each row of a batch, all of its tokens learned."""
-    import torch
-
     labels = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, IGNORED)
     losses, _, positions = token_losses(model, {**batch, "labels": labels})
-    sums = torch.zeros(labels.shape[0], dtype=torch.float64, device=losses.device)
-    return sums.index_add_(0, positions // labels.shape[1], losses.double()).tolist()
+    return sums_by_row(losses.double(), positions, labels).tolist()
 
 
 def _block(ids: array[int]) -> Example:

@@ -129,7 +129,7 @@ class SimulatedExecutor(Executor):
         answers: dict[str, dict[str, Any]] = {
             "prepare": PREPARED,
             "baseline": {"validation": {"loss": 2.0}},
-            "test": {"test": {"loss": 1.5 if job["spec"].get("untouched") else 1.0}},
+            "test": {"test": {"loss": 1.5 if job["spec"].get("untouched") else 1.0}, "details": {}},
             "export": {"folder": job.get("destination"), "rows": [{"text": "a"}], "answers": [{"label": "b"}]},
         }
         return answers[job["type"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import subprocess
 import sys
@@ -91,10 +92,15 @@ class TaskContract:
 
     def test_examples_fit_and_hold_plain_numbers(self, task: Task, examples: list[Example]) -> None:
         assert examples
+        label_type = {"int": int, "float": float}[task.label_type]
+        vector_lengths = {len(example.labels) for example in examples}
         for example in examples:
             assert 0 < len(example.input_ids) <= task.max_length
-            assert len(example.labels) == (len(example.input_ids) if task.labels_are_per_token else 1)
-            assert {type(value) for value in [*example.input_ids, *example.labels]} == {int}
+            lengths = {"example": {1}, "token": {len(example.input_ids)}, "vector": vector_lengths}
+            assert len(example.labels) in lengths[task.label_shape]
+            assert {type(value) for value in example.input_ids} == {int}
+            assert {type(value) for value in example.labels} == {label_type}
+        assert task.label_shape != "vector" or len(vector_lengths) == 1
 
     def test_encoding_twice_gives_the_same(
         self, task: Task, tokenizer: PreTrainedTokenizerBase, schema: dict[str, Any], examples: list[Example]
@@ -102,19 +108,20 @@ class TaskContract:
         again = [result for result in task.encode(self.rows, tokenizer, schema) if isinstance(result, Example)]
         assert again == examples
 
-    def test_the_loss_of_a_batch_is_the_sum_over_its_rows(
+    def test_each_row_has_the_loss_it_has_alone(
         self, task: Task, model: PreTrainedModel, examples: list[Example]
     ) -> None:
         import torch
 
         with torch.no_grad():
-            together, _ = task.loss_sum(model, self.batch(task, examples))
-            alone = [task.loss_sum(model, self.batch(task, [example]))[0] for example in examples]
-        assert together.shape == ()
+            together, _ = task.losses(model, self.batch(task, examples))
+            alone = [task.losses(model, self.batch(task, [example]))[0] for example in examples]
+        assert together.shape == (len(examples),)
         assert together.dtype == torch.float32
-        torch.testing.assert_close(together, torch.stack(alone).sum(), rtol=1e-5, atol=1e-5)
-        units = [int(task.num_supervised(self.batch(task, [example])["labels"])) for example in examples]
-        assert int(task.num_supervised(self.batch(task, examples)["labels"])) == sum(units) > 0
+        torch.testing.assert_close(together, torch.cat(alone), rtol=1e-5, atol=1e-5)
+        units = [int(task.row_units(self.batch(task, [example])["labels"])) for example in examples]
+        assert task.row_units(self.batch(task, examples)["labels"]).tolist() == units
+        assert sum(units) > 0
 
     def test_padding_and_extras_do_not_change_the_loss(
         self, task: Task, model: PreTrainedModel, examples: list[Example]
@@ -122,16 +129,22 @@ class TaskContract:
         import torch
 
         with torch.no_grad():
-            plain, _ = task.loss_sum(model, self.batch(task, examples))
+            plain, _ = task.losses(model, self.batch(task, examples))
             longer = self.batch(task, examples, more_padding=7)
-            padded, _ = task.loss_sum(model, longer)
-            helped, _ = task.loss_sum(model, {**longer, **task.batch_extras(longer["labels"])})
+            padded, _ = task.losses(model, longer)
+            helped, _ = task.losses(model, {**longer, **task.batch_extras(longer["labels"])})
         torch.testing.assert_close(padded, plain, rtol=1e-5, atol=1e-5)
         assert torch.equal(helped, padded)
 
-    def test_the_loss_reaches_the_weights(self, task: Task, model: PreTrainedModel, examples: list[Example]) -> None:
-        loss, _ = task.loss_sum(model, self.batch(task, examples))
-        loss.backward()
+    def test_settings_of_the_loss_are_settings(self, task: Task) -> None:
+        assert task.loss_settings <= set(inspect.signature(type(task)).parameters)
+
+    def test_the_loss_reaches_the_weights(
+        self, task: Task, model: PreTrainedModel, schema: dict[str, Any], examples: list[Example]
+    ) -> None:
+        losses = task.training_losses(model, self.batch(task, examples), schema)
+        assert losses.shape == (len(examples),)
+        losses.sum().backward()
         norms = [float(weight.grad.norm()) for weight in model.parameters() if weight.grad is not None]
         assert any(norm > 0 for norm in norms)
 
@@ -175,7 +188,9 @@ class TaskContract:
         longest = max(len(example.input_ids) for example in examples) + more_padding
         shape = (len(examples), longest)
         input_ids, mask = torch.zeros(shape, dtype=torch.long), torch.zeros(shape, dtype=torch.long)
-        labels = torch.full(shape, IGNORED, dtype=torch.long)
+        width = longest if task.label_shape == "token" else len(examples[0].labels)
+        dtype = torch.float32 if task.label_type == "float" else torch.long
+        labels = torch.full((len(examples), width), IGNORED, dtype=dtype)
         for row, example in enumerate(examples):
             length = len(example.input_ids)
             input_ids[row, :length] = torch.tensor(example.input_ids)
@@ -184,7 +199,7 @@ class TaskContract:
         return {
             "input_ids": input_ids,
             "attention_mask": mask,
-            "labels": labels if task.labels_are_per_token else labels[:, 0],
+            "labels": labels[:, 0] if task.label_shape == "example" else labels,
         }
 
     def scores(
@@ -196,9 +211,9 @@ class TaskContract:
         with torch.no_grad():
             for part in parts:
                 batch = self.batch(task, part)
-                loss: torch.Tensor
-                loss, outputs = task.loss_sum(model, batch)
-                tally.add(loss, outputs, batch)
+                losses: torch.Tensor
+                losses, outputs = task.losses(model, batch)
+                tally.add(losses, outputs, batch)
         return tally.values()
 
     def assert_close(self, answer: Any, other: Any) -> None:

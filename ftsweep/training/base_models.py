@@ -61,12 +61,12 @@ class BaseModels:
         needs_float32 = strategy.changes_base or precision == "float32"
         is_free = source.dtype == "auto"
         dtype = torch.float32 if is_free and needs_float32 else resolve_dtype(source.dtype, self.device)
-        labels = schema.get("labels")
-        key = _key(source.fingerprint(), task.head, labels, str(dtype))
+        head, labels = strategy.head_for(task), schema.get("labels")
+        key = _key(source.fingerprint(), head, labels, str(dtype))
         base = self._bases.get(key)
         if base is None:
             self._make_room()
-            base = BaseModel(source.load(task.head, labels=labels, dtype=dtype, device=self.device))
+            base = BaseModel(source.load(head, labels=labels, dtype=dtype, device=self.device))
             self._bases[key] = base
         self._bases.move_to_end(key)
         if strategy.changes_base and base.pristine is None:

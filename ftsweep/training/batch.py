@@ -19,8 +19,8 @@ Batch = dict[str, torch.Tensor]
 def collate(split: EncodedSplit, indices: Sequence[int] | np.ndarray, task: Task, *, pad_token_id: int) -> Batch:
     """Right-padded tensors of these examples, on the CPU.
 
-    input_ids and attention_mask: int64 [rows, longest]; labels: int64 [rows, longest] where they are per token, else
-    [rows]; and what the task adds.
+    input_ids and attention_mask: int64 [rows, longest]; labels: int64 (float32 where they are floats) of shape
+    [rows, longest] when they are per token, [rows] or [rows, n] when they are per example; and what the task adds.
     """
     inputs = [split.input_ids(int(index)) for index in indices]
     labels = [split.labels(int(index)) for index in indices]
@@ -30,12 +30,14 @@ def collate(split: EncodedSplit, indices: Sequence[int] | np.ndarray, task: Task
     for row, ids in enumerate(inputs):
         input_ids[row, : len(ids)] = ids
         attention_mask[row, : len(ids)] = 1
-    if task.labels_are_per_token:
+    if task.label_shape == "token":
         padded = np.full((len(inputs), longest), IGNORED, dtype=np.int64)
         for row, row_labels in enumerate(labels):
             padded[row, : len(row_labels)] = row_labels
     else:
-        padded = np.array([row_labels[0] for row_labels in labels], dtype=np.int64)
+        padded = np.stack(labels).astype(np.float32 if task.label_type == "float" else np.int64)
+        if task.label_shape == "example":
+            padded = padded[:, 0]
     batch_labels = torch.from_numpy(padded)
     return {
         "input_ids": torch.from_numpy(input_ids),

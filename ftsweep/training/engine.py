@@ -17,12 +17,11 @@ from ftsweep.data.prepared import PreparedSet, prepare
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.errors import FtsweepError
-from ftsweep.strategies.base import start_checkpointing
+from ftsweep.strategies.base import save_whole, start_checkpointing
 from ftsweep.training.base_models import BaseModel, BaseModels
 from ftsweep.training.checkpoint import put_weights
 from ftsweep.training.evaluate import Evaluator
-from ftsweep.training.inference import export_model, load_predictor
-from ftsweep.training.loop import TrialRun, time_steps
+from ftsweep.training.inference import copy_files, export_model, load_predictor
 from ftsweep.training.memory import (
     allocated_bytes,
     describe_device,
@@ -32,6 +31,7 @@ from ftsweep.training.memory import (
     release_memory,
 )
 from ftsweep.training.parts import Parts
+from ftsweep.training.runs import Run, begin_run
 from ftsweep.workspace import TrialFolder, remove_folder, written_folder
 
 if TYPE_CHECKING:
@@ -153,13 +153,12 @@ class Engine:
         base = self._take_base(parts, config)
         memory = max(memory, allocated_bytes(self.device))
         torch.manual_seed(config["seed"]["model"])
-        model = parts.strategy.apply(base.model, parts.task.head)
+        model = parts.strategy.apply(base.model, parts.strategy.head_for(parts.task))
         if config["training"]["gradient_checkpointing"]:
             start_checkpointing(model)
-        run = TrialRun(
+        run = begin_run(
+            parts,
             model=model,
-            task=parts.task,
-            prepared=parts.prepared,
             evaluator=self._evaluator(parts, config),
             folder=folder,
             config=config,
@@ -220,18 +219,19 @@ class Engine:
         try:
             if self.device.type == "cuda":
                 torch.cuda.reset_peak_memory_stats(self.device)
-            timings = time_steps(run, num_steps=_NUM_TIMED_STEPS)
+            timings = run.time_steps(num_steps=_NUM_TIMED_STEPS)
         finally:
             self.bases.put_back(trial.base, trial.parts.strategy, run.model)
         return {**timings, "peak_memory_gib": peak_memory_gib(self.device)}
 
     def _test(self, job: Message) -> dict[str, Any]:
-        """Metrics on the test split: of a trial's kept weights, or of the untouched base."""
+        """Metrics on the test split, and what they are made of: of a trial's kept weights, or of the untouched base."""
         if job["spec"].get("untouched"):
-            return {"test": self._score_untouched(job, "test")}
+            return {"test": self._score_untouched(job, "test"), "details": {}}
         parts = self._parts(job)
         with self._restored(parts, job) as model:
-            return {"test": self._evaluator(parts, job["spec"]["config"]).measure(model, parts.prepared.split("test"))}
+            scores = self._evaluator(parts, job["spec"]["config"]).score(model, parts.prepared.split("test"))
+            return {"test": scores.values, "details": scores.details}
 
     @contextmanager
     def _restored(self, parts: Parts, job: Message) -> Iterator[PreTrainedModel]:
@@ -240,7 +240,7 @@ class Engine:
         if not folder.best.is_dir():
             raise FtsweepError(f"{job['job']}: no weights were kept", where=str(folder.best))
         base = self._take_base(parts, job["spec"]["config"])
-        model = parts.strategy.apply(base.model, parts.task.head)
+        model = parts.strategy.apply(base.model, parts.strategy.head_for(parts.task))
         try:
             parts.strategy.restore(model, folder.best)
             yield model
@@ -250,15 +250,19 @@ class Engine:
     def _export(self, job: Message) -> dict[str, Any]:
         parts = self._parts(job)
         destination = Path(job["destination"])
-        export_model(
-            destination,
-            weights=TrialFolder(Path(job["folder"])).best,
-            tokenizer=self.bases.tokenizer(parts.source),
-            spec=job["spec"],
-            reference=parts.source.reference(),
-            schema=parts.prepared.meta["schema"],
-            allowed=self.allowed,
-        )
+        facts = {
+            "spec": job["spec"],
+            "reference": parts.source.reference(),
+            "schema": parts.prepared.meta["schema"],
+            "allowed": self.allowed,
+        }
+        tokenizer = self.bases.tokenizer(parts.source)
+        if parts.strategy.exports_whole:
+            with self._restored(parts, job) as model:
+                export_model(destination, lambda folder: save_whole(model, folder), tokenizer, **facts)
+        else:
+            weights = TrialFolder(Path(job["folder"])).best
+            export_model(destination, lambda folder: copy_files(weights, folder), tokenizer, **facts)
         examples = parts.prepared.rows("validation")[:_NUM_EXAMPLES]
         rows = [parts.task.without_target(row.values) for row in examples]
         answers = load_predictor(destination, allowed=self.allowed, device=self.device).predict(rows)
@@ -286,6 +290,7 @@ class Engine:
         source = build(config["model"], allowed=self.allowed)
         task = build(config["task"], allowed=self.allowed)
         strategy = build(config["strategy"], allowed=self.allowed)
+        strategy.check_task(task)
         key = json.dumps([config["data"], config["task"], config["model"], config["seed"]["data"]], sort_keys=True)
         if key not in self._prepared:
             self._prepared[key] = prepare(
@@ -319,7 +324,7 @@ class Engine:
 class _Trial:
     """A trial under way and what it borrowed."""
 
-    def __init__(self, run: TrialRun, parts: Parts, base: BaseModel, memory_before: int) -> None:
+    def __init__(self, run: Run, parts: Parts, base: BaseModel, memory_before: int) -> None:
         self.run = run
         self.parts = parts
         self.base = base

@@ -20,6 +20,16 @@ if TYPE_CHECKING:
     from ftsweep.data.encoded import EncodedSplit
 
 
+@dataclass(frozen=True)
+class SplitScores:
+    """What a model does on a split. `losses` (float32) and `units` (int64) are per example, in the split's order."""
+
+    values: dict[str, float]
+    losses: np.ndarray
+    units: np.ndarray
+    details: dict[str, Any]
+
+
 @dataclass
 class Evaluator:
     """Scores splits with its own batch size, counted in padded tokens; halves it for good when memory runs out."""
@@ -35,30 +45,52 @@ class Evaluator:
         self, model: PreTrainedModel, split: EncodedSplit, indices: np.ndarray | None = None
     ) -> dict[str, float]:
         """Metric name to value over the split (or these examples of it). The model's mode is put back afterwards."""
-        was_training = model.training
+        return self.score(model, split, indices).values
+
+    def score(
+        self, model: PreTrainedModel, split: EncodedSplit, indices: np.ndarray | None = None
+    ) -> SplitScores:
+        """As `measure`, with every example's loss and what the metrics are made of."""
+        trained = [module for module in model.modules() if module.training]
         model.eval()
         try:
             while True:
                 try:
-                    return self._measure(model, split, indices)
+                    return self._score(model, split, indices)
                 except (RuntimeError, MemoryError) as error:
                     if not is_out_of_memory(error) or self.tokens_per_batch == 1:
                         raise
                 self.tokens_per_batch = max(1, self.tokens_per_batch // 2)
                 release_memory(self.device)
         finally:
-            model.train(was_training)
+            for module in trained:  # one by one: a frozen body stays in eval mode under a head that trains
+                module.training = True
 
     @torch.no_grad()
-    def _measure(self, model: PreTrainedModel, split: EncodedSplit, indices: np.ndarray | None) -> dict[str, float]:
+    def _score(self, model: PreTrainedModel, split: EncodedSplit, indices: np.ndarray | None) -> SplitScores:
         tally = self.task.tally(self.schema)
+        parts: list[torch.Tensor] = []
+        units: list[torch.Tensor] = []
+        order: list[np.ndarray] = []
         for chosen in self._batches(split.lengths, indices):
             batch = collate(split, chosen, self.task, pad_token_id=self.pad_token_id)
+            units.append(self.task.row_units(batch["labels"]))
             batch = to_device(batch, self.device)
             with autocast(self.device, self.autocast_dtype):
-                loss_sum, outputs = self.task.loss_sum(model, batch)
-            tally.add(loss_sum, outputs, batch)
-        return tally.values()
+                losses, outputs = self.task.losses(model, batch)
+            tally.add(losses, outputs, batch)
+            parts.append(losses.detach())
+            order.append(chosen)
+        values = tally.values()
+        if not parts:
+            return SplitScores(values, np.empty(0, np.float32), np.empty(0, np.int64), tally.details())
+        back = np.argsort(np.concatenate(order), kind="stable")
+        return SplitScores(
+            values=values,
+            losses=torch.cat(parts).float().cpu().numpy()[back],
+            units=torch.cat(units).numpy()[back],
+            details=tally.details(),
+        )
 
     def _batches(self, lengths: np.ndarray, indices: np.ndarray | None) -> Iterator[np.ndarray]:
         order = np.arange(len(lengths)) if indices is None else indices

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,9 +28,9 @@ _BATCH_SIZE = 32
 
 def export_model(
     destination: Path,
-    *,
-    weights: Path,
+    write_weights: Callable[[Path], None],
     tokenizer: PreTrainedTokenizerBase,
+    *,
     spec: Mapping[str, Any],
     reference: Mapping[str, Any],
     schema: Mapping[str, Any],
@@ -38,8 +38,7 @@ def export_model(
 ) -> None:
     """Write a model folder that `load_predictor` (and PEFT or transformers) can load. It is replaced whole."""
     with written_folder(destination) as temporary:
-        for file in weights.iterdir():
-            shutil.copy2(file, temporary / file.name)
+        write_weights(temporary)
         tokenizer.save_pretrained(temporary)
         write_json(
             temporary / MANIFEST,
@@ -53,6 +52,12 @@ def export_model(
                 "params": spec["params"],
             },
         )
+
+
+def copy_files(source: Path, destination: Path) -> None:
+    """Copy the files of a folder into another."""
+    for file in source.iterdir():
+        shutil.copy2(file, destination / file.name)
 
 
 class Predictor:
@@ -100,13 +105,15 @@ def load_predictor(
     task = build(manifest["task"], allowed=allowed)
     strategy = build(manifest["strategy"], allowed=allowed)
     source: ModelSource = build(manifest["model"], allowed=allowed)
-    if (folder / "config.json").is_file():  # a whole model: its base need not be there any more
+    is_whole = (folder / "config.json").is_file()  # then its base need not be there any more
+    if is_whole:
         source = LocalModel(path=str(folder), dtype=source.dtype)
-    base = source.load(
-        task.head, labels=manifest["schema"].get("labels"), dtype=resolve_dtype(source.dtype, device), device=device
-    )
-    model = strategy.apply(base, task.head)
-    strategy.restore(model, folder)
+    head = strategy.head_for(task)
+    labels = manifest["schema"].get("labels")
+    model = source.load(head, labels=labels, dtype=resolve_dtype(source.dtype, device), device=device)
+    if not is_whole:
+        model = strategy.apply(model, head)
+        strategy.restore(model, folder)
     model.eval()
     model.requires_grad_(False)
     return Predictor(model, source.tokenizer(), task, manifest["schema"])

@@ -16,7 +16,7 @@ from ftsweep.config.schema import TrainingSettings
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.trial import Outcome, OutcomeKind
-from ftsweep.strategies.base import parameter_groups
+from ftsweep.strategies.base import Strategy, parameter_groups
 from ftsweep.tasks.base import Task
 from ftsweep.training.batch import collate, to_device
 from ftsweep.training.checkpoint import (
@@ -57,6 +57,7 @@ class TrialRun:
         *,
         model: PreTrainedModel,
         task: Task,
+        strategy: Strategy,
         prepared: PreparedSet,
         evaluator: Evaluator,
         folder: TrialFolder,
@@ -71,12 +72,13 @@ class TrialRun:
         self.num_rungs: int = config["rungs"]["count"]
         self.device = evaluator.device
         self.evaluator = evaluator
+        self.schema = evaluator.schema
         self.train_split = prepared.split("train")
         self.validation_split = prepared.split("validation")
         seed = config["seed"]["data"]
         self.plan = BatchPlan(self.train_split.lengths, self.settings.batch_size, self.settings.epochs, seed)
         self.probe = train_probe(len(self.train_split), len(self.validation_split), seed)
-        self.optimizer = make_optimizer(model, self.settings, self.device)
+        self.optimizer = make_optimizer(model, strategy, self.settings, self.device)
 
         # What an equal trial of this worker measured before training; filled by the first one.
         self._start_values = {} if start_values is None else start_values
@@ -96,7 +98,7 @@ class TrialRun:
         self._checkpoint_cost = 0.0
         self._checkpoint_time = time.monotonic()
         self._continue_from_checkpoint()
-        model.train()
+        strategy.set_training(model)
 
     # -- stepping -----------------------------------------------------------------------------------------------
 
@@ -140,6 +142,25 @@ class TrialRun:
         finally:
             self.train_seconds += time.monotonic() - started
 
+    def time_steps(self, *, num_steps: int) -> dict[str, float]:
+        """Seconds per step and per measurement, and of the whole trial without pruning. Nothing is written."""
+        self.step_without_rungs()  # the first one allocates
+        num_timed = min(num_steps, self.plan.num_steps - 1)
+        started = time.monotonic()
+        for _ in range(num_timed):
+            self.step_without_rungs()
+        step_seconds = (time.monotonic() - started) / max(1, num_timed)
+        started = time.monotonic()
+        self.values_now()
+        measure_seconds = time.monotonic() - started
+        num_measurements = 1 + min(self.num_rungs, self.plan.num_steps)
+        return {
+            "step_seconds": step_seconds,
+            "measure_seconds": measure_seconds,
+            "num_steps": self.plan.num_steps,
+            "trial_seconds": step_seconds * self.plan.num_steps + measure_seconds * num_measurements,
+        }
+
     def _optimizer_step(self) -> None:
         indices = self.plan.indices(self.num_steps)
         while True:
@@ -160,7 +181,7 @@ class TrialRun:
             self.num_steps, self.plan.num_steps, warmup=self.settings.warmup, schedule=self.settings.schedule
         )
         for group in self.optimizer.param_groups:
-            group["lr"] = group["base_lr"] * factor
+            group["lr"] = self.settings.learning_rate * group["rate_factor"] * factor
         parameters = trained_weights(self.model).values()
         norm = torch.nn.utils.clip_grad_norm_(parameters, self.settings.max_grad_norm or math.inf)
         self._is_finite &= torch.isfinite(norm)
@@ -177,11 +198,11 @@ class TrialRun:
             )
             for start in range(0, len(indices), size)
         ]
-        num_units = max(1, sum(int(self.task.num_supervised(batch["labels"])) for batch in batches))
+        num_units = max(1, sum(int(self.task.row_units(batch["labels"]).sum()) for batch in batches))
         for batch in batches:
             with autocast(self.device, self.evaluator.autocast_dtype):
-                loss_sum, _ = self.task.loss_sum(self.model, to_device(batch, self.device))
-            loss = loss_sum / num_units
+                losses = self.task.training_losses(self.model, to_device(batch, self.device), self.schema)
+            loss = losses.sum() / num_units
             self._is_finite &= torch.isfinite(loss.detach())
             loss.backward()
         self.num_tokens += sum(int(batch["attention_mask"].sum()) for batch in batches)
@@ -305,33 +326,13 @@ class TrialRun:
             setattr(self, name, value)
 
 
-def time_steps(run: TrialRun, *, num_steps: int) -> dict[str, float]:
-    """Seconds per step and per measurement, and of the whole trial without pruning. Nothing is written."""
-    run.step_without_rungs()  # the first one allocates
-    num_timed = min(num_steps, run.plan.num_steps - 1)
-    started = time.monotonic()
-    for _ in range(num_timed):
-        run.step_without_rungs()
-    step_seconds = (time.monotonic() - started) / max(1, num_timed)
-    started = time.monotonic()
-    run.values_now()
-    measure_seconds = time.monotonic() - started
-    num_measurements = 1 + min(run.num_rungs, run.plan.num_steps)
-    return {
-        "step_seconds": step_seconds,
-        "measure_seconds": measure_seconds,
-        "num_steps": run.plan.num_steps,
-        "trial_seconds": step_seconds * run.plan.num_steps + measure_seconds * num_measurements,
-    }
-
-
 class _OutOfMemoryAtOneError(Exception):
     """Not even one example fits."""
 
 
-def make_optimizer(model: PreTrainedModel, settings: TrainingSettings, device: torch.device) -> torch.optim.Optimizer:
-    """AdamW over what trains; fused on CUDA. Each group remembers its peak rate as `base_lr`."""
-    groups = parameter_groups(model, settings.weight_decay)
-    for group in groups:
-        group["base_lr"] = group.get("base_lr", settings.learning_rate)
+def make_optimizer(
+    model: PreTrainedModel, strategy: Strategy, settings: TrainingSettings, device: torch.device
+) -> torch.optim.Optimizer:
+    """AdamW over what trains; fused on CUDA. Each group has the strategy's `rate_factor`."""
+    groups = parameter_groups(model, settings.weight_decay, strategy.rate_factors(model))
     return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=device.type == "cuda")

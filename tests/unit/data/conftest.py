@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import pytest
 
@@ -32,6 +32,8 @@ class WordLengths:
 class LabelTask:
     """Classification as the prepared set sees it."""
 
+    label_type: ClassVar[Literal["int", "float"]] = "int"
+    loss_settings: ClassVar[frozenset[str]] = frozenset()
     columns = ("text", "label")
 
     def __init__(self, max_length: int = 100) -> None:

@@ -64,8 +64,8 @@ def with_adapted_output():
 @pytest.mark.parametrize("make", [random_llama, softcapped, scaled, adapted, with_adapted_output])
 def test_the_loss_is_that_of_transformers(make, batch):
     model = make()
-    loss, _ = TASK.loss_sum(model, batch)
-    mean = loss / TASK.num_supervised(batch["labels"])
+    losses, _ = TASK.losses(model, batch)
+    mean = losses.sum() / TASK.row_units(batch["labels"]).sum()
     expected = model(**batch)
     assert mean.item() == pytest.approx(expected.loss.item(), rel=1e-6)
     trained = [weight for weight in model.parameters() if weight.requires_grad]
@@ -81,7 +81,7 @@ def test_token_accuracy_is_the_share_of_right_guesses(batch):
     batch["labels"][0, 8:] = guesses[0, 7:]  # some hits: a random model has none by itself
     counted = batch["labels"][:, 1:] != IGNORED
     hits = (guesses == batch["labels"][:, 1:])[counted]
-    tally.add(*TASK.loss_sum(model, batch), batch)
+    tally.add(*TASK.losses(model, batch), batch)
     assert hits.sum() >= 4
     assert tally.values()["token_accuracy"] == pytest.approx(hits.float().mean().item())
 
@@ -89,25 +89,25 @@ def test_token_accuracy_is_the_share_of_right_guesses(batch):
 def test_logits_are_computed_where_something_is_learned_only(batch):
     model, seen = random_llama(), []
     model.lm_head.register_forward_hook(lambda module, args, output: seen.append(tuple(output.shape)))
-    TASK.loss_sum(model, batch)
-    assert seen == [(1, int(TASK.num_supervised(batch["labels"])), model.config.vocab_size)]
+    TASK.losses(model, batch)
+    assert seen == [(1, int(TASK.row_units(batch["labels"]).sum()), model.config.vocab_size)]
 
 
 def test_large_logits_are_scored_in_parts_with_the_same_result(batch, monkeypatch):
     model = random_llama()
-    whole, hits = TASK.loss_sum(model, batch)
-    whole.backward()
+    whole, hits = TASK.losses(model, batch)
+    whole.sum().backward()
     gradients = [weight.grad.clone() for weight in model.parameters()]
     model.zero_grad()
     num_parts, score_part = [], causal._score_part
     monkeypatch.setattr(causal, "MAX_LOGITS_AT_ONCE", 5 * model.config.vocab_size)
     monkeypatch.setattr(causal, "_score_part", lambda *part: num_parts.append(len(part[0])) or score_part(*part))
-    parts, hits_of_parts = TASK.loss_sum(model, batch)
+    parts, hits_of_parts = TASK.losses(model, batch)
     assert num_parts[:2] == [5, 5]
     assert len(num_parts) > 3
     torch.testing.assert_close(parts, whole)
     assert torch.equal(hits_of_parts, hits)
-    parts.backward()
+    parts.sum().backward()
     for weight, gradient in zip(model.parameters(), gradients, strict=True):
         torch.testing.assert_close(weight.grad, gradient, rtol=1e-4, atol=1e-5)
 
@@ -115,21 +115,21 @@ def test_large_logits_are_scored_in_parts_with_the_same_result(batch, monkeypatc
 def test_a_failed_forward_leaves_no_hook_behind(batch):
     model = random_llama()
     with pytest.raises(IndexError):
-        TASK.loss_sum(model, {**batch, "input_ids": batch["input_ids"] + 1000})
+        TASK.losses(model, {**batch, "input_ids": batch["input_ids"] + 1000})
     assert not model.lm_head._forward_pre_hooks
 
 
 def test_a_first_label_has_nothing_to_be_predicted_from():
     labels = torch.tensor([[5, 6, IGNORED], [7, IGNORED, 8]])
-    assert TASK.num_supervised(labels).item() == 2
+    assert TASK.row_units(labels).sum().item() == 2
     assert TASK.batch_extras(labels)["supervised"].tolist() == [1, 5]
 
 
 def test_a_batch_without_anything_to_learn_costs_nothing(batch):
     labels = torch.full_like(batch["labels"], IGNORED)
-    loss, hits = TASK.loss_sum(random_llama(), {**batch, "labels": labels})
-    assert (loss.item(), hits.item()) == (0.0, 0)
-    loss.backward()
+    losses, hits = TASK.losses(random_llama(), {**batch, "labels": labels})
+    assert (losses.tolist(), hits.item()) == ([0.0] * len(labels), 0)
+    losses.sum().backward()
 
 
 def test_nothing_tallied_has_no_score():
@@ -145,8 +145,8 @@ def test_only_values_waits_for_the_device(batch, refuse_waiting):
     tally = TASK.tally({})
     with refuse_waiting:
         for _ in range(2):
-            tally.add(torch.tensor(3.0), torch.tensor(2), batch)
-    num_tokens = 2 * int(TASK.num_supervised(batch["labels"]))
+            tally.add(torch.tensor([1.0, 2.0]), torch.tensor(2), batch)
+    num_tokens = 2 * int(TASK.row_units(batch["labels"]).sum())
     assert tally.values()["loss"] == pytest.approx(6 / num_tokens)
 
 
@@ -165,5 +165,5 @@ def test_extras_spare_the_wait_for_the_device(batch, refuse_waiting):
 
     forward.get_output_embeddings = model.get_output_embeddings
     with refuse_waiting:
-        loss, _ = TASK.loss_sum(forward, whole)
-    assert loss.item() == pytest.approx(TASK.loss_sum(model, batch)[0].item(), rel=1e-5)
+        losses, _ = TASK.losses(forward, whole)
+    assert losses.tolist() == pytest.approx(TASK.losses(model, batch)[0].tolist(), rel=1e-5)

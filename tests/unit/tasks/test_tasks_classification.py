@@ -129,10 +129,10 @@ def test_rows_that_only_fill_a_batch_do_not_count():
     model, batch = random_llama("sequence_classification"), {"attention_mask": torch.ones(2, 4, dtype=torch.long)}
     batch |= {"input_ids": torch.full((2, 4), 5), "labels": torch.tensor([1, IGNORED])}
     alone = {name: tensor[:1] for name, tensor in batch.items()}
-    assert TASK.loss_sum(model, batch)[0].item() == pytest.approx(TASK.loss_sum(model, alone)[0].item())
-    assert TASK.num_supervised(batch["labels"]).item() == 1
+    assert TASK.losses(model, batch)[0].tolist() == pytest.approx([TASK.losses(model, alone)[0].item(), 0.0])
+    assert TASK.row_units(batch["labels"]).tolist() == [1, 0]
     tally = TASK.tally({"labels": ["a", "b", "c"]})
-    tally.add(torch.tensor(2.0), torch.tensor([1, 0]), batch)
+    tally.add(torch.tensor([2.0, 0.0]), torch.tensor([1, 0]), batch)
     assert tally.values() == {"loss": 2.0, "accuracy": 1.0, "macro_f1": pytest.approx(1 / 3)}
 
 

@@ -182,14 +182,14 @@ def test_micro_batches_give_the_gradient_of_the_whole_batch(make_job: MakeJob, c
 
 def run_out_of_memory_above(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
     """Make training batches of more than so many rows fail as an allocator does."""
-    real = Classification.loss_sum
+    real = Classification.losses
 
     def limited(self: Any, model: Any, batch: Any) -> Any:
         if model.training and len(batch["input_ids"]) > rows:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
         return real(self, model, batch)
 
-    monkeypatch.setattr(Classification, "loss_sum", limited)
+    monkeypatch.setattr(Classification, "losses", limited)
 
 
 def test_micro_batch_is_halved_until_it_fits_and_changes_no_result(
@@ -218,7 +218,7 @@ def test_trial_that_does_not_fit_at_all_is_infeasible(
 def test_trial_that_diverges_is_ended_at_once(
     engine: Engine, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = Classification.loss_sum
+    real = Classification.losses
     calls = []
 
     def poisoned(self: Any, model: Any, batch: Any) -> Any:
@@ -226,7 +226,7 @@ def test_trial_that_diverges_is_ended_at_once(
         calls.append(model.training)
         return (loss * math.nan if sum(calls) == 6 else loss), outputs
 
-    monkeypatch.setattr(Classification, "loss_sum", poisoned)
+    monkeypatch.setattr(Classification, "losses", poisoned)
     measured, ended = finish(engine, make_job())
     assert ended["outcome"]["kind"] == OutcomeKind.DIVERGED
     assert sum(calls) == 6

@@ -1,0 +1,75 @@
+"""What the engine drives: a trial under way. Which kind of run a trial is depends on its strategy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ftsweep.domain.measurement import Measurement
+from ftsweep.domain.trial import Outcome, OutcomeKind
+from ftsweep.training.checkpoint import Weights
+from ftsweep.training.evaluate import Evaluator
+from ftsweep.training.loop import TrialRun
+from ftsweep.training.parts import Parts
+from ftsweep.workspace import TrialFolder
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+class Run(Protocol):
+    """One trial, advanced step by step from what its folder holds of it.
+
+    After `step` either `is_waiting` (a rung was measured: answer with `resume`), `outcome` is set (the trial is over),
+    or there is more to do.
+    """
+
+    model: PreTrainedModel
+    folder: TrialFolder
+    best_weights: Weights | None
+    """The trained weights of the best rung, put back before the strategy saves; None leaves the model as it is."""
+    outcome: Outcome | None
+    is_waiting: bool
+    num_steps: int
+    rung: int
+    """The last one measured; -1 before the first measurement."""
+
+    def step(self) -> Measurement | None:
+        """Take one small step; a new measurement when a rung was reached."""
+
+    def resume(self) -> None:
+        """Go on after a measurement."""
+
+    def stop(self, kind: OutcomeKind, reason: str) -> None:
+        """End the trial now."""
+
+    def write_checkpoint(self) -> None:
+        """Write all state, so that a new process continues to the same result."""
+
+    def time_steps(self, *, num_steps: int) -> dict[str, float]:
+        """`step_seconds`, `measure_seconds`, `num_steps` and `trial_seconds` of the whole run without pruning.
+
+        Takes a few steps; writes nothing, and the run is of no use afterwards.
+        """
+
+
+def begin_run(
+    parts: Parts,
+    *,
+    model: PreTrainedModel,
+    evaluator: Evaluator,
+    folder: TrialFolder,
+    config: Mapping[str, Any],
+    start_values: dict[str, float],
+) -> Run:
+    """The run of a trial whose model the strategy has made. `start_values` are shared by trials that begin alike."""
+    return TrialRun(
+        model=model,
+        task=parts.task,
+        strategy=parts.strategy,
+        prepared=parts.prepared,
+        evaluator=evaluator,
+        folder=folder,
+        config=config,
+        start_values=start_values,
+    )
