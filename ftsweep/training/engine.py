@@ -22,6 +22,7 @@ from ftsweep.training.base_models import BaseModel, BaseModels
 from ftsweep.training.checkpoint import put_weights
 from ftsweep.training.evaluate import Evaluator
 from ftsweep.training.inference import copy_files, export_model, load_predictor
+from ftsweep.training.loop import Start
 from ftsweep.training.memory import (
     allocated_bytes,
     describe_device,
@@ -61,7 +62,7 @@ class Engine:
         self.num_steps = 0
         self.is_spent = False
         self._prepared: dict[str, PreparedSet] = {}
-        self._start_values: dict[str, dict[str, float]] = {}
+        self._starts: dict[str, Start] = {}
         self._job: Message | None = None
         self._trial: _Trial | None = None
 
@@ -162,7 +163,7 @@ class Engine:
             evaluator=self._evaluator(parts, config),
             folder=folder,
             config=config,
-            start_values=self._start_values.setdefault(_start_key(config, parts), {}),
+            start=self._starts.setdefault(_start_key(config, parts), Start()),
         )
         _LOGGER.info(
             "%s begins at step %d, %.2f s after it was taken", job["job"], run.num_steps, time.monotonic() - started

@@ -8,11 +8,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from ftsweep.config.schema import TrainingSettings
+from ftsweep.data.rung_losses import RungLosses, write_losses
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.trial import Outcome, OutcomeKind
@@ -42,7 +45,16 @@ if TYPE_CHECKING:
 
 _CHECKPOINT_SHARE = 0.05  # of a trial's time may go into checkpoints
 _CHECKPOINT_SECONDS = 300.0  # between rungs, one at least this often
+LARGE_GRADIENT = 100.0  # an L2 norm before clipping that a healthy step does not have
 _FINITE_CHECK_STEPS = 10  # on CUDA the loss is looked at this often: every look waits for the device
+
+
+@dataclass
+class Start:
+    """What is measured before training: shared by the trials of a worker that begin alike, filled by the first one."""
+
+    values: dict[str, float] = field(default_factory=dict)
+    losses: RungLosses = field(default_factory=RungLosses)
 
 
 class TrialRun:
@@ -62,7 +74,7 @@ class TrialRun:
         evaluator: Evaluator,
         folder: TrialFolder,
         config: Mapping[str, Any],
-        start_values: dict[str, float] | None = None,
+        start: Start | None = None,
     ) -> None:
         self.model = model
         self.task = task
@@ -80,10 +92,10 @@ class TrialRun:
         self.probe = train_probe(len(self.train_split), len(self.validation_split), seed)
         self.optimizer = make_optimizer(model, strategy, self.settings, self.device)
 
-        # What an equal trial of this worker measured before training; filled by the first one.
-        self._start_values = {} if start_values is None else start_values
+        self._start = Start() if start is None else start
 
         self.measurements: list[Measurement] = folder.measurements()
+        self._losses = RungLosses()  # of the last measurement
         self.best_weights: Weights | None = None
         self.outcome: Outcome | None = None
         self.is_waiting = False
@@ -94,6 +106,7 @@ class TrialRun:
             self.settings.micro_batch_size or self.settings.batch_size, self.settings.batch_size
         )
         self.train_seconds = 0.0
+        self.num_large_gradients = torch.zeros((), dtype=torch.long, device=self.device)
         self._is_finite = torch.ones((), dtype=torch.bool, device=self.device)
         self._checkpoint_cost = 0.0
         self._checkpoint_time = time.monotonic()
@@ -185,6 +198,7 @@ class TrialRun:
         parameters = trained_weights(self.model).values()
         norm = torch.nn.utils.clip_grad_norm_(parameters, self.settings.max_grad_norm or math.inf)
         self._is_finite &= torch.isfinite(norm)
+        self.num_large_gradients += norm > LARGE_GRADIENT
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.num_steps += 1
@@ -228,6 +242,7 @@ class TrialRun:
                 self._end(OutcomeKind.DIVERGED, f"the loss is NaN or infinite at rung {rung}")
                 return None
             self.measurements.append(measurement)
+            write_losses(self.folder.path, rung, self._losses)
             append_line(self.folder.measurements_file, measurement.to_dict())
         is_new = rung not in known
         upto = [entry for entry in self.measurements if entry.rung <= rung]
@@ -245,11 +260,12 @@ class TrialRun:
 
     def values_now(self) -> dict[str, float]:
         """Metrics on the whole validation split and on the train probe, as the model is."""
-        validation = self.evaluator.measure(self.model, self.validation_split)
-        train = self.evaluator.measure(self.model, self.train_split, self.probe)
+        validation = self.evaluator.score(self.model, self.validation_split)
+        train = self.evaluator.score(self.model, self.train_split, self.probe)
+        self._losses = RungLosses(validation.losses, train.losses, validation.units.astype(np.int32))
         return {
-            **{f"validation/{name}": value for name, value in validation.items()},
-            **{f"train/{name}": value for name, value in train.items()},
+            **{f"validation/{name}": value for name, value in validation.values.items()},
+            **{f"train/{name}": value for name, value in train.values.items()},
         }
 
     def _measured(self, rung: int) -> Measurement:
@@ -264,9 +280,10 @@ class TrialRun:
         )
 
     def _values_at_start(self) -> dict[str, float]:
-        if not self._start_values:
-            self._start_values.update(self.values_now())
-        return dict(self._start_values)
+        if not self._start.values:
+            self._start.values, self._start.losses = self.values_now(), self._losses
+        self._losses = self._start.losses
+        return dict(self._start.values)
 
     def _is_out_of_patience(self, best: Measurement, measured: list[Measurement]) -> bool:
         if self.settings.patience is None:
@@ -284,6 +301,7 @@ class TrialRun:
             extra={
                 "micro_batch_size": self.micro_batch_size,
                 "num_steps": self.num_steps,
+                "num_large_gradients": int(self.num_large_gradients),
                 "train_seconds": round(self.train_seconds, 3),
                 "num_trained_parameters": sum(weight.numel() for weight in trained_weights(self.model).values()),
             },
@@ -309,6 +327,7 @@ class TrialRun:
                 "rung": self.rung,
                 "micro_batch_size": self.micro_batch_size,
                 "train_seconds": self.train_seconds,
+                "num_large_gradients": int(self.num_large_gradients),
             },
         ).write(self.folder.checkpoint)
         self._checkpoint_time = time.monotonic()

@@ -9,7 +9,7 @@ from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.training.checkpoint import Weights
 from ftsweep.training.evaluate import Evaluator
-from ftsweep.training.loop import TrialRun
+from ftsweep.training.loop import Start, TrialRun
 from ftsweep.training.parts import Parts
 from ftsweep.workspace import TrialFolder
 
@@ -60,9 +60,9 @@ def begin_run(
     evaluator: Evaluator,
     folder: TrialFolder,
     config: Mapping[str, Any],
-    start_values: dict[str, float],
+    start: Start,
 ) -> Run:
-    """The run of a trial whose model the strategy has made. `start_values` are shared by trials that begin alike."""
+    """The run of a trial whose model the strategy has made. `start` is shared by trials that begin alike."""
     return TrialRun(
         model=model,
         task=parts.task,
@@ -71,5 +71,5 @@ def begin_run(
         evaluator=evaluator,
         folder=folder,
         config=config,
-        start_values=start_values,
+        start=start,
     )
