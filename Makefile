@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: setup demo test test-slow test-gpu lint types format docs bench clean
+.PHONY: setup demo test test-slow test-gpu lint types format docs bench bench-guards clean
 
 $(VENV)/.product: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ftsweep needs Python 3.11 or newer; name one with make PYTHON=...")'
@@ -48,6 +48,9 @@ docs: $(VENV)/.product  ## docs/cli.md, from the commands' own help
 
 bench: $(VENV)/.dev  ## the measurements in benchmarks/, printed as a table
 	$(BIN)/python benchmarks/run_all.py
+
+bench-guards: $(VENV)/.dev  ## faults planted in data, and whether the guards find them
+	$(BIN)/python benchmarks/guards/run.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

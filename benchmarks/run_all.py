@@ -23,6 +23,7 @@ BENCHMARKS = (
     "agreement",
     "memory_flat",
     "worker_gap",
+    "head_speed",
     "control_overhead",
     "quickstart",
 )

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 import click
 
 from ftsweep import __version__
-from ftsweep.errors import FtsweepError, UsageError, suggest
+from ftsweep.errors import FtsweepError, RefusedDataError, UsageError, suggest
 
 UI_PORT = 5000
 _PLACE_ERRORS = (errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EPERM, errno.EROFS)  # the place's fault, not ours
@@ -45,6 +45,8 @@ class _Commands(click.Group):
         except FtsweepError as error:
             if is_debug:
                 raise
+            if isinstance(error, RefusedDataError):
+                _show_other_findings(error)
             click.echo(f"Error: {error}", err=True)
             sys.exit(error.exit_code)
         except OSError as error:
@@ -185,11 +187,12 @@ def status(study: str | None, store: str, as_json: bool) -> None:
     from ftsweep.printing import console_for, print_store, print_study
 
     if study is None:
-        rows = store_overview(_store(store))
+        place = _store(store)
+        rows = store_overview(place)
         if as_json:
             _print_json(rows)
         else:
-            print_store(console_for(sys.stdout), rows)
+            print_store(console_for(sys.stdout), rows, place.root)
         return
     overview = study_overview(_study(store, study))
     if as_json:
@@ -349,6 +352,15 @@ def _ending(launched: Any) -> dict[str, Any]:
         "links": _links(launched),
         "warnings": launched.warnings,
     }
+
+
+def _show_other_findings(error: RefusedDataError) -> None:
+    """What else was found in data that is refused; the error itself tells what refuses it."""
+    from ftsweep.domain.finding import Finding, Severity
+    from ftsweep.printing import console_for, print_findings
+
+    findings = [Finding.from_dict(finding) for finding in error.findings]
+    print_findings(console_for(sys.stderr), [each for each in findings if each.severity is not Severity.REFUSE])
 
 
 def _print_json(value: Mapping[str, Any] | Iterable[Any]) -> None:

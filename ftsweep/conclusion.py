@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ftsweep.config.schema import SweepConfig
 from ftsweep.domain.trial import TrialRecord
 from ftsweep.recording.base import ChosenModel, Recorder
+from ftsweep.search.advice import advise
+from ftsweep.search.approach import Approach, as_csv
+from ftsweep.search.comparison import base_label, best_trials, compare, distinct_bases, kept_trials
+from ftsweep.search.confirmed import candidate_of, choose_confirmed
 from ftsweep.search.selection import Selection, choose_best, explain_no_winner
-from ftsweep.workspace import StudyFolder, read_json, write_json
+from ftsweep.search.sentence import winner_sentence
+from ftsweep.workspace import StudyFolder, read_json, remove, write_json, write_text
 
 Call = Callable[[str, str, int, Mapping[str, Any]], dict[str, Any]]
 """Runs one job about an ended trial on a worker: kind, what goes on in words, the trial's number, extra keys."""
@@ -24,13 +29,18 @@ class Conclusion:
     sentence: str
     winner: Mapping[str, Any] | None = None
     test: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    intervals: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # of test scores, by model and metric
     details: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # by model: what its test scores are made of
+    evidence: Mapping[str, Any] = field(default_factory=dict)  # how the winner was confirmed; {}: it was not
     baseline: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
     importances: Mapping[str, float] = field(default_factory=dict)
     registered: str | None = None
     note: str = ""  # why the study ended before its number of trials, if it did
-    test_looks: int = 0  # how often a chosen model was measured on test; more than once is worth knowing
+    test_looks: int = 0  # how many conclusions measured models on test; more than one is worth knowing
+    approaches: Sequence[Mapping[str, Any]] = ()  # with branches: an Approach each, the cheapest first
+    advice: str = ""  # with branches: which to use, and what a cheaper one costs
+    num_trials: int = 0  # that the study had when this was concluded
 
     @classmethod
     def read(cls, folder: StudyFolder) -> Conclusion | None:
@@ -45,6 +55,10 @@ class Conclusion:
     def number(self) -> int | None:
         return None if self.winner is None else int(self.winner["number"])
 
+    def compared(self) -> list[Approach]:
+        """The approaches side by side; none in a study without branches."""
+        return [Approach.from_dict(approach) for approach in self.approaches]
+
 
 def result_file(folder: StudyFolder) -> Path:
     return folder.path / "result.json"
@@ -55,139 +69,195 @@ def model_folder(folder: StudyFolder) -> Path:
     return folder.path / "model"
 
 
-def conclude(
-    config: SweepConfig,
-    folder: StudyFolder,
-    records: Sequence[TrialRecord],
-    *,
-    call: Call,
-    recorder: Recorder,
-    baseline: Mapping[str, Mapping[str, float]],
-    data: Mapping[str, Any],
-    importances: Mapping[str, float],
-    note: str = "",
-) -> Conclusion:
-    """Choose, test, export and register. What an earlier conclusion has measured for the same winner is kept."""
-    facts: dict[str, Any] = {
-        "baseline": dict(baseline),
-        "data": dict(data),
-        "importances": dict(importances),
-        "note": note,
-    }
-    earlier = Conclusion.read(folder)
-    test_looks = earlier.test_looks if earlier else 0
-    selection = choose_best(records, config.objective)
-    if selection is None:
-        conclusion = Conclusion(explain_no_winner(records), test_looks=test_looks, **facts)
-        conclusion.write(folder)
+def comparison_file(folder: StudyFolder) -> Path:
+    """The comparison of approaches as a table, which MLflow shows."""
+    return folder.path / "approaches.csv"
+
+
+@dataclass(frozen=True)
+class Ending:
+    """A study whose search is over, and what it takes to conclude it."""
+
+    config: SweepConfig
+    folder: StudyFolder
+    records: Sequence[TrialRecord]
+    call: Call
+    recorder: Recorder
+    baseline: Mapping[str, Mapping[str, float]]
+    data: Mapping[str, Any]
+    importances: Mapping[str, float]
+    note: str = ""
+    confirmations: Mapping[int, Sequence[TrialRecord]] = field(default_factory=dict)
+    """Runs of the best trials with fresh seeds, by trial number."""
+
+    def conclude(self) -> Conclusion:
+        """Choose, test, compare, export and register; then remove the weights that nobody needs any more.
+
+        Written down last, so that a killed conclusion is made again; what was measured on test is not measured again.
+        """
+        selection, evidence = self._choose()
+        if selection is None:
+            conclusion = self._conclusion(explain_no_winner(self.records), {})
+        else:
+            conclusion = replace(self._with_winner(selection), evidence=evidence)
+            model = self._export(conclusion)
+            self._record(conclusion, model)
+            conclusion = replace(conclusion, registered=self.recorder.register(model) or conclusion.registered)
+        top = self.config.selection.top
+        needed = kept_trials(self.records, self.config.objective, top=top, chosen=conclusion.number)
+        for number in {record.number for record in self.records} - needed:
+            remove(self.folder.trial(number).best)
+        conclusion.write(self.folder)
         return conclusion
-    if earlier is not None and earlier.number == selection.number:
-        test, details, registered = earlier.test, earlier.details, earlier.registered
-    else:
-        answers = _measure_test(records, selection, call, data)
-        test = {model: answer["test"] for model, answer in answers.items()}
-        details = {model: answer["details"] for model, answer in answers.items() if answer["details"]}
-        registered = None
-        test_looks += bool(test)
-    conclusion = Conclusion(
-        sentence=_sentence(config, selection, test, baseline, records),
-        winner={
-            "number": selection.number,
-            "value": selection.value,
-            "rung": selection.rung,
-            "reason": selection.reason,
-        },
-        test=test,
-        details=details,
-        registered=registered,
-        test_looks=test_looks,
-        **facts,
-    )
-    conclusion.write(folder)
-    model = _export(config, folder, records, conclusion, call)
-    recorder.tag(
-        {"winner": f"trial-{selection.number:04d}", "sentence": conclusion.sentence},
-        metrics={**model.metrics, **{f"importance/{name}": value for name, value in importances.items()}},
-    )
-    registered = recorder.register(model)
-    if registered is not None:
-        conclusion = Conclusion(**{**asdict(conclusion), "registered": registered})
-        conclusion.write(folder)
-    return conclusion
 
-
-def _measure_test(
-    records: Sequence[TrialRecord], selection: Selection, call: Call, data: Mapping[str, Any]
-) -> dict[str, dict[str, Any]]:
-    """The test jobs' answers for winner, default setting and untouched base; {} when the data has no test split."""
-    winner = next(record for record in records if record.number == selection.number)
-    if not data[winner.proposal.branch or "main"]["has_test"]:
-        return {}
-    numbers = [winner.number]
-    numbers += [
-        record.number
-        for record in records
-        if record.proposal.is_default and record.is_complete and record is not winner
-    ]
-    test = {
-        f"trial-{number:04d}": call("test", f"measuring trial {number} on test", number, {})
-        for number in numbers
-    }
-    test["baseline"] = call("test", "measuring the untouched base on test", winner.number, {"untouched": True})
-    return test
-
-
-def _export(
-    config: SweepConfig, folder: StudyFolder, records: Sequence[TrialRecord], conclusion: Conclusion, call: Call
-) -> ChosenModel:
-    assert conclusion.number is not None
-    destination = model_folder(folder)
-    answer = call(
-        "export", "exporting the chosen model", conclusion.number, {"destination": str(destination.absolute())}
-    )
-    winner = next(record for record in records if record.number == conclusion.number)
-    best = config.objective.best(winner.measurements)
-    metrics = {f"best/{key}": value for key, value in best.values.items()} if best else {}
-    tested = conclusion.test.get(f"trial-{conclusion.number:04d}", {})
-    metrics.update({f"test/{name}": value for name, value in tested.items()})
-    return ChosenModel(
-        number=conclusion.number,
-        folder=destination,
-        input_example=answer["rows"],
-        output_example=answer["answers"],
-        metrics=metrics,
-        tags={"branch": winner.proposal.branch or "main", "sentence": conclusion.sentence},
-    )
-
-
-def _sentence(
-    config: SweepConfig,
-    selection: Selection,
-    test: Mapping[str, Mapping[str, float]],
-    baseline: Mapping[str, Mapping[str, float]],
-    records: Sequence[TrialRecord],
-) -> str:
-    """The winner in one sentence, with what it is compared to."""
-    objective = config.objective
-    winner = next(record for record in records if record.number == selection.number)
-    where = f" of branch {winner.proposal.branch}" if winner.proposal.branch else ""
-    metric = objective.metric
-    rung = f"rung {selection.rung} of {config.rungs.count}"
-    text = f"Trial {selection.number}{where} is best: {objective.key} {selection.value:.4g} at {rung}"
-    base = baseline.get(winner.proposal.branch or "main", {}).get(metric)
-    if base is not None:
-        is_gain = objective.is_better(selection.value, base)
-        text += f" ({'' if is_gain else 'no better than the '}untouched base {base:.4g})"
-    scores = test.get(f"trial-{selection.number:04d}", {})
-    if scores:
-        shown = (
-            next((name for name in ("macro_f1", "accuracy") if name in scores), metric) if metric == "loss" else metric
+    def _choose(self) -> tuple[Selection | None, dict[str, Any]]:
+        """The confirmed winner with the evidence for it; the search's own choice where nothing was run again."""
+        objective = self.config.objective
+        selection = choose_best(self.records, objective)
+        candidates = [
+            candidate_of(self._record_of(number), runs, objective) for number, runs in self.confirmations.items()
+        ]
+        choice = choose_confirmed(candidates, objective, self._difference) if candidates else None
+        if selection is None or choice is None:
+            return selection, {}
+        best = objective.best(self._record_of(choice.number).measurements)
+        assert best is not None
+        selection = replace(
+            selection, number=choice.number, value=objective.value(best), rung=best.rung, reason=choice.reason
         )
-        peers = [record for record in records if record.proposal.branch == winner.proposal.branch]  # its own branch's
-        defaults = [f"trial-{record.number:04d}" for record in peers if record.proposal.is_default]
-        default = next((name for name in defaults if name in test and not winner.proposal.is_default), None)
-        against = [f"default setting {test[default][shown]:.4g}"] if default else []
-        if shown in test.get("baseline", {}):
-            against.append(f"untouched base {test['baseline'][shown]:.4g}")
-        text += f"; on test {shown} {scores[shown]:.4g}" + (f" ({', '.join(against)})" if against else "")
-    return text + "."
+        return selection, choice.to_dict()
+
+    def _difference(self, left: int, right: int) -> tuple[float, float] | None:
+        """Of two trials' confirmation runs, paired over the validation rows, with its standard error."""
+        objective = self.config.objective
+        if objective.split != "validation":
+            return None
+        sides: dict[str, Any] = {}
+        for side, number in (("left", left), ("right", right)):
+            rungs = [objective.best(run.measurements) for run in self.confirmations[number]]
+            folders = [self.folder.confirmation(number, index).path for index in range(1, len(rungs) + 1)]
+            sides[side] = [
+                [str(folder.absolute()), best.rung] for folder, best in zip(folders, rungs, strict=True) if best
+            ]
+        phase = f"comparing trials {left} and {right} row by row"
+        answer = self.call("compare", phase, left, {**sides, "metric": objective.metric})
+        return (answer["difference"], answer["standard_error"]) if answer else None
+
+    def _with_winner(self, selection: Selection) -> Conclusion:
+        objective, winner = self.config.objective, self._record_of(selection.number)
+        answers = self._measure_test(winner)
+        test = {model: answer["test"] for model, answer in answers.items()}
+        conclusion = self._conclusion(
+            winner_sentence(
+                selection,
+                self.records,
+                objective,
+                num_rungs=self.config.rungs.count,
+                baseline=self.baseline,
+                test=test,
+            ),
+            test,
+            chosen=winner.number,
+        )
+        approaches = conclusion.compared()
+        rows = self.data[winner.proposal.branch or "main"]["num_rows"]
+        earlier = Conclusion.read(self.folder)
+        return replace(
+            conclusion,
+            winner={key: getattr(selection, key) for key in ("number", "value", "rung", "reason")},
+            intervals={model: answer["intervals"] for model, answer in answers.items() if answer["intervals"]},
+            details={model: answer["details"] for model, answer in answers.items() if answer["details"]},
+            advice=advise(approaches, objective, winner=winner.number, num_rows=rows) if approaches else "",
+            registered=earlier.registered if earlier and earlier.number == winner.number else None,
+        )
+
+    def _conclusion(
+        self, sentence: str, test: Mapping[str, Mapping[str, float]], chosen: int | None = None
+    ) -> Conclusion:
+        """All but what there is only with a winner."""
+        branches = [branch.name for branch in self.config.branches if branch.name]
+        earlier = Conclusion.read(self.folder)
+        looks, seen = (earlier.test_looks, earlier.test) if earlier else (0, {})
+        scores = {"baseline": self.baseline, "test": test, "data": self.data}
+        approaches = compare(self.records, self.config.objective, branches, **scores, chosen=chosen)
+        return Conclusion(
+            sentence,
+            test=test,
+            baseline=dict(self.baseline),
+            data=dict(self.data),
+            importances=dict(self.importances),
+            note=self.note,
+            test_looks=looks + any(model not in seen for model in test),
+            approaches=[approach.to_dict() for approach in approaches],
+            num_trials=len(self.records),
+        )
+
+    def _measure_test(self, winner: TrialRecord) -> dict[str, dict[str, Any]]:
+        """The test jobs' answers by model: the winner, every branch's best, default settings, untouched bases.
+
+        Each is measured once and kept in the trial's folder. Branches whose data has no test split are left out.
+        """
+        best = best_trials(self.records, self.config.objective, winner.number)
+        numbers = list(best.values())
+        numbers += [record.number for record in self.records if record.proposal.is_default and record.is_complete]
+        answers = {
+            f"trial-{number:04d}": self._tested(number, is_base=False)
+            for number in dict.fromkeys(numbers)
+            if self._has_test(number)
+        }
+        own = winner.proposal.branch or "main"
+        for labels in distinct_bases(self.baseline, own):
+            trials = [number for branch, number in best.items() if (branch or "main") in labels]  # best first
+            if trials and self._has_test(trials[0]):
+                answers[base_label(labels, own)] = self._tested(trials[0], is_base=True)
+        return answers
+
+    def _tested(self, number: int, *, is_base: bool) -> dict[str, Any]:
+        """The answer to the test job about a trial, or about its untouched base: from its folder, or measured now."""
+        file = self.folder.trial(number).path / ("test-base.json" if is_base else "test.json")
+        if not file.exists():
+            phase = f"measuring {'the untouched base' if is_base else f'trial {number}'} on test"
+            write_json(file, self.call("test", phase, number, {"untouched": True} if is_base else {}))
+        answer: dict[str, Any] = read_json(file)
+        return answer
+
+    def _has_test(self, number: int) -> bool:
+        return bool(self.data[self._record_of(number).proposal.branch or "main"]["has_test"])
+
+    def _record_of(self, number: int) -> TrialRecord:
+        return next(record for record in self.records if record.number == number)
+
+    def _export(self, conclusion: Conclusion) -> ChosenModel:
+        """Have the winner's model written to the study's folder."""
+        assert conclusion.number is not None
+        destination = model_folder(self.folder)
+        extra = {"destination": str(destination.absolute())}
+        answer = self.call("export", "exporting the chosen model", conclusion.number, extra)
+        winner = self._record_of(conclusion.number)
+        best = self.config.objective.best(winner.measurements)
+        metrics = {f"best/{key}": value for key, value in best.values.items()} if best else {}
+        tested = conclusion.test.get(f"trial-{conclusion.number:04d}", {})
+        metrics.update({f"test/{name}": value for name, value in tested.items()})
+        return ChosenModel(
+            number=conclusion.number,
+            folder=destination,
+            input_example=answer["rows"],
+            output_example=answer["answers"],
+            metrics=metrics,
+            tags={"branch": winner.proposal.branch or "main", "sentence": conclusion.sentence},
+        )
+
+    def _record(self, conclusion: Conclusion, model: ChosenModel) -> None:
+        """Tell the record what the study came to: the winner, the importances, the approaches."""
+        tags = {"winner": f"trial-{model.number:04d}", "sentence": conclusion.sentence}
+        metrics = {**model.metrics, **{f"importance/{name}": value for name, value in self.importances.items()}}
+        approaches = conclusion.compared()
+        for approach in approaches:
+            tags |= approach.tags()
+            metrics |= approach.metrics()
+        if approaches:
+            tags["advice"] = conclusion.advice
+            file = comparison_file(self.folder)
+            write_text(file, as_csv(approaches))
+            self.recorder.keep_artifacts([file])
+        self.recorder.tag(tags, metrics=metrics)

@@ -21,7 +21,8 @@ from ftsweep.workspace import Store
 State = Literal["works", "warns", "fails"]
 
 PACKAGES = ("torch", "transformers", "peft", "datasets", "optuna", "mlflow", "hydra-core", "plotly")
-OPTIONAL = {"cmaes": "sampler: cmaes"}
+OPTIONAL = {"cmaes": ("cmaes", "sampler: cmaes"), "bitsandbytes": ("qlora", "strategy: qlora")}
+"""By package: the extra that brings it, and what needs it."""
 _MIN_FREE_GIB = 2.0
 
 _ASK_TORCH = """
@@ -61,11 +62,11 @@ def _packages() -> Iterator[Check]:
             yield Check(name, "works", version(name))
         except PackageNotFoundError:
             yield Check(name, "fails", "not installed: pip install ftsweep brings it")
-    for name, purpose in OPTIONAL.items():
+    for name, (extra, purpose) in OPTIONAL.items():
         try:
             yield Check(name, "works", version(name))
         except PackageNotFoundError:
-            yield Check(name, "warns", f"not installed; needed for {purpose}: pip install 'ftsweep[{name}]'")
+            yield Check(name, "warns", f"not installed; needed for {purpose}: pip install 'ftsweep[{extra}]'")
 
 
 def _devices() -> Check:

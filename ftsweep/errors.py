@@ -5,8 +5,9 @@ Anything else that escapes is a defect of ftsweep and keeps its traceback.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from typing import Any
 
 
 class FtsweepError(Exception):
@@ -57,6 +58,14 @@ class MissingExtraError(UsageError):
 
 class StudyError(FtsweepError):
     """The study could not go on or could not finish."""
+
+
+class RefusedDataError(StudyError):
+    """Guards refuse the data. `findings` has all that they found, as `Finding.to_dict` gives it."""
+
+    def __init__(self, what: str, *, remedy: str | None = None, findings: Sequence[Mapping[str, Any]] = ()) -> None:
+        super().__init__(what, remedy=remedy)
+        self.findings = tuple(findings)
 
 
 class StudyLockedError(UsageError):

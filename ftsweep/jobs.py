@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ftsweep import errors
+from ftsweep.config.space import extremes
 from ftsweep.domain.space import Branch
 from ftsweep.errors import FtsweepError, StudyError
 from ftsweep.executors.base import Executor, Message
@@ -35,6 +36,22 @@ class Jobs:
     show: Callable[[str], None]
     """Hears what goes on, in a few words, while a job runs."""
     should_stop: Callable[[], bool]
+    lost: list[str] = field(default_factory=list)
+    """What this process lost workers over, in words."""
+
+    def note_lost(self, message: Message) -> None:
+        """Write down that a worker was lost, for whoever watches or asks for the status later."""
+        reason = str(message.get("reason") or message.get("message") or "its worker was lost")
+        self.folder.note_lost(str(message["job"]), str(message.get("worker", "")), reason)
+        self.lost.append(f"{message['job']}: {reason}")
+
+    def lost_text(self) -> str:
+        """The workers that this process lost, in one sentence; "" while there are none."""
+        if not self.lost:
+            return ""
+        return (
+            f"{len(self.lost)} worker{'s were' if len(self.lost) > 1 else ' was'} lost, the last over {self.lost[-1]}."
+        )
 
     def call(self, job: Message, phase: str) -> dict[str, Any]:
         """The job's result; a lost worker is tried again.
@@ -52,6 +69,7 @@ class Jobs:
             if message["type"] == "failed":
                 raise as_error(message)
             _LOGGER.warning("%s: %s", job["job"], message.get("reason"))
+            self.note_lost(message)
         log_tail = message.get("log_tail")
         raise StudyError(
             f"{phase}: {MAX_RETRIES} workers were lost, the last one: {message.get('reason')}",
@@ -62,6 +80,11 @@ class Jobs:
         """A job about a branch's configuration as written."""
         spec = {"number": -1, "branch": branch.name, "is_default": True, "params": {}, "config": dict(branch.config)}
         return self.make(kind, f"{kind}-{branch.label}", self.folder.baseline(branch.label), spec)
+
+    def about_data(self, branch: Branch) -> Message:
+        """The job that prepares a branch's data; it checks the tasks and strategies that the search may make."""
+        searched = {"tasks": _searched_nodes(branch, "task"), "strategies": _searched_nodes(branch, "strategy")}
+        return {**self.about_branch("prepare", branch), **searched}
 
     def about_trial(self, kind: str, number: int, extra: Mapping[str, Any]) -> Message:
         """A job about an ended trial. `untouched` among the extra keys is a matter of the job's spec."""
@@ -98,6 +121,18 @@ class Jobs:
         raise Stopped
 
 
+def _searched_nodes(branch: Branch, group: str) -> list[Any]:
+    """A component node with every value that the search may give one of its settings."""
+    default = branch.default_params()
+    params = [
+        {**default, branch.param_name(path): value}
+        for path, dimension in branch.space.dimensions.items()
+        if path.startswith(f"{group}.")
+        for value in extremes(dimension)
+    ]
+    return [branch.config_with(each)[group] for each in params]
+
+
 def trial_job(number: int) -> str:
     """The name of a trial's job, as messages and MLflow spell it."""
     return f"trial-{number:04d}"
@@ -110,6 +145,8 @@ def trial_number(job: str) -> int:
 def as_error(message: Message) -> FtsweepError:
     """The error that a worker reported, as the class it was there; anything else is a StudyError."""
     known = getattr(errors, str(message["error_class"]), None)
-    if isinstance(known, type) and issubclass(known, FtsweepError) and known is not errors.MissingExtraError:
+    if known is errors.MissingExtraError:  # it makes its message itself, of what a worker does not tell
+        return errors.UsageError(message["message"])
+    if isinstance(known, type) and issubclass(known, FtsweepError):
         return known(message["message"])
     return StudyError(f"{message['error_class']}: {message['message']}", where=message.get("where"))

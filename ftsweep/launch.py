@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 from ftsweep.conclusion import Conclusion
 from ftsweep.config.build import build, import_path
 from ftsweep.config.schema import SweepConfig
+from ftsweep.data_findings import collect, finding_tags, findings_files
 from ftsweep.domain.snapshot import Snapshot
 from ftsweep.errors import ConfigError, UsageError
 from ftsweep.executors.base import Executor, ExecutorContext, Message
@@ -23,7 +24,7 @@ from ftsweep.jobs import Stopped
 from ftsweep.overview import write_study_report
 from ftsweep.recording.background import BackgroundRecorder
 from ftsweep.recording.base import StudyFacts
-from ftsweep.search.selection import choose_best
+from ftsweep.report.evidence import write_evidence
 from ftsweep.search.study import Study
 from ftsweep.sweep import Sweep
 from ftsweep.workspace import Store, StudyFolder, read_json, write_json, write_text
@@ -87,6 +88,8 @@ def _run(
     try:
         data = sweep.prepare()
         recorder.open(_recorded_facts(config, folder, data))
+        recorder.tag(finding_tags(list(collect(data))))
+        recorder.keep_artifacts(findings_files(folder))
         sweep.measure_baselines()
         sweep.search()
         if not sweep.is_stopping:
@@ -101,7 +104,7 @@ def _run(
         executor.close(kill=False)
         if is_finished:
             write_study_report(folder, None)
-            recorder.keep_artifacts([folder.report_file, folder.sweep_file])
+            recorder.keep_artifacts([folder.report_file, folder.sweep_file, *write_evidence(folder)])
         warnings = recorder.close(finished=is_finished)
     return Launched(
         folder, sweep.snapshot("complete" if is_finished else "stopped"), conclusion, False, recorder.links(), warnings
@@ -112,8 +115,7 @@ def _is_complete(study: Study, config: SweepConfig, folder: StudyFolder, conclus
     """Whether every trial has ended and the result on disk is about all of them."""
     if study.running() or (study.num_asked < config.budget.trials and not study.is_exhausted()):
         return False
-    selection = choose_best(folder.records(), config.objective)
-    return conclusion.number == (None if selection is None else selection.number)
+    return conclusion.num_trials == len(folder.records())
 
 
 def study_folder(config: SweepConfig) -> StudyFolder:

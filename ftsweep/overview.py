@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,8 @@ class StudyOverview:
     snapshot: Snapshot
     conclusion: Conclusion | None
     size_bytes: int
+    lost_workers: Sequence[Mapping[str, Any]] = ()
+    """`timestamp`, `job`, `worker` and `reason` of each worker that died or fell silent."""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON for scripts."""
@@ -50,6 +52,7 @@ class StudyOverview:
                 }
                 for record in self.snapshot.trials
             ],
+            "lost_workers": list(self.lost_workers),
             "conclusion": asdict(self.conclusion) if self.conclusion else None,
         }
 
@@ -62,7 +65,7 @@ def study_overview(folder: StudyFolder) -> StudyOverview:
     num_planned = facts["budget"]["trials"]
     has_all = sum(record.outcome is not None for record in records) >= num_planned
     is_done = conclusion is not None and (has_all or bool(conclusion.note))
-    baseline = conclusion.baseline if conclusion else _baselines(folder)
+    baseline = conclusion.baseline if conclusion else folder.baselines()
     snapshot = Snapshot(
         study=folder.name,
         phase="running" if folder.is_running else "complete" if is_done else "not finished",
@@ -72,7 +75,7 @@ def study_overview(folder: StudyFolder) -> StudyOverview:
         trials=records,
         baseline={label: values[objective.metric] for label, values in baseline.items() if objective.metric in values},
     )
-    return StudyOverview(folder, facts, snapshot, conclusion, folder_size(folder.path))
+    return StudyOverview(folder, facts, snapshot, conclusion, folder_size(folder.path), folder.lost_workers())
 
 
 def store_overview(store: Store) -> list[dict[str, Any]]:
@@ -133,8 +136,3 @@ def write_study_report(folder: StudyFolder, path: Path | None) -> Path:
         page = build(facts["report"], allowed=facts["allow"])
         written: Path = page.write(read_study(folder), path or folder.report_file)
     return written
-
-
-def _baselines(folder: StudyFolder) -> dict[str, dict[str, float]]:
-    found = folder.path.glob("trials/baseline-*/baseline.json")
-    return {path.parent.name.removeprefix("baseline-"): read_json(path) for path in found}

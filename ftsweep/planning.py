@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ftsweep.config.schema import STAGES, SweepConfig
+from ftsweep.domain.space import Branch
 from ftsweep.sweep import Sweep
 
 
@@ -31,6 +33,9 @@ def make_plan(sweep: Sweep) -> dict[str, Any]:
         )
     num_workers = max(1, sweep.executor.num_slots)
     trial_seconds = sum(entry["estimate"]["trial_seconds"] for entry in branches) / len(branches)
+    stage_seconds = sum(
+        _stage_seconds(branch, each, config) for branch, each in zip(config.branches, branches, strict=True)
+    )
     return {
         "study": config.study.name,
         "objective": {"key": config.objective.key, "direction": config.objective.direction},
@@ -40,5 +45,12 @@ def make_plan(sweep: Sweep) -> dict[str, Any]:
         "sampler": config.sampler,
         "pruner": config.pruner,
         "branches": branches,
-        "study_seconds": trial_seconds * config.budget.trials / num_workers,
+        "study_seconds": (trial_seconds * config.budget.trials + stage_seconds) / num_workers,
     }
+
+
+def _stage_seconds(branch: Branch, planned: dict[str, Any], config: SweepConfig) -> float:
+    """Of all stages of a branch: once, unless their settings vary from trial to trial."""
+    seconds: float = planned["estimate"].get("stage_seconds", 0.0)
+    varies = any(path.startswith(f"{STAGES}.") for path in branch.space.dimensions)
+    return seconds * (config.budget.trials / len(config.branches) if varies else 1)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -12,14 +13,20 @@ from rich.table import Table
 from rich.text import Text
 
 from ftsweep.conclusion import Conclusion
+from ftsweep.data_findings import collect
 from ftsweep.diagnosis import Check
+from ftsweep.domain.finding import Finding, Severity
+from ftsweep.domain.objective import Objective
 from ftsweep.domain.snapshot import Snapshot
 from ftsweep.domain.trial import OutcomeKind
 from ftsweep.overview import StudyOverview
-from ftsweep.terminal import duration, trials_table
+from ftsweep.score_tables import confirmation_table, optimism_text, scores_table
+from ftsweep.terminal import approaches_table, duration, trials_table
 
 _CHECK_STYLES = {"works": "green", "warns": "yellow", "fails": "red"}
+_SEVERITY_STYLES = {Severity.NOTE: "", Severity.WARN: "yellow", Severity.REFUSE: "red"}
 _PLAIN_WIDTH = 160  # columns where there is no terminal to ask
+_MAX_LOST = 5
 
 
 def console_for(file: TextIO) -> Console:
@@ -43,13 +50,16 @@ def print_ending(
         _print_plain(console, f"Study {snapshot.study!r} is complete: nothing was started.")
     _print_plain(console, counts_text(snapshot))
     if conclusion is not None:
-        _print_findings(console, conclusion)
+        found = [finding for finding in collect(conclusion.data) if finding.severity is not Severity.NOTE]
+        print_findings(console, found, indent="Data, ")
         if conclusion.note:
             _print_plain(console, conclusion.note)
-        _print_test(console, conclusion)
+        _print_scores(console, conclusion, snapshot.objective)
         console.print(
             Text(conclusion.sentence, style="bold green" if conclusion.winner else "bold red"), soft_wrap=True
         )
+        if conclusion.advice:
+            console.print(Text(conclusion.advice, style="bold"), soft_wrap=True)
     else:
         _print_plain(
             console,
@@ -73,34 +83,23 @@ def counts_text(snapshot: Snapshot) -> str:
     return f"{len(snapshot.trials)} {noun}: {', '.join(parts) or 'none'}; {duration(seconds)} of training."
 
 
-def _print_test(console: Console, conclusion: Conclusion) -> None:
-    """Winner first, then default settings, the untouched base last."""
-    if not conclusion.test or conclusion.winner is None:
-        return
-    winner = f"trial-{conclusion.number:04d}"
-    models = sorted(conclusion.test, key=lambda model: (model != winner, model == "baseline", model))
-    names = sorted(conclusion.test[winner], key=lambda name: (name != "loss", name))
-    table = Table(title="test split", title_justify="left", title_style="bold", box=None, pad_edge=False)
-    table.add_column("model")
-    for name in names:
-        table.add_column(name, justify="right")
-    for model in models:
-        scores = conclusion.test[model]
-        label = {winner: f"{model} (winner)", "baseline": "untouched base"}.get(model, f"{model} (default)")
-        table.add_row(label, *(f"{scores[name]:.4g}" if name in scores else "-" for name in names))
-    console.print(table)
+def _print_scores(console: Console, conclusion: Conclusion, objective: Objective) -> None:
+    """With branches the approaches; without, what was measured on test. Then what was run again with fresh seeds."""
+    approaches = conclusion.compared()
+    if approaches:
+        console.print(approaches_table(approaches, objective, conclusion.number))
+        console.print()
+    elif table := scores_table(conclusion, objective):
+        console.print(table)
+    if table := confirmation_table(conclusion, objective):
+        console.print(table)
 
 
-def _print_findings(console: Console, conclusion: Conclusion) -> None:
-    """What is wrong with the data, each finding once though several branches may share the data."""
-    findings = {
-        finding["message"]: finding
-        for facts in conclusion.data.values()
-        for finding in facts.get("findings", [])
-        if finding["severity"] != "note"
-    }
-    for message, finding in findings.items():
-        console.print(Text(f"Data, {finding['severity']}: {message}.", style="yellow"), soft_wrap=True)
+def print_findings(console: Console, findings: Iterable[Finding], *, indent: str = "") -> None:
+    """One line for each finding about the data: how bad it is, what and where it is, what to do about it."""
+    for finding in findings:
+        line = f"{indent}{finding.severity}: {finding.text}"
+        console.print(Text(line, style=_SEVERITY_STYLES[finding.severity]), soft_wrap=True)
 
 
 def print_study(console: Console, overview: StudyOverview) -> None:
@@ -112,8 +111,14 @@ def print_study(console: Console, overview: StudyOverview) -> None:
     for record in snapshot.trials:
         if record.outcome and record.outcome.kind not in {OutcomeKind.COMPLETE, OutcomeKind.PRUNED}:
             _print_plain(console, f"  trial {record.number} {record.outcome.kind}: {record.outcome.reason}")
+    for lost in overview.lost_workers[-_MAX_LOST:]:
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(lost["timestamp"]))
+        _print_plain(console, f"  worker {lost['worker']} lost over {lost['job']} at {when}: {lost['reason']}")
+    if len(overview.lost_workers) > _MAX_LOST:
+        _print_plain(console, f"  {len(overview.lost_workers)} workers were lost in all; --json tells of each")
     if overview.conclusion:
-        for text in filter(None, (overview.conclusion.note, overview.conclusion.sentence)):
+        conclusion = overview.conclusion
+        for text in filter(None, (conclusion.note, conclusion.sentence, conclusion.advice)):
             _print_plain(console, text)
 
 
@@ -124,16 +129,22 @@ def print_best(console: Console, overview: StudyOverview, exported: Path | None)
     assert conclusion.winner is not None
     winner = next(record for record in overview.snapshot.trials if record.number == conclusion.number)
     console.print(Text(conclusion.sentence, style="bold green"), soft_wrap=True)
+    if conclusion.advice:
+        console.print(Text(conclusion.advice, style="bold"), soft_wrap=True)
     _print_plain(console, str(conclusion.winner["reason"]))
     table = Table(box=None, pad_edge=False, show_header=False)
     for name, value in winner.proposal.params.items():
         table.add_row(name, f"{value:.6g}" if isinstance(value, float) else str(value))
     console.print(table)
-    _print_test(console, conclusion)
+    _print_scores(console, conclusion, overview.snapshot.objective)
+    best = overview.snapshot.objective.best(winner.measurements)
+    if text := optimism_text(conclusion, overview.snapshot.objective, best.values if best else {}):
+        _print_plain(console, text)
     if conclusion.test_looks > 1:
         _print_plain(
             console,
-            f"Chosen models were measured on test {conclusion.test_looks} times: the test score is not blind any more.",
+            f"Models of this study were measured on test {conclusion.test_looks} times, as it was extended: the test "
+            "score is not blind any more.",
         )
     if conclusion.registered:
         _print_plain(console, f"registered as {conclusion.registered}")
@@ -141,10 +152,11 @@ def print_best(console: Console, overview: StudyOverview, exported: Path | None)
         _print_plain(console, f"exported to {exported}")
 
 
-def print_store(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
+def print_store(console: Console, rows: Sequence[Mapping[str, Any]], store: Path) -> None:
     """`ftsweep status`."""
     if not rows:
-        _print_plain(console, "No studies here yet. Start one: ftsweep run quickstart")
+        what = "There are no studies yet in" if store.is_dir() else "There is no store yet at"
+        _print_plain(console, f"{what} {store}. Start a study: ftsweep run quickstart")
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("study", "state", "trials", "best", "objective", "size"):
@@ -177,13 +189,7 @@ def print_plan(console: Console, facts: Mapping[str, Any]) -> None:
         data = branch["data"]
         rows = ", ".join(f"{split} {number}" for split, number in data["num_rows"].items())
         _print_plain(console, f"Rows: {rows}.")
-        for finding in data["findings"]:
-            style = (
-                _CHECK_STYLES["fails" if finding["severity"] == "refuse" else "warns"]
-                if finding["severity"] != "note"
-                else ""
-            )
-            console.print(Text(f"  {finding['severity']}: {finding['message']}", style=style), soft_wrap=True)
+        print_findings(console, map(Finding.from_dict, data["findings"]), indent="  ")
         estimate = branch["estimate"]
         _print_plain(
             console,
@@ -191,6 +197,9 @@ def print_plan(console: Console, facts: Mapping[str, Any]) -> None:
             f"{estimate['measure_seconds']:.3g} s, a trial about {duration(estimate['trial_seconds'])}; "
             f"peak memory {estimate['peak_memory_gib']:.2g} GiB.",
         )
+        if estimate.get("stage_seconds"):
+            taken = duration(estimate["stage_seconds"])
+            _print_plain(console, f"Stages: about {taken}, once for all trials that agree in them.")
     _print_plain(
         console, f"\nAbout {duration(facts['study_seconds'])} for all trials at that setting, without pruning."
     )

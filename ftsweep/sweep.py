@@ -10,8 +10,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ftsweep.budget import spent_budget
-from ftsweep.conclusion import Conclusion, conclude
+from ftsweep.conclusion import Conclusion, Ending
 from ftsweep.config.schema import SweepConfig
+from ftsweep.confirmation import Confirmation
+from ftsweep.data_findings import collect, refuse, write_findings
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.snapshot import Snapshot
 from ftsweep.domain.space import Branch
@@ -20,6 +22,8 @@ from ftsweep.errors import DataError, StudyError
 from ftsweep.executors.base import Executor, Message
 from ftsweep.jobs import ENDINGS, MAX_RETRIES, POLL_SECONDS, Jobs, trial_job, trial_number
 from ftsweep.recording.base import Recorder
+from ftsweep.search.comparison import kept_trials
+from ftsweep.search.selection import rank
 from ftsweep.search.study import Study
 from ftsweep.workspace import StudyFolder, TrialFolder, read_json, remove, remove_folder, write_json
 
@@ -167,6 +171,7 @@ class Sweep:
         """The worker is gone, not the trial: continue it from its checkpoint, a few times."""
         number = proposal.number
         reason = message.get("reason") or message.get("message") or "its worker was lost"
+        self._jobs.note_lost(message)
         self._retries[number] += 1
         _LOGGER.warning("trial %d: %s (attempt %d)", number, reason, self._retries[number])
         if self._retries[number] > MAX_RETRIES:
@@ -188,8 +193,9 @@ class Sweep:
         """Take up what earlier processes of this study left: tell what ended, queue what did not."""
         for record in self.study.records():
             number = record.proposal.number
-            measurements = tuple(self.folder.trial(number).measurements())
-            self.trials[number] = TrialRecord(record.proposal, measurements, record.outcome)
+            folder = self.folder.trial(number)
+            outcome = record.outcome and (folder.outcome() or record.outcome)  # the folder's tells what it cost, too
+            self.trials[number] = TrialRecord(record.proposal, tuple(folder.measurements()), outcome)
         for proposal in self.study.running():
             outcome = self.folder.trial(proposal.number).outcome()
             if outcome is not None:
@@ -228,27 +234,39 @@ class Sweep:
     # -- before the search ----------------------------------------------------------------------------------------
 
     def prepare(self) -> dict[str, Any]:
-        """Have the data of every branch prepared; facts by branch label. Bad data raises here, before any trial."""
+        """Have the data of every branch prepared; facts by branch label. Bad data raises here, before any trial.
+
+        Raises:
+            RefusedDataError: a guard refuses what it found.
+            DataError: the data cannot be prepared, or is not what the study's trials were made with.
+        """
         for branch in self.config.branches:
-            job = self._jobs.about_branch("prepare", branch)
+            job = self._jobs.about_data(branch)
             self.data[branch.label] = self._jobs.call(job, f"preparing data of {branch.label}")
         self._check_same_data()
+        findings = collect(self.data)
+        write_findings(self.folder, findings)
+        refuse(list(findings), self.config.study.name)
         return self.data
 
     def _check_same_data(self) -> None:
         """Refuse to go on with a study whose data has changed: its trials could not be compared."""
         found = {label: facts["fingerprint"] for label, facts in self.data.items()}
+        for label, facts in self.data.items():
+            found |= {f"{label}: {key}": fingerprint for key, fingerprint in facts.get("texts", {}).items()}
         if not self.folder.data_file.exists():
             write_json(self.folder.data_file, found)
         elif (known := read_json(self.folder.data_file)) != found and not self.folder.has_trials:
             self.folder.forget_baselines()
             write_json(self.folder.data_file, found)
         elif known != found:
-            changed = ", ".join(label for label in found if known.get(label) != found[label])
+            changed = [label for label in found if known.get(label) != found[label]]
+            what = "base model" if all(label.endswith(": model") for label in changed) else "data"
             raise DataError(
-                f"the data of study {self.config.study.name!r} is not what its trials were made with ({changed})",
+                f"the {what} of study {self.config.study.name!r} is not what its trials were made with "
+                f"({', '.join(changed)})",
                 where=str(self.folder.data_file),
-                remedy="Put the data back, or give this run a name of its own with study.name=...",
+                remedy="Put it back, or give this run a name of its own with study.name=...",
             )
 
     def measure_baselines(self) -> None:
@@ -271,8 +289,8 @@ class Sweep:
     # -- after the search -----------------------------------------------------------------------------------------
 
     def conclude(self) -> Conclusion:
-        """Choose, test once, export and register; see `ftsweep.conclusion`."""
-        return conclude(
+        """Choose, test once, compare, export and register; see `ftsweep.conclusion`."""
+        ending = Ending(
             self.config,
             self.folder,
             self.records,
@@ -282,7 +300,15 @@ class Sweep:
             data=self.data,
             importances=self.study.importances(),
             note=self.note,
+            confirmations=self.confirm(),
         )
+        return ending.conclude()
+
+    def confirm(self) -> dict[int, list[TrialRecord]]:
+        """Run the best trials again with fresh seeds, as `selection` says; their runs by trial number."""
+        settings, objective = self.config.selection, self.config.objective
+        chosen = [self.trials[best.number] for best in rank(self.records, objective)[: settings.top]]
+        return Confirmation(self._jobs).run(chosen, settings.seeds) if settings.seeds else {}
 
     def _call_for_trial(self, kind: str, phase: str, number: int, extra: Mapping[str, Any]) -> dict[str, Any]:
         return self._jobs.call(self._jobs.about_trial(kind, number, extra), phase)
@@ -309,10 +335,10 @@ class Sweep:
         return reason is None
 
     def _drop_losers(self) -> None:
-        """Keep weights only of the best trial so far and of the default setting."""
-        best = self.snapshot("").best
+        """Keep weights only of the best trials so far, each branch's best and the default settings."""
+        needed = kept_trials(self.records, self.config.objective, top=self.config.selection.top)
         for record in self.trials.values():
-            if record.outcome is not None and not record.proposal.is_default and record is not best:
+            if record.outcome is not None and record.number not in needed:
                 remove(self.folder.trial(record.number).best)
 
     def _trial_tags(self, branch: Branch) -> dict[str, str]:
@@ -340,7 +366,7 @@ class Sweep:
                 if self.config.objective.metric in values
             },
             elapsed_seconds=self.clock() - self._started,
-            note=self.note,
+            note=" ".join(filter(None, (self.note, self._jobs.lost_text()))),
         )
 
     def _show(self, phase: str) -> None:

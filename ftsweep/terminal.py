@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
@@ -11,8 +12,11 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from ftsweep.domain.objective import Objective
 from ftsweep.domain.snapshot import Snapshot
 from ftsweep.domain.trial import OutcomeKind, Proposal, TrialRecord
+from ftsweep.report.approaches import approach_table
+from ftsweep.search.approach import Approach
 
 _STYLES = {
     OutcomeKind.COMPLETE: "green",
@@ -125,6 +129,21 @@ def trials_table(snapshot: Snapshot, *, limit: int | None = None) -> Table:
             escape(params_text(record.proposal) + default),
             style="bold" if record is best else "",
         )
+    return table
+
+
+def approaches_table(approaches: Sequence[Approach], objective: Objective, winner: int | None) -> Table:
+    """Whole approaches with scores and costs, the cheapest first; there must be some."""
+    words = approach_table(approaches, objective, winner)
+    assert words is not None
+    title = "approaches, the cheapest first"
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table.add_column("approach")
+    for name in words.columns:
+        table.add_column(name, justify="right")
+    for line in words.lines:
+        mark = "*" if line.is_best else ""
+        table.add_row(escape(line.name + mark), *map(escape, line.cells), style="bold" if line.is_best else "")
     return table
 
 

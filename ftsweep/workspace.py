@@ -107,11 +107,37 @@ class StudyFolder:
     def control_log(self) -> Path:
         return self.path / "control.log"
 
+    @property
+    def lost_file(self) -> Path:
+        return self.path / "workers" / "lost.jsonl"
+
+    def note_lost(self, job: str, worker: str, reason: str) -> None:
+        """Write down that a worker died or fell silent over a job."""
+        append_line(self.lost_file, {"timestamp": time.time(), "job": job, "worker": worker, "reason": reason})
+
+    def lost_workers(self) -> list[dict[str, Any]]:
+        """What `note_lost` wrote, in order: `timestamp`, `job`, `worker`, `reason`."""
+        return list(read_lines(self.lost_file))
+
     def trial(self, number: int) -> TrialFolder:
         return TrialFolder(self.path / "trials" / f"{number:04d}")
 
     def baseline(self, branch_label: str) -> TrialFolder:
         return TrialFolder(self.path / "trials" / f"baseline-{branch_label}")
+
+    def baselines(self) -> dict[str, dict[str, float]]:
+        """Validation metrics of the untouched bases that have been measured, by branch label."""
+        files = sorted(self.path.glob("trials/baseline-*/baseline.json"))
+        return {file.parent.name.removeprefix("baseline-"): read_json(file) for file in files}
+
+    @property
+    def confirmations(self) -> Path:
+        """Runs of chosen trials with fresh seeds."""
+        return self.path / "confirmations"
+
+    def confirmation(self, number: int, index: int) -> TrialFolder:
+        """The run of a trial with its fresh seed number `index`, counted from 1."""
+        return TrialFolder(self.confirmations / f"{number:04d}-{index}")
 
     def trials(self) -> list[TrialFolder]:
         """Folders of numbered trials, by number."""

@@ -7,11 +7,11 @@ from typing import Any
 
 from ftsweep.config.folders import SweepFile
 from ftsweep.config.grammar import SEARCH_PATH, GroupChoice, Overrides
-from ftsweep.config.schema import BRANCH_GROUPS, BRANCH_PATTERN, COMPONENT_GROUPS, TOP_LEVEL_KEYS
+from ftsweep.config.schema import BRANCH_GROUPS, BRANCH_PATTERN, COMPONENT_GROUPS, STAGES, TOP_LEVEL_KEYS
 from ftsweep.errors import ConfigError, suggest
 
-_BRANCH_KEYS = (*BRANCH_GROUPS, "space", "overrides")
-_BRANCH_ROOTS = (*BRANCH_GROUPS, "training")
+_BRANCH_KEYS = (*BRANCH_GROUPS, STAGES, "space", "overrides")
+_BRANCH_ROOTS = (*BRANCH_GROUPS, "training", STAGES)
 
 
 def branch_nodes(tree: Mapping[str, Any], file: SweepFile) -> dict[str, Mapping[str, Any]]:
@@ -45,6 +45,10 @@ def _check_branch_node(node: Mapping[str, Any], place: str) -> None:
             raise ConfigError(
                 "a branch has no such key", where=f"{place}.{key}", remedy=suggest(str(key), _BRANCH_KEYS)
             )
+    stages = node.get(STAGES, [])
+    if not isinstance(stages, list) or not all(isinstance(name, str) for name in stages):
+        remedy = "Name those that this branch does, stages: [domain], or [] for none; without the key it does all."
+        raise ConfigError(f"{stages!r} is not a list of stages", where=f"{place}.{STAGES}", remedy=remedy)
     lines = node.get("overrides", [])
     if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
         remedy = "Write overrides: [training.epochs=2, strategy.rank=4]."

@@ -78,12 +78,6 @@ def check_component(request: Request, *, allowed: Sequence[str] = ()) -> Checked
     return Checked(node, dict(metrics) if isinstance(metrics, Mapping) else None)
 
 
-def check_task_served(strategy: Mapping[str, Any], task: Mapping[str, Any]) -> None:
-    """Raise ConfigError when the strategy cannot serve the task. For ftsweep's own; a worker checks all of them."""
-    if all(is_own(target) for node in (strategy, task) for _, target in targets(node)):
-        build(strategy, allowed=()).check_task(build(task, allowed=()))
-
-
 def _answer(request: Request, allowed: Sequence[str]) -> Checked | FtsweepError:
     try:
         return check_component(request, allowed=allowed)

@@ -8,8 +8,9 @@ from typing import Any
 from ftsweep.config import settings
 from ftsweep.config.check import Checked, Request, check_components
 from ftsweep.config.layers import BranchLayer, Layers, has_path
-from ftsweep.config.schema import BRANCH_GROUPS, COMPONENT_GROUPS
+from ftsweep.config.schema import BRANCH_GROUPS, COMPONENT_GROUPS, GENERAL, GUARDS, STAGES
 from ftsweep.config.space import extremes
+from ftsweep.config.stages import stage_groups
 from ftsweep.domain.space import Space
 from ftsweep.errors import ConfigError, FtsweepError
 
@@ -17,10 +18,14 @@ from ftsweep.errors import ConfigError, FtsweepError
 def checked_components(
     layers: Layers, spaces: Sequence[Space], allowed: Sequence[str]
 ) -> tuple[dict[tuple[str, str], Mapping[str, Any]], dict[str, Mapping[str, str]]]:
-    """Complete component nodes by (branch, group), shared groups under branch "", and each branch's task metrics."""
+    """Complete component nodes by (branch, dotted key), and each branch's task metrics.
+
+    Nodes that all branches share are under branch "".
+    """
     requests: list[tuple[BranchLayer, Request]] = []
     for branch, space in zip(layers.branches, spaces, strict=True):
-        groups = COMPONENT_GROUPS if branch is layers.branches[0] else BRANCH_GROUPS
+        groups = [*(_shared_groups(layers) if branch is layers.branches[0] else ()), *BRANCH_GROUPS]
+        groups += stage_groups(branch.tree[STAGES])
         requests += [(branch, _request(layers, branch, group, space)) for group in groups]
     folders = () if layers.file.is_shipped else (layers.file.folder,)
     answers = check_components([request for _, request in requests], allowed=allowed, folders=folders)
@@ -31,19 +36,30 @@ def checked_components(
             raise _relocated(layers, branch, request.group, answer)
     for (branch, request), answer in zip(requests, answers, strict=True):
         assert isinstance(answer, Checked)
-        nodes[branch.name if request.group in BRANCH_GROUPS else "", request.group] = answer.node
+        nodes[branch.name if _is_of_branch(request.group) else "", request.group] = answer.node
         if request.group == "task":
             metrics[branch.name] = _task_metrics(layers, branch, answer)
     return nodes, metrics
 
 
+def _shared_groups(layers: Layers) -> list[str]:
+    """Keys of the nodes that all branches share; general text is there unless it is null."""
+    shared = [group for group in COMPONENT_GROUPS if group not in BRANCH_GROUPS]
+    shared += [f"{GUARDS}.{name}" for name in layers.tree[GUARDS]]
+    return shared + ([GENERAL] if layers.tree.get(GENERAL) is not None else [])
+
+
+def _is_of_branch(group: str) -> bool:
+    return group in BRANCH_GROUPS or group.startswith(f"{STAGES}.")
+
+
 def _request(layers: Layers, branch: BranchLayer, group: str, space: Space) -> Request:
-    shown = branch if group in BRANCH_GROUPS else None
-    node = settings.mapping(layers, group, branch)
-    if group in ("data", "model"):
-        node = settings.with_absolute_paths(layers, group, node, branch)
+    shown = branch if _is_of_branch(group) else None
+    node = settings.with_absolute_paths(layers, group, settings.mapping(layers, group, branch), branch)
     if "_target_" not in node:
-        remedy = f"Choose one: {group}=NAME; `ftsweep list {group}` names them."
+        kind = "data" if group == GENERAL else group.rpartition(".")[2]
+        choice = group if kind == group else f"{kind}@{group}"
+        remedy = f"Choose one: {choice}=NAME; `ftsweep list {kind}` names them."
         what = f"the {group} node names no class (`_target_`)"
         raise ConfigError(what, where=layers.where(group, shown), remedy=remedy)
     prefix = f"{group}."
@@ -58,12 +74,14 @@ def _request(layers: Layers, branch: BranchLayer, group: str, space: Space) -> R
 def _relocated(layers: Layers, branch: BranchLayer, group: str, error: FtsweepError) -> ConfigError:
     """The error with the file or command that set its key, and the branch."""
     key, _, rest = (error.where or group).partition(":")
+    if group.startswith(f"{GUARDS}.") and key == group and rest:  # a guard knows its settings, not its own name
+        key, rest = f"{group}.{rest.strip()}", ""
     if not key.startswith((group, "space.")):
         key, rest = group, f" {error.where}"
     remedy = error.remedy
     if layers.has_branches and key.startswith("space.") and not has_path({"space": branch.own_space}, key):
         remedy = f"{remedy or ''} What not every branch has belongs into the branch: branches.NAME.{key}.".strip()
-    place = layers.where(key, branch if group in BRANCH_GROUPS else None)
+    place = layers.where(key, branch if _is_of_branch(group) else None)
     return ConfigError(error.what, where=f"{place}:{rest}" if rest else place, remedy=remedy)
 
 

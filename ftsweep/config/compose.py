@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ftsweep.config import settings
-from ftsweep.config.check import CONTROL_GROUPS, check_task_served
+from ftsweep.config.check import CONTROL_GROUPS
 from ftsweep.config.components import checked_components
 from ftsweep.config.explain import Explained, explain
 from ftsweep.config.folders import list_group
@@ -16,14 +16,20 @@ from ftsweep.config.layers import BranchLayer, Layers, missing_keys, read_layers
 from ftsweep.config.schema import (
     BRANCH_GROUPS,
     COMPONENT_GROUPS,
+    GENERAL,
+    GUARDS,
+    STAGES,
     TOP_LEVEL_KEYS,
     Budget,
     RungSettings,
     SeedSettings,
+    SelectionSettings,
     SweepConfig,
 )
 from ftsweep.config.space import as_tree, num_settings, parse_space
+from ftsweep.config.stage_nodes import branch_stages, check_stages
 from ftsweep.config.stale import check_interpolations
+from ftsweep.config.strategy_check import check_strategy
 from ftsweep.domain.space import Branch, Space
 from ftsweep.errors import ConfigError, suggest
 
@@ -56,23 +62,29 @@ def check_layers(layers: Layers) -> SweepConfig:
     spaces = [_space(layers, branch) for branch in layers.branches]
     training = [settings.training_node(layers, *pair) for pair in zip(layers.branches, spaces, strict=True)]
     nodes, metrics = checked_components(layers, spaces, allowed)
+    stages = [branch_stages(layers, *pair, nodes) for pair in zip(layers.branches, spaces, strict=True)]
     budget = settings.core_node(layers, "budget", Budget)
     objective = settings.objective(layers, metrics)
     seed = settings.core_node(layers, "seed", SeedSettings)
     rungs = settings.core_node(layers, "rungs", RungSettings)
+    selection = settings.core_node(layers, "selection", SelectionSettings)
     same = {name: settings.as_node(each) for name, each in (("rungs", rungs), ("objective", objective), ("seed", seed))}
     branches = []
-    for branch, space, trained in zip(layers.branches, spaces, training, strict=True):
+    for branch, space, trained, before in zip(layers.branches, spaces, training, stages, strict=True):
         config = {
             "model": nodes[branch.name, "model"],
+            STAGES: before,
             "data": nodes["", "data"],
+            GENERAL: nodes.get(("", GENERAL)),
             "task": nodes[branch.name, "task"],
             "strategy": nodes[branch.name, "strategy"],
             "training": trained,
             **same,
+            GUARDS: {name: nodes["", f"{GUARDS}.{name}"] for name in layers.tree[GUARDS]},
         }
         check_interpolations(branch, space, layers)
-        check_task_served(config["strategy"], config["task"])
+        check_strategy(layers, branch, space, config)
+        check_stages(layers, branch, space, config)
         branches.append(Branch(branch.name, config, space))
     _check_space_size(layers, branches, budget.trials)
     shared = {group: nodes["", group] for group in SHARED_GROUPS}
@@ -85,6 +97,7 @@ def check_layers(layers: Layers) -> SweepConfig:
         seed=seed,
         rungs=rungs,
         objective=objective,
+        selection=selection,
         branches=tuple(branches),
         executor=shared["executor"],
         sampler=shared["sampler"],
@@ -94,7 +107,7 @@ def check_layers(layers: Layers) -> SweepConfig:
         allowed_packages=allowed,
         search_folders=() if layers.file.is_shipped else (layers.file.folder,),
         sweep_file=layers.file.path.stem if layers.file.is_shipped else str(layers.file.path),
-        composed=_composed(layers, study, store, budget, shared, branches, allowed),
+        composed=_composed(layers, study, store, budget, selection, shared, branches, allowed),
     )
 
 
@@ -166,6 +179,7 @@ def _composed(
     study: Any,
     store: Any,
     budget: Any,
+    selection: Any,
     shared: Mapping[str, Mapping[str, Any]],
     branches: Sequence[Branch],
     allowed: Sequence[str],
@@ -176,10 +190,11 @@ def _composed(
         "study": {"name": study.name, "enqueue": enqueued},
         "store": settings.as_node(store),
         "budget": settings.as_node(budget),
+        "selection": settings.as_node(selection),
     }
     config = branches[0].config
-    tree |= {name: config[name] for name in ("objective", "seed", "rungs", "data")}
-    per_branch = (*BRANCH_GROUPS, "training")
+    tree |= {name: config[name] for name in ("objective", "seed", "rungs", "data", GENERAL)}
+    per_branch = ("model", STAGES, "task", "strategy", "training")
     if layers.has_branches:
         tree["branches"] = {
             each.name: {**{name: each.config[name] for name in per_branch}, "space": as_tree(each.space)}
@@ -189,4 +204,5 @@ def _composed(
         tree |= {name: config[name] for name in per_branch}
         tree["space"] = as_tree(branches[0].space)
     tree |= {group: dict(node) for group, node in shared.items() if group != "data"}
+    tree[GUARDS] = config[GUARDS]
     return tree | ({"allow": list(allowed)} if allowed else {})

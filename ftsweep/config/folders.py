@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TypedDict
 
-from ftsweep.config.schema import COMPONENT_GROUPS
+from ftsweep.config.schema import COMPONENT_GROUPS, GUARDS
 from ftsweep.errors import ConfigError, UsageError, suggest
 
 SWEEPS = "sweeps"
@@ -76,7 +76,7 @@ def list_groups(group: str | None = None, *, beside: Path | None = None) -> dict
     Raises:
         UsageError: there is no such group.
     """
-    known = (SWEEPS, *COMPONENT_GROUPS)
+    known = (SWEEPS, *COMPONENT_GROUPS, GUARDS)
     if group is None:
         return {name: list_group(name, beside=beside) for name in known}
     plurals = {f"{name}s": name for name in COMPONENT_GROUPS} | {"strategies": "strategy", "sweep": SWEEPS}

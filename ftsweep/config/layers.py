@@ -6,7 +6,7 @@ Later ones win: shipped groups, groups beside the sweep file, the sweep file, a 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,10 @@ from omegaconf.errors import OmegaConfBaseException
 from ftsweep.config.branch_nodes import branch_nodes, check_branch_overrides, check_choices_matter
 from ftsweep.config.folders import SweepFile, find_sweep, shipped_folder
 from ftsweep.config.grammar import SEARCH_PATH, Assignment, GroupChoice, Overrides, parse_overrides
+from ftsweep.config.guard_nodes import GuardFiles, spelled_out
 from ftsweep.config.hydra_files import Composition, compose_files, group_names, read_sweep_file
-from ftsweep.config.schema import BRANCH_GROUPS, COMPONENT_GROUPS, TOP_LEVEL_KEYS
+from ftsweep.config.schema import BRANCH_GROUPS, COMPONENT_GROUPS, GUARDS, STAGES, TOP_LEVEL_KEYS
+from ftsweep.config.stages import check_all_used, check_stage_overrides, chosen_stages
 from ftsweep.errors import ConfigError, suggest
 
 MISSING = "???"
@@ -61,12 +63,14 @@ class Layers:
         line = branch.overrides.line_of(key) if branch else None
         if line:
             return f"{self.file.label} (branches.{branch.name}.overrides)" if branch else ""
-        root = key.partition(".")[0]
         own_space = {"space": branch.own_space} if branch else {}
         if has_path(self.written, key) or has_path(own_space, key):
             return self.file.label
-        choice, file = (branch.choices if branch else self.choices).get(root, ("", None))
-        return display(file, self.file) if choice and file else self.file.label
+        chosen = (branch.choices if branch else self.choices).items()
+        places = {group.partition("@")[2] or group: file for group, (_, file) in chosen}  # of each choice in the tree
+        nearest = max((place for place in places if f"{key}.".startswith(f"{place}.")), key=len, default="")
+        file = places.get(nearest)
+        return display(file, self.file) if file else self.file.label
 
     def where(self, key: str, branch: BranchLayer | None = None) -> str:
         """The place that a message about this key begins with."""
@@ -85,10 +89,13 @@ def read_layers(sweep: str, lines: Sequence[str]) -> Layers:
     _check_written_keys(written, file)
     first = parse_overrides(lines, groups=COMPONENT_GROUPS)
     search_path = first.search_path or _written_search_path(written, file)
-    groups = group_names(file, search_path)
+    groups = group_names(file, search_path) - {GUARDS}
     overrides = parse_overrides(lines, groups=groups)
+    overrides = replace(overrides, assignments=spelled_out(overrides.assignments))
     base = compose_files(file, overrides.choices, search_path)
-    tree = assign(base.tree, overrides.assignments)
+    guards = GuardFiles(file, search_path).completed(base.tree, overrides.assignments)
+    tree = assign({**base.tree, GUARDS: guards}, overrides.assignments)
+    tree = {**tree, STAGES: chosen_stages(tree, None, file, "")}
     nodes = branch_nodes(tree, file)
     check_choices_matter(overrides.choices, nodes)
 
@@ -102,10 +109,14 @@ def read_layers(sweep: str, lines: Sequence[str]) -> Layers:
             if group in node
         ]
         files = compose_files(file, [*overrides.choices, *chosen], search_path) if chosen else base
-        raw = assign(assign(files.tree, own.assignments), overrides.assignments)
+        raw = assign(assign({**files.tree, GUARDS: guards}, own.assignments), overrides.assignments)
+        stages = chosen_stages(raw, node.get(STAGES), file, f"{file.label}: branches.{name}.{STAGES}")
+        check_stage_overrides(own, stages, place)
+        raw = {**raw, STAGES: stages}
         return _branch_layer(name, raw, files, node.get("space"), own, file)
 
     branches = tuple(branch(name, node) for name, node in nodes.items())
+    check_all_used(tree[STAGES], [each.tree[STAGES] for each in branches], file)
     resolved = resolve({key: value for key, value in tree.items() if key != "branches"}, file.label)
     only = branches or (BranchLayer("", tree, resolved, base.choices, None, Overrides()),)
     return Layers(file, written, overrides, resolved, base.choices, only)

@@ -1,7 +1,8 @@
 """The typed core of a sweep's configuration. The docstring under each field is its help text.
 
-Component nodes (`model`, `data`, `task`, `strategy`, `executor`, `sampler`, `pruner`, `recording`, `report`) are open:
-the constructor that their `_target_` names is their schema.
+Component nodes (`model`, `data`, `general`, `task`, `strategy`, `executor`, `sampler`, `pruner`, `recording`, `report`,
+`data`, `task` and `strategy` of every stage, and every guard) are open: the constructor that their `_target_` names is
+their schema.
 """
 
 from __future__ import annotations
@@ -20,20 +21,31 @@ from ftsweep.domain.space import Branch
 COMPONENT_GROUPS = ("model", "data", "task", "strategy", "executor", "sampler", "pruner", "recording", "report")
 """Config groups whose node is built by its `_target_`."""
 
-TRIAL_NODES = ("model", "data", "task", "strategy", "training", "rungs", "objective", "seed")
+GENERAL = "general"
+"""The node of general text: a data source, for replay and for measuring what is forgotten."""
+
+STAGES = "stages"
+"""The node of what every trial does before its own training, by name and in order."""
+
+GUARDS = "guards"
+"""The node of checks: guards by name, each built by its `_target_`."""
+
+STAGE_GROUPS = ("data", "task", "strategy")
+"""The component nodes of a stage; its `training` is the fourth."""
+
+TRIAL_NODES = ("model", STAGES, "data", GENERAL, "task", "strategy", "training", "rungs", "objective", "seed", GUARDS)
 """What of the configuration a trial depends on: exactly this is written to its spec.json."""
 
-
-CORE_NODES = ("study", "store", "budget", "seed", "rungs", "objective", "training")
+CORE_NODES = ("study", "store", "budget", "seed", "rungs", "objective", "selection", "training")
 """Nodes whose schema is a dataclass below."""
 
-TOP_LEVEL_KEYS = (*CORE_NODES, *COMPONENT_GROUPS, "space", "branches", "allow")
+TOP_LEVEL_KEYS = (*CORE_NODES, *COMPONENT_GROUPS, GENERAL, STAGES, GUARDS, "space", "branches", "allow")
 """Everything that may stand at the top of a composed sweep."""
 
 BRANCH_GROUPS = ("model", "task", "strategy")
 """Groups that a branch may choose; all others are the study's."""
 
-SPACE_NODES = ("model", "task", "strategy", "training")
+SPACE_NODES = ("model", "task", "strategy", "training", STAGES)
 """Nodes whose keys may vary from trial to trial."""
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -74,7 +86,7 @@ class SeedSettings:
     data: Annotated[int, Ge(0)] = 0
     """Splits and the order of training examples."""
     model: Annotated[int, Ge(0)] = 0
-    """New weights (heads, adapters) and dropout."""
+    """New weights (heads, adapters), dropout, and with `data` the draws of few examples."""
     sampler: Annotated[int, Ge(0)] = 0
     """The sampler's proposals."""
 
@@ -83,6 +95,14 @@ class SeedSettings:
 class RungSettings:
     count: Annotated[int, Ge(1)] = 10
     """At how many equal fractions of its own run a trial measures itself."""
+
+
+@dataclass(frozen=True)
+class SelectionSettings:
+    top: Annotated[int, Ge(1)] = 3
+    """How many of the best trials are run again before one is chosen."""
+    seeds: Annotated[int, Ge(0)] = 3
+    """How often each is run again, with a fresh seed for new weights and dropout; 0 chooses by the search alone."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +121,10 @@ class TrainingSettings:
     """How the rate falls after warm-up: to zero linearly, as half a cosine, or not at all."""
     weight_decay: Annotated[float, Ge(0)] = 0.0
     """AdamW's decoupled weight decay; biases and norms are not decayed."""
+    l2_sp: Annotated[float, Ge(0)] = 0.0
+    """Pull of trained weights back to the base's (L2-SP): half of this times their squared distance, in the loss."""
+    kl_to_base: Annotated[float, Ge(0)] = 0.0
+    """Pull of answers back to the base's: this times KL(base to model) per supervised token, in the loss."""
     max_grad_norm: Annotated[float, Gt(0)] | None = 1.0
     """Clip the gradient to this L2 norm; null does not clip."""
     patience: Annotated[int, Ge(1)] | None = None
@@ -109,6 +133,8 @@ class TrainingSettings:
     """Arithmetic of forward and backward: auto is bfloat16 autocast on CUDA and float32 elsewhere."""
     gradient_checkpointing: bool = False
     """Recompute activations in the backward pass: less memory, about a third more time."""
+    replay: Annotated[float, Ge(0), Lt(1)] = 0.0
+    """Fraction of general text in the training mix, for tasks that predict text: less is forgotten."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +147,7 @@ class SweepConfig:
     seed: SeedSettings
     rungs: RungSettings
     objective: Objective
+    selection: SelectionSettings
     branches: tuple[Branch, ...]
     """At least one; a sweep without branches has one named ""."""
     executor: Mapping[str, Any]

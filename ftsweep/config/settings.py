@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ftsweep.config.layers import BranchLayer, Layers
-from ftsweep.config.schema import NAME_PATTERN, StoreSettings, StudySettings, TrainingSettings
+from ftsweep.config.schema import GENERAL, NAME_PATTERN, STAGES, StoreSettings, StudySettings, TrainingSettings
 from ftsweep.config.space import extremes
+from ftsweep.config.stages import INHERITED
 from ftsweep.config.values import parameters, settings_problem, value_problem
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Branch, Space
@@ -18,7 +19,7 @@ from ftsweep.errors import ConfigError, suggest
 
 T = TypeVar("T")
 
-_PATH_KEYS = ("data.train", "data.validation", "data.test", "model.path")
+_PATH_KEYS = {"data": ("train", "validation", "test"), "model": ("path",)}
 
 
 def store_settings(layers: Layers) -> StoreSettings:
@@ -37,8 +38,10 @@ def core_node(layers: Layers, name: str, cls: type[T], branch: BranchLayer | Non
 
 
 def mapping(layers: Layers, name: str, branch: BranchLayer | None = None) -> dict[str, Any]:
-    """A top-level node that must be a mapping; an absent or empty one is {}."""
-    node = (branch.tree if branch else layers.tree).get(name)
+    """The node at a dotted key, which must be a mapping; an absent or empty one is {}."""
+    node: Any = branch.tree if branch else layers.tree
+    for part in name.split("."):
+        node = node.get(part) if isinstance(node, Mapping) else None
     if node is None:
         return {}
     if not isinstance(node, Mapping):
@@ -46,22 +49,32 @@ def mapping(layers: Layers, name: str, branch: BranchLayer | None = None) -> dic
     return dict(node)
 
 
-def training_node(layers: Layers, branch: BranchLayer, space: Space) -> dict[str, Any]:
-    """The `training` node with every default, its values as typed, after checking what the space may put there."""
-    core_node(layers, "training", TrainingSettings, branch)
-    node = {field.name: field.default for field in fields(TrainingSettings)} | mapping(layers, "training", branch)
+def training_node(layers: Layers, branch: BranchLayer, space: Space, stage: str = "") -> dict[str, Any]:
+    """The `training` node with every default, its values as typed, after checking what the space may put there.
+
+    Of a stage by its name: then without patience, for it has no rungs, and how it is computed is the sweep's own way.
+    """
+    place = f"{STAGES}.{stage}.training" if stage else "training"
+    core_node(layers, place, TrainingSettings, branch)
+    own = mapping(layers, place, branch)
+    if stage and own.get("patience") is not None:
+        where = layers.where(f"{place}.patience", branch)
+        raise ConfigError("a stage has no rungs to be patient for", where=where, remedy="Remove it.")
+    shared = mapping(layers, "training", branch) if stage else {}
+    defaults = {field.name: field.default for field in fields(TrainingSettings)}
+    node = defaults | {key: shared[key] for key in INHERITED if key in shared} | own
     known = parameters(TrainingSettings)
     for path, dimension in space.dimensions.items():
-        root, _, key = path.partition(".")
-        if root != "training":
+        if not path.startswith(f"{place}."):
             continue
-        place = layers.where(f"space.{path}", branch)
-        if key not in known:
-            raise ConfigError(f"the configuration has no {path!r}", where=place, remedy=suggest(key, known))
+        key = path.removeprefix(f"{place}.")
+        where = layers.where(f"space.{path}", branch)
+        if key not in known or (stage and key == "patience"):
+            raise ConfigError(f"the configuration has no {path!r}", where=where, remedy=suggest(key, known))
         for value in extremes(dimension):
             what = value_problem(known[key].annotation, value)
             if what:
-                raise ConfigError(what, where=place)
+                raise ConfigError(what, where=where)
     return node
 
 
@@ -116,9 +129,13 @@ def objective(layers: Layers, metrics_by_branch: Mapping[str, Mapping[str, str]]
 
 
 def with_absolute_paths(layers: Layers, group: str, node: Mapping[str, Any], branch: BranchLayer) -> dict[str, Any]:
-    """The node with its files and folders absolute: beside the sweep file if there, else from the current folder."""
+    """The node with its files and folders absolute: beside the sweep file if there, else from the current folder.
+
+    `group` is the node's dotted key; `general` and a stage's `data` are data sources too.
+    """
     result = dict(node)
-    for key in [path.partition(".")[2] for path in _PATH_KEYS if path.startswith(f"{group}.")]:
+    kind = "data" if group == GENERAL else group.rpartition(".")[2]
+    for key in _PATH_KEYS.get(kind, ()):
         value = result.get(key)
         if not isinstance(value, str):
             continue
@@ -132,6 +149,9 @@ def with_absolute_paths(layers: Layers, group: str, node: Mapping[str, Any], bra
             where = layers.where(f"{group}.{key}", branch)
             raise ConfigError(f"there is no file or folder {value!r}{looked}", where=where, remedy=remedy)
         result[key] = found
+    if kind == "model" and "store" in result and isinstance(result["store"], str | None):  # of another study
+        typed = Path(result["store"] or store_settings(layers).path).expanduser()
+        result["store"] = os.path.abspath(typed)  # noqa: PTH100
     return result
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ftsweep.config.schema import SPACE_NODES
+from ftsweep.config.schema import SPACE_NODES, STAGES
 from ftsweep.domain.space import Choice, Dimension, FloatInterval, IntInterval, Space
 from ftsweep.errors import ConfigError, suggest
 
@@ -16,6 +16,7 @@ _BASE_KEYS = ("model.name", "model.path", "model.revision")
 _WHY_FIXED = {
     "seed": "a seed is never sampled: it would choose by luck",
     "data": "trials on different data cannot be compared",
+    "general": "trials on different text cannot be compared",
     "objective": "trials are compared by one objective",
     "rungs": "trials are compared at equal rungs",
 }
@@ -99,6 +100,9 @@ def _check_root(path: str, where: str) -> None:
     if not rest:
         remedy = f"Compare whole choices with `branches`: branches: {{a: {{{root}: ...}}, b: {{{root}: ...}}}}."
         raise ConfigError(f"a choice of {root!r} is not a dimension", where=place, remedy=remedy)
+    if root == STAGES and rest.split(".")[1:2] not in (["task"], ["strategy"], ["training"]):
+        remedy = "Write space: {stages: {NAME: {training: {...}}}}; task and strategy of a stage may vary too."
+        raise ConfigError("this cannot vary between trials", where=place, remedy=remedy)
     if path in _BASE_KEYS:
         remedy = "Give each base model a branch: branches: {a: {model: ...}, b: {model: ...}}."
         raise ConfigError("the base model cannot vary within a branch, it has one baseline", where=place, remedy=remedy)

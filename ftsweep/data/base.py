@@ -25,6 +25,7 @@ class Row:
     values: Mapping[str, Any]
     place: str
     file_columns: tuple[str, ...] = ()  # all that the file has, under its own names: for messages
+    problem: str = ""  # why the source could not read it; then it has no values
 
 
 class DataSource(ABC):
@@ -61,6 +62,12 @@ class TaskEncoding(Protocol):
     def columns(self) -> tuple[str, ...]: ...
 
     @property
+    def head(self) -> str: ...
+
+    @property
+    def label_shape(self) -> Literal["example", "token", "vector"]: ...
+
+    @property
     def label_type(self) -> Literal["int", "float"]: ...
 
     @property
@@ -71,6 +78,8 @@ class TaskEncoding(Protocol):
     def input_text(self, values: Mapping[str, Any]) -> str: ...
 
     def target_text(self, values: Mapping[str, Any]) -> str: ...
+
+    def row_problem(self, values: Mapping[str, Any]) -> str | None: ...
 
     def stratum(self, values: Mapping[str, Any]) -> str | None: ...
 

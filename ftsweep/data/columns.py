@@ -60,6 +60,11 @@ def rename_rows(
     kept = {name: mapping.get(name, name) for name in (*wanted, *((group,) if group is not None else ()))}
     file_columns = tuple(found)
     return [
-        Row({name: values[file_name] for name, file_name in kept.items() if file_name in values}, place, file_columns)
+        Row(
+            {name: values[file_name] for name, file_name in kept.items() if file_name in values},
+            place,
+            file_columns,
+            getattr(values, "problem", ""),
+        )
         for values, place in raw
     ]

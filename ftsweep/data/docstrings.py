@@ -46,6 +46,9 @@ _LINK = re.compile(r"`([^`<]+?)\s*<[^>]*>`_{0,2}|\[([^\]]+)\]\([^)]*\)")
 _MARKUP = re.compile(r"[`*]+|\\(?=\W)|\$|(?<=\w)_(?=\s)")
 
 
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
 @dataclass(frozen=True)
 class Documented:
     """One documented class or function, with its docstring as prose paragraphs."""
@@ -60,13 +63,45 @@ class Documented:
 def documented(root: Path, package: str, *, per_file: int) -> Iterator[Documented]:
     """Public classes and functions below `root` whose docstring holds prose; at most `per_file` of one file.
 
-    Files come in the order of a hash of their path, so that any first n of the result are from all over the package
-    and the order depends on the installed version alone.
+    Files come in the order of `source_files`.
+    """
+    for path in source_files(root):
+        yield from _in_file(path, root, package, per_file)
+
+
+def definitions(path: Path) -> Iterator[tuple[Definition, str]]:
+    """Public classes and functions of a file with their qualified names; none when it cannot be parsed."""
+    try:
+        source = path.read_text(encoding="utf-8")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # invalid escapes in other people's strings
+            tree = ast.parse(source)
+    except (OSError, ValueError, SyntaxError, RecursionError):  # templates and files of other Python versions
+        return
+    yield from _public(tree, "")
+
+
+def source_files(root: Path) -> list[Path]:
+    """Python files below `root` that are neither tests nor copies of other packages, nor very large.
+
+    They are in the order of a hash of their path, so that any first n are from all over the package and the order
+    depends on the installed version alone.
     """
     paths = [path for path in root.rglob("*.py") if not _is_skipped(path.relative_to(root))]
-    for path in sorted(paths, key=lambda path: sha256(path.relative_to(root).as_posix().encode()).digest()):
-        if path.stat().st_size <= _MAX_FILE_BYTES:
-            yield from _in_file(path, root, package, per_file)
+    paths = [path for path in paths if path.stat().st_size <= _MAX_FILE_BYTES]
+    return sorted(paths, key=lambda path: sha256(path.relative_to(root).as_posix().encode()).digest())
+
+
+def module_name(path: Path, root: Path, package: str) -> str:
+    """The dotted name under which a file below `root` is imported."""
+    parts = [*([package] if package else []), *path.relative_to(root).with_suffix("").parts]
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def file_place(path: Path, root: Path, package: str) -> str:
+    """The file relative to where packages lie."""
+    relative = path.relative_to(root).as_posix()
+    return f"{package}/{relative}" if package else relative
 
 
 def prose(docstring: str) -> tuple[str, ...]:
@@ -81,32 +116,19 @@ def prose(docstring: str) -> tuple[str, ...]:
 
 
 def _in_file(path: Path, root: Path, package: str, per_file: int) -> Iterator[Documented]:
-    relative = path.relative_to(root)
-    try:
-        source = path.read_text(encoding="utf-8")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # invalid escapes in other people's strings
-            tree = ast.parse(source)
-    except (OSError, ValueError, SyntaxError, RecursionError):  # templates and files of other Python versions
-        return
-    parts = [*([package] if package else []), *relative.with_suffix("").parts]
-    module = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+    module, file = module_name(path, root, package), file_place(path, root, package)
     num_found = 0
-    for node, name in _public(tree, ""):
+    for node, name in definitions(path):
         paragraphs = prose(ast.get_docstring(node, clean=False) or "")
         if paragraphs and num_found < per_file:
             num_found += 1
-            place = f"{package}/{relative.as_posix()}" if package else relative.as_posix()
-            yield Documented(f"{module}.{name}", _signature(node, name), module, f"{place}:{node.lineno}", paragraphs)
+            yield Documented(f"{module}.{name}", _signature(node, name), module, f"{file}:{node.lineno}", paragraphs)
 
 
-_Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-
-
-def _public(node: ast.AST, prefix: str) -> Iterator[tuple[_Definition, str]]:
+def _public(node: ast.AST, prefix: str) -> Iterator[tuple[Definition, str]]:
     """Public classes and functions of a module, and of its classes, with their qualified names."""
     for child in ast.iter_child_nodes(node):
-        if isinstance(child, _Definition):
+        if isinstance(child, Definition):
             if child.name.startswith("_"):
                 continue
             yield child, prefix + child.name
@@ -116,7 +138,7 @@ def _public(node: ast.AST, prefix: str) -> Iterator[tuple[_Definition, str]]:
             yield from _public(child, prefix)
 
 
-def _signature(node: _Definition, name: str) -> str:
+def _signature(node: Definition, name: str) -> str:
     """The call as one reads it: without annotations, `self` and long tails."""
     if isinstance(node, ast.ClassDef):
         bases = ", ".join(ast.unparse(base) for base in node.bases)

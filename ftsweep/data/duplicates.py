@@ -38,13 +38,15 @@ class InputKeys:
         return InputKeys([self.exact[row] for row in chosen], [self.normalised[row] for row in chosen])
 
 
-def input_keys(texts: Sequence[str]) -> InputKeys:
-    """Both keys of every text. Equal exact keys always come with equal normalised keys."""
+def input_keys(texts: Sequence[str], forms: Sequence[str | None] | None = None) -> InputKeys:
+    """Both keys of every text. Equal exact keys always come with equal normalised keys.
+
+    `forms` are the texts normalised, for a caller who has them already.
+    """
     exact = [_key("exact", text) for text in texts]
     normalised = []
     different: dict[bytes, set[bytes]] = defaultdict(set)
-    for text, exact_key in zip(texts, exact, strict=True):
-        folded = normalise(text)
+    for exact_key, folded in zip(exact, map(normalise, texts) if forms is None else forms, strict=True):
         key = exact_key if folded is None else _key("normalised", folded)
         normalised.append(key)
         different[key].add(exact_key)

@@ -60,7 +60,7 @@ class EncodedSplit:
         return self._inputs[index >> _CHUNK_BITS][index & (CHUNK - 1)]
 
     def labels(self, index: int) -> np.ndarray:
-        """Labels of an example: one for the whole, one per token, or a vector. int32, or float32 where they are floats."""
+        """Labels of an example: one for the whole, one per token, or a vector. int32; float32 where they are floats."""
         return self._labels[index >> _CHUNK_BITS][index & (CHUNK - 1)]
 
     def row_index(self, index: int) -> int:

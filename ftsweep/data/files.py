@@ -1,4 +1,4 @@
-"""`data: files`: rows from jsonl, json, csv, tsv, parquet and txt files, or folders that `datasets` saved."""
+"""`data: files`: rows from jsonl, json, csv, tsv, parquet, txt and conll files, or folders that `datasets` saved."""
 
 from __future__ import annotations
 

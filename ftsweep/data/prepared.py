@@ -17,12 +17,13 @@ import ftsweep
 from ftsweep.data.base import SPLITS, DataSource, Row, TaskEncoding
 from ftsweep.data.encoded import EncodedSplit, write_split
 from ftsweep.data.encoding import EncodingReport, encode_split
-from ftsweep.data.splitting import SplitRows, split_rows
+from ftsweep.data.inspection import DataView, Gate, Inspection
+from ftsweep.data.splitting import Split, SplitRows, refuse_unusable, split_rows
 from ftsweep.domain.finding import Finding
 from ftsweep.errors import DataError
 from ftsweep.workspace import read_json, remove, write_json, written_folder
 
-FORMAT = 1
+FORMAT = 2
 """Counts up when the folder's layout or meaning changes: old folders are then left alone and new ones are made."""
 
 
@@ -32,8 +33,8 @@ class PreparedSet:
     def __init__(self, folder: Path, meta: Mapping[str, Any]) -> None:
         self.folder = folder
         self.meta = meta
-        """`schema`, `num_rows`, `num_examples`, `fingerprint` (the source's), `hash`, `split_source`, `findings`,
-        `seconds`."""
+        """`schema`, `num_rows`, `num_examples`, `fingerprint` (of the rows), `hash`, `split_source`, `findings`,
+        `flagged`, `seconds`."""
         self._splits: dict[str, EncodedSplit] = {}
 
     @property
@@ -45,6 +46,11 @@ class PreparedSet:
     @property
     def findings(self) -> list[Finding]:
         return [Finding.from_dict(finding) for finding in self.meta["findings"]]
+
+    def flagged(self, name: str) -> dict[str, list[int]]:
+        """Rows of a held-out split that train gives away, by the guard that found them; places as in `rows`."""
+        found: dict[str, list[int]] = self.meta["flagged"].get(name, {})
+        return found
 
     def has(self, name: str) -> bool:
         return name in self.meta["num_examples"]
@@ -76,23 +82,28 @@ def prepare(
     tokenizer: Any,
     tokenizer_fingerprint: str,
     cache: Path,
+    gate: Gate | None = None,
 ) -> PreparedSet:
     """The prepared set of a trial's configuration: opened when it is on disk and whole, else made.
 
-    Several processes may ask for the same set at once: one makes it, the others wait and open it.
+    Several processes may ask for the same set at once: one makes it, the others wait and open it. A gate looks at the
+    data and may have rows of train left out; it refuses nothing, its findings say what should be refused.
 
     Raises:
-        DataError: the rows cannot be loaded, split or encoded; the message names places.
+        DataError: the rows cannot be loaded, split or encoded; the message names places. Without a gate also: more than
+            1 % of a split's rows cannot be used.
     """
     fingerprint = source.fingerprint()
-    content_hash = prepared_hash(config, fingerprint, tokenizer_fingerprint, task.loss_settings)
+    guards = None if gate is None else gate.settings
+    content_hash = prepared_hash(config, fingerprint, tokenizer_fingerprint, task.loss_settings, guards)
     found = open_prepared(cache, content_hash)
     if found is not None:
         return found
     with _locked(cache, content_hash):
         found = open_prepared(cache, content_hash)  # another worker may have made it meanwhile
         if found is None:
-            _make(_folder(cache, content_hash), config, source, task, tokenizer, fingerprint, content_hash)
+            maker = _Maker(source, task, tokenizer, gate, seed=config["seed"]["data"])
+            maker.make(_folder(cache, content_hash), fingerprint, content_hash)
             found = open_prepared(cache, content_hash)
     if found is None:
         raise DataError(
@@ -104,13 +115,17 @@ def prepare(
 
 
 def prepared_hash(
-    config: Mapping[str, Any], fingerprint: str, tokenizer_fingerprint: str, loss_settings: Collection[str] = ()
+    config: Mapping[str, Any],
+    fingerprint: str,
+    tokenizer_fingerprint: str,
+    loss_settings: Collection[str] = (),
+    guards: Mapping[str, Any] | None = None,
 ) -> str:
     """The content hash that names a prepared set's folder.
 
-    It covers the rows (the source's fingerprint), the `data` and `task` nodes (without the task's
-    settings of the loss), the tokenizer, `seed.data` and the
-    version of ftsweep, whose code encodes. Nothing else: trials that differ in training share one set.
+    It covers the rows (the source's fingerprint), the `data` and `task` nodes (without the task's settings of the
+    loss), the tokenizer, `seed.data`, the guards of the data and the version of ftsweep, whose code encodes. Nothing
+    else: trials that differ in training share one set.
     """
     facts = {
         "format": FORMAT,
@@ -120,6 +135,7 @@ def prepared_hash(
         "data": config["data"],
         "task": {key: value for key, value in config["task"].items() if key not in loss_settings},
         "seed": config["seed"]["data"],
+        "guards": None if guards is None else dict(guards),
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
@@ -142,45 +158,78 @@ def open_prepared(cache: Path, content_hash: str) -> PreparedSet | None:
     return prepared
 
 
-def _make(
-    folder: Path,
-    config: Mapping[str, Any],
-    source: DataSource,
-    task: TaskEncoding,
-    tokenizer: Any,
-    fingerprint: str,
-    content_hash: str,
-) -> None:
-    """Load, split, learn the schema from train, encode, write. `meta.json` is the last file."""
-    begin = time.monotonic()
-    loaded = source.load(task.columns)
-    _check_columns(task, loaded)
-    split = split_rows(loaded, source, task, seed=config["seed"]["data"])
-    # through JSON, so that whoever makes the set sees what whoever opens it sees
-    schema = json.loads(json.dumps(task.learn_schema([row.values for row in split.rows["train"]])))
-    report = EncodingReport()
-    num_examples: dict[str, int] = {}
-    with written_folder(folder) as temporary:
+class _Maker:
+    """Makes one prepared set."""
+
+    def __init__(self, source: DataSource, task: TaskEncoding, tokenizer: Any, gate: Gate | None, *, seed: int) -> None:
+        self._source = source
+        self._task = task
+        self._tokenizer = tokenizer
+        self._gate = gate
+        self._seed = seed
+
+    def make(self, folder: Path, fingerprint: str, content_hash: str) -> None:
+        """Load, split, learn the schema from train, encode, have it looked at, write. `meta.json` is the last file."""
+        begin = time.monotonic()
+        loaded = self._source.load(self._task.columns)
+        _check_columns(self._task, loaded)
+        likeness, overlap = (None, None) if self._gate is None else (self._gate.likeness, self._gate.overlap)
+        split = split_rows(loaded, self._source, self._task, seed=self._seed, likeness=likeness, overlap=overlap)
+        with written_folder(folder) as temporary:
+            schema, report = self._encode(split, temporary)
+            inspection = self._inspect(split, report)
+            if inspection.leave_out:
+                places = [split.rows["train"][place].place for place in sorted(inspection.leave_out)]
+                fingerprint = _cleaned_fingerprint(fingerprint, places)
+                split, fixed = split.without(inspection.leave_out), inspection.fixed
+                schema, report = self._encode(split, temporary)
+                inspection = self._inspect(split, report)
+                inspection.findings = [*fixed, *inspection.findings]
+            for name, rows in split.rows.items():
+                _write_rows(temporary / f"{name}.rows.jsonl", rows)
+            meta = {
+                "format": FORMAT,
+                "hash": content_hash,
+                "fingerprint": fingerprint,
+                "schema": schema,
+                "num_rows": {name: len(rows) for name, rows in split.rows.items()},
+                "num_examples": report.num_examples,
+                "split_source": split.source,
+                "findings": [finding.to_dict() for finding in [*inspection.findings, *split.notes]],
+                "flagged": inspection.flagged,
+                "seconds": round(time.monotonic() - begin, 3),
+                "files": {file.name: file.stat().st_size for file in sorted(temporary.iterdir())},
+            }
+            write_json(temporary / "meta.json", meta)
+
+    def _encode(self, split: Split, folder: Path) -> tuple[dict[str, Any], EncodingReport]:
+        """Write every split's examples; the schema they were made with, and what encoding showed."""
+        # through JSON, so that whoever makes the set sees what whoever opens it sees
+        learned = self._task.learn_schema([row.values for row in split.rows["train"]])
+        schema: dict[str, Any] = json.loads(json.dumps(learned))
+        report = EncodingReport()
         for name, rows in split.rows.items():
             is_named = split.source[name] == "named"
-            examples = encode_split(name, rows, task, tokenizer, schema, report, is_named=is_named)
-            num_examples[name] = write_split(temporary / f"{name}.arrow", examples, label_type=task.label_type)
-            report.check(name, rows, num_examples[name])
-            _write_rows(temporary / f"{name}.rows.jsonl", rows)
-        findings = [*split.findings, *report.findings(getattr(task, "max_length", None))]
-        meta = {
-            "format": FORMAT,
-            "hash": content_hash,
-            "fingerprint": fingerprint,
-            "schema": schema,
-            "num_rows": {name: len(rows) for name, rows in split.rows.items()},
-            "num_examples": num_examples,
-            "split_source": split.source,
-            "findings": [finding.to_dict() for finding in findings],
-            "seconds": round(time.monotonic() - begin, 3),
-            "files": {file.name: file.stat().st_size for file in sorted(temporary.iterdir())},
-        }
-        write_json(temporary / "meta.json", meta)
+            examples = encode_split(name, rows, self._task, self._tokenizer, schema, report, is_named=is_named)
+            write_split(folder / f"{name}.arrow", examples, label_type=self._task.label_type)
+        return schema, report
+
+    def _inspect(self, split: Split, report: EncodingReport) -> Inspection:
+        if self._gate is not None:
+            parts = (split.rows, split.ids, split.texts, split.source, split.left_out)
+            longest = getattr(self._tokenizer, "model_max_length", None)
+            return self._gate.inspect(DataView(self._task, self._source, *parts, report, self._seed, longest))
+        for name, rows in split.rows.items():
+            dropped = [(rows[place], reason) for place, reason in report.dropped.get(name, ())]
+            left_out = [*split.left_out.get(name, ()), *dropped]
+            refuse_unusable(left_out, len(rows) + len(split.left_out.get(name, ())), name)
+        return Inspection()
+
+
+def _cleaned_fingerprint(fingerprint: str, places: list[str]) -> str:
+    """Of a source's rows without those at these places."""
+    facts = json.dumps([fingerprint, "without", places])
+    return hashlib.sha256(facts.encode()).hexdigest()[:32]
 
 
 def _check_columns(task: TaskEncoding, loaded: SplitRows) -> None:

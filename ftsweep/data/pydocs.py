@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import gc
 import hashlib
 import importlib.util
@@ -12,15 +13,17 @@ import sysconfig
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from ftsweep.data.base import DataSource, Row, check_fractions, check_limit, sampled
-from ftsweep.data.docstrings import Documented, documented
+from ftsweep.data.docstrings import Documented, definitions, documented, file_place, module_name, source_files
 from ftsweep.data.duplicates import normalise
+from ftsweep.data.parameters import tagged_rows
 from ftsweep.errors import ConfigError, DataError, suggest
 
-EXTRACTOR_VERSION = 1
+EXTRACTOR_VERSION = 2
 """Counts up when the same installation would give other rows."""
 
 LIBRARIES: Mapping[str, str] = {
@@ -35,7 +38,17 @@ LIBRARIES: Mapping[str, str] = {
 }
 """Label (the distribution's name) to package: each comes with torch, datasets, scikit-learn or transformers."""
 
+PARAMETER_LIBRARIES: Mapping[str, str] = {
+    "numpy": "numpy",
+    "scipy": "scipy",
+    "pandas": "pandas",
+    "scikit-learn": "sklearn",
+    "networkx": "networkx",
+}
+"""Those whose docstrings have sections in numpy's style."""
+
 COLUMNS = ("text", "label", "prompt", "completion", "module")
+PARAMETER_COLUMNS = ("tokens", "tags", "module")
 
 PER_LIBRARY = 600
 PER_FILE = 20
@@ -53,10 +66,13 @@ _MASK = "library"
 
 
 class PyDocs(DataSource):
-    """Which library a docstring describes (`text`, `label`), and what a call does (`prompt`, `completion`).
+    """Which library a docstring describes (`text`, `label`), what a call does (`prompt`, `completion`), and which words
+    of a parameter list are names and types (`tokens`, `tags`).
 
     In `text` every library's name is masked, so that the label does not stand in the input. About 600 rows per
-    library, those of one text in two libraries left out; the installed versions alone decide which.
+    library, those of one text in two libraries left out; the installed versions alone decide which. A task that reads
+    `tokens` gets rows of parameter lists in numpy's style instead (`ftsweep.data.parameters` says how they are
+    tagged): at most 600 per library, no entry twice.
 
     Args:
         limit: at most this many rows, drawn from all of them; null takes all, a few thousand.
@@ -73,8 +89,9 @@ class PyDocs(DataSource):
         validation_fraction: float = 0.15,
         test_fraction: float = 0.15,
     ) -> None:
-        if group is not None and group not in COLUMNS:
-            raise ConfigError(f"there is no column {group!r}", where="data.group", remedy=suggest(str(group), COLUMNS))
+        known = tuple(dict.fromkeys([*COLUMNS, *PARAMETER_COLUMNS]))
+        if group is not None and group not in known:
+            raise ConfigError(f"there is no column {group!r}", where="data.group", remedy=suggest(str(group), known))
         check_fractions(validation_fraction, test_fraction)
         self.limit = check_limit(limit)
         self.group = group
@@ -83,7 +100,7 @@ class PyDocs(DataSource):
 
     def fingerprint(self) -> str:
         """Hash of the libraries' versions, Python's and the extractor's."""
-        versions = {label: _version(label) for label in LIBRARIES}
+        versions = {label: _version(label) for label in {**LIBRARIES, **PARAMETER_LIBRARIES}}
         facts = ["pydocs", EXTRACTOR_VERSION, versions, self.limit, self.group]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
 
@@ -91,8 +108,8 @@ class PyDocs(DataSource):
         """`train` alone: ftsweep makes the split. Places are files of the installed packages, with their line."""
         kept = {*columns, *((self.group,) if self.group else ())}
         with _without_collection():
-            rows = sampled(_all_rows(), self.limit)
-        return {"train": [Row({key: row.values[key] for key in COLUMNS if key in kept}, row.place) for row in rows]}
+            rows = sampled(_parameter_rows() if "tokens" in kept else _all_rows(), self.limit)
+        return {"train": [Row({key: row.values[key] for key in row.values if key in kept}, row.place) for row in rows]}
 
 
 @contextmanager
@@ -126,6 +143,36 @@ def _all_rows() -> list[Row]:
                 f"no docstrings of {label} are found", where="data=pydocs", remedy="Its source files are needed."
             )
     return [rows[0] for rows in by_text.values() if len(rows) == 1]
+
+
+def _parameter_rows() -> list[Row]:
+    rows: list[Row] = []
+    seen: set[tuple[str, ...]] = set()
+    for label, package in PARAMETER_LIBRARIES.items():
+        root = _root(label, package)
+        found = list(islice(_parameters_below(root, package, seen), PER_LIBRARY))
+        if not found:
+            raise DataError(
+                f"no parameter lists of {label} are found", where="data=pydocs", remedy="Its source files are needed."
+            )
+        rows += found
+    return rows
+
+
+def _parameters_below(root: Path, package: str, seen: set[tuple[str, ...]]) -> Iterator[Row]:
+    for path in source_files(root):
+        if b"Parameters" not in path.read_bytes():  # parsing is what takes long
+            continue
+        module, file = module_name(path, root, package), file_place(path, root, package)
+        of_file = (
+            row
+            for node, _ in definitions(path)
+            if (docstring := ast.get_docstring(node, clean=False)) is not None
+            for row in tagged_rows(docstring, node.body[0].lineno, seen)
+        )
+        for row in islice(of_file, PER_FILE):
+            values = {"tokens": list(row.words), "tags": list(row.tags), "module": module}
+            yield Row(values, f"{file}:{row.line}")
 
 
 def _values(item: Documented, label: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""One file into raw rows: (values by column, place). Every line that cannot be read is named in one message."""
+"""One file into raw rows: (values by column, place). Lines that cannot be read are rows that say so, or are refused."""
 
 from __future__ import annotations
 
@@ -13,6 +13,18 @@ from ftsweep.errors import DataError
 
 RawRows = list[tuple[dict[str, Any], str]]
 
+
+class Unreadable(dict[str, Any]):
+    """The values of a line that cannot be read: none. `problem` says why."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__()
+        self.problem = problem
+
+
+MAX_UNREADABLE = 0.1
+"""Share of a file's lines that may be unreadable; the guard `unusable_rows` judges fewer."""
+
 NUM_SHOWN = 5
 """Bad lines shown in one message."""
 
@@ -22,7 +34,7 @@ _UTF8_REMEDY = "Save it as UTF-8, for example: iconv -f WINDOWS-1252 -t UTF-8 ol
 def read_rows(path: Path, name: str) -> RawRows:
     """All rows of one file, by its extension. `name` is what places call it.
 
-    A place ends with the line in jsonl, csv, tsv and txt, and with the row's number, from 1, in json and parquet.
+    A place ends with the line in files of text, and with the row's number, from 1, in json and parquet.
     """
     reader = READERS.get(path.suffix.lower())
     if path.is_dir() or not path.exists():
@@ -66,9 +78,8 @@ def _read_jsonl(path: Path, name: str) -> RawRows:
                     rows.append((value, f"{name}:{number}"))
                 else:
                     bad.append(f"{path.name}:{number}: not an object: {_excerpt(line.decode('utf-8'))}")
-    if bad:
-        _refuse(path, bad, 'Every line must be one JSON object, such as {"text": "...", "label": "..."}, in UTF-8.')
-    return rows
+    remedy = 'Every line must be one JSON object, such as {"text": "...", "label": "..."}, in UTF-8.'
+    return rows + _unreadable(path, name, bad, len(rows), remedy)
 
 
 def _read_json(path: Path, name: str) -> RawRows:
@@ -129,11 +140,8 @@ def _read_csv(path: Path, name: str) -> RawRows:
             bad.append(
                 f"{path.name}:{number}: {len(cells)} cells, {len(header)} columns: {_excerpt(delimiter.join(cells))}"
             )
-    if bad:
-        _refuse(
-            path, bad, 'Every line must have one cell per column; put cells with separators or line ends in "quotes".'
-        )
-    return rows
+    remedy = 'Every line must have one cell per column; put cells with separators or line ends in "quotes".'
+    return rows + _unreadable(path, name, bad, len(rows), remedy)
 
 
 def _csv_lines(reader: Any, path: Path, bad: list[str]) -> Iterator[tuple[int, list[str]]]:
@@ -176,6 +184,31 @@ def _read_txt(path: Path, name: str) -> RawRows:
     return rows
 
 
+def _read_conll(path: Path, name: str) -> RawRows:
+    """One row per sentence (lines between blank lines): the first cell of a line is in `tokens`, the last in `tags`.
+
+    Cells are parted by tabs, or by spaces where a line has no tab; `-DOCSTART-` lines say nothing about words.
+    """
+    rows: RawRows = []
+    bad: list[str] = []
+    words: list[tuple[str, str]] = []
+    start = 1
+    for number, line in enumerate([*_read_text(path).split("\n"), ""], start=1):
+        cells = [cell.strip() for cell in line.split("\t")] if "\t" in line.strip() else line.split()
+        if cells and len(cells) < 2:
+            bad.append(f"{path.name}:{number}: a word without a tag: {_excerpt(line)}")
+        elif cells and cells[0] != "-DOCSTART-":
+            start = start if words else number
+            words.append((cells[0], cells[-1]))
+        elif words:
+            tokens, tags = (list(column) for column in zip(*words, strict=True))
+            rows.append(({"tokens": tokens, "tags": tags}, f"{name}:{start}"))
+            words = []
+    if bad:
+        _refuse(path, bad, "Every line must be a word and its tag, 'London B-location'; a blank line ends a sentence.")
+    return rows
+
+
 READERS: dict[str, Callable[[Path, str], RawRows]] = {
     ".jsonl": _read_jsonl,
     ".json": _read_json,
@@ -183,6 +216,8 @@ READERS: dict[str, Callable[[Path, str], RawRows]] = {
     ".tsv": _read_csv,
     ".parquet": _read_parquet,
     ".txt": _read_txt,
+    ".conll": _read_conll,
+    ".bio": _read_conll,
 }
 
 
@@ -204,6 +239,14 @@ def _decode_text(error: UnicodeDecodeError) -> str:
 def _excerpt(text: str, length: int = 60) -> str:
     text = " ".join(text.split())
     return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def _unreadable(path: Path, name: str, bad: list[str], num_rows: int, remedy: str) -> RawRows:
+    """A few bad lines as rows that say so; with many the file is of another kind than its name says, and refused."""
+    if len(bad) > MAX_UNREADABLE * (num_rows + len(bad)):
+        _refuse(path, bad, remedy)
+    told = [line.removeprefix(f"{path.name}:").partition(": ") for line in bad]
+    return [(Unreadable(reason), f"{name}:{number}") for number, _, reason in told]
 
 
 def _refuse(path: Path, bad: list[str], remedy: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -12,15 +13,34 @@ _EMPTY = np.empty(0, np.float32)
 
 
 @dataclass(frozen=True)
+class RowEvidence:
+    """What a model did on each example of a split, in the split's order.
+
+    `losses` [rows] float32, summed over an example's units; `units` [rows] int32; `scores` [rows, n] float32, what the
+    task's other metrics are computed from (`Task.row_scores`), n = 0 where there is nothing.
+    """
+
+    losses: np.ndarray
+    units: np.ndarray
+    scores: np.ndarray
+
+
+@dataclass(frozen=True)
 class RungLosses:
     """Losses of validation and of the train probe at one rung, per example in a fixed order, summed over its units.
 
-    All float32; `units` (int32) are how many supervised units each validation example has.
+    Shapes and types of validation's as in `RowEvidence`; `train` [probe] float32.
     """
 
     validation: np.ndarray = field(default_factory=lambda: _EMPTY)
     train: np.ndarray = field(default_factory=lambda: _EMPTY)
     units: np.ndarray = field(default_factory=lambda: np.empty(0, np.int32))
+    scores: np.ndarray = field(default_factory=lambda: np.empty((0, 0), np.float32))
+
+    @property
+    def evidence(self) -> RowEvidence:
+        """Of the validation split."""
+        return RowEvidence(self.validation, self.units, self.scores)
 
 
 def write_losses(folder: Path, rung: int, losses: RungLosses) -> None:
@@ -28,20 +48,38 @@ def write_losses(folder: Path, rung: int, losses: RungLosses) -> None:
     path = _path(folder, rung)
     if path.exists():
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with open(temporary, "wb") as file:
-        np.savez(file, validation=losses.validation, train=losses.train, units=losses.units)
-    os.replace(temporary, path)
+    _write(path, validation=losses.validation, train=losses.train, units=losses.units, scores=losses.scores)
 
 
 def read_losses(folder: Path, rung: int) -> RungLosses | None:
     """A rung's losses; None when there are none, or none that can be read (they are evidence, not state)."""
     try:
         with np.load(_path(folder, rung), allow_pickle=False) as arrays:
-            return RungLosses(arrays["validation"], arrays["train"], arrays["units"])
-    except (OSError, ValueError, KeyError, EOFError):
+            return RungLosses(arrays["validation"], arrays["train"], arrays["units"], arrays["scores"])
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None
+
+
+def write_evidence(path: Path, evidence: RowEvidence) -> None:
+    """Keep what a model did on a split, whole or not at all."""
+    _write(path, losses=evidence.losses, units=evidence.units, scores=evidence.scores)
+
+
+def read_evidence(path: Path) -> RowEvidence | None:
+    """What `write_evidence` kept; None when there is nothing that can be read."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return RowEvidence(arrays["losses"], arrays["units"], arrays["scores"])
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        return None
+
+
+def _write(path: Path, **arrays: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with open(temporary, "wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # numpy's stub takes its second keyword for these
+    os.replace(temporary, path)
 
 
 def _path(folder: Path, rung: int) -> Path:

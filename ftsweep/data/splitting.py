@@ -1,88 +1,144 @@
-"""From a source's rows to train, validation and test: unusable rows out, missing splits made, overlaps reported."""
+"""From a source's rows to train, validation and test: unusable rows out, missing splits made."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from ftsweep.data import findings
+import numpy as np
+
+from ftsweep.data.alike import Likeness, Overlap
 from ftsweep.data.base import SPLITS, DataSource, Row, TaskEncoding
-from ftsweep.data.duplicates import InputKeys, input_keys
 from ftsweep.data.splits import make_splits
-from ftsweep.domain.finding import Finding
+from ftsweep.data.texts import Texts
+from ftsweep.data.ties import Ties
+from ftsweep.domain.finding import Finding, Severity
 from ftsweep.errors import DataError
 
 SplitRows = dict[str, list[Row]]
+LeftOut = dict[str, list[tuple[Row, str]]]
+
+MAX_UNUSABLE_RATE = 0.01
+"""Share of a split's rows that may be unusable where no guard looks at the data (general text, stages)."""
+
+NUM_SHOWN = 5
+"""Rows that one message names."""
+
+_SHORT_OF_SHARE = 0.5
 
 
 @dataclass(frozen=True)
 class Split:
-    """The three splits (test may be absent), who made each (`named` or `ftsweep`), and what was found on the way."""
+    """The splits (test may be absent), who made each (`named` or `ftsweep`), and what was found on the way."""
 
     rows: SplitRows
+    ids: dict[str, np.ndarray]
+    """The numbers that the rows have in `texts`."""
+    texts: Texts
     source: dict[str, str]
-    findings: list[Finding] = field(default_factory=list)
+    left_out: LeftOut
+    notes: list[Finding] = field(default_factory=list)
+
+    def without(self, places: Collection[int]) -> Split:
+        """The same with these rows of train left out; nothing else changes.
+
+        Raises:
+            DataError: nothing would be left of train.
+        """
+        kept = [place for place in range(len(self.rows["train"])) if place not in places]
+        if not kept:
+            raise DataError(
+                "leaving out what the guards found (mode: fix) leaves no row of train",
+                where="guards",
+                remedy="Bring train rows that are not the held-out ones.",
+            )
+        rows = {**self.rows, "train": [self.rows["train"][place] for place in kept]}
+        return replace(self, rows=rows, ids={**self.ids, "train": self.ids["train"][kept]})
 
 
-def split_rows(loaded: Mapping[str, list[Row]], source: DataSource, task: TaskEncoding, *, seed: int) -> Split:
+def split_rows(
+    loaded: Mapping[str, list[Row]],
+    source: DataSource,
+    task: TaskEncoding,
+    *,
+    seed: int,
+    likeness: Likeness | None = None,
+    overlap: Overlap | None = None,
+) -> Split:
     """Every usable row in exactly one split.
 
+    A split that ftsweep makes keeps copies and declared groups on one side, with a `likeness` near-duplicates too, with
+    an `overlap` rows that consist of others' passages.
+
     Raises:
-        DataError: more than 1 % of the rows cannot be used, or a split would be empty.
+        DataError: a split would be empty.
     """
-    found: list[Finding] = []
-    rows = _usable(loaded, task, found)
-    keys = _keys(rows, task, found)
+    rows, left_out = _usable(loaded, task)
+    texts = Texts([row for members in rows.values() for row in members], task, likeness or Likeness())
+    ends = np.cumsum([len(members) for members in rows.values()])
+    ids = {name: np.arange(end - len(rows[name]), end) for name, end in zip(rows, ends, strict=True)}
+    notes = []
     fractions = _missing(rows, source)
     origin = dict.fromkeys(rows, "named")
     if fractions:
-        rows, keys = _divide(rows, keys, fractions, source.group, task, seed, found)
+        members, numbers = rows["train"], ids["train"]
+        ties = Ties(members, numbers, texts, source.group, likeness=likeness, overlap=overlap)
+        strata = [task.stratum(row.values) for row in members]
+        parts = make_splits(strata=strata, links=ties.links(fractions["train"]), fractions=fractions, seed=seed)
+        notes += ties.notes
+        for name, places in parts.items():
+            rows[name], ids[name] = [members[place] for place in places], numbers[places]
+            asked = fractions[name] * len(members)
+            if len(places) < _SHORT_OF_SHARE * asked:
+                notes.append(_short(name, len(places), asked))
         origin |= dict.fromkeys(fractions, "ftsweep")
-    rows = {name: rows[name] for name in SPLITS if name in rows}
-    found += findings.overlaps(rows, keys)
-    if source.group is not None:
-        found += findings.group_overlaps(rows, source.group)
-    if len(rows["validation"]) < findings.FEW_VALIDATION_ROWS:
-        fraction = source.validation_fraction if origin["validation"] == "ftsweep" else None
-        found.append(findings.few_validation_rows(len(rows["validation"]), fraction))
-    return Split(rows, {name: origin[name] for name in rows}, found)
-
-
-def refuse_unusable(dropped: list[tuple[Row, str]], num_rows: int, split: str) -> None:
-    """Raise when so many rows cannot be used that something is wrong with all of them."""
-    if len(dropped) <= findings.MAX_UNUSABLE_RATE * num_rows:
-        return
-    raise DataError(
-        f"{len(dropped)} of {num_rows} rows cannot be used: {describe(dropped)}",
-        where=f"the {split} rows",
-        remedy=f"Mend or remove them: up to {findings.MAX_UNUSABLE_RATE:.0%} are left out with a warning, not more.",
+    names = [name for name in SPLITS if name in rows]
+    return Split(
+        {name: rows[name] for name in names},
+        {name: ids[name] for name in names},
+        texts,
+        {name: origin[name] for name in names},
+        left_out,
+        notes,
     )
 
 
-def describe(bad: list[tuple[Row, str]]) -> str:
+def refuse_unusable(left_out: Sequence[tuple[Row, str]], num_rows: int, split: str) -> None:
+    """Raise when so many rows cannot be used that something is wrong with all of them."""
+    if len(left_out) <= MAX_UNUSABLE_RATE * num_rows:
+        return
+    raise DataError(
+        f"{len(left_out)} of {num_rows} rows cannot be used: {describe(left_out)}",
+        where=f"the {split} rows",
+        remedy=f"Mend or remove them: up to {MAX_UNUSABLE_RATE:.0%} are left out, not more.",
+    )
+
+
+def describe(bad: Sequence[tuple[Row, str]]) -> str:
     """The first few rows with what is wrong with each."""
-    shown = "; ".join(f"{row.place} ({reason})" for row, reason in bad[: findings.NUM_EXAMPLES])
-    return shown + (f"; and {len(bad) - findings.NUM_EXAMPLES} more" if len(bad) > findings.NUM_EXAMPLES else "")
+    shown = "; ".join(f"{row.place} ({reason})" for row, reason in bad[:NUM_SHOWN])
+    return shown + (f"; and {len(bad) - NUM_SHOWN} more" if len(bad) > NUM_SHOWN else "")
 
 
-def _usable(loaded: Mapping[str, list[Row]], task: TaskEncoding, found: list[Finding]) -> SplitRows:
+def _usable(loaded: Mapping[str, list[Row]], task: TaskEncoding) -> tuple[SplitRows, LeftOut]:
     """Rows with an input and, where the data has targets at all, with a target."""
     targets = [_text_or_error(task, "target_text", row) for row in loaded["train"]]
     has_targets = any(isinstance(target, str) and target.strip() for target in targets)
     kept: SplitRows = {}
+    left_out: LeftOut = {}
     for name, rows in loaded.items():
         reasons = [_unusable_reason(row, task, has_targets) for row in rows]
-        dropped = [(row, reason) for row, reason in zip(rows, reasons, strict=True) if reason is not None]
-        if dropped:
-            refuse_unusable(dropped, len(rows), name)
-            found.append(findings.unusable(dropped, len(rows), name))
+        left_out[name] = [(row, reason) for row, reason in zip(rows, reasons, strict=True) if reason is not None]
         kept[name] = [row for row, reason in zip(rows, reasons, strict=True) if reason is None]
         if not kept[name]:
-            raise DataError(f"the {name} split has no rows", where="data", remedy="Bring rows, or leave the split out.")
-    return kept
+            why = f" that can be used: {describe(left_out[name])}" if left_out[name] else ""
+            raise DataError(f"the {name} split has no rows{why}", where="data", remedy="Bring rows, or leave it out.")
+    return kept, left_out
 
 
 def _unusable_reason(row: Row, task: TaskEncoding, has_targets: bool) -> str | None:
+    if row.problem:
+        return row.problem
     for method, what in (("input_text", "no input"), ("target_text", "no usable target")):
         text = _text_or_error(task, method, row)
         if isinstance(text, ValueError):
@@ -100,19 +156,6 @@ def _text_or_error(task: TaskEncoding, method: str, row: Row) -> str | ValueErro
     return text
 
 
-def _keys(rows: SplitRows, task: TaskEncoding, found: list[Finding]) -> dict[str, InputKeys]:
-    """Input keys by split, made over all rows at once: what counts as a template must be the same everywhere."""
-    together = input_keys([task.input_text(row.values) for members in rows.values() for row in members])
-    if together.num_templated:
-        found.append(findings.templated(len(together.exact), together.num_templated))
-    keys, begin = {}, 0
-    for name, members in rows.items():
-        end = begin + len(members)
-        keys[name] = together.of(range(begin, end))
-        begin = end
-    return keys
-
-
 def _missing(rows: SplitRows, source: DataSource) -> dict[str, float]:
     """The splits that ftsweep takes from train, train first, with their shares; empty when all are named."""
     if "validation" in rows:
@@ -122,25 +165,13 @@ def _missing(rows: SplitRows, source: DataSource) -> dict[str, float]:
     return fractions | ({"test": test_fraction} if test_fraction > 0 else {})
 
 
-def _divide(
-    rows: SplitRows,
-    keys: dict[str, InputKeys],
-    fractions: dict[str, float],
-    group: str | None,
-    task: TaskEncoding,
-    seed: int,
-    found: list[Finding],
-) -> tuple[SplitRows, dict[str, InputKeys]]:
-    members, own = rows["train"], keys["train"]
-    links: list[list[bytes] | list[str | None]] = [own.normalised, [findings.group_key(row, group) for row in members]]
-    parts = make_splits(
-        strata=[task.stratum(row.values) for row in members], links=links, fractions=fractions, seed=seed
+def _short(split: str, num_rows: int, asked: float) -> Finding:
+    return Finding(
+        check="short_split",
+        severity=Severity.WARN,
+        message=f"{split} has {num_rows} rows, far from the {asked:.0f} asked for: groups, copies and near-duplicates "
+        "cannot be divided",
+        count=num_rows,
+        rate=num_rows / asked,
+        remedy="Use a finer data.group, or name the splits' files yourself",
     )
-    rows, keys = dict(rows), dict(keys)
-    for name, indices in parts.items():
-        rows[name] = [members[index] for index in indices]
-        keys[name] = own.of(indices)
-        asked = fractions[name] * len(members)
-        if len(indices) < findings.SHORT_OF_SHARE * asked:
-            found.append(findings.short_split(name, len(indices), asked))
-    return rows, keys

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ftsweep.errors import ConfigError
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 Head = Literal["causal_lm", "sequence_classification", "token_classification"]
+Quantisation = Literal["nf4"]
+"""How a frozen base may be held in fewer bits: 4-bit NormalFloat, through bitsandbytes."""
+
 DTYPES = ("auto", "float32", "bfloat16")
 
 
@@ -33,6 +36,10 @@ class ModelSource(ABC):
     dtype: str = "auto"
     """`auto`, `float32` or `bfloat16`: the type the frozen base is held in; auto is bfloat16 on CUDA, else float32."""
 
+    lasts: ClassVar[bool] = True
+    """Whether the model stays what and where it is. Of one that does not (another study's), what is made of it is
+    exported whole, and a study that goes on makes sure that it is still the same."""
+
     @abstractmethod
     def tokenizer(self) -> PreTrainedTokenizerBase:
         """The tokenizer, with a padding token set. Raises ModelError when it cannot be loaded."""
@@ -43,10 +50,17 @@ class ModelSource(ABC):
 
     @abstractmethod
     def load(
-        self, head: Head, *, labels: Sequence[str] | None, dtype: torch.dtype, device: torch.device
+        self,
+        head: Head,
+        *,
+        labels: Sequence[str] | None,
+        dtype: torch.dtype,
+        device: torch.device,
+        quantisation: Quantisation | None = None,
     ) -> PreTrainedModel:
         """The pre-trained model with this head, in eval mode. `labels` sets the head's size and id2label.
 
+        With `quantisation` the backbone's linear layers are held in fewer bits, and `dtype` is what they compute in.
         New weights (a classification head) are drawn from torch's current generator, so that the caller's seed decides.
         Raises ModelError when the architecture has no such head or the weights cannot be loaded.
         """

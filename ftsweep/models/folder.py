@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ftsweep.errors import ModelError
-from ftsweep.models.base import Head, ModelSource, check_dtype
+from ftsweep.models.base import Head, ModelSource, Quantisation, check_dtype
 
 if TYPE_CHECKING:
     import torch
@@ -58,11 +58,18 @@ class FolderModel(ModelSource):
         return folder_fingerprint(self.folder)
 
     def load(
-        self, head: Head, *, labels: Sequence[str] | None, dtype: torch.dtype, device: torch.device
+        self,
+        head: Head,
+        *,
+        labels: Sequence[str] | None,
+        dtype: torch.dtype,
+        device: torch.device,
+        quantisation: Quantisation | None = None,
     ) -> PreTrainedModel:
         from ftsweep.models.loading import load_model
 
-        return load_model(self._checked_origin(), head, labels=labels, dtype=dtype, device=device)
+        origin = self._checked_origin()
+        return load_model(origin, head, labels=labels, dtype=dtype, device=device, quantisation=quantisation)
 
     def _checked_origin(self) -> Origin:
         from ftsweep.models.loading import Origin

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftsweep.errors import ConfigError, ModelError
-from ftsweep.models.base import Head, ModelSource, check_dtype
+from ftsweep.models.base import Head, ModelSource, Quantisation, check_dtype
 
 if TYPE_CHECKING:
     import torch
@@ -50,12 +50,20 @@ class HubModel(ModelSource):
         return hashlib.sha256(f"{self.name}@{self._cached_commit() or self.revision}".encode()).hexdigest()[:16]
 
     def load(
-        self, head: Head, *, labels: Sequence[str] | None, dtype: torch.dtype, device: torch.device
+        self,
+        head: Head,
+        *,
+        labels: Sequence[str] | None,
+        dtype: torch.dtype,
+        device: torch.device,
+        quantisation: Quantisation | None = None,
     ) -> PreTrainedModel:
         from ftsweep.models.loading import load_model
 
         with self._absence_told():
-            return load_model(self._origin(), head, labels=labels, dtype=dtype, device=device)
+            return load_model(
+                self._origin(), head, labels=labels, dtype=dtype, device=device, quantisation=quantisation
+            )
 
     def reference(self) -> dict[str, Any]:
         return {

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ftsweep.errors import ModelError
-from ftsweep.models.base import Head, check_dtype
+from ftsweep.models.base import Head, Quantisation, check_dtype
+from ftsweep.models.quantised import quantised_arguments
+from ftsweep.models.segments import tell_segments
 
 if TYPE_CHECKING:
     import torch
@@ -76,7 +78,13 @@ def load_tokenizer(origin: Origin) -> PreTrainedTokenizerBase:
 
 
 def load_model(
-    origin: Origin, head: Head, *, labels: Sequence[str] | None, dtype: torch.dtype, device: torch.device
+    origin: Origin,
+    head: Head,
+    *,
+    labels: Sequence[str] | None,
+    dtype: torch.dtype,
+    device: torch.device,
+    quantisation: Quantisation | None = None,
 ) -> PreTrainedModel:
     """The model as `ModelSource.load` promises it."""
     from transformers import AutoConfig
@@ -87,9 +95,11 @@ def load_model(
     with _failures_told(origin, "configuration"), _quiet():
         config = AutoConfig.from_pretrained(**origin.arguments())
     _check_architecture(origin, config, head)
+    architectures = config.architectures
     saved_labels = [config.id2label[index] for index in sorted(config.id2label or {})]
     if is_classifier:
         _set_labels(config, labels or ())
+    extra = {} if quantisation is None else quantised_arguments(config, _auto_class(head), dtype, device)
     with _failures_told(origin, "weights"), _quiet():
         model: Any
         model, report = _auto_class(head).from_pretrained(
@@ -99,12 +109,14 @@ def load_model(
             use_safetensors=True,
             ignore_mismatched_sizes=True,  # a head for other labels; anything else is refused below
             output_loading_info=True,
+            **extra,
         )
     has_new_head = _check_weights(origin, model, report, head)
-    if is_classifier and not has_new_head and saved_labels != list(labels or ()):
-        model = _with_new_head(model).to(dtype)  # type: ignore[arg-type]  # transformers wraps torch's `to` untyped
+    is_other_kind = bool(architectures) and type(model).__name__ not in architectures  # of tokens, not of texts
+    if is_classifier and not has_new_head and (is_other_kind or saved_labels != list(labels or ())):
+        model = _with_new_head(model)
     _settle(origin, model, load_tokenizer(origin))
-    placed: PreTrainedModel = model.to(device).eval()
+    placed: PreTrainedModel = (model if quantisation else model.to(device)).eval()
     return placed
 
 
@@ -180,9 +192,12 @@ def _belongs_to_head(name: str, prefix: str) -> bool:
 
 def _with_new_head(model: PreTrainedModel) -> PreTrainedModel:
     """The same backbone under a fresh head: the one in the files was trained for other labels of the same number."""
-    fresh = type(model)(model.config)
-    setattr(fresh, model.base_model_prefix, getattr(model, model.base_model_prefix))
-    return fresh
+    heads = [module for name, module in model.named_children() if name != model.base_model_prefix]
+    for weight in (weight for module in heads for weight in module.parameters()):
+        weight._is_hf_initialized = False  # type: ignore[attr-defined]  # what is marked is not drawn
+    for part in (part for module in heads for part in module.modules()):
+        model._init_weights(part)
+    return model
 
 
 def _settle(origin: Origin, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
@@ -197,6 +212,8 @@ def _settle(origin: Origin, model: PreTrainedModel, tokenizer: PreTrainedTokeniz
     # After construction: an embedding built with padding_idx gets no gradient there, and eos may be the padding.
     model.config.pad_token_id = tokenizer.pad_token_id
     model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
+    if tokenizer.sep_token_id is not None:
+        tell_segments(model, tokenizer.sep_token_id)
     model.config.use_cache = False
     if model.can_generate() and model.generation_config is not None:
         model.generation_config.pad_token_id = tokenizer.pad_token_id

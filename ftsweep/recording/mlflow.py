@@ -156,7 +156,7 @@ class MlflowRecorder(Recorder):
             run = study.run(name, timestamp)
             if not run.is_deleted:
                 own = {"ftsweep.outcome": outcome.kind.value, "ftsweep.reason": outcome.reason}
-                metrics = {f"best/{key}": value for key, value in best.items()}
+                metrics = {f"best/{key}": value for key, value in best.items()} | outcome.extra.get("metrics", {})
                 run.send(tags={**tags, **own}, metrics=metrics, timestamp=timestamp)
                 run.end(_STATUS.get(outcome.kind, "KILLED"), timestamp)
             self._begun.discard(name)

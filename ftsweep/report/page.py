@@ -14,6 +14,8 @@ from typing import Any
 from ftsweep.errors import ConfigError
 from ftsweep.report import figures as figure_modules
 from ftsweep.report import summary, wording
+from ftsweep.report.approaches import approach_table
+from ftsweep.report.classes import class_table
 from ftsweep.report.rows import StudyRows
 from ftsweep.workspace import write_text
 
@@ -55,11 +57,13 @@ class HtmlPage:
             policy=_policy(scripts.values()),
             scripts={name: _trusted(text) for name, text in scripts.items()},
             css=_trusted(_own("page.css")),
-            sections=[_section(name, rows) for name in self.figures],
+            sections=[_section(name, rows) for name in self.figures if figure_modules.is_about(name, rows)],
             plot_config=embedded_json(PLOT_CONFIG),
             verdict=summary.verdict(rows),
             tiles=summary.tiles(rows),
             comparison=summary.comparison(rows),
+            approaches=approach_table(rows.approaches, rows.objective, rows.best.number if rows.best else None),
+            classes=class_table(rows),
             counts=summary.outcome_counts(rows),
             facts=summary.facts(rows),
             table=summary.trial_table(rows),

@@ -13,7 +13,9 @@ from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Dimension
 from ftsweep.domain.trial import OutcomeKind
 from ftsweep.errors import UsageError
+from ftsweep.report.approaches import read_approaches
 from ftsweep.report.settings import read_settings
+from ftsweep.search.approach import Approach
 from ftsweep.workspace import StudyFolder, TrialFolder, read_json
 
 RUNNING = "running"
@@ -93,6 +95,8 @@ class StudyRows:
     baselines: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """Metrics of the untouched base, by branch label."""
     tests: tuple[TestRow, ...] = ()
+    details: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By model (`trial-0007`): what its scores on test are made of, as its task tells it."""
     importances: Mapping[str, float] = field(default_factory=dict)
     data: tuple[DataRow, ...] = ()
     """One for all branches, or more where their data differ."""
@@ -104,8 +108,12 @@ class StudyRows:
     is_final: bool = False
     """Whether the study has come to its end, so that the best is the winner and not only the best so far."""
     registered: str | None = None
+    approaches: tuple[Approach, ...] = ()
+    """Whole approaches side by side, the cheapest first; none in a study without branches."""
+    advice: str = ""
+    """Which approach to use, and what a cheaper one costs; empty before the study's end."""
     test_looks: int = 0
-    """How often a chosen model of this study was measured on test; more than once makes its numbers too good."""
+    """How many conclusions of this study measured models on test; more than one makes the numbers too good."""
 
     def params_of(self, trial: TrialRow) -> dict[str, Any]:
         """A trial's parameters in the order of the sweep file."""
@@ -162,6 +170,7 @@ def read_study(
     elif number is None:
         number = _best_number(trials, settings.objective)
     rows = tuple(replace(trial, is_best=trial.number == number) for trial in trials)
+    baseline = folder.baselines() | (notes.get("baseline") or {})
     return StudyRows(
         name=folder.name,
         objective=settings.objective,
@@ -169,8 +178,9 @@ def read_study(
         num_rungs=settings.num_rungs,
         num_planned=settings.num_planned,
         dimensions=settings.dimensions_of((trial.branch, trial.params) for trial in rows),
-        baselines=_baselines(folder, notes),
+        baselines={label: _with_split("validation", values) for label, values in baseline.items()},
         tests=tuple(_test_row(label, values) for label, values in (notes.get("test") or {}).items()),
+        details=dict(notes.get("details") or {}),
         importances=dict(importances if importances is not None else notes.get("importances") or {}),
         data=_data_rows(notes.get("data") or {}),
         summary=settings.summary,
@@ -178,6 +188,8 @@ def read_study(
         sentence=str(notes.get("sentence") or "") if is_concluded and winner is None else "",
         is_final=is_concluded or winner is not None,
         test_looks=int(notes.get("test_looks") or 0),
+        approaches=read_approaches(folder, settings, notes if is_concluded else {}, baseline),
+        advice=str(notes.get("advice") or "") if is_concluded and winner is None else "",
         registered=notes.get("registered"),
     )
 
@@ -210,14 +222,6 @@ def _best_number(trials: Iterable[TrialRow], objective: Objective) -> int | None
         if best is None or best.value is None or objective.is_better(trial.value, best.value):
             best = trial
     return best.number if best else None
-
-
-def _baselines(folder: StudyFolder, notes: Mapping[str, Any]) -> dict[str, Mapping[str, float]]:
-    """From the result; of a study that has none yet, from the baselines' own folders."""
-    files = sorted(folder.path.glob("trials/baseline-*/baseline.json"))
-    found = {file.parent.name.removeprefix("baseline-"): read_json(file) for file in files}
-    found |= notes.get("baseline") or {}
-    return {label: _with_split("validation", values) for label, values in found.items()}
 
 
 def _test_row(label: str, values: Mapping[str, float]) -> TestRow:

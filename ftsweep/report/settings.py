@@ -23,6 +23,7 @@ class Settings:
     dimensions: Mapping[str, Dimension] = field(default_factory=dict)
     """By dotted config path; those of a branch also with the branch as prefix."""
     summary: Mapping[str, str] = field(default_factory=dict)
+    branches: tuple[str, ...] = ()
     text: str = ""
 
     def dimensions_of(self, trials: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, Dimension]:
@@ -68,6 +69,7 @@ def read_settings(path: Path) -> Settings:
         num_planned=_node(tree, "budget").get("trials"),
         dimensions=dimensions,
         summary=summary,
+        branches=tuple(map(str, branches)),
         text=text,
     )
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ftsweep.report.rows import DataRow, StudyRows, TestRow, TrialRow
 from ftsweep.report.wording import NOTHING, number, param, plural, seconds
+from ftsweep.search.comparison import base_label, distinct_bases
 
 OUTCOME_ORDER = ("complete", "pruned", "running", "stopped", "diverged", "infeasible", "failed")
 
@@ -120,11 +121,12 @@ def comparison(rows: StudyRows) -> Comparison | None:
         measured = {**trial.best_values(), **(test.values if test else {})}
         lines.append((f"Trial {trial.number} · {label}{branch if trial in defaults else ''}", measured))
     bases = [test for test in rows.tests if test.number is None]
-    for branch, values in rows.baselines.items():
-        name = "untouched base" if len(rows.baselines) == 1 else f"untouched base ({branch})"
-        own = [test for test in bases if test.label in (f"baseline-{branch}", f"baseline/{branch}")]
-        tested = own or (bases if best and (best.branch or "main") == branch else [])
-        lines.append((name[0].upper() + name[1:], {**values, **(tested[0].values if tested else {})}))
+    own = (best.branch or "main") if best else ""
+    groups = distinct_bases(rows.baselines, own)
+    for labels in groups:
+        name = "Untouched base" if len(groups) == 1 else f"Untouched base ({', '.join(labels)})"
+        tested = next((test.values for test in bases if test.label == base_label(labels, own)), {})
+        lines.append((name, {**rows.baselines[labels[0]], **tested}))
     if not rows.baselines:
         lines += [(test.label.capitalize(), test.values) for test in bases]
     keys = list(dict.fromkeys(key for _, values in lines for key in values if not key.startswith("train/")))

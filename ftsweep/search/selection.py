@@ -70,16 +70,19 @@ def explain_no_winner(records: Sequence[TrialRecord]) -> str:
     """Why no trial can be chosen, with what became of all of them and the commonest reason."""
     if not records:
         return "No trial has been run yet."
-    counts: Counter[str] = Counter()
-    for record in records:
-        counts[_fate(record)] += 1
-    fates = ", ".join(f"{count} {fate}" for fate, count in counts.most_common())
+    fates = describe_fates(records)
     text = f"None of {_count(len(records), 'trial')} is complete and feasible with a finite objective: {fates}."
     reasons = Counter(record.outcome.reason for record in records if record.outcome and record.outcome.reason)
     if reasons:
         reason, _ = reasons.most_common(1)[0]
         text += f" Most often: {reason if reason.endswith('.') else reason + '.'}"
     return text
+
+
+def describe_fates(records: Sequence[TrialRecord]) -> str:
+    """What became of trials, counted: `3 pruned, 1 infeasible`."""
+    counts = Counter(_fate(record) for record in records)
+    return ", ".join(f"{count} {fate}" for fate, count in counts.most_common()) or "no trial was run"
 
 
 def is_feasible(record: TrialRecord) -> bool:

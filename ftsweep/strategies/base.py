@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ftsweep.errors import ConfigError
+
 if TYPE_CHECKING:
     from torch import nn
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from ftsweep.models.base import Head
+    from ftsweep.config.schema import TrainingSettings
+    from ftsweep.models.base import Head, Quantisation
+    from ftsweep.strategies.distance import Distance
     from ftsweep.tasks.base import Task
 
 
@@ -22,7 +27,10 @@ class Strategy(ABC):
     changes_base: ClassVar[bool]
     """Whether training writes into the base's own weights (full), so that they must be put back after the trial."""
 
-    starts_as_base: ClassVar[bool] = False
+    trains: ClassVar[bool] = True
+    """Whether any weight changes. One that trains none (few_shot) is measured once, and takes no training setting."""
+
+    starts_as_base: bool = False
     """Whether `apply` leaves the model's answers as they were, but for a new head drawn first of all. Then what is
     measured before training is the same for all settings of the strategy, and is measured once."""
 
@@ -32,12 +40,54 @@ class Strategy(ABC):
     exports_whole: ClassVar[bool] = False
     """Whether a chosen model is exported as a whole transformers model, and not as an adapter on its base."""
 
+    merges: ClassVar[bool] = False
+    """Whether `merged` can make a whole model of one whose base trains beside an adapter: what a stage needs, and an
+    export whose base is a stage's result."""
+
+    moves_weights: ClassVar[bool] = True
+    """Whether training changes the pre-trained weights in effect, so that they have a distance from the base."""
+
+    quantisation: Quantisation | None = None
+    """How the base is held while it is frozen; None in its own type."""
+
+    num_virtual_tokens: int = 0
+    """Positions of the model's input that the strategy takes for itself."""
+
+    names_layers: bool = False
+    """Whether settings name layers of the model, so that `check_base` must see it before the first trial."""
+
     def head_for(self, task: Task) -> Head:
         """The head that the base is loaded with."""
         return task.head
 
     def check_task(self, task: Task) -> None:  # noqa: B027 - most strategies serve every task
         """Raise ConfigError when the strategy cannot serve this task. Called without a model, and without torch."""
+
+    def check_data(  # noqa: B027
+        self, task: Task, tokenizer: PreTrainedTokenizerBase, schema: Mapping[str, Any]
+    ) -> None:
+        """Raise ConfigError when a setting does not fit what train has. Called by workers, when data are prepared."""
+
+    def check_training(self, task: Task, training: TrainingSettings) -> None:
+        """Raise ConfigError for a training setting that the strategy cannot honour; without a model or torch."""
+        if training.l2_sp > 0 and (self.has_frozen_body or not self.moves_weights):
+            raise ConfigError(
+                "this strategy changes no pre-trained weight that could be pulled back to the base",
+                where="training.l2_sp",
+                remedy="Leave it 0, or choose strategy=full, top_layers or lora.",
+            )
+        if training.kl_to_base > 0 and task.head != "causal_lm":
+            raise ConfigError(
+                "the base has no answers to this task that the model could be held to: its head is new",
+                where="training.kl_to_base",
+                remedy="Leave it 0 (training.l2_sp works with a new head), or choose a task of next tokens.",
+            )
+
+    def check_machine(self) -> None:  # noqa: B027 - most strategies run anywhere
+        """Raise ConfigError or MissingExtraError when this machine cannot train so. Called by workers alone."""
+
+    def check_base(self, base: PreTrainedModel, head: Head) -> None:  # noqa: B027
+        """Raise ConfigError when the settings name what this model has not."""
 
     def rate_factors(self, model: PreTrainedModel) -> Mapping[str, float]:
         """Factors on the learning rate by name of a trained parameter; 1 for those that are not named."""
@@ -62,6 +112,10 @@ class Strategy(ABC):
         Changed base weights (`changes_base`) are put back by the caller.
         """
 
+    def merged(self, model: PreTrainedModel) -> PreTrainedModel:
+        """A whole transformers model that answers as `model` does. The base is spent by it, and must be loaded anew."""
+        return model
+
     @abstractmethod
     def save(self, model: PreTrainedModel, folder: Path) -> None:
         """Write what training changed, as safetensors, in the format of PEFT or transformers."""
@@ -70,41 +124,68 @@ class Strategy(ABC):
     def restore(self, model: PreTrainedModel, folder: Path) -> None:
         """Load what `save` wrote into a model that `apply` made."""
 
+    def exported(self, folder: Path) -> Path:
+        """Where, in a folder that `save` wrote, the files of a single model lie."""
+        return folder
+
+    def predict(
+        self,
+        model: PreTrainedModel,
+        task: Task,
+        tokenizer: PreTrainedTokenizerBase,
+        schema: Mapping[str, Any],
+        rows: Sequence[Mapping[str, Any]],
+        batch_size: int,
+    ) -> list[dict[str, Any]]:
+        """Answers of a model that `restore` made: as the task gives them, unless the strategy asks in its own way."""
+        return task.predict(model, tokenizer, schema, rows, batch_size)
+
+    def distances(self, model: PreTrainedModel, head: Head) -> list[Distance]:
+        """How far what trains has moved from the base (`training.l2_sp`); called before the first step.
+
+        The squared Euclidean distance is the sum of all these functions; a new head has no part in it.
+        """
+        from ftsweep.strategies.distance import weight_distances
+
+        return weight_distances(model, fresh_modules(model, head))
+
+    def base_answers(self, model: PreTrainedModel) -> Callable[[], AbstractContextManager[PreTrainedModel]]:
+        """A way to what the base answers while the model trains (`training.kl_to_base`): a context that gives it.
+
+        Called before the first step. By default it is a frozen copy, which costs the model's memory once more.
+        """
+        copy = deepcopy(model).requires_grad_(False).eval()
+        return lambda: nullcontext(copy)
+
+
+def check_length(strategy: Strategy, task: Task, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Raise ConfigError when the model has no positions for the task's longest input behind the virtual tokens."""
+    limit, taken = tokenizer.model_max_length, strategy.num_virtual_tokens
+    if taken and task.max_length + taken > limit:
+        raise ConfigError(
+            f"{taken} virtual tokens and inputs of {task.max_length} tokens are more than this model's {limit}",
+            where="strategy.num_virtual_tokens",
+            remedy=f"Use task.max_length={limit - taken} or less, or fewer virtual tokens.",
+        )
+
 
 def parameter_groups(
     model: nn.Module, weight_decay: float, rate_factors: Mapping[str, float] | None = None
 ) -> list[dict[str, Any]]:
     """Optimizer groups of exactly what trains, each with its `rate_factor`.
 
-    Matrices decay; biases and norms (all 1-d weights) do not.
+    Matrices decay; biases, norms (all 1-d weights) and vectors that rest at 1 (IA3) do not.
     """
     factors = rate_factors or {}
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            is_decayed = parameter.ndim >= 2 and not name.endswith("bias")
+            is_decayed = parameter.ndim >= 2 and not name.endswith("bias") and ".ia3_l." not in name
             groups.setdefault((factors.get(name, 1.0), not is_decayed), []).append(parameter)
     return [
         {"params": parameters, "weight_decay": 0.0 if is_kept else weight_decay, "rate_factor": factor}
         for (factor, is_kept), parameters in sorted(groups.items(), key=lambda group: (-group[0][0], group[0][1]))
     ]
-
-
-def save_whole(model: PreTrainedModel, folder: Path) -> None:
-    """Write a whole transformers model: config.json and one safetensors file with the names that the model uses."""
-    with _without_progress_bar():
-        model.save_pretrained(folder, max_shard_size="1000TB", save_original_format=False)
-
-
-@contextmanager
-def _without_progress_bar() -> Iterator[None]:
-    from transformers.utils.logging import set_tqdm_hook
-
-    previous = set_tqdm_hook(lambda factory, args, keywords: factory(*args, **{**keywords, "disable": True}))
-    try:
-        yield
-    finally:
-        set_tqdm_hook(previous)
 
 
 def start_checkpointing(model: PreTrainedModel) -> None:

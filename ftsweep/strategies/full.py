@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from ftsweep.errors import ModelError
-from ftsweep.strategies.base import Strategy, end_checkpointing, redraw_fresh_modules, save_whole
+from ftsweep.models.saving import save_whole
+from ftsweep.strategies.base import Strategy, end_checkpointing, redraw_fresh_modules
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -20,7 +21,7 @@ class Full(Strategy):
     """All weights train, in the type that the base was loaded in."""
 
     changes_base: ClassVar[bool] = True
-    starts_as_base: ClassVar[bool] = True
+    starts_as_base = True
     exports_whole: ClassVar[bool] = True
 
     def __init__(self) -> None:

@@ -13,6 +13,7 @@ from ftsweep.domain.objective import Direction
 from ftsweep.models.base import Head
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -34,6 +35,7 @@ LabelShape = Literal["example", "token", "vector"]
 length per example ([rows, n])."""
 
 LabelType = Literal["int", "float"]
+ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
 
 
 class RowError(ValueError):
@@ -53,9 +55,16 @@ class Task(ABC):
     has_new_head: ClassVar[bool] = False
     """Whether the base has no trained head for this task, so that its baseline is a prior and not a forward pass."""
 
+    problem_type: ClassVar[ProblemType | None] = None
+    """What transformers calls this problem, for tools that load an exported model; None leaves the base's own."""
+
     loss_settings: ClassVar[frozenset[str]] = frozenset()
     """Settings that change what training minimises, or how answers are made, but not how rows are encoded: trials that
     differ in them alone share one prepared set."""
+
+    takes_text: ClassVar[bool] = False
+    """Whether plain text can be mixed into what it trains on (`training.replay`): documents as `Text` encodes them,
+    one to an example, are examples of this task too."""
 
     max_length: int
 
@@ -80,6 +89,10 @@ class Task(ABC):
             question["messages"] = messages[:-1]
         return question
 
+    def row_problem(self, values: Mapping[str, Any]) -> str | None:
+        """What is wrong with a row that can be used all the same (tags that break their own rule); None for nothing."""
+        return None
+
     def stratum(self, values: Mapping[str, Any]) -> str | None:
         """What a split made by ftsweep keeps in proportion (the label); None for nothing."""
         return None
@@ -87,6 +100,9 @@ class Task(ABC):
     @abstractmethod
     def learn_schema(self, train_rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         """What must be known before encoding, as JSON (`{"labels": [...], "counts": [...]}`), from train rows only."""
+
+    def check_schema(self, schema: Mapping[str, Any]) -> None:  # noqa: B027 - most settings fit any data
+        """Raise ConfigError when a setting does not fit what train has (a weight for a label that it lacks)."""
 
     @abstractmethod
     def encode(
@@ -97,6 +113,9 @@ class Task(ABC):
         A task that packs several rows into one example yields None for a row that an earlier or later example
         carries; after the last row it may yield further examples.
         """
+
+    def check_model(self, model: PreTrainedModel) -> None:  # noqa: B027 - most tasks take every model with their head
+        """Raise ModelError when this model cannot do the task as its settings have it; a few short inputs at most."""
 
     def row_units(self, labels: torch.Tensor) -> torch.Tensor:
         """How many units (examples or tokens) the loss of each row is summed over. Shape [rows], int64."""
@@ -127,6 +146,30 @@ class Task(ABC):
     ) -> torch.Tensor:
         """What training minimises, per row as in `losses`: the same, unless the task weighs or smooths its labels."""
         return self.losses(model, batch)[0]
+
+    def row_scores(self, outputs: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> torch.Tensor | None:
+        """Per row the few numbers that metrics beside the loss can be computed from again, shape [rows, n].
+
+        Kept on disk at every rung, so that metrics of resampled rows can be had without the model. None when the
+        outputs do not tell.
+        """
+        return None
+
+    def resampled_scores(
+        self, losses: np.ndarray, units: np.ndarray, scores: np.ndarray, weights: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """Metrics of rows that count as often as `weights` [resamples, rows] say, each of shape [resamples].
+
+        losses [rows], units [rows] and scores [rows, n] are those of `losses`, `row_units` and `row_scores`. By default
+        the loss alone (and its perplexity, where the task has that metric).
+        """
+        import numpy as np
+
+        loss = (weights @ losses.astype(np.float64)) / np.maximum(weights @ units.astype(np.float64), 1.0)
+        found = {"loss": loss}
+        if "perplexity" in self.metrics:
+            found["perplexity"] = np.exp(np.minimum(loss, 700.0))
+        return found
 
     @abstractmethod
     def tally(self, schema: Mapping[str, Any]) -> Tally:

@@ -26,6 +26,7 @@ class CausalTask(Task):
 
     head: ClassVar[Head] = "causal_lm"
     label_shape: ClassVar[LabelShape] = "token"
+    takes_text: ClassVar[bool] = True
 
     def row_units(self, labels: torch.Tensor) -> torch.Tensor:
         return (labels[:, 1:] != IGNORED).sum(dim=1)
@@ -91,10 +92,22 @@ def token_losses(
 
     The model's own forward runs, so that whatever it does to its logits (scaling, soft caps) is done here too; only
     the input of its output layer is narrowed to the positions that predict something, which is what saves the memory.
+
+    `position_ids` in the batch say where packed documents begin; transformers makes their mask from them alone.
     """
 
     labels = batch["labels"]
     positions = batch["supervised"] if "supervised" in batch else supervised_positions(labels)
+    where = {"attention_mask": batch.get("attention_mask")}
+    if "position_ids" in batch:
+        where = {"attention_mask": None, "position_ids": batch["position_ids"]}
+    logits = logits_at(model, positions - 1, input_ids=batch["input_ids"], **where, use_cache=False)
+    losses, num_correct = score_tokens(logits, labels.flatten().index_select(0, positions))
+    return losses, num_correct, positions
+
+
+def logits_at(model: PreTrainedModel, positions: torch.Tensor, **inputs: Any) -> torch.Tensor:
+    """Logits [positions, vocabulary] at flat positions of the input [rows x length], in the model's own type."""
     inner = transformers_model(model)
     output_layer = inner.get_output_embeddings()
     if output_layer is None:
@@ -102,20 +115,25 @@ def token_losses(
 
     def narrow(_module: torch.nn.Module, args: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
         hidden, *rest = args
-        return (hidden.flatten(0, 1).index_select(0, positions - 1).unsqueeze(0), *rest)
+        return (hidden.flatten(0, 1).index_select(0, positions).unsqueeze(0), *rest)
 
     handle = output_layer.register_forward_pre_hook(narrow)
     try:
-        output = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], use_cache=False)
+        logits: torch.Tensor = model(**inputs).logits.squeeze(0)
     finally:
         handle.remove()
-    losses, num_correct = _score(output.logits.squeeze(0), labels.flatten().index_select(0, positions))
-    return losses, num_correct, positions
+    return logits
 
 
 def transformers_model(model: Any) -> Any:
     """The transformers model itself, inside of PEFT's wrapper when there is one."""
     return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+def num_virtual_tokens(model: Any) -> int:
+    """How many virtual tokens PEFT's wrapper puts before every input (prompt and prefix tuning)."""
+    config = model.active_peft_config if hasattr(model, "get_base_model") else None
+    return int(config.num_virtual_tokens) if config is not None and config.is_prompt_learning else 0
 
 
 def perplexity(loss: float) -> float:
@@ -126,7 +144,7 @@ def perplexity(loss: float) -> float:
         return math.inf
 
 
-def _score(logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def score_tokens(logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Losses [tokens] and the number of right guesses, in parts when the float32 logits would be large."""
     import torch
     from torch.utils.checkpoint import checkpoint

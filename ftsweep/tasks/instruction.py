@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ftsweep.domain.objective import Direction
 from ftsweep.errors import ConfigError, DataError
 from ftsweep.tasks.base import IGNORED, Example, RowError
-from ftsweep.tasks.causal import CausalTask, transformers_model
+from ftsweep.tasks.causal import CausalTask, num_virtual_tokens, transformers_model
 from ftsweep.tasks.chat import ChatFormat, Span, conversation_of, question_of
 from ftsweep.tasks.tokens import (
     ROWS_PER_CALL,
@@ -88,16 +89,32 @@ class Instruction(CausalTask):
         batch_size: int,
     ) -> list[dict[str, Any]]:
         """`{"completion": ...}` per row, greedily; rows need `prompt`, or `messages` (a last answer is left out)."""
+        chat = ChatFormat(tokenizer)
+        prompts = self._prompt_ids(rows, tokenizer, chat, num_virtual_tokens(model))
+        return self.generate(model, tokenizer, prompts, batch_size)
+
+    def generate(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        prompts: Sequence[Sequence[int]],
+        batch_size: int,
+    ) -> list[dict[str, Any]]:
+        """`{"completion": ...}` behind each prompt's tokens, greedily."""
         import torch
 
         chat = ChatFormat(tokenizer)
-        prompts = self._prompt_ids(rows, tokenizer, chat)
-        inner = transformers_model(model)
+        # Virtual tokens are the wrapper's: the model inside of it knows none. And they must not be parted by padding
+        # from a prompt, so prompts behind them come in batches of one length.
+        has_virtual = num_virtual_tokens(model) > 0
+        inner: Any = model if has_virtual else transformers_model(model)
         inner.eval()
         settings = self._generation(tokenizer, chat)
-        answers: list[dict[str, Any]] = [{}] * len(rows)
-        with torch.inference_mode():
-            for indices in batches_by_length([len(ids) for ids in prompts], batch_size):
+        answers: list[dict[str, Any]] = [{}] * len(prompts)
+        with torch.inference_mode(), warnings.catch_warnings():
+            # PEFT says so of virtual tokens, rightly: positions are counted anew with them.
+            warnings.filterwarnings("ignore", message="Position ids are not supported", category=UserWarning)
+            for indices in batches_by_length([len(ids) for ids in prompts], batch_size, mixed=not has_virtual):
                 batch = padded([prompts[index] for index in indices], tokenizer.pad_token_id, inner.device, left=True)
                 generated = inner.generate(**batch, generation_config=settings)[:, batch["input_ids"].shape[1] :]
                 texts = tokenizer.batch_decode(generated, skip_special_tokens=True)
@@ -120,16 +137,10 @@ class Instruction(CausalTask):
         for input_ids, offsets, (_, spans) in zip(
             encoded["input_ids"], encoded["offset_mapping"], rendered, strict=True
         ):
-            labels = [IGNORED] * len(input_ids)
-            starts, ends = [start for start, _ in offsets], [end for _, end in offsets]
-            for start, end in spans:
-                # A token over the border of an answer is learned: it holds a part of the answer.
-                place = slice(bisect_right(ends, start), bisect_left(starts, end))
-                labels[place] = input_ids[place]
-            labels[0] = IGNORED  # nothing predicts the first token
-            yield self._cut(input_ids, labels, tokenizer.bos_token_id)
+            labels = answer_labels(input_ids, offsets, spans)
+            yield self.cut(input_ids, labels, tokenizer.bos_token_id)
 
-    def _cut(self, input_ids: list[int], labels: list[int], bos_id: int | None) -> Example | RowError:
+    def cut(self, input_ids: list[int], labels: list[int], bos_id: int | None) -> Example | RowError:
         """The prompt loses its oldest tokens (never a start token), then the last answer its end."""
         first = next((place for place, label in enumerate(labels) if label != IGNORED), None)
         if first is None:
@@ -146,9 +157,13 @@ class Instruction(CausalTask):
         return Example(input_ids[: self.max_length], labels[: self.max_length], dropped > 0, is_too_long)
 
     def _prompt_ids(
-        self, rows: Sequence[Mapping[str, Any]], tokenizer: PreTrainedTokenizerBase, chat: ChatFormat
+        self,
+        rows: Sequence[Mapping[str, Any]],
+        tokenizer: PreTrainedTokenizerBase,
+        chat: ChatFormat,
+        num_virtual: int = 0,
     ) -> list[list[int]]:
-        limit = min(self.max_length, tokenizer.model_max_length - self.max_new_tokens)
+        limit = min(self.max_length, tokenizer.model_max_length - self.max_new_tokens - num_virtual)
         if limit < 1:
             raise ConfigError(
                 f"{self.max_new_tokens} new tokens leave no room for a prompt: "
@@ -190,3 +205,15 @@ class Instruction(CausalTask):
             )
         except (TypeError, KeyError):
             return "" if is_answer else str(messages)
+
+
+def answer_labels(input_ids: Sequence[int], offsets: Sequence[Span], spans: Sequence[Span]) -> list[int]:
+    """The token's own id where it has a part in an answer, IGNORED elsewhere; `spans` are the answers' characters."""
+    labels = [IGNORED] * len(input_ids)
+    starts, ends = [start for start, _ in offsets], [end for _, end in offsets]
+    for start, end in spans:
+        # A token over the border of an answer is learned: it holds a part of the answer.
+        place = slice(bisect_right(ends, start), bisect_left(starts, end))
+        labels[place] = input_ids[place]
+    labels[0] = IGNORED  # nothing predicts the first token
+    return labels

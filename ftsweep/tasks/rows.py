@@ -9,8 +9,8 @@ from typing import Any
 from ftsweep.errors import DataError
 from ftsweep.tasks.base import Task
 
-_TABLES = (".csv", ".tsv", ".parquet")
-"""Files whose lines are no rows: they have a header, and cells may hold line ends."""
+_TABLES = (".csv", ".tsv", ".parquet", ".conll", ".bio")
+"""Files whose lines are no rows: a header and cells with line ends, or one word a line."""
 
 
 def parse_rows(lines: Iterable[str], task: Task, *, name: str) -> list[dict[str, Any]]:

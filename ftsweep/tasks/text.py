@@ -1,4 +1,4 @@
-"""Plain text: continued pre-training on documents packed into blocks of equal length."""
+"""Plain text: continued pre-training on whole documents packed into blocks, each seeing only itself."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ftsweep.domain.objective import Direction
 from ftsweep.errors import DataError, ModelError
 from ftsweep.tasks.base import IGNORED, Example, RowError
 from ftsweep.tasks.causal import CausalTask, perplexity, sums_by_row, token_losses
+from ftsweep.tasks.packing import best_fit, block_example, check_keeps_apart, document_positions, pieces
 from ftsweep.tasks.tokens import (
     ROWS_PER_CALL,
     attempt,
@@ -33,15 +34,19 @@ if TYPE_CHECKING:
 class Text(CausalTask):
     """Next-token prediction on the column `text`.
 
-    Documents are joined with the end-of-text token and cut into blocks of `max_length` tokens; every token is learned
-    but the first of a block, which has no predecessor. Attention crosses documents inside of a block.
+    A document is what the tokenizer puts before a text, the text, and the end-of-text token; one that is longer than
+    `max_length` is cut into pieces. `packed` lays whole pieces side by side in blocks of up to `max_length` tokens,
+    in which each sees only itself: its loss is the one it has alone. Every token is learned but a piece's first, which
+    has no predecessor.
     """
 
     columns = ("text",)
     metrics: ClassVar[Mapping[str, Direction]] = {"loss": "minimize", "perplexity": "minimize"}
 
-    def __init__(self, *, max_length: int = 512) -> None:
+    def __init__(self, *, max_length: int = 512, packed: bool = True) -> None:
+        """`packed` false makes every piece an example of its own, for models that cannot keep packed ones apart."""
         self.max_length = checked_max_length(max_length)
+        self.packed = packed
 
     def check_columns(self, available: Iterable[str]) -> None:
         found = sorted(set(available))
@@ -64,24 +69,33 @@ class Text(CausalTask):
         self, rows: Iterable[Mapping[str, Any]], tokenizer: PreTrainedTokenizerBase, schema: Mapping[str, Any]
     ) -> Iterator[Example | RowError | None]:
         check_fits_tokenizer(self.max_length, tokenizer)
-        end_id = _end_of_text(tokenizer)
-        rest = array("i")  # 4 bytes a token: blocks of long documents wait here and in `blocks` for their rows
-        blocks: deque[array[int]] = deque()
+        blocks: deque[list[array[int]]] = deque()  # pieces (4 bytes a token) that wait for a row to come out at
         for chunk in in_chunks(rows, ROWS_PER_CALL):
             parts = [attempt(text_of, values) for values in chunk]
-            documents = iter(token_ids(tokenizer, [part for part in parts if isinstance(part, str)], special=False))
+            documents = self._documents([part for part in parts if isinstance(part, str)], tokenizer)
+            found = [array("i", piece) for document in documents for piece in document]
+            blocks.extend([found[index] for index in members] for members in self._blocks(found))
             for part in parts:
                 if isinstance(part, RowError):
                     yield part
-                    continue
-                rest.extend([*next(documents), end_id])
-                num_whole = len(rest) // self.max_length * self.max_length
-                blocks.extend(rest[at : at + self.max_length] for at in range(0, num_whole, self.max_length))
-                rest = rest[num_whole:]
-                yield _block(blocks.popleft()) if blocks else None
-        if len(rest) > 1:  # a single token has nothing to learn
-            blocks.append(rest)
-        yield from map(_block, blocks)
+                else:
+                    yield block_example(blocks.popleft()) if blocks else None
+        yield from map(block_example, blocks)
+
+    def check_model(self, model: PreTrainedModel) -> None:
+        if self.packed:
+            check_keeps_apart(model)
+
+    def batch_extras(self, labels: torch.Tensor) -> dict[str, torch.Tensor]:
+        positions = document_positions(labels)
+        return super().batch_extras(labels) | ({} if positions is None else {"position_ids": positions})
+
+    def losses(self, model: PreTrainedModel, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        if "supervised" not in batch:
+            batch = {**batch, **self.batch_extras(batch["labels"])}
+        if "position_ids" in batch:
+            check_keeps_apart(model)
+        return super().losses(model, batch)
 
     def predict(
         self,
@@ -91,19 +105,12 @@ class Text(CausalTask):
         rows: Sequence[Mapping[str, Any]],
         batch_size: int,
     ) -> list[dict[str, Any]]:
-        """`{"loss", "perplexity"}` of each row's text and its end, in blocks of `max_length` when it is longer."""
+        """`{"loss", "perplexity"}` of each row's text and its end, in pieces of `max_length` when it is longer."""
         import torch
 
         check_fits_tokenizer(self.max_length, tokenizer)
-        texts = to_predict(text_of, rows)
-        end_id = _end_of_text(tokenizer)
-        documents = [[*ids, end_id] for ids in token_ids(tokenizer, texts, special=False)]
-        blocks = [
-            (row, ids[at : at + self.max_length])
-            for row, ids in enumerate(documents)
-            for at in range(0, len(ids), self.max_length)
-            if len(ids) - at > 1
-        ]
+        documents = self._documents(to_predict(text_of, rows), tokenizer)
+        blocks = [(row, piece) for row, document in enumerate(documents) for piece in document]
         model.eval()
         device = next(model.parameters()).device
         sums, counts = [0.0] * len(rows), [0] * len(rows)
@@ -117,17 +124,26 @@ class Text(CausalTask):
         losses = [total / count if count else math.nan for total, count in zip(sums, counts, strict=True)]
         return [{"loss": loss, "perplexity": perplexity(loss)} for loss in losses]
 
+    def _documents(self, texts: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> Iterator[list[list[int]]]:
+        """Each text's pieces."""
+        end = _end_of_text(tokenizer)
+        (start,) = token_ids(tokenizer, [""], special=True)
+        start = start[:-1] if start and start[-1] == end else start
+        for ids in token_ids(tokenizer, texts, special=False):
+            yield list(pieces(ids, start=start, end=end, max_length=self.max_length))
+
+    def _blocks(self, found: Sequence[Sequence[int]]) -> list[list[int]]:
+        """Indices of the pieces of each example."""
+        if not self.packed:
+            return [[index] for index in range(len(found))]
+        return best_fit([len(piece) for piece in found], self.max_length)
+
 
 def _row_losses(model: PreTrainedModel, batch: Mapping[str, torch.Tensor]) -> list[float]:
     """The summed loss of each row of a batch, all of its tokens learned."""
     labels = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, IGNORED)
     losses, _, positions = token_losses(model, {**batch, "labels": labels})
     return sums_by_row(losses.double(), positions, labels).tolist()
-
-
-def _block(ids: array[int]) -> Example:
-    input_ids = ids.tolist()
-    return Example(input_ids, [IGNORED, *input_ids[1:]])
 
 
 def _end_of_text(tokenizer: PreTrainedTokenizerBase) -> int:

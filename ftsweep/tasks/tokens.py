@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ftsweep.errors import ConfigError, DataError
@@ -89,10 +89,17 @@ def token_ids(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], *, speci
     return list(encoded["input_ids"])
 
 
-def batches_by_length(lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:
-    """Indices of all items in batches of similar length, longest first (so that too little memory shows at once)."""
+def batches_by_length(lengths: Sequence[int], batch_size: int, *, mixed: bool = True) -> Iterator[list[int]]:
+    """Indices of all items in batches of similar length, longest first (so that too little memory shows at once).
+
+    With `mixed` false the items of a batch have one length: nothing in it is padded.
+    """
     order = sorted(range(len(lengths)), key=lambda index: (-lengths[index], index))
-    return in_chunks(order, batch_size)
+    if mixed:
+        yield from in_chunks(order, batch_size)
+        return
+    for _, equal in groupby(order, key=lambda index: lengths[index]):
+        yield from in_chunks(equal, batch_size)
 
 
 def padded(

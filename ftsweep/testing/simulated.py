@@ -36,6 +36,8 @@ class SimulatedExecutor(Executor):
     num_rungs: int = 10
     workers: int = 1
     rung_seconds: float = 6.0
+    parameters: Mapping[str, int] = field(default_factory=dict)
+    """How many weights a complete trial says that it trained, by branch; 100 where it is not told."""
     now: float = 0.0
     num_submitted: int = 0
     jobs: list[str] = field(default_factory=list)
@@ -107,7 +109,12 @@ class SimulatedExecutor(Executor):
         append_line(running.folder.measurements_file, measurement.to_dict())
         messages: list[Message] = [{"type": "measured", "job": name, "measurement": measurement.to_dict()}]
         if rung == self.num_rungs:
-            messages.append(self._end(name, running, Outcome(OutcomeKind.COMPLETE, "trained to the end", rung=rung)))
+            extra = {
+                "num_trained_parameters": self.parameters.get(running.job["spec"]["branch"], 100),
+                "train_seconds": self.rung_seconds * rung,
+            }
+            outcome = Outcome(OutcomeKind.COMPLETE, "trained to the end", rung=rung, extra=extra)
+            messages.append(self._end(name, running, outcome))
         else:
             running.is_waiting = True
         return messages
@@ -129,7 +136,8 @@ class SimulatedExecutor(Executor):
         answers: dict[str, dict[str, Any]] = {
             "prepare": PREPARED,
             "baseline": {"validation": {"loss": 2.0}},
-            "test": {"test": {"loss": 1.5 if job["spec"].get("untouched") else 1.0}, "details": {}},
+            "test": {"test": {"loss": 1.5 if job["spec"].get("untouched") else 1.0}, "intervals": {}, "details": {}},
+            "compare": {},
             "export": {"folder": job.get("destination"), "rows": [{"text": "a"}], "answers": [{"label": "b"}]},
         }
         return answers[job["type"]]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 
 from ftsweep.errors import DataError
-from ftsweep.tasks.base import IGNORED, Example, RowError, Task
+from ftsweep.tasks.base import IGNORED, Example, RowError, Tally, Task
 
 if TYPE_CHECKING:
     import torch
@@ -154,7 +154,7 @@ class TaskContract:
         half = len(examples) // 2
         whole = self.scores(task, model, schema, [examples])
         parts = self.scores(task, model, schema, [part for part in (examples[:half], examples[half:]) if part])
-        assert whole == pytest.approx(parts, rel=1e-5)
+        assert whole == pytest.approx(parts, rel=1e-5, abs=1e-6)
 
     def test_metrics_are_those_declared(
         self, task: Task, model: PreTrainedModel, schema: dict[str, Any], examples: list[Example]
@@ -168,6 +168,13 @@ class TaskContract:
         assert (prior is not None) == task.has_new_head
         if prior is not None:
             assert set(prior) == set(task.metrics)
+
+    def test_what_scores_are_made_of_is_json(
+        self, task: Task, model: PreTrainedModel, schema: dict[str, Any], examples: list[Example]
+    ) -> None:
+        for tally in (self.tallied(task, model, schema, [examples]), task.tally(schema)):
+            details = tally.details()
+            assert json.loads(json.dumps(details, allow_nan=False)) == details
 
     def test_every_row_gets_an_answer_whatever_the_batch(
         self, task: Task, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, schema: dict[str, Any]
@@ -205,6 +212,11 @@ class TaskContract:
     def scores(
         self, task: Task, model: PreTrainedModel, schema: dict[str, Any], parts: Sequence[Sequence[Example]]
     ) -> dict[str, float]:
+        return self.tallied(task, model, schema, parts).values()
+
+    def tallied(
+        self, task: Task, model: PreTrainedModel, schema: dict[str, Any], parts: Sequence[Sequence[Example]]
+    ) -> Tally:
         import torch
 
         tally = task.tally(schema)
@@ -214,7 +226,7 @@ class TaskContract:
                 losses: torch.Tensor
                 losses, outputs = task.losses(model, batch)
                 tally.add(losses, outputs, batch)
-        return tally.values()
+        return tally
 
     def assert_close(self, answer: Any, other: Any) -> None:
         """Equal, numbers to rounding: padding changes the order in which a device adds."""
@@ -222,6 +234,9 @@ class TaskContract:
             assert set(answer) == set(other)
             for key, value in answer.items():
                 self.assert_close(value, other[key])
+        elif isinstance(answer, list):
+            for part, its_other in zip(answer, other, strict=True):
+                self.assert_close(part, its_other)
         elif isinstance(answer, float):
             assert answer == pytest.approx(other, rel=1e-4, abs=1e-6)
         else:

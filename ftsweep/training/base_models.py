@@ -15,6 +15,7 @@ from ftsweep.models.base import ModelSource
 from ftsweep.models.loading import resolve_dtype
 from ftsweep.strategies.base import Strategy
 from ftsweep.tasks.base import Task
+from ftsweep.training.features import put_back_body
 from ftsweep.training.memory import release_memory
 
 if TYPE_CHECKING:
@@ -62,12 +63,16 @@ class BaseModels:
         is_free = source.dtype == "auto"
         dtype = torch.float32 if is_free and needs_float32 else resolve_dtype(source.dtype, self.device)
         head, labels = strategy.head_for(task), schema.get("labels")
-        key = _key(source.fingerprint(), head, labels, str(dtype))
+        key = _key(source.fingerprint(), head, labels, str(dtype), strategy.quantisation)
         base = self._bases.get(key)
         if base is None:
             self._make_room()
-            base = BaseModel(source.load(head, labels=labels, dtype=dtype, device=self.device))
+            quantisation = strategy.quantisation
+            model = source.load(head, labels=labels, dtype=dtype, device=self.device, quantisation=quantisation)
+            base = BaseModel(model)
             self._bases[key] = base
+        if task.problem_type is not None:
+            base.model.config.problem_type = task.problem_type
         self._bases.move_to_end(key)
         if strategy.changes_base and base.pristine is None:
             base.pristine = {
@@ -78,6 +83,7 @@ class BaseModels:
     @torch.no_grad()
     def put_back(self, base: BaseModel, strategy: Strategy, model: PreTrainedModel) -> None:
         """Undo what a trial did to the base: adapters off, changed weights restored, gradients gone."""
+        put_back_body(model)
         base.model = strategy.remove(model)
         if strategy.changes_base and base.pristine is not None:
             for name, tensor in base.model.state_dict().items():
@@ -85,6 +91,10 @@ class BaseModels:
         for parameter in base.model.parameters():
             parameter.grad = None
         base.model.eval()
+
+    def forget(self, base: BaseModel) -> None:
+        """Give up a base whose weights are no longer its own."""
+        self._bases = OrderedDict((key, kept) for key, kept in self._bases.items() if kept is not base)
 
     def _make_room(self) -> None:
         while self._bases and sum(base.num_bytes for base in self._bases.values()) > _MAX_SHARE * self.memory_bytes:

@@ -11,12 +11,12 @@ import torch
 from ftsweep.tasks.base import IGNORED, Task
 
 if TYPE_CHECKING:
-    from ftsweep.data.encoded import EncodedSplit
+    from ftsweep.training.mix import Examples
 
 Batch = dict[str, torch.Tensor]
 
 
-def collate(split: EncodedSplit, indices: Sequence[int] | np.ndarray, task: Task, *, pad_token_id: int) -> Batch:
+def collate(split: Examples, indices: Sequence[int] | np.ndarray, task: Task, *, pad_token_id: int) -> Batch:
     """Right-padded tensors of these examples, on the CPU.
 
     input_ids and attention_mask: int64 [rows, longest]; labels: int64 (float32 where they are floats) of shape

@@ -1,42 +1,40 @@
-"""What a worker does with its jobs: prepare data, train trials step by step, measure, export, predict."""
+"""What a worker does with its jobs: trials step by step, and all others in one go."""
 
 from __future__ import annotations
 
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ftsweep.config.build import build
-from ftsweep.data.prepared import PreparedSet, prepare
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.trial import Outcome, OutcomeKind
-from ftsweep.errors import FtsweepError
-from ftsweep.strategies.base import save_whole, start_checkpointing
-from ftsweep.training.base_models import BaseModel, BaseModels
+from ftsweep.strategies.base import start_checkpointing
+from ftsweep.training.base_models import BaseModel
 from ftsweep.training.checkpoint import put_weights
-from ftsweep.training.evaluate import Evaluator
-from ftsweep.training.inference import copy_files, export_model, load_predictor
 from ftsweep.training.loop import Start
 from ftsweep.training.memory import (
     allocated_bytes,
     describe_device,
-    find_device,
     is_out_of_memory,
     peak_memory_gib,
     release_memory,
 )
 from ftsweep.training.parts import Parts
 from ftsweep.training.runs import Run, begin_run
+from ftsweep.training.single_jobs import SingleJobs
+from ftsweep.training.stages import StageChain, time_stages
+from ftsweep.training.text_scores import TextScores, add_paid_seconds
+from ftsweep.training.workbench import Workbench
 from ftsweep.workspace import TrialFolder, remove_folder, written_folder
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    pass
 
 Message = dict[str, Any]
 
@@ -55,16 +53,16 @@ class Engine:
     def __init__(self, *, threads: int | None = None, allowed_packages: Sequence[str] = ()) -> None:
         if threads is not None:
             torch.set_num_threads(threads)
-        self.device = find_device()
-        self.allowed = tuple(allowed_packages)
-        memory = describe_device(self.device)["memory_gib"]
-        self.bases = BaseModels(self.device, memory_bytes=int(memory * 2**30))
+        self.bench = Workbench(allowed_packages)
+        self.device = self.bench.device
         self.num_steps = 0
         self.is_spent = False
-        self._prepared: dict[str, PreparedSet] = {}
         self._starts: dict[str, Start] = {}
+        self._single_jobs = SingleJobs(self.bench)
         self._job: Message | None = None
         self._trial: _Trial | None = None
+        self._chain: StageChain | None = None
+        self._text_scores = TextScores(self.bench)
 
     def describe(self) -> dict[str, Any]:
         """Device, its memory and the number of lanes, for `ready`."""
@@ -104,13 +102,15 @@ class Engine:
         if job["type"] == "train":
             return self._advance_trial(job)
         try:
-            result = getattr(self, f"_{job['type']}")(job)
+            result = self._estimate(job) if job["type"] == "estimate" else self._single_jobs.do(job)
         finally:
             self._job = None
         return [{"type": "ended", "job": job["job"], "result": result}]
 
     def drain(self) -> None:
         """Checkpoint the trial under way, before the worker ends."""
+        if self._chain is not None:
+            self._chain.write_checkpoint()
         if self._trial is not None and self._trial.run.outcome is None and self._trial.run.rung >= 0:
             self._trial.run.write_checkpoint()
 
@@ -120,7 +120,15 @@ class Engine:
         messages: list[Message] = []
         if self._trial is None:
             try:
-                self._trial = self._begin_trial(job)
+                chain = self._chain_of(job)
+                if chain is not None and not chain.is_done:
+                    before = chain.num_steps
+                    chain.step()
+                    self.num_steps += chain.num_steps - before
+                    return []
+                if chain is not None and chain.outcome is not None:
+                    return [self._ended(job, chain.outcome)]
+                self._trial = self._begin_trial(job, chain)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -144,15 +152,26 @@ class Engine:
             messages.append(self._finish_trial(job))
         return messages
 
-    def _begin_trial(self, job: Message) -> _Trial:
+    def _chain_of(self, job: Message) -> StageChain | None:
+        """The stages of the trial under way; None when it has none."""
+        config = job["spec"]["config"]
+        if self._chain is None and config["stages"]:
+            self._chain = StageChain(self.bench, config, Path(job["cache"]))
+        return self._chain
+
+    def _begin_trial(self, job: Message, chain: StageChain | None = None) -> _Trial:
         started = time.monotonic()
         release_memory(self.device)
         memory = allocated_bytes(self.device)
-        parts = self._parts(job)
         folder = TrialFolder(Path(job["folder"]))
         config = job["spec"]["config"]
-        base = self._take_base(parts, config)
+        parts = replace(self.bench.parts_of(config, Path(job["cache"])), stage_result=chain.source if chain else None)
+        base = self.bench.take_base(parts, config)
+        if chain is not None:
+            chain.close()  # what it left is loaded
         memory = max(memory, allocated_bytes(self.device))
+        if job["type"] == "train":
+            self._text_scores.measure_base(parts, config, Path(job["cache"]), base.model)
         torch.manual_seed(config["seed"]["model"])
         model = parts.strategy.apply(base.model, parts.strategy.head_for(parts.task))
         if config["training"]["gradient_checkpointing"]:
@@ -160,7 +179,7 @@ class Engine:
         run = begin_run(
             parts,
             model=model,
-            evaluator=self._evaluator(parts, config),
+            evaluator=self.bench.evaluator_of(parts, config),
             folder=folder,
             config=config,
             start=self._starts.setdefault(_start_key(config, parts), Start()),
@@ -168,7 +187,10 @@ class Engine:
         _LOGGER.info(
             "%s begins at step %d, %.2f s after it was taken", job["job"], run.num_steps, time.monotonic() - started
         )
-        return _Trial(run, parts, base, memory)
+        seconds = add_paid_seconds(folder, chain.paid_seconds) if chain is not None else 0.0
+        if run.rung < 0:  # a checkpoint has them already
+            run.train_seconds += seconds
+        return _Trial(run, parts, base, memory, stage_seconds=seconds)
 
     def _finish_trial(self, job: Message) -> Message:
         """Keep the best weights of a complete trial, free everything, write the outcome last."""
@@ -180,10 +202,13 @@ class Engine:
             put_weights(run.model, run.best_weights)
             with written_folder(run.folder.best) as temporary:
                 trial.parts.strategy.save(run.model, temporary)
+        config, cache = job["spec"]["config"], Path(job["cache"])
+        extra = self._text_scores.told_of(trial.parts, config, cache, self._chain, run)
+        outcome = replace(outcome, extra={**outcome.extra, **extra})
         model, folder = run.model, run.folder
         del run
         trial.run = None  # type: ignore[assignment]  # the optimizer's state goes with it
-        self.bases.put_back(trial.base, trial.parts.strategy, model)
+        self.bench.bases.put_back(trial.base, trial.parts.strategy, model)
         del model
         release_memory(self.device)
         self.is_spent = self.is_spent or allocated_bytes(self.device) > trial.memory_before + _LEAK_BYTES
@@ -192,26 +217,18 @@ class Engine:
 
     def _ended(self, job: Message, outcome: Outcome) -> Message:
         TrialFolder(Path(job["folder"])).write_outcome(outcome)
-        self._job = None
+        self._job = self._chain = None
         return {"type": "ended", "job": job["job"], "outcome": outcome.to_dict()}
 
     def _measured(self, job: Message, measurement: Measurement) -> Message:
-        seconds = max(measurement.train_seconds, 1e-9)
+        stage_seconds = self._trial.stage_seconds if self._trial is not None else 0.0
+        seconds = max(measurement.train_seconds - stage_seconds, 1e-9)
         return {
             "type": "measured",
             "job": job["job"],
             "measurement": measurement.to_dict(),
             "examples_per_second": measurement.num_examples / seconds,
         }
-
-    # -- other jobs -----------------------------------------------------------------------------------------------
-
-    def _prepare(self, job: Message) -> dict[str, Any]:
-        parts = self._parts(job)
-        return {**parts.prepared.meta, "folder": str(parts.prepared.folder), "has_test": parts.prepared.has("test")}
-
-    def _baseline(self, job: Message) -> dict[str, Any]:
-        return {"validation": self._score_untouched(job, "validation")}
 
     def _estimate(self, job: Message) -> dict[str, Any]:
         """Time a few steps and one measurement of the configuration, and scale them to a whole trial."""
@@ -222,120 +239,31 @@ class Engine:
                 torch.cuda.reset_peak_memory_stats(self.device)
             timings = run.time_steps(num_steps=_NUM_TIMED_STEPS)
         finally:
-            self.bases.put_back(trial.base, trial.parts.strategy, run.model)
-        return {**timings, "peak_memory_gib": peak_memory_gib(self.device)}
-
-    def _test(self, job: Message) -> dict[str, Any]:
-        """Metrics on the test split, and what they are made of: of a trial's kept weights, or of the untouched base."""
-        if job["spec"].get("untouched"):
-            return {"test": self._score_untouched(job, "test"), "details": {}}
-        parts = self._parts(job)
-        with self._restored(parts, job) as model:
-            scores = self._evaluator(parts, job["spec"]["config"]).score(model, parts.prepared.split("test"))
-            return {"test": scores.values, "details": scores.details}
-
-    @contextmanager
-    def _restored(self, parts: Parts, job: Message) -> Iterator[PreTrainedModel]:
-        """A trial's kept weights on the base, for the length of the block."""
-        folder = TrialFolder(Path(job["folder"]))
-        if not folder.best.is_dir():
-            raise FtsweepError(f"{job['job']}: no weights were kept", where=str(folder.best))
-        base = self._take_base(parts, job["spec"]["config"])
-        model = parts.strategy.apply(base.model, parts.strategy.head_for(parts.task))
-        try:
-            parts.strategy.restore(model, folder.best)
-            yield model
-        finally:
-            self.bases.put_back(base, parts.strategy, model)
-
-    def _export(self, job: Message) -> dict[str, Any]:
-        parts = self._parts(job)
-        destination = Path(job["destination"])
-        facts = {
-            "spec": job["spec"],
-            "reference": parts.source.reference(),
-            "schema": parts.prepared.meta["schema"],
-            "allowed": self.allowed,
-        }
-        tokenizer = self.bases.tokenizer(parts.source)
-        if parts.strategy.exports_whole:
-            with self._restored(parts, job) as model:
-                export_model(destination, lambda folder: save_whole(model, folder), tokenizer, **facts)
-        else:
-            weights = TrialFolder(Path(job["folder"])).best
-            export_model(destination, lambda folder: copy_files(weights, folder), tokenizer, **facts)
-        examples = parts.prepared.rows("validation")[:_NUM_EXAMPLES]
-        rows = [parts.task.without_target(row.values) for row in examples]
-        answers = load_predictor(destination, allowed=self.allowed, device=self.device).predict(rows)
-        return {"folder": str(destination), "rows": rows, "answers": answers}
-
-    def _predict(self, job: Message) -> dict[str, Any]:
-        predictor = load_predictor(Path(job["model_folder"]), allowed=self.allowed, device=self.device)
-        return {"answers": predictor.predict(job["rows"])}
-
-    def _score_untouched(self, job: Message, split_name: str) -> dict[str, float]:
-        parts = self._parts(job)
-        split = parts.prepared.split(split_name)
-        if parts.task.has_new_head:
-            labels = [split.labels(index).tolist() for index in range(len(split))]
-            scores = parts.task.prior_scores(parts.prepared.meta["schema"], labels)
-            if scores is not None:
-                return scores
-        base = self._take_base(parts, job["spec"]["config"])
-        return self._evaluator(parts, job["spec"]["config"]).measure(base.model, split)
-
-    # -- parts ----------------------------------------------------------------------------------------------------
-
-    def _parts(self, job: Message) -> Parts:
-        config: Mapping[str, Any] = job["spec"]["config"]
-        source = build(config["model"], allowed=self.allowed)
-        task = build(config["task"], allowed=self.allowed)
-        strategy = build(config["strategy"], allowed=self.allowed)
-        strategy.check_task(task)
-        key = json.dumps([config["data"], config["task"], config["model"], config["seed"]["data"]], sort_keys=True)
-        if key not in self._prepared:
-            self._prepared[key] = prepare(
-                config=config,
-                source=build(config["data"], allowed=self.allowed),
-                task=task,
-                tokenizer=self.bases.tokenizer(source),
-                tokenizer_fingerprint=source.fingerprint(),
-                cache=Path(job["cache"]),
-            )
-        return Parts(source=source, task=task, strategy=strategy, prepared=self._prepared[key])
-
-    def _take_base(self, parts: Parts, config: Mapping[str, Any]) -> BaseModel:
-        schema = parts.prepared.meta["schema"]
-        precision = config["training"]["precision"]
-        return self.bases.take(parts.source, parts.task, parts.strategy, schema, precision=precision)
-
-    def _evaluator(self, parts: Parts, config: Mapping[str, Any]) -> Evaluator:
-        precision = config["training"]["precision"]
-        use_bfloat16 = precision == "bfloat16" or (precision == "auto" and self.device.type == "cuda")
-        return Evaluator(
-            task=parts.task,
-            schema=parts.prepared.meta["schema"],
-            pad_token_id=self.bases.tokenizer(parts.source).pad_token_id,
-            device=self.device,
-            autocast_dtype=torch.bfloat16 if use_bfloat16 else None,
-            tokens_per_batch=_TOKENS_PER_BATCH[self.device.type],
-        )
+            self.bench.bases.put_back(trial.base, trial.parts.strategy, run.model)
+        config, cache = job["spec"]["config"], Path(job["cache"])
+        stage_seconds = time_stages(self.bench, config, cache, num_steps=_NUM_TIMED_STEPS)
+        return {**timings, "stage_seconds": stage_seconds, "peak_memory_gib": peak_memory_gib(self.device)}
 
 
 class _Trial:
     """A trial under way and what it borrowed."""
 
-    def __init__(self, run: Run, parts: Parts, base: BaseModel, memory_before: int) -> None:
+    def __init__(
+        self, run: Run, parts: Parts, base: BaseModel, memory_before: int, *, stage_seconds: float = 0.0
+    ) -> None:
         self.run = run
         self.parts = parts
         self.base = base
         self.memory_before = memory_before
+        self.stage_seconds = stage_seconds
 
 
 def _start_key(config: Mapping[str, Any], parts: Parts) -> str:
     """Equal for trials that answer alike before training."""
-    strategy = parts.strategy.changes_base if parts.strategy.starts_as_base else config["strategy"]
-    nodes = [config[name] for name in ("model", "data", "task", "seed")]
+    strategy: Any = config["strategy"]
+    if parts.strategy.starts_as_base:  # features of a frozen body come from other batches: the last digits may differ
+        strategy = [parts.strategy.changes_base, parts.strategy.has_frozen_body, parts.strategy.quantisation]
+    nodes = [config[name] for name in ("model", "stages", "data", "task", "seed")]
     return json.dumps([*nodes, config["training"]["precision"], strategy], sort_keys=True)
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
 
+from ftsweep.data.rung_losses import RowEvidence
 from ftsweep.tasks.base import Task
 from ftsweep.training.batch import collate, to_device
 from ftsweep.training.memory import is_out_of_memory, release_memory
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from ftsweep.data.encoded import EncodedSplit
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,16 @@ class SplitScores:
     losses: np.ndarray
     units: np.ndarray
     details: dict[str, Any]
+    scores: np.ndarray = field(default_factory=lambda: np.empty((0, 0), np.float32))
+    """What `Task.row_scores` gave, float32 [examples, n]; n = 0 where it gives nothing."""
+
+    draws: tuple[SplitScores, ...] = ()
+    """Of a mean over several models, each one's."""
+
+    @property
+    def evidence(self) -> list[RowEvidence]:
+        """What the model did on each example; of a mean over several models, what each of them did."""
+        return [RowEvidence(each.losses, each.units.astype(np.int32), each.scores) for each in self.draws or (self,)]
 
 
 @dataclass
@@ -47,32 +60,35 @@ class Evaluator:
         """Metric name to value over the split (or these examples of it). The model's mode is put back afterwards."""
         return self.score(model, split, indices).values
 
-    def score(
-        self, model: PreTrainedModel, split: EncodedSplit, indices: np.ndarray | None = None
-    ) -> SplitScores:
+    def score(self, model: PreTrainedModel, split: EncodedSplit, indices: np.ndarray | None = None) -> SplitScores:
         """As `measure`, with every example's loss and what the metrics are made of."""
         trained = [module for module in model.modules() if module.training]
         model.eval()
         try:
-            while True:
-                try:
-                    return self._score(model, split, indices)
-                except (RuntimeError, MemoryError) as error:
-                    if not is_out_of_memory(error) or self.tokens_per_batch == 1:
-                        raise
-                self.tokens_per_batch = max(1, self.tokens_per_batch // 2)
-                release_memory(self.device)
+            return self.in_batches_that_fit(lambda: self._score(model, split, indices))
         finally:
             for module in trained:  # one by one: a frozen body stays in eval mode under a head that trains
                 module.training = True
+
+    def in_batches_that_fit(self, compute: Callable[[], T]) -> T:
+        """What `compute` returns; it begins anew with half the batch size whenever memory runs out."""
+        while True:
+            try:
+                return compute()
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error) or self.tokens_per_batch == 1:
+                    raise
+            self.tokens_per_batch = max(1, self.tokens_per_batch // 2)
+            release_memory(self.device)
 
     @torch.no_grad()
     def _score(self, model: PreTrainedModel, split: EncodedSplit, indices: np.ndarray | None) -> SplitScores:
         tally = self.task.tally(self.schema)
         parts: list[torch.Tensor] = []
         units: list[torch.Tensor] = []
+        scores: list[torch.Tensor] = []
         order: list[np.ndarray] = []
-        for chosen in self._batches(split.lengths, indices):
+        for chosen in self.batches(split.lengths, indices):
             batch = collate(split, chosen, self.task, pad_token_id=self.pad_token_id)
             units.append(self.task.row_units(batch["labels"]))
             batch = to_device(batch, self.device)
@@ -80,6 +96,9 @@ class Evaluator:
                 losses, outputs = self.task.losses(model, batch)
             tally.add(losses, outputs, batch)
             parts.append(losses.detach())
+            row_scores = self.task.row_scores(outputs, batch)
+            if row_scores is not None:
+                scores.append(row_scores.float())
             order.append(chosen)
         values = tally.values()
         if not parts:
@@ -90,9 +109,11 @@ class Evaluator:
             losses=torch.cat(parts).float().cpu().numpy()[back],
             units=torch.cat(units).numpy()[back],
             details=tally.details(),
+            scores=torch.cat(scores).cpu().numpy()[back] if scores else np.empty((len(back), 0), np.float32),
         )
 
-    def _batches(self, lengths: np.ndarray, indices: np.ndarray | None) -> Iterator[np.ndarray]:
+    def batches(self, lengths: np.ndarray, indices: np.ndarray | None) -> Iterator[np.ndarray]:
+        """Indices of examples of about one length, the longest first, as many at once as the batch size allows."""
         order = np.arange(len(lengths)) if indices is None else indices
         order = order[np.argsort(-lengths[order], kind="stable")]
         start = 0

@@ -20,6 +20,7 @@ from ftsweep.workspace import read_json, write_json, written_folder
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+    from ftsweep.strategies.base import Strategy
     from ftsweep.tasks.base import Task
 
 MANIFEST = "ftsweep.json"
@@ -68,16 +69,20 @@ class Predictor:
         model: PreTrainedModel,
         tokenizer: PreTrainedTokenizerBase,
         task: Task,
+        strategy: Strategy,
         schema: Mapping[str, Any],
     ) -> None:
         self.model = model
         self.tokenizer = tokenizer
         self.task = task
+        self.strategy = strategy
         self.schema = schema
 
     def predict(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """One answer per row, in order; rows have the task's input columns."""
-        return self.task.predict(self.model, self.tokenizer, self.schema, list(rows), _BATCH_SIZE)
+        return self.strategy.predict(
+            self.model, self.task, self.tokenizer, self.schema, list(rows), batch_size=_BATCH_SIZE
+        )
 
 
 def load_predictor(
@@ -110,10 +115,14 @@ def load_predictor(
         source = LocalModel(path=str(folder), dtype=source.dtype)
     head = strategy.head_for(task)
     labels = manifest["schema"].get("labels")
-    model = source.load(head, labels=labels, dtype=resolve_dtype(source.dtype, device), device=device)
+    quantisation = None if is_whole else strategy.quantisation
+    if quantisation is not None:
+        strategy.check_machine()
+    dtype = resolve_dtype(source.dtype, device)
+    model = source.load(head, labels=labels, dtype=dtype, device=device, quantisation=quantisation)
     if not is_whole:
         model = strategy.apply(model, head)
         strategy.restore(model, folder)
     model.eval()
     model.requires_grad_(False)
-    return Predictor(model, source.tokenizer(), task, manifest["schema"])
+    return Predictor(model, source.tokenizer(), task, strategy, manifest["schema"])

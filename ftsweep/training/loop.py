@@ -35,12 +35,15 @@ from ftsweep.training.checkpoint import (
 )
 from ftsweep.training.evaluate import Evaluator, autocast, train_probe
 from ftsweep.training.memory import is_out_of_memory, release_memory
-from ftsweep.training.schedule import BatchPlan, rate_factor, rung_reached
+from ftsweep.training.mix import with_replay
+from ftsweep.training.regularisers import Regularisers
+from ftsweep.training.schedule import BatchPlan, Plan, rate_factor, rung_reached
 from ftsweep.workspace import TrialFolder, append_line
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+    from ftsweep.data.encoded import EncodedSplit
     from ftsweep.data.prepared import PreparedSet
 
 _CHECKPOINT_SHARE = 0.05  # of a trial's time may go into checkpoints
@@ -75,6 +78,7 @@ class TrialRun:
         folder: TrialFolder,
         config: Mapping[str, Any],
         start: Start | None = None,
+        replay: EncodedSplit | None = None,
     ) -> None:
         self.model = model
         self.task = task
@@ -88,9 +92,11 @@ class TrialRun:
         self.train_split = prepared.split("train")
         self.validation_split = prepared.split("validation")
         seed = config["seed"]["data"]
-        self.plan = BatchPlan(self.train_split.lengths, self.settings.batch_size, self.settings.epochs, seed)
+        self.examples = with_replay(self.train_split, replay, self.settings.replay, seed)
+        self.plan: Plan = BatchPlan(self.examples.lengths, self.settings.batch_size, self.settings.epochs, seed)
         self.probe = train_probe(len(self.train_split), len(self.validation_split), seed)
         self.optimizer = make_optimizer(model, strategy, self.settings, self.device)
+        self.regularisers = Regularisers(model, task, strategy, self.settings)
 
         self._start = Start() if start is None else start
 
@@ -121,7 +127,7 @@ class TrialRun:
             return self._measure(0)
         try:
             self.step_without_rungs()
-        except _OutOfMemoryAtOneError as error:
+        except OutOfMemoryAtOneError as error:
             self._end(OutcomeKind.INFEASIBLE, f"out of memory at micro-batch size 1: {error}")
             return None
         if self._has_diverged():
@@ -174,6 +180,13 @@ class TrialRun:
             "trial_seconds": step_seconds * self.plan.num_steps + measure_seconds * num_measurements,
         }
 
+    def rate_now(self) -> float:
+        """The learning rate of the next step, before the strategy's factors."""
+        factor = rate_factor(
+            self.num_steps, self.plan.num_steps, warmup=self.settings.warmup, schedule=self.settings.schedule
+        )
+        return self.settings.learning_rate * factor
+
     def _optimizer_step(self) -> None:
         indices = self.plan.indices(self.num_steps)
         while True:
@@ -185,16 +198,14 @@ class TrialRun:
                 if not is_out_of_memory(error):
                     raise
                 if generators is None:
-                    raise _OutOfMemoryAtOneError(str(error).splitlines()[0]) from None
+                    raise OutOfMemoryAtOneError(str(error).splitlines()[0]) from None
             self.micro_batch_size //= 2
             self.optimizer.zero_grad(set_to_none=True)
             release_memory(self.device)
             unpack_generators(generators, self.device)
-        factor = rate_factor(
-            self.num_steps, self.plan.num_steps, warmup=self.settings.warmup, schedule=self.settings.schedule
-        )
+        rate = self.rate_now()
         for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.learning_rate * group["rate_factor"] * factor
+            group["lr"] = rate * group["rate_factor"]
         parameters = trained_weights(self.model).values()
         norm = torch.nn.utils.clip_grad_norm_(parameters, self.settings.max_grad_norm or math.inf)
         self._is_finite &= torch.isfinite(norm)
@@ -207,19 +218,18 @@ class TrialRun:
         """Gradients of the whole effective batch, normalised by its number of supervised units."""
         size = self.micro_batch_size
         batches = [
-            collate(
-                self.train_split, indices[start : start + size], self.task, pad_token_id=self.evaluator.pad_token_id
-            )
+            collate(self.examples, indices[start : start + size], self.task, pad_token_id=self.evaluator.pad_token_id)
             for start in range(0, len(indices), size)
         ]
         num_units = max(1, sum(int(self.task.row_units(batch["labels"]).sum()) for batch in batches))
         for batch in batches:
             with autocast(self.device, self.evaluator.autocast_dtype):
-                losses = self.task.training_losses(self.model, to_device(batch, self.device), self.schema)
+                losses = self.regularisers.training_losses(to_device(batch, self.device), self.schema)
             loss = losses.sum() / num_units
             self._is_finite &= torch.isfinite(loss.detach())
             loss.backward()
-        self.num_tokens += sum(int(batch["attention_mask"].sum()) for batch in batches)
+        self.regularisers.add_gradients()
+        self.num_tokens += int(self.examples.lengths[indices].sum())
 
     def _has_diverged(self) -> bool:
         if self.device.type == "cuda" and self.num_steps % _FINITE_CHECK_STEPS and not self._is_at_rung():
@@ -262,7 +272,7 @@ class TrialRun:
         """Metrics on the whole validation split and on the train probe, as the model is."""
         validation = self.evaluator.score(self.model, self.validation_split)
         train = self.evaluator.score(self.model, self.train_split, self.probe)
-        self._losses = RungLosses(validation.losses, train.losses, validation.units.astype(np.int32))
+        self._losses = RungLosses(validation.losses, train.losses, validation.units.astype(np.int32), validation.scores)
         return {
             **{f"validation/{name}": value for name, value in validation.values.items()},
             **{f"train/{name}": value for name, value in train.values.items()},
@@ -321,22 +331,30 @@ class TrialRun:
             optimizer=pack_optimizer(self.optimizer),
             best_weights=self.best_weights,
             generators=pack_generators(self.device),
-            progress={
-                "num_steps": self.num_steps,
-                "num_tokens": self.num_tokens,
-                "rung": self.rung,
-                "micro_batch_size": self.micro_batch_size,
-                "train_seconds": self.train_seconds,
-                "num_large_gradients": int(self.num_large_gradients),
-            },
+            progress=self.progress(),
         ).write(self.folder.checkpoint)
         self._checkpoint_time = time.monotonic()
         self._checkpoint_cost = self._checkpoint_time - started
+
+    def progress(self) -> dict[str, Any]:
+        """The attributes that a checkpoint keeps beside tensors."""
+        return {
+            "num_steps": self.num_steps,
+            "num_tokens": self.num_tokens,
+            "rung": self.rung,
+            "micro_batch_size": self.micro_batch_size,
+            "train_seconds": self.train_seconds,
+            "num_large_gradients": int(self.num_large_gradients),
+        }
+
+    def prepare_to_continue(self, checkpoint: Checkpoint) -> None:
+        """Have the same weights train that trained when the checkpoint was written."""
 
     def _continue_from_checkpoint(self) -> None:
         checkpoint = Checkpoint.read(self.folder.checkpoint)
         if checkpoint is None:
             return
+        self.prepare_to_continue(checkpoint)
         put_weights(self.model, checkpoint.weights)
         unpack_optimizer(self.optimizer, checkpoint.optimizer)
         unpack_generators(checkpoint.generators, self.device)
@@ -345,7 +363,7 @@ class TrialRun:
             setattr(self, name, value)
 
 
-class _OutOfMemoryAtOneError(Exception):
+class OutOfMemoryAtOneError(Exception):
     """Not even one example fits."""
 
 

@@ -7,10 +7,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.trial import Outcome, OutcomeKind
+from ftsweep.strategies.few_shot import FewShot
+from ftsweep.strategies.few_shot_tuned import FewShotTuned
+from ftsweep.strategies.head_then_full import HeadThenFull
 from ftsweep.training.checkpoint import Weights
+from ftsweep.training.drawn_run import DrawnRun
 from ftsweep.training.evaluate import Evaluator
+from ftsweep.training.feature_cache import cached_features
+from ftsweep.training.features import FeatureSet, feature_evaluator, replace_body
+from ftsweep.training.few_shot_run import FewShotRun
 from ftsweep.training.loop import Start, TrialRun
 from ftsweep.training.parts import Parts
+from ftsweep.training.two_phases import TwoPhaseRun
 from ftsweep.workspace import TrialFolder
 
 if TYPE_CHECKING:
@@ -31,6 +39,7 @@ class Run(Protocol):
     outcome: Outcome | None
     is_waiting: bool
     num_steps: int
+    train_seconds: float
     rung: int
     """The last one measured; -1 before the first measurement."""
 
@@ -63,13 +72,28 @@ def begin_run(
     start: Start,
 ) -> Run:
     """The run of a trial whose model the strategy has made. `start` is shared by trials that begin alike."""
+    if isinstance(parts.strategy, HeadThenFull):
+        return TwoPhaseRun(
+            parts, parts.strategy, model=model, evaluator=evaluator, folder=folder, config=config, start=start
+        )
+    if isinstance(parts.strategy, FewShot):
+        return FewShotRun(parts, parts.strategy, model=model, evaluator=evaluator, folder=folder, config=config)
+    prepared = parts.prepared
+    if parts.strategy.has_frozen_body:
+        features = cached_features(model, parts, evaluator)
+        if features is not None:
+            replace_body(model, features)
+            prepared, evaluator = FeatureSet(prepared, features.position), feature_evaluator(evaluator, features)
+    if isinstance(parts.strategy, FewShotTuned):
+        return DrawnRun(parts, parts.strategy, prepared, model=model, evaluator=evaluator, folder=folder, config=config)
     return TrialRun(
         model=model,
         task=parts.task,
         strategy=parts.strategy,
-        prepared=parts.prepared,
+        prepared=prepared,
         evaluator=evaluator,
         folder=folder,
         config=config,
         start=start,
+        replay=parts.replay,
     )

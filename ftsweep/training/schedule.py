@@ -8,10 +8,22 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 
 _MEGABATCH = 50  # batches that are sorted by length together: long enough to save padding, short enough to stay random
+
+
+class Plan(Protocol):
+    """What a run needs to know of its own course."""
+
+    @property
+    def num_examples(self) -> int: ...
+    @property
+    def num_steps(self) -> int: ...
+    def examples_before(self, step: int) -> int: ...
+    def indices(self, step: int) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,7 @@ def test_a_sweep_file_becomes_a_whole_checked_config(compose: Callable[..., Swee
         "targets": "all-linear",
         "rslora": False,
         "dora": False,
+        "init": "default",
     }
     assert config.search_folders == (Path.cwd(),)
 

@@ -127,7 +127,10 @@ def test_every_command_line_is_one_that_the_command_takes(
     for block in YAML_BLOCKS:
         if block.sweep_name == sweep:
             place_sweep(block, sweep)
-    compose_sweep(sweep, overrides if isinstance(overrides, tuple) else ())  # click marks what was not given
+    overrides = overrides if isinstance(overrides, tuple) else ()  # click marks what was not given
+    for file in [word.partition("train=")[2] for word in overrides if ".train=" in word]:
+        Path(file).touch()
+    compose_sweep(sweep, overrides)
 
 
 # -- keys -------------------------------------------------------------------------------------------------------------
@@ -149,10 +152,11 @@ def test_every_core_key_is_explained_as_in_the_schema(node: str) -> None:
 @pytest.mark.parametrize("file", COMPONENTS, ids=lambda file: f"{file.parent.name}/{file.stem}")
 def test_every_setting_of_a_component_is_explained(file: Path) -> None:
     group, target = file.parent.name, yaml.safe_load(file.read_text())["_target_"]
-    sections = keys_by_section(DOCS / "sweep-file.md")
+    sections = keys_by_section(DOCS / ("data-gate.md" if group == "guards" else "sweep-file.md"))
     same = [each.stem for each in file.parent.glob("*.yaml") if yaml.safe_load(each.read_text())["_target_"] == target]
     (title,) = [f"{group}: {name}" for name in same if f"{group}: {name}" in sections]
-    documented = {key.name.removeprefix(f"{group}."): key.default for key in sections[title]}
+    prefix = f"{group}.{file.stem}." if group == "guards" else f"{group}."
+    documented = {key.name.removeprefix(prefix): key.default for key in sections[title]}
     known = parameters(locate(target))
     assert list(documented) == list(known)
     for name, parameter in known.items():
@@ -194,8 +198,9 @@ def place_sweep(block: Block, name: str) -> None:
     if "defaults" not in tree:
         text = DEFAULTS + ("" if "space" in tree else SPACE) + text
     Path(name).write_text(text, encoding="utf-8")
-    if "train" in tree.get("data", {}):
-        Path(tree["data"]["train"]).touch()
+    for node in ("data", "general"):
+        if "train" in tree.get(node, {}):
+            Path(tree[node]["train"]).touch()
 
 
 def help_text(cls: type, field: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pkgutil
+import re
 import shutil
 import subprocess
 import sys
@@ -15,15 +17,20 @@ import pytest
 from ftsweep.data.base import DataSource
 from ftsweep.domain.objective import Objective
 from ftsweep.errors import ConfigError
+from ftsweep.guards.base import DataGuard
 from ftsweep.models.base import Head
 from ftsweep.search.curves import Curves
 from ftsweep.strategies.base import Strategy
+from ftsweep.tasks.base import Task
 from ftsweep.testing.data_source import DataSourceContract
-from ftsweep.testing.random_models import random_llama
+from ftsweep.testing.guard import GuardContract, Splits
+from ftsweep.testing.random_models import byte_tokenizer, random_llama
+from ftsweep.testing.rows import labelled
 from ftsweep.testing.strategy import StrategyContract
+from ftsweep.testing.task import TaskContract
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "tickets"
 SMALL = ["executor=inline", "recording=none", "budget.trials=2", "rungs.count=2", "training.epochs=1"]
@@ -40,6 +47,58 @@ class TestTickets(DataSourceContract):
     def make_source(self) -> DataSource:
         source: DataSource = import_module("ticket_parts").Tickets(file="tickets.txt")
         return source
+
+
+class TestAddresses(GuardContract):
+    @property
+    def guard_class(self) -> type[DataGuard]:  # type: ignore[override]
+        guard: type[DataGuard] = import_module("ticket_parts").Addresses
+        return guard
+
+    def clean(self) -> Splits:
+        return {"train": labelled(100), "validation": labelled(50, seed=1)}
+
+    def faulty(self) -> Splits:
+        tickets = [{**row, "text": f"{row['text']} reply to ann@example.org"} for row in labelled(10, seed=2)]
+        return {**self.clean(), "train": [*labelled(100), *tickets]}
+
+
+class TestRouting(TaskContract):
+    rows = (
+        {"text": "I was charged twice", "label": "billing"},
+        {"text": "The parcel never arrived with half of the items", "label": "shipping"},
+        {"text": "I cannot log in", "label": "account"},
+        {"text": "The invoice is wrong", "label": "billing"},
+    )
+    bad_rows = ({"text": "", "label": "billing"}, {"text": "no label"}, {"text": "unknown", "label": "sales"})
+
+    @pytest.fixture
+    def task(self) -> Task:
+        task: Task = import_module("ticket_parts").Routing(costs={"billing": 3.0})
+        return task
+
+    @pytest.fixture
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        return byte_tokenizer()
+
+    @pytest.fixture
+    def model(self) -> PreTrainedModel:
+        return random_llama("sequence_classification")
+
+
+def test_task_prefers_the_label_whose_mistakes_are_dear() -> None:
+    import torch
+
+    task = import_module("ticket_parts").Routing(costs={"billing": 3.0})
+    schema = {"labels": ["account", "billing"], "counts": [60, 40]}
+    logits = torch.tensor([[0.6, 0.4], [0.9, 0.1]]).log()
+    assert [answer["label"] for answer in task.answers(logits, schema)] == ["billing", "account"]
+    tally = task.tally(schema)
+    tally.add(torch.ones(2), logits, {"labels": torch.tensor([0, 1])})  # both at the wrong desk
+    assert tally.values()["cost"] == pytest.approx((1.0 + 3.0) / 2)
+    assert task.prior_scores(schema, [[0], [1]])["cost"] == 0.5, "it always answers billing"
+    with pytest.raises(ConfigError, match=r"task\.costs"):
+        import_module("ticket_parts").Routing(costs={"billing": 0.0})
 
 
 class TestNorms(StrategyContract):
@@ -70,6 +129,20 @@ def test_pruner_refuses_a_distance_of_nothing() -> None:
         import_module("ticket_parts").BehindBest(distance=0.0)
 
 
+def test_page_names_every_contract_and_base_class_there_is() -> None:
+    import ftsweep.testing
+
+    page = (EXAMPLE.parents[1] / "own-components.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(ftsweep\.[\w.]+)`", page))
+    for name in named:
+        module, _, attribute = name.rpartition(".")
+        found = import_module(module) if attribute[0].isupper() else import_module(name)
+        assert not attribute[0].isupper() or hasattr(found, attribute), name
+    for module in pkgutil.iter_modules(ftsweep.testing.__path__, "ftsweep.testing."):
+        contracts = [name for name in vars(import_module(module.name)) if name.endswith("Contract")]
+        assert not contracts or module.name in named, f"{module.name} has {contracts}"
+
+
 @pytest.mark.timeout(300)
 def test_example_runs_and_its_model_answers(tmp_path: Path) -> None:
     shutil.copytree(EXAMPLE, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", "mlruns"))
@@ -82,5 +155,5 @@ def test_example_runs_and_its_model_answers(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    assert "is best: validation/loss" in ftsweep("run", "tickets.yaml", *SMALL)
+    assert "is best: validation/cost" in ftsweep("run", "tickets.yaml", *SMALL)
     assert '"label"' in ftsweep("predict", "tickets", stdin="I was charged twice\n")

@@ -19,7 +19,8 @@ from ftsweep.domain.objective import Objective
 from ftsweep.workspace import NAME_PATTERN
 
 CONF, SWEEPS = shipped_folder("conf"), shipped_folder("sweeps")
-COMPONENTS = sorted(file for file in CONF.rglob("*.yaml") if file.parent != CONF)
+GUARDS = sorted(CONF.glob("guards/*.yaml"))
+COMPONENTS = sorted(file for file in CONF.rglob("*.yaml") if file.parent != CONF and file not in GUARDS)
 SHIPPED = sorted(SWEEPS.rglob("*.yaml"))
 
 SWEEP = """
@@ -30,7 +31,9 @@ budget: {trials: 2}
 NEEDED = {
     "model/local": ["model.path=."],
     "model/hub": ["model.name=owner/name"],
+    "model/study": ["model.study=earlier"],
     "data/files": ["data.train=rows.jsonl"],
+    "strategy/few_shot": ["~space.training", "space.strategy.k=[0,1]"],
     "data/hub": ["data.name=owner/name"],
 }
 
@@ -48,7 +51,8 @@ def identify(file: Path) -> str:
 
 
 def test_nothing_is_shipped_that_is_not_tested() -> None:
-    assert len(COMPONENTS) == 38
+    assert len(COMPONENTS) == 44
+    assert len(GUARDS) == 18
     assert len(SHIPPED) == 5
     assert sorted(file.name for file in CONF.glob("*.yaml")) == ["base.yaml"]
     assert {file.parent.name for file in COMPONENTS} == set(schema.COMPONENT_GROUPS)
@@ -62,7 +66,15 @@ def test_every_component_composes_and_builds(file: Path, sweep: str) -> None:
     assert type(build(node)) is locate(node["_target_"])
 
 
-@pytest.mark.parametrize("file", COMPONENTS, ids=identify)
+@pytest.mark.parametrize("file", GUARDS, ids=identify)
+def test_every_guard_composes_and_builds(file: Path, sweep: str) -> None:
+    node = compose_sweep(sweep, [f"guards.{file.stem}=allow"]).branches[0].config["guards"][file.stem]
+    guard = build(node)
+    assert type(guard) is locate(node["_target_"])
+    assert guard.mode == "allow"
+
+
+@pytest.mark.parametrize("file", [*COMPONENTS, *GUARDS], ids=identify)
 def test_every_component_file_spells_out_its_constructor(file: Path) -> None:
     node: dict[str, Any] = yaml.safe_load(file.read_text())
     cls = locate(node.pop("_target_"))
@@ -75,7 +87,7 @@ def test_every_component_file_spells_out_its_constructor(file: Path) -> None:
             assert node[key] == parameter.default, f"{key} is not the constructor's default"
 
 
-@pytest.mark.parametrize("file", [*COMPONENTS, *SHIPPED], ids=lambda file: f"{file.parent.name}/{file.stem}")
+@pytest.mark.parametrize("file", [*COMPONENTS, *GUARDS, *SHIPPED], ids=lambda file: f"{file.parent.name}/{file.stem}")
 def test_every_file_begins_with_a_comment_that_list_shows(file: Path) -> None:
     group = file.parent.name if file.parent != SWEEPS else "sweeps"
     (entry,) = [entry for entry in list_groups(group)[group] if entry["name"] == file.stem]
@@ -114,7 +126,7 @@ def test_base_has_the_defaults_of_the_schema() -> None:
     assert base["objective"] == asdict(Objective()) | {"direction": None}
     assert set(base["study"]) == {field.name for field in fields(schema.StudySettings)}
     chosen = {key for default in base["defaults"] if isinstance(default, dict) for key in default}
-    assert chosen == {"executor", "sampler", "pruner", "recording", "report"}
+    assert chosen == {"executor", "sampler", "pruner", "recording", "report", "data@general"}
 
 
 def test_medical_instruction_says_in_one_sentence_that_the_file_must_be_given() -> None:

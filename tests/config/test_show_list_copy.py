@@ -12,7 +12,7 @@ import yaml
 
 from ftsweep.config.compose import explain_sweep
 from ftsweep.config.folders import copy_sweep, list_groups, shipped_folder
-from ftsweep.config.schema import COMPONENT_GROUPS
+from ftsweep.config.schema import COMPONENT_GROUPS, GUARDS
 from ftsweep.errors import UsageError
 
 
@@ -67,7 +67,7 @@ def test_show_is_fast_and_imports_nothing_heavy() -> None:
 
 def test_list_shows_every_group_and_understands_plurals() -> None:
     listed = list_groups()
-    assert list(listed) == ["sweeps", *COMPONENT_GROUPS]
+    assert list(listed) == ["sweeps", *COMPONENT_GROUPS, GUARDS]
     assert list_groups("models") == {"model": listed["model"]}
     assert list_groups("strategies") == {"strategy": listed["strategy"]}
     assert [entry["name"] for entry in listed["strategy"]] == sorted(entry["name"] for entry in listed["strategy"])

@@ -12,6 +12,7 @@ from ftsweep.data.base import DataSource
 from ftsweep.data.files import Files
 from ftsweep.data.hub import Hub
 from ftsweep.data.pydocs import PyDocs
+from ftsweep.data.topics import Topics
 from ftsweep.testing.data_source import DataSourceContract
 
 ROWS = [{"text": f"sentence number {index}", "label": "ab"[index % 2], "other": index} for index in range(12)]
@@ -47,6 +48,21 @@ class TestHubContract(DataSourceContract):
         return Hub(name="someone/something", group="other")
 
 
+class TestPyDocsParametersContract(DataSourceContract):
+    columns = ("tokens", "tags")
+
+    @pytest.fixture(autouse=True)
+    def _fewer_libraries(self, monkeypatch):
+        from ftsweep.data import pydocs
+
+        monkeypatch.setattr(pydocs, "LIBRARIES", {})
+        monkeypatch.setattr(pydocs, "PARAMETER_LIBRARIES", {"networkx": "networkx"})
+        monkeypatch.setattr(pydocs, "PER_LIBRARY", 20)
+
+    def make_source(self) -> DataSource:
+        return PyDocs(group="module")
+
+
 class TestPyDocsContract(DataSourceContract):
     columns = ("text", "label", "prompt", "completion")
 
@@ -59,6 +75,13 @@ class TestPyDocsContract(DataSourceContract):
 
     def make_source(self) -> DataSource:
         return PyDocs(limit=30, group="module")
+
+
+class TestTopicsContract(DataSourceContract):
+    columns = ("text", "topic")
+
+    def make_source(self) -> DataSource:
+        return Topics(limit=30)
 
 
 def test_building_a_source_imports_no_torch():

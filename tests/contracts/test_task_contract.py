@@ -5,7 +5,10 @@ import pytest
 from ftsweep.models.tiny import TinyModel
 from ftsweep.tasks.classification import Classification
 from ftsweep.tasks.instruction import Instruction
+from ftsweep.tasks.multi_label import MultiLabel
+from ftsweep.tasks.regression import Regression
 from ftsweep.tasks.text import Text
+from ftsweep.tasks.token_classification import TokenClassification
 from ftsweep.testing.random_models import byte_tokenizer, random_bert, random_llama
 from ftsweep.testing.task import TaskContract
 
@@ -48,6 +51,105 @@ class TestClassificationOfAnEncoder(TestClassificationOfADecoder):
     @pytest.fixture
     def model(self):
         return random_bert()
+
+
+class TestClassificationOfPairs(TestClassificationOfAnEncoder):
+    rows = (
+        {"text": "the first", "text_pair": "of them", "label": "b"},
+        {"text": "another", "text_pair": "one, which goes on for longer", "label": "a"},
+        {"text": "and a third one that is the longest", "text_pair": "of all", "label": "c"},
+        {"text": "short", "text_pair": "too", "label": "a"},
+    )
+    bad_rows = (
+        {"text": "no pair", "label": "a"},
+        {"text": "an empty pair", "text_pair": "", "label": "a"},
+        {"text_pair": "no text", "label": "a"},
+        {"text": "no label", "text_pair": "either"},
+    )
+
+
+class TestClassificationWithWeightsAndSmoothing(TestClassificationOfAnEncoder):
+    @pytest.fixture
+    def task(self):
+        return Classification(class_weights={"a": 3}, label_smoothing=0.2)
+
+
+class TestMultiLabelOfADecoder(TaskContract):
+    rows = (
+        {"text": "the first of them", "labels": ["b", "a"]},
+        {"text": "another", "labels": []},
+        {"text": "and a third one that is the longest of all", "labels": ["c"]},
+        {"text": "short", "labels": ("a", "b", "a")},
+        {"text": "the fifth", "labels": ["b"]},
+    )
+    bad_rows = (
+        {"text": "", "labels": ["a"]},
+        {"labels": ["a"]},
+        {"text": "no labels"},
+        {"text": "text, not a list", "labels": "a, b"},
+        {"text": "a mapping", "labels": {"a": 1}},
+        {"text": "a number", "labels": 1},
+        {"text": "an empty label", "labels": ["a", ""]},
+        {"text": "a list in a list", "labels": [["a"]]},
+        {"text": "unknown", "labels": ["a", "z"]},
+    )
+
+    @pytest.fixture
+    def task(self):
+        return MultiLabel()
+
+    @pytest.fixture
+    def tokenizer(self):
+        return byte_tokenizer()
+
+    @pytest.fixture
+    def model(self):
+        return random_llama("sequence_classification")
+
+
+class TestMultiLabelOfAnEncoder(TestMultiLabelOfADecoder):
+    @pytest.fixture
+    def model(self):
+        return random_bert()
+
+
+class TestRegressionOfADecoder(TaskContract):
+    rows = (
+        {"text": "the first of them", "label": 3},
+        {"text": "another", "label": -0.5},
+        {"text": "and a third one that is the longest of all", "label": "12.5"},
+        {"text": "short", "label": 1e3},
+        {"text": "the fifth", "label": 0},
+    )
+    bad_rows = (
+        {"text": "", "label": 1},
+        {"label": 1},
+        {"text": "no number"},
+        {"text": "no number", "label": ""},
+        {"text": "no number", "label": "many"},
+        {"text": "a boolean", "label": True},
+        {"text": "no finite number", "label": float("nan")},
+        {"text": "no finite number", "label": "inf"},
+        {"text": "a list", "label": [1.0]},
+    )
+
+    @pytest.fixture
+    def task(self):
+        return Regression()
+
+    @pytest.fixture
+    def tokenizer(self):
+        return byte_tokenizer()
+
+    @pytest.fixture
+    def model(self):
+        return random_llama("sequence_classification", num_labels=1)
+
+
+class TestRegressionOfAnEncoder(TestRegressionOfADecoder):
+    @pytest.fixture
+    def model(self):
+        return random_bert(num_labels=1)
 
 
 class TestInstructionWithPrompts(TaskContract):
@@ -139,3 +241,72 @@ class TestText(TaskContract):
     @pytest.fixture
     def model(self):
         return random_llama()
+
+
+class TestTextUnpacked(TestText):
+    @pytest.fixture
+    def task(self):
+        return Text(max_length=64, packed=False)
+
+
+class TestTokenClassificationOfADecoder(TaskContract):
+    rows = (
+        {"tokens": ["Ada", "Lovelace", "wrote", "to", "Babbage", "."], "tags": ["B-a", "I-a", "O", "O", "B-a", "O"]},
+        {"tokens": ["London", "is", "naïve", "\u200b"], "tags": ["B-b", "O", "O", "O"]},
+        {"tokens": ["nothing"], "tags": ["O"]},
+        {"tokens": ("an", "I", "begins", "it", ""), "tags": ("O", "I-b", "I-b", "O", "O")},
+    )
+    bad_rows = (
+        {"tokens": [], "tags": []},
+        {"tokens": None, "tags": ["O"]},
+        {"tokens": "one text", "tags": ["O", "O"]},
+        {"tokens": {"a": 1}, "tags": ["O"]},
+        {"tokens": ["a", 5], "tags": ["O", "O"]},
+        {"tokens": [" ", ""], "tags": ["O", "O"]},
+        {"tokens": ["a", "b"], "tags": ["O"]},
+        {"tokens": ["a"], "tags": "O"},
+        {"tokens": ["a"], "tags": [0]},
+        {"tokens": ["a"], "tags": [None]},
+        {"tokens": ["a"], "tags": ["S-a"]},
+        {"tokens": ["a"], "tags": ["B-unknown"]},
+        {"tokens": ["a"]},
+        {"text": "only a text"},
+        {},
+    )
+
+    @pytest.fixture
+    def task(self):
+        return TokenClassification()
+
+    @pytest.fixture
+    def tokenizer(self):
+        return byte_tokenizer()
+
+    @pytest.fixture
+    def model(self):
+        return random_llama("token_classification", num_labels=5)
+
+
+class TestTokenClassificationOfAnEncoder(TestTokenClassificationOfADecoder):
+    @pytest.fixture
+    def model(self):
+        return random_bert("token_classification", num_labels=5)
+
+
+class TestTokenClassificationThatIsCut(TestTokenClassificationOfADecoder):
+    @pytest.fixture
+    def task(self):
+        return TokenClassification(max_length=16)
+
+
+class TestTokenClassificationOfTheEmbeddedModel(TestTokenClassificationOfADecoder):
+    @pytest.fixture
+    def tokenizer(self):
+        return TinyModel().tokenizer()
+
+    @pytest.fixture
+    def model(self):
+        import torch
+
+        labels = ["O", "B-a", "I-a", "B-b", "I-b"]
+        return TinyModel().load("token_classification", labels=labels, dtype=torch.float32, device=torch.device("cpu"))

@@ -24,7 +24,9 @@ strategy: {{rank: 2}}
 training: {{learning_rate: 5e-3, batch_size: 8, epochs: 2}}
 budget: {{trials: 4}}
 rungs: {{count: 4}}
+selection: {{seeds: 0}}
 executor: {{threads: 1}}
+guards: {{small_data: allow}}
 recording: {{system_metrics: false}}
 space:
   training:

@@ -38,13 +38,14 @@ def test_wrong_usage_is_one_paragraph_with_exit_code_2(place: Place, words: list
     assert done.stderr.strip().count("\n\n") == 0
 
 
-def test_malformed_row_is_named_by_file_and_line(place: Place) -> None:
+def test_malformed_rows_are_named_by_file_and_line(place: Place) -> None:
     rows = (place.folder / "rows.jsonl").read_text(encoding="utf-8").splitlines()
-    rows[16] = '{"text": "half a row'
+    rows[16] = rows[30] = '{"text": "half a row'
     (place.folder / "rows.jsonl").write_text("\n".join(rows), encoding="utf-8")
     done = place.run("run", "small.yaml")
-    assert done.returncode == 2, done.stderr
-    assert "rows.jsonl:17" in done.stderr
+    assert done.returncode == 1, done.stderr
+    assert "rows.jsonl:17, rows.jsonl:31" in done.stderr
+    assert "guards.unusable_rows=allow" in done.stderr
     assert "Traceback" not in done.stderr
 
 

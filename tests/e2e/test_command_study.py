@@ -45,6 +45,13 @@ def test_best_measures_winner_default_and_base_on_test(finished: Finished) -> No
     assert "accuracy" in place.run("best", "small").stdout
 
 
+def test_trial_tells_the_costs_by_which_approaches_are_compared(finished: Finished) -> None:
+    place, _ = finished
+    outcome = json.loads((place.study("small") / "trials" / "0000" / "outcome.json").read_text())
+    assert outcome["extra"]["num_trained_parameters"] > 0
+    assert outcome["extra"]["train_seconds"] > 0
+
+
 def test_predict_from_study_export_and_registry_agree(finished: Finished, tmp_path: Any) -> None:
     place, _ = finished
     lines = "".join(json.dumps({"text": text}) + "\n" for text in QUESTIONS)

@@ -31,7 +31,9 @@ def config(tmp_path: Path) -> dict[str, Any]:
     (tmp_path / "rows.jsonl").write_text("\n".join(lines), encoding="utf-8")
     return {
         "model": {"_target_": "ftsweep.models.tiny.TinyModel", "dtype": "auto"},
+        "stages": {},
         "data": {"_target_": "ftsweep.data.files.Files", "train": str(tmp_path / "rows.jsonl")},
+        "general": None,
         "task": {"_target_": "ftsweep.tasks.classification.Classification", "max_length": 32},
         "strategy": {"_target_": "ftsweep.strategies.lora.Lora", "rank": 4},
         "training": {
@@ -46,6 +48,7 @@ def config(tmp_path: Path) -> dict[str, Any]:
             "patience": None,
             "precision": "auto",
             "gradient_checkpointing": False,
+            "replay": 0.0,
         },
         "rungs": {"count": 4},
         "objective": {"metric": "loss", "split": "validation", "direction": "minimize"},
@@ -125,3 +128,33 @@ def test_trial_measures_are_on_disk_and_weights_are_kept(engine: Any, tmp_path: 
     folder = TrialFolder(tmp_path / "trial-0000")
     assert [entry.values["validation/loss"] for entry in folder.measurements()] == measured
     assert (folder.best / "adapter_model.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        {"_target_": "ftsweep.strategies.head.LinearProbe"},
+        {"_target_": "ftsweep.strategies.head_then_full.HeadThenFull", "head_epochs": 2},
+        {"_target_": "ftsweep.strategies.top_layers.TopLayers", "num_layers": 1},
+    ],
+    ids=["head", "head_then_full", "top_layers"],
+)
+def test_frozen_bodies_train_and_give_all_memory_back(
+    engine: Any, tmp_path: Path, config: dict[str, Any], strategy: dict[str, Any]
+) -> None:
+    config["strategy"] = strategy
+    losses, outcome = finish(engine, tmp_path, config)
+    assert outcome["kind"] == "complete"
+    assert losses[-1] < losses[0]
+    assert not engine.is_spent
+
+
+def test_head_on_cached_features_trains_as_on_the_body(
+    engine: Any, tmp_path: Path, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config["strategy"] = {"_target_": "ftsweep.strategies.head.LinearProbe"}
+    config["training"]["precision"] = "float32"
+    cached, _ = finish(engine, tmp_path, config, "cached")
+    monkeypatch.setattr("ftsweep.training.runs.cached_features", lambda model, parts, evaluator: None)
+    plain, _ = finish(engine, tmp_path, config, "plain")
+    assert cached == pytest.approx(plain, abs=1e-5)

@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 from simulated_parts import NUM_RUNGS, Calls, branch, loss_curve
 
-from ftsweep.config.schema import Budget, RungSettings, SeedSettings, StoreSettings, StudySettings, SweepConfig
+from ftsweep.config.schema import (
+    Budget,
+    RungSettings,
+    SeedSettings,
+    SelectionSettings,
+    StoreSettings,
+    StudySettings,
+    SweepConfig,
+)
 from ftsweep.domain.objective import Objective
 from ftsweep.search.pruners import Median
 from ftsweep.search.samplers import Random
@@ -33,6 +41,8 @@ def make_sweep(tmp_path: Path) -> Iterator[MakeSweep]:
         trials: int = 20,
         branches: Any = None,
         seed: int = 0,
+        top: int = 1,
+        seeds: int = 0,
         **budget: Any,
     ) -> Sweep:
         for study in opened:
@@ -45,6 +55,7 @@ def make_sweep(tmp_path: Path) -> Iterator[MakeSweep]:
             seed=SeedSettings(sampler=seed),
             rungs=RungSettings(NUM_RUNGS),
             objective=Objective(),
+            selection=SelectionSettings(top=top, seeds=seeds),
             branches=branches or (branch(),),
             executor={},
             sampler={},

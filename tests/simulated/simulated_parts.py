@@ -22,7 +22,8 @@ def loss_curve(spec: dict[str, Any], rung: int) -> dict[str, float]:
 
 def branch(name: str = "", rate: float = 1e-3) -> Branch:
     space = Space({"training.learning_rate": FloatInterval(1e-5, 1e-1, log=True), "strategy.rank": Choice((4, 8))})
-    return Branch(name, {"training": {"learning_rate": rate}, "strategy": {"rank": 8}}, space)
+    seed = {"data": 0, "model": 0, "sampler": 0}
+    return Branch(name, {"training": {"learning_rate": rate}, "strategy": {"rank": 8}, "seed": seed}, space)
 
 
 @dataclass

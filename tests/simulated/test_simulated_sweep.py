@@ -140,6 +140,11 @@ def test_trial_whose_worker_is_lost_is_continued_and_counted_once(make_sweep: Ma
     assert kinds(sweep)[OutcomeKind.FAILED] == 0
     recorded: Any = sweep.recorder
     assert len([number for number, _ in recorded.ended if number >= 0]) == 8
+    told = sweep.folder.lost_workers()
+    assert [entry["job"] for entry in told] == [f"trial-{number:04d}" for number in lost]
+    assert told[0]["reason"] == "worker 0 was killed by SIGKILL"
+    assert sweep.snapshot("").note.endswith(f"the last over trial-{lost[-1]:04d}: worker 0 was killed by SIGKILL.")
+    assert sweep.note == "", "why the study ended is another matter"
 
 
 def test_trial_that_keeps_losing_workers_fails_and_the_study_goes_on(make_sweep: MakeSweep) -> None:

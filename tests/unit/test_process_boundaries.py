@@ -51,6 +51,7 @@ training: {learning_rate: 5e-3, batch_size: 8, epochs: 1}
 budget: {trials: 2}
 rungs: {count: 2}
 executor: {threads: 1}
+guards: {small_data: allow}
 space: {strategy: {rank: [2, 4]}}
 """
 

@@ -1,26 +1,33 @@
-"""A data source, a strategy and a pruner for tickets.yaml. Torch is imported in methods: the control process, which
-never imports it, builds these classes too."""
+"""A data source, a task, a strategy, a pruner and a guard for tickets.yaml. Torch is imported in methods: the control
+process, which never imports it, builds these classes too."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ftsweep.data.base import DataSource, Row
+from ftsweep.domain.objective import Direction
 from ftsweep.errors import ConfigError, DataError
+from ftsweep.guards.base import DataGuard, Mode, Sighting, of_rows, places
 from ftsweep.search.curves import Curves
 from ftsweep.search.pruners import Pruner
 from ftsweep.strategies.base import Strategy, end_checkpointing, fresh_modules, redraw_fresh_modules
+from ftsweep.tasks.base import IGNORED, Tally
+from ftsweep.tasks.class_scores import ClassTally
+from ftsweep.tasks.classification import Classification
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
+    from ftsweep.data.inspection import DataView
     from ftsweep.models.base import Head
 
+ADDRESS = re.compile(r"[\w.+-]+@[\w-]+\.\w+")
 LINE = re.compile(r"\[(?P<label>\w+)\] (?P<text>.+)")
 
 
@@ -46,6 +53,71 @@ class Tickets(DataSource):
                 raise DataError("this line is not `[label] text`", where=place, remedy="Mend it.")
             rows.append(Row({key: value for key, value in found.groupdict().items() if key in wanted}, place))
         return {"train": rows}
+
+
+class Routing(Classification):
+    """Which desk a ticket goes to, where mistakes are not alike: a ticket of a label at the wrong desk costs `costs`.
+
+    Trained as any classification; answered with the label of least expected cost, and scored by the mean `cost`.
+    """
+
+    metrics: ClassVar[Mapping[str, Direction]] = {**Classification.metrics, "cost": "minimize"}
+    loss_settings = frozenset({"costs"})  # rows are encoded alike, whatever mistakes cost
+
+    def __init__(self, *, costs: dict[str, float] | None = None, max_length: int = 128) -> None:
+        super().__init__(max_length=max_length)
+        self.costs = costs or {}
+        if any(cost <= 0 for cost in self.costs.values()):
+            raise ConfigError("a mistake must cost something", where="task.costs", remedy="Give numbers above 0.")
+
+    def tally(self, schema: Mapping[str, Any]) -> Tally:
+        return CostTally(schema["labels"], self._costs(schema))
+
+    def prior_scores(self, schema: Mapping[str, Any], labels: Iterable[Sequence[Any]]) -> dict[str, float] | None:
+        rows = [label for (label,) in labels]
+        scores = super().prior_scores(schema, [[label] for label in rows])
+        if scores is None or not rows:
+            return None
+        costs = self._costs(schema)
+        risks = [count * cost for count, cost in zip(schema["counts"], costs, strict=True)]
+        answer = risks.index(max(risks))
+        return {**scores, "cost": sum(costs[label] for label in rows if label != answer) / len(rows)}
+
+    def answers(self, logits: torch.Tensor, schema: Mapping[str, Any]) -> list[dict[str, Any]]:
+        costs = dict(zip(schema["labels"], self._costs(schema), strict=True))
+        found = super().answers(logits, schema)
+        for answer in found:
+            scores = answer["scores"]
+            answer["label"] = max(scores, key=lambda label: scores[label] * costs[label])
+            answer["probability"] = scores[answer["label"]]
+        return found
+
+    def _costs(self, schema: Mapping[str, Any]) -> list[float]:
+        return [self.costs.get(label, 1.0) for label in schema["labels"]]
+
+
+class CostTally(ClassTally):
+    """Sums on the device, and waits for it in `values` only."""
+
+    def __init__(self, labels: Sequence[str], costs: Sequence[float]) -> None:
+        super().__init__(labels)
+        self._costs = costs
+        self._sums: torch.Tensor | None = None  # what mistakes cost, and the number of rows
+
+    def add(self, losses: torch.Tensor, outputs: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> None:
+        import torch
+
+        super().add(losses, outputs, batch)
+        labels, costs = batch["labels"], torch.tensor(self._costs, device=outputs.device)
+        counts = labels != IGNORED
+        is_wrong = (outputs.detach().softmax(dim=-1) * costs).argmax(dim=-1) != labels
+        paid = costs[labels.clamp(min=0)] * (is_wrong & counts)
+        sums = torch.stack([paid.sum(), counts.sum()]).double()
+        self._sums = sums if self._sums is None else self._sums + sums
+
+    def values(self) -> dict[str, float]:
+        paid, num_rows = (float("nan"), 1.0) if self._sums is None else self._sums.tolist()
+        return {**super().values(), "cost": paid / num_rows if num_rows else float("nan")}
 
 
 class Norms(Strategy):
@@ -102,3 +174,27 @@ class BehindBest(Pruner):
 
 def _trained(model: PreTrainedModel) -> dict[str, torch.nn.Parameter]:
     return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
+class Addresses(DataGuard):
+    """Tickets with somebody's e-mail address in them: a model would learn it by heart."""
+
+    can_fix = True
+
+    def __init__(
+        self, *, mode: Mode = "refuse", warn_above: float | None = 0.0, refuse_above: float | None = 0.05
+    ) -> None:
+        super().__init__(mode=mode, warn_above=warn_above, refuse_above=refuse_above)
+
+    def look(self, data: DataView) -> Iterator[Sighting]:
+        for split, rows in data.rows.items():
+            found = [place for place, text in enumerate(data.inputs(split)) if ADDRESS.search(text)]
+            if found:
+                yield Sighting(
+                    what=f"{of_rows(len(found), len(rows), split)} have an e-mail address in them",
+                    count=len(found),
+                    num_rows=len(rows),
+                    examples=places(rows, found),
+                    remedy="Mask it in the source, or leave these rows of train out",
+                    train_rows=found if split == "train" else (),
+                )

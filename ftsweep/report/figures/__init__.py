@@ -1,7 +1,7 @@
 """Figures of a study: one file each, a pure `info` function of the rows and a `figure` function of that info.
 
-A figure's module has `TITLE`, `READING` (one sentence on how to read it), `info(rows)` and `figure(info)`. Importing it
-does not import plotly; drawing does.
+A figure's module has `TITLE`, `READING` (how to read it), `info(rows)` and `figure(info)`, and `is_about(rows)` where
+some studies have nothing of the kind. Importing it does not import plotly; drawing does.
 """
 
 from __future__ import annotations
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 READING_ORDER = (
+    "strategy_comparison",
+    "k_curve",
+    "confusion",
+    "calibration",
     "history",
     "learning_curves",
     "parallel_coordinates",
@@ -44,6 +48,12 @@ def load(name: str) -> FigureModule:
     if name not in READING_ORDER:
         raise ConfigError(f"there is no figure {name!r}", where="report.figures", remedy=suggest(name, READING_ORDER))
     return cast(FigureModule, import_module(f"ftsweep.report.figures.{name}"))
+
+
+def is_about(name: str, rows: StudyRows) -> bool:
+    """Whether the study has what the named figure is about; of most figures every study has."""
+    module: Any = load(name)
+    return not hasattr(module, "is_about") or bool(module.is_about(rows))
 
 
 def draw(name: str, rows: StudyRows) -> go.Figure:

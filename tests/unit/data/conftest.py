@@ -32,6 +32,8 @@ class WordLengths:
 class LabelTask:
     """Classification as the prepared set sees it."""
 
+    head: ClassVar[str] = "sequence_classification"
+    label_shape: ClassVar[Literal["example", "token", "vector"]] = "example"
     label_type: ClassVar[Literal["int", "float"]] = "int"
     loss_settings: ClassVar[frozenset[str]] = frozenset()
     columns = ("text", "label")
@@ -49,6 +51,9 @@ class LabelTask:
 
     def target_text(self, values):
         return values.get("label") or ""
+
+    def row_problem(self, values):
+        return "it says so" if "an odd row" in values["text"] else None
 
     def stratum(self, values):
         return values.get("label")
@@ -71,6 +76,8 @@ class LabelTask:
 class PackingTask(LabelTask):
     """Puts three rows into one example; the rest comes after the last row."""
 
+    head = "causal_lm"
+    label_shape = "token"
     columns = ("text",)
 
     def target_text(self, values):

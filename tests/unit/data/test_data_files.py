@@ -63,6 +63,36 @@ def test_txt_gives_a_row_per_paragraph(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("ending", ["conll", "bio"])
+def test_conll_gives_a_row_per_sentence_with_the_line_of_its_first_word(tmp_path, ending):
+    lines = [
+        "-DOCSTART- -X- O O",
+        "",
+        "Ada NNP B-NP B-per",
+        "Lovelace NNP I-NP I-per",
+        "",
+        " \t",
+        "",
+        "#\tO",
+        "New York\tB-loc",
+    ]
+    rows = Files(train=write(tmp_path / f"r.{ending}", "\r\n".join(lines))).load(("tokens", "tags"))["train"]
+    assert [(row.values, row.place) for row in rows] == [
+        ({"tokens": ["Ada", "Lovelace"], "tags": ["B-per", "I-per"]}, f"r.{ending}:3"),
+        ({"tokens": ["#", "New York"], "tags": ["O", "B-loc"]}, f"r.{ending}:8"),
+    ]
+
+
+def test_a_saved_dataset_gives_names_for_lists_of_class_numbers(tmp_path):
+    from datasets import ClassLabel, Dataset, Features, List, Value
+
+    features = Features({"tokens": List(Value("string")), "tags": List(ClassLabel(names=["O", "B-per", "I-per"]))})
+    rows = {"tokens": [["Ada", "Lovelace", "wrote"]], "tags": [[1, 2, 0]]}
+    Dataset.from_dict(rows, features=features).save_to_disk(tmp_path / "saved")
+    (row,) = Files(train=str(tmp_path / "saved")).load(("tokens", "tags"))["train"]
+    assert row.values == {"tokens": ["Ada", "Lovelace", "wrote"], "tags": ["B-per", "I-per", "O"]}
+
+
 def test_a_saved_dataset_gives_names_for_class_numbers(tmp_path):
     from datasets import ClassLabel, Dataset, Features, Value
 
@@ -129,6 +159,21 @@ def test_bad_jsonl_lines_are_named_all_in_one_message(tmp_path):
     assert "and 2 more" in message
 
 
+@pytest.mark.parametrize(
+    ("name", "lines", "problem"),
+    [
+        ("r.jsonl", ['{"text": "a", "label": "b"}'] * 30 + ["{broken"], "at column 2: {broken"),
+        ("r.csv", ["text,label", *["a,b"] * 30, "alone"], "1 cells, 2 columns: alone"),
+    ],
+)
+def test_a_few_bad_lines_are_rows_that_say_what_is_wrong(tmp_path, name, lines, problem):
+    rows = Files(train=write(tmp_path / name, "\n".join(lines))).load(COLUMNS)["train"]
+    (bad,) = [row for row in rows if row.problem]
+    assert len(rows) == 31
+    assert bad.problem.endswith(problem)
+    assert (bad.values, bad.place) == ({}, f"{name}:{len(lines)}")
+
+
 def test_bad_csv_lines_are_named(tmp_path):
     content = 'text,label\nfine,a\none,two,three\n"multi\nline",b\nalone\n'
     with pytest.raises(DataError, match=r"r.csv:3: 3 cells, 2 columns: one,two,three; r.csv:6: 1 cells"):
@@ -149,6 +194,12 @@ def test_bad_csv_lines_are_named(tmp_path):
         ("r.json", '[{"a": 1}, 5]', "row 2.: not an object: 5"),
         ("r.json", '"text"', "holds one str, not a list"),
         ("r.txt", b"fine\ncaf\xe9\n", r"r.txt:2: is not UTF-8 \(byte 0xe9"),
+        (
+            "r.conll",
+            "fine O\nalone\n\ntoo\n",
+            "2 lines cannot be read: r.conll:2: a word without a tag: alone; r.conll:4",
+        ),
+        ("r.bio", "\n-DOCSTART- O\n", "has no rows"),
         ("r.parquet", b"PAR1nonsense", "cannot be read as parquet"),
         ("r.xlsx", b"x", "files of the kind '.xlsx' cannot be read.*jsonl"),
     ],

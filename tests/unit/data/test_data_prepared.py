@@ -5,20 +5,30 @@ import multiprocessing
 
 import numpy as np
 import pytest
+import yaml
 
+from ftsweep.config.folders import shipped_folder
 from ftsweep.data import prepared as prepared_module
 from ftsweep.data.encoded import EncodedRow, EncodedSplit, write_split
 from ftsweep.data.prepared import open_prepared, prepare, prepared_hash
 from ftsweep.domain.finding import Severity
 from ftsweep.errors import DataError
+from ftsweep.guards.gate import DataGate
 
 
 @pytest.fixture
 def build(tmp_path, config, tokenizer, task):
-    def run(source, *, with_task=None, cache=tmp_path / "cache", **changes):
-        return prepare({**config, **changes}, source, with_task or task, tokenizer, "tokenizer-1", cache)
+    def run(source, *, with_task=None, cache=tmp_path / "cache", gate=None, **changes):
+        return prepare({**config, **changes}, source, with_task or task, tokenizer, "tokenizer-1", cache, gate)
 
     return run
+
+
+@pytest.fixture
+def gate():
+    """All shipped guards of data, as they are shipped."""
+    files = sorted(shipped_folder("conf").glob("guards/*.yaml"))
+    return DataGate.of({file.stem: yaml.safe_load(file.read_text()) for file in files}, ())
 
 
 def finding(prepared, check):
@@ -88,16 +98,16 @@ def test_without_a_test_split_there_is_none(build, given_rows, labelled):
         prepared.split("test")
 
 
-def test_copies_and_groups_stay_on_one_side(build, given_rows, labelled):
+def test_copies_and_groups_stay_on_one_side(build, given_rows, labelled, gate):
     rows = [{**row, "user": f"u{index // 4}"} for index, row in enumerate(labelled(400))]
     rows += [{**row, "text": row["text"].upper() + "!!", "user": None} for row in rows[:200]]
-    prepared = build(given_rows({"train": rows}, group="user"))
+    prepared = build(given_rows({"train": rows}, group="user"), gate=gate)
     sides = {}
     for split in prepared.meta["num_rows"]:
         for row in prepared.rows(split):
             for key in (row.values["text"].lower().strip("!"), row.values["user"]):
                 assert key is None or sides.setdefault(key, split) == split
-    assert finding(prepared, "leak_normalised") is None
+    assert finding(prepared, "normalised_copies") is None
 
 
 def test_the_seed_decides_the_split(build, given_rows, labelled):
@@ -107,52 +117,65 @@ def test_the_seed_decides_the_split(build, given_rows, labelled):
     assert texts(first, "validation") != texts(second, "validation")
 
 
-def test_overlaps_of_named_splits_are_findings(build, given_rows, labelled):
+def test_overlaps_of_named_splits_are_findings(build, given_rows, labelled, gate):
     train = labelled(300)
     train = [{**row, "user": index} for index, row in enumerate(train)]
     validation = [{**row, "user": 999} for row in labelled(200, 300)]
     validation[0]["text"] = train[7]["text"]
     validation[3]["text"] = train[8]["text"].title() + " ..."
     validation[5]["user"] = 12
-    prepared = build(given_rows({"train": train, "validation": validation}, group="user"))
-    exact, normalised, group = (finding(prepared, f"leak_{how}") for how in ("exact", "normalised", "group"))
-    assert (exact.count, exact.rate, exact.examples) == (1, 1 / 200, ("validation.jsonl:1",))
-    assert (normalised.count, normalised.examples) == (1, ("validation.jsonl:4",))
-    assert (group.count, group.examples) == (1, ("validation.jsonl:6",))
-    assert exact.severity is normalised.severity is group.severity is Severity.WARN
+    prepared = build(given_rows({"train": train, "validation": validation}, group="user"), gate=gate)
+    exact, normalised, group = (
+        finding(prepared, check) for check in ("exact_copies", "normalised_copies", "shared_groups")
+    )
+    assert (exact.count, exact.rate, exact.examples) == (1, 1 / 200, ("validation.jsonl:1 = train.jsonl:8",))
+    assert (normalised.count, normalised.examples) == (1, ("validation.jsonl:4 = train.jsonl:9",))
+    assert (group.count, group.examples) == (1, ("validation.jsonl:6 = train.jsonl:13",))
+    assert [exact.severity, normalised.severity, group.severity] == [Severity.WARN, Severity.WARN, Severity.REFUSE]
 
 
-def test_repeated_train_inputs_and_few_validation_rows_are_findings(build, given_rows, labelled):
-    prepared = build(given_rows({"train": [*labelled(100), *labelled(10)], "validation": labelled(20, 200)}))
-    repeated = finding(prepared, "repeated_inputs")
+def test_repeated_train_rows_and_few_validation_rows_are_findings(build, given_rows, labelled, gate):
+    source = given_rows({"train": [*labelled(100), *labelled(10)], "validation": labelled(20, 200)})
+    prepared = build(source, gate=gate)
+    repeated = finding(prepared, "repeated_rows")
     assert (repeated.count, repeated.severity) == (10, Severity.WARN)
-    assert repeated.examples[0] == "train.jsonl:101"
-    assert finding(prepared, "few_validation_rows").count == 20
+    assert repeated.examples[0] == "train.jsonl:101 = train.jsonl:1"
+    assert finding(prepared, "small_data").severity is Severity.REFUSE
 
 
-def test_cut_inputs_and_targets_are_findings_with_the_override(build, given_rows, labelled, make_task):
+def test_cut_inputs_and_targets_are_findings(build, given_rows, labelled, make_task, gate):
     rows = labelled(100)
     rows[2]["text"] = "one two three four five"
-    prepared = build(given_rows({"train": rows, "validation": labelled(20, 200)}), with_task=make_task(max_length=4))
-    cut = finding(prepared, "inputs_cut")
-    assert (cut.count, cut.severity, cut.override) == (1, Severity.NOTE, "task.max_length=8")
-    assert cut.examples == ("train.jsonl:3",)
-    assert finding(prepared, "targets_cut").severity is Severity.NOTE
+    source = given_rows({"train": rows, "validation": labelled(20, 200)})
+    prepared = build(source, with_task=make_task(max_length=4), gate=gate)
+    cut = finding(prepared, "cut_inputs")
+    assert (cut.count, cut.severity, cut.examples) == (1, Severity.NOTE, ("train.jsonl:3",))
+    assert finding(prepared, "cut_targets").severity is Severity.NOTE
     assert prepared.split("train").lengths.max() == 4
 
 
 @pytest.mark.parametrize("change", [{"text": ""}, {"text": None}, {"label": ""}, {"text": "an unusable row"}])
-def test_a_few_unusable_train_rows_are_left_out_with_a_warning(build, given_rows, labelled, change):
+def test_a_few_unusable_train_rows_are_left_out_with_a_warning(build, given_rows, labelled, change, gate):
     rows = labelled(200)
     rows[9] |= change
-    prepared = build(given_rows({"train": rows, "validation": labelled(20, 200)}))
+    prepared = build(given_rows({"train": rows, "validation": labelled(20, 200)}), gate=gate)
     unusable = finding(prepared, "unusable_rows")
     assert (unusable.count, unusable.examples, unusable.severity) == (1, ("train.jsonl:10",), Severity.WARN)
     assert prepared.meta["num_examples"]["train"] == 199
 
 
 @pytest.mark.parametrize("change", [{"text": " "}, {"text": "an unusable row"}])
-def test_many_unusable_train_rows_are_refused_by_place(build, given_rows, labelled, change, tmp_path):
+def test_with_guards_many_unusable_rows_are_theirs_to_refuse(build, given_rows, labelled, change, gate):
+    rows = labelled(200)
+    for index in (9, 10, 11):
+        rows[index] |= change
+    prepared = build(given_rows({"train": rows, "validation": labelled(20, 200)}), gate=gate)
+    assert finding(prepared, "unusable_rows").severity is Severity.REFUSE
+    assert prepared.meta["num_examples"]["train"] == 197
+
+
+@pytest.mark.parametrize("change", [{"text": " "}, {"text": "an unusable row"}])
+def test_without_guards_many_unusable_train_rows_are_refused_by_place(build, given_rows, labelled, change, tmp_path):
     rows = labelled(200)
     for index in (9, 10, 11):
         rows[index] |= change
@@ -206,6 +229,7 @@ def test_the_hash_covers_what_the_set_depends_on_and_nothing_else(config, part):
     assert prepared_hash({**config, part: {**config[part], "data": 7}}, "rows", "tokenizer") != before
     assert prepared_hash(config, "rows 2", "tokenizer") != before
     assert prepared_hash(config, "rows", "tokenizer 2") != before
+    assert prepared_hash(config, "rows", "tokenizer", guards={"exact_copies": {"mode": "fix"}}) != before
 
 
 def _drop_meta(folder):

@@ -63,6 +63,12 @@ def test_an_outcome_is_a_status_a_tag_and_a_reason(folder: StudyFolder, kind: Ou
     assert (run.info.start_time, run.info.end_time) == (STARTED * 1000, STARTED * 1000 + 4000)
 
 
+def test_what_a_trial_did_to_texts_is_among_its_metrics(folder: StudyFolder) -> None:
+    told = {"metrics": {"domain/perplexity_after": 57.5, "general/forgetting": 0.25}}
+    record_trial(opened(folder), 7, Outcome(OutcomeKind.COMPLETE, "trained to the end", extra=told))
+    assert told["metrics"].items() <= runs_of(folder)["trial-0007"].data.metrics.items()
+
+
 def test_children_carry_the_parent_the_study_tags_and_the_data_set(folder: StudyFolder) -> None:
     recorder = opened(folder)
     record_trial(recorder, 0)

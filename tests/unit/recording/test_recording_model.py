@@ -153,6 +153,19 @@ def test_empty_cells_of_a_table_are_left_out_and_messages_stay_plain(
     assert served.predict(None, mixed).to_dict("records")[1] == EchoPredictor(Path()).predict([{"prompt": "hi"}])[0]
 
 
+@pytest.mark.parametrize("entities", [[], [{"type": "a", "start": 0, "end": 1, "text": "x", "probability": 0.5}]])
+def test_lists_of_words_and_of_entities_have_a_signature(
+    folder: StudyFolder, recorder: MlflowRecorder, model: ChosenModel, entities: list[dict[str, Any]]
+) -> None:
+    rows = [{"tokens": ["x", "y"]}, {"tokens": ["z"]}]
+    answers = [{"tags": ["B-a", "O"], "entities": entities}, {"tags": ["O"], "entities": []}]
+    recorder.register(replace(model, input_example=rows, output_example=answers))
+    loaded = load_champion(folder)
+    assert loaded.input_example.to_dict("records") == rows
+    expected = EchoPredictor(Path()).predict(rows)
+    assert loaded.predict(pd.DataFrame(rows)).to_dict("records") == loaded.predict(rows).to_dict("records") == expected
+
+
 def test_the_same_champion_is_registered_once_and_a_new_one_takes_the_alias(
     folder: StudyFolder, recorder: MlflowRecorder, model: ChosenModel
 ) -> None:

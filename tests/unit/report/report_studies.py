@@ -9,6 +9,7 @@ from typing import Any
 
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.trial import Outcome, OutcomeKind
+from ftsweep.tasks.class_scores import class_report, reliability
 from ftsweep.workspace import Store, StudyFolder, append_line, write_json, write_text
 
 RUNGS = 10
@@ -178,6 +179,23 @@ PREPARED = {
 }
 
 
+LABELS = ["numpy", "pandas", "python"]
+CONFUSION = [[40, 8, 2], [6, 30, 4], [0, 1, 9]]
+
+
+def details(confusion: list[list[int]], labels: list[str] = LABELS) -> dict[str, Any]:
+    """What a classification says its scores on test are made of."""
+    size = range(len(labels))
+    sums = [confusion[i][i] for i in size], [sum(row[i] for row in confusion) for i in size], list(map(sum, confusion))
+    bins = [[10.0, 5.5, 4.0], [90.0, 81.0, 75.0]]
+    return {
+        "report": class_report(labels, *sums),
+        "labels": labels,
+        "confusion": confusion,
+        "reliability": reliability([*[[0.0] * 3] * 8, bins[0], *[[0.0] * 3] * 5, bins[1]]),
+    }
+
+
 def demo_result(branches: bool) -> dict[str, Any]:
     prefix = "full." if branches else ""
     test = {"loss": 0.441, "accuracy": 0.812}
@@ -191,6 +209,7 @@ def demo_result(branches: bool) -> dict[str, Any]:
             "trial-0000": {"loss": 0.66, "accuracy": 0.702},
             "baseline": {"loss": 1.62, "accuracy": 0.238},
         },
+        "details": {"trial-0003": details(CONFUSION), "trial-0000": details([[20, 20, 10], [10, 20, 10], [3, 3, 4]])},
         "importances": {
             f"{prefix}training.learning_rate": 0.74,
             f"{prefix}training.batch_size": 0.17,

@@ -19,6 +19,7 @@ from ftsweep.report.figures import (
     importances,
     learning_curves,
     parallel_coordinates,
+    strategy_comparison,
     theme,
     timeline,
     train_vs_validation,
@@ -39,16 +40,16 @@ def test_every_figure_file_is_in_the_reading_order():
 
 
 @pytest.mark.parametrize("name", READING_ORDER)
-def test_figure_has_title_and_reading_and_draws_as_strict_json(name, demo):
+def test_figure_has_title_and_reading_and_draws_as_strict_json(name, tmp_path):
     module = import_module(f"ftsweep.report.figures.{name}")
-    rows = read_study(demo)
+    rows = read_study(write_demo(tmp_path, branches=name == "strategy_comparison"))
 
     drawn = draw(name, rows)
 
     assert module.TITLE
     assert module.READING.endswith(".")
     assert drawn.layout.height
-    assert drawn.data
+    assert bool(drawn.data) == figures.is_about(name, rows)
     json.loads(drawn.to_json(), parse_constant=lambda constant: pytest.fail(f"{constant} in the figure"))
     assert module.info(rows) == module.info(rows), "info is a pure function of the rows"
 
@@ -248,3 +249,25 @@ def test_a_thousand_trials_are_drawn_in_a_moment():
 
     assert len(parallel_coordinates.info(rows).panels[0].lines) == 1000
     assert learning_curves.info(rows).curves == ()
+
+
+def test_approaches_are_lines_with_their_trials_best_tests_and_times(tmp_path):
+    rows = read_study(write_demo(tmp_path, branches=True))
+    info = strategy_comparison.info(rows)
+    assert [approach.name for approach in info.approaches] == ["untouched base", "lora", "full"]
+    drawn = strategy_comparison.figure(info)
+    by_name = {trace.name: trace for trace in drawn.data if trace.name}
+    assert by_name["winner"].y == ("full",)
+    assert by_name["best of its approach"].y == ("lora",)
+    assert by_name["untouched base"].y == ("untouched base",)
+    assert by_name["test/loss"].x == (1.62, 0.441)
+    (times,) = [trace for trace in drawn.data if trace.type == "bar"]
+    assert times.x == (0.0, 15.0, 15.0)
+    assert times.text == ("trains nothing", "? weights", "? weights")
+
+
+def test_study_without_branches_has_no_comparison_of_approaches(demo, tmp_path):
+    assert not figures.is_about("strategy_comparison", read_study(demo))
+    assert figures.is_about("strategy_comparison", read_study(write_demo(tmp_path / "b", branches=True)))
+    assert figures.is_about("history", read_study(demo)), "what does not ask is about every study"
+    assert "no branches" in words(draw("strategy_comparison", read_study(demo)))

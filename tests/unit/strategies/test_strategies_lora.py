@@ -84,25 +84,30 @@ def test_a_target_may_be_one_layer_by_its_full_name():
     assert [found for found, module in inner.named_modules() if hasattr(module, "lora_A")] == [name]
 
 
-def test_layers_that_store_weights_transposed_get_adapters_too():
+@pytest.mark.parametrize("dora", [False, True])
+def test_layers_that_store_weights_transposed_get_adapters_too(dora):
     torch.manual_seed(0)
     base = GPT2LMHeadModel(GPT2Config(vocab_size=64, n_embd=32, n_layer=1, n_head=2, n_positions=32)).eval()
-    before = digest(base)
-    strategy = Lora(rank=2)
+    before, untuned = digest(base), outputs(base)
+    strategy = Lora(rank=2, dora=dora)
     model = strategy.apply(base, "causal_lm")
-    plain = outputs(model)
+    torch.testing.assert_close(outputs(model), untuned)
     train(model)
-    assert not torch.equal(outputs(model), plain)
+    assert not torch.allclose(outputs(model), untuned)
     assert digest(strategy.remove(model)) == before
+    model = strategy.apply(base, "causal_lm")
+    train(model)
+    answers = outputs(model)
+    torch.testing.assert_close(outputs(strategy.merged(model)), answers, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("head", BASES)
-@pytest.mark.parametrize("dora", [False, True])
-def test_peft_loads_what_is_saved(head, dora, tmp_path):
+@pytest.mark.parametrize("settings", [{}, {"dora": True}, {"rslora": True}, {"dora": True, "rslora": True}])
+def test_peft_loads_what_is_saved(head, settings, tmp_path):
     torch.manual_seed(3)
-    model = Lora(dora=dora).apply(BASES[head](), head)
+    model = Lora(**settings).apply(BASES[head](), head)
     train(model)
-    Lora(dora=dora).save(model, tmp_path)
+    Lora(**settings).save(model, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["adapter_config.json", "adapter_model.safetensors"]
     assert json.loads((tmp_path / "adapter_config.json").read_text())["inference_mode"] is True
     assert model.peft_config["default"].inference_mode is False

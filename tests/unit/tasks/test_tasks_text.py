@@ -13,16 +13,44 @@ def documents(*lengths):
     return [{"text": chr(ord("a") + index) * length} for index, length in enumerate(lengths)]
 
 
-def test_blocks_hold_every_document_once_in_order_joined_with_the_end_token():
-    tokenizer, rows = byte_tokenizer(), documents(5, 23, 2, 9)
-    results = list(Text(max_length=8).encode(rows, tokenizer, {}))
+def blocks_of(task: Text, rows) -> list[Example]:
+    return [result for result in task.encode(rows, byte_tokenizer(), {}) if isinstance(result, Example)]
+
+
+def test_blocks_hold_every_document_whole_with_its_end():
+    rows = documents(5, 3, 2, 6, 1)
+    results = list(Text(max_length=8).encode(rows, byte_tokenizer(), {}))
     blocks = [result for result in results if isinstance(result, Example)]
-    tokens = [token for block in blocks for token in block.input_ids]
-    assert tokenizer.decode(tokens) == "".join(row["text"] + "<eos>" for row in rows)
-    assert [len(block.input_ids) for block in blocks] == [8, 8, 8, 8, 8, 3]
-    assert all(block.labels == [IGNORED, *block.input_ids[1:]] for block in blocks)
-    assert results[0] is None, "the first document fills no block"
-    assert len(results) >= len(rows)
+    texts = [text for block in blocks for text in byte_tokenizer().decode(block.input_ids).split("<eos>")[:-1]]
+    assert sorted(texts) == sorted(row["text"] for row in rows)
+    assert len(blocks) == 3, "22 tokens need three blocks of 8"
+    assert len(results) == len(rows)
+
+
+def test_the_first_token_of_every_document_is_not_learned():
+    for block in blocks_of(Text(max_length=8), documents(5, 3, 2, 6, 1)):
+        starts = [0, *(place + 1 for place, token in enumerate(block.input_ids[:-1]) if token == 2)]
+        expected = [IGNORED if place in starts else token for place, token in enumerate(block.input_ids)]
+        assert block.labels == expected
+
+
+def test_unpacked_every_document_is_an_example():
+    assert [len(block.input_ids) for block in blocks_of(Text(max_length=8, packed=False), documents(5, 3, 10))] == [
+        6,
+        4,
+        8,
+        3,
+    ]
+
+
+def test_a_document_begins_as_the_tokenizer_begins_a_text():
+    from tokenizers.processors import TemplateProcessing
+
+    tokenizer = byte_tokenizer()
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(single="<bos> $A", special_tokens=[("<bos>", 1)])
+    blocks = [block for block in Text(max_length=8).encode(documents(3, 9), tokenizer, {}) if block]
+    pieces = [piece for block in blocks for piece in tokenizer.decode(block.input_ids).split("<bos>")[1:]]
+    assert sorted(pieces) == ["aaa<eos>", "bb<eos>", "bbbbbbb"]
 
 
 def test_a_refused_row_stands_in_its_place():
@@ -31,9 +59,8 @@ def test_a_refused_row_stands_in_its_place():
     assert [index for index, result in enumerate(results) if isinstance(result, RowError)] == [1]
 
 
-def test_a_last_block_of_one_token_has_nothing_to_learn():
-    blocks = [block for block in Text(max_length=8).encode(documents(8), byte_tokenizer(), {}) if block]
-    assert [len(block.input_ids) for block in blocks] == [8]
+def test_a_last_piece_of_one_token_has_nothing_to_learn():
+    assert [len(block.input_ids) for block in blocks_of(Text(max_length=8), documents(8))] == [8]
 
 
 def test_a_tokenizer_without_an_end_token_cannot_pack():

@@ -2,32 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-WORDS = {
-    "sea": ["wave", "ship", "harbour", "tide", "sailor", "anchor"],
-    "farm": ["cow", "barn", "wheat", "plough", "meadow", "tractor"],
-}
-
-
-def sentences(count: int, offset: int = 0) -> list[dict[str, str]]:
-    rows = []
-    for number in range(offset, offset + count):
-        label = ("sea", "farm")[number % 2]
-        words = WORDS[label]
-        text = " ".join(words[(number * step + step) % len(words)] for step in range(1, 3 + number % 5))
-        rows.append({"text": f"{text} {number}", "label": label})
-    return rows
-
-
-def write_rows(path: Path, rows: list[dict[str, Any]]) -> str:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return str(path)
+from training_rows import sentences, write_rows
 
 
 @pytest.fixture
@@ -35,6 +15,8 @@ def config(tmp_path: Path) -> dict[str, Any]:
     """A trial's config; tests change what they are about."""
     return {
         "model": {"_target_": "ftsweep.models.tiny.TinyModel", "dtype": "auto"},
+        "stages": {},
+        "general": None,
         "data": {
             "_target_": "ftsweep.data.files.Files",
             "train": write_rows(tmp_path / "train.jsonl", sentences(60)),
@@ -55,6 +37,7 @@ def config(tmp_path: Path) -> dict[str, Any]:
             "patience": None,
             "precision": "auto",
             "gradient_checkpointing": False,
+            "replay": 0.0,
         },
         "rungs": {"count": 4},
         "objective": {"metric": "loss", "split": "validation", "direction": "minimize"},

@@ -64,7 +64,7 @@ def test_trial_measures_every_rung_and_keeps_the_weights_of_the_best(engine: Eng
     assert ended["outcome"]["best_rung"] == best.rung
 
     _, tested = finish(engine, make_job("test", "test-0000", folder=job["folder"]))
-    assert set(tested["result"]["test"]) == {"loss", "accuracy", "macro_f1"}
+    assert set(tested["result"]["test"]) == {"loss", "accuracy", "macro_f1", "calibration_error"}
 
 
 def test_kept_weights_measure_what_the_best_rung_measured(

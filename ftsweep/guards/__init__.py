@@ -1,0 +1,1 @@
+"""What ruins a result: data quality, leaks between splits, unfit training."""

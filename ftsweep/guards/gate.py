@@ -1,0 +1,90 @@
+"""All guards of a data set together: who looks, what is left out, and what a split made by ftsweep gives away."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ftsweep.config.build import build
+from ftsweep.data.alike import Likeness, Overlap
+from ftsweep.data.inspection import DataView, Inspection
+from ftsweep.domain.finding import Finding, Severity, most_severe_first
+from ftsweep.guards.base import DataGuard, Sighting, percent
+from ftsweep.guards.leakage import NearDuplicates, SharedPassages
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class DataGate:
+    """Guards by the names they have in the configuration."""
+
+    def __init__(self, guards: Mapping[str, DataGuard], settings: Mapping[str, Any]) -> None:
+        self._guards = {name: guard for name, guard in guards.items() if guard.mode != "off"}
+        self._settings = dict(settings)
+
+    @classmethod
+    def of(cls, nodes: Mapping[str, Mapping[str, Any]], allowed: Sequence[str]) -> DataGate:
+        """The guards of data among the nodes of `guards`; others look at trials, and are no business of this gate."""
+        built = {name: build(node, allowed=allowed, where=f"guards.{name}") for name, node in nodes.items()}
+        guards = {name: guard for name, guard in built.items() if isinstance(guard, DataGuard)}
+        return cls(guards, {name: dict(nodes[name]) for name in guards})
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The guards' nodes, those that are off included: a split depends on them too."""
+        return self._settings
+
+    @property
+    def likeness(self) -> Likeness | None:
+        return next((each.likeness for each in self._guards.values() if isinstance(each, NearDuplicates)), None)
+
+    @property
+    def overlap(self) -> Overlap | None:
+        return next((each.overlap for each in self._guards.values() if isinstance(each, SharedPassages)), None)
+
+    def inspect(self, view: DataView) -> Inspection:
+        """What every guard says, most severe first; nothing is refused here."""
+        inspection = Inspection()
+        for name, guard in self._guards.items():
+            begin = time.monotonic()
+            sightings = list(guard.look(view))
+            _LOGGER.info("%s took %.2f s", name, time.monotonic() - begin)
+            inspection.findings += [guard.judge(name, sighting) for sighting in sightings]
+            for sighting in sightings:
+                for split, rows in sighting.flagged.items():
+                    inspection.flagged.setdefault(split, {})[name] = [int(row) for row in rows]
+            self._fix(name, guard, sightings, inspection)
+        inspection.findings = [*most_severe_first(inspection.findings), *self._made_splits(view, inspection)]
+        return inspection
+
+    @staticmethod
+    def _fix(name: str, guard: DataGuard, sightings: Sequence[Sighting], inspection: Inspection) -> None:
+        rows = {int(row) for sighting in sightings for row in sighting.train_rows}
+        if guard.mode == "fix" and rows:
+            inspection.leave_out |= rows
+            seen = [sighting for sighting in sightings if sighting.train_rows]
+            inspection.fixed.append(guard.judge_fixed(name, seen, len(rows)))
+
+    def _made_splits(self, view: DataView, inspection: Inspection) -> list[Finding]:
+        """What the splits that ftsweep made give away after all, measured by the guards."""
+        made = [split for split in view.held_out if view.origin[split] == "ftsweep"]
+        looked = [name for name, guard in self._guards.items() if guard.finds_leaks]
+        if not made or not looked:
+            return []
+        num_rows = sum(len(view.rows[split]) for split in made)
+        count = sum(len({row for name in looked for row in inspection.flagged_by(name, split)}) for split in made)
+        by_guard = {name: sum(len(inspection.flagged_by(name, split)) for split in made) for name in looked}
+        group = f" or have one {view.source.group}" if view.source.group else ""
+        return [
+            Finding(
+                check="split",
+                severity=Severity.NOTE,
+                message=f"ftsweep made {' and '.join(made)} with rows that tell of each other{group} on one side; "
+                f"after it {count} of {num_rows} held-out rows ({percent(count / num_rows)}) match train: "
+                + ", ".join(f"{name} {number}" for name, number in by_guard.items()),
+                count=count,
+                rate=count / num_rows,
+            )
+        ]

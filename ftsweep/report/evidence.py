@@ -1,0 +1,74 @@
+"""What the scores on test are made of, as tables that other programs read; MLflow shows them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ftsweep.report.classes import MEANS, SCORES
+from ftsweep.workspace import StudyFolder, read_json, write_text, written_folder
+
+Details = Mapping[str, Mapping[str, Any]]
+"""By model (`trial-0007`): what its task says its scores are made of."""
+
+
+def write_evidence(folder: StudyFolder) -> list[Path]:
+    """Write the study's folder `evidence` anew: details.json, and a table for each thing that it tells of.
+
+    Returns the folder in a list; [] when nothing is known beyond the scores.
+    """
+    result = folder.path / "result.json"
+    details: Details = read_json(result).get("details") or {} if result.exists() else {}
+    if not details:
+        return []
+    path = folder.path / "evidence"
+    with written_folder(path) as temporary:
+        write_text(temporary / "details.json", json.dumps(details, indent=1) + "\n")
+        for name, text in tables(details).items():
+            write_text(temporary / name, text)
+    return [path]
+
+
+def tables(details: Details) -> dict[str, str]:
+    """CSV by file name: `classes.csv`, `confusion.csv`, `reliability.csv`, as far as there is something to tell."""
+    found = {
+        "classes.csv": _csv(("model", "kind", "label", *SCORES, "support"), _class_rows(details)),
+        "confusion.csv": _csv(("model", "label", "prediction", "count"), _confusion_rows(details)),
+        "reliability.csv": _csv(("model", *_BIN), _bin_rows(details)),
+    }
+    return {name: text for name, text in found.items() if text}
+
+
+_BIN = ("low", "high", "count", "probability", "came_true")
+
+
+def _class_rows(details: Details) -> Iterator[Sequence[Any]]:
+    for model, parts in details.items():
+        for name, entry in parts.get("report", {}).items():
+            kind = "mean" if name in MEANS else "class"
+            yield [model, kind, name, *(entry.get(key, "") for key in (*SCORES, "support"))]
+
+
+def _confusion_rows(details: Details) -> Iterator[Sequence[Any]]:
+    for model, parts in details.items():
+        for label, counts in zip(parts.get("labels", ()), parts.get("confusion", ()), strict=False):
+            for prediction, count in zip(parts["labels"], counts, strict=True):
+                yield [model, label, prediction, count]
+
+
+def _bin_rows(details: Details) -> Iterator[Sequence[Any]]:
+    for model, parts in details.items():
+        for entry in parts.get("reliability", ()):
+            yield [model, *(entry[key] for key in _BIN)]
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """The table's text; "" without rows."""
+    lines = list(rows)
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows([columns, *lines])
+    return text.getvalue() if lines else ""

@@ -1,0 +1,152 @@
+"""The choice among confirmed trials: the best mean over fresh seeds, and what cannot be told apart from it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from statistics import mean, stdev
+from typing import Any
+
+from ftsweep.domain.objective import Objective
+from ftsweep.domain.trial import TrialRecord
+
+TIED = 2.0  # standard errors of the paired difference
+_SAME_COST = 1.1  # a ratio: training times closer than this count as equal
+FORGETTING = "validation/forgetting"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A trial that was run again. `seeds` are the objective's best-rung values of its fresh runs; None: it failed."""
+
+    number: int
+    value: float
+    """The trial's own value, by which it came among the best: too good on average."""
+    seeds: tuple[float | None, ...]
+    forgetting: float | None = None
+    train_seconds: float = 0.0
+    difference: float | None = None
+    """The leader's mean minus this one's, on the rows that both answered."""
+    standard_error: float | None = None
+    is_tied: bool = False
+    """Whether the rows do not tell it from the leader."""
+
+    @property
+    def mean(self) -> float:
+        """Over the fresh seeds; NaN when one failed: a setting that works with some seeds only is not chosen."""
+        values = [value for value in self.seeds if value is not None]
+        return mean(values) if values and len(values) == len(self.seeds) else math.nan
+
+    @property
+    def spread(self) -> float | None:
+        """Standard deviation over the fresh seeds."""
+        values = [value for value in self.seeds if value is not None]
+        return stdev(values) if len(values) > 1 else None
+
+    def to_dict(self) -> dict[str, Any]:
+        found = {**asdict(self), "seeds": list(self.seeds), "mean": self.mean, "spread": self.spread}
+        return {**found, "mean": None if math.isnan(self.mean) else self.mean}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The confirmed winner, all candidates with the leader by mean first, and why in one sentence."""
+
+    number: int
+    candidates: tuple[Candidate, ...]
+    reason: str
+
+    @property
+    def is_distinguishable(self) -> bool:
+        """Whether no other candidate is tied with the leader."""
+        return not any(candidate.is_tied for candidate in self.candidates[1:])
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON for the study's result."""
+        return {
+            "number": self.number,
+            "candidates": [candidate.to_dict() for candidate in self.candidates],
+            "is_distinguishable": self.is_distinguishable,
+            "reason": self.reason,
+        }
+
+
+Difference = Callable[[int, int], tuple[float, float] | None]
+"""Of two trials' confirmation runs: the paired difference of the objective and its standard error; None: unknown."""
+
+
+def candidate_of(record: TrialRecord, runs: Sequence[TrialRecord], objective: Objective) -> Candidate:
+    """A trial and its confirmation runs as a candidate."""
+    best = objective.best(record.measurements)
+    assert best is not None
+    seeds = []
+    for run in runs:
+        found = objective.best(run.measurements) if run.is_complete else None
+        seeds.append(None if found is None or not math.isfinite(objective.value(found)) else objective.value(found))
+    return Candidate(
+        record.number,
+        objective.value(best),
+        tuple(seeds),
+        forgetting=best.values.get(FORGETTING),
+        train_seconds=record.measurements[-1].train_seconds,
+    )
+
+
+def choose_confirmed(candidates: Sequence[Candidate], objective: Objective, difference: Difference) -> Choice | None:
+    """The best mean over fresh seeds; of those tied with it the least forgetting, then the cheapest.
+
+    None when no candidate has a mean: then the search's own choice stands.
+    """
+    sign = 1 if objective.direction == "minimize" else -1
+    sound = sorted((each for each in candidates if not math.isnan(each.mean)), key=lambda each: sign * each.mean)
+    if not sound:
+        return None
+    leader, *others = sound
+    compared = [_compared(leader, other, difference) for other in others]
+    tied = [leader, *(each for each in compared if each.is_tied)]
+    chosen = min(tied, key=lambda each: _preference(each, tied, sign))
+    unsound = [each for each in candidates if math.isnan(each.mean)]
+    return Choice(chosen.number, (leader, *compared, *unsound), _reason(chosen, leader, tied, objective))
+
+
+def _compared(leader: Candidate, other: Candidate, difference: Difference) -> Candidate:
+    found = difference(leader.number, other.number)
+    if found is None:
+        return Candidate(**{**_fields(other), "difference": leader.mean - other.mean})
+    value, error = found
+    return Candidate(
+        **{
+            **_fields(other),
+            "difference": value,
+            "standard_error": error,
+            "is_tied": abs(value) <= TIED * error,
+        }
+    )
+
+
+def _fields(candidate: Candidate) -> Mapping[str, Any]:
+    return {**asdict(candidate), "seeds": candidate.seeds}
+
+
+def _preference(candidate: Candidate, tied: Sequence[Candidate], sign: int) -> tuple[float, float, float, int]:
+    has_all = all(each.forgetting is not None for each in tied)
+    forgetting = round(candidate.forgetting or 0.0, 2) if has_all else 0.0
+    cost = math.floor(math.log(candidate.train_seconds, _SAME_COST)) if candidate.train_seconds > 0 else -math.inf
+    return forgetting, cost, sign * candidate.mean, candidate.number
+
+
+def _reason(chosen: Candidate, leader: Candidate, tied: Sequence[Candidate], objective: Objective) -> str:
+    num_seeds = len(chosen.seeds)
+    noun = "fresh seed" if num_seeds == 1 else "fresh seeds"
+    text = f"Trial {chosen.number}: {objective.key} {chosen.mean:.4g} on average over {num_seeds} {noun}"
+    if chosen.spread is not None:
+        text += f" (spread {chosen.spread:.2g})"
+    if len(tied) == 1:
+        return f"{text}, the best of those run again."
+    names = ", ".join(str(each.number) for each in tied if each is not chosen)
+    text += f"; not distinguishable from trial {names} on the validation rows"
+    if chosen is leader:
+        return f"{text}."
+    forgets_less = None not in (chosen.forgetting, leader.forgetting) and chosen.forgetting != leader.forgetting
+    return f"{text}, and chosen because it {'forgets less' if forgets_less else 'costs less'}."

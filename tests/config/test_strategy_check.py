@@ -1,0 +1,107 @@
+"""A strategy's refusals, told by key before anything runs: as written, and as the search may combine settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ftsweep.config import strategy_check
+from ftsweep.config.compose import compose_sweep
+from ftsweep.config.schema import SweepConfig
+from ftsweep.errors import ConfigError
+
+SWEEP = """
+defaults: [base, model: tiny, data: pydocs, task: instruction, strategy: lora, _self_]
+space: {training: {learning_rate: [1e-3, 2e-3]}}
+budget: {trials: 2}
+"""
+
+
+@pytest.fixture
+def compose(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., SweepConfig]:
+    (tmp_path / "mine.yaml").write_text(SWEEP)
+    monkeypatch.chdir(tmp_path)
+    return lambda *overrides: compose_sweep("mine.yaml", overrides)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["training.l2_sp=0.1"],
+        ["training.kl_to_base=0.1", "strategy=prompt_tuning"],
+        ["training.l2_sp=0.1", "training.kl_to_base=0.1", "strategy=full"],
+        ["training.l2_sp=0.1", "strategy=ia3", "task=classification"],
+        ["space.training.l2_sp={low: 1e-4, high: 1, log: true}", "space.strategy.rslora=[true, false]"],
+        ["task=text", "task.packed=false", "strategy=prefix_tuning"],
+        ["training.gradient_checkpointing=true", "strategy=prompt_tuning"],
+    ],
+)
+def test_what_works_together_is_taken(compose: Callable[..., SweepConfig], overrides: list[str]) -> None:
+    compose(*overrides)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        (["training.l2_sp=0.1", "strategy=prompt_tuning"], r"training\.l2_sp: .*changes no pre-trained weight"),
+        (["training.l2_sp=0.1", "strategy=head", "task=classification"], r"training\.l2_sp: .*no pre-trained weight"),
+        (["training.l2_sp=0.1", "strategy.dora=true"], r"training\.l2_sp: DoRA"),
+        (["training.kl_to_base=0.1", "task=classification"], r"training\.kl_to_base: .*its head is new"),
+        (["strategy=prefix_tuning", "training.gradient_checkpointing=true"], r"training\.gradient_checkpointing: "),
+        (["strategy=prompt_tuning", "task=text"], r"task\.packed: .*task\.packed=false"),
+        (["strategy.init=pissa", "strategy.dora=true"], r"strategy\.init: "),
+    ],
+)
+def test_what_does_not_is_refused_by_its_key(
+    compose: Callable[..., SweepConfig], overrides: list[str], told: str
+) -> None:
+    with pytest.raises(ConfigError, match=told):
+        compose(*overrides)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        (
+            ["space.training.l2_sp=[0, 0.1]", "strategy=prompt_tuning"],
+            r"space\.training\.l2_sp: .*training\.l2_sp=0\.1, but",
+        ),
+        (
+            ["space.training.kl_to_base={low: 0, high: 1}", "task=classification"],
+            r"space\.training\.kl_to_base: .*training\.kl_to_base=1, but",
+        ),
+        (
+            ["space.strategy.dora=[false, true]", "training.l2_sp=0.1"],
+            r"space\.strategy\.dora: the search may combine strategy\.dora=True, but DoRA",
+        ),
+        (
+            ["space.strategy.dora=[false, true]", "space.strategy.init=[default, pissa]"],
+            r"space\.strategy\.init: the search may combine strategy\.dora=True, strategy\.init=pissa, but ",
+        ),
+    ],
+)
+def test_a_combination_that_the_search_may_make_is_refused(
+    compose: Callable[..., SweepConfig], overrides: list[str], told: str
+) -> None:
+    with pytest.raises(ConfigError, match=told):
+        compose(*overrides)
+
+
+def test_a_large_space_is_looked_at_one_dimension_at_a_time(
+    compose: Callable[..., SweepConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(strategy_check, "MAX_COMBINATIONS", 3)
+    compose("space.strategy.dora=[false, true]", "space.strategy.rank=[4, 8]", "space.strategy.init=[default, pissa]")
+    with pytest.raises(ConfigError, match=r"strategy\.dora=True"):
+        compose("space.strategy.dora=[false, true]", "space.strategy.rank=[4, 8]", "training.l2_sp=0.1")
+
+
+def test_a_stage_s_strategy_is_looked_at_too(compose: Callable[..., SweepConfig], tmp_path: Path) -> None:
+    stage = "data@stages.domain.data: pydocs, task@stages.domain.task: text, strategy@stages.domain.strategy: lora"
+    staged = SWEEP.replace("_self_", ", ".join(f"{{{each}}}" for each in stage.split(", ")) + ", _self_")
+    staged += "stages: {domain: {strategy: {dora: true}, training: {l2_sp: 0.1}}}\n"
+    (tmp_path / "mine.yaml").write_text(staged)
+    with pytest.raises(ConfigError, match=r"stages\.domain\.training\.l2_sp: DoRA"):
+        compose()

@@ -1,0 +1,289 @@
+"""Every shipped guard of data keeps the contract that plug-ins are held to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ftsweep.config.build import locate
+from ftsweep.config.folders import shipped_folder
+from ftsweep.guards import labels, leakage, quality, rows
+from ftsweep.guards.base import DataGuard
+from ftsweep.testing.guard import AnswerTask, GuardContract, Splits, WordTask
+from ftsweep.testing.rows import answered, edited, labelled
+
+TRAIN, HELD_OUT = labelled(300), labelled(200, seed=1)
+CLEAN = {"train": TRAIN, "validation": HELD_OUT}
+
+
+def test_every_shipped_guard_of_data_is_held_to_the_contract() -> None:
+    targets = [
+        file.read_text().split("_target_: ")[1].split()[0] for file in shipped_folder("conf").glob("guards/*.yaml")
+    ]
+    guards = {cls for cls in map(locate, targets) if issubclass(cls, DataGuard)}
+    tested = {cls.guard_class for cls in globals().values() if isinstance(cls, type) and hasattr(cls, "guard_class")}
+    assert guards == tested
+
+
+class TestExactCopies(GuardContract):
+    guard_class = leakage.ExactCopies
+
+    def clean(self) -> Splits:
+        return CLEAN
+
+    def faulty(self) -> Splits:
+        return {"train": [*TRAIN, *HELD_OUT[3:9]], "validation": HELD_OUT}
+
+
+class TestNormalisedCopies(GuardContract):
+    guard_class = leakage.NormalisedCopies
+
+    def clean(self) -> Splits:
+        return CLEAN
+
+    def faulty(self) -> Splits:
+        return {
+            "train": [*TRAIN, *({**row, "text": f"{row['text'].upper()} !!"} for row in HELD_OUT[3:9])],
+            "validation": HELD_OUT,
+        }
+
+
+class TestNearDuplicates(GuardContract):
+    guard_class = leakage.NearDuplicates
+
+    def clean(self) -> Splits:
+        return CLEAN
+
+    def faulty(self) -> Splits:
+        return {
+            "train": [*TRAIN, *({**row, "text": edited(row["text"])} for row in HELD_OUT[3:9])],
+            "validation": HELD_OUT,
+        }
+
+
+class TestSharedPassages(GuardContract):
+    guard_class = leakage.SharedPassages
+
+    def clean(self) -> Splits:
+        return CLEAN
+
+    def faulty(self) -> Splits:
+        return {
+            "train": [
+                *(
+                    {**row, "text": f"{row['text']} {held['text'][:130]}"}
+                    for row, held in zip(TRAIN, HELD_OUT[:20], strict=False)
+                ),
+                *TRAIN[20:],
+            ],
+            "validation": HELD_OUT,
+        }
+
+
+class TestSharedGroups(GuardContract):
+    guard_class = leakage.SharedGroups
+    group = "user"
+
+    def clean(self) -> Splits:
+        return {
+            "train": [{**row, "user": f"t{place % 30}"} for place, row in enumerate(TRAIN)],
+            "validation": [{**row, "user": f"v{place % 30}"} for place, row in enumerate(HELD_OUT)],
+        }
+
+    def faulty(self) -> Splits:
+        return {
+            **self.clean(),
+            "validation": [{**self.clean()["validation"][0], "user": "t3"}, *self.clean()["validation"][1:]],
+        }
+
+
+class TestTargetInInput(GuardContract):
+    guard_class = labels.TargetInInput
+
+    def clean(self) -> Splits:
+        return {"train": answered(200), "validation": answered(200, seed=1)}
+
+    def faulty(self) -> Splits:
+        return {
+            "train": [{**row, "prompt": f"{row['prompt']} {row['completion']}"} for row in answered(200)],
+            "validation": answered(200, seed=1),
+        }
+
+    def make_task(self) -> Any:
+        return AnswerTask()
+
+
+def _telling(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows whose text tells their label."""
+    words = {"a": "bright shining sun warm", "b": "dark raining cloud cold"}
+    return [{**row, "text": f"{words[row['label']]} {row['text']}"} for row in rows]
+
+
+def _every_tenth_flipped(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {**row, "label": "ba"["ab".index(row["label"])] if place % 10 < 1 else row["label"]}
+        for place, row in enumerate(rows)
+    ]
+
+
+class TestLabelErrors(GuardContract):
+    guard_class = labels.LabelErrors
+
+    def clean(self) -> Splits:
+        return {"train": _telling(labelled(600, words=6)), "validation": HELD_OUT}
+
+    def faulty(self) -> Splits:
+        return {"train": _every_tenth_flipped(_telling(labelled(600, words=6))), "validation": HELD_OUT}
+
+
+class TestUnusableRows(GuardContract):
+    guard_class = rows.UnusableRows
+
+    def clean(self) -> Splits:
+        return CLEAN
+
+    def faulty(self) -> Splits:
+        return {"train": [*TRAIN, *[{"text": "", "label": "a"}] * 8], "validation": HELD_OUT}
+
+
+class TestChatTurns(GuardContract):
+    guard_class = rows.ChatTurns
+
+    def clean(self) -> Splits:
+        return {"train": TRAIN, "validation": HELD_OUT}
+
+    def faulty(self) -> Splits:
+        return {"train": [*TRAIN, *[{"text": "", "label": "a", "messages": []}] * 8], "validation": HELD_OUT}
+
+
+class _OddTask(WordTask):
+    def row_problem(self, values: Any) -> str | None:
+        return "it begins inside of an entity" if values["text"].startswith("odd") else None
+
+
+class TestInvalidTags(GuardContract):
+    guard_class = rows.InvalidTags
+
+    def clean(self) -> Splits:
+        return CLEAN
+
+    def faulty(self) -> Splits:
+        return {
+            "train": [*TRAIN, *({**row, "text": f"odd {row['text']}"} for row in HELD_OUT[:8])],
+            "validation": HELD_OUT,
+        }
+
+    def make_task(self) -> Any:
+        return _OddTask()
+
+
+class TestUnsupervisedRows(GuardContract):
+    guard_class = rows.UnsupervisedRows
+
+    def clean(self) -> Splits:
+        return {"train": answered(100), "validation": answered(60, seed=1)}
+
+    def faulty(self) -> Splits:
+        return {
+            "train": [*answered(100), {"prompt": "a question", "completion": "?masked"}],
+            "validation": self.clean()["validation"],
+        }
+
+    def make_task(self) -> Any:
+        return _MaskingTask()
+
+
+class _MaskingTask(AnswerTask):
+    def labels(self, values: Any, schema: Any) -> list[int]:
+        return [-100] * 3 if values["completion"].startswith("?") else super().labels(values, schema)
+
+
+class _ShortTask(WordTask):
+    max_length = 32
+
+
+class TestCutInputs(GuardContract):
+    guard_class = rows.CutInputs
+
+    def clean(self) -> Splits:
+        return CLEAN
+
+    def faulty(self) -> Splits:
+        return {"train": labelled(300, words=40), "validation": HELD_OUT}
+
+    def make_task(self) -> Any:
+        return _ShortTask()
+
+
+class _CuttingTask(AnswerTask):
+    def encode(self, rows: Any, tokenizer: Any, schema: Any) -> Any:
+        for example in super().encode(rows, tokenizer, schema):
+            yield example._replace(was_target_cut=len(example.labels) > 16)
+
+
+class TestCutTargets(GuardContract):
+    guard_class = rows.CutTargets
+
+    def clean(self) -> Splits:
+        return {"train": answered(100), "validation": answered(60, seed=1)}
+
+    def faulty(self) -> Splits:
+        return {
+            "train": [{**row, "completion": f"{row['completion']} and more"} for row in answered(100)],
+            "validation": self.clean()["validation"],
+        }
+
+    def make_task(self) -> Any:
+        return _CuttingTask()
+
+
+class TestRepeatedRows(GuardContract):
+    guard_class = quality.RepeatedRows
+
+    def clean(self) -> Splits:
+        return CLEAN
+
+    def faulty(self) -> Splits:
+        return {"train": [*TRAIN, *TRAIN[:100]], "validation": HELD_OUT}
+
+
+class TestConflictingLabels(GuardContract):
+    guard_class = quality.ConflictingLabels
+
+    def clean(self) -> Splits:
+        return CLEAN
+
+    def faulty(self) -> Splits:
+        return {"train": [*TRAIN, *({**row, "label": "c"} for row in TRAIN[:8])], "validation": HELD_OUT}
+
+
+class TestClassImbalance(GuardContract):
+    guard_class = quality.ClassImbalance
+
+    def clean(self) -> Splits:
+        return CLEAN
+
+    def faulty(self) -> Splits:
+        return {
+            "train": [row for place, row in enumerate(TRAIN) if place % 2 == 0 or place < 10],
+            "validation": HELD_OUT,
+        }
+
+
+class TestRareClasses(GuardContract):
+    guard_class = quality.RareClasses
+
+    def clean(self) -> Splits:
+        return CLEAN
+
+    def faulty(self) -> Splits:
+        return {"train": [*TRAIN, *({**row, "label": "c"} for row in HELD_OUT[:19])], "validation": HELD_OUT[19:]}
+
+
+class TestSmallData(GuardContract):
+    guard_class = quality.SmallData
+
+    def clean(self) -> Splits:
+        return CLEAN
+
+    def faulty(self) -> Splits:
+        return {"train": TRAIN, "validation": HELD_OUT[:49]}

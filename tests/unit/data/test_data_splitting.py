@@ -1,0 +1,57 @@
+"""Splits that ftsweep makes: what is kept together, and what cannot be."""
+
+from __future__ import annotations
+
+from ftsweep.data.alike import Likeness, Overlap
+from ftsweep.data.splitting import split_rows
+from ftsweep.testing.guard import GivenRows, WordTask
+from ftsweep.testing.rows import edited, labelled, sentences
+
+
+def split_of(rows, **rules):
+    source = GivenRows(splits={"train": rows})
+    return split_rows(source.load(()), source, WordTask(), seed=0, **rules)
+
+
+def sides(split):
+    return {row.place: name for name, rows in split.rows.items() for row in rows}
+
+
+def test_near_duplicates_and_rows_made_of_others_passages_stay_on_one_side():
+    rows = labelled(200)
+    near = [{**row, "text": edited(row["text"])} for row in rows[:50]]
+    longer = zip(rows[50:100], sentences(50, seed=3), strict=True)
+    passages = [{**row, "text": f"{row['text']} {text}"} for row, text in longer]
+    side = sides(split_of([*rows, *near, *passages], likeness=Likeness(), overlap=Overlap()))
+    assert all(side[f"train.jsonl:{1 + row}"] == side[f"train.jsonl:{201 + row}"] for row in range(100))
+    assert len(set(side.values())) == 3
+    loose = sides(split_of([*rows, *near, *passages]))
+    assert any(loose[f"train.jsonl:{1 + row}"] != loose[f"train.jsonl:{201 + row}"] for row in range(100))
+
+
+def test_ties_that_would_leave_no_room_are_let_go_and_told():
+    (template,) = sentences(1, words=20)
+    rows = [{"text": f"{template} {text}", "label": "a"} for text in sentences(300, words=3)]
+    rows += [{"text": text, "label": "a"} for text in sentences(10, seed=4)]
+    split = split_of(rows, likeness=Likeness(common_share=1.0))
+    assert min(len(members) for members in split.rows.values()) > 20
+    (note,) = split.notes
+    assert note.message.startswith("near-duplicates tie 300 of 310 rows together, too many to keep on one side")
+
+
+def test_labels_keep_their_proportions_where_ties_allow():
+    rows = labelled(400)
+    rows += [{**row, "text": edited(row["text"])} for row in rows[:100]]
+    split = split_of(rows, likeness=Likeness(), overlap=Overlap())
+    for members in split.rows.values():
+        share = sum(row.values["label"] == "a" for row in members) / len(members)
+        assert 0.4 < share < 0.6
+
+
+def test_leaving_rows_of_train_out_changes_nothing_else():
+    split = split_of(labelled(100))
+    fewer = split.without({0, 3})
+    assert fewer.rows["validation"] == split.rows["validation"]
+    rows, ids = split.rows["train"], split.ids["train"].tolist()
+    assert fewer.rows["train"] == [rows[1], rows[2], *rows[4:]]
+    assert fewer.ids["train"].tolist() == [ids[1], ids[2], *ids[4:]]

@@ -1,0 +1,73 @@
+"""The table of approaches, and where a page shows it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from report_studies import write_demo
+
+from ftsweep.domain.objective import Objective
+from ftsweep.report.approaches import approach_table
+from ftsweep.report.page import HtmlPage
+from ftsweep.report.rows import read_study
+from ftsweep.report.wording import NOTHING
+from ftsweep.search.approach import Approach
+from ftsweep.workspace import read_json, write_json
+
+BASE = Approach("untouched base", ("a", "b"), is_base=True, validation={"loss": 2.0}, trained_parameters=0)
+GOOD = Approach(
+    "a",
+    ("a",),
+    trial=4,
+    num_trials=3,
+    validation={"loss": 0.5},
+    test={"loss": 0.6, "accuracy": 0.8, "ece": 0.1},
+    trained_parameters=12_345,
+    train_seconds=65.0,
+    branch_seconds=130.0,
+)
+NONE = Approach("b", ("b",), num_trials=2, fate="2 pruned", branch_seconds=4.0, is_comparable=False)
+
+
+def test_table_shows_scores_and_costs_and_dashes_for_the_unknown():
+    table = approach_table([BASE, GOOD, NONE], Objective(), 4)
+    assert table is not None
+    assert table.columns == (
+        "best trial",
+        "validation/loss",
+        "test/loss",
+        "test/accuracy",
+        "weights trained",
+        "training time",
+        "trials",
+        "time of all",
+    )
+    assert [line.name for line in table.lines] == ["untouched base", "a", "b (other data)"]
+    assert [line.is_best for line in table.lines] == [False, True, False]
+    assert table.lines[1].cells == ("4", "0.5", "0.6", "0.8", "12,345", "1 min 5 s", "3", "2 min 10 s")
+    assert table.lines[2].cells == ("2 pruned", NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, "2", "4.0 s")
+
+
+def test_forgetting_has_a_column_only_where_it_was_measured():
+    assert "forgetting" not in approach_table([BASE, GOOD], Objective(), 4).columns
+    table = approach_table([BASE, replace(GOOD, forgetting=0.125)], Objective(), 4)
+    assert table.columns[-1] == "forgetting"
+    assert [line.cells[-1] for line in table.lines] == [NOTHING, "0.125"]
+
+
+def test_page_of_a_study_with_branches_has_the_table_the_figure_and_the_advice(tmp_path):
+    folder = write_demo(tmp_path, branches=True)
+    notes = read_json(folder.path / "result.json")
+    approaches = [approach.to_dict() for approach in (BASE, GOOD, NONE)]
+    write_json(folder.path / "result.json", {**notes, "approaches": approaches, "advice": "Use <a>: it is better."})
+    html = HtmlPage().html(read_study(folder))
+    assert "Use &lt;a&gt;: it is better." in html
+    assert '<table class="approaches">' in html
+    assert "b (other data)" in html
+    assert '<section id="strategy_comparison" class="figure">' in html
+
+
+def test_page_of_a_study_without_branches_has_none_of_it(demo):
+    html = HtmlPage().html(read_study(demo))
+    assert 'id="approaches"' not in html
+    assert "strategy_comparison" not in html

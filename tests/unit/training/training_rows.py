@@ -1,0 +1,27 @@
+"""Rows that the training tests write: short generated sentences with one of two labels."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+WORDS = {
+    "sea": ["wave", "ship", "harbour", "tide", "sailor", "anchor"],
+    "farm": ["cow", "barn", "wheat", "plough", "meadow", "tractor"],
+}
+
+
+def sentences(count: int, offset: int = 0) -> list[dict[str, str]]:
+    rows = []
+    for number in range(offset, offset + count):
+        label = ("sea", "farm")[number % 2]
+        words = WORDS[label]
+        text = " ".join(words[(number * step + step) % len(words)] for step in range(1, 3 + number % 5))
+        rows.append({"text": f"{text} {number}", "label": label})
+    return rows
+
+
+def write_rows(path: Path, rows: list[dict[str, Any]]) -> str:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return str(path)
