@@ -13,13 +13,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from ftsweep.domain.finding import Severity
+
 sys.path.append(str(Path(__file__).parents[1]))
 
 import machine
-from matrix import Cell, as_table, run_clean, run_matrix
+from matrix import as_table, run_clean, run_matrix
 from near import brute_force, edit_recall
 from sets import DataSet, available
-from speed import measure
+from speed import measure_apart
 
 MAX_SECONDS = 60.0
 MIN_RECALL = 0.99
@@ -27,7 +29,7 @@ MIN_RECALL = 0.99
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", default="", help="faults whose name contains this, and nothing else")
     parser.add_argument("--rows", type=int, default=100_000, help="rows of the measurement of speed")
     parser.add_argument("--write", type=Path, help="a Markdown file for the tables")
@@ -76,7 +78,8 @@ class Report:
         lines = []
         for fault, cells in run_matrix(self.sets, self.seeds, self.only):
             lines.append((fault, cells))
-            self.is_missed = self.is_missed or not all(map(_is_ok, cells.values()))
+            must_refuse = fault.expected is Severity.REFUSE
+            self.is_missed |= must_refuse and not all(cell.is_ok for cell in cells.values())
             print(f"{fault.name}: {', '.join(f'{name} {cell}' for name, cell in cells.items())}", file=sys.stderr)
         yield from as_table(lines, [data.name for data in self.sets])
         yield ""
@@ -122,7 +125,7 @@ class Report:
         yield "| rows | words a row | task | wall seconds | CPU seconds | peak memory |"
         yield "|---|---|---|---|---|---|"
         for words, has_classes in ((26, True), (60, False)):
-            found = measure(self.num_rows, words, has_classes=has_classes)
+            found = measure_apart(self.num_rows, words, has_classes=has_classes)
             self.is_missed = self.is_missed or found["CPU seconds"] > MAX_SECONDS
             task = "classification" if has_classes else "instruction"
             yield (
@@ -132,10 +135,6 @@ class Report:
 
     def _with_text(self) -> list[DataSet]:
         return [data for data in self.sets if "tags" not in data.columns]
-
-
-def _is_ok(cell: Cell) -> bool:
-    return cell.is_ok
 
 
 if __name__ == "__main__":

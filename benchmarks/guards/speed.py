@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import random
 import resource
 import time
@@ -19,6 +20,12 @@ from ftsweep.tasks.classification import Classification
 from ftsweep.tasks.instruction import Instruction
 
 NUM_WORDS = 30_000
+
+
+def measure_apart(num_rows: int, words: int, *, has_classes: bool) -> dict[str, Any]:
+    """`measure` in a process of its own, so that its memory is its own."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(measure, (num_rows, words), {"has_classes": has_classes})
 
 
 def measure(num_rows: int, words: int, *, has_classes: bool, seed: int = 0) -> dict[str, Any]:

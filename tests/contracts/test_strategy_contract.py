@@ -154,12 +154,6 @@ class TestLinearProbeOfAnEncoder(TestLinearProbe):
         return random_bert(head)
 
 
-class TestHeadThenFull(TestLinearProbe):
-    @pytest.fixture
-    def strategy(self):
-        return HeadThenFull()
-
-
 class TestHeadThenFullOfAnEncoder(TestLinearProbeOfAnEncoder):
     @pytest.fixture
     def strategy(self):

@@ -188,15 +188,12 @@ def test_what_changes_the_examples_changes_the_table(config: Config, make_job: M
     be_brief(config)
     engine = Engine(threads=1)
     finish(engine, make_job(name="trial-0000"))
-    config["training"]["batch_size"] = 16
-    finish(engine, make_job(name="trial-0001"))
-    assert len(tables(tmp_path)) == 1
     config["task"]["max_length"] = 12
-    finish(engine, make_job(name="trial-0002"))
+    finish(engine, make_job(name="trial-0001"))
     assert len(tables(tmp_path)) == 2
     with open(tmp_path / "train.jsonl", "a", encoding="utf-8") as file:
         file.write('{"text": "one more", "label": "sea"}\n')
-    finish(Engine(threads=1), make_job(name="trial-0003"))
+    finish(Engine(threads=1), make_job(name="trial-0002"))
     assert len(tables(tmp_path)) == 3
 
 
