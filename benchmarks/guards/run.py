@@ -1,7 +1,7 @@
 """The guards' matrix (`make bench-guards`): planted faults, clean data, brute force, speed.
 
-Prints Markdown, and writes it with `--write FILE`. Exits with 1 when a fault that must be refused was missed, clean data
-was refused, or 100,000 rows took a minute.
+Prints Markdown, and writes it with `--write FILE`. Exits with 1 when a fault that must be refused was missed, clean
+data was refused, or 100,000 rows took a minute.
 """
 
 from __future__ import annotations
