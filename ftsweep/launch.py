@@ -6,7 +6,7 @@ import logging
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -80,7 +80,8 @@ def _run(
         sweep.baseline = {label: dict(values) for label, values in conclusion.baseline.items()}
         recorder.resume(folder)
         warnings = recorder.close(finished=True)
-        return Launched(folder, sweep.snapshot("complete"), conclusion, True, recorder.links(), warnings)
+        snapshot = replace(sweep.snapshot("complete"), chosen=conclusion.number)
+        return Launched(folder, snapshot, conclusion, True, recorder.links(), warnings)
     on_start(sweep)
     is_finished = False
     conclusion = None
@@ -106,9 +107,10 @@ def _run(
             write_study_report(folder, None)
             recorder.keep_artifacts([folder.report_file, folder.sweep_file, *write_evidence(folder)])
         warnings = recorder.close(finished=is_finished)
-    return Launched(
-        folder, sweep.snapshot("complete" if is_finished else "stopped"), conclusion, False, recorder.links(), warnings
+    snapshot = replace(
+        sweep.snapshot("complete" if is_finished else "stopped"), chosen=conclusion.number if conclusion else None
     )
+    return Launched(folder, snapshot, conclusion, False, recorder.links(), warnings)
 
 
 def _is_complete(study: Study, config: SweepConfig, folder: StudyFolder, conclusion: Conclusion) -> bool:

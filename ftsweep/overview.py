@@ -73,6 +73,7 @@ def study_overview(folder: StudyFolder) -> StudyOverview:
         num_rungs=facts["rungs"],
         num_planned=num_planned,
         trials=records,
+        chosen=conclusion.number if conclusion is not None and is_done else None,
         baseline={label: values[objective.metric] for label, values in baseline.items() if objective.metric in values},
     )
     return StudyOverview(folder, facts, snapshot, conclusion, folder_size(folder.path), folder.lost_workers())

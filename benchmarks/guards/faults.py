@@ -135,7 +135,7 @@ def _conflicting(rows: list[dict[str, Any]], chance: random.Random) -> list[dict
     )
 
 
-def _flipped(share: float) -> Callable[..., list[dict[str, Any]]]:
+def flipped(share: float) -> Callable[..., list[dict[str, Any]]]:
     def change(rows: list[dict[str, Any]], chance: random.Random) -> list[dict[str, Any]]:
         labels = sorted({row["label"] for row in rows})
         wrong = set(chance.sample(range(len(rows)), round(share * len(rows))))
@@ -259,8 +259,8 @@ FAULTS = (
     Fault("repeated train rows, 5 %", "repeated_rows", W, LEAKABLE, _in_train(_repeated(0.05))),
     Fault("repeated train rows, 25 %", "repeated_rows", R, LEAKABLE, _in_train(_repeated(0.25))),
     Fault("conflicting labels, 2 %", "conflicting_labels", W, CLASSES, _in_train(_conflicting)),
-    Fault("flipped labels, 5 %", "label_errors", W, CLASSES, _in_train(_flipped(0.05))),
-    Fault("flipped labels, 15 %", "label_errors", W, CLASSES, _in_train(_flipped(0.15))),
+    Fault("flipped labels, 5 %", "label_errors", W, CLASSES, _in_train(flipped(0.05))),
+    Fault("flipped labels, 15 %", "label_errors", W, CLASSES, _in_train(flipped(0.15))),
     Fault("unreadable lines, 0.5 %", "unusable_rows", W, LEAKABLE, _in_train(_bad(0.005, {"unreadable": "not JSON"}))),
     Fault("unreadable lines, 2 %", "unusable_rows", R, LEAKABLE, _in_train(_bad(0.02, {"unreadable": "not JSON"}))),
     Fault("empty rows, 0.5 %", "unusable_rows", W, LEAKABLE, _in_train(_bad(0.005, {}))),

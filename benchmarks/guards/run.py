@@ -22,6 +22,7 @@ from matrix import as_table, run_clean, run_matrix
 from near import brute_force, edit_recall
 from sets import DataSet, available
 from speed import measure_apart
+from wrong_labels import estimates
 
 MAX_SECONDS = 60.0
 MIN_RECALL = 0.99
@@ -68,6 +69,7 @@ class Report:
             yield from self.clean()
             yield from self.brute()
             yield from self.edits()
+            yield from self.labels()
             yield from self.speed()
 
     def faults(self) -> Iterator[str]:
@@ -118,6 +120,16 @@ class Report:
                     yield "|---" * (1 + len(shares)) + "|"
                 yield f"| {name} | " + " | ".join(f"{share:.2f}" for share in shares.values()) + " |"
             yield ""
+
+    def labels(self) -> Iterator[str]:
+        yield "## Wrong labels: share that is estimated, lowest to highest of the seeds"
+        yield ""
+        yield "| set | flipped | model right | the guard, by its surest rows | plain confident learning |"
+        yield "|---|---|---|---|---|"
+        for name, share, accuracy, sure, plain in estimates(self.sets, self.seeds):
+            ranges = [f"{min(values):.1%} to {max(values):.1%}" for values in (sure, plain)]
+            yield f"| {name} | {share:.0%} | {accuracy:.0%} | {ranges[0]} | {ranges[1]} |"
+        yield ""
 
     def speed(self) -> Iterator[str]:
         yield "## Speed"

@@ -23,6 +23,7 @@ class Snapshot:
     elapsed_seconds: float = 0.0
     seconds_left: float | None = None  # an estimate; None before there is anything to go by
     note: str = ""
+    chosen: int | None = None  # the trial that a concluded study came to
 
     @property
     def num_ended(self) -> int:
@@ -34,7 +35,11 @@ class Snapshot:
 
     @property
     def best(self) -> TrialRecord | None:
-        """The complete trial with the best value so far; of equal ones the first."""
+        """The chosen trial; before the conclusion the best complete one so far, the first of equal ones."""
+        chosen = next((record for record in self.trials if record.number == self.chosen), None)
+        return self._best_so_far() if chosen is None else chosen
+
+    def _best_so_far(self) -> TrialRecord | None:
         best: TrialRecord | None = None
         for record in self.trials:
             value = self.value(record)

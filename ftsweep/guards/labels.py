@@ -76,8 +76,9 @@ class LabelErrors(DataGuard):
         texts = [(data.texts.forms[number] or "")[:_CHARACTERS] for number in data.ids["train"][rows]]
         if not any(texts):
             return
-        likeliest, confidence = predicted(texts, labels, data.seed)
-        sure = _surest(likeliest, confidence, self.surest)
+        classes, probabilities = fold_probabilities(texts, labels, data.seed)
+        likeliest, confidence = classes[probabilities.argmax(axis=1)], probabilities.max(axis=1)
+        sure = surest_rows(likeliest, confidence, self.surest)
         wrong = sure[likeliest[sure] != labels[sure]]
         if not len(wrong):
             return
@@ -142,8 +143,8 @@ class TargetInInput(DataGuard):
                 )
 
 
-def predicted(texts: list[str], labels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """The likeliest label of every text by a model of the other folds, and its probability. Shape [texts] both."""
+def fold_probabilities(texts: list[str], labels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The labels there are, and each text's probabilities of them by a model of the other folds [texts, labels]."""
     import numpy as np
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import SGDClassifier
@@ -162,10 +163,10 @@ def predicted(texts: list[str], labels: np.ndarray, seed: int) -> tuple[np.ndarr
         )
         model.fit(features[others], numbers[others])
         probabilities[held] = model.predict_proba(features[held])
-    return classes[probabilities.argmax(axis=1)], probabilities.max(axis=1)
+    return classes, probabilities
 
 
-def _surest(likeliest: np.ndarray, confidence: np.ndarray, share: float) -> np.ndarray:
+def surest_rows(likeliest: np.ndarray, confidence: np.ndarray, share: float) -> np.ndarray:
     """The share of the rows of every label that it is likeliest to be, the surest ones first.
 
     For each label apart: rows of a label that others are mistaken for would else never be among the surest.

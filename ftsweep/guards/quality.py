@@ -19,6 +19,7 @@ _LARGER_FRACTION = 0.2
 """Of the rows for validation, where the share that ftsweep takes is smaller."""
 
 _NUM_CLASSES_SHOWN = 5
+_LONGEST_SHOWN = 30  # characters of a label
 
 
 class RepeatedRows(DataGuard):
@@ -195,7 +196,8 @@ def _class_counts(data: DataView) -> list[tuple[str, int]]:
 
 
 def _pair(group: list[int], targets: list[str], rows: Sequence[Row]) -> str:
-    """Two rows of a group that differ in their label."""
+    """Two rows of a group that differ in their label, with the labels where they are short enough to see it."""
     first = group[0]
     other = next(place for place in group if targets[place] != targets[first])
-    return f"{rows[first].place} ({targets[first][:30]!r}) = {rows[other].place} ({targets[other][:30]!r})"
+    told = [f" ({target!r})" if len(target) <= _LONGEST_SHOWN else "" for target in (targets[first], targets[other])]
+    return f"{rows[first].place}{told[0]} = {rows[other].place}{told[1]}"

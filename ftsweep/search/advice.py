@@ -149,7 +149,9 @@ def _saving(approach: Approach, best: Approach) -> str:
         return "trains nothing" + (f", but takes {ratio:.2g} times the time" if ratio >= 1.05 else "")
     words = []
     if approach.trained_parameters is not None and best.trained_parameters:
-        words.append(f"trains {_percent(approach.trained_parameters / best.trained_parameters)} of the parameters")
+        share = approach.trained_parameters / best.trained_parameters
+        same = math.isclose(share, 1, rel_tol=0.005)
+        words.append("trains as many parameters" if same else f"trains {_percent(share)} of the parameters")
     if approach.train_seconds is not None and best.train_seconds:
         words.append(_time(approach.train_seconds / best.train_seconds))
     return " ".join(words) or "costs nobody knows what"

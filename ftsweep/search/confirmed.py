@@ -13,7 +13,7 @@ from ftsweep.domain.trial import TrialRecord
 
 TIED = 2.0  # standard errors of the paired difference
 _SAME_COST = 1.1  # a ratio: training times closer than this count as equal
-FORGETTING = "validation/forgetting"
+FORGETTING = "general/forgetting"
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,15 @@ def candidate_of(record: TrialRecord, runs: Sequence[TrialRecord], objective: Ob
         record.number,
         objective.value(best),
         tuple(seeds),
-        forgetting=best.values.get(FORGETTING),
+        forgetting=_forgetting(record),
         train_seconds=record.measurements[-1].train_seconds,
     )
+
+
+def _forgetting(record: TrialRecord) -> float | None:
+    """How much worse the trial's model has become on general text; None where that was not measured."""
+    metrics = record.outcome.extra.get("metrics", {}) if record.outcome is not None else {}
+    return metrics.get(FORGETTING)
 
 
 def choose_confirmed(candidates: Sequence[Candidate], objective: Objective, difference: Difference) -> Choice | None:

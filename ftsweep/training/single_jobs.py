@@ -79,8 +79,9 @@ class SingleJobs:
 
     def _baseline(self, job: Message) -> dict[str, Any]:
         config = job["spec"]["config"]
+        chain = StageChain(self.bench, config, Path(job["cache"]))
         for stage in stage_configs(config).values():  # a base that cannot do a stage's task is refused before any trial
-            parts = self.bench.parts_of(stage, Path(job["cache"]))
+            parts = chain.parts_of(stage)
             base = self.bench.take_base(parts, stage).model
             parts.task.check_model(base)
             if parts.strategy.names_layers:

@@ -34,6 +34,8 @@ budget: {trials: 2}
 rungs: {count: 2}
 executor: {threads: 1}
 recording: {system_metrics: false}
+guards: {small_data: allow}
+selection: {seeds: 0}
 stages:
   domain:
     data: {limit: 300}

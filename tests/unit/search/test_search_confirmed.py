@@ -78,10 +78,12 @@ def test_an_unknown_difference_is_no_tie():
 def test_a_candidate_has_the_best_rung_of_each_run_and_nothing_of_failed_ones():
     def record(kind, *values):
         measured = [Measurement(i, i / 2, 0, 0, i, 0.0, {"validation/loss": v}) for i, v in enumerate(values)]
-        return TrialRecord(Proposal(7, "", {}), tuple(measured), Outcome(kind))
+        outcome = Outcome(kind, extra={"metrics": {"general/forgetting": 0.2}})
+        return TrialRecord(Proposal(7, "", {}), tuple(measured), outcome)
 
     own = record(OutcomeKind.COMPLETE, 2.0, 0.4, 0.5)
     runs = [record(OutcomeKind.COMPLETE, 2.0, 0.7, 0.6), record(OutcomeKind.DIVERGED, 2.0, 0.1)]
     found = candidate_of(own, runs, LOSS)
     assert (found.number, found.value, found.seeds, found.train_seconds) == (7, 0.4, (0.6, None), 2)
     assert math.isnan(found.mean)
+    assert found.forgetting == 0.2
