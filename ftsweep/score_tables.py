@@ -44,6 +44,7 @@ def confirmation_table(conclusion: Conclusion, objective: Objective) -> Table | 
         table.add_column(name, justify="left" if name == "seeds" else "right")
     for candidate in candidates:
         mark = "*" if candidate["number"] == conclusion.number else ""
+        mark += " (default)" if candidate["is_default"] else ""
         seeds = "  ".join("failed" if value is None else f"{value:.4g}" for value in candidate["seeds"])
         table.add_row(
             f"{candidate['number']}{mark}",

@@ -18,14 +18,15 @@ from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.snapshot import Snapshot
 from ftsweep.domain.space import Branch
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
+from ftsweep.durable import read_json, remove, remove_folder, write_json
 from ftsweep.errors import DataError, StudyError
 from ftsweep.executors.base import Executor, Message
 from ftsweep.jobs import ENDINGS, MAX_RETRIES, POLL_SECONDS, Jobs, trial_job, trial_number
 from ftsweep.recording.base import Recorder
 from ftsweep.search.comparison import kept_trials
-from ftsweep.search.selection import rank
+from ftsweep.search.confirmed import contenders
 from ftsweep.search.study import Study
-from ftsweep.workspace import StudyFolder, TrialFolder, read_json, remove, remove_folder, write_json
+from ftsweep.workspace import StudyFolder, TrialFolder
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -306,9 +307,9 @@ class Sweep:
 
     def confirm(self) -> dict[int, list[TrialRecord]]:
         """Run the best trials again with fresh seeds, as `selection` says; their runs by trial number."""
-        settings, objective = self.config.selection, self.config.objective
-        chosen = [self.trials[best.number] for best in rank(self.records, objective)[: settings.top]]
-        return Confirmation(self._jobs).run(chosen, settings.seeds) if settings.seeds else {}
+        settings = self.config.selection
+        chosen = contenders(self.records, self.config.objective, settings.top) if settings.seeds else []
+        return Confirmation(self._jobs).run(chosen, settings.seeds) if chosen else {}
 
     def _call_for_trial(self, kind: str, phase: str, number: int, extra: Mapping[str, Any]) -> dict[str, Any]:
         return self._jobs.call(self._jobs.about_trial(kind, number, extra), phase)

@@ -10,8 +10,10 @@ from typing import Any
 
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.trial import TrialRecord
+from ftsweep.search.selection import rank
 
 TIED = 2.0  # standard errors of the paired difference
+EQUAL = 1.0  # standard errors within which a cheaper setting is preferred: the one-standard-error rule of CART (1984)
 _SAME_COST = 1.1  # a ratio: training times closer than this count as equal
 FORGETTING = "general/forgetting"
 
@@ -31,6 +33,15 @@ class Candidate:
     standard_error: float | None = None
     is_tied: bool = False
     """Whether the rows do not tell it from the leader."""
+    is_default: bool = False
+    """Whether it is the setting as written in the sweep file."""
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether it is so close to the leader that forgetting and cost may decide."""
+        if self.difference is None or self.standard_error is None:
+            return False
+        return abs(self.difference) <= EQUAL * self.standard_error
 
     @property
     def mean(self) -> float:
@@ -76,6 +87,20 @@ Difference = Callable[[int, int], tuple[float, float] | None]
 """Of two trials' confirmation runs: the paired difference of the objective and its standard error; None: unknown."""
 
 
+def contenders(records: Sequence[TrialRecord], objective: Objective, top: int) -> list[TrialRecord]:
+    """The best trials, which are worth running again, and the default setting of the best one's branch.
+
+    The default setting is what anyone would use without a search: whether the search was worth it is asked of fresh
+    seeds too.
+    """
+    by_number = {record.number: record for record in records}
+    ranked = [by_number[each.number] for each in rank(records, objective)]
+    best = ranked[:top]
+    branches = {record.proposal.branch for record in best[:1]}
+    defaults = [each for each in ranked[top:] if each.proposal.is_default and each.proposal.branch in branches]
+    return [*best, *defaults]
+
+
 def candidate_of(record: TrialRecord, runs: Sequence[TrialRecord], objective: Objective) -> Candidate:
     """A trial and its confirmation runs as a candidate."""
     best = objective.best(record.measurements)
@@ -90,6 +115,7 @@ def candidate_of(record: TrialRecord, runs: Sequence[TrialRecord], objective: Ob
         tuple(seeds),
         forgetting=_forgetting(record),
         train_seconds=record.measurements[-1].train_seconds,
+        is_default=record.proposal.is_default,
     )
 
 
@@ -100,7 +126,10 @@ def _forgetting(record: TrialRecord) -> float | None:
 
 
 def choose_confirmed(candidates: Sequence[Candidate], objective: Objective, difference: Difference) -> Choice | None:
-    """The best mean over fresh seeds; of those tied with it the least forgetting, then the cheapest.
+    """The best mean over fresh seeds; of those equal to it the least forgetting, then the cheapest.
+
+    Tied is what lies within 2 standard errors of the leader, and is said; equal what lies within 1. A tie that is visibly
+    behind is more likely worse than not, so it does not win by its cost.
 
     None when no candidate has a mean: then the search's own choice stands.
     """
@@ -111,7 +140,8 @@ def choose_confirmed(candidates: Sequence[Candidate], objective: Objective, diff
     leader, *others = sound
     compared = [_compared(leader, other, difference) for other in others]
     tied = [leader, *(each for each in compared if each.is_tied)]
-    chosen = min(tied, key=lambda each: _preference(each, tied, sign))
+    equal = [leader, *(each for each in compared if each.is_equal)]
+    chosen = min(equal, key=lambda each: _preference(each, equal, sign))
     unsound = [each for each in candidates if math.isnan(each.mean)]
     return Choice(chosen.number, (leader, *compared, *unsound), _reason(chosen, leader, tied, objective))
 

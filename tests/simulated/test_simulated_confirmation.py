@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ftsweep.durable import read_json
+from simulated_parts import branch
+
 from ftsweep.jobs import Stopped
 from ftsweep.sweep import Sweep
-from ftsweep.workspace import read_json
 
 MakeSweep = Callable[..., Sweep]
 
@@ -28,6 +30,15 @@ def test_the_best_are_run_again_with_fresh_seeds_and_the_rest_are_not(make_sweep
         for index in (1, 2, 3)
     ]
     assert len({own["seed"]["model"], *seeds}) == 4
+
+
+def test_the_default_setting_is_run_again_though_it_is_not_among_the_best(make_sweep: MakeSweep) -> None:
+    sweep = make_sweep(trials=8, top=1, seeds=2, branches=(branch(rate=1e-5),))
+    sweep.prepare()
+    sweep.search()
+    candidates = sweep.conclude().evidence["candidates"]
+    assert len(candidates) == 2
+    assert [candidate["number"] for candidate in candidates if candidate["is_default"]] == [0]
 
 
 def test_what_was_confirmed_is_not_run_again(make_sweep: MakeSweep) -> None:

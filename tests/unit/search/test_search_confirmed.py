@@ -9,7 +9,7 @@ import pytest
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
-from ftsweep.search.confirmed import Candidate, candidate_of, choose_confirmed
+from ftsweep.search.confirmed import Candidate, candidate_of, choose_confirmed, contenders
 
 LOSS = Objective()
 ACCURACY = Objective("accuracy", direction="maximize")
@@ -51,6 +51,35 @@ def test_a_tie_goes_to_less_forgetting_then_to_lower_cost():
     assert "not distinguishable from trial 3, 1" in choice.reason
     assert "forgets less" in choice.reason
     assert choose_confirmed([costly, cheap], LOSS, alike).reason.endswith("chosen because it costs less.")
+
+
+def test_a_tie_that_is_visibly_behind_does_not_win_by_its_cost():
+    def behind(*_numbers):
+        return (-0.066, 0.034)
+
+    choice = choose_confirmed(
+        [candidate(1, 0.50, train_seconds=100.0), candidate(2, 0.566, train_seconds=10.0)], LOSS, behind
+    )
+    assert choice.number == 1
+    assert not choice.is_distinguishable
+    assert choice.reason.endswith("not distinguishable from trial 2 on the validation rows.")
+
+
+def test_the_default_setting_is_run_again_beside_the_best_of_its_branch():
+    def record(number, branch, value, *, is_default=False, kind=OutcomeKind.COMPLETE):
+        measured = Measurement(1, 1.0, 0, 0, 1, 0.0, {"validation/loss": value})
+        return TrialRecord(Proposal(number, branch, {}, is_default), (measured,), Outcome(kind))
+
+    records = [
+        record(0, "lora", 0.9, is_default=True),
+        record(1, "full", 0.8, is_default=True),
+        record(2, "lora", 0.5),
+        record(3, "full", 0.6),
+        record(4, "lora", 0.1, kind=OutcomeKind.PRUNED),
+    ]
+    assert [each.number for each in contenders(records, LOSS, 2)] == [2, 3, 0]
+    assert [each.number for each in contenders(records, LOSS, 4)] == [2, 3, 1, 0]
+    assert contenders([], LOSS, 2) == []
 
 
 def test_costs_within_a_tenth_are_no_reason_to_leave_the_leader():
