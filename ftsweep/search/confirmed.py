@@ -128,8 +128,8 @@ def _forgetting(record: TrialRecord) -> float | None:
 def choose_confirmed(candidates: Sequence[Candidate], objective: Objective, difference: Difference) -> Choice | None:
     """The best mean over fresh seeds; of those equal to it the least forgetting, then the cheapest.
 
-    Tied is what lies within 2 standard errors of the leader, and is said; equal what lies within 1. A tie that is visibly
-    behind is more likely worse than not, so it does not win by its cost.
+    Tied is what lies within 2 standard errors of the leader, and is said; equal what lies within 1. A tie that is
+    visibly behind is more likely worse than not, so it does not win by its cost.
 
     None when no candidate has a mean: then the search's own choice stands.
     """

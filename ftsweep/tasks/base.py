@@ -147,7 +147,9 @@ class Task(ABC):
         """What training minimises, per row as in `losses`: the same, unless the task weighs or smooths its labels."""
         return self.losses(model, batch)[0]
 
-    def row_scores(self, outputs: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> torch.Tensor | None:
+    def row_scores(
+        self, outputs: torch.Tensor, batch: Mapping[str, torch.Tensor], schema: Mapping[str, Any]
+    ) -> torch.Tensor | None:
         """Per row the few numbers that metrics beside the loss can be computed from again, shape [rows, n].
 
         Kept on disk at every rung, so that metrics of resampled rows can be had without the model. None when the

@@ -146,7 +146,9 @@ class Classification(SequenceTask):
             self._placed_weights = key, torch.tensor(self.weights(schema), device=device)
         return self._placed_weights[1]
 
-    def row_scores(self, outputs: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> torch.Tensor | None:
+    def row_scores(
+        self, outputs: torch.Tensor, batch: Mapping[str, torch.Tensor], schema: Mapping[str, Any]
+    ) -> torch.Tensor | None:
         """Label, prediction and its probability, and how many labels there are, [rows, 4]."""
         import torch
 

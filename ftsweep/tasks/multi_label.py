@@ -96,7 +96,9 @@ class MultiLabel(SequenceTask):
         losses = binary_cross_entropy_with_logits(logits, targets, reduction="none") * counts
         return losses.mean(dim=-1), logits.detach()
 
-    def row_scores(self, outputs: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> torch.Tensor | None:
+    def row_scores(
+        self, outputs: torch.Tensor, batch: Mapping[str, torch.Tensor], schema: Mapping[str, Any]
+    ) -> torch.Tensor | None:
         """For each label 2 if it is right, and 1 more if it is given, [rows, labels]."""
         return 2 * batch["labels"] + (outputs.sigmoid() >= self.threshold).long()
 

@@ -81,11 +81,13 @@ class Regression(SequenceTask):
         labels = batch["labels"]
         return ((predictions - labels) ** 2).masked_fill(labels == IGNORED, 0.0), predictions.detach()
 
-    def row_scores(self, outputs: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> torch.Tensor | None:
-        """Prediction and label in units of train's deviation, [rows, 2]."""
+    def row_scores(
+        self, outputs: torch.Tensor, batch: Mapping[str, torch.Tensor], schema: Mapping[str, Any]
+    ) -> torch.Tensor | None:
+        """Prediction and label as they differ from train's mean, in the labels' own unit, [rows, 2]."""
         import torch
 
-        return torch.stack([outputs, batch["labels"]], dim=-1)
+        return torch.stack([outputs, batch["labels"]], dim=-1) * schema["sd"]
 
     def resampled_scores(
         self, losses: np.ndarray, units: np.ndarray, scores: np.ndarray, weights: np.ndarray

@@ -46,18 +46,39 @@ def multi_label_metrics(weights: np.ndarray, real: np.ndarray, given: np.ndarray
 
 
 def number_metrics(weights: np.ndarray, predictions: np.ndarray, labels: np.ndarray) -> Resampled:
-    """r2 and Pearson's correlation, 0 where they are not defined. Those in the labels' unit need train's deviation."""
+    """Root of the mean squared error, mean absolute error, r2 and both correlations, 0 where they are not defined.
+
+    predictions and labels [rows] in the labels' own unit.
+    """
     shares = weights.astype(np.float64) / weights.sum(axis=1, keepdims=True)
     predictions, labels = predictions.astype(np.float64), labels.astype(np.float64)
-    means = shares @ np.stack([predictions, labels, predictions**2, labels**2, predictions * labels], axis=1)
-    mean_prediction, mean_label, square_prediction, square_label, product = means.T
-    label_variance = square_label - mean_label**2
-    spread = np.sqrt(np.maximum(label_variance * (square_prediction - mean_prediction**2), 0.0))
     error = shares @ (predictions - labels) ** 2
+    variance = shares @ labels**2 - (shares @ labels) ** 2
     return {
-        "r2": 1 - _ratio(error, label_variance, otherwise=1.0),
-        "pearson": _ratio(product - mean_prediction * mean_label, spread, otherwise=0.0),
+        "rmse": np.sqrt(error),
+        "mae": shares @ np.abs(predictions - labels),
+        "r2": 1 - _ratio(error, variance, otherwise=1.0),
+        "pearson": _correlations(shares, predictions, labels),
+        "spearman": _correlations(shares, _ranks(weights, predictions), _ranks(weights, labels)),
     }
+
+
+def _correlations(shares: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Pearson's correlation in every resample. shares [resamples, rows] sum to 1; the sides may differ by resample."""
+    left = left - (shares * left).sum(axis=1, keepdims=True)
+    right = right - (shares * right).sum(axis=1, keepdims=True)
+    spread = np.sqrt((shares * left**2).sum(axis=1) * (shares * right**2).sum(axis=1))
+    return _ratio((shares * left * right).sum(axis=1), spread, otherwise=0.0)
+
+
+def _ranks(weights: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The rank that each row has in each resample, as if it were there as often as it counts; ties share their mean."""
+    distinct, group = np.unique(values, return_inverse=True)
+    counts = np.zeros((len(weights), len(distinct)))
+    np.add.at(counts.T, group, weights.T)
+    below = np.cumsum(counts, axis=1) - counts
+    ranks: np.ndarray = (below + (counts + 1) / 2)[:, group]
+    return ranks
 
 
 def f1(hits: np.ndarray, predicted: np.ndarray, supports: np.ndarray) -> np.ndarray:

@@ -141,7 +141,9 @@ class TokenClassification(Task):
         losses = cross_entropy(logits.transpose(1, 2), targets, ignore_index=IGNORED, reduction="none")
         return losses.sum(dim=1), logits.detach().argmax(dim=-1)
 
-    def row_scores(self, outputs: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> torch.Tensor | None:
+    def row_scores(
+        self, outputs: torch.Tensor, batch: Mapping[str, torch.Tensor], schema: Mapping[str, Any]
+    ) -> torch.Tensor | None:
         """Right, predicted and true entities of each row, and its scored and right words, [rows, 5]."""
         import torch
 

@@ -96,7 +96,7 @@ class Evaluator:
                 losses, outputs = self.task.losses(model, batch)
             tally.add(losses, outputs, batch)
             parts.append(losses.detach())
-            row_scores = self.task.row_scores(outputs, batch)
+            row_scores = self.task.row_scores(outputs, batch, self.schema)
             if row_scores is not None:
                 scores.append(row_scores.float())
             order.append(chosen)

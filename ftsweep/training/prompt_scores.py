@@ -91,7 +91,7 @@ class PromptScorer:
         losses = -log_probs.gather(1, labels[:, None]).squeeze(1)
         tally = self._task.tally(self._schema)
         tally.add(losses, log_probs, {"labels": labels})
-        row_scores = self._task.row_scores(log_probs, {"labels": labels})
+        row_scores = self._task.row_scores(log_probs, {"labels": labels}, self._schema)
         scores = SplitScores(
             values=tally.values(),
             losses=losses.float().cpu().numpy(),

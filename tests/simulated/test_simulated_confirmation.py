@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ftsweep.durable import read_json
 from simulated_parts import branch
 
+from ftsweep.durable import read_json
 from ftsweep.jobs import Stopped
 from ftsweep.sweep import Sweep
 

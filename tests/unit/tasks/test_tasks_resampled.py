@@ -41,7 +41,7 @@ def estimated():
 @pytest.mark.parametrize("case", [classified, labelled, estimated], ids=lambda case: case.__name__)
 def test_counting_a_row_twice_equals_having_it_twice(case):
     task, schema, losses, outputs, labels = case()
-    scores = task.row_scores(outputs, {"labels": labels}).float().numpy()
+    scores = task.row_scores(outputs, {"labels": labels}, schema).float().numpy()
     units = task.row_units(labels).numpy()
     found = task.resampled_scores(losses.numpy(), units, scores, COUNTS)
     assert set(found) >= {"loss"}
@@ -55,10 +55,10 @@ def test_counting_a_row_twice_equals_having_it_twice(case):
             assert each[index] == pytest.approx(values[name], abs=1e-5), name
 
 
-@pytest.mark.parametrize("case", [classified, labelled], ids=lambda case: case.__name__)
+@pytest.mark.parametrize("case", [classified, labelled, estimated], ids=lambda case: case.__name__)
 def test_every_metric_can_be_resampled(case):
-    task, _, losses, outputs, labels = case()
-    scores = task.row_scores(outputs, {"labels": labels}).float().numpy()
+    task, schema, losses, outputs, labels = case()
+    scores = task.row_scores(outputs, {"labels": labels}, schema).float().numpy()
     found = task.resampled_scores(losses.numpy(), task.row_units(labels).numpy(), scores, COUNTS)
     assert set(found) == set(task.metrics)
 
@@ -73,4 +73,4 @@ def test_rows_of_which_nothing_was_kept_tell_the_loss_alone(case):
 def test_labels_that_are_all_equal_correlate_with_nothing():
     scores = np.stack([np.arange(3.0), np.ones(3)], axis=1).astype(np.float32)
     found = Regression().resampled_scores(np.ones(3, np.float32), np.ones(3), scores, np.ones((1, 3), np.float32))
-    assert found["pearson"].tolist() == found["r2"].tolist() == [0.0]
+    assert found["pearson"].tolist() == found["spearman"].tolist() == found["r2"].tolist() == [0.0]

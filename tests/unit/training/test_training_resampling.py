@@ -28,7 +28,7 @@ def classified(share_right: float) -> tuple[RowEvidence, np.ndarray, np.ndarray]
 
 def evidence_of(labels: np.ndarray, guesses: np.ndarray) -> RowEvidence:
     outputs = torch.nn.functional.one_hot(torch.from_numpy(guesses), 3).float() * 5
-    scores = Classification().row_scores(outputs, {"labels": torch.from_numpy(labels)})
+    scores = Classification().row_scores(outputs, {"labels": torch.from_numpy(labels)}, {})
     assert scores is not None
     losses = np.where(labels == guesses, 0.1, 2.0).astype(np.float32)
     return RowEvidence(losses, np.ones(200, np.int32), scores.float().numpy())
@@ -47,7 +47,7 @@ def test_entities_of_resampled_rows_are_scored_as_seqeval_does() -> None:
     labels, guesses = GENERATOR.integers(0, 5, (200, 9)), GENERATOR.integers(0, 5, (200, 9))
     guesses = np.where(GENERATOR.random((200, 9)) < 0.7, labels, guesses)
     task = TokenClassification()
-    scores = task.row_scores(torch.from_numpy(guesses), {"labels": torch.from_numpy(labels)})
+    scores = task.row_scores(torch.from_numpy(guesses), {"labels": torch.from_numpy(labels)}, {})
     assert scores is not None
     found = task.resampled_scores(np.ones(200), np.full(200, 9), scores.numpy(), ONCE)
     spelled = [[[names[tag] for tag in row] for row in rows.tolist()] for rows in (labels, guesses)]

@@ -1,0 +1,145 @@
+"""How files are written so that no crash can spoil them, and read so that a torn one does no harm."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import stat
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a file whole or not at all: temporary file, fsync, rename."""
+    write_text(path, json.dumps(value, indent=1, allow_nan=True) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Like `write_json`, for text."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with open(temporary, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    _sync(path.parent)
+
+
+def read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+@contextmanager
+def written_folder(path: Path) -> Iterator[Path]:
+    """Give a temporary folder to fill; it takes the place of `path` when the block ends without an error.
+
+    A kill between the two renames leaves the former folder under its old name: readers call `settle_folder` first.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    settle_folder(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    remove(temporary)
+    temporary.mkdir()
+    try:
+        yield temporary
+        for file in temporary.rglob("*"):
+            if file.is_file():
+                _sync(file)
+        if path.exists():
+            os.replace(path, _former(path))
+        os.replace(temporary, path)
+        _sync(path.parent)
+        remove(_former(path))
+    finally:
+        remove(temporary)
+
+
+def settle_folder(path: Path) -> None:
+    """Finish or undo what a killed `written_folder` left: the newest whole folder stands under `path`, alone."""
+    for torn in path.parent.glob(f".{path.name}.*.tmp"):
+        remove(torn)
+    former = _former(path)
+    if not former.exists():
+        return
+    if path.exists():
+        remove(former)
+    else:
+        os.replace(former, path)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder that `written_folder` wrote, and what killed writers left of it."""
+    settle_folder(path)
+    remove(path)
+
+
+def _former(path: Path) -> Path:
+    return path.with_name(f".{path.name}.old")
+
+
+def remove(path: Path) -> None:
+    """Remove a file or folder if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def append_line(path: Path, value: Mapping[str, Any]) -> None:
+    """Append one JSON line that ends with its checksum, and have it on disk before returning."""
+    text = json.dumps(value, sort_keys=True, allow_nan=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "ab+") as file:
+        if file.seek(0, os.SEEK_END):
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":  # a line torn by a crash: end it, so that this one stands on its own
+                file.write(b"\n")
+        file.write(f"{text}\t{zlib.crc32(text.encode()):08x}\n".encode())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The lines that `append_line` wrote; torn or damaged ones are passed over."""
+    if not path.exists():
+        return
+    for line in path.read_bytes().split(b"\n"):
+        text, _, checksum = line.rpartition(b"\t")
+        if text and checksum == f"{zlib.crc32(text):08x}".encode():
+            yield json.loads(text)
+
+
+def folder_size(path: Path) -> int:
+    """Bytes of all files below a folder; files and folders that vanish meanwhile count as nothing."""
+    total = 0
+    for folder, _, names in os.walk(path):  # unlike rglob, it passes over a folder that is gone
+        for name in names:
+            with suppress(FileNotFoundError):
+                status = (Path(folder) / name).lstat()
+                total += status.st_size if stat.S_ISREG(status.st_mode) else 0
+    return total
+
+
+@contextmanager
+def made_by_one(folder: Path) -> Iterator[None]:
+    """Two processes that create a database's tables at once would stumble over each other."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
