@@ -9,6 +9,7 @@ from typing import Any
 
 from ftsweep.config.schema import SweepConfig
 from ftsweep.domain.trial import TrialRecord
+from ftsweep.durable import read_json, remove, write_json, write_text
 from ftsweep.recording.base import ChosenModel, Recorder
 from ftsweep.search.advice import advise
 from ftsweep.search.approach import Approach, as_csv
@@ -16,7 +17,7 @@ from ftsweep.search.comparison import base_label, best_trials, compare, distinct
 from ftsweep.search.confirmed import candidate_of, choose_confirmed
 from ftsweep.search.selection import Selection, choose_best, explain_no_winner
 from ftsweep.search.sentence import winner_sentence
-from ftsweep.workspace import StudyFolder, read_json, remove, write_json, write_text
+from ftsweep.workspace import StudyFolder
 
 Call = Callable[[str, str, int, Mapping[str, Any]], dict[str, Any]]
 """Runs one job about an ended trial on a worker: kind, what goes on in words, the trial's number, extra keys."""
@@ -54,6 +55,23 @@ class Conclusion:
     @property
     def number(self) -> int | None:
         return None if self.winner is None else int(self.winner["number"])
+
+    def evidence_tags(self) -> dict[str, str]:
+        """Why the winner was chosen, and how often models were measured on test, as a record's tags."""
+        tags = {"test_looks": str(self.test_looks)} if self.test else {}
+        if self.evidence:
+            tags["chosen_because"] = str(self.evidence["reason"])
+            tags["distinguishable"] = str(self.evidence["is_distinguishable"]).lower()
+        return tags
+
+    def evidence_metrics(self) -> dict[str, float]:
+        """The winner's mean and spread over fresh seeds, and the 95 % intervals of its test scores, by metric name."""
+        own = [each for each in self.evidence.get("candidates", ()) if each["number"] == self.number]
+        found = {f"confirmed/{key}": each[key] for each in own for key in ("mean", "spread") if each[key] is not None}
+        if self.number is not None:
+            for metric, interval in self.intervals.get(f"trial-{self.number:04d}", {}).items():
+                found |= {f"test/{metric}_{end}": interval[end] for end in ("low", "high")}
+        return found
 
     def compared(self) -> list[Approach]:
         """The approaches side by side; none in a study without branches."""
@@ -249,8 +267,9 @@ class Ending:
 
     def _record(self, conclusion: Conclusion, model: ChosenModel) -> None:
         """Tell the record what the study came to: the winner, the importances, the approaches."""
-        tags = {"winner": f"trial-{model.number:04d}", "sentence": conclusion.sentence}
+        tags = {"winner": f"trial-{model.number:04d}", "sentence": conclusion.sentence, **conclusion.evidence_tags()}
         metrics = {**model.metrics, **{f"importance/{name}": value for name, value in self.importances.items()}}
+        metrics |= conclusion.evidence_metrics()
         approaches = conclusion.compared()
         for approach in approaches:
             tags |= approach.tags()

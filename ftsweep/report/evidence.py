@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ftsweep.durable import read_json, write_text, written_folder
 from ftsweep.report.classes import MEANS, SCORES
-from ftsweep.workspace import StudyFolder, read_json, write_text, written_folder
+from ftsweep.workspace import StudyFolder
 
 Details = Mapping[str, Mapping[str, Any]]
 """By model (`trial-0007`): what its task says its scores are made of."""
@@ -22,15 +23,46 @@ def write_evidence(folder: StudyFolder) -> list[Path]:
     Returns the folder in a list; [] when nothing is known beyond the scores.
     """
     result = folder.path / "result.json"
-    details: Details = read_json(result).get("details") or {} if result.exists() else {}
-    if not details:
+    facts = read_json(result) if result.exists() else {}
+    details: Details = facts.get("details") or {}
+    texts = tables(details) | choice_tables(facts)
+    if details:
+        texts["details.json"] = json.dumps(details, indent=1) + "\n"
+    if not texts:
         return []
     path = folder.path / "evidence"
     with written_folder(path) as temporary:
-        write_text(temporary / "details.json", json.dumps(details, indent=1) + "\n")
-        for name, text in tables(details).items():
+        for name, text in texts.items():
             write_text(temporary / name, text)
     return [path]
+
+
+def choice_tables(facts: Mapping[str, Any]) -> dict[str, str]:
+    """CSV by file name of a result: `confirmation.csv` (settings run again) and `test.csv` (scores with intervals)."""
+    candidates = (facts.get("evidence") or {}).get("candidates", ())
+    again = [
+        [
+            *(candidate[key] for key in ("number", "is_default", "value", "mean", "spread")),
+            *(candidate[key] for key in ("difference", "standard_error", "is_tied")),
+            " ".join("failed" if seed is None else repr(seed) for seed in candidate["seeds"]),
+        ]
+        for candidate in candidates
+    ]
+    intervals = facts.get("intervals") or {}
+    scores = [
+        [model, metric, value, *(intervals.get(model, {}).get(metric, {}).get(key) for key in _INTERVAL)]
+        for model, values in (facts.get("test") or {}).items()
+        for metric, value in values.items()
+    ]
+    found = {
+        "confirmation.csv": _csv(_AGAIN, again),
+        "test.csv": _csv(("model", "metric", "value", *_INTERVAL), scores),
+    }
+    return {name: text for name, text in found.items() if text}
+
+
+_INTERVAL = ("standard_error", "low", "high")
+_AGAIN = ("trial", "default", "in_search", "mean", "spread", "behind", "standard_error", "tied", "seeds")
 
 
 def tables(details: Details) -> dict[str, str]:

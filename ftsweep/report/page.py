@@ -11,13 +11,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from ftsweep.durable import write_text
 from ftsweep.errors import ConfigError
 from ftsweep.report import figures as figure_modules
 from ftsweep.report import summary, wording
 from ftsweep.report.approaches import approach_table
 from ftsweep.report.classes import class_table
 from ftsweep.report.rows import StudyRows
-from ftsweep.workspace import write_text
 
 PLOT_CONFIG = {
     "responsive": True,

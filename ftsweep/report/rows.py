@@ -12,11 +12,12 @@ from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Dimension
 from ftsweep.domain.trial import OutcomeKind
+from ftsweep.durable import read_json
 from ftsweep.errors import UsageError
 from ftsweep.report.approaches import read_approaches
 from ftsweep.report.settings import read_settings
 from ftsweep.search.approach import Approach
-from ftsweep.workspace import StudyFolder, TrialFolder, read_json
+from ftsweep.workspace import StudyFolder, TrialFolder
 
 RUNNING = "running"
 """The kind of a trial without an outcome; all other kinds are those of `OutcomeKind`."""
@@ -97,6 +98,10 @@ class StudyRows:
     tests: tuple[TestRow, ...] = ()
     details: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """By model (`trial-0007`): what its scores on test are made of, as its task tells it."""
+    intervals: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
+    """Of scores on test, by model and metric: `standard_error`, `low`, `high` (95 %)."""
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    """How the winner was confirmed: see `ftsweep.search.confirmed.Choice.to_dict`; empty when it was not."""
     importances: Mapping[str, float] = field(default_factory=dict)
     data: tuple[DataRow, ...] = ()
     """One for all branches, or more where their data differ."""
@@ -181,6 +186,8 @@ def read_study(
         baselines={label: _with_split("validation", values) for label, values in baseline.items()},
         tests=tuple(_test_row(label, values) for label, values in (notes.get("test") or {}).items()),
         details=dict(notes.get("details") or {}),
+        intervals=dict(notes.get("intervals") or {}),
+        evidence=dict(notes.get("evidence") or {}) if is_concluded else {},
         importances=dict(importances if importances is not None else notes.get("importances") or {}),
         data=_data_rows(notes.get("data") or {}),
         summary=settings.summary,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 READING_ORDER = (
+    "winner_evidence",
     "strategy_comparison",
     "k_curve",
     "confusion",

@@ -9,8 +9,9 @@ from typing import Any
 
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.trial import Outcome, OutcomeKind
+from ftsweep.durable import append_line, write_json, write_text
 from ftsweep.tasks.class_scores import class_report, reliability
-from ftsweep.workspace import Store, StudyFolder, append_line, write_json, write_text
+from ftsweep.workspace import Store, StudyFolder
 
 RUNGS = 10
 SWEEP = """\

@@ -131,7 +131,7 @@ def read_table(path):
 def test_evidence_is_tables_of_all_tested_models(demo):
     (folder,) = write_evidence(demo)
     assert sorted(file.name for file in folder.iterdir()) == [
-        "classes.csv", "confusion.csv", "details.json", "reliability.csv"
+        "classes.csv", "confusion.csv", "details.json", "reliability.csv", "test.csv"
     ]  # fmt: skip
     classes = read_table(folder / "classes.csv")
     assert [row["label"] for row in classes if row["model"] == "trial-0003"] == [*LABELS, "macro avg", "weighted avg"]

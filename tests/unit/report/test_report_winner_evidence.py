@@ -1,0 +1,112 @@
+"""The winner's evidence: settings that were run again and scores on test with intervals, drawn and as tables."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+from report_studies import StudyBuilder
+
+from ftsweep.conclusion import Conclusion
+from ftsweep.report import figures
+from ftsweep.report.evidence import write_evidence
+from ftsweep.report.figures import winner_evidence
+from ftsweep.report.rows import read_study
+
+CANDIDATES = [
+    {
+        "number": 2,
+        "is_default": False,
+        "value": 0.40,
+        "seeds": [0.5, 0.6],
+        "mean": 0.55,
+        "spread": 0.07,
+        "difference": None,
+        "standard_error": None,
+        "is_tied": False,
+    },
+    {
+        "number": 0,
+        "is_default": True,
+        "value": 0.45,
+        "seeds": [0.58, None],
+        "mean": None,
+        "spread": None,
+        "difference": -0.03,
+        "standard_error": 0.02,
+        "is_tied": True,
+    },
+]
+FACTS = {
+    "winner": {"number": 2},
+    "sentence": "Trial 2 is best.",
+    "test": {"trial-0002": {"loss": 0.6}, "trial-0000": {"loss": 0.7}, "baseline": {"loss": 1.1}},
+    "intervals": {
+        "trial-0002": {"loss": {"standard_error": 0.05, "low": 0.5, "high": 0.7}},
+        "baseline": {"loss": {"standard_error": 0.05, "low": 1.0, "high": 1.2}},
+    },
+    "evidence": {"candidates": CANDIDATES, "reason": "Trial 2: because.", "is_distinguishable": False},
+}
+
+
+@pytest.fixture
+def builder(tmp_path: Path) -> StudyBuilder:
+    builder = StudyBuilder(tmp_path)
+    builder.trial(0, [1.0, 0.45], is_default=True)
+    builder.trial(2, [1.0, 0.40])
+    builder.result(**FACTS)
+    return builder
+
+
+def test_seeds_means_and_search_values_are_drawn_for_each_setting_run_again(builder):
+    drawn = figures.draw("winner_evidence", read_study(builder.folder))
+    texts = [text for trace in drawn.data for text in trace.hovertext]
+    assert "trial 2, seed 1: 0.5" in texts
+    assert "trial 2, mean: 0.55" in texts
+    assert "trial 0 (default), in the search: 0.45" in texts
+    assert not any("trial 0 (default), mean" in text for text in texts)
+
+
+def test_test_scores_carry_their_intervals_and_those_without_are_left_out(builder):
+    found = winner_evidence.info(read_study(builder.folder))
+    assert [(line.label, line.low, line.high, line.is_winner) for line in found.tested] == [
+        ("trial 2", 0.5, 0.7, True),
+        ("untouched base", 1.0, 1.2, False),
+    ]
+
+
+def test_a_study_that_has_gone_on_since_shows_no_old_evidence(builder):
+    builder.trial(3, [1.0], kind=None)
+    assert winner_evidence.info(read_study(builder.folder)).again == ()
+
+
+def test_tables_have_every_setting_run_again_and_every_score(builder):
+    (folder,) = write_evidence(builder.folder)
+    again = list(csv.DictReader((folder / "confirmation.csv").read_text(encoding="utf-8").splitlines()))
+    assert [(row["trial"], row["mean"], row["tied"], row["seeds"]) for row in again] == [
+        ("2", "0.55", "False", "0.5 0.6"),
+        ("0", "", "True", "0.58 failed"),
+    ]
+    scores = list(csv.DictReader((folder / "test.csv").read_text(encoding="utf-8").splitlines()))
+    assert [(row["model"], row["value"], row["high"]) for row in scores] == [
+        ("trial-0002", "0.6", "0.7"),
+        ("trial-0000", "0.7", ""),
+        ("baseline", "1.1", "1.2"),
+    ]
+
+
+def test_a_record_gets_why_and_how_sure():
+    conclusion = Conclusion(**FACTS, test_looks=2)
+    assert conclusion.evidence_tags() == {
+        "test_looks": "2",
+        "chosen_because": "Trial 2: because.",
+        "distinguishable": "false",
+    }
+    assert conclusion.evidence_metrics() == {
+        "confirmed/mean": 0.55,
+        "confirmed/spread": 0.07,
+        "test/loss_low": 0.5,
+        "test/loss_high": 0.7,
+    }
+    assert Conclusion("nothing").evidence_tags() == {}
