@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: setup demo test test-slow test-gpu lint types format docs bench bench-guards clean
+.PHONY: setup demo test test-slow test-gpu fuzz lint types format docs bench bench-guards chaos clean
 
 $(VENV)/.product: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ftsweep needs Python 3.11 or newer; name one with make PYTHON=...")'
@@ -31,6 +31,10 @@ test-slow: $(VENV)/.dev  ## proofs that take minutes
 test-gpu: $(VENV)/.dev  ## what needs a CUDA device
 	$(BIN)/python -m pytest -m gpu --timeout 1800
 
+SECONDS ?= 30
+fuzz: $(VENV)/.dev  ## new examples for every property in tests/fuzz, SECONDS for each
+	FTSWEEP_FUZZ_SECONDS=$(SECONDS) $(BIN)/python -m pytest tests/fuzz --timeout $$(($(SECONDS) + 600))
+
 lint: $(VENV)/.dev types  ## style, types, floors
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -51,6 +55,9 @@ bench: $(VENV)/.dev  ## the measurements in benchmarks/, printed as a table
 
 bench-guards: $(VENV)/.dev  ## faults planted in data, and whether the guards find them
 	$(BIN)/python benchmarks/guards/run.py
+
+chaos: $(VENV)/.dev  ## 1,000 kills of short studies, each held against an undisturbed one
+	$(BIN)/python benchmarks/chaos/run.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

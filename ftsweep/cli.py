@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import errno
+import gc
 import json
 import logging
 import os
@@ -17,7 +17,6 @@ from ftsweep import __version__
 from ftsweep.errors import FtsweepError, RefusedDataError, UsageError, suggest
 
 UI_PORT = 5000
-_PLACE_ERRORS = (errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EPERM, errno.EROFS)  # the place's fault, not ours
 STORE_OPTION = click.option("--store", default="mlruns", show_default=True, help="The store's folder (store.path).")
 JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
 SWEEP_ARGUMENTS = (
@@ -49,10 +48,15 @@ class _Commands(click.Group):
                 _show_other_findings(error)
             click.echo(f"Error: {error}", err=True)
             sys.exit(error.exit_code)
-        except OSError as error:
-            if is_debug or error.errno not in _PLACE_ERRORS:
+        except Exception as error:
+            from ftsweep.executors.attempts import PLACE_REMEDY
+            from ftsweep.executors.failure import is_place_error
+
+            if is_debug or not is_place_error(error):
                 raise
-            click.echo(f"Error: {error.filename or 'a file'} cannot be written or read: {error.strerror}.", err=True)
+            file, why = (error.filename, error.strerror) if isinstance(error, OSError) else (None, str(error))
+            text = str(why).partition("\n")[0].rstrip(".")
+            click.echo(f"Error: {file or 'a file'} cannot be written or read: {text}. {PLACE_REMEDY}", err=True)
             sys.exit(1)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -72,6 +76,7 @@ class _Commands(click.Group):
 @click.option("--debug", is_flag=True, help="Show tracebacks and debug logging.")
 def main(debug: bool) -> None:
     """Find the best way to fine-tune a language model on the GPUs you have, and prove it."""
+    logging.raiseExceptions = debug  # a log on a full disk is no news: what could not be written is told once
     logger = logging.getLogger("ftsweep")
     logger.setLevel(logging.DEBUG if debug else logging.INFO)
     logger.propagate = False
@@ -99,6 +104,7 @@ def run(sweep: str, overrides: tuple[str, ...], as_json: bool) -> None:
     console = console_for(sys.stderr if as_json else sys.stdout)
     with LiveView(console) if console.is_terminal else PlainView(console) as view:
         launched = run_study(config, watch=view, on_start=_stop_on_signals)
+    gc.freeze()  # the end of the process would look through all that MLflow and Plotly loaded, for a second
     if as_json:
         _print_json(_ending(launched))
     else:
@@ -182,17 +188,18 @@ def copy(sweep: str, destination: Path | None) -> None:
 @STORE_OPTION
 @JSON_OPTION
 def status(study: str | None, store: str, as_json: bool) -> None:
-    """List the studies of the store, or one study's trials."""
+    """List the studies of the store, or one study's trials; and what takes how much of the disk."""
+    from ftsweep.disk import store_use
     from ftsweep.overview import store_overview, study_overview
     from ftsweep.printing import console_for, print_store, print_study
 
     if study is None:
         place = _store(store)
-        rows = store_overview(place)
+        rows, disk = store_overview(place), store_use(place)
         if as_json:
-            _print_json(rows)
+            _print_json({"studies": rows, "disk": disk})
         else:
-            print_store(console_for(sys.stdout), rows, place.root)
+            print_store(console_for(sys.stdout), rows, place.root, disk)
         return
     overview = study_overview(_study(store, study))
     if as_json:
@@ -204,15 +211,23 @@ def status(study: str | None, store: str, as_json: bool) -> None:
 @main.command()
 @click.argument("study")
 @click.option("--export", "destination", type=click.Path(path_type=Path), help="Copy the chosen model to this folder.")
+@click.option("--scale", type=float, help="Export with the trained change scaled: 0 is the base, 1 the trial.")
+@click.option("--trial", type=int, help="Export this trial's model and not the chosen one's.")
 @STORE_OPTION
 @JSON_OPTION
-def best(study: str, destination: Path | None, store: str, as_json: bool) -> None:
+def best(
+    study: str, destination: Path | None, scale: float | None, trial: int | None, store: str, as_json: bool
+) -> None:
     """Show the chosen trial, why, and its numbers; export the model."""
     from ftsweep.overview import export_best, study_overview
     from ftsweep.printing import console_for, print_best
 
     folder = _study(store, study)
     overview = study_overview(folder)
+    chosen = overview.conclusion.number if overview.conclusion else None
+    if scale is not None or (trial is not None and trial != chosen):
+        _export_trial(folder, chosen if trial is None else trial, 1.0 if scale is None else scale, destination, as_json)
+        return
     if overview.conclusion is None or overview.conclusion.winner is None:
         why = overview.conclusion.sentence if overview.conclusion else "the study has not finished"
         raise UsageError(f"study {study!r} has no chosen model: {why}", remedy=f"See: ftsweep status {study}")
@@ -222,6 +237,50 @@ def best(study: str, destination: Path | None, store: str, as_json: bool) -> Non
         _print_json({**overview.to_dict(), "exported": str(destination) if destination else None})
     else:
         print_best(console_for(sys.stdout), overview, destination)
+
+
+@main.command()
+@click.argument("study")
+@click.option("--trial", type=click.IntRange(min=0), metavar="NUMBER", help="End this trial only, as pruned.")
+@STORE_OPTION
+def stop(study: str, trial: int | None, store: str) -> None:
+    """Finish a running study cleanly now, from any terminal; or end one trial.
+
+    Trials checkpoint, and the same `ftsweep run` goes on with them. A trial ended with --trial is not continued; it may
+    also be one of a stopped study. Waits until it is done.
+    """
+    from ftsweep.stopping import stop_study, stop_trial
+
+    folder = _study(store, study)
+    if trial is None:
+        stop_study(folder, click.echo)
+    else:
+        stop_trial(folder, trial, click.echo)
+
+
+@main.command()
+@click.argument("study", required=False)
+@click.option("--cache-gib", type=click.FloatRange(min=0), metavar="GIB", help="Also shrink the cache to this size.")
+@click.option("--dry-run", is_flag=True, help="Say what would go, and remove nothing.")
+@STORE_OPTION
+@JSON_OPTION
+def clean(study: str | None, cache_gib: float | None, dry_run: bool, store: str, as_json: bool) -> None:
+    """Remove what is not needed any more, of one study or all of the store.
+
+    That is: weights of trials that were not chosen, checkpoints of what has ended, what killed processes left. With
+    --cache-gib also what of the cache was not used for longest; it is made again when it is needed. A running study
+    and what it has used of the cache are left alone.
+    """
+    from ftsweep.cleaning import clean as clean_store
+    from ftsweep.disk_text import cleaning_lines
+
+    place = _store(store)
+    studies = place.studies() if study is None else [_study(store, study)]
+    cleaning = clean_store(place, studies, cache_gib=cache_gib, is_dry=dry_run)
+    if as_json:
+        _print_json({**cleaning.to_dict(), "is_dry_run": dry_run})
+    else:
+        click.echo("\n".join(cleaning_lines(cleaning, is_dry=dry_run)))
 
 
 @main.command()
@@ -262,7 +321,7 @@ def report(study: str, out: Path | None, store: str) -> None:
 @STORE_OPTION
 def ui(host: str, port: int, store: str) -> None:
     """Serve the MLflow UI on this store until interrupted."""
-    from ftsweep.recording.ui import ui_address, ui_command, ui_environment
+    from ftsweep.recording.ui import is_loopback, ui_address, ui_command, ui_environment
 
     place = _store(store)
     if not place.mlflow_database.exists():
@@ -271,6 +330,8 @@ def ui(host: str, port: int, store: str) -> None:
         )
     command = ui_command(place, host, port)
     click.echo(f"MLflow UI: {ui_address(host, port)}  (Ctrl-C ends it)")
+    if not is_loopback(host):
+        click.echo("It asks for no password: whoever reaches that address can read and change every run.", err=True)
     sys.stdout.flush()
     os.execve(command[0], command, {**os.environ, **ui_environment()})  # noqa: S606 - our own interpreter, no shell
 
@@ -301,6 +362,7 @@ def _stop_on_signals(sweep: Any) -> None:
 
     def handle(number: int, frame: object) -> None:
         if sweep.is_stopping:
+            sweep.recorder.hurry(0)
             raise KeyboardInterrupt
         sweep.stop()
         click.echo("Stopping: trials checkpoint, the same command continues them. Once more ends at once.", err=True)
@@ -322,6 +384,21 @@ def _study(store: str, name: str) -> Any:
         known = [study.name for study in place.studies()]
         raise UsageError(f"there is no study {name!r} in {store}", where="STUDY", remedy=suggest(name, known))
     return folder
+
+
+def _export_trial(folder: Any, number: int | None, scale: float, destination: Path | None, as_json: bool) -> None:
+    """`ftsweep best --export` of another model than the chosen one."""
+    from ftsweep.scaled_export import export_scaled
+
+    if number is None:
+        raise UsageError(f"study {folder.name!r} has no chosen model", remedy="Name a trial: --trial N.")
+    if destination is None:
+        raise UsageError("--scale and --trial say what to export, and no folder is named", remedy="Add --export DIR.")
+    export_scaled(folder, number, scale, destination)
+    if as_json:
+        _print_json({"study": folder.name, "trial": number, "scale": scale, "exported": str(destination)})
+    else:
+        click.echo(f"trial {number} at scale {scale:g} exported to {destination}")
 
 
 def _links(launched: Any) -> dict[str, str]:

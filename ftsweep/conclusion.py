@@ -9,12 +9,22 @@ from typing import Any
 
 from ftsweep.config.schema import SweepConfig
 from ftsweep.domain.trial import TrialRecord
-from ftsweep.durable import read_json, remove, write_json, write_text
+from ftsweep.durable import read_json, remove, understood, write_json, write_text
 from ftsweep.recording.base import ChosenModel, Recorder
 from ftsweep.search.advice import advise
 from ftsweep.search.approach import Approach, as_csv
 from ftsweep.search.comparison import base_label, best_trials, compare, distinct_bases, kept_trials
 from ftsweep.search.confirmed import candidate_of, choose_confirmed
+from ftsweep.search.flagged import record_metrics, record_tags
+from ftsweep.search.forgetting import (
+    ScalePoint,
+    conclude_forgetting,
+    curve_of,
+    forgetting_limit,
+    forgetting_metrics,
+    scaled_trials,
+    scaling_csv,
+)
 from ftsweep.search.selection import Selection, choose_best, explain_no_winner
 from ftsweep.search.sentence import winner_sentence
 from ftsweep.workspace import StudyFolder
@@ -33,6 +43,9 @@ class Conclusion:
     intervals: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # of test scores, by model and metric
     details: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # by model: what its test scores are made of
     evidence: Mapping[str, Any] = field(default_factory=dict)  # how the winner was confirmed; {}: it was not
+    flagged: Mapping[str, Any] = field(default_factory=dict)  # by split: the winner on flagged and on clean rows
+    quantity: Mapping[str, Any] = field(default_factory=dict)  # whether more data would help; {}: not asked
+    forgetting: Mapping[str, Any] = field(default_factory=dict)  # what the limit cost, scaled trials; {}: not measured
     baseline: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
     importances: Mapping[str, float] = field(default_factory=dict)
@@ -47,7 +60,10 @@ class Conclusion:
     def read(cls, folder: StudyFolder) -> Conclusion | None:
         """The result of a study; None while it has none."""
         file = result_file(folder)
-        return cls(**read_json(file)) if file.exists() else None
+        if not file.exists():
+            return None
+        with understood(file):
+            return cls(**read_json(file))
 
     def write(self, folder: StudyFolder) -> None:
         write_json(result_file(folder), asdict(self))
@@ -87,6 +103,11 @@ def model_folder(folder: StudyFolder) -> Path:
     return folder.path / "model"
 
 
+def scaling_file(folder: StudyFolder) -> Path:
+    """What trials score and forget with their trained change made smaller, as a table."""
+    return folder.path / "scaling.csv"
+
+
 def comparison_file(folder: StudyFolder) -> Path:
     """The comparison of approaches as a table, which MLflow shows."""
     return folder.path / "approaches.csv"
@@ -107,6 +128,10 @@ class Ending:
     note: str = ""
     confirmations: Mapping[int, Sequence[TrialRecord]] = field(default_factory=dict)
     """Runs of the best trials with fresh seeds, by trial number."""
+    probe: Callable[[int], Mapping[str, Any]] | None = None
+    """Says of a trial's setting whether more data would help it; None when nobody asked."""
+    scaling: Callable[[int], Mapping[str, Any]] | None = None
+    """The answer to a trial's `scale` job."""
 
     def conclude(self) -> Conclusion:
         """Choose, test, compare, export and register; then remove the weights that nobody needs any more.
@@ -115,9 +140,9 @@ class Ending:
         """
         selection, evidence = self._choose()
         if selection is None:
-            conclusion = self._conclusion(explain_no_winner(self.records), {})
+            conclusion = self._with_forgetting(self._conclusion(explain_no_winner(self.records), {}))
         else:
-            conclusion = replace(self._with_winner(selection), evidence=evidence)
+            conclusion = self._with_forgetting(replace(self._with_winner(selection), evidence=evidence))
             model = self._export(conclusion)
             self._record(conclusion, model)
             conclusion = replace(conclusion, registered=self.recorder.register(model) or conclusion.registered)
@@ -127,6 +152,35 @@ class Ending:
             remove(self.folder.trial(number).best)
         conclusion.write(self.folder)
         return conclusion
+
+    def _with_forgetting(self, conclusion: Conclusion) -> Conclusion:
+        """With what was forgotten, where that was measured; it goes on record."""
+        scaled = scaled_trials(self.records, self.config.objective, conclusion.number)
+        found = conclude_forgetting(
+            self.records,
+            self.config.objective,
+            limit=forgetting_limit(self.config.branches[0].config),
+            chosen=conclusion.number,
+            curves=[self._curve(number) for number in scaled],
+            study=self.config.study.name,
+        )
+        if not found:
+            return conclusion
+        self.recorder.tag({"forgetting": " ".join(found["sentences"])}, metrics=forgetting_metrics(found))
+        write_text(scaling_file(self.folder), scaling_csv(found))
+        self.recorder.keep_artifacts([scaling_file(self.folder)])
+        return replace(conclusion, forgetting=found)
+
+    def _curve(self, number: int) -> list[ScalePoint]:
+        """Of a trial's model with its trained change made smaller; measured once and kept in the trial's folder."""
+        folder, record = self.folder.trial(number), self._record_of(number)
+        file = folder.path / "scaling.json"
+        if not file.exists() and (self.scaling is None or not folder.best.is_dir()):
+            return []
+        if not file.exists():
+            assert self.scaling is not None
+            write_json(file, self.scaling(number))
+        return curve_of(record, self.config.objective, read_json(file))
 
     def _choose(self) -> tuple[Selection | None, dict[str, Any]]:
         """The confirmed winner with the evidence for it; the search's own choice where nothing was run again."""
@@ -183,6 +237,8 @@ class Ending:
         return replace(
             conclusion,
             winner={key: getattr(selection, key) for key in ("number", "value", "rung", "reason")},
+            flagged=self._flagged(winner, answers),
+            quantity=self.probe(winner.number) if self.probe else {},
             intervals={model: answer["intervals"] for model, answer in answers.items() if answer["intervals"]},
             details={model: answer["details"] for model, answer in answers.items() if answer["details"]},
             advice=advise(approaches, objective, winner=winner.number, num_rows=rows) if approaches else "",
@@ -230,6 +286,15 @@ class Ending:
                 answers[base_label(labels, own)] = self._tested(trials[0], is_base=True)
         return answers
 
+    def _flagged(self, winner: TrialRecord, answers: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+        """The winner's scores on flagged and on clean rows by split, as `ftsweep.training.flagged` tells them."""
+        best = self.config.objective.best(winner.measurements)
+        assert best is not None
+        phase = "telling flagged rows from clean ones"
+        found = {"validation": self.call("flagged", phase, winner.number, {"rung": best.rung})}
+        found["test"] = answers.get(f"trial-{winner.number:04d}", {}).get("flagged", {})
+        return {split: parts for split, parts in found.items() if parts}
+
     def _tested(self, number: int, *, is_base: bool) -> dict[str, Any]:
         """The answer to the test job about a trial, or about its untouched base: from its folder, or measured now."""
         file = self.folder.trial(number).path / ("test-base.json" if is_base else "test.json")
@@ -268,8 +333,11 @@ class Ending:
     def _record(self, conclusion: Conclusion, model: ChosenModel) -> None:
         """Tell the record what the study came to: the winner, the importances, the approaches."""
         tags = {"winner": f"trial-{model.number:04d}", "sentence": conclusion.sentence, **conclusion.evidence_tags()}
+        tags |= {"ended_because": conclusion.note} if conclusion.note else {}
         metrics = {**model.metrics, **{f"importance/{name}": value for name, value in self.importances.items()}}
         metrics |= conclusion.evidence_metrics()
+        metrics |= record_metrics(conclusion.flagged, conclusion.quantity)
+        tags |= record_tags(conclusion.flagged, conclusion.quantity, self.config.objective)
         approaches = conclusion.compared()
         for approach in approaches:
             tags |= approach.tags()

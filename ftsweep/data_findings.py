@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ftsweep.domain.finding import Finding, Severity, most_severe_first
+from ftsweep.durable import write_text
 from ftsweep.errors import RefusedDataError
-from ftsweep.workspace import StudyFolder, write_text
+from ftsweep.workspace import StudyFolder
 
 COLUMNS = ("severity", "check", "branches", "count", "rate", "message", "examples", "remedy", "override")
 

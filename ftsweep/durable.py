@@ -10,8 +10,11 @@ import stat
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from typing import Any
+
+from ftsweep.errors import DamagedFileError, FtsweepError
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -21,18 +24,53 @@ def write_json(path: Path, value: Any) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Like `write_json`, for text."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with open(temporary, "w", encoding="utf-8") as file:
+    with written_file(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
         file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-    _sync(path.parent)
+
+
+@contextmanager
+def written_file(path: Path, *, is_synced: bool = True) -> Iterator[Path]:
+    """Give a temporary path to write; the file takes the place of `path` when the block ends without an error.
+
+    Without `is_synced` a power failure may take it or leave it empty; a kill may not.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_torn(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        if is_synced:
+            _sync(temporary)
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):  # the disk may be full, or read-only
+            remove(temporary)
+        raise
+    if is_synced:
+        _sync(path.parent)
 
 
 def read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+    """What `write_json` wrote.
+
+    Raises:
+        DamagedFileError: the file holds something else.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise DamagedFileError(path, str(error)) from error
+
+
+@contextmanager
+def understood(path: Path) -> Iterator[None]:
+    """Tell of a file whose content has not the shape that the block expects."""
+    try:
+        yield
+    except FtsweepError:
+        raise
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise DamagedFileError(path, f"{type(error).__name__}: {error}") from error
 
 
 @contextmanager
@@ -62,8 +100,7 @@ def written_folder(path: Path) -> Iterator[Path]:
 
 def settle_folder(path: Path) -> None:
     """Finish or undo what a killed `written_folder` left: the newest whole folder stands under `path`, alone."""
-    for torn in path.parent.glob(f".{path.name}.*.tmp"):
-        remove(torn)
+    _remove_torn(path)
     former = _former(path)
     if not former.exists():
         return
@@ -77,6 +114,24 @@ def remove_folder(path: Path) -> None:
     """Remove a folder that `written_folder` wrote, and what killed writers left of it."""
     settle_folder(path)
     remove(path)
+
+
+def _remove_torn(path: Path) -> None:
+    """Remove what writers of this file or folder left that were killed; those that live keep theirs."""
+    for torn in path.parent.glob(f".{escape(path.name)}.*.tmp"):
+        writer = torn.name.split(".")[-2]
+        if not (writer.isdecimal() and _is_alive(int(writer))):
+            remove(torn)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
 
 
 def _former(path: Path) -> Path:

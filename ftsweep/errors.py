@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
+from ftsweep.redaction import without_secrets
+
 
 class FtsweepError(Exception):
     """One paragraph for a person: what happened, where (file, key, row), what to do. Exit code 1."""
@@ -25,7 +27,7 @@ class FtsweepError(Exception):
         parts = [self.what if not self.where else f"{self.where}: {self.what}"]
         if self.remedy:
             parts.append(self.remedy)
-        return " ".join(part if part.endswith((".", "?", "!")) else f"{part}." for part in parts)
+        return without_secrets(" ".join(part if part.endswith((".", "?", "!")) else f"{part}." for part in parts))
 
 
 class UsageError(FtsweepError):
@@ -60,6 +62,17 @@ class StudyError(FtsweepError):
     """The study could not go on or could not finish."""
 
 
+class DamagedFileError(StudyError, ValueError):
+    """A file that ftsweep wrote does not hold any more what it wrote there."""
+
+    def __init__(self, file: object, why: str) -> None:
+        super().__init__(
+            f"this file is damaged: {why}",
+            where=str(file),
+            remedy="Put it back from a copy; without one, give the study another name with study.name=...",
+        )
+
+
 class RefusedDataError(StudyError):
     """Guards refuse the data. `findings` has all that they found, as `Finding.to_dict` gives it."""
 
@@ -75,7 +88,7 @@ class StudyLockedError(UsageError):
 def suggest(name: str, known: Iterable[str]) -> str:
     """A sentence naming the nearest known names, or all of them when none is near."""
     names = sorted(set(known))
-    near = get_close_matches(name, names, n=3, cutoff=0.6)
+    near = get_close_matches(str(name), names, n=3, cutoff=0.6)
     if near:
         return "Did you mean " + " or ".join(repr(candidate) for candidate in near) + "?"
     return "Known: " + (", ".join(names) if names else "none") + "."

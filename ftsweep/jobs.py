@@ -10,15 +10,18 @@ from typing import Any
 from ftsweep import errors
 from ftsweep.config.space import extremes
 from ftsweep.domain.space import Branch
+from ftsweep.domain.trial import OutcomeKind
 from ftsweep.errors import FtsweepError, StudyError
+from ftsweep.executors.attempts import Attempts, is_machines_fault, reason_of
 from ftsweep.executors.base import Executor, Message
 from ftsweep.workspace import StudyFolder, TrialFolder
 
 _LOGGER = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
-MAX_RETRIES = 3  # of one job whose worker was lost
 ENDINGS = frozenset({"ended", "failed", "lost"})
+MEMORY_REMEDY = "Take a smaller model or task.max_length, or a strategy with fewer weights; or give it more memory."
+_MEMORY_ERRORS = ("OutOfMemoryError", "MemoryError")
 
 
 class Stopped(Exception):  # noqa: N818 - a normal ending, not an error
@@ -38,10 +41,11 @@ class Jobs:
     should_stop: Callable[[], bool]
     lost: list[str] = field(default_factory=list)
     """What this process lost workers over, in words."""
+    attempts: Attempts = field(default_factory=Attempts)
 
     def note_lost(self, message: Message) -> None:
         """Write down that a worker was lost, for whoever watches or asks for the status later."""
-        reason = str(message.get("reason") or message.get("message") or "its worker was lost")
+        reason = reason_of(message)
         self.folder.note_lost(str(message["job"]), str(message.get("worker", "")), reason)
         self.lost.append(f"{message['job']}: {reason}")
 
@@ -54,27 +58,28 @@ class Jobs:
         )
 
     def call(self, job: Message, phase: str) -> dict[str, Any]:
-        """The job's result; a lost worker is tried again.
+        """The job's result; a lost worker, or a fault of the machine, is tried again.
 
         Raises:
             FtsweepError: what the worker raised, as the class it was there.
-            StudyError: the job lost several workers.
+            StudyError: the job lost several workers, or nothing can be written.
             Stopped: the user asked to stop.
         """
-        message: Message = {}
-        for _ in range(MAX_RETRIES):
+        while True:
             message = self._call_once(job, phase)
             if message["type"] == "ended":
                 return dict(message["result"])
-            if message["type"] == "failed":
+            if not is_machines_fault(message):
                 raise as_error(message)
-            _LOGGER.warning("%s: %s", job["job"], message.get("reason"))
+            _LOGGER.warning("%s: %s", job["job"], reason_of(message))
             self.note_lost(message)
-        log_tail = message.get("log_tail")
-        raise StudyError(
-            f"{phase}: {MAX_RETRIES} workers were lost, the last one: {message.get('reason')}",
-            remedy=f"The end of its log: {log_tail}" if log_tail else None,
-        )
+            outcome = self.attempts.after(message)
+            if outcome is not None:
+                tail = f"The end of its log: {outcome.log_tail}" if outcome.log_tail else None
+                raise StudyError(
+                    f"{phase}: {outcome.reason}",
+                    remedy=MEMORY_REMEDY if outcome.kind is OutcomeKind.INFEASIBLE else tail,
+                )
 
     def about_branch(self, kind: str, branch: Branch) -> Message:
         """A job about a branch's configuration as written."""
@@ -147,6 +152,11 @@ def as_error(message: Message) -> FtsweepError:
     known = getattr(errors, str(message["error_class"]), None)
     if known is errors.MissingExtraError:  # it makes its message itself, of what a worker does not tell
         return errors.UsageError(message["message"])
+    if known is errors.DamagedFileError:
+        return StudyError(message["message"])
     if isinstance(known, type) and issubclass(known, FtsweepError):
         return known(message["message"])
+    if message["error_class"] in _MEMORY_ERRORS:
+        text = f"no memory is left, not even for the smallest batch: {message['message'].partition(chr(10))[0]}"
+        return StudyError(text, where=message.get("where"), remedy=MEMORY_REMEDY)
     return StudyError(f"{message['error_class']}: {message['message']}", where=message.get("where"))

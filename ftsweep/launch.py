@@ -11,23 +11,31 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from ftsweep.conclusion import Conclusion
 from ftsweep.config.build import build, import_path
-from ftsweep.config.schema import SweepConfig
+from ftsweep.config.explain import as_yaml
+from ftsweep.config.schema import GUARDS, SweepConfig
 from ftsweep.data_findings import collect, finding_tags, findings_files
+from ftsweep.disk import trim_cache
 from ftsweep.domain.snapshot import Snapshot
+from ftsweep.durable import write_json, write_text
 from ftsweep.errors import ConfigError, UsageError
 from ftsweep.executors.base import Executor, ExecutorContext, Message
+from ftsweep.extension import Extension, check_extendable, extend, is_about_space, settle
 from ftsweep.jobs import Stopped
+from ftsweep.limits import lasting_halt
 from ftsweep.overview import write_study_report
 from ftsweep.recording.background import BackgroundRecorder
 from ftsweep.recording.base import StudyFacts
+from ftsweep.recording.journal import Journal
+from ftsweep.redaction import RedactingFormatter
 from ftsweep.report.evidence import write_evidence
+from ftsweep.report.study_fit import study_fit_tags
+from ftsweep.search.confirmed import contenders
 from ftsweep.search.study import Study
 from ftsweep.sweep import Sweep
-from ftsweep.workspace import Store, StudyFolder, read_json, write_json, write_text
+from ftsweep.verdicts import GUARD as FIT
+from ftsweep.workspace import Store, StudyFolder
 
 _LOGGER = logging.getLogger(__name__)
 Watch = Callable[[Snapshot], None]
@@ -57,13 +65,20 @@ def run_study(config: SweepConfig, watch: Watch, on_start: Callable[[Sweep], Non
     """
     folder = study_folder(config)
     with folder.locked(), _logging_to(folder.control_log), import_path(config.search_folders):
-        _check_unchanged(config, folder)
-        study = open_study(config, folder)
+        earlier = Extension.read(folder)
+        extension = _check_unchanged(config, folder)
+        settle(config, folder, extension)
+        study = open_study(config, folder, extension.generation)
         try:
             check_same_trials(study, folder)
             write_json(folder.facts_file, study_facts(config))
-            write_text(folder.sweep_file, OmegaConf.to_yaml(OmegaConf.create(dict(config.composed))))  # last: see there
-            return _run(config, folder, study, watch, on_start)
+            write_text(folder.sweep_file, as_yaml(config.composed))  # last: see there
+            launched = _run(config, folder, study, watch, on_start)
+            if extension.generation > earlier.generation:
+                launched.warnings.insert(0, extension.text)
+            if config.store.cache_gib is not None:
+                trim_cache(folder.store, config.store.cache_gib, besides=folder)
+            return launched
         finally:
             study.close()
 
@@ -78,7 +93,13 @@ def _run(
     if conclusion is not None and _is_complete(study, config, folder, conclusion):
         sweep.trials = {record.number: record for record in folder.records()}
         sweep.baseline = {label: dict(values) for label, values in conclusion.baseline.items()}
+        sweep.verdicts.found = folder.verdicts()
+        has_arrived = recorder.is_finished(folder)
         recorder.resume(folder)
+        if not has_arrived and Journal.read(folder) is not None:  # the process that concluded may have died just then
+            _keep_result(sweep, conclusion)
+        elif not folder.report_file.exists():
+            write_study_report(folder, None)
         warnings = recorder.close(finished=True)
         snapshot = replace(sweep.snapshot("complete"), chosen=conclusion.number)
         return Launched(folder, snapshot, conclusion, True, recorder.links(), warnings)
@@ -89,7 +110,7 @@ def _run(
     try:
         data = sweep.prepare()
         recorder.open(_recorded_facts(config, folder, data))
-        recorder.tag(finding_tags(list(collect(data))))
+        recorder.tag({**finding_tags(list(collect(data))), **_extension_tags(folder)})
         recorder.keep_artifacts(findings_files(folder))
         sweep.measure_baselines()
         sweep.search()
@@ -103,9 +124,8 @@ def _run(
         raise
     finally:
         executor.close(kill=False)
-        if is_finished:
-            write_study_report(folder, None)
-            recorder.keep_artifacts([folder.report_file, folder.sweep_file, *write_evidence(folder)])
+        if conclusion is not None:
+            _keep_result(sweep, conclusion)
         warnings = recorder.close(finished=is_finished)
     snapshot = replace(
         sweep.snapshot("complete" if is_finished else "stopped"), chosen=conclusion.number if conclusion else None
@@ -113,18 +133,35 @@ def _run(
     return Launched(folder, snapshot, conclusion, False, recorder.links(), warnings)
 
 
+def _keep_result(sweep: Sweep, conclusion: Conclusion) -> None:
+    """Write the report and have it recorded with all that was concluded."""
+    folder, said = sweep.folder, sweep.verdicts.found
+    sweep.recorder.tag(study_fit_tags(folder, sweep.records, said, conclusion.number, conclusion.evidence))
+    write_study_report(folder, None)
+    sweep.recorder.keep_artifacts([folder.report_file, folder.sweep_file, *write_evidence(folder)])
+
+
 def _is_complete(study: Study, config: SweepConfig, folder: StudyFolder, conclusion: Conclusion) -> bool:
-    """Whether every trial has ended and the result on disk is about all of them."""
-    if study.running() or (study.num_asked < config.budget.trials and not study.is_exhausted()):
+    """Whether the same command would start nothing and the result on disk is about all trials."""
+    records = folder.records()
+    has_halted = lasting_halt(config, folder, records) is not None
+    has_all = not study.running() and (study.num_asked >= config.budget.trials or study.is_exhausted())
+    if not has_all and not has_halted:
         return False
-    return conclusion.num_trials == len(folder.records())
+    if not has_halted and contenders(records, config.objective, config.selection.top):
+        made = [each for each in folder.confirmed() if each.number == conclusion.number and each.outcome is not None]
+        if len(made) < config.selection.seeds:
+            return False  # asked for since, or cut short by the time of an earlier run
+    if config.selection.quantity and conclusion.winner is not None and not conclusion.quantity:
+        return False  # asked for since
+    return conclusion.num_trials == len(records)
 
 
 def study_folder(config: SweepConfig) -> StudyFolder:
     return Store(Path(config.store.path).absolute()).study(config.study.name)
 
 
-def open_study(config: SweepConfig, folder: StudyFolder) -> Study:
+def open_study(config: SweepConfig, folder: StudyFolder, generation: int = 1) -> Study:
     """The study's trials in the store's Optuna database."""
     return Study.open(
         folder.store.optuna_database,
@@ -136,6 +173,7 @@ def open_study(config: SweepConfig, folder: StudyFolder) -> Study:
         seed=config.seed.sampler,
         num_rungs=config.rungs.count,
         enqueue=config.study.enqueue,
+        generation=generation,
     )
 
 
@@ -151,6 +189,7 @@ def executor_context(config: SweepConfig, folder: StudyFolder) -> ExecutorContex
         python_path=config.search_folders,
         allowed_packages=config.allowed_packages,
         make_inline_worker=make_inline_worker,
+        holder=f"study {folder.name!r}" if folder.sweep_file.exists() else "",
     )
 
 
@@ -194,36 +233,49 @@ def study_facts(config: SweepConfig) -> dict[str, Any]:
         "seed": asdict(config.seed),
         "branches": {
             branch.label: {
-                "config": dict(branch.config),
+                "config": _binding(branch.config),
                 "space": {path: str(dimension) for path, dimension in branch.space.dimensions.items()},
             }
             for branch in config.branches
         },
         "budget": asdict(config.budget),
+        "selection": asdict(config.selection),
         "report": dict(config.report),
         "allow": list(config.allowed_packages),
         "search_folders": [str(folder) for folder in config.search_folders],
     }
 
 
+def _binding(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a trial's configuration may not change: all but the judge of fits, who changes nothing."""
+    return {**config, GUARDS: {name: node for name, node in config.get(GUARDS, {}).items() if name != FIT}}
+
+
 _KEPT = ("objective", "rungs", "seed", "branches")
 
 
-def _check_unchanged(config: SweepConfig, folder: StudyFolder) -> None:
-    """Refuse to go on with a study under another configuration: its trials could not be compared."""
+def _check_unchanged(config: SweepConfig, folder: StudyFolder) -> Extension:
+    """Refuse to go on with a study under another configuration, unless it is to be extended to a new space."""
+    extension = Extension.read(folder)
     if not folder.facts_file.exists():
-        return
-    old, new = read_json(folder.facts_file), study_facts(config)
+        return extension
+    old, new = {**folder.facts(), **extension.facts}, study_facts(config)
     changes = [change for key in _KEPT for change in _differences(key, old.get(key), new[key])]
     if changes and not folder.has_trials:  # the sweep file was mended before anything came of it
         folder.forget_baselines()
+    elif changes and config.study.extend:
+        check_extendable(changes, config.study.name, folder.facts_file)
+        return extend(config, folder, {key: new[key] for key in _KEPT})
     elif changes:
+        way = " go on in the new space with the trials that lie in it (study.extend=true),"
+        extending = way if is_about_space(changes) else ""
         shown = "; ".join(changes[:6]) + (f"; and {len(changes) - 6} more" if len(changes) > 6 else "")
         raise ConfigError(
             f"study {config.study.name!r} was started with another configuration: {shown}",
             where=str(folder.facts_file),
-            remedy="Put it back, or give this run a name of its own with study.name=...",
+            remedy=f"Put it back,{extending} or give this run a name of its own with study.name=...",
         )
+    return extension
 
 
 def check_same_trials(study: Study, folder: StudyFolder) -> None:
@@ -244,11 +296,20 @@ def check_same_trials(study: Study, folder: StudyFolder) -> None:
     )
 
 
+def _extension_tags(folder: StudyFolder) -> dict[str, str]:
+    extension = Extension.read(folder)
+    return {"extended": extension.text} if extension.text else {}
+
+
 def _differences(path: str, old: Any, new: Any) -> list[str]:
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         told = set(_KEPT) if path.endswith(".config") else set()  # a branch's configuration repeats them
         keys = sorted((set(old) | set(new)) - told, key=str)
         return [change for key in keys for change in _differences(f"{path}.{key}", old.get(key), new.get(key))]
+    if isinstance(old, Mapping) and new is None:
+        return [f"{path} is gone"]
+    if old is None and isinstance(new, Mapping):
+        return [f"{path} is new"]
     same = old == new or (isinstance(old, list | tuple) and isinstance(new, list | tuple) and list(old) == list(new))
     return [] if same else [f"{path} was {old!r}, is now {new!r}"]
 
@@ -292,7 +353,7 @@ def _logging_to(file: Path) -> Iterator[None]:
     """Append what the package logs to a file, for the length of the block."""
     file.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(file, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logger = logging.getLogger("ftsweep")
     logger.addHandler(handler)
     try:

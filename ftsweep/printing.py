@@ -15,18 +15,23 @@ from rich.text import Text
 from ftsweep.conclusion import Conclusion
 from ftsweep.data_findings import collect
 from ftsweep.diagnosis import Check
+from ftsweep.disk_text import size_text, store_disk_text, study_disk_text
 from ftsweep.domain.finding import Finding, Severity
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.snapshot import Snapshot
 from ftsweep.domain.trial import OutcomeKind
+from ftsweep.domain.verdict import Verdict, VerdictSeverity, counts_of
+from ftsweep.forgetting_tables import scaling_table
 from ftsweep.overview import StudyOverview
-from ftsweep.score_tables import confirmation_table, optimism_text, scores_table
+from ftsweep.score_tables import confirmation_table, flagged_table, optimism_text, quantity_table, scores_table
+from ftsweep.search.flagged import said_of_flagged
 from ftsweep.terminal import approaches_table, duration, trials_table
 
 _CHECK_STYLES = {"works": "green", "warns": "yellow", "fails": "red"}
 _SEVERITY_STYLES = {Severity.NOTE: "", Severity.WARN: "yellow", Severity.REFUSE: "red"}
 _PLAIN_WIDTH = 160  # columns where there is no terminal to ask
 _MAX_LOST = 5
+_MAX_TELLING = 8  # trials whose fit is told in words
 
 
 def console_for(file: TextIO) -> Console:
@@ -60,6 +65,7 @@ def print_ending(
         )
         if conclusion.advice:
             console.print(Text(conclusion.advice, style="bold"), soft_wrap=True)
+        _print_forgetting(console, conclusion)
     else:
         _print_plain(
             console,
@@ -93,6 +99,18 @@ def _print_scores(console: Console, conclusion: Conclusion, objective: Objective
         console.print(table)
     if table := confirmation_table(conclusion, objective):
         console.print(table)
+    if table := flagged_table(conclusion, objective):
+        console.print(table)
+        _print_plain(console, said_of_flagged(conclusion.flagged, objective))
+    if table := quantity_table(conclusion, objective):
+        console.print(table)
+    if conclusion.quantity:
+        _print_plain(console, conclusion.quantity["sentence"])
+
+
+def _print_forgetting(console: Console, conclusion: Conclusion) -> None:
+    for sentence in conclusion.forgetting.get("sentences", ()):
+        _print_plain(console, sentence)
 
 
 def print_findings(console: Console, findings: Iterable[Finding], *, indent: str = "") -> None:
@@ -105,21 +123,45 @@ def print_findings(console: Console, findings: Iterable[Finding], *, indent: str
 def print_study(console: Console, overview: StudyOverview) -> None:
     """`ftsweep status STUDY`."""
     snapshot = overview.snapshot
-    _print_plain(console, f"{snapshot.study}: {snapshot.phase}, {size_text(overview.size_bytes)}")
+    _print_plain(console, f"{snapshot.study}: {snapshot.phase}, {study_disk_text(overview.disk)}")
     console.print(trials_table(snapshot))
     _print_plain(console, counts_text(snapshot))
     for record in snapshot.trials:
         if record.outcome and record.outcome.kind not in {OutcomeKind.COMPLETE, OutcomeKind.PRUNED}:
             _print_plain(console, f"  trial {record.number} {record.outcome.kind}: {record.outcome.reason}")
+    if overview.extension.text:
+        _print_plain(console, overview.extension.text)
     for lost in overview.lost_workers[-_MAX_LOST:]:
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(lost["timestamp"]))
         _print_plain(console, f"  worker {lost['worker']} lost over {lost['job']} at {when}: {lost['reason']}")
     if len(overview.lost_workers) > _MAX_LOST:
         _print_plain(console, f"  {len(overview.lost_workers)} workers were lost in all; --json tells of each")
+    print_fits(console, overview)
     if overview.conclusion:
         conclusion = overview.conclusion
         for text in filter(None, (conclusion.note, conclusion.sentence, conclusion.advice)):
             _print_plain(console, text)
+        _print_forgetting(console, conclusion)
+
+
+def print_fits(console: Console, overview: StudyOverview) -> None:
+    """What is wrong with trials, worst first, and with the search; each with its remedy."""
+    verdicts = overview.snapshot.verdicts
+    if counts := counts_of(verdicts):
+        _print_plain(console, f"Fit: {counts}.")
+    telling = [number for number, found in sorted(verdicts.items()) if found[0].severity is not VerdictSeverity.NONE]
+    telling.sort(key=lambda number: list(VerdictSeverity).index(verdicts[number][0].severity), reverse=True)
+    for number in telling[:_MAX_TELLING]:
+        _print_plain(console, f"  trial {number} {verdicts[number][0].text}")
+    if len(telling) > _MAX_TELLING:
+        _print_plain(console, f"  and {len(telling) - _MAX_TELLING} more; --json tells of each")
+    print_search(console, overview.verdicts)
+
+
+def print_search(console: Console, verdicts: Sequence[Verdict]) -> None:
+    """What a study shows about its own search, a line each."""
+    for verdict in verdicts:
+        _print_plain(console, f"Search, {verdict.text}")
 
 
 def print_best(console: Console, overview: StudyOverview, exported: Path | None) -> None:
@@ -136,6 +178,9 @@ def print_best(console: Console, overview: StudyOverview, exported: Path | None)
     for name, value in winner.proposal.params.items():
         table.add_row(name, f"{value:.6g}" if isinstance(value, float) else str(value))
     console.print(table)
+    _print_forgetting(console, conclusion)
+    if scaled := scaling_table(conclusion, overview.snapshot.objective):
+        console.print(scaled)
     _print_scores(console, conclusion, overview.snapshot.objective)
     best = overview.snapshot.objective.best(winner.measurements)
     if text := optimism_text(conclusion, overview.snapshot.objective, best.values if best else {}):
@@ -146,13 +191,18 @@ def print_best(console: Console, overview: StudyOverview, exported: Path | None)
             f"Models of this study were measured on test {conclusion.test_looks} times, as it was extended: the test "
             "score is not blind any more.",
         )
+    for verdict in overview.snapshot.verdicts.get(winner.number, ()):
+        _print_plain(console, f"fit of trial {winner.number}: {verdict.text}")
+    print_search(console, overview.verdicts)
     if conclusion.registered:
         _print_plain(console, f"registered as {conclusion.registered}")
     if exported:
         _print_plain(console, f"exported to {exported}")
 
 
-def print_store(console: Console, rows: Sequence[Mapping[str, Any]], store: Path) -> None:
+def print_store(
+    console: Console, rows: Sequence[Mapping[str, Any]], store: Path, disk: Mapping[str, Any]
+) -> None:
     """`ftsweep status`."""
     if not rows:
         what = "There are no studies yet in" if store.is_dir() else "There is no store yet at"
@@ -166,6 +216,7 @@ def print_store(console: Console, rows: Sequence[Mapping[str, Any]], store: Path
         trials = f"{row['num_ended']}/{row['num_planned']}"
         table.add_row(row["study"], row["state"], trials, best, row["objective"], size_text(row["size_bytes"]))
     console.print(table)
+    _print_plain(console, store_disk_text(disk))
 
 
 def print_plan(console: Console, facts: Mapping[str, Any]) -> None:
@@ -176,6 +227,7 @@ def print_plan(console: Console, facts: Mapping[str, Any]) -> None:
         f"{facts['study']}: {facts['num_trials']} trials of {facts['num_rungs']} rungs on {facts['num_workers']} "
         f"worker(s), to {objective['direction']} {objective['key']}",
     )
+    found = collect({branch["branch"]: branch["data"] for branch in facts["branches"]})
     for branch in facts["branches"]:
         console.print(Text(f"\n{branch['branch']}", style="bold"))
         table = Table(box=None, pad_edge=False, show_header=False)
@@ -189,7 +241,7 @@ def print_plan(console: Console, facts: Mapping[str, Any]) -> None:
         data = branch["data"]
         rows = ", ".join(f"{split} {number}" for split, number in data["num_rows"].items())
         _print_plain(console, f"Rows: {rows}.")
-        print_findings(console, map(Finding.from_dict, data["findings"]), indent="  ")
+        print_findings(console, [each for each, labels in found.items() if labels == [branch["branch"]]], indent="  ")
         estimate = branch["estimate"]
         _print_plain(
             console,
@@ -200,6 +252,10 @@ def print_plan(console: Console, facts: Mapping[str, Any]) -> None:
         if estimate.get("stage_seconds"):
             taken = duration(estimate["stage_seconds"])
             _print_plain(console, f"Stages: about {taken}, once for all trials that agree in them.")
+    shared = {finding: labels for finding, labels in found.items() if len(labels) > 1}
+    for group in dict.fromkeys(", ".join(labels) for labels in shared.values()):
+        console.print(Text(f"\ndata of {group}", style="bold"))
+        print_findings(console, [each for each, labels in shared.items() if ", ".join(labels) == group], indent="  ")
     _print_plain(
         console, f"\nAbout {duration(facts['study_seconds'])} for all trials at that setting, without pruning."
     )
@@ -211,13 +267,6 @@ def print_checks(console: Console, checks: Sequence[Check]) -> None:
     for check in checks:
         table.add_row(check.subject, Text(check.state, style=_CHECK_STYLES[check.state]), Text(check.message))
     console.print(table)
-
-
-def size_text(num_bytes: int) -> str:
-    """Bytes for a person."""
-    if num_bytes < 2**20:
-        return f"{num_bytes / 2**10:.0f} KiB"
-    return f"{num_bytes / 2**20:.1f} MiB" if num_bytes < 2**30 else f"{num_bytes / 2**30:.2f} GiB"
 
 
 def _print_plain(console: Console, text: str) -> None:

@@ -10,6 +10,7 @@ from rich.table import Table
 from ftsweep.conclusion import Conclusion
 from ftsweep.domain.objective import Objective
 from ftsweep.search.advice import shown_metric
+from ftsweep.search.flagged import flagged_lines
 
 
 def scores_table(conclusion: Conclusion, objective: Objective) -> Table | None:
@@ -54,6 +55,35 @@ def confirmation_table(conclusion: Conclusion, objective: Objective) -> Table | 
             seeds,
             _behind(candidate, objective),
         )
+    return table
+
+
+def flagged_table(conclusion: Conclusion, objective: Objective) -> Table | None:
+    """The winner on clean rows and on those that guards flagged; None where none is flagged."""
+    if not conclusion.flagged:
+        return None
+    metric, lines = flagged_lines(conclusion.flagged, objective)
+    table = _table("the winner on rows that guards flagged")
+    for name in ("split", "rows"):
+        table.add_column(name)
+    for name in ("number", metric, f"{metric}, 95 % interval"):
+        table.add_column(name, justify="right")
+    for line in lines:
+        table.add_row(line.split, line.part, str(line.num_rows), _number(line.value), _interval(line.interval))
+    return table
+
+
+def quantity_table(conclusion: Conclusion, objective: Objective) -> Table | None:
+    """The chosen setting on parts of train; None where that was not asked."""
+    points = conclusion.quantity.get("points", [])
+    if not points:
+        return None
+    table = _table("the chosen setting on parts of train")
+    for name in ("train", "examples", objective.key, "seeds"):
+        table.add_column(name, justify="left" if name == "seeds" else "right")
+    for point in points:
+        seeds = "  ".join(_number(value) for value in point["values"])
+        table.add_row(f"{point['share']:.0%}", f"{point['num_examples']:,}", _number(point["mean"]), seeds)
     return table
 
 

@@ -4,33 +4,39 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ftsweep.budget import spent_budget
 from ftsweep.conclusion import Conclusion, Ending
 from ftsweep.config.schema import SweepConfig
 from ftsweep.confirmation import Confirmation
 from ftsweep.data_findings import collect, refuse, write_findings
+from ftsweep.domain.halt import Halt
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.snapshot import Snapshot
 from ftsweep.domain.space import Branch
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
 from ftsweep.durable import read_json, remove, remove_folder, write_json
-from ftsweep.errors import DataError, StudyError
+from ftsweep.errors import DataError
+from ftsweep.executors.attempts import SameErrors, reason_of
 from ftsweep.executors.base import Executor, Message
-from ftsweep.jobs import ENDINGS, MAX_RETRIES, POLL_SECONDS, Jobs, trial_job, trial_number
+from ftsweep.extension import changed_data
+from ftsweep.jobs import ENDINGS, POLL_SECONDS, Jobs, trial_job, trial_number
+from ftsweep.limits import Limits
+from ftsweep.pace import Pace
+from ftsweep.quantity import QuantityProbe
 from ftsweep.recording.base import Recorder
+from ftsweep.requests import STOPPED, Requests
 from ftsweep.search.comparison import kept_trials
 from ftsweep.search.confirmed import contenders
+from ftsweep.search.forgetting import forgetting_tags
 from ftsweep.search.study import Study
+from ftsweep.verdicts import Verdicts
 from ftsweep.workspace import StudyFolder, TrialFolder
 
 _LOGGER = logging.getLogger(__name__)
-
-MAX_SAME_ERROR = 3  # trials that fail with one and the same error before the study stops
+STOP_SECONDS = 6.0  # for the record to arrive, once the user wants to stop: all of it together stays under ten
 
 
 @dataclass
@@ -52,13 +58,20 @@ class Sweep:
 
     def __post_init__(self) -> None:
         self._started = self.clock()
+        self._owner = self.folder.owner
         self._search_started: float | None = None
         self._done_before = 0.0  # trials' worth of work that earlier processes did
-        self._waiting: list[Proposal] = []  # to be continued: asked by an earlier process, or lost by a worker
-        self._retries: Counter[int] = Counter()
-        self._same_errors: Counter[tuple[str, str]] = Counter()
+        self._waiting: list[Proposal] = []  # to be continued: of an earlier process, set aside, or lost by a worker
+        self._pausing: set[int] = set()  # trials that were told to be set aside
+        self._stopped: set[int] = set()  # trials that the user asked to end
+        self._same_errors = SameErrors()
+        self._with_weights: dict[int, TrialRecord] | None = None
+        self._pace, self._shown = Pace(), ""
         self._branches = {branch.name: branch for branch in self.config.branches}
+        self.verdicts = Verdicts(self.folder, self.config.objective, self._branches, self.baseline, self.data)
         self._jobs = Jobs(self.executor, self.folder, self._handle, self._show, lambda: self.is_stopping)
+        self._limits = Limits(self.config, self.folder, lambda: self.clock() - self._started)
+        self._requests = Requests(self.folder)
 
     # -- the loop -------------------------------------------------------------------------------------------------
 
@@ -67,27 +80,74 @@ class Sweep:
         self._recover()
         self._search_started, self._done_before = self.clock(), self.snapshot("").num_done
         while not self.is_stopping:
-            self._fill()
-            if not self._running and not self._waiting and not self._may_ask():
+            self._heed_trial_stops()
+            halt = self._limits.halt(self.records) if self._has_more_to_do else None
+            self._heed(halt)
+            self._fill(halt)
+            if self._is_over(halt):
                 self.note = self.study.is_exhausted() or self.note
                 break
             for message in self.executor.poll(POLL_SECONDS):
                 self._handle(message)
             self._show("searching")
+        self._shown = ""  # so that the last endings are shown, too
+        self._show("searching")
 
     def stop(self) -> None:
-        """End the search at the next opportunity; running trials stay to be continued."""
+        """End whatever goes on at the next opportunity; running trials stay to be continued. A signal handler may."""
         self.is_stopping = True
+        self.recorder.hurry(STOP_SECONDS)
 
-    def _fill(self) -> None:
+    def _heed(self, halt: Halt | None) -> None:
+        """Say why the search comes to its end, and have trials under way set aside where it asks for that."""
+        if halt is None:
+            return
+        if halt.text != self.note:
+            self.note = halt.text
+            _LOGGER.warning("%s", halt.text)
+        if halt.sets_aside:
+            for record in self._running:
+                if record.number not in self._pausing:
+                    self._pausing.add(record.number)
+                    self.executor.reply(trial_job(record.number), {"type": "pause"})
+
+    def _fill(self, halt: Halt | None) -> None:
         """Give every free lane a trial: first those to be continued, then new ones."""
         while self.executor.num_free > 0:
-            if self._waiting:
+            if self._waiting and not (halt is not None and halt.sets_aside):
                 self._submit(self._waiting.pop(0))
-            elif self._may_ask() and (proposal := self.study.ask()) is not None:
+            elif halt is None and self._may_ask and (proposal := self._ask()) is not None:
                 self._submit(proposal)
             else:
                 return
+
+    def _is_over(self, halt: Halt | None) -> bool:
+        """Whether nothing runs and nothing will, after every free lane was offered work."""
+        if self._running:
+            return False
+        if self._waiting:
+            return halt is not None and halt.sets_aside
+        return halt is not None or not self._may_ask or self.executor.num_free > 0
+
+    def _heed_trial_stops(self) -> None:
+        """End the trials that `ftsweep stop --trial` names: waiting ones now, running ones at their next step."""
+        for number in self._requests.trials():
+            record = self.trials.get(number)
+            if record is None or record.outcome is not None:
+                self._requests.settle(number)
+            elif record.proposal in self._waiting:
+                self._waiting.remove(record.proposal)
+                folder = self.folder.trial(number)
+                rung = record.measurements[-1].rung if record.measurements else None
+                outcome = Outcome(OutcomeKind.PRUNED, STOPPED, rung=rung)
+                self._conclude_trial(folder, outcome)
+                self._ended(record.proposal, outcome)
+            elif number not in self._stopped:
+                self._stopped.add(number)
+                self.executor.reply(trial_job(number), {"type": "stop", "kind": "pruned", "reason": STOPPED})
+
+    def _ask(self) -> Proposal | None:
+        return self.study.ask(avoid=self._limits.slow_branches(self.records))
 
     def _submit(self, proposal: Proposal) -> None:
         branch = self._branches[proposal.branch]
@@ -101,9 +161,10 @@ class Sweep:
         }
         if not folder.spec_file.exists():
             write_json(folder.spec_file, spec)
+        self._pausing.discard(proposal.number)
         self.trials[proposal.number] = TrialRecord(proposal, tuple(folder.measurements()))
         self.executor.submit(self._jobs.make("train", trial_job(proposal.number), folder, spec))
-        self.recorder.begin_trial(proposal, tags=self._trial_tags(branch), params=proposal.params)
+        self.recorder.begin_trial(proposal, tags=self._tags(proposal), params=proposal.params)
 
     def _handle(self, message: Message) -> None:
         kind = message["type"]
@@ -116,6 +177,8 @@ class Sweep:
             return
         if kind == "measured":
             self._measured(record, Measurement.from_dict(message["measurement"]))
+        elif kind == "ended" and message["outcome"] is None:  # set aside, with a checkpoint
+            self._waiting.append(record.proposal)
         elif kind == "ended":
             self._ended(record.proposal, Outcome.from_dict(message["outcome"]))
         elif kind == "failed" and message["kind"] == "user":
@@ -129,24 +192,33 @@ class Sweep:
         self.study.report(proposal.number, measurement)
         reason = None
         if measurement.rung < self.config.rungs.count:
-            reason = self.study.should_prune(proposal.number) if measurement.rung > 0 else None
+            reason = STOPPED if proposal.number in self._stopped else None
+            if reason is None and measurement.rung > 0:
+                reason = self.study.should_prune(proposal.number)
             answer = {"type": "continue"} if reason is None else {"type": "stop", "kind": "pruned", "reason": reason}
             self.executor.reply(trial_job(proposal.number), {**answer, "job": trial_job(proposal.number)})
+        self._pausing.discard(proposal.number)  # told in a stage, where it cannot be heeded: tell it again
         self.trials[proposal.number] = replace(record, measurements=(*record.measurements, measurement))
         self.recorder.measure(proposal, measurement)
+        if self.verdicts.judge(self.trials[proposal.number]):
+            self.recorder.begin_trial(proposal, tags=self._tags(proposal), params=proposal.params)
 
     def _ended(self, proposal: Proposal, outcome: Outcome) -> None:
         folder = self.folder.trial(proposal.number)
         measurements = folder.measurements()
         record = TrialRecord(proposal, tuple(measurements), outcome)
         self.trials[proposal.number] = record
-        self.study.tell(proposal.number, outcome, measurements)
         best = self.config.objective.best(measurements)
-        self.recorder.end_trial(
-            proposal, outcome, best=best.values if best else {}, tags=self._trial_tags(self._branches[proposal.branch])
-        )
-        self._drop_losers()
+        self.study.tell(proposal.number, outcome, measurements, constraints=best.constraints if best else None)
+        self.verdicts.judge(record)
+        self._record_ending(record, outcome)
+        self._drop_losers(record)
         _LOGGER.info("trial %d %s: %s", proposal.number, outcome.kind, outcome.reason)
+
+    def _record_ending(self, record: TrialRecord, outcome: Outcome) -> None:
+        best = self.config.objective.best(record.measurements)
+        values = best.values if best else {}
+        self.recorder.end_trial(record.proposal, outcome, best=values, tags=self._tags(record.proposal))
 
     def _failed(self, proposal: Proposal, message: Message) -> None:
         """A trial's own error ends the trial; the same one in several trials ends the study."""
@@ -159,34 +231,24 @@ class Sweep:
         )
         self._conclude_trial(folder, outcome)
         self._ended(proposal, outcome)
-        error = (message["error_class"], str(message.get("where") or message["message"]))
-        self._same_errors[error] += 1
-        if self._same_errors[error] >= MAX_SAME_ERROR:
-            raise StudyError(
-                f"{MAX_SAME_ERROR} trials failed with the same error, {message['error_class']}: {message['message']}",
-                where=message.get("where") or str(folder.log_file),
-                remedy="Mend it and run the same command again; add --debug for the traceback.",
-            )
+        log = str(folder.log_file)
+        self._same_errors.count(message["error_class"], str(message["message"]), message.get("where"), log)
 
     def _lost(self, proposal: Proposal, message: Message) -> None:
         """The worker is gone, not the trial: continue it from its checkpoint, a few times."""
         number = proposal.number
-        reason = message.get("reason") or message.get("message") or "its worker was lost"
         self._jobs.note_lost(message)
-        self._retries[number] += 1
-        _LOGGER.warning("trial %d: %s (attempt %d)", number, reason, self._retries[number])
-        if self._retries[number] > MAX_RETRIES:
-            folder = self.folder.trial(number)
-            outcome = Outcome(
-                OutcomeKind.FAILED,
-                reason=f"lost {self._retries[number]} workers, the last one: {reason}",
-                error_class="WorkerLost",
-                log_tail=message.get("log_tail", ""),
-            )
-            self._conclude_trial(folder, outcome)
-            self._ended(proposal, outcome)
-        elif not self._catch_up(proposal):
-            self._waiting.append(proposal)
+        _LOGGER.warning("trial %d: %s", number, reason_of(message))
+        outcome = self._jobs.attempts.after(message)
+        if outcome is None:
+            if not self._catch_up(proposal):
+                self._waiting.append(proposal)
+            return
+        folder = self.folder.trial(number)
+        self._conclude_trial(folder, outcome)
+        self._ended(proposal, outcome)
+        if outcome.kind is OutcomeKind.FAILED:
+            self._same_errors.count("WorkerLost", outcome.reason, None, str(folder.log_file))
 
     # -- after a crash --------------------------------------------------------------------------------------------
 
@@ -204,6 +266,7 @@ class Sweep:
                 self._ended(proposal, outcome)
             elif not self._catch_up(proposal):
                 self._waiting.append(proposal)
+        self.verdicts.recover(self.records)
 
     def _catch_up(self, proposal: Proposal, *, decide: bool = True) -> bool:
         """Report what is on disk and was never heard of, and take the decision that it waited for.
@@ -261,7 +324,10 @@ class Sweep:
             self.folder.forget_baselines()
             write_json(self.folder.data_file, found)
         elif known != found:
-            changed = [label for label in found if known.get(label) != found[label]]
+            changed = changed_data(known, found)
+            if not changed:  # but for branches that are new
+                write_json(self.folder.data_file, {**known, **found})
+                return
             what = "base model" if all(label.endswith(": model") for label in changed) else "data"
             raise DataError(
                 f"the {what} of study {self.config.study.name!r} is not what its trials were made with "
@@ -291,6 +357,10 @@ class Sweep:
 
     def conclude(self) -> Conclusion:
         """Choose, test once, compare, export and register; see `ftsweep.conclusion`."""
+        for record in self.verdicts.settle(self.records):
+            if record.outcome is not None:
+                self._record_ending(record, record.outcome)
+        confirmations = self.confirm()
         ending = Ending(
             self.config,
             self.folder,
@@ -301,7 +371,9 @@ class Sweep:
             data=self.data,
             importances=self.study.importances(),
             note=self.note,
-            confirmations=self.confirm(),
+            confirmations=confirmations,
+            probe=self._probe if self.config.selection.quantity else None,
+            scaling=self._scaling,
         )
         return ending.conclude()
 
@@ -309,7 +381,27 @@ class Sweep:
         """Run the best trials again with fresh seeds, as `selection` says; their runs by trial number."""
         settings = self.config.selection
         chosen = contenders(self.records, self.config.objective, settings.top) if settings.seeds else []
-        return Confirmation(self._jobs).run(chosen, settings.seeds) if chosen else {}
+        if not chosen:
+            return {}
+        confirmation = Confirmation(self._jobs, self._why_not_confirm)
+        runs = confirmation.run(chosen, settings.seeds)
+        self.note = " ".join(filter(None, (self.note, confirmation.note)))
+        return runs
+
+    def _why_not_confirm(self, record: TrialRecord) -> str | None:
+        halt = self._limits.may_confirm(record, self.records, self.folder.confirmed())
+        return None if halt is None else halt.text
+
+    def _probe(self, number: int) -> dict[str, Any]:
+        """Whether more data would help the setting of a trial."""
+        probe = QuantityProbe(self._jobs, self.config.objective, self._call_for_trial)
+        record = self.trials[number]
+        num_examples = self.data[record.proposal.branch or "main"]["num_examples"]["train"]
+        return probe.measure(record, max(1, self.config.selection.seeds), num_examples)
+
+    def _scaling(self, number: int) -> dict[str, Any]:
+        """What a trial scores when its trained change is made smaller."""
+        return self._call_for_trial("scale", f"scaling what trial {number} has learned", number, {})
 
     def _call_for_trial(self, kind: str, phase: str, number: int, extra: Mapping[str, Any]) -> dict[str, Any]:
         return self._jobs.call(self._jobs.about_trial(kind, number, extra), phase)
@@ -318,33 +410,43 @@ class Sweep:
 
     @property
     def records(self) -> list[TrialRecord]:
-        return [self.trials[number] for number in sorted(self.trials)]
+        return list(self.trials.values())  # begun in order
 
     @property
     def _running(self) -> list[TrialRecord]:
         waiting = {proposal.number for proposal in self._waiting}
-        return [record for record in self.trials.values() if record.outcome is None and record.number not in waiting]
+        return [self.trials[proposal.number] for proposal in self.study.running() if proposal.number not in waiting]
 
+    @property
     def _may_ask(self) -> bool:
-        if self.study.num_asked >= self.config.budget.trials or self.study.is_exhausted():
-            return False
-        elapsed = self.clock() - self._started
-        reason = spent_budget(self.config.budget, self.records, elapsed_seconds=elapsed, folder=self.folder)
-        if reason and reason != self.note:
-            self.note = reason
-            _LOGGER.warning("%s", reason)
-        return reason is None
+        return self.study.num_asked < self.config.budget.trials and not self.study.is_exhausted()
 
-    def _drop_losers(self) -> None:
-        """Keep weights only of the best trials so far, each branch's best and the default settings."""
-        needed = kept_trials(self.records, self.config.objective, top=self.config.selection.top)
-        for record in self.trials.values():
-            if record.outcome is not None and record.number not in needed:
-                remove(self.folder.trial(record.number).best)
+    @property
+    def _has_more_to_do(self) -> bool:
+        """Whether a limit would keep anything from being done."""
+        return self._may_ask or bool(self.study.running())
+
+    def _drop_losers(self, ended: TrialRecord) -> None:
+        """Keep weights only of the best trials so far, each branch's best and the default settings.
+
+        A trial whose weights were dropped would be dropped again, so only those that have some are compared.
+        """
+        if self._with_weights is None:  # the first ending that this process sees: earlier ones may have left some
+            self._with_weights = {record.number: record for record in self.records if record.outcome is not None}
+        held = self._with_weights | {ended.number: ended}
+        needed = kept_trials(list(held.values()), self.config.objective, top=self.config.selection.top)
+        for number in held.keys() - needed:
+            remove(self.folder.trial(number).best)
+        self._with_weights = {number: record for number, record in held.items() if number in needed}
 
     def _trial_tags(self, branch: Branch) -> dict[str, str]:
         fingerprint = self.data.get(branch.label, {}).get("fingerprint", "")
         return {"branch": branch.label, "data_fingerprint": fingerprint}
+
+    def _tags(self, proposal: Proposal) -> dict[str, str]:
+        record = self.trials.get(proposal.number)
+        tags = forgetting_tags(record.measurements, self.config.objective) if record else {}
+        return self._trial_tags(self._branches[proposal.branch]) | self.verdicts.tags(proposal.number) | tags
 
     def _record_baseline(self, branch: Branch) -> None:
         proposal = Proposal(-1, branch.name, {})
@@ -368,11 +470,20 @@ class Sweep:
             },
             elapsed_seconds=self.clock() - self._started,
             note=" ".join(filter(None, (self.note, self._jobs.lost_text()))),
+            verdicts=self.verdicts.found,
         )
 
     def _show(self, phase: str) -> None:
-        snapshot = self.snapshot(phase)
-        self.watch(replace(snapshot, seconds_left=self._seconds_left(snapshot)))
+        if not self.is_stopping and self._requests.is_asked_to_stop(self._owner):
+            self.note = "Stopped by `ftsweep stop`."
+            _LOGGER.info("%s", self.note)
+            self.stop()
+        if phase == self._shown and not self._pace.is_due():
+            return
+        self._shown = phase
+        with self._pace.measured():
+            snapshot = self.snapshot(phase)
+            self.watch(replace(snapshot, seconds_left=self._seconds_left(snapshot)))
 
     def _seconds_left(self, snapshot: Snapshot) -> float | None:
         """By the pace of this process's search."""

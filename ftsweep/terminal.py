@@ -15,6 +15,8 @@ from rich.text import Text
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.snapshot import Snapshot
 from ftsweep.domain.trial import OutcomeKind, Proposal, TrialRecord
+from ftsweep.domain.verdict import Verdict, VerdictSeverity
+from ftsweep.forgetting_tables import forgetting_cell, has_forgetting
 from ftsweep.report.approaches import approach_table
 from ftsweep.search.approach import Approach
 
@@ -25,6 +27,12 @@ _STYLES = {
     OutcomeKind.DIVERGED: "red",
     OutcomeKind.FAILED: "red",
     OutcomeKind.STOPPED: "dim",
+}
+_SEVERITY_STYLES = {
+    VerdictSeverity.NONE: "",
+    VerdictSeverity.MILD: "yellow",
+    VerdictSeverity.MODERATE: "yellow",
+    VerdictSeverity.SEVERE: "red",
 }
 _MAX_ROWS = 18
 _BAR_WIDTH = 10
@@ -86,7 +94,9 @@ class PlainView:
         number = "" if value is None else f", {snapshot.objective.key} {value:.4g}"
         left = snapshot.seconds_left
         progress = f"{snapshot.num_ended}/{snapshot.num_planned}" + (f", {duration(left)} left" if left else "")
-        return f"trial {record.number} {record.outcome.kind}{number}: {record.outcome.reason} [{progress}]"
+        verdicts = snapshot.verdicts.get(record.number, ())
+        fit = f"; {verdicts[0].label}" if verdicts else ""
+        return f"trial {record.number} {record.outcome.kind}{number}: {record.outcome.reason}{fit} [{progress}]"
 
     def _print(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -114,6 +124,11 @@ def trials_table(snapshot: Snapshot, *, limit: int | None = None) -> Table:
     table.add_column("outcome", no_wrap=True)
     table.add_column("rungs", no_wrap=True)
     table.add_column(snapshot.objective.key, justify="right", no_wrap=True)
+    is_measured = has_forgetting(snapshot)
+    if is_measured:
+        table.add_column("forgetting", justify="right", no_wrap=True)
+    if snapshot.verdicts:
+        table.add_column("fit", no_wrap=True)
     table.add_column("params")
     best = snapshot.best
     for record in _chosen(snapshot, limit):
@@ -123,13 +138,28 @@ def trials_table(snapshot: Snapshot, *, limit: int | None = None) -> Table:
         default = " (default)" if record.proposal.is_default else ""
         table.add_row(
             f"{record.number}{marks}",
-            Text(str(kind) if kind else "running", style=_STYLES[kind] if kind else "cyan"),
+            Text(str(kind) if kind else _state(snapshot), style=_STYLES[kind] if kind else "cyan"),
             _rung_bar(record, snapshot.num_rungs),
             "-" if value is None else f"{value:.4g}",
+            *([forgetting_cell(snapshot, record)] if is_measured else []),
+            *([verdict_label(snapshot.verdicts.get(record.number, ()))] if snapshot.verdicts else []),
             escape(params_text(record.proposal) + default),
             style="bold" if record is best else "",
         )
     return table
+
+
+def verdict_label(verdicts: Sequence[Verdict]) -> Text:
+    """A trial's own verdict, coloured by how bad it is; a plus tells of more."""
+    if not verdicts:
+        return Text("-", style="dim")
+    more = "+" if len(verdicts) > 1 else ""
+    return Text(verdicts[0].label + more, style=_SEVERITY_STYLES[verdicts[0].severity])
+
+
+def _state(snapshot: Snapshot) -> str:
+    """Of a trial without an outcome."""
+    return "waiting" if snapshot.phase in ("complete", "stopped", "not finished") else "running"
 
 
 def approaches_table(approaches: Sequence[Approach], objective: Objective, winner: int | None) -> Table:

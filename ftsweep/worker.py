@@ -22,6 +22,7 @@ from ftsweep.errors import ConfigError
 from ftsweep.executors.base import Message, Outbox
 from ftsweep.executors.failure import describe_failure
 from ftsweep.executors.worker_pipes import WorkerPipes
+from ftsweep.redaction import RedactingFormatter
 
 _LOGGER = logging.getLogger("ftsweep.worker")
 _JOB_LOGGERS = ("ftsweep", "transformers", "py.warnings")
@@ -78,7 +79,8 @@ class Worker:
                 self._attempt(lambda: self.engine.answer(message), jobs=None)
             case _ if self._is_spent:  # sent before `spent` was read
                 reason = "came to a worker that is being replaced"
-                self._outbox({"type": "lost", "job": message["job"], "reason": reason, "log_tail": ""})
+                lost = {"type": "lost", "kind": "process", "reason": reason, "log_tail": ""}
+                self._outbox({**lost, "job": message["job"]})
             case _:
                 self._begin(message)
                 self._attempt(lambda: self.engine.admit(message), jobs=[message["job"]])
@@ -120,7 +122,7 @@ class Worker:
             folder = Path(job["folder"])
             folder.mkdir(parents=True, exist_ok=True)
             handler = logging.FileHandler(folder / "worker.log", encoding="utf-8", delay=True)
-            handler.setFormatter(logging.Formatter(_LOG_FORMAT))
+            handler.setFormatter(RedactingFormatter(_LOG_FORMAT))
         self._logs[job["job"]] = handler
         for name in _JOB_LOGGERS:
             logging.getLogger(name).addHandler(handler)
@@ -175,8 +177,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     descriptor = json.loads(parser.parse_args(arguments).descriptor)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the control process's to handle
     faulthandler.enable()
-    logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT, stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(RedactingFormatter(_LOG_FORMAT))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.captureWarnings(True)
+    sys.excepthook = lambda *raised: _LOGGER.critical("the worker ends with an error", exc_info=raised)
     pipes = WorkerPipes()
     engines: list[Engine] = []  # filled when it is built, which takes seconds
     pipes.start(

@@ -1,27 +1,29 @@
-"""Where things lie on disk, and how they are written so that no crash can spoil them. Standard library only."""
+"""Where things lie on disk: the store, a study's folder, a trial's folder. Standard library only."""
 
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import re
-import shutil
 import socket
-import stat
 import time
-import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from ftsweep.domain.measurement import Measurement
+from ftsweep.domain.objective import Objective
 from ftsweep.domain.trial import Outcome, Proposal, TrialRecord
+from ftsweep.domain.verdict import Verdict
+from ftsweep.durable import append_line, read_json, read_lines, remove, understood, write_json
 from ftsweep.errors import StudyLockedError, UsageError
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+_LOCK_ATTEMPTS = 10
+_LOCK_WAIT_SECONDS = 0.03
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,16 @@ class StudyFolder:
         """What must not change between two runs of one study: branches, objective, rungs, seeds."""
         return self.path / "study.json"
 
+    def facts(self) -> dict[str, Any]:
+        """What `facts_file` holds."""
+        with understood(self.facts_file):
+            facts: dict[str, Any] = dict(read_json(self.facts_file))
+            Objective(**facts["objective"])
+            for key in ("objective", "budget", "branches", "report"):
+                dict(facts[key])
+            int(facts["rungs"]), int(facts["budget"]["trials"]), list(facts["allow"]), list(facts["search_folders"])
+        return facts
+
     @property
     def data_file(self) -> Path:
         """Fingerprints of the data that the study's trials were made with, by branch label."""
@@ -98,6 +110,14 @@ class StudyFolder:
             except BlockingIOError:
                 return True
         return False
+
+    @property
+    def owner(self) -> str:
+        """The process that owns the study, as the lock names it; "" when none does or it has not signed yet."""
+        try:
+            return (self.path / "lock").read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return ""
 
     @property
     def report_file(self) -> Path:
@@ -128,7 +148,12 @@ class StudyFolder:
     def baselines(self) -> dict[str, dict[str, float]]:
         """Validation metrics of the untouched bases that have been measured, by branch label."""
         files = sorted(self.path.glob("trials/baseline-*/baseline.json"))
-        return {file.parent.name.removeprefix("baseline-"): read_json(file) for file in files}
+        found = {}
+        for file in files:
+            with understood(file):
+                values = {str(key): float(value) for key, value in read_json(file).items()}
+            found[file.parent.name.removeprefix("baseline-")] = values
+        return found
 
     @property
     def confirmations(self) -> Path:
@@ -138,6 +163,20 @@ class StudyFolder:
     def confirmation(self, number: int, index: int) -> TrialFolder:
         """The run of a trial with its fresh seed number `index`, counted from 1."""
         return TrialFolder(self.confirmations / f"{number:04d}-{index}")
+
+    def confirmed(self) -> list[TrialRecord]:
+        """The runs with fresh seeds that were begun, as records of the trials whose settings they have."""
+        records = []
+        for folder in (TrialFolder(path) for path in sorted(self.confirmations.glob("[0-9]*"))):
+            if folder.spec_file.exists():
+                spec = folder.spec()
+                proposal = Proposal(spec["number"], spec["branch"], spec["params"], spec["is_default"])
+                records.append(TrialRecord(proposal, tuple(folder.measurements()), folder.outcome()))
+        return records
+
+    def quantity(self, number: int, share: float, index: int) -> TrialFolder:
+        """The run of a trial's setting on a share of train, with its fresh seed number `index`."""
+        return TrialFolder(self.path / "quantity" / f"{number:04d}-{round(100 * share):03d}-{index}")
 
     def trials(self) -> list[TrialFolder]:
         """Folders of numbered trials, by number."""
@@ -152,6 +191,11 @@ class StudyFolder:
                 proposal = Proposal(spec["number"], spec["branch"], spec["params"], spec["is_default"])
                 records.append(TrialRecord(proposal, tuple(folder.measurements()), folder.outcome()))
         return records
+
+    def verdicts(self) -> dict[int, tuple[Verdict, ...]]:
+        """Of every trial that has some, by number."""
+        found = {int(folder.path.name): folder.verdicts() for folder in self.trials()}
+        return {number: verdicts for number, verdicts in found.items() if verdicts}
 
     @property
     def has_trials(self) -> bool:
@@ -185,16 +229,15 @@ class StudyFolder:
                 remedy="Name a folder of your own with store.path=...",
             ) from error
         with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not _taken(file):
                 file.seek(0)
                 owner = file.read().strip() or "another process"
                 raise StudyLockedError(
                     f"study {self.name!r} is being run by {owner}",
                     where=str(self.path / "lock"),
-                    remedy="Wait for it, stop it, or give this run another name with study.name=...",
-                ) from None
+                    remedy=f"Wait for it, stop it (ftsweep stop {self.name}), or give this run another name with "
+                    "study.name=...",
+                )
             file.truncate(0)
             file.write(f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
             file.flush()
@@ -202,6 +245,18 @@ class StudyFolder:
                 yield
             finally:
                 file.truncate(0)
+
+
+def _taken(file: TextIO) -> bool:
+    """Whether the lock could be taken. Who only asks after it (`is_running`) holds it for an instant: wait that out."""
+    for _ in range(_LOCK_ATTEMPTS):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_LOCK_WAIT_SECONDS)
+        else:
+            return True
+    return False
 
 
 @dataclass(frozen=True)
@@ -230,23 +285,41 @@ class TrialFolder:
         return self.path / "best"
 
     @property
+    def fit_file(self) -> Path:
+        """How well the trial fits: its verdicts and what they were made from."""
+        return self.path / "fit.json"
+
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """What was last said of the trial's fit; nothing before its first measurement, or when that was off."""
+        try:
+            return tuple(map(Verdict.from_dict, read_json(self.fit_file)["verdicts"]))
+        except (OSError, ValueError, KeyError, TypeError):  # a verdict is made again, it is not state
+            return ()
+
+    @property
     def log_file(self) -> Path:
         return self.path / "worker.log"
 
     def spec(self) -> dict[str, Any]:
-        spec: dict[str, Any] = read_json(self.spec_file)
+        with understood(self.spec_file):
+            spec: dict[str, Any] = read_json(self.spec_file)
+            Proposal(int(spec["number"]), str(spec["branch"]), dict(spec["params"]), bool(spec["is_default"]))
         return spec
 
     def measurements(self) -> list[Measurement]:
         """Measurements in order of rung; of two lines for one rung the first counts."""
         by_rung: dict[int, Measurement] = {}
         for line in read_lines(self.measurements_file):
-            measurement = Measurement.from_dict(line)
+            with understood(self.measurements_file):
+                measurement = Measurement.from_dict(line)
             by_rung.setdefault(measurement.rung, measurement)
         return [by_rung[rung] for rung in sorted(by_rung)]
 
     def outcome(self) -> Outcome | None:
-        return Outcome.from_dict(read_json(self.outcome_file)) if self.outcome_file.exists() else None
+        if not self.outcome_file.exists():
+            return None
+        with understood(self.outcome_file):
+            return Outcome.from_dict(read_json(self.outcome_file))
 
     def write_outcome(self, outcome: Outcome) -> None:
         """Write the outcome: the last thing of a trial, so its existence means that the trial ended."""
@@ -258,134 +331,3 @@ class TrialFolder:
         with open(self.log_file, "rb") as file:
             file.seek(max(0, self.log_file.stat().st_size - 32_768))
             return "\n".join(file.read().decode("utf-8", "replace").splitlines()[-num_lines:])
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write a file whole or not at all: temporary file, fsync, rename."""
-    write_text(path, json.dumps(value, indent=1, allow_nan=True) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Like `write_json`, for text."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with open(temporary, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-    _sync(path.parent)
-
-
-def read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-@contextmanager
-def written_folder(path: Path) -> Iterator[Path]:
-    """Give a temporary folder to fill; it takes the place of `path` when the block ends without an error.
-
-    A kill between the two renames leaves the former folder under its old name: readers call `settle_folder` first.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    settle_folder(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    remove(temporary)
-    temporary.mkdir()
-    try:
-        yield temporary
-        for file in temporary.rglob("*"):
-            if file.is_file():
-                _sync(file)
-        if path.exists():
-            os.replace(path, _former(path))
-        os.replace(temporary, path)
-        _sync(path.parent)
-        remove(_former(path))
-    finally:
-        remove(temporary)
-
-
-def settle_folder(path: Path) -> None:
-    """Finish or undo what a killed `written_folder` left: the newest whole folder stands under `path`, alone."""
-    for torn in path.parent.glob(f".{path.name}.*.tmp"):
-        remove(torn)
-    former = _former(path)
-    if not former.exists():
-        return
-    if path.exists():
-        remove(former)
-    else:
-        os.replace(former, path)
-
-
-def remove_folder(path: Path) -> None:
-    """Remove a folder that `written_folder` wrote, and what killed writers left of it."""
-    settle_folder(path)
-    remove(path)
-
-
-def _former(path: Path) -> Path:
-    return path.with_name(f".{path.name}.old")
-
-
-def remove(path: Path) -> None:
-    """Remove a file or folder if it is there."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def append_line(path: Path, value: Mapping[str, Any]) -> None:
-    """Append one JSON line that ends with its checksum, and have it on disk before returning."""
-    text = json.dumps(value, sort_keys=True, allow_nan=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "ab+") as file:
-        if file.seek(0, os.SEEK_END):
-            file.seek(-1, os.SEEK_END)
-            if file.read(1) != b"\n":  # a line torn by a crash: end it, so that this one stands on its own
-                file.write(b"\n")
-        file.write(f"{text}\t{zlib.crc32(text.encode()):08x}\n".encode())
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The lines that `append_line` wrote; torn or damaged ones are passed over."""
-    if not path.exists():
-        return
-    for line in path.read_bytes().split(b"\n"):
-        text, _, checksum = line.rpartition(b"\t")
-        if text and checksum == f"{zlib.crc32(text):08x}".encode():
-            yield json.loads(text)
-
-
-def folder_size(path: Path) -> int:
-    """Bytes of all files below a folder; files and folders that vanish meanwhile count as nothing."""
-    total = 0
-    for folder, _, names in os.walk(path):  # unlike rglob, it passes over a folder that is gone
-        for name in names:
-            with suppress(FileNotFoundError):
-                status = (Path(folder) / name).lstat()
-                total += status.st_size if stat.S_ISREG(status.st_mode) else 0
-    return total
-
-
-@contextmanager
-def made_by_one(folder: Path) -> Iterator[None]:
-    """Two processes that create a database's tables at once would stumble over each other."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -16,7 +16,7 @@ from ftsweep.data.inspection import Inspection
 from ftsweep.data.splitting import split_rows
 from ftsweep.domain.finding import Severity
 from ftsweep.models.tiny import TinyModel
-from ftsweep.tasks.instruction import Instruction
+from ftsweep.tasks.base import Task
 
 ORDER = [Severity.NOTE, Severity.WARN, Severity.REFUSE]
 
@@ -64,7 +64,7 @@ def _cell(fault: Fault, data: DataSet, seeds: Sequence[int]) -> Cell:
     num_found, recalled, planted_rows = 0, 0, 0
     for seed in seeds:
         planted = fault.plant(data, seed)
-        inspection = _inspected(data, planted, seed)
+        inspection = _inspected(data, planted, seed, fault.guard)
         own = [finding for finding in inspection.findings if finding.check == fault.guard]
         num_found += any(ORDER.index(finding.severity) >= ORDER.index(fault.expected) for finding in own)
         flagged = set(inspection.flagged_by(fault.guard, "validation"))
@@ -72,24 +72,20 @@ def _cell(fault: Fault, data: DataSet, seeds: Sequence[int]) -> Cell:
     return Cell(num_found, len(seeds), recalled / planted_rows if planted_rows else None)
 
 
-def _inspected(data: DataSet, planted: Planted, seed: int) -> Inspection:
+def _inspected(data: DataSet, planted: Planted, seed: int, guard: str) -> Inspection:
     if planted.max_length is not None:
-        task = Instruction(max_length=planted.max_length)
-        return inspected(planted.splits, task, report=_encoded(planted.splits, task), seed=seed)
-    report = None
-    if planted.masked:
-        report = EncodingReport(num_examples={name: len(rows) for name, rows in planted.splits.items()})
-        report.unsupervised.update(planted.masked)
-    return inspected(planted.splits, data.task, group=planted.group, report=report, seed=seed)
+        task = type(data.task)(max_length=planted.max_length)
+        return inspected(planted.splits, task, report=_encoded(planted.splits, task), seed=seed, guard=guard)
+    return inspected(planted.splits, data.task, group=planted.group, seed=seed, guard=guard)
 
 
-def _encoded(splits: dict[str, list[dict[str, Any]]], task: Instruction) -> EncodingReport:
+def _encoded(splits: dict[str, list[dict[str, Any]]], task: Task) -> EncodingReport:
     """What the tiny model's tokenizer makes of the rows."""
     source = Given(splits=splits)
     split = split_rows(source.load(()), source, task, seed=0)
-    report = EncodingReport()
+    report, schema = EncodingReport(), task.learn_schema([row.values for row in split.rows["train"]])
     for name, rows in split.rows.items():
-        for _ in encode_split(name, rows, task, _tokenizer(), {}, report, is_named=name != "train"):
+        for _ in encode_split(name, rows, task, _tokenizer(), schema, report, is_named=name != "train"):
             pass
     return report
 

@@ -87,23 +87,29 @@ def available() -> tuple[list[DataSet], list[str]]:
 
 
 def inspected(
-    splits: Splits, task: Task, *, group: str | None = None, report: EncodingReport | None = None, seed: int = 0
+    splits: Splits,
+    task: Task,
+    *,
+    group: str | None = None,
+    report: EncodingReport | None = None,
+    seed: int = 0,
+    guard: str | None = None,
 ) -> Inspection:
-    """What the shipped guards say of these splits; without a report as if every row became a whole example."""
+    """What the shipped guards (or one of them) say; without a report as if every row became a whole example."""
     source = Given(splits=splits, group=group)
     split = split_rows(source.load(()), source, task, seed=seed)
     if report is None:
         report = EncodingReport(num_examples={name: len(rows) for name, rows in split.rows.items()})
     view = DataView(task, source, split.rows, split.ids, split.texts, split.source, split.left_out, report, seed)
-    return gate().inspect(view)
+    return gate(guard).inspect(view)
 
 
 @cache
-def gate() -> DataGate:
-    """The guards as they are shipped."""
+def gate(guard: str | None = None) -> DataGate:
+    """The guards, or one of them, as they are shipped."""
     import yaml
 
-    files = sorted(shipped_folder("conf").glob("guards/*.yaml"))
+    files = sorted(shipped_folder("conf").glob(f"guards/{guard or '*'}.yaml"))
     return DataGate.of({file.stem: yaml.safe_load(file.read_text(encoding="utf-8")) for file in files}, ())
 
 

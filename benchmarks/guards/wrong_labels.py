@@ -10,7 +10,7 @@ from faults import CLASSES, flipped
 from sets import DataSet
 
 from ftsweep.data.duplicates import normalise
-from ftsweep.guards.labels import fold_probabilities, surest_rows
+from ftsweep.guards.label_model import fold_probabilities, surest_rows
 
 SHARES = (0.0, 0.05, 0.15)
 SUREST = 0.15

@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ftsweep.config.kinds import OWN_PACKAGE, is_component
 from ftsweep.errors import ConfigError, FtsweepError, suggest
 
-OWN_PACKAGE = "ftsweep"
 _TARGET = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+")
 
 
@@ -60,7 +60,8 @@ def locate(target: str, *, where: str = "") -> type:
     """The class `module.Class` that a checked target names; the class must be defined in the target's own package.
 
     A function, or a class of another package that the module merely imported (`ftsweep.workspace.Path`), is refused:
-    a configuration may make components, not call whatever is within reach.
+    a configuration may make components, not call whatever is within reach. So is a class of ftsweep's own that is no
+    component.
     """
     module_name, _, name = target.rpartition(".")
     try:
@@ -74,9 +75,17 @@ def locate(target: str, *, where: str = "") -> type:
         what = f"importing {module_name} failed: {type(error).__name__}: {error}"
         raise ConfigError(what, where=where or None) from error
     found = getattr(module, name, None)
-    if inspect.isclass(found) and found.__module__.partition(".")[0] == target.partition(".")[0]:
+    if (
+        inspect.isclass(found)
+        and found.__module__.partition(".")[0] == target.partition(".")[0]
+        and is_component(found)
+    ):
         return found
-    classes = [key for key, value in vars(module).items() if inspect.isclass(value) and value.__module__ == module_name]
+    classes = [
+        key
+        for key, value in vars(module).items()
+        if inspect.isclass(value) and value.__module__ == module_name and is_component(value)
+    ]
     what = f"{target} is not a component class" if found is not None else f"{module_name} has no class {name!r}"
     raise ConfigError(what, where=where or None, remedy=suggest(name, classes))
 

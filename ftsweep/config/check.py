@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ftsweep.config.build import build, check_targets, import_path, is_own, locate, targets
+from ftsweep.config.kinds import check_kind
 from ftsweep.config.values import parameters, settings_problem, value_problem
 from ftsweep.errors import ConfigError, FtsweepError, suggest
 
@@ -68,6 +69,7 @@ def check_component(request: Request, *, allowed: Sequence[str] = ()) -> Checked
         ConfigError: naming the key, what is wrong with it, and the near names.
     """
     check_targets(request.node, allowed=allowed, where=request.group)
+    check_kind(locate(request.node["_target_"], where=request.group), request.group)
     node = _complete(request.node, request.group)
     build(node, allowed=allowed, where=request.group)
     cls = locate(node["_target_"], where=request.group)

@@ -12,6 +12,7 @@ from ftsweep.config.check import CONTROL_GROUPS
 from ftsweep.config.components import checked_components
 from ftsweep.config.explain import Explained, explain
 from ftsweep.config.folders import list_group
+from ftsweep.config.forgetting_check import check_forgetting
 from ftsweep.config.layers import BranchLayer, Layers, missing_keys, read_layers, resolve
 from ftsweep.config.schema import (
     BRANCH_GROUPS,
@@ -85,10 +86,11 @@ def check_layers(layers: Layers) -> SweepConfig:
         check_interpolations(branch, space, layers)
         check_strategy(layers, branch, space, config)
         check_stages(layers, branch, space, config)
+        check_forgetting(layers, branch, config)
         branches.append(Branch(branch.name, config, space))
     _check_space_size(layers, branches, budget.trials)
     shared = {group: nodes["", group] for group in SHARED_GROUPS}
-    study = settings.study_settings(layers, branches, budget.trials)
+    study = settings.study_settings(layers, branches, budget.trials, objective)
     store = settings.store_settings(layers)
     return SweepConfig(
         study=study,
@@ -187,7 +189,7 @@ def _composed(
     """The tree that `ftsweep show` prints: complete, in reading order."""
     enqueued = [dict(entry) for entry in study.enqueue]
     tree: dict[str, Any] = {
-        "study": {"name": study.name, "enqueue": enqueued},
+        "study": {**settings.as_node(study), "enqueue": enqueued},
         "store": settings.as_node(store),
         "budget": settings.as_node(budget),
         "selection": settings.as_node(selection),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any, NamedTuple
 from omegaconf import OmegaConf
 
 from ftsweep.config.layers import Layers, display
+
+_INTERPOLATION = re.compile(r"(\\*)\$\{")
 
 
 class Source(NamedTuple):
@@ -31,10 +34,15 @@ class Explained:
         keys = max(len(each.key) for each in self.sources)
         choices = max(len(each.choice) for each in self.sources)
         lines = [f"# {each.key:<{keys}}  {each.choice:<{choices}}  {each.origin}" for each in self.sources]
-        return "\n".join(lines) + "\n\n" + OmegaConf.to_yaml(OmegaConf.create(_plain(self.composed)))
+        return "\n".join(lines) + "\n\n" + as_yaml(self.composed)
 
     def to_dict(self) -> dict[str, Any]:
         return {"config": _plain(self.composed), "sources": [each._asdict() for each in self.sources]}
+
+
+def as_yaml(tree: Mapping[str, Any]) -> str:
+    """A resolved tree as the text of a sweep file: text in it that looks like an interpolation stays text."""
+    return OmegaConf.to_yaml(OmegaConf.create(_escaped(_plain(tree))))
 
 
 def explain(layers: Layers, composed: Mapping[str, Any]) -> Explained:
@@ -61,7 +69,7 @@ def _choices(prefix: str, choices: Mapping[str, tuple[str, Path | None]], layers
 
 
 def _short(value: Any) -> str:
-    text = str(value)
+    text = " ".join(str(value).split())
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
@@ -69,3 +77,11 @@ def _plain(node: Any) -> Any:
     if isinstance(node, Mapping):
         return {key: _plain(value) for key, value in node.items()}
     return [_plain(value) for value in node] if isinstance(node, list | tuple) else node
+
+
+def _escaped(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {key: _escaped(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_escaped(value) for value in node]
+    return _INTERPOLATION.sub(r"\1\1\\${", node) if isinstance(node, str) else node

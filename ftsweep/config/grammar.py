@@ -19,6 +19,7 @@ from hydra.core.override_parser.types import (
 )
 from hydra.errors import HydraException
 
+from ftsweep.config.limits import check_line
 from ftsweep.errors import ConfigError
 
 SEARCH_PATH = "hydra.searchpath"
@@ -85,9 +86,10 @@ def parse_overrides(lines: Sequence[str], *, groups: Collection[str], where: str
 
 
 def _parse(line: str, where: str) -> Override:
+    check_line(line, where)
     try:
         return OverridesParser.create().parse_override(line)
-    except HydraException as error:
+    except (HydraException, ValueError) as error:  # ValueError: a number of more digits than Python reads
         reason = str(error).splitlines()[0]
         remedy = "Write key=value; quote values with spaces or special characters: key='\"a b\"'."
         raise ConfigError(f"{line!r} cannot be read: {reason}", where=where, remedy=remedy) from None

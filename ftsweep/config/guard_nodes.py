@@ -67,6 +67,8 @@ def spelled_out(assignments: Sequence[Assignment]) -> tuple[Assignment, ...]:
     found = []
     for each in assignments:
         root, _, rest = each.key.partition(".")
+        if root == GUARDS and not rest and each.removes:
+            raise ConfigError(f"{each.line!r} names no guard", where="command line", remedy=_REMEDY)
         if root == GUARDS and not each.removes:
             if not rest and not isinstance(each.value, dict):
                 raise ConfigError(f"{each.line!r} names no guard", where="command line", remedy=_REMEDY)
@@ -86,8 +88,8 @@ def _spelled_out(node: Any) -> Any:
 
 
 def _word(value: Any) -> Any:
-    """YAML 1.1 reads an unquoted `off` as false."""
-    return "off" if value is False else value
+    """YAML 1.1 reads an unquoted `off` as false, and `on` as true."""
+    return {False: "off", True: "on"}[value] if isinstance(value, bool) else value
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ftsweep.config.folders import SweepFile, shipped_folder
 from ftsweep.config.grammar import SEARCH_PATH, GroupChoice
+from ftsweep.config.limits import check_tree, check_yaml
 from ftsweep.config.schema import COMPONENT_GROUPS, CORE_NODES
 from ftsweep.errors import ConfigError, suggest
 
@@ -66,8 +67,9 @@ def read_sweep_file(sweep: SweepFile) -> dict[str, Any]:
         ConfigError: it is no YAML mapping; names the line.
     """
     try:
+        check_yaml(sweep.path.read_text(encoding="utf-8"), sweep.label)
         loaded = OmegaConf.load(sweep.path)
-    except (yaml.YAMLError, OmegaConfBaseException, UnicodeDecodeError, OSError) as error:
+    except (yaml.YAMLError, OmegaConfBaseException, ValueError, OSError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{sweep.label}:{mark.line + 1}" if mark else sweep.label
         reason = getattr(error, "problem", None) or str(error).splitlines()[0]
@@ -76,6 +78,7 @@ def read_sweep_file(sweep: SweepFile) -> dict[str, Any]:
         remedy = "Begin with defaults: [base, model: ..., data: ..., task: ..., strategy: ..., _self_]"
         raise ConfigError("a sweep file is a mapping of settings", where=sweep.label, remedy=remedy)
     tree: dict[str, Any] = OmegaConf.to_container(loaded, resolve=False)  # type: ignore[assignment]
+    check_tree(tree, sweep.label)
     for name in (*CORE_NODES, *COMPONENT_GROUPS):
         if isinstance(tree.get(name), list):  # Hydra would only say that it cannot merge
             raise ConfigError(
@@ -164,7 +167,7 @@ def _absolute(path: str, folder: Path) -> str:
     if separator and scheme == "pkg":
         try:
             is_there = find_spec(rest.replace("/", ".")) is not None
-        except ModuleNotFoundError:
+        except (ImportError, ValueError):
             is_there = False
         if not is_there:
             raise ConfigError(

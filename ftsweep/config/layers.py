@@ -18,6 +18,7 @@ from ftsweep.config.folders import SweepFile, find_sweep, shipped_folder
 from ftsweep.config.grammar import SEARCH_PATH, Assignment, GroupChoice, Overrides, parse_overrides
 from ftsweep.config.guard_nodes import GuardFiles, spelled_out
 from ftsweep.config.hydra_files import Composition, compose_files, group_names, read_sweep_file
+from ftsweep.config.limits import check_tree
 from ftsweep.config.schema import BRANCH_GROUPS, COMPONENT_GROUPS, GUARDS, STAGES, TOP_LEVEL_KEYS
 from ftsweep.config.stages import check_all_used, check_stage_overrides, chosen_stages
 from ftsweep.errors import ConfigError, suggest
@@ -152,6 +153,7 @@ def assign(tree: Mapping[str, Any], assignments: Sequence[Assignment]) -> dict[s
 
 def resolve(tree: Mapping[str, Any], where: str) -> dict[str, Any]:
     """The tree with interpolations followed."""
+    check_tree(tree, where)
     try:
         resolved: dict[str, Any] = OmegaConf.to_container(OmegaConf.create(dict(tree)), resolve=True)  # type: ignore[assignment]
     except OmegaConfBaseException as error:

@@ -61,12 +61,22 @@ class StudySettings:
     """The study's name: its folder, its MLflow experiment and its registered model. Letters, digits, `.`, `_`, `-`."""
     enqueue: tuple[Mapping[str, Any], ...] = ()
     """Settings to try right after the default one: mappings from parameter name to value (dotted or nested)."""
+    target: float | None = None
+    """The study ends when a complete trial's objective is at least this good."""
+    patience: Annotated[int, Ge(1)] | None = None
+    """The study ends after so many trials in a row that are no better than the best one before them."""
+    min_delta: Annotated[float, Ge(0)] = 0.0
+    """With `patience`: a trial is better only by more than this."""
+    extend: bool = False
+    """Go on with a study whose space has changed: its trials that lie in the new space count, others are set aside."""
 
 
 @dataclass(frozen=True)
 class StoreSettings:
     path: str = "mlruns"
     """The folder of all that is kept: studies, databases, artifacts, cache. Relative to where the command runs."""
+    cache_gib: Annotated[float, Ge(0)] | None = None
+    """How large the cache may be after a run; what was not used for longest goes first. Null sets no limit."""
 
 
 @dataclass(frozen=True)
@@ -74,20 +84,20 @@ class Budget:
     trials: Annotated[int, Ge(1)] = 12
     """How many trials the study makes, exactly; the baseline is not one of them."""
     wall_minutes: Annotated[float, Gt(0)] | None = None
-    """No new trial starts after this much wall time of one `ftsweep run`; running ones finish."""
+    """The search and runs with fresh seeds end after this much wall time of one `ftsweep run`."""
     worker_hours: Annotated[float, Gt(0)] | None = None
-    """No new trial starts once trials have used this much worker time in total."""
+    """The search ends once trials have trained for this long in total, runs with fresh seeds included."""
     disk_gib: Annotated[float, Gt(0)] | None = None
     """No new trial starts while the study's folder is larger than this."""
 
 
 @dataclass(frozen=True)
 class SeedSettings:
-    data: Annotated[int, Ge(0)] = 0
+    data: Annotated[int, Ge(0), Lt(2**32)] = 0
     """Splits and the order of training examples."""
-    model: Annotated[int, Ge(0)] = 0
+    model: Annotated[int, Ge(0), Lt(2**32)] = 0
     """New weights (heads, adapters), dropout, and with `data` the draws of few examples."""
-    sampler: Annotated[int, Ge(0)] = 0
+    sampler: Annotated[int, Ge(0), Lt(2**32)] = 0
     """The sampler's proposals."""
 
 
@@ -103,6 +113,8 @@ class SelectionSettings:
     """How many of the best trials are run again before one is chosen."""
     seeds: Annotated[int, Ge(0)] = 3
     """How often each is run again, with a fresh seed for new weights and dropout; 0 chooses by the search alone."""
+    quantity: bool = False
+    """Train the chosen setting on 25, 50 and 100 % of train too, and say whether more data would still help."""
 
 
 @dataclass(frozen=True)

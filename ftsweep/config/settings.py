@@ -12,6 +12,7 @@ from ftsweep.config.layers import BranchLayer, Layers
 from ftsweep.config.schema import GENERAL, NAME_PATTERN, STAGES, StoreSettings, StudySettings, TrainingSettings
 from ftsweep.config.space import extremes
 from ftsweep.config.stages import INHERITED
+from ftsweep.config.study_stops import check_stops
 from ftsweep.config.values import parameters, settings_problem, value_problem
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Branch, Space
@@ -25,7 +26,10 @@ _PATH_KEYS = {"data": ("train", "validation", "test"), "model": ("path",)}
 def store_settings(layers: Layers) -> StoreSettings:
     """The store, with `~` followed: a shell does not do that behind `store.path=`."""
     store = core_node(layers, "store", StoreSettings)
-    return StoreSettings(str(Path(store.path).expanduser()))
+    if not store.path.strip():
+        where = layers.where("store.path")
+        raise ConfigError("this names no folder", where=where, remedy="Name one: store.path=mlruns.")
+    return StoreSettings(str(Path(store.path).expanduser()), store.cache_gib)
 
 
 def core_node(layers: Layers, name: str, cls: type[T], branch: BranchLayer | None = None) -> T:
@@ -78,8 +82,10 @@ def training_node(layers: Layers, branch: BranchLayer, space: Space, stage: str 
     return node
 
 
-def study_settings(layers: Layers, branches: Sequence[Branch], num_trials: int) -> StudySettings:
-    """The study's name, which is the sweep file's without another, and its enqueued settings by parameter name."""
+def study_settings(
+    layers: Layers, branches: Sequence[Branch], num_trials: int, objective: Objective
+) -> StudySettings:
+    """The `study` node: its name is the sweep file's without another, enqueued settings are by parameter name."""
     node = mapping(layers, "study")
     name: Any = layers.file.path.stem if node.get("name") is None else node["name"]
     typed = {**node, "name": name, "enqueue": node.get("enqueue") or []}
@@ -95,7 +101,8 @@ def study_settings(layers: Layers, branches: Sequence[Branch], num_trials: int) 
     if enqueued and needed > num_trials:
         what = f"{num_trials} trials do not suffice for the default settings and {len(enqueued)} enqueued ones"
         raise ConfigError(what, where=place, remedy=f"Set budget.trials={needed}, or enqueue fewer.")
-    return StudySettings(name, enqueued)
+    check_stops(layers, typed, num_trials, objective)
+    return StudySettings(**{**typed, "enqueue": enqueued})
 
 
 def objective(layers: Layers, metrics_by_branch: Mapping[str, Mapping[str, str]]) -> Objective:

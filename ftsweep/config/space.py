@@ -173,6 +173,8 @@ def _check_step(low: float, high: float, step: Any, place: str) -> None:
         remedy = f"Write low: {low:.1f} if real numbers are meant."
         raise ConfigError(f"whole numbers need a whole step, not {step:g}", where=f"{place}.step", remedy=remedy)
     count = (high - low) / step
+    if not math.isfinite(count):
+        raise ConfigError(f"a step of {step:g} is too small", where=f"{place}.step", remedy="Choose a larger one.")
     if not math.isclose(count, round(count), abs_tol=1e-9):
         reached = low + math.floor(count) * step
         what = f"steps of {step:g} from {low:g} do not reach {high:g}"

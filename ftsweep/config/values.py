@@ -64,8 +64,8 @@ def settings_problem(cls: type, settings: Mapping[str, Any]) -> Problem | None:
 
 def value_problem(annotation: Any, value: Any) -> str | None:
     """Why a JSON value is not of the annotated type; None when it is. Nothing is converted: 8.0 and "8" are no int."""
-    if annotation is inspect.Parameter.empty or _holds_component(value):
-        return None
+    if annotation is inspect.Parameter.empty or (_holds_component(value) and _adapter(annotation) is None):
+        return None  # the second: one class of component may take another
     from pydantic import ValidationError
 
     try:

@@ -15,8 +15,6 @@ from ftsweep.errors import DataError
 PACKED = -1
 """The row index of an example that the task yields after the last row: the rest of what it packed."""
 
-_IGNORED = -100  # ftsweep.tasks.base.IGNORED: the label of a token from which nothing is learned
-
 Places = dict[str, list[int]]
 """Rows by split, each by its place in the split."""
 
@@ -71,7 +69,8 @@ def _note(example: Any, place: int, split: str, task: TaskEncoding, report: Enco
         report.targets_cut[split].append(place)
     # the first token of a text has no predecessor, so that next-token prediction never learns it
     labels = example.labels[1:] if task.head == "causal_lm" else example.labels
-    if task.label_type == "int" and all(label == _IGNORED for label in labels):
+    # classes and tokens count from 0; below are IGNORED, and MISSED, which tells of entities that were cut off
+    if task.label_type == "int" and all(label < 0 for label in labels):
         report.unsupervised[split].append(place)
 
 

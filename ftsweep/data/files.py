@@ -63,9 +63,12 @@ class Files(DataSource):
             self._check_exists(split, path)
             digest.update(f"\0{split}{path.suffix}".encode())
             files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
-            for file in files:
-                with file.open("rb") as opened:
-                    digest.update(hashlib.file_digest(opened, "sha256").digest())
+            try:
+                for file in files:
+                    with file.open("rb") as opened:
+                        digest.update(hashlib.file_digest(opened, "sha256").digest())
+            except OSError as error:
+                raise DataError(f"cannot be read: {error.strerror or error}", where=str(path)) from error
         return digest.hexdigest()[:32]
 
     def load(self, columns: Iterable[str]) -> dict[str, list[Row]]:
@@ -124,8 +127,10 @@ class Files(DataSource):
         return f"{path.parent.name}/{path.name}" if is_shared else path.name
 
     def _check_exists(self, split: str, path: Path) -> None:
-        if path.exists():
+        if path.is_file() or path.is_dir():
             return
+        if path.exists():
+            raise DataError("is neither a file nor a folder", where=f"data.{split}={path}", remedy="Name a file.")
         near = sorted(file.name for file in path.parent.glob("*") if file.suffix == path.suffix)[:5]
         remedy = f"Beside it there are: {', '.join(near)}." if near else "Paths are relative to where the command runs."
         raise DataError("there is no such file", where=f"data.{split}={path}", remedy=remedy)

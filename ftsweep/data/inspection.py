@@ -62,7 +62,7 @@ class Inspection:
 
     findings: list[Finding] = field(default_factory=list)
     flagged: dict[str, dict[str, list[int]]] = field(default_factory=dict)
-    """Held-out rows that train gives away, by split and guard."""
+    """Held-out rows that train gives away, or whose labels look wrong, by split and guard."""
     leave_out: set[int] = field(default_factory=set)
     """Rows of train that guards with `mode: fix` want left out."""
     fixed: list[Finding] = field(default_factory=list)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import os
 import time
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,13 @@ from ftsweep.data.base import SPLITS, DataSource, Row, TaskEncoding
 from ftsweep.data.encoded import EncodedSplit, write_split
 from ftsweep.data.encoding import EncodingReport, encode_split
 from ftsweep.data.inspection import DataView, Gate, Inspection
+from ftsweep.data.row_files import read_flagged, read_rows, write_flagged, write_rows
 from ftsweep.data.splitting import Split, SplitRows, refuse_unusable, split_rows
 from ftsweep.domain.finding import Finding
+from ftsweep.durable import read_json, remove, write_json, written_folder
 from ftsweep.errors import DataError
-from ftsweep.workspace import read_json, remove, write_json, written_folder
 
-FORMAT = 2
+FORMAT = 3
 """Counts up when the folder's layout or meaning changes: old folders are then left alone and new ones are made."""
 
 
@@ -34,7 +36,7 @@ class PreparedSet:
         self.folder = folder
         self.meta = meta
         """`schema`, `num_rows`, `num_examples`, `fingerprint` (of the rows), `hash`, `split_source`, `findings`,
-        `flagged`, `seconds`."""
+        `seconds`."""
         self._splits: dict[str, EncodedSplit] = {}
 
     @property
@@ -48,9 +50,8 @@ class PreparedSet:
         return [Finding.from_dict(finding) for finding in self.meta["findings"]]
 
     def flagged(self, name: str) -> dict[str, list[int]]:
-        """Rows of a held-out split that train gives away, by the guard that found them; places as in `rows`."""
-        found: dict[str, list[int]] = self.meta["flagged"].get(name, {})
-        return found
+        """Rows of a held-out split that guards flagged, by the guard; places as in `rows`."""
+        return read_flagged(self.folder, name)
 
     def has(self, name: str) -> bool:
         return name in self.meta["num_examples"]
@@ -71,8 +72,7 @@ class PreparedSet:
         """The raw rows of a split, in the order that `row_index` counts in."""
         if not self.has(name):
             return []
-        with (self.folder / f"{name}.rows.jsonl").open(encoding="utf-8") as file:
-            return [Row(**json.loads(line)) for line in file]
+        return read_rows(self.folder / f"{name}.rows.jsonl")
 
 
 def prepare(
@@ -153,6 +153,8 @@ def open_prepared(cache: Path, content_hash: str) -> PreparedSet | None:
         opened = [name for name in SPLITS if name != "test" and prepared.has(name)]  # test: only when it is asked for
         if any(len(prepared.split(name)) != meta["num_examples"][name] for name in opened):
             return None
+        with suppress(OSError):  # a cache that may only be read
+            os.utime(folder / "meta.json")  # reading counts as use
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
         return None
     return prepared
@@ -186,7 +188,8 @@ class _Maker:
                 inspection = self._inspect(split, report)
                 inspection.findings = [*fixed, *inspection.findings]
             for name, rows in split.rows.items():
-                _write_rows(temporary / f"{name}.rows.jsonl", rows)
+                write_rows(temporary / f"{name}.rows.jsonl", rows)
+            write_flagged(temporary, inspection.flagged)
             meta = {
                 "format": FORMAT,
                 "hash": content_hash,
@@ -196,7 +199,6 @@ class _Maker:
                 "num_examples": report.num_examples,
                 "split_source": split.source,
                 "findings": [finding.to_dict() for finding in [*inspection.findings, *split.notes]],
-                "flagged": inspection.flagged,
                 "seconds": round(time.monotonic() - begin, 3),
                 "files": {file.name: file.stat().st_size for file in sorted(temporary.iterdir())},
             }
@@ -239,15 +241,6 @@ def _check_columns(task: TaskEncoding, loaded: SplitRows) -> None:
         found = dict.fromkeys(name for row in rows for name in row.values)
         unused = {name for row in rows[:1] for name in row.file_columns if name not in task.columns}
         task.check_columns([*found, *sorted(unused)])
-
-
-def _write_rows(path: Path, rows: list[Row]) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        for row in rows:
-            # dates, decimals and the like of parquet files become text
-            file.write(
-                json.dumps({"place": row.place, "values": dict(row.values)}, ensure_ascii=False, default=str) + "\n"
-            )
 
 
 def _folder(cache: Path, content_hash: str) -> Path:

@@ -66,13 +66,11 @@ def _read_jsonl(path: Path, name: str) -> RawRows:
                 continue
             try:
                 value = json.loads(line.decode("utf-8"))
+                _check_whole(value, line)
             except UnicodeDecodeError as error:
                 bad.append(f"{path.name}:{number}: {_decode_text(error)}")
-            except (json.JSONDecodeError, RecursionError) as error:
-                reason = (
-                    f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else "too deep"
-                )
-                bad.append(f"{path.name}:{number}: {reason}: {_excerpt(line.decode('utf-8'))}")
+            except (ValueError, RecursionError) as error:
+                bad.append(f"{path.name}:{number}: {_parse_text(error)}: {_excerpt(line.decode('utf-8'))}")
             else:
                 if isinstance(value, dict):
                     rows.append((value, f"{name}:{number}"))
@@ -89,6 +87,7 @@ def _read_json(path: Path, name: str) -> RawRows:
     remedy = 'The file must hold a list of objects, [{"text": "..."}, ...], or one object per line.'
     try:
         values = json.loads(text) if text.strip() else []
+        _check_whole(values, text.encode())
     except json.JSONDecodeError as error:
         lines = text.splitlines() or [""]
         _refuse(
@@ -96,6 +95,8 @@ def _read_json(path: Path, name: str) -> RawRows:
             [f"{path.name}:{error.lineno}: {error.msg}: {_excerpt(lines[min(error.lineno, len(lines)) - 1])}"],
             remedy,
         )
+    except (ValueError, RecursionError) as error:
+        _refuse(path, [f"{path.name}: {_parse_text(error)}"], remedy)
     if not isinstance(values, list):
         raise DataError(f"holds one {type(values).__name__}, not a list of rows", where=str(path), remedy=remedy)
     bad = [
@@ -163,11 +164,14 @@ def _read_parquet(path: Path, name: str) -> RawRows:
     import pyarrow.parquet as pq
 
     try:
-        values = pq.ParquetFile(path).read().to_pylist()
-    except pa.ArrowException as error:
-        raise DataError(
-            f"cannot be read as parquet: {str(error).splitlines()[0]}", where=str(path), remedy="Write the file again."
-        ) from error
+        table = pq.ParquetFile(path).read()
+        twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
+        values = [] if twice else table.to_pylist()
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:  # the last two: texts, times out of range
+        why = str(error).partition("\n")[0]
+        raise DataError(f"cannot be read as parquet: {why}", where=str(path), remedy="Write the file again.") from error
+    if twice:
+        raise DataError(f"has more than one column {twice[0]!r}", where=str(path), remedy="Rename one.")
     return [(value, f"{name}:{number}") for number, value in enumerate(values, start=1)]
 
 
@@ -234,6 +238,21 @@ def _read_text(path: Path) -> str:
 def _decode_text(error: UnicodeDecodeError) -> str:
     byte = error.object[error.start]
     return f"not UTF-8 (byte 0x{byte:02x}: {error.reason})"
+
+
+def _parse_text(error: ValueError | RecursionError) -> str:
+    """Why Python's JSON parser gives up: its own words, or that of a limit of Python's."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at column {error.colno}"
+    if isinstance(error, UnicodeEncodeError):
+        return "half a character (an escape \\ud800 to \\udfff that stands alone)"
+    return "too deep" if isinstance(error, RecursionError) else "a number with too many digits"
+
+
+def _check_whole(value: Any, written: bytes) -> None:
+    """Raise UnicodeEncodeError for text with half a character: JSON may hold it, and no tokenizer takes it."""
+    if b"\\u" in written:
+        json.dumps(value, ensure_ascii=False).encode()
 
 
 def _excerpt(text: str, length: int = 60) -> str:

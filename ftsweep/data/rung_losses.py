@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
+
+from ftsweep.durable import written_file
 
 _EMPTY = np.empty(0, np.float32)
 
@@ -60,6 +61,16 @@ def read_losses(folder: Path, rung: int) -> RungLosses | None:
         return None
 
 
+def read_validation_losses(folder: Path, rung: int) -> np.ndarray | None:
+    """Of a rung's losses those of validation alone, [rows] float32; None as `read_losses`."""
+    try:
+        with np.load(_path(folder, rung), allow_pickle=False) as arrays:
+            losses: np.ndarray = arrays["validation"]
+            return losses
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        return None
+
+
 def write_evidence(path: Path, evidence: RowEvidence) -> None:
     """Keep what a model did on a split, whole or not at all."""
     _write(path, losses=evidence.losses, units=evidence.units, scores=evidence.scores)
@@ -75,11 +86,8 @@ def read_evidence(path: Path) -> RowEvidence | None:
 
 
 def _write(path: Path, **arrays: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with open(temporary, "wb") as file:
+    with written_file(path, is_synced=False) as temporary, open(temporary, "wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]  # numpy's stub takes its second keyword for these
-    os.replace(temporary, path)
 
 
 def _path(folder: Path, rung: int) -> Path:

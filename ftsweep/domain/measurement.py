@@ -22,9 +22,17 @@ class Measurement:
     train_seconds: float
     timestamp: float
     values: Mapping[str, float] = field(default_factory=dict)
+    constraints: Mapping[str, float] = field(default_factory=dict)
+    """By name; one above 0 is violated at this rung, and so is a NaN."""
+
+    @property
+    def is_feasible(self) -> bool:
+        """Whether every constraint holds."""
+        return all(value <= 0 for value in self.constraints.values())
 
     def to_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "values": dict(self.values)}
+        told = {**asdict(self), "values": dict(self.values), "constraints": dict(self.constraints)}
+        return told if self.constraints else {key: told[key] for key in told if key != "constraints"}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Measurement:

@@ -42,10 +42,17 @@ class Objective:
         return candidate < incumbent if self.direction == "minimize" else candidate > incumbent
 
     def best(self, measurements: Iterable[Measurement]) -> Measurement | None:
-        """The earliest measurement with the best value; None when there is none with a number.
+        """The earliest measurement with the best value among those that keep every constraint; where none does, of all.
 
-        Rung 0 (before any training) never counts: a trial's value is what training reached.
+        None when there is none with a number. Rung 0 (before any training) never counts: a trial's value is what
+        training reached.
         """
+        counted = list(measurements)
+        kept = self.best_of_all(measurement for measurement in counted if measurement.is_feasible)
+        return self.best_of_all(counted) if kept is None else kept
+
+    def best_of_all(self, measurements: Iterable[Measurement]) -> Measurement | None:
+        """As `best`, whatever the constraints say."""
         best: Measurement | None = None
         for measurement in measurements:
             if measurement.rung == 0 or math.isnan(self.value(measurement)):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.trial import OutcomeKind, TrialRecord
+from ftsweep.domain.verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class Snapshot:
     elapsed_seconds: float = 0.0
     seconds_left: float | None = None  # an estimate; None before there is anything to go by
     note: str = ""
+    verdicts: Mapping[int, tuple[Verdict, ...]] = field(default_factory=dict)
+    """How well trials fit, by number; none where that is not judged."""
     chosen: int | None = None  # the trial that a concluded study came to
 
     @property
@@ -43,12 +46,17 @@ class Snapshot:
         best: TrialRecord | None = None
         for record in self.trials:
             value = self.value(record)
-            if not record.is_complete or value is None:
+            if not record.is_complete or value is None or not self.is_feasible(record):
                 continue
             incumbent = self.value(best) if best else None
             if incumbent is None or self.objective.is_better(value, incumbent):
                 best = record
         return best
+
+    def is_feasible(self, record: TrialRecord) -> bool:
+        """Whether the trial keeps every constraint at its best rung; true before it was measured."""
+        measurement = self.objective.best(record.measurements)
+        return measurement is None or measurement.is_feasible
 
     def value(self, record: TrialRecord) -> float | None:
         """A trial's value: its best rung's objective so far."""

@@ -35,6 +35,8 @@ class ExecutorContext:
     python_path: Sequence[Path] = ()
     """Folders of user components, put on each worker's import path."""
     allowed_packages: Sequence[str] = ()
+    holder: str = ""
+    """Who uses the devices, for the message that another study gets; "" holds none, as `ftsweep plan` does."""
     engine: str = "ftsweep.training.engine:Engine"
     """What trains inside a worker process, as `module:attribute`; the module is of ftsweep or an allowed package."""
     make_inline_worker: Callable[[Outbox, int | None], InlineWorker] | None = field(default=None, repr=False)

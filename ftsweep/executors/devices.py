@@ -16,6 +16,10 @@ _LOGGER = logging.getLogger(__name__)
 _NO_DEVICE = {"", "-1", "none", "nodevfiles", "void"}  # what schedulers write to hide all devices
 
 
+MAX_COUNT = 1024
+"""More workers, or threads of one, no machine has."""
+
+
 @dataclass(frozen=True)
 class Place:
     """Where one worker runs: its name, its threads, and the environment in which it sees its own device only."""
@@ -23,6 +27,11 @@ class Place:
     name: str
     threads: int
     environment: Mapping[str, str]
+
+    @property
+    def device(self) -> str:
+        """Its CUDA device as CUDA_VISIBLE_DEVICES names it; "" on the CPU."""
+        return self.environment.get("CUDA_VISIBLE_DEVICES", "")
 
 
 def plan_places(workers: int | None, threads: int | None, environment: Mapping[str, str]) -> list[Place]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sysconfig
 import traceback
 from pathlib import Path
@@ -11,11 +12,14 @@ from typing import Literal
 import ftsweep
 from ftsweep.errors import FtsweepError
 from ftsweep.executors.base import Message
+from ftsweep.redaction import without_secrets
 
-_MACHINE_ERRNOS = {
-    errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ESTALE, errno.ENOMEM, errno.EMFILE, errno.ENFILE,
-    errno.ENOTCONN, errno.ETIMEDOUT,
-}  # fmt: skip
+PLACE_ERRNOS = {errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC, errno.EPERM, errno.EROFS}
+_MACHINE_ERRNOS = {errno.ESTALE, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOTCONN, errno.ETIMEDOUT}
+_PLACE_WORDS = (
+    *(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)),
+    "database or disk is full", "disk I/O error", "write a readonly database", "unable to open database file",
+)  # fmt: skip
 _DEVICE_WORDS = ("CUDA error", "CUDA driver", "cuDNN error", "CUBLAS_STATUS_", "NCCL error", "HIP error", "ECC error")
 _LIBRARIES = tuple(Path(sysconfig.get_path(kind)).resolve() for kind in ("stdlib", "purelib", "platlib"))
 _OWN = Path(ftsweep.__file__).resolve().parent
@@ -28,17 +32,20 @@ def describe_failure(job: str, error: BaseException) -> Message:
         "job": job,
         "kind": failure_kind(error),
         "error_class": type(error).__name__,
-        "message": str(error),
+        "message": without_secrets(str(error)),
         "where": _place_of(error),
-        "traceback": "".join(traceback.format_exception(error)),
+        "traceback": without_secrets("".join(traceback.format_exception(error))),
     }
 
 
-def failure_kind(error: BaseException) -> Literal["user", "infrastructure"]:
-    """`infrastructure` when the same job may well succeed on another day or device: disk, memory of the machine, CUDA.
+def failure_kind(error: BaseException) -> Literal["user", "infrastructure", "place"]:
+    """`infrastructure` when the same job may well succeed on another day or device; `place` when a disk or folder is to
+    blame, and no other trial would fare better.
 
     A device-side assert is the user's: an index out of range in the data or the model, the same every time.
     """
+    if is_place_error(error):
+        return "place"
     if isinstance(error, OSError):
         return "infrastructure" if error.errno in _MACHINE_ERRNOS else "user"
     if isinstance(error, RuntimeError) and "device-side assert" not in str(error):
@@ -47,6 +54,17 @@ def failure_kind(error: BaseException) -> Literal["user", "infrastructure"]:
         if any(words in str(error) for words in _DEVICE_WORDS):
             return "infrastructure"
     return "user"
+
+
+def is_place_error(error: BaseException) -> bool:
+    """Whether a disk is full, or something may not be written or read there."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno in PLACE_ERRNOS
+    # safetensors, Arrow and databases, which write files themselves, tell it in words only
+    is_library = type(error).__module__ != "builtins" and not isinstance(error, FtsweepError)
+    if is_library and any(words in str(error) for words in _PLACE_WORDS):
+        return True
+    return error.__cause__ is not None and is_place_error(error.__cause__)
 
 
 def _place_of(error: BaseException) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from ftsweep.errors import ConfigError
 from ftsweep.executors.base import Executor, ExecutorContext, InlineWorker, Message
+from ftsweep.executors.devices import MAX_COUNT
 
 
 class Inline(Executor):
@@ -21,10 +22,9 @@ class Inline(Executor):
     """
 
     def __init__(self, *, threads: int | None = None) -> None:
-        if threads is not None and threads < 1:
-            raise ConfigError(
-                f"{threads} is not a number of threads", where="executor.threads", remedy="Give 1 or more."
-            )
+        if threads is not None and not 1 <= threads <= MAX_COUNT:
+            remedy = f"Give 1 or more, at most {MAX_COUNT}."
+            raise ConfigError(f"{threads} is not a number of threads", where="executor.threads", remedy=remedy)
         self.threads = threads
         self._context: ExecutorContext | None = None
         self._worker: InlineWorker | None = None

@@ -11,16 +11,18 @@ from typing import Any
 
 from ftsweep.errors import ConfigError, StudyError
 from ftsweep.executors.base import Executor, ExecutorContext, Message
-from ftsweep.executors.devices import Place, plan_places
+from ftsweep.executors.device_locks import DeviceLocks
+from ftsweep.executors.devices import MAX_COUNT, Place, plan_places
 from ftsweep.executors.launch import worker_command, worker_environment
+from ftsweep.executors.memory_kills import MemoryKills
 from ftsweep.executors.process import WorkerProcess
 from ftsweep.executors.watchdog import Watchdog
 
 _CHECK_SECONDS = 0.5  # a worker whose children hold its pipe open is noticed by asking after it, not by end-of-file
 _START_SECONDS = 300  # a start may be this silent: loading torch from a cold disk holds Python's lock throughout
-_DRAIN_SECONDS = 30  # for the step under way and a checkpoint
-_TERMINATE_SECONDS = 3
+_DRAIN_SECONDS = 6  # for the step under way and a checkpoint; after it the last checkpoint stands
 _MOST_IDLE_DEATHS = 3
+KILLED_FOR_MEMORY = "was ended by the kernel: the machine, or the limit that it runs under, had no memory left"
 
 
 @dataclass
@@ -38,6 +40,7 @@ class _Worker:
     is_ready: bool = False
     is_spent: bool = False  # it ends by itself after its last job, to be replaced
     jobs: dict[str, int] = field(default_factory=dict)  # job: where the log file ended when it was submitted
+    trials: set[str] = field(default_factory=set)  # the jobs among them that checkpoint when they are asked to quit
     facts: Message = field(default_factory=dict)
 
     @property
@@ -56,25 +59,33 @@ class Local(Executor):
         self, *, workers: int | None = None, threads: int | None = None, heartbeat_seconds: float = 60
     ) -> None:
         for key, value in (("workers", workers), ("threads", threads)):
-            if value is not None and value < 1:
+            if value is not None and not 1 <= value <= MAX_COUNT:
                 raise ConfigError(
-                    f"{value} is not a number of {key}", where=f"executor.{key}", remedy="Give 1 or more."
+                    f"{value} is not a number of {key}",
+                    where=f"executor.{key}",
+                    remedy=f"Give 1 or more, at most {MAX_COUNT}.",
                 )
-        if not heartbeat_seconds > 0:
-            raise ConfigError(f"{heartbeat_seconds} is not a time", where="executor.heartbeat_seconds")
+        if not 1 <= heartbeat_seconds <= 86_400:
+            remedy = "Give 1 to 86400 (a day)."
+            what = f"{heartbeat_seconds} seconds are too short or too long"
+            raise ConfigError(what, where="executor.heartbeat_seconds", remedy=remedy)
         self.workers = workers
         self.threads = threads
         self.heartbeat_seconds = heartbeat_seconds
         self._workers: dict[str, _Worker] = {}
         self._arrived: list[Message] = []
+        self._devices = DeviceLocks()
         self._selector: selectors.BaseSelector | None = None
         self._is_closing = False
 
     def open(self, context: ExecutorContext) -> None:
         places = plan_places(self.workers, self.threads, os.environ)
+        if context.holder:
+            self._devices.take([place.device for place in places if place.device], context.holder)
         self._context = context
         self._selector = selectors.DefaultSelector()
         self._watchdog = Watchdog()
+        self._memory_kills = MemoryKills()
         self._listened_at = time.monotonic()
         for place in places:
             self._start(place)
@@ -94,6 +105,8 @@ class Local(Executor):
         if worker is None or not worker.num_free:
             raise RuntimeError(f"no worker is free for job {job['job']}")
         worker.jobs[job["job"]] = worker.process.log_size()
+        if job["type"] == "train":
+            worker.trials.add(job["job"])
         self._send(worker, job)
 
     def reply(self, job: str, message: Message) -> None:
@@ -124,18 +137,16 @@ class Local(Executor):
         try:
             if not kill:
                 for worker in list(self._workers.values()):
-                    if worker.is_ready:
+                    if worker.trials:
                         self._send(worker, {"type": "quit"})
-                    else:
+                    else:  # what it does has nothing to checkpoint, and may take minutes
                         self._bury(worker)
                 self._await_ends(_DRAIN_SECONDS)
-                for worker in self._workers.values():
-                    worker.process.terminate()
-                self._await_ends(_TERMINATE_SECONDS)
         finally:
             for worker in list(self._workers.values()):
                 self._bury(worker)
             self._watchdog.close()
+            self._devices.release()
             self._selector.close()
             self._selector = None
 
@@ -176,6 +187,7 @@ class Local(Executor):
                     worker.facts = {**message, "worker": worker.place.name}
                 case "ended" | "failed" | "lost":
                     worker.jobs.pop(message["job"], None)
+                    worker.trials.discard(message["job"])
                     worker.num_idle_deaths = 0
             self._arrived.append({**message, "worker": worker.place.name})
 
@@ -196,6 +208,7 @@ class Local(Executor):
     def _look_after_workers(self) -> None:
         """Bury the dead, kill the silent, put new ones in their places."""
         now = time.monotonic()
+        self._memory_kills.look()
         for worker in list(self._workers.values()):
             patience = self.heartbeat_seconds if worker.is_ready else max(self.heartbeat_seconds, _START_SECONDS)
             if worker.process.has_died:
@@ -206,12 +219,12 @@ class Local(Executor):
     def _replace(self, worker: _Worker, reason: str) -> None:
         """Bury a worker, report its jobs as lost, start another; give its place up when that cannot help."""
         how = self._bury(worker)
-        reason = f"worker {worker.place.name} {reason or how}"
+        is_memory = not reason and "SIGKILL" in how and self._memory_kills.explain()
+        reason = f"worker {worker.place.name} {reason or (KILLED_FOR_MEMORY if is_memory else how)}"
+        kind = "memory" if is_memory else "process"
+        lost = {"type": "lost", "kind": kind, "reason": reason, "worker": worker.place.name}
         for job, mark in worker.jobs.items():
-            tail = worker.process.log_tail(mark)
-            self._arrived.append(
-                {"type": "lost", "job": job, "reason": reason, "log_tail": tail, "worker": worker.place.name}
-            )
+            self._arrived.append({**lost, "job": job, "log_tail": worker.process.log_tail(mark)})
         is_blameless = bool(worker.jobs) or worker.is_spent
         num_idle_deaths = worker.num_idle_deaths + (0 if is_blameless else 1)
         if num_idle_deaths < _MOST_IDLE_DEATHS:

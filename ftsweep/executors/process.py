@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -11,7 +12,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ftsweep.executors.base import Message
+from ftsweep.redaction import without_secrets
 
+_LOGGER = logging.getLogger(__name__)
 _CHUNK_BYTES = 1 << 18
 _CHUNKS_PER_TURN = 16  # so that one talkative worker does not keep others from being heard
 _TAIL_BYTES = 32_768
@@ -89,11 +92,22 @@ class WorkerProcess:
             *whole, rest = b"".join([*self._torn, chunk]).split(b"\n")
             lines += whole
             self._torn = [rest]
-        return [json.loads(line) for line in lines]
+        return self._parsed(lines)
 
-    def terminate(self) -> None:
-        """Ask it and its children to end."""
-        self._signal(signal.SIGTERM)
+    def _parsed(self, lines: Sequence[bytes]) -> list[Message]:
+        """The messages up to the first line that is none: then the worker is broken, and taken for dead."""
+        messages: list[Message] = []
+        for line in lines:
+            try:
+                message = json.loads(line)
+            except (ValueError, RecursionError):
+                message = None
+            if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+                _LOGGER.error("a worker said what is no message: %r", line[:200])
+                self._is_at_end = True
+                break
+            messages.append(message)
+        return messages
 
     def end(self) -> tuple[str, list[Message]]:
         """Kill what is left of it and its children, reap it: how it ended, and its last messages."""
@@ -117,7 +131,8 @@ class WorkerProcess:
         """The last lines that it wrote to its log since the mark."""
         with self.log_file.open("rb") as file:
             file.seek(max(mark, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
-            return "\n".join(file.read().decode("utf-8", "replace").splitlines()[-num_lines:])
+            text = file.read().decode("utf-8", "replace")
+        return without_secrets("\n".join(text.splitlines()[-num_lines:]))
 
     def _signal(self, number: signal.Signals) -> None:
         # The group's id stays taken while one member lives, so it names no stranger after the leader was reaped.
@@ -132,4 +147,4 @@ def _describe_exit(code: int) -> str:
         name = signal.Signals(-code).name
     except ValueError:
         name = f"signal {-code}"
-    return f"was killed by {name}" + (" (often: the machine ran out of memory)" if name == "SIGKILL" else "")
+    return f"was killed by {name}" + (" (somebody, or the kernel, ended it)" if name == "SIGKILL" else "")

@@ -38,7 +38,7 @@ class Sighting:
     severity: Severity | None = None
     """For a guard that judges by something else than a rate."""
     flagged: Mapping[str, Sequence[int]] = field(default_factory=dict)
-    """Held-out rows that train gives away, by split."""
+    """Held-out rows that train gives away, or whose labels look wrong, by split: their scores are told apart."""
     train_rows: Sequence[int] = ()
     """Rows of train that `fix` leaves out."""
 

@@ -6,54 +6,36 @@ rungs. Notation as in docs/fit-verdicts.md: V validation, P train probe, t* the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+import math
+from typing import Any, Literal, get_args
 
-from ftsweep.data.rung_losses import RungLosses
-from ftsweep.domain.measurement import Measurement
-from ftsweep.domain.objective import Objective
-from ftsweep.domain.trial import Outcome, OutcomeKind
-from ftsweep.domain.verdict import Verdict, VerdictKind
+from ftsweep.domain.trial import OutcomeKind
+from ftsweep.domain.verdict import Verdict, VerdictKind, consistent
 from ftsweep.errors import ConfigError
 from ftsweep.guards.fit_curve import FitCurve, standard_error
+from ftsweep.guards.fit_facts import TRAIN_FALL, TrialFit, has_risen, holding_back, rate_advice, scaled, share_metric
 
-SHARES = ("macro_f1", "accuracy", "f1", "micro_f1", "subset_accuracy", "token_accuracy")
-"""Metrics that are shares of right answers, so that a standard error follows from the number of rows; best known first.
-For F1 scores sqrt(p (1 - p) / n) is an approximation."""
+Mode = Literal["judge", "off"]
 
 MODERATE, SEVERE = 5.0, 15.0  # generalisation loss, %
 LARGE_GRADIENT_SHARE = 0.05
 LOSS_RISE = 2.0  # times its start
 NUM_RISEN_RUNGS = 3
+CLOSE = 1.02  # times the study's best validation loss
 CALIBRATION_RISE = 0.02
-
-
-@dataclass(frozen=True)
-class TrialFit:
-    """What a verdict is made from. `losses` has the per-example losses by rung, as far as they were kept."""
-
-    measurements: Sequence[Measurement]
-    objective: Objective
-    losses: Mapping[int, RungLosses] = field(default_factory=dict)
-    outcome: Outcome | None = None
-    config: Mapping[str, Any] = field(default_factory=dict)
-    baseline: Mapping[str, float] = field(default_factory=dict)
-    """Metrics of the untouched base (of a new head: of always naming the commonest label)."""
-    others: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    """Metrics of other baselines of the study by name: few-shot, head only."""
-    best_loss: float | None = None
-    """The lowest validation loss of the study's complete trials."""
+LEAST_GAP = 0.1  # of the start's loss: where both losses are next to nothing, their ratio says nothing
 
 
 class FitVerdicts:
     """Judges a trial by its rungs.
 
     Args:
+        mode: judge, or off.
         overfit: generalisation loss in % from which a rise of the validation loss counts.
         memorising: gap between validation and train loss, relative to the former, above which a model memorises.
         min_progress: the least relative fall of the validation loss that counts as learning.
         under_trained_slope: relative fall over the last fifth of the run above which training stopped too early.
+        under_trained_share: the same for the share of the train loss's fall that comes then; a straight line has 0.2.
         small_gap: gap below which a model is not limited by the amount of data.
         far_above_best: validation loss in multiples of the study's best above which a setting is too weak.
         z: standard errors that a difference must exceed.
@@ -62,51 +44,70 @@ class FitVerdicts:
     def __init__(
         self,
         *,
+        mode: Mode = "judge",
         overfit: float = 2.0,
         memorising: float = 0.5,
         min_progress: float = 0.01,
         under_trained_slope: float = 0.01,
+        under_trained_share: float = 0.1,
         small_gap: float = 0.05,
         far_above_best: float = 1.3,
         z: float = 2.0,
     ) -> None:
+        if mode not in get_args(Mode):
+            raise ConfigError(f"{mode!r} is not a mode", where="mode", remedy=f"Use {' or '.join(get_args(Mode))}.")
         for name, value in list(locals().items()):
-            if name != "self" and (isinstance(value, bool) or not isinstance(value, int | float) or not value > 0):
-                raise ConfigError(f"must be a number above 0, not {value!r}", where=f"guards.fit.{name}")
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            if name not in ("self", "mode") and not (is_number and 0 < value < math.inf):
+                raise ConfigError(f"must be a number above 0, not {value!r}", where=name)
+        self.mode = mode
         self.overfit = overfit
         self.memorising = memorising
         self.min_progress = min_progress
         self.under_trained_slope = under_trained_slope
+        self.under_trained_share = under_trained_share
         self.small_gap = small_gap
         self.far_above_best = far_above_best
         self.z = z
 
-    def judge(self, fit: TrialFit) -> list[Verdict]:
-        """All verdicts that hold, the trial's own first; `healthy` alone when none does.
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The thresholds that verdicts were made with."""
+        return {name: value for name, value in vars(self).items() if name != "mode"}
 
-        A trial that still runs, or was pruned, is judged by what it has measured: verdicts that need its end are left
-        out.
+    def judge(self, fit: TrialFit) -> list[Verdict]:
+        """All verdicts that hold, the trial's own first; `healthy` alone when none does, nothing without anything to
+        judge by.
+
+        A trial that still runs, or was stopped or pruned, is judged by what it has measured: verdicts that need its end
+        are left out.
         """
-        curve = FitCurve.of(fit.measurements, fit.losses)
-        if fit.outcome is not None and fit.outcome.kind is OutcomeKind.DIVERGED:
-            return [self._diverged(fit, curve, fit.outcome.reason)]
+        kind = fit.outcome.kind if fit.outcome is not None else None
+        curve = FitCurve.of(fit.measurements, fit.tests)
+        if kind is OutcomeKind.DIVERGED and fit.outcome is not None:
+            return [self._diverged(fit, curve, fit.outcome.reason.rstrip("."))]
+        if kind in (OutcomeKind.FAILED, OutcomeKind.INFEASIBLE):
+            return []
+        is_complete = kind is OutcomeKind.COMPLETE
         if curve is None:
-            return [self._worse_than_baseline(fit, None) or Verdict(VerdictKind.HEALTHY, "no rung to judge by")]
+            worse = self._worse_than_baseline(fit, None) if is_complete else None
+            return [worse] if worse else []
         checks = [
             self._diverges(fit, curve),
             self._overfit(fit, curve),
             self._memorising(fit, curve),
             self._over_confident(fit, curve),
         ]
-        if fit.outcome is not None and fit.outcome.kind is OutcomeKind.COMPLETE:
+        if is_complete:
             checks += [
                 self._no_learning(fit, curve),
                 self._under_trained(fit, curve),
                 self._under_capacity(fit, curve),
                 self._worse_than_baseline(fit, curve),
             ]
-        found = [verdict for verdict in checks if verdict is not None]
-        return found or [Verdict(VerdictKind.HEALTHY, _healthy_text(curve), numbers=curve.numbers())]
+        found = consistent([verdict for verdict in checks if verdict is not None])
+        grade = "" if is_complete else f"until {kind}" if kind is not None else "so far"
+        return found or [Verdict(VerdictKind.HEALTHY, curve.text, grade=grade, numbers=curve.numbers())]
 
     # -- one rule each --------------------------------------------------------------------------------------------
 
@@ -125,12 +126,12 @@ class FitVerdicts:
             VerdictKind.DIVERGED,
             why,
             numbers=curve.numbers() if curve else {},
-            advice="Lower the learning rate.",
-            override=_scaled(fit, "learning_rate", 1 / 10),
+            advice="Lower the learning rate",
+            override=scaled(fit, "learning_rate", 1 / 10),
         )
 
     def _overfit(self, fit: TrialFit, curve: FitCurve) -> Verdict | None:
-        z = curve.z(curve.end, curve.best)
+        z = curve.tests.z_end
         is_falling = curve.probe[-1] < curve.probe_at(curve.best)
         if curve.generalisation_loss < self.overfit or z is None or z <= self.z or not is_falling:
             return None
@@ -138,25 +139,23 @@ class FitVerdicts:
         grade = "mild" if loss < MODERATE else "moderate" if loss < SEVERE else "severe"
         return Verdict(
             VerdictKind.OVERFIT,
-            f"validation loss rose {loss:.1f} % after rung {curve.best} (z {z:.1f}) while train loss still fell; the "
-            f"weights kept are those of the best rung",
+            f"validation loss rose by {loss:.1f} % after rung {curve.best} (z {z:.1f}) while train loss still fell",
             grade=grade,
             numbers=curve.numbers(),
-            advice="Train shorter, or with a lower rate.",
-            override=_scaled(fit, "epochs", curve.progress_at(curve.best)),
+            advice="Train shorter, or with a lower rate",
+            override=scaled(fit, "epochs", curve.progress_at(curve.best)),
         )
 
     def _memorising(self, fit: TrialFit, curve: FitCurve) -> Verdict | None:
         gap = curve.gap(curve.best)
-        if gap is None or gap <= self.memorising:
+        if gap is None or gap <= self.memorising or curve.gap_of_start < LEAST_GAP:
             return None
-        has_dropout = "dropout" in fit.config.get("strategy", {})
         return Verdict(
             VerdictKind.MEMORISING,
-            f"train loss is {gap:.0%} below validation loss at the best rung",
+            f"train loss lies {100 * gap:.0f} % below validation loss at the best rung",
             numbers=curve.numbers(),
-            advice="Bring more data, or hold the weights back.",
-            override="strategy.dropout=0.1" if has_dropout else "training.weight_decay=0.1",
+            advice="Bring more data, or hold the weights back",
+            override=holding_back(fit),
         )
 
     def _over_confident(self, fit: TrialFit, curve: FitCurve) -> Verdict | None:
@@ -166,64 +165,74 @@ class FitVerdicts:
             return None
         rise = end["validation/calibration_error"] - start["validation/calibration_error"]
         key = f"validation/{share}"
-        is_held = end[key] >= start[key] - standard_error(start[key], curve.num_rows)
-        if curve.validation[-1] <= curve.validation_at(curve.best) or not is_held or rise <= CALIBRATION_RISE:
+        is_held = end[key] >= start[key] - standard_error(start[key], fit.num_rows)
+        z = curve.tests.z_end
+        if z is None or z <= self.z or not is_held or rise <= CALIBRATION_RISE:
             return None
+        is_chosen_by = fit.objective.metric == share
         return Verdict(
             VerdictKind.OVER_CONFIDENT,
             f"validation loss rises after rung {curve.best} while {share} holds and the calibration error grows by "
             f"{rise:.3f}",
             numbers={**curve.numbers(), "calibration_rise": rise},
-            advice="Choose by the metric, or smooth the labels (task.label_smoothing=0.1).",
-            override=f"objective.metric={share}",
+            advice="Smooth the labels" if is_chosen_by else "Choose by the metric, or smooth the labels",
+            override="task.label_smoothing=0.1" if is_chosen_by else f"objective.metric={share}",
         )
 
     def _no_learning(self, fit: TrialFit, curve: FitCurve) -> Verdict | None:
         why = None
         if curve.has_start:
-            z = curve.z(curve.start, curve.best)
+            z = curve.tests.z_start
             if curve.progress < self.min_progress:
-                why = f"validation loss fell by {max(curve.progress, 0):.1%} only"
+                fell = f"fell by {100 * curve.progress:.1f} % only" if curve.progress > 0 else "did not fall at all"
+                why = f"validation loss {fell}"
             elif z is not None and z < self.z:
                 why = f"the fall of the validation loss is within chance (z {z:.1f})"
         majority = fit.baseline.get("accuracy")
         key = "validation/accuracy"
         kept = fit.objective.best(fit.measurements)
         if why is None and majority is not None and kept is not None and key in kept.values:
-            limit = majority + 2 * standard_error(majority, curve.num_rows)
+            limit = majority + self.z * standard_error(majority, fit.num_rows)
             if kept.values[key] <= limit:
-                why = f"accuracy {kept.values[key]:.3f} is not above the untouched base's {majority:.3f} + 2 SE"
+                why = (
+                    f"accuracy {kept.values[key]:.3f} is not above the untouched base's {majority:.3f} by {self.z:g} SE"
+                )
         if why is None:
             return None
-        is_too_high = curve.has_start and max(curve.probe[1:]) > 1.02 * curve.probe[0]
+        advice, override = rate_advice(fit, curve)
         return Verdict(
             VerdictKind.NO_LEARNING,
             why,
             numbers=curve.numbers(),
-            advice="The loss rose: lower the learning rate." if is_too_high else "Raise the learning rate.",
-            override=_scaled(fit, "learning_rate", 1 / 3 if is_too_high else 3),
+            advice=advice,
+            override=override,
         )
 
     def _under_trained(self, fit: TrialFit, curve: FitCurve) -> Verdict | None:
-        slope, gap = curve.last_slope, curve.gap(curve.end)
-        if curve.best != curve.end or slope is None or slope <= self.under_trained_slope:
+        slope, gap, share = curve.last_slope, curve.gap(curve.end), curve.last_share
+        z = curve.tests.z_end
+        is_at_end = curve.best == curve.end or (z is not None and z <= self.z)
+        if slope is None or not is_at_end or gap is None or gap >= self.small_gap or has_risen(curve):
             return None
-        if gap is None or gap >= self.small_gap:
+        is_half_way = curve.progress >= self.min_progress and share >= self.under_trained_share
+        if slope <= self.under_trained_slope and not is_half_way:
             return None
         return Verdict(
             VerdictKind.UNDER_TRAINED,
-            f"validation loss still fell by {slope:.1%} over the last fifth of the run",
+            f"validation loss still fell by {100 * slope:.1f} % over the last fifth of the run, train loss by "
+            f"{100 * share:.0f} % of all that it fell",
             numbers=curve.numbers(),
-            advice="Train longer.",
-            override=_scaled(fit, "epochs", 2),
+            advice="Train longer",
+            override=scaled(fit, "epochs", 2),
         )
 
     def _under_capacity(self, fit: TrialFit, curve: FitCurve) -> Verdict | None:
         gap = curve.gap(curve.best)
         lowest = curve.validation_at(curve.best)
         why = None
-        if curve.has_start and curve.probe[-1] > 0.9 * curve.probe[0]:
-            why = f"train loss ended at {curve.probe[-1] / curve.probe[0]:.0%} of its start"
+        is_beaten = fit.best_loss is not None and lowest > CLOSE * fit.best_loss
+        if curve.has_start and curve.probe[-1] > TRAIN_FALL * curve.probe[0] and is_beaten:
+            why = f"train loss ended at {100 * (curve.probe[-1] / curve.probe[0]):.0f} % of its start"
         elif (
             fit.best_loss and gap is not None and gap < self.small_gap and lowest > self.far_above_best * fit.best_loss
         ):
@@ -234,43 +243,24 @@ class FitVerdicts:
             VerdictKind.UNDER_CAPACITY,
             why,
             numbers=curve.numbers(),
-            advice="Raise the learning rate, or let more weights train.",
-            override=_scaled(fit, "learning_rate", 3),
+            advice="Raise the learning rate, or let more weights train",
+            override=scaled(fit, "learning_rate", 3),
         )
 
     def _worse_than_baseline(self, fit: TrialFit, curve: FitCurve | None) -> Verdict | None:
         share, kept = share_metric(fit), fit.objective.best(fit.measurements)
-        if share is None or kept is None or curve is None:
+        if share is None or kept is None or f"validation/{share}" not in kept.values:
             return None
         value = kept.values[f"validation/{share}"]
         baselines = {"the untouched base": fit.baseline, **fit.others}
         for name, metrics in baselines.items():
             other = metrics.get(share)
-            if other is not None and value < other - standard_error(other, curve.num_rows):
+            if other is not None and value < other - standard_error(other, fit.num_rows):
                 return Verdict(
                     VerdictKind.WORSE_THAN_BASELINE,
                     f"{share} {value:.3f} is below that of {name}, {other:.3f}, by more than a standard error",
-                    numbers=curve.numbers(),
-                    advice="This setting does harm: lower the learning rate.",
-                    override=_scaled(fit, "learning_rate", 1 / 3),
+                    numbers={**(curve.numbers() if curve else {}), share: value, "baseline": other},
+                    advice="This setting does harm: lower the learning rate" if curve else "Prefer what is better",
+                    override=scaled(fit, "learning_rate", 1 / 3) if curve else "",
                 )
         return None
-
-
-def share_metric(fit: TrialFit) -> str | None:
-    """The task's metric that is a share of right answers: the objective's when it is one, else the best known."""
-    measured = fit.measurements[-1].values if fit.measurements else {}
-    names = (fit.objective.metric, *SHARES) if fit.objective.metric in SHARES else SHARES
-    return next((name for name in names if f"validation/{name}" in measured), None)
-
-
-def _healthy_text(curve: FitCurve) -> str:
-    gap = curve.gap(curve.best)
-    fell = f"validation loss fell by {curve.progress:.1%}" if curve.has_start else "validation loss was measured"
-    return fell + (f", {gap:.1%} above train loss" if gap is not None and gap > 0 else "")
-
-
-def _scaled(fit: TrialFit, key: str, factor: float) -> str:
-    """`training.<key>=` the trial's own value times a factor, rounded to what a person would type."""
-    value = fit.config.get("training", {}).get(key)
-    return "" if value is None else f"training.{key}={float(f'{float(value) * factor:.2g}'):g}"

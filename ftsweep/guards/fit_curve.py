@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from ftsweep.data.rung_losses import RungLosses
 from ftsweep.domain.measurement import Measurement
+
+if TYPE_CHECKING:
+    import numpy as np
 
 VALIDATION, PROBE = "validation/loss", "train/loss"
 LAST_PART = 0.2  # of a run, over which its last slope is taken
+LARGEST_Z = 1e6  # where all pairs differ by the same: infinity is no JSON
 
 
 def standard_error(share: float, num_rows: int) -> float:
@@ -21,14 +23,29 @@ def standard_error(share: float, num_rows: int) -> float:
 
 
 def paired_z(left: np.ndarray, right: np.ndarray) -> float | None:
-    """Mean difference of paired losses in standard errors; None without pairs. Infinite where all differ equally."""
+    """Mean difference of paired losses in standard errors; None without pairs. Never beyond 1e6 either way."""
     if len(left) != len(right) or len(left) < 2:
         return None
-    difference = left.astype(np.float64) - right.astype(np.float64)
+    difference = left.astype("float64") - right.astype("float64")
     mean, error = float(difference.mean()), float(difference.std(ddof=1)) / math.sqrt(len(difference))
+    if not math.isfinite(mean) or not math.isfinite(error):
+        return None
     if error == 0.0:
-        return 0.0 if mean == 0.0 else math.copysign(math.inf, mean)
-    return mean / error
+        return 0.0 if mean == 0.0 else math.copysign(LARGEST_Z, mean)
+    return max(-LARGEST_Z, min(LARGEST_Z, mean / error))
+
+
+@dataclass(frozen=True)
+class PairedTests:
+    """Paired z statistics over the validation rows: how far the loss of one rung lies above that of the best."""
+
+    z_start: float | None = None
+    """Of the rung before training; None where it was not measured, or rows were not kept."""
+    z_end: float | None = None
+    """Of the last rung; None where it is the best one, or rows were not kept."""
+
+
+NO_TESTS = PairedTests()
 
 
 @dataclass(frozen=True)
@@ -38,16 +55,17 @@ class FitCurve:
     measurements: tuple[Measurement, ...]
     validation: tuple[float, ...]
     probe: tuple[float, ...]
-    losses: Mapping[int, RungLosses]
+    tests: PairedTests = NO_TESTS
 
     @classmethod
-    def of(cls, measurements: Sequence[Measurement], losses: Mapping[int, RungLosses]) -> FitCurve | None:
+    def of(cls, measurements: Sequence[Measurement], tests: PairedTests | None = None) -> FitCurve | None:
         """None when nothing was measured after the start, or losses of validation or train are absent."""
         measured = tuple(each for each in measurements if VALIDATION in each.values and PROBE in each.values)
         if not any(each.rung > 0 for each in measured):
             return None
         validation = tuple(each.values[VALIDATION] for each in measured)
-        return cls(measured, validation, tuple(each.values[PROBE] for each in measured), losses)
+        probe = tuple(each.values[PROBE] for each in measured)
+        return cls(measured, validation, probe, tests or NO_TESTS)
 
     @property
     def rungs(self) -> tuple[int, ...]:
@@ -70,11 +88,6 @@ class FitCurve:
         """t*: the rung after the start with the lowest validation loss."""
         later = [(loss, rung) for loss, rung in zip(self.validation, self.rungs, strict=True) if rung > 0]
         return min(later)[1]
-
-    @property
-    def num_rows(self) -> int:
-        """Validation examples, as far as losses were kept; else 1, so that no standard error is too small."""
-        return max((len(losses.validation) for losses in self.losses.values()), default=1)
 
     def measurement(self, rung: int) -> Measurement:
         return self.measurements[self.rungs.index(rung)]
@@ -99,6 +112,12 @@ class FitCurve:
         return (loss - self.probe_at(rung)) / loss if loss > 0 else None
 
     @property
+    def gap_of_start(self) -> float:
+        """How far train loss lies below validation loss at t*, relative to the validation loss before training."""
+        start = self.validation[0]
+        return (self.validation_at(self.best) - self.probe_at(self.best)) / start if start > 0 else 0.0
+
+    @property
     def generalisation_loss(self) -> float:
         """GL of the last rung, in % (Prechelt 1998)."""
         lowest = self.validation_at(self.best)
@@ -107,25 +126,43 @@ class FitCurve:
     @property
     def last_slope(self) -> float | None:
         """The relative fall of the validation loss over the last fifth of the run; None with too few rungs."""
-        before = [each for each in self.measurements if each.rung > 0 and each.progress <= 1 - LAST_PART + 1e-9]
+        return self._last_fall(VALIDATION)
+
+    @property
+    def last_share(self) -> float:
+        """Of all that the train loss fell, the share of the last fifth of the run; 0 where it did not fall."""
+        slope, total = self._last_fall(PROBE), self.probe[0] - self.probe[-1]
+        if slope is None or slope <= 0 or total <= 0 or not self.has_start:
+            return 0.0
+        return self.probe[-1] * slope / (1 - slope) / total
+
+    def _last_fall(self, key: str) -> float | None:
+        before = [each for each in self.measurements if 0 < each.rung <= (1 - LAST_PART) * self.end + 1e-9]
         if not before:
             return None
-        loss = before[-1].values[VALIDATION]
-        return (loss - self.validation[-1]) / loss if loss > 0 else None
+        loss, end = before[-1].values[key], self.measurements[-1].values[key]
+        return (loss - end) / loss if loss > 0 else None
 
-    def z(self, rung: int, other: int) -> float | None:
-        left, right = self.losses.get(rung), self.losses.get(other)
-        return None if left is None or right is None else paired_z(left.validation, right.validation)
+    @property
+    def text(self) -> str:
+        """The fall and the gap in words."""
+        gap = self.gap(self.best)
+        fell = (
+            f"validation loss fell by {100 * self.progress:.1f} %" if self.has_start else "validation loss was measured"
+        )
+        return fell + (f" and lies {100 * gap:.1f} % above train loss" if gap is not None and gap > 0 else "")
 
     def numbers(self) -> dict[str, float]:
         """What the rules looked at, by the names the docs use."""
         found: dict[str, float | None] = {
+            "best_rung": float(self.best),
+            "validation_loss": self.validation_at(self.best),
             "progress": self.progress if self.has_start else None,
             "gap": self.gap(self.best),
             "generalisation_loss": self.generalisation_loss,
-            "z_end": self.z(self.end, self.best) if self.end != self.best else None,
-            "z_start": self.z(self.start, self.best) if self.has_start else None,
+            "z_end": self.tests.z_end,
+            "z_start": self.tests.z_start,
             "last_slope": self.last_slope,
-            "best_rung": float(self.best),
+            "last_share": self.last_share,
         }
         return {name: value for name, value in found.items() if value is not None}

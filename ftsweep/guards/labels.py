@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Ge
 
+from ftsweep.domain.finding import Severity
 from ftsweep.errors import ConfigError
 from ftsweep.guards.base import NUM_EXAMPLES, DataGuard, Mode, Sighting, of_rows, percent, places
+from ftsweep.guards.label_model import agreement, answers, fold_probabilities, surest_rows
 
 if TYPE_CHECKING:
     import numpy as np
 
     from ftsweep.data.inspection import DataView
 
-NUM_FOLDS = 5
-
 MIN_ROWS = 400
 """With fewer the surest rows are too few to say a rate of."""
 
-_NUM_FEATURES = 20_000
 _CHARACTERS = 2_000  # of a text: what it is about shows at its beginning
-_REGULARISATION = 1e-4
 _MIN_CLASS_ROWS = 10
+
+MIN_AGREEMENT = 0.5
+"""Cohen's kappa of model and labels where the model is surest. Of one that knows less, a contradiction says nothing:
+labels that stand in the relation of two texts, or in no single word, look wrong to it by the half."""
 
 MIN_ANSWER_WORDS = 3
 """A shorter answer stands in a prompt for good reasons: a choice among several, a name to extract."""
@@ -41,7 +43,8 @@ class LabelErrors(DataGuard):
     Confident learning (Northcutt et al. 2021) with the confident rows chosen by rank: k-fold probabilities of logistic
     regression over TF-IDF words; of the rows where it is surest, for each label that it says, the share with another
     label. There even a weak model is almost always right, so that what remains is the share of wrong labels. Measured
-    with planted flips in benchmarks/guards; why not a model's own features: docs/data-gate.md.
+    with planted flips in benchmarks/guards; why not a model's own features: docs/data-gate.md. It says nothing where
+    that model is hardly better than chance. Held-out rows that contradict it are noted, and their scores told apart.
 
     Args:
         mode: refuse, allow or off.
@@ -67,18 +70,20 @@ class LabelErrors(DataGuard):
         self.max_rows = max_rows
 
     def look(self, data: DataView) -> Iterator[Sighting]:
-
         if not data.has_classes:
             return
         rows, labels = self._rows(data)
         if len(rows) < MIN_ROWS or len(set(labels)) < 2:
             return
-        texts = [(data.texts.forms[number] or "")[:_CHARACTERS] for number in data.ids["train"][rows]]
+        texts = _texts(data, "train", rows)
         if not any(texts):
             return
         classes, probabilities = fold_probabilities(texts, labels, data.seed)
         likeliest, confidence = classes[probabilities.argmax(axis=1)], probabilities.max(axis=1)
         sure = surest_rows(likeliest, confidence, self.surest)
+        if agreement(likeliest[sure], labels[sure]) < MIN_AGREEMENT:
+            return
+        yield from self._held_out(data, texts, labels)
         wrong = sure[likeliest[sure] != labels[sure]]
         if not len(wrong):
             return
@@ -92,6 +97,30 @@ class LabelErrors(DataGuard):
             examples=tuple(f"{place} ({label!r}, likely {likely!r})" for place, label, likely in shown),
             remedy="Look at these rows, and mend or remove them in the source",
         )
+
+    def _held_out(self, data: DataView, texts: list[str], labels: np.ndarray) -> Iterator[Sighting]:
+        """Held-out rows that a model of train contradicts where it is surest: few, so a note without a rate."""
+        import numpy as np
+
+        for split in data.held_out:
+            own = np.array(data.labels(split))
+            likeliest, confidence = answers(texts, labels, _texts(data, split, range(len(own))), data.seed)
+            sure = surest_rows(likeliest, confidence, self.surest)
+            wrong = np.sort(sure[likeliest[sure] != own[sure]])
+            if len(wrong):
+                shown = [(data.rows[split][row].place, own[row], likeliest[row]) for row in wrong[:NUM_EXAMPLES]]
+                yield Sighting(
+                    what=f"of {len(sure)} rows of {split} where a text model is surest, {len(wrong)} have "
+                    "another label",
+                    count=len(wrong),
+                    num_rows=len(sure),
+                    examples=tuple(
+                        f"{place} ({str(label)!r}, likely {str(likely)!r})" for place, label, likely in shown
+                    ),
+                    remedy="Look at these rows: the result tells the scores without them",
+                    severity=Severity.NOTE,
+                    flagged={split: wrong.tolist()},
+                )
 
     def _rows(self, data: DataView) -> tuple[np.ndarray, np.ndarray]:
         """Rows of train with a class that every fold can have, and their labels; a draw of many."""
@@ -139,46 +168,15 @@ class TargetInInput(DataGuard):
                     count=len(found),
                     num_rows=len(rows),
                     examples=places(rows, found),
+                    flagged={} if split == "train" else {split: found},
                     remedy="A model learns to copy it, and cannot where it is asked in earnest: mask it in the source",
                 )
 
 
-def fold_probabilities(texts: list[str], labels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """The labels there are, and each text's probabilities of them by a model of the other folds [texts, labels]."""
-    import numpy as np
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import SGDClassifier
-    from sklearn.model_selection import StratifiedKFold
-
-    classes, numbers = np.unique(labels, return_inverse=True)
-    vectors = TfidfVectorizer(
-        tokenizer=str.split, token_pattern=None, lowercase=False, sublinear_tf=True, max_features=_NUM_FEATURES
-    )
-    features = vectors.fit_transform(texts)
-    probabilities = np.zeros((len(texts), len(classes)))
-    folds = StratifiedKFold(NUM_FOLDS, shuffle=True, random_state=seed)
-    for others, held in folds.split(features, numbers):
-        model = SGDClassifier(
-            loss="log_loss", alpha=_REGULARISATION, max_iter=10, tol=None, average=True, random_state=seed
-        )
-        model.fit(features[others], numbers[others])
-        probabilities[held] = model.predict_proba(features[held])
-    return classes, probabilities
-
-
-def surest_rows(likeliest: np.ndarray, confidence: np.ndarray, share: float) -> np.ndarray:
-    """The share of the rows of every label that it is likeliest to be, the surest ones first.
-
-    For each label apart: rows of a label that others are mistaken for would else never be among the surest.
-    """
-    import numpy as np
-
-    chosen = []
-    for label in np.unique(likeliest):
-        own = np.flatnonzero(likeliest == label)
-        chosen.append(own[np.argsort(-confidence[own], kind="stable")[: int(share * len(own))]])
-    found = np.concatenate(chosen)
-    return np.asarray(found[np.argsort(-confidence[found], kind="stable")])
+def _texts(data: DataView, split: str, rows: Iterable[int]) -> list[str]:
+    """The beginnings of the normalised inputs of these rows."""
+    ids = data.ids[split]
+    return [(data.texts.forms[ids[row]] or "")[:_CHARACTERS] for row in rows]
 
 
 def _is_answer(form: str) -> bool:

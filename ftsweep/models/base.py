@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from ftsweep.errors import ConfigError
+from ftsweep.errors import ConfigError, ModelError
 
 if TYPE_CHECKING:
     import torch
@@ -64,6 +64,13 @@ class ModelSource(ABC):
         New weights (a classification head) are drawn from torch's current generator, so that the caller's seed decides.
         Raises ModelError when the architecture has no such head or the weights cannot be loaded.
         """
+
+    def load_masked(self, *, dtype: torch.dtype, device: torch.device) -> PreTrainedModel:
+        """The pre-trained encoder with the masked-language head that it was trained with, in eval mode.
+
+        Raises ModelError when it has none, or its files lack it.
+        """
+        raise ModelError("this kind of model has no masked-language head within reach", where="model")
 
     @abstractmethod
     def reference(self) -> dict[str, Any]:

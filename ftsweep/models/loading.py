@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ftsweep.errors import ModelError
 from ftsweep.models.base import Head, Quantisation, check_dtype
@@ -22,8 +22,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-HEAD_PHRASES: dict[Head, str] = {
+PRETRAINED = ("causal_lm", "masked_lm")
+"""Heads that no one draws anew: a model whose files lack one cannot do without."""
+
+HEAD_PHRASES: dict[str, str] = {
     "causal_lm": "text generation (causal_lm)",
+    "masked_lm": "telling masked words (masked_lm)",
     "sequence_classification": "classification of whole texts (sequence_classification)",
     "token_classification": "classification of tokens (token_classification)",
 }
@@ -79,17 +83,17 @@ def load_tokenizer(origin: Origin) -> PreTrainedTokenizerBase:
 
 def load_model(
     origin: Origin,
-    head: Head,
+    head: Head | Literal["masked_lm"],
     *,
     labels: Sequence[str] | None,
     dtype: torch.dtype,
     device: torch.device,
     quantisation: Quantisation | None = None,
 ) -> PreTrainedModel:
-    """The model as `ModelSource.load` promises it."""
+    """The model as `ModelSource.load` promises it, or `load_masked`."""
     from transformers import AutoConfig
 
-    is_classifier = head != "causal_lm"
+    is_classifier = head in ("sequence_classification", "token_classification")
     if is_classifier and not labels:
         raise ValueError(f"the head {head} needs labels")
     with _failures_told(origin, "configuration"), _quiet():
@@ -120,17 +124,19 @@ def load_model(
     return placed
 
 
-def _auto_class(head: Head) -> Any:
+def _auto_class(head: str) -> Any:
     import transformers
 
     if head == "causal_lm":
         return transformers.AutoModelForCausalLM
+    if head == "masked_lm":
+        return transformers.AutoModelForMaskedLM
     if head == "sequence_classification":
         return transformers.AutoModelForSequenceClassification
     return transformers.AutoModelForTokenClassification
 
 
-def _check_architecture(origin: Origin, config: PreTrainedConfig, head: Head) -> None:
+def _check_architecture(origin: Origin, config: PreTrainedConfig, head: str) -> None:
     """Refuse, before any weights are read, an architecture that cannot do what the task needs."""
     from transformers import (
         MODEL_FOR_CAUSAL_LM_MAPPING,
@@ -139,19 +145,29 @@ def _check_architecture(origin: Origin, config: PreTrainedConfig, head: Head) ->
         MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING,
     )
 
+    for part in ("_attn_implementation", "_experts_implementation"):
+        value = str(getattr(config, part, None))
+        if "/" in value:  # transformers would fetch and run it where the package `kernels` is installed
+            raise origin.error(
+                f"its config.json asks for code of {value!r}, which ftsweep does not run",
+                "Remove attn_implementation and experts_implementation from config.json.",
+            )
     if getattr(config, "quantization_config", None):
         raise origin.error("its weights are quantised, and their type cannot be chosen", "Name the unquantised model.")
     kind = type(config)
     # BertLMHeadModel and its kin would load an encoder's weights and read the text to the right of each token.
     is_encoder = kind in MODEL_FOR_MASKED_LM_MAPPING and not getattr(config, "is_decoder", False)
+    if head == "masked_lm" and config.is_encoder_decoder:
+        raise origin.error(f"{config.model_type!r} is an encoder-decoder and masks no single words", "Choose another.")
     if head == "causal_lm" and (is_encoder or config.is_encoder_decoder):
         shape = "an encoder-decoder" if config.is_encoder_decoder else "an encoder"
         raise origin.error(
             f"{config.model_type!r} is {shape} and cannot do {HEAD_PHRASES[head]}",
             "Choose a decoder (model=tiny, model=smollm2_135m), or task=classification for this model.",
         )
-    mappings: dict[Head, Any] = {
+    mappings: dict[str, Any] = {
         "causal_lm": MODEL_FOR_CAUSAL_LM_MAPPING,
+        "masked_lm": MODEL_FOR_MASKED_LM_MAPPING,
         "sequence_classification": MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
         "token_classification": MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING,
     }
@@ -167,13 +183,13 @@ def _set_labels(config: PreTrainedConfig, labels: Sequence[str]) -> None:
     config.label2id = {label: index for index, label in enumerate(labels)}
 
 
-def _check_weights(origin: Origin, model: PreTrainedModel, report: dict[str, Any], head: Head) -> bool:
+def _check_weights(origin: Origin, model: PreTrainedModel, report: dict[str, Any], head: str) -> bool:
     """Whether the head was newly drawn. Anything else that the files lack is refused: half a backbone looks well."""
     parameters = {name for name, _ in model.named_parameters()}  # buffers (position_ids) are computed, not learned
     missing = set(report["missing_keys"]) | {key[0] for key in report["mismatched_keys"]}
     missing &= parameters
     prefix = f"{model.base_model_prefix}."
-    new = {name for name in missing if head != "causal_lm" and _belongs_to_head(name, prefix)}
+    new = {name for name in missing if head not in PRETRAINED and _belongs_to_head(name, prefix)}
     lost = sorted(missing - new)
     if lost:
         listed = ", ".join(lost[:3]) + (", ..." if len(lost) > 3 else "")

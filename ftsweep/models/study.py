@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ftsweep.config.build import build
+from ftsweep.durable import made_by_one, read_json, written_folder
 from ftsweep.errors import ConfigError, ModelError, UsageError, suggest
 from ftsweep.models.base import Head, ModelSource, Quantisation, check_dtype
 from ftsweep.models.folder import folder_fingerprint
 from ftsweep.models.local import LocalModel
-from ftsweep.workspace import Store, StudyFolder, made_by_one, read_json, written_folder
+from ftsweep.workspace import Store, StudyFolder
 
 if TYPE_CHECKING:
     import torch
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
 _MANIFEST = "ftsweep.json"
 _ADAPTER = "adapter_config.json"
+_ADAPTER_WEIGHTS = "adapter_model.safetensors"
 _HEADS: dict[str, Head] = {
     "CAUSAL_LM": "causal_lm",
     "SEQ_CLS": "sequence_classification",
@@ -144,6 +148,8 @@ class StudyModel(ModelSource):
                 if not (folder / _MANIFEST).exists():
                     with torch.random.fork_rng(devices=[]):  # whoever merges draws a new head like those who do not
                         self._merge_into(folder)
+        with suppress(OSError):  # a cache that may only be read
+            os.utime(folder / _MANIFEST)  # reading counts as use
         return LocalModel(path=str(folder), dtype=self.dtype)
 
     def _merge_into(self, destination: Path) -> None:
@@ -156,6 +162,9 @@ class StudyModel(ModelSource):
 
         folder, base, head = self._folder(), self._base(), self._adapter_head()
         assert head is not None, "asked by _is_adapter"
+        if not (folder / _ADAPTER_WEIGHTS).is_file():  # PEFT would open a pickle in its place
+            remedy = "Run that study's last step again: remove its model/ folder and give its `ftsweep run` again."
+            raise ModelError(f"its adapter has no {_ADAPTER_WEIGHTS}", where=self._where, remedy=remedy)
         labels = read_json(folder / _MANIFEST)["schema"].get("labels")
         model = base.load(head, labels=labels, dtype=torch.float32, device=torch.device("cpu"))
         try:

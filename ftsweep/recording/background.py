@@ -40,6 +40,7 @@ class BackgroundRecorder(Recorder):
         self._journal = (replace(earlier, facts=facts) if earlier else Journal(facts)).write()
         call = self._queue.put("open", lambda: self._recorder.open(facts), is_essential=True)
         self._queue.put("sync", lambda: sync_study(self._recorder, facts.folder, facts.objective))
+        self._queue.make_again_with(lambda: sync_study(self._recorder, facts.folder, facts.objective))
         self._queue.wait_for(call, self._open_seconds, num_tries=1)
         if call.error is not None:
             raise call.error
@@ -76,7 +77,7 @@ class BackgroundRecorder(Recorder):
         def send(batch: Sequence[Measurement]) -> None:
             self._recorder.measure_all(proposal, batch)
 
-        self._queue.put("measure", Batch(run_name(proposal), tuple(measurements), send))
+        self._queue.put("measure", Batch(run_name(proposal), tuple(measurements), send), is_on_disk=True)
 
     def end_trial(
         self,
@@ -91,6 +92,8 @@ class BackgroundRecorder(Recorder):
         self._queue.put(
             "end_trial",
             lambda: self._recorder.end_trial(proposal, outcome, best=best, tags=tags, timestamp=now),
+            after=run_name(proposal),
+            is_on_disk=True,
         )
 
     def has_arrived(self, proposal: Proposal) -> bool:
@@ -119,6 +122,9 @@ class BackgroundRecorder(Recorder):
 
     def links(self) -> Mapping[str, str]:
         return self._recorder.links()
+
+    def hurry(self, seconds: float) -> None:
+        self._queue.hurry(seconds)
 
     def close(self, *, finished: bool, timeout_seconds: float = 60) -> list[str]:
         """Returns within the timeout, and soon when the record cannot be reached; the process may then end."""

@@ -107,6 +107,12 @@ class Recorder:
         """Where a person looks: label to address or command."""
         return {}
 
+    def hurry(self, seconds: float) -> None:
+        """The user wants to stop: no call waits any more, and `close` no longer than this from now on.
+
+        What is not sent by then is on disk, and the next process sends it. May be called in a signal handler.
+        """
+
     def close(self, *, finished: bool, timeout_seconds: float = 60) -> list[str]:
         """Send what is still under way and end the parent run; what could not be sent, as sentences."""
         return []

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice, takewhile
 from threading import Condition, Event, Thread
 from typing import Any
 
@@ -17,12 +18,15 @@ logger = logging.getLogger(__name__)
 
 _FIRST_WAIT_SECONDS = 0.5
 _LONGEST_WAIT_SECONDS = 30.0
+_LAST_SECONDS = 1.5  # that a closing queue has at least, when the user wants to stop but not at once
 _LAST_TRIES = 3  # how often a call is tried once the queue wants to end
+_BATCH_SHARE = 0.01  # of the time that batches may take; meanwhile they grow
+_MOST_WAITING = 2_000  # calls that can be made again from disk; with more of them that is what will be done
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Items that may travel with those of the next calls with the same key."""
+    """Items that may wait for those of later calls with the same key, and travel with them."""
 
     key: str
     items: Sequence[Any]
@@ -36,6 +40,8 @@ class Call:
     verb: str
     do: Callable[[], Any] | Batch
     is_essential: bool = False  # when it is refused, the calls behind it make no sense
+    after: str | None = None  # the key of batches that must not come later
+    is_on_disk: bool = False
     done: Event = field(default_factory=Event)
     result: Any = None
     error: Exception | None = None
@@ -45,33 +51,82 @@ class CallQueue:
     """Makes calls in order in a daemon thread. RecorderAwayError means again later; any other error is a refusal."""
 
     def __init__(self) -> None:
-        self._calls: deque[Call] = deque()  # the first one is under way
+        self._calls: deque[Call] = deque()
+        self._under_way: list[Call] = []
+        self._again: Callable[[], Any] | None = None
+        self._next_batch = 0.0  # on the monotonic clock: batches are held until then
         self._changed = Condition()
         self._thread: Thread | None = None
         self._num_failures = 0  # attempts in a row that found the other side away
         self._is_closing = False
+        self._deadline = math.inf  # on the monotonic clock; nobody waits past it
+        self._least_seconds = 0.0
         self._has_given_up = False
         self._sentences: list[str] = []
         self._last_message = ""
 
-    def put(self, verb: str, do: Callable[[], Any] | Batch, *, is_essential: bool = False) -> Call:
-        """Add a call; never waits. Once the queue has given up, calls are let go at once."""
-        call = Call(verb, do, is_essential)
+    def put(
+        self,
+        verb: str,
+        do: Callable[[], Any] | Batch,
+        *,
+        is_essential: bool = False,
+        after: str | None = None,
+        is_on_disk: bool = False,
+    ) -> Call:
+        """Add a call; never waits. Once the queue has given up, calls are let go at once.
+
+        Calls are made in order, but batches are held a little, and sent before a call that comes `after` their key.
+        """
+        call = Call(verb, do, is_essential, after, is_on_disk)
         with self._changed:
             if self._has_given_up:
                 call.done.set()
                 return call
             self._calls.append(call)
+            self._replace_many()
             self._changed.notify_all()
             if self._thread is None:
                 self._thread = Thread(target=self._work, name="recorder", daemon=True)
                 self._thread.start()
         return call
 
+    def make_again_with(self, do: Callable[[], Any]) -> None:
+        """What makes all calls that are on disk: it takes their place when too many of them wait."""
+        self._again = do
+
+    def _replace_many(self) -> None:
+        if self._again is None or len(self._calls) <= _MOST_WAITING:
+            return
+        waiting = [call for call in self._calls if call.is_on_disk and call not in self._under_way]
+        if len(waiting) <= _MOST_WAITING // 2:  # the others cannot be made again
+            return
+        for call in waiting:
+            call.done.set()
+        gone = set(map(id, waiting))
+        self._calls = deque(call for call in self._calls if id(call) not in gone)
+        if not any(call.do is self._again and call not in self._under_way for call in self._calls):
+            self._calls.append(Call("sync", self._again))
+
     def wait_for(self, call: Call, seconds: float, *, num_tries: int = _LAST_TRIES) -> None:
         """Wait until the call is done, this much time is over, or the other side was away this often in a row."""
         with self._changed:
-            self._changed.wait_for(lambda: call.done.is_set() or self._num_failures >= num_tries, seconds)
+            self._wait(
+                lambda: call.done.is_set() or self._num_failures >= num_tries or self._deadline < math.inf, seconds
+            )
+
+    def hurry(self, seconds: float) -> None:
+        """End every wait but that of `close`, which has so long from now on. May be called in a signal handler."""
+        with self._changed:
+            self._deadline = min(self._deadline, time.monotonic() + seconds)
+            self._least_seconds = min(seconds, _LAST_SECONDS)
+            self._changed.notify_all()
+
+    def _wait(self, is_over: Callable[[], bool], seconds: float) -> None:
+        """Wait for the condition, holding its lock; `hurry` shortens a wait that has begun."""
+        end = time.monotonic() + seconds
+        while not is_over() and (left := min(end, self._deadline) - time.monotonic()) > 0:
+            self._changed.wait(left)
 
     def close(self, verb: str, do: Callable[[], Any], timeout_seconds: float) -> list[str]:
         """Make a last call; what was refused or not made, as sentences. Tries a few times, never past the timeout."""
@@ -79,8 +134,10 @@ class CallQueue:
         with self._changed:
             self._is_closing, self._num_failures = True, 0
             self._changed.notify_all()
-        call.done.wait(timeout_seconds)
         with self._changed:
+            if self._deadline < math.inf:  # what went on meanwhile may have taken all of it; the last call is short
+                self._deadline = max(self._deadline, time.monotonic() + self._least_seconds)
+            self._wait(call.done.is_set, timeout_seconds)
             if self._calls:
                 self.give_up()
             sentences, self._sentences = self._sentences, []
@@ -103,15 +160,15 @@ class CallQueue:
 
     def _work(self) -> None:
         while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._calls or self._has_given_up)
-                group = self._group()
+            group = self._take()
             if not group:
                 return
-            first = group[0]
+            first, began = group[0], time.monotonic()
             try:
                 if isinstance(first.do, Batch):
                     first.do.send([item for call in group for item in call.do.items])  # type: ignore[union-attr]
+                    ended = time.monotonic()
+                    self._next_batch = ended + (ended - began) * (1 / _BATCH_SHARE - 1)
                 else:
                     first.result = first.do()
             except RecorderAwayError as error:
@@ -124,14 +181,35 @@ class CallQueue:
             if self._finish(group):
                 return
 
+    def _take(self) -> list[Call]:
+        """Wait for calls that may be made now; none when the queue has given up."""
+        with self._changed:
+            while not self._has_given_up:
+                self._under_way = self._group()
+                if self._under_way:
+                    return self._under_way
+                self._changed.wait(max(0.0, self._next_batch - time.monotonic()) if self._calls else None)
+            return []
+
     def _group(self) -> list[Call]:
-        """The first call; with a batch, those of the same key right behind, batches of other keys passed over."""
-        group = [self._calls[0]] if self._calls else []
-        if group and isinstance(group[0].do, Batch):
-            key = group[0].do.key
-            batches = takewhile(lambda call: isinstance(call.do, Batch), islice(self._calls, 1, None))
-            group += [call for call in batches if call.do.key == key]  # type: ignore[union-attr]
-        return group
+        """The first call that is not held; with a batch all of its key, up to a call that comes after them."""
+        is_holding = not self._is_closing and self._deadline == math.inf and time.monotonic() < self._next_batch
+        for call in self._calls:
+            key = call.do.key if isinstance(call.do, Batch) else call.after
+            if isinstance(call.do, Batch) and is_holding:
+                continue
+            return self._batches(key) or [call]
+        return []
+
+    def _batches(self, key: str | None) -> list[Call]:
+        """The batches of a key, up to the first call that comes after them."""
+        found: list[Call] = []
+        for call in self._calls if key is not None else ():
+            if call.after == key:
+                break
+            if isinstance(call.do, Batch) and call.do.key == key:
+                found.append(call)
+        return found
 
     def _may_try_again(self, message: str) -> bool:
         """Wait a little, longer each time; False when the queue wants to end or has ended."""
@@ -159,6 +237,7 @@ class CallQueue:
         """Take done calls off the queue; whether the thread is no longer needed."""
         with self._changed:
             self._num_failures = 0
+            self._under_way = []
             for call in group:
                 call.done.set()
                 if call in self._calls:

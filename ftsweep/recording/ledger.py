@@ -7,9 +7,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ftsweep.workspace import read_json, write_json
+from ftsweep.durable import read_json, write_json
 
-_SAVE_SECONDS = 2.0  # a cursor that lags behind only means that rungs are sent twice, which changes nothing
+# A ledger that lags behind only means that a trial is sent twice, which changes nothing.
+_SAVE_SECONDS = 2.0
+_SAVE_SHARE = 0.005  # of the time: a long study's ledger is long
 
 
 @dataclass
@@ -30,7 +32,7 @@ class Ledger:
     artifacts: dict[str, str] = field(default_factory=dict)  # name to content hash
     links: dict[str, str] = field(default_factory=dict)
     is_finished: bool = False  # the end of a finished study arrived, so all of it has
-    _saved: float = field(default=0.0, repr=False)
+    _next_save: float = field(default=0.0, repr=False)
 
     @classmethod
     def read(cls, path: Path, place: str) -> Ledger:
@@ -47,12 +49,14 @@ class Ledger:
         return ledger
 
     def save(self) -> None:
+        began = time.monotonic()
         cursors = {name: asdict(cursor) for name, cursor in self.runs.items()}
         kept = {name: getattr(self, name) for name in ("place", "study_id", "artifacts", "links", "is_finished")}
         write_json(self.path, {**kept, "runs": cursors})
-        self._saved = time.monotonic()
+        ended = time.monotonic()
+        self._next_save = ended + max(_SAVE_SECONDS, (ended - began) / _SAVE_SHARE)
 
     def save_soon(self) -> None:
         """Save, unless that was done a moment ago."""
-        if time.monotonic() - self._saved > _SAVE_SECONDS:
+        if time.monotonic() > self._next_save:
             self.save()

@@ -114,17 +114,18 @@ class MlflowRecorder(Recorder):
     ) -> None:
         name, study = run_name(proposal), self._opened
         with reaching(self._uri):
-            run = study.run(name, timestamp)
-            if run.is_deleted or run.tags.get("ftsweep.outcome") in _ENDED:
-                return
-            self._begun.add(name)
-            run.set_running()
             own = {
                 "ftsweep.outcome": "running",
                 "branch": proposal.branch or "main",
                 "is_default": str(proposal.is_default).lower(),
             }
-            run.send(tags={**self._study_tags(), **own, **tags}, params=params)
+            tags = {**self._study_tags(), **own, **tags}
+            run = study.run(name, timestamp, tags)
+            if run.is_deleted or run.tags.get("ftsweep.outcome") in _ENDED:
+                return
+            self._begun.add(name)
+            run.set_running()
+            run.send(tags=tags, params=params)
             study.log_dataset(run)
 
     def measure_all(self, proposal: Proposal, measurements: Sequence[Measurement]) -> None:
@@ -161,7 +162,7 @@ class MlflowRecorder(Recorder):
                 run.end(_STATUS.get(outcome.kind, "KILLED"), timestamp)
             self._begun.discard(name)
             study.ledger.runs[name].has_ended = True
-            study.ledger.save()
+            study.ledger.save_soon()
 
     def has_arrived(self, proposal: Proposal) -> bool:
         cursor = self._ledger.runs.get(run_name(proposal)) if self._ledger else None

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import ftsweep
+from ftsweep.durable import remove
 from ftsweep.recording.base import ChosenModel
 from ftsweep.recording.content import content_hash
 from ftsweep.recording.mlflow_run import MlflowRun
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 ALIAS = "champion"
+_TEMPORARY = ".model-"
 _REQUIRED = ("torch", "transformers", "peft", "safetensors", "pandas")
 
 
@@ -32,6 +34,8 @@ def register_model(study: MlflowStudy, run: MlflowRun, model: ChosenModel) -> st
     """
     client, name = study.client, study.facts.folder.name
     content = content_hash(model.folder)
+    for torn in study.facts.folder.path.glob(f"{_TEMPORARY}*"):  # of a process that was killed in `_log_model`
+        remove(torn)
     uri = f"models:/{name}@{ALIAS}"
     _make_registered_model(study, name)
     tags = {**model.tags, "ftsweep.trial": str(model.number), "ftsweep.content": content}
@@ -78,10 +82,13 @@ def _find_version(study: MlflowStudy, name: str, tags: dict[str, str]) -> ModelV
 
 
 def _find_logged_model(study: MlflowStudy, tags: dict[str, str]) -> LoggedModel | None:
-    """A logged model with the same trial and content that no call came to register."""
+    """A logged model with the same trial and content that no call came to register; torn ones are marked so."""
     models = study.client.search_logged_models(
         [study.experiment_id], f"tags.`ftsweep.trial` = '{tags['ftsweep.trial']}'"
     )
+    for model in models:
+        if model.status == "PENDING":
+            study.client.finalize_logged_model(model.model_id, "FAILED")
     return next((model for model in models if model.status == "READY" and _is_same(model.tags, tags)), None)
 
 
@@ -104,7 +111,7 @@ def _log_model(study: MlflowStudy, run: MlflowRun, model: ChosenModel, tags: dic
         study.experiment_id, run.name, run.run_id, tags=tags, params=run.params, model_type="ftsweep"
     )
     try:
-        with TemporaryDirectory(prefix="model-", dir=study.facts.folder.path) as temporary:
+        with TemporaryDirectory(prefix=_TEMPORARY, dir=study.facts.folder.path) as temporary:
             path = Path(temporary) / "model"
             save_model(
                 path,

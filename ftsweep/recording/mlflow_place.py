@@ -10,15 +10,17 @@ from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 from ftsweep.domain.objective import Objective
+from ftsweep.durable import made_by_one, remove
 from ftsweep.errors import ConfigError
 from ftsweep.recording.ui import runs_address, tracking_uri
-from ftsweep.workspace import Store, made_by_one
+from ftsweep.workspace import Store
 
+_TEMPORARY = ".mlflow-"
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _SERVERS = ("http", "https", "databricks")
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_LOGGING_LEVEL": "WARNING",  # else it prints into the live view
+    "MLFLOW_LOGGING_LEVEL": "CRITICAL",  # else it prints into the live view, with tracebacks; errors are told by us
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # its own retries last minutes inside one call; we retry whole calls
@@ -58,9 +60,11 @@ class MlflowPlace:
         from mlflow import MlflowClient
 
         with made_by_one(store.root):
+            for torn in store.root.glob(f"{_TEMPORARY}*"):  # of a process that was killed below
+                remove(torn)
             if store.mlflow_database.exists():
                 return
-            with TemporaryDirectory(dir=store.root, prefix=".mlflow-") as folder:
+            with TemporaryDirectory(dir=store.root, prefix=_TEMPORARY) as folder:
                 made, whole = Path(folder) / "made.db", Path(folder) / "whole.db"
                 MlflowClient(tracking_uri=f"sqlite:///{made}").search_experiments(max_results=1)
                 with closing(sqlite3.connect(made)) as source, closing(sqlite3.connect(whole)) as target:

@@ -66,7 +66,7 @@ class MlflowRun:
         """
         from mlflow.entities import Metric, Param, RunTag
 
-        new_tags = {key: _cut(value, TAG_LIMIT) for key, value in (tags or {}).items()}
+        new_tags = {key: cut(value, TAG_LIMIT) for key, value in (tags or {}).items()}
         new_tags = {key: value for key, value in new_tags.items() if self.tags.get(key) != value}
         new_params = {_name(key): _spell(value) for key, value in (params or {}).items()}
         new_params = {key: value for key, value in new_params.items() if key not in self.params}
@@ -136,7 +136,7 @@ def _root(error: BaseException) -> str:
     while (cause := error.__cause__ or (None if error.__suppress_context__ else error.__context__)) is not None:
         error = cause
     text = " ".join(str(error).split()) or type(error).__name__
-    return _cut(text.rpartition(" object at 0x")[0] or text, 300)
+    return cut(text.rpartition(" object at 0x")[0] or text, 300)
 
 
 def _points(measurement: Measurement) -> Iterator[Metric]:
@@ -162,10 +162,10 @@ def _name(key: str) -> str:
 def _spell(value: Any) -> str:
     """Text as it is, everything else as JSON, cut to what MLflow takes."""
     text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
-    return _cut(text, PARAM_LIMIT)
+    return cut(text, PARAM_LIMIT)
 
 
-def _cut(value: Any, limit: int) -> str:
+def cut(value: Any, limit: int) -> str:
     text = str(value)
     if len(text) <= limit:
         return text

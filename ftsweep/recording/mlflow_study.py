@@ -5,13 +5,13 @@ from __future__ import annotations
 import getpass
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from ftsweep.errors import StudyError
 from ftsweep.recording.base import StudyFacts
 from ftsweep.recording.ledger import Cursor, Ledger
-from ftsweep.recording.mlflow_run import MlflowRun
+from ftsweep.recording.mlflow_run import TAG_LIMIT, MlflowRun, cut
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -47,18 +47,18 @@ class MlflowStudy:
                 "or give the study another name with study.name=...",
             )
 
-    def run(self, name: str, started: float | None) -> MlflowRun:
-        """The run of this name: known, found again, or made as one that started then (None: now)."""
+    def run(self, name: str, started: float | None, tags: Mapping[str, str] | None = None) -> MlflowRun:
+        """The run of this name: known, found again, or made as one that started then (None: now), with these tags."""
         if name in self.runs:
             return self.runs[name]
         found = next(self._search(f"tags.`ftsweep.run` = '{name}'"), None) if name in self._uncertain else None
         if found is None:
             self._uncertain.add(name)
-            found = self._make_run(name, started)
+            found = self._make_run(name, started, tags or {})
             self._uncertain.discard(name)
         run = self.runs[name] = MlflowRun(self.client, found)
         self.ledger.runs[name] = Cursor(run.run_id)
-        self.ledger.save()
+        self.ledger.save_soon()
         return run
 
     def log_dataset(self, run: MlflowRun) -> None:
@@ -138,8 +138,9 @@ class MlflowStudy:
             if not (token := page.token):
                 return
 
-    def _make_run(self, name: str, started: float | None) -> Run:
+    def _make_run(self, name: str, started: float | None, more: Mapping[str, str]) -> Run:
         tags = {
+            **{key: cut(value, TAG_LIMIT) for key, value in more.items()},
             "ftsweep.study": self.facts.folder.name,
             "ftsweep.study_id": self.ledger.study_id,
             "ftsweep.run": name,

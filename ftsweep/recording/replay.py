@@ -8,8 +8,10 @@ from pathlib import Path
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal
+from ftsweep.domain.verdict import verdict_tags
+from ftsweep.durable import read_json
 from ftsweep.recording.base import Recorder
-from ftsweep.workspace import StudyFolder, TrialFolder, read_json
+from ftsweep.workspace import StudyFolder, TrialFolder
 
 BASELINE_REASON = "the untouched base, or the prior of a new head"
 
@@ -35,7 +37,8 @@ def sync_study(recorder: Recorder, folder: StudyFolder, objective: Objective) ->
             recorder.begin_trial(proposal, tags={}, params=proposal.params, timestamp=started)
             recorder.measure_all(proposal, measurements)
         if outcome is not None:
-            recorder.end_trial(proposal, outcome, best=best, tags={}, timestamp=_ended_at(trial))
+            tags = verdict_tags(trial.verdicts())
+            recorder.end_trial(proposal, outcome, best=best, tags=tags, timestamp=_ended_at(trial))
             num_sent += 1
     return num_sent
 

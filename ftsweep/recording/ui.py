@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from ipaddress import ip_address
 from urllib.parse import quote
 
 from ftsweep.domain.objective import Objective
@@ -31,6 +32,14 @@ def ui_environment() -> dict[str, str]:
 def ui_address(host: str = "127.0.0.1", port: int = 5000) -> str:
     """Where a person opens the UI; without the workflow type it shows its pages for agents."""
     return f"http://{host}:{port}/#/experiments?workflowType=machine_learning"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what is served there. A name other than localhost may lead anywhere."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def runs_address(server: str, experiment_id: str, objective: Objective) -> str:

@@ -17,6 +17,8 @@ from ftsweep.report import figures as figure_modules
 from ftsweep.report import summary, wording
 from ftsweep.report.approaches import approach_table
 from ftsweep.report.classes import class_table
+from ftsweep.report.fits import fit_table
+from ftsweep.report.flagged import flagged_table
 from ftsweep.report.rows import StudyRows
 
 PLOT_CONFIG = {
@@ -64,6 +66,8 @@ class HtmlPage:
             comparison=summary.comparison(rows),
             approaches=approach_table(rows.approaches, rows.objective, rows.best.number if rows.best else None),
             classes=class_table(rows),
+            fits=fit_table(rows),
+            flagged=flagged_table(rows),
             counts=summary.outcome_counts(rows),
             facts=summary.facts(rows),
             table=summary.trial_table(rows),
@@ -80,6 +84,7 @@ def _section(name: str, rows: StudyRows) -> dict[str, Any]:
         "name": name,
         "title": module.TITLE,
         "reading": module.READING,
+        "verdict": rows.quantity.get("sentence", "") if name == "quantity" else "",
         "height": int(figure.layout.height),
         "json": embedded_json(json.loads(figure.to_json())),
     }

@@ -11,12 +11,15 @@ from ftsweep.domain.finding import Finding
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Dimension
-from ftsweep.domain.trial import OutcomeKind
-from ftsweep.durable import read_json
+from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
+from ftsweep.domain.verdict import Verdict
+from ftsweep.durable import read_json, understood
 from ftsweep.errors import UsageError
 from ftsweep.report.approaches import read_approaches
 from ftsweep.report.settings import read_settings
+from ftsweep.report.study_fit import judged_study
 from ftsweep.search.approach import Approach
+from ftsweep.search.selection import is_feasible
 from ftsweep.workspace import StudyFolder, TrialFolder
 
 RUNNING = "running"
@@ -43,6 +46,8 @@ class TrialRow:
     error_class: str | None = None
     log_tail: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
+    verdicts: tuple[Verdict, ...] = ()
+    """How well it fits, its own verdict first; none where that was not judged."""
 
     @property
     def is_complete(self) -> bool:
@@ -51,6 +56,12 @@ class TrialRow:
     @property
     def has_ended(self) -> bool:
         return self.kind != RUNNING
+
+    @property
+    def record(self) -> TrialRecord:
+        """As the search knows it."""
+        outcome = Outcome(OutcomeKind(self.kind), self.reason) if self.has_ended else None
+        return TrialRecord(Proposal(self.number, self.branch, self.params, self.is_default), self.curve, outcome)
 
     @property
     def last_rung(self) -> int | None:
@@ -117,6 +128,14 @@ class StudyRows:
     """Whole approaches side by side, the cheapest first; none in a study without branches."""
     advice: str = ""
     """Which approach to use, and what a cheaper one costs; empty before the study's end."""
+    flagged: Mapping[str, Any] = field(default_factory=dict)
+    """By split: the winner on rows that guards flagged, and on the others."""
+    forgetting: Mapping[str, Any] = field(default_factory=dict)
+    """What the limit on forgetting cost, and trials made smaller; {} where it was not measured."""
+    quantity: Mapping[str, Any] = field(default_factory=dict)
+    """The chosen setting on parts of train, and what that says; {} when nobody asked."""
+    verdicts: tuple[Verdict, ...] = ()
+    """What the study shows about its own search."""
     test_looks: int = 0
     """How many conclusions of this study measured models on test; more than one makes the numbers too good."""
 
@@ -166,7 +185,8 @@ def read_study(
         raise UsageError(f"there is no study {folder.name!r}", where=str(folder.path), remedy="See: ftsweep status")
     settings = read_settings(folder.sweep_file)
     result = folder.path / "result.json"
-    notes = dict(read_json(result)) if result.exists() else {}
+    with understood(result):
+        notes = dict(read_json(result)) if result.exists() else {}
     trials = [_trial_row(trial, settings.objective) for trial in folder.trials() if trial.spec_file.exists()]
     is_concluded = bool(notes) and all(trial.has_ended for trial in trials)  # else it has gone on since
     number = winner
@@ -175,6 +195,7 @@ def read_study(
     elif number is None:
         number = _best_number(trials, settings.objective)
     rows = tuple(replace(trial, is_best=trial.number == number) for trial in trials)
+    records = [trial.record for trial in rows]
     baseline = folder.baselines() | (notes.get("baseline") or {})
     return StudyRows(
         name=folder.name,
@@ -194,10 +215,14 @@ def read_study(
         config_text=settings.text,
         sentence=str(notes.get("sentence") or "") if is_concluded and winner is None else "",
         is_final=is_concluded or winner is not None,
+        verdicts=tuple(judged_study(records, settings, number, notes.get("evidence"))),
         test_looks=int(notes.get("test_looks") or 0),
         approaches=read_approaches(folder, settings, notes if is_concluded else {}, baseline),
         advice=str(notes.get("advice") or "") if is_concluded and winner is None else "",
         registered=notes.get("registered"),
+        flagged=dict(notes.get("flagged") or {}) if is_concluded and winner is None else {},
+        forgetting=dict(notes.get("forgetting") or {}) if is_concluded and winner is None else {},
+        quantity=dict(notes.get("quantity") or {}) if is_concluded and winner is None else {},
     )
 
 
@@ -218,13 +243,14 @@ def _trial_row(folder: TrialFolder, objective: Objective) -> TrialRow:
         error_class=outcome.error_class if outcome else None,
         log_tail=outcome.log_tail if outcome else "",
         extra=dict(outcome.extra) if outcome else {},
+        verdicts=folder.verdicts(),
     )
 
 
 def _best_number(trials: Iterable[TrialRow], objective: Objective) -> int | None:
     best: TrialRow | None = None
     for trial in trials:
-        if not trial.is_complete or trial.value is None:
+        if not trial.is_complete or trial.value is None or not is_feasible(trial.record):
             continue
         if best is None or best.value is None or objective.is_better(trial.value, best.value):
             best = trial

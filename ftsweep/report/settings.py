@@ -9,6 +9,8 @@ from typing import Any
 
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Choice, Dimension, FloatInterval, IntInterval
+from ftsweep.durable import understood
+from ftsweep.errors import DamagedFileError
 
 SUMMARY_NODES = ("model", "data", "task", "strategy")
 NAMING_KEYS = ("name", "path", "train")
@@ -24,6 +26,9 @@ class Settings:
     """By dotted config path; those of a branch also with the branch as prefix."""
     summary: Mapping[str, str] = field(default_factory=dict)
     branches: tuple[str, ...] = ()
+    pruner: Mapping[str, Any] = field(default_factory=dict)
+    judges_fit: bool = True
+    """Whether `guards.fit` is on."""
     text: str = ""
 
     def dimensions_of(self, trials: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, Dimension]:
@@ -43,10 +48,20 @@ class Settings:
 
 def read_settings(path: Path) -> Settings:
     """The settings in a study's `sweep.yaml`; what it does not tell stays empty."""
+    import yaml  # type: ignore[import-untyped]
     from omegaconf import OmegaConf  # slow to import, and only the control process has it
+    from omegaconf.errors import OmegaConfBaseException
 
-    text = path.read_text(encoding="utf-8")
-    loaded = OmegaConf.to_container(OmegaConf.create(text), resolve=False)
+    try:
+        text = path.read_text(encoding="utf-8")
+        loaded = OmegaConf.to_container(OmegaConf.create(text), resolve=False)
+    except (yaml.YAMLError, OmegaConfBaseException, ValueError, RecursionError) as error:
+        raise DamagedFileError(path, str(error).partition("\n")[0]) from error
+    with understood(path):
+        return _settings(loaded, text)
+
+
+def _settings(loaded: Any, text: str) -> Settings:
     tree: dict[str, Any] = {str(key): node for key, node in loaded.items()} if isinstance(loaded, dict) else {}
     objective = {
         key: value for key, value in _node(tree, "objective").items() if key in ("metric", "split", "direction")
@@ -70,6 +85,8 @@ def read_settings(path: Path) -> Settings:
         dimensions=dimensions,
         summary=summary,
         branches=tuple(map(str, branches)),
+        pruner=_node(tree, "pruner"),
+        judges_fit=_node(_node(tree, "guards"), "fit").get("mode") != "off",
         text=text,
     )
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ftsweep.domain.verdict import VerdictSeverity
 from ftsweep.report.rows import DataRow, StudyRows, TestRow, TrialRow
 from ftsweep.report.wording import NOTHING, number, param, plural, seconds
 from ftsweep.search.comparison import base_label, distinct_bases
@@ -159,7 +160,9 @@ def trial_table(rows: StudyRows) -> TrialTable:
     """One line per trial. Branches share the column of one config path, so that their values can be compared."""
     paths = list(dict.fromkeys(rows.param_path(name) for name in rows.param_names))
     has_branches = any(trial.branch for trial in rows.trials)
-    columns = ["trial", *(["branch"] if has_branches else []), "outcome", rows.objective.key, "best rung", "time"]
+    has_fits = any(trial.verdicts for trial in rows.trials)
+    columns = ["trial", *(["branch"] if has_branches else []), "outcome", *(["fit"] if has_fits else [])]
+    columns += [rows.objective.key, "best rung", "time"]
     lines = []
     for trial in rows.trials:
         by_path = {rows.param_path(name): value for name, value in trial.params.items()}
@@ -167,12 +170,23 @@ def trial_table(rows: StudyRows) -> TrialTable:
         if has_branches:
             cells.append(Cell(trial.branch or "main", trial.branch, is_number=False))
         cells.append(Cell(trial.kind, f"{OUTCOME_ORDER.index(trial.kind)}", is_number=False))
+        if has_fits:
+            cells.append(_fit(trial))
         cells.append(Cell(number(trial.value), _order(trial.value)))
         cells.append(Cell(_rungs(trial), _order(trial.best_rung)))
         cells.append(Cell(seconds(trial.train_seconds) if trial.curve else NOTHING, f"{trial.train_seconds:.3f}"))
         cells += [_cell(by_path[path]) if path in by_path else Cell("", "") for path in paths]
         lines.append(TrialLine(trial, tuple(cells), _remark(trial)))
     return TrialTable((*columns, *paths), len(paths), tuple(lines))
+
+
+def _fit(trial: TrialRow) -> Cell:
+    """The trial's own verdict; sorted by how bad it is."""
+    if not trial.verdicts:
+        return Cell(NOTHING, "", is_number=False)
+    first = trial.verdicts[0]
+    order = list(VerdictSeverity).index(first.severity)
+    return Cell(first.label + ("+" if len(trial.verdicts) > 1 else ""), f"{order} {first.label}", is_number=False)
 
 
 def _rungs(trial: TrialRow) -> str:

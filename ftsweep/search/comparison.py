@@ -10,7 +10,7 @@ from typing import Any
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.trial import TrialRecord
 from ftsweep.search.approach import Approach
-from ftsweep.search.selection import describe_fates, rank
+from ftsweep.search.selection import describe_fates, rank, rank_of_all
 
 FORGETTING = "general/forgetting"
 """The measurement that says how much worse the model has become on general text, where it was measured."""
@@ -37,10 +37,12 @@ def kept_trials(
     """The trials whose weights are needed: the `top` best and default settings, and before one is `chosen` the best of
     each branch, to be measured on test.
 
-    The best are kept after the choice too: an extended study may choose another one of them.
+    The best are kept after the choice too: an extended study may choose another one of them. So is the one that would
+    be the best without constraints: made smaller, it may keep them.
     """
     needed = {record.number for record in records if record.proposal.is_default}
     needed |= {contender.number for contender in rank(records, objective)[:top]}
+    needed |= {contender.number for contender in rank_of_all(records, objective)[:1]}
     return needed | ({chosen} if chosen is not None else set(best_trials(records, objective).values()))
 
 

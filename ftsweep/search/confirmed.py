@@ -20,7 +20,9 @@ FORGETTING = "general/forgetting"
 
 @dataclass(frozen=True)
 class Candidate:
-    """A trial that was run again. `seeds` are the objective's best-rung values of its fresh runs; None: it failed."""
+    """A trial that was run again. `seeds` are the objective's best-rung values of its fresh runs; None: it failed, or
+    kept the constraints at no rung.
+    """
 
     number: int
     value: float
@@ -108,7 +110,8 @@ def candidate_of(record: TrialRecord, runs: Sequence[TrialRecord], objective: Ob
     seeds = []
     for run in runs:
         found = objective.best(run.measurements) if run.is_complete else None
-        seeds.append(None if found is None or not math.isfinite(objective.value(found)) else objective.value(found))
+        is_sound = found is not None and found.is_feasible and math.isfinite(objective.value(found))
+        seeds.append(objective.value(found) if found is not None and is_sound else None)
     return Candidate(
         record.number,
         objective.value(best),

@@ -8,7 +8,6 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from ftsweep.domain.space import Branch, Choice, Dimension, FloatInterval, IntInterval
@@ -86,17 +85,6 @@ class Encoding:
                 return int(value)
             case FloatInterval():
                 return f"{float(value):.12g}"
-
-    def suggest(self, trial: optuna.Trial, name: str) -> Any:
-        """Have the trial store the value that its study's sampler gives, and return it decoded."""
-        match self.distribution:
-            case CategoricalDistribution(choices=choices):
-                stored: Any = trial.suggest_categorical(name, choices)
-            case IntDistribution(low=low, high=high, log=log, step=step):
-                stored = trial.suggest_int(name, low, high, log=log, step=step)
-            case FloatDistribution(low=low, high=high, log=log, step=step):
-                stored = trial.suggest_float(name, low, high, log=log, step=step)
-        return self.decode(stored)
 
     def _place(self, value: Any) -> int:
         assert isinstance(self.dimension, Choice)

@@ -20,9 +20,13 @@ class StudyTrial:
     """None while the trial runs or waits to be continued."""
     constraints: Mapping[str, float] = field(default_factory=dict)
     """By name; one above 0 is violated."""
+    violating: list[int] = field(default_factory=list)
+    """Rungs at which a constraint was violated."""
 
     def best_value(self, objective: Objective) -> float | None:
-        """The best value so far; the trial's value once it is complete."""
-        if not self.values:
+        """The best value so far, of the rungs that keep every constraint if there are any; in the end the trial's."""
+        kept = [value for rung, value in self.values.items() if rung not in self.violating]
+        counted = kept or list(self.values.values())
+        if not counted:
             return None
-        return min(self.values.values()) if objective.direction == "minimize" else max(self.values.values())
+        return min(counted) if objective.direction == "minimize" else max(counted)

@@ -23,6 +23,8 @@ import ftsweep
 from ftsweep.errors import StudyError
 from ftsweep.search.view import INFEASIBLE
 
+_MAX_HELPERS = 3  # for one request: it may be the request that kills them
+
 
 class GpProcess:
     """One long-lived helper, started by the first request and ended by `close` or by this process's end."""
@@ -32,23 +34,21 @@ class GpProcess:
         self._errors = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - closed by close()
 
     def propose(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The setting that the helper's Gaussian process proposes.
+        """The setting that the helper's Gaussian process proposes. A helper that died is replaced a few times.
 
         Raises:
-            StudyError: the helper could not be started, died or failed, with the end of what it said.
+            StudyError: the helper could not be started, died again and again or failed, with the end of what it said.
         """
-        if self._process is None:
-            self._process = self._start()
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        try:
-            self._process.stdin.write(json.dumps(request) + "\n")
-            self._process.stdin.flush()
-            answer = self._process.stdout.readline()
-        except BrokenPipeError:
-            answer = ""
-        if not answer:
-            raise StudyError(f"the Gaussian-process sampler's helper process died: {self._last_words()}")
+        for _ in range(_MAX_HELPERS):
+            answer = self._answer(json.dumps(request))
+            if answer is not None:
+                break
+            self._end()
+        else:
+            raise StudyError(
+                f"the Gaussian-process sampler's helper process died {_MAX_HELPERS} times: {self._last_words()}",
+                remedy="The same command goes on; sampler=tpe needs no helper, in a study of its own.",
+            )
         reply = json.loads(answer)
         if "error" in reply:
             raise StudyError(f"the Gaussian-process sampler failed: {reply['error']}")
@@ -56,6 +56,24 @@ class GpProcess:
         return params
 
     def close(self) -> None:
+        self._end()
+        self._errors.close()
+
+    def _answer(self, request: str) -> str | None:
+        """The helper's line to this one; None when it died over it."""
+        if self._process is None:
+            self._process = self._start()
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            self._process.stdin.write(request + "\n")
+            self._process.stdin.flush()
+            answer = self._process.stdout.readline()
+        except BrokenPipeError:
+            return None
+        return answer if answer.endswith("\n") else None
+
+    def _end(self) -> None:
         if self._process is not None:
             assert self._process.stdin is not None
             assert self._process.stdout is not None
@@ -65,7 +83,6 @@ class GpProcess:
                 self._process.stdin.close()
             self._process.stdout.close()
             self._process = None
-        self._errors.close()
 
     def _start(self) -> subprocess.Popen[str]:
         package_parent = str(Path(ftsweep.__file__).parent.parent)

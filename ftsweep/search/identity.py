@@ -11,6 +11,9 @@ from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Branch, Dimension
 from ftsweep.errors import ConfigError
 
+IDENTITY = "ftsweep"
+"""The attribute of an Optuna study that holds what `describe` says."""
+
 
 def describe(objective: Objective, branches: Sequence[Branch], num_rungs: int) -> dict[str, Any]:
     """Everything that must not change between two runs of one study, by the key a person would change it with."""

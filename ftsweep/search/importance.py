@@ -6,10 +6,16 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import subprocess
 import sys
 import warnings
 from pathlib import Path
+
+from ftsweep.lifeline import end_with_parent
+
+if __name__ == "__main__":  # the imports below take longer than the work
+    end_with_parent(int(sys.argv[3]))
 
 import optuna
 from optuna.trial import TrialState
@@ -31,7 +37,7 @@ def importances_of(path: Path, study: optuna.Study) -> dict[str, float]:
     values = [trial.value for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))]
     if len(values) < MIN_TRIALS or len(set(values)) < 2:
         return {}
-    command = [sys.executable, "-m", __name__, str(path), study.study_name]
+    command = [sys.executable, "-m", __name__, str(path), study.study_name, str(os.getpid())]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, check=True)
     except subprocess.SubprocessError as error:
@@ -59,7 +65,7 @@ def compute(study: optuna.Study) -> dict[str, float]:
 
 
 def main() -> None:
-    path, name = sys.argv[1:]
+    path, name = sys.argv[1:3]
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     storage = open_storage(Path(path))
     try:

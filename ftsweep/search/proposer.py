@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler, RandomSampler
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from ftsweep.domain.space import Branch
 from ftsweep.domain.trial import Proposal
@@ -18,28 +18,8 @@ from ftsweep.search.encoding import BranchEncoding
 from ftsweep.search.planned import PlannedSetting
 from ftsweep.search.points import num_points, point
 from ftsweep.search.samplers import Ask, Sampler
-from ftsweep.search.view import BRANCH, StudyView
-
-
-class Given(BaseSampler):
-    """Hands Optuna the values that the proposer decided on."""
-
-    def __init__(self) -> None:
-        self.values: Mapping[str, Any] = {}
-        self.distributions: Mapping[str, BaseDistribution] = {}
-
-    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        return dict(self.distributions)
-
-    def sample_relative(
-        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        return dict(self.values)
-
-    def sample_independent(
-        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        raise AssertionError(f"the proposer gave no value for {param_name}")
+from ftsweep.search.seen import SeenTrials
+from ftsweep.search.view import BRANCH, Draft, StudyView
 
 
 class Proposer:
@@ -65,58 +45,78 @@ class Proposer:
         self._sizes = {name: num_points(encoding.branch.space) for name, encoding in self._encodings.items()}
         unique = {self._encodings[item.branch.name].key(item.params): item for item in reversed(plan)}
         self._plan = dict(reversed(unique.items()))
+        self.avoid: frozenset[str] = frozenset()  # branches that are not proposed now
         self._branch_distribution = CategoricalDistribution(tuple(self._encodings))
         random = RandomSampler(seed=seed)
-        self._given = study.sampler = Given()
-        self._all = StudyView(study, random, branch=None)
+        study.sampler = random  # told of every ending, which is nothing to it
+        self._draft = Draft(study._storage)
+        self._seen_all = SeenTrials(study.direction)
+        self._seen = {name: SeenTrials(study.direction) for name in self._encodings}
+        self._all = StudyView(study, self._draft, random, self._seen_all)
         self._views = {
-            name: StudyView(
-                study, random, branch=name if len(branches) > 1 else None, needs_values=sampler.needs_values
-            )
-            for name in self._encodings
+            name: StudyView(study, self._draft, random, seen, needs_values=sampler.needs_values)
+            for name, seen in self._seen.items()
         }
 
-    def note(self, branch: str, params: Mapping[str, Any]) -> None:
-        """A trial with this setting was asked."""
+    def note(self, branch: str, params: Mapping[str, Any], trial: FrozenTrial) -> None:
+        """A trial with this setting is stored."""
         key = self._encodings[branch].key(params)
         self._asked.add(key)
         self._num_asked[branch] += 1
         self._plan.pop(key, None)
+        self._seen[branch].begin(trial)
+        self._seen_all.begin(trial)
 
-    def exhausted(self) -> str | None:
-        """Why there is nothing left to propose; None while there is."""
-        if any(self._has_room(name) for name in self._encodings):
+    def note_end(self, branch: str, number: int) -> None:
+        """A trial that was noted has ended."""
+        self._seen[branch].end(number)
+        self._seen_all.end(number)
+
+    def exhausted(self, avoid: Collection[str] = ()) -> str | None:
+        """Why there is nothing left to propose, of branches other than these; None while there is."""
+        if any(self._has_room(name) for name in self._encodings if name not in avoid):
             return None
         return f"All {len(self._asked)} settings of the space have been tried."
 
-    def fill(self, trial: optuna.Trial) -> Proposal:
-        """Decide a new trial's branch and setting and store them; what it has stored already stays."""
-        frozen = self._study._storage.get_trial(trial._trial_id)
-        branch, params, is_default = self._propose(frozen, frozen.params.get(BRANCH))
+    def propose(self, number: int) -> tuple[Proposal, FrozenTrial]:
+        """The next trial, and how it is to be stored; nothing is stored here."""
+        self._draft.forget()
+        branch, params, is_default = self._propose(create_trial(state=TrialState.RUNNING), number)
         encoding = self._encodings[branch.name]
-        distributions: dict[str, BaseDistribution] = {BRANCH: self._branch_distribution}
-        self._given.distributions = distributions | {name: one.distribution for name, one in encoding.by_name.items()}
-        self._given.values = {BRANCH: branch.name, **encoding.encode(params)}
+        stored: dict[str, Any] = encoding.encode(params)
+        proposal = Proposal(number, branch.name, encoding.decode(stored), is_default)
+        distributions = {name: one.distribution for name, one in encoding.by_name.items()}
         if len(self._encodings) > 1:
-            trial.suggest_categorical(BRANCH, self._branch_distribution.choices)
-        params = {name: one.suggest(trial, name) for name, one in encoding.by_name.items()}
-        return Proposal(trial.number, branch.name, params, is_default)
+            stored, distributions = (
+                {BRANCH: branch.name, **stored},
+                {BRANCH: self._branch_distribution, **distributions},
+            )
+        attributes = dict(self._draft.of_trial)
+        return proposal, create_trial(
+            state=TrialState.RUNNING, params=stored, distributions=distributions, system_attrs=attributes
+        )
+
+    def note_stored(self) -> None:
+        """What was proposed last is stored: keep what the sampler counts over the study (a place in a sequence)."""
+        for key, value in self._draft.of_study.items():
+            self._study._storage.set_study_system_attr(self._study._study_id, key, value)
 
     def read(self, stored: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         """The branch and the setting of a stored trial."""
         branch = str(stored[BRANCH]) if len(self._encodings) > 1 else next(iter(self._encodings))
         return branch, self._encodings[branch].decode(stored)
 
-    def _propose(self, trial: FrozenTrial, branch: str | None = None) -> tuple[Branch, dict[str, Any], bool]:
-        """The branch, the setting by parameter name, and whether it is a default. `branch`: already decided."""
+    def _propose(self, trial: FrozenTrial, number: int) -> tuple[Branch, dict[str, Any], bool]:
+        """The branch, the setting by parameter name, and whether it is a default."""
+        trial.number = number
         for item in self._plan.values():
-            if branch in (None, item.branch.name):
+            if item.branch.name not in self.avoid:
                 return item.branch, dict(item.params), item.is_default
         self._all.forget()
         for view in self._views.values():
             view.forget()
         for attempt in range(self._sampler.attempts):
-            name = branch if branch is not None else self._choose_branch(trial, attempt)
+            name = self._choose_branch(trial, attempt)
             sampler = self._sampler.make(self._ask(trial.number, attempt))
             params = self._draw(sampler, name, trial)
             if self._encodings[name].key(params) not in self._asked:
@@ -127,7 +127,7 @@ class Proposer:
 
     def _choose_branch(self, trial: FrozenTrial, attempt: int) -> str:
         """In turn until every branch has had its start-up trials, then as the sampler prefers."""
-        names = [name for name in self._encodings if self._has_room(name)]
+        names = [name for name in self._encodings if self._has_room(name) and name not in self.avoid]
         least = min(names, key=lambda name: self._num_asked[name])  # the first of equals
         if len(names) == 1 or not self._sampler.prefers_branches or self._num_asked[least] < self._startup_per_branch:
             return least

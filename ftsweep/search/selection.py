@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.trial import OutcomeKind, TrialRecord
 
@@ -39,11 +40,23 @@ def rank(records: Sequence[TrialRecord], objective: Objective) -> list[Contender
 
     A pruned trial is never among them, however good its last value was.
     """
-    contenders = []
-    for record in records:
-        best = objective.best(record.measurements) if record.is_complete and is_feasible(record) else None
-        if best is not None and math.isfinite(objective.value(best)):
-            contenders.append(Contender(record.number, objective.value(best), best.rung))
+    complete = [record for record in records if record.is_complete]
+    found = {record.number: objective.best(record.measurements) for record in complete if is_feasible(record)}
+    return _ranked({number: best for number, best in found.items() if best and best.is_feasible}, objective)
+
+
+def rank_of_all(records: Sequence[TrialRecord], objective: Objective) -> list[Contender]:
+    """As `rank`, if there were no constraints: by the best of all rungs of all complete trials."""
+    found = {each.number: objective.best_of_all(each.measurements) for each in records if each.is_complete}
+    return _ranked({number: best for number, best in found.items() if best}, objective)
+
+
+def _ranked(best: Mapping[int, Measurement], objective: Objective) -> list[Contender]:
+    contenders = [
+        Contender(number, objective.value(measurement), measurement.rung)
+        for number, measurement in best.items()
+        if math.isfinite(objective.value(measurement))
+    ]
     sign = 1 if objective.direction == "minimize" else -1
     return sorted(contenders, key=lambda contender: (sign * contender.value, contender.number))
 
@@ -86,9 +99,11 @@ def describe_fates(records: Sequence[TrialRecord]) -> str:
 
 
 def is_feasible(record: TrialRecord) -> bool:
-    """Whether every constraint of the trial holds; a NaN does not."""
+    """Whether every constraint holds, of the trial and at one of its rungs at least; a NaN does not."""
     constraints: Mapping[str, float] = record.extra.get(CONSTRAINTS, {})
-    return all(value <= 0 for value in constraints.values())
+    trained = [measurement for measurement in record.measurements if measurement.rung > 0]
+    is_any = any(measurement.is_feasible for measurement in trained) or not trained
+    return is_any and all(value <= 0 for value in constraints.values())
 
 
 def _fate(record: TrialRecord) -> str:

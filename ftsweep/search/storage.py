@@ -9,8 +9,8 @@ import sqlalchemy
 from optuna.storages import RDBStorage
 from sqlalchemy.engine import Connection
 
+from ftsweep.durable import made_by_one
 from ftsweep.errors import StudyError
-from ftsweep.workspace import made_by_one
 
 BUSY_SECONDS = 60.0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import insort
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +19,19 @@ from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal
 from ftsweep.errors import StudyError
 from ftsweep.search.curves import Curves
 from ftsweep.search.entries import StudyTrial
-from ftsweep.search.identity import check_identity, describe
+from ftsweep.search.identity import IDENTITY, check_identity, describe
 from ftsweep.search.importance import importances_of
+from ftsweep.search.owned import OwnedStorage
 from ftsweep.search.planned import planned_settings
 from ftsweep.search.proposer import Proposer
 from ftsweep.search.pruners import Pruner
 from ftsweep.search.samplers import Sampler
 from ftsweep.search.storage import close_storage, open_storage
+from ftsweep.search.succession import ORIGIN, SET_ASIDE, optuna_name
 from ftsweep.search.view import INFEASIBLE
 
-_IDENTITY = "ftsweep"
-_ORIGIN = "origin"  # written last by an ask: a trial without it was being asked when the process died
 _OUTCOME = "outcome"
+_VIOLATING = "violating"  # rungs at which a constraint was violated
 
 
 class Study:
@@ -42,7 +43,8 @@ class Study:
 
     def __init__(
         self,
-        storage: RDBStorage,
+        storage: OwnedStorage,
+        database: RDBStorage,
         study: optuna.Study,
         objective: Objective,
         sampler: Sampler,
@@ -55,15 +57,16 @@ class Study:
         """Use `Study.open`."""
         self._path = path
         self.objective = objective
-        self._storage = storage
+        self._storage, self._database = storage, database
         self._study = study
         self._sampler = sampler
         self._pruner = pruner
         self._proposer = proposer
-        self._curves = Curves(objective, num_rungs, pruner.group)
+        self._curves = Curves(objective, num_rungs, self._group)
         self._trials: dict[int, StudyTrial] = {}
         self._ids: dict[int, int] = {}
         self._running: list[int] = []
+        self._num_set_aside = 0  # they keep their numbers
         self._load()
 
     @classmethod
@@ -80,8 +83,9 @@ class Study:
         num_rungs: int,
         enqueue: Sequence[Mapping[str, Any]] = (),
         startup_per_branch: int = 3,
+        generation: int = 1,
     ) -> Study:
-        """Make the study in the database at `path`, or go on with it.
+        """Make the study in the database at `path`, or go on with it. `generation`: see `succession`.
 
         Raises:
             ConfigError: the sampler cannot search this space, an enqueued setting does not lie in it, or the stored
@@ -91,22 +95,23 @@ class Study:
         sampler.check(branches)
         plan = planned_settings(branches, enqueue)
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        storage = open_storage(path)
+        database = open_storage(path)
+        storage = OwnedStorage(database, path)
         try:
             identity = describe(objective, branches, num_rungs)
-            study = _load_or_make(storage, name, objective.direction, identity)
+            study = _load_or_make(storage, optuna_name(name, generation), objective.direction, identity)
             proposer = Proposer(study, branches, sampler, seed=seed, plan=plan, startup_per_branch=startup_per_branch)
-            if _IDENTITY not in study.user_attrs:  # not before the branches have proved that they can be searched
-                study.set_user_attr(_IDENTITY, identity)
-            return cls(storage, study, objective, sampler, pruner, proposer, num_rungs=num_rungs, path=path)
+            if IDENTITY not in study.user_attrs:  # not before the branches have proved that they can be searched
+                study.set_user_attr(IDENTITY, identity)
+            return cls(storage, database, study, objective, sampler, pruner, proposer, num_rungs=num_rungs, path=path)
         except BaseException:
-            close_storage(storage)
+            close_storage(database)
             raise
 
     def close(self) -> None:
         """Release the database and what the sampler started."""
         self._sampler.close()
-        close_storage(self._storage)
+        close_storage(self._database)
 
     @property
     def num_asked(self) -> int:
@@ -117,11 +122,20 @@ class Study:
         """Why there is nothing left to ask, in a sentence; None while there is."""
         return self._proposer.exhausted()
 
-    def ask(self) -> Proposal | None:
-        """The next trial; None when every setting of a finite space has been tried. Any number may be under way."""
-        if self.is_exhausted():
+    def ask(self, avoid: Collection[str] = ()) -> Proposal | None:
+        """The next trial, of none of the branches to `avoid`; None when every setting of the others has been tried.
+
+        Any number may be under way.
+        """
+        if self._proposer.exhausted(avoid):
             return None
-        return self._ask(self._study.ask())
+        self._proposer.avoid = frozenset(avoid)
+        proposal, template = self._proposer.propose(len(self._trials) + self._num_set_aside)
+        template.user_attrs = {ORIGIN: "default" if proposal.is_default else "proposed"}
+        trial_id = self._storage.create_new_trial(self._study._study_id, template)
+        self._note(trial_id, StudyTrial(proposal))
+        self._proposer.note_stored()
+        return proposal
 
     def records(self) -> list[StudyTrial]:
         """All trials by number."""
@@ -146,9 +160,12 @@ class Study:
         value, rung = float(self.objective.value(measurement)), measurement.rung
         if trial.outcome is not None or rung < 1 or rung in trial.values or not math.isfinite(value):
             return
+        if not measurement.is_feasible and rung not in trial.violating:
+            trial.violating.append(rung)
+            self._storage.set_trial_user_attr(self._ids[number], _VIOLATING, trial.violating)
         self._storage.set_trial_intermediate_value(self._ids[number], rung, value)
         trial.values[rung] = value
-        self._curves.add(number, rung, value)
+        self._curves.add(number, rung, value, is_feasible=measurement.is_feasible)
 
     def should_prune(self, number: int) -> str | None:
         """Why the trial should stop at the rung it reached last; None when it should go on.
@@ -195,10 +212,15 @@ class Study:
             self._study.tell(number, state=TrialState.PRUNED)
         trial.outcome, trial.constraints = outcome, violations
         self._running.remove(number)
+        self._proposer.note_end(trial.proposal.branch, number)
 
     def importances(self) -> dict[str, float]:
         """Each parameter's share in reaching the best values, greatest first; empty where nothing can be said."""
         return importances_of(self._path, self._study)
+
+    def _group(self, number: int) -> tuple[str, int]:
+        """Trials of one branch are compared: what starts slowly need not be the worse approach."""
+        return self._trials[number].proposal.branch, self._pruner.group(number)
 
     def _trial(self, number: int) -> StudyTrial:
         if number not in self._trials:
@@ -214,44 +236,38 @@ class Study:
             if name not in known:
                 trial.set_constraint(name, value)
 
-    def _ask(self, trial: optuna.Trial) -> Proposal:
-        """Give a new trial its setting. One that was cut short in here goes on with what it has."""
-        proposal = self._proposer.fill(trial)
-        self._storage.set_trial_user_attr(trial._trial_id, _ORIGIN, "default" if proposal.is_default else "proposed")
-        self._note(trial._trial_id, StudyTrial(proposal))
-        return proposal
-
     def _load(self) -> None:
-        trials = self._storage.get_all_trials(self._study._study_id, deepcopy=False)
-        for frozen in trials:
-            if _ORIGIN in frozen.user_attrs:
+        for frozen in self._storage.get_all_trials(self._study._study_id, deepcopy=False):
+            if frozen.user_attrs[ORIGIN] == SET_ASIDE:
+                self._num_set_aside += 1
+            else:
                 self._note(frozen._trial_id, self._read(frozen))
-        for frozen in trials:
-            if _ORIGIN not in frozen.user_attrs:
-                self._ask(optuna.Trial(self._study, frozen._trial_id))
 
     def _read(self, frozen: FrozenTrial) -> StudyTrial:
         branch, params = self._proposer.read(frozen.params)
-        is_default = frozen.user_attrs[_ORIGIN] == "default"
+        is_default = frozen.user_attrs[ORIGIN] == "default"
         outcome = Outcome.from_dict(frozen.user_attrs[_OUTCOME]) if frozen.state.is_finished() else None
         values = dict(sorted(frozen.intermediate_values.items()))
-        return StudyTrial(Proposal(frozen.number, branch, params, is_default), values, outcome, frozen.constraints)
+        proposal = Proposal(frozen.number, branch, params, is_default)
+        return StudyTrial(proposal, values, outcome, frozen.constraints, list(frozen.user_attrs.get(_VIOLATING, ())))
 
     def _note(self, trial_id: int, trial: StudyTrial) -> None:
         proposal = trial.proposal
         self._ids[proposal.number] = trial_id
         self._trials[proposal.number] = trial
-        self._proposer.note(proposal.branch, proposal.params)
+        self._proposer.note(proposal.branch, proposal.params, self._storage.get_trial(trial_id))
         for rung, value in trial.values.items():
-            self._curves.add(proposal.number, rung, value)
+            self._curves.add(proposal.number, rung, value, is_feasible=rung not in trial.violating)
         if trial.outcome is None:
             insort(self._running, proposal.number)
+        else:
+            self._proposer.note_end(proposal.branch, proposal.number)
 
 
-def _load_or_make(storage: RDBStorage, name: str, direction: Direction, identity: Mapping[str, Any]) -> optuna.Study:
+def _load_or_make(storage: OwnedStorage, name: str, direction: Direction, identity: Mapping[str, Any]) -> optuna.Study:
     """The study of this name. One that has no trials yet may be begun anew on other terms."""
     study = optuna.create_study(study_name=name, storage=storage, direction=direction, load_if_exists=True)
-    stored = study.user_attrs.get(_IDENTITY)
+    stored = study.user_attrs.get(IDENTITY)
     if study.get_trials(deepcopy=False):
         if stored is not None:
             check_identity(stored, identity, name)

@@ -1,15 +1,19 @@
-"""What a sampler sees of a study: the trials of one branch, and honest stand-ins where a sampler knows only values."""
+"""What a sampler sees of a study: trials of one branch, and honest stand-ins where a sampler knows only values."""
 
 from __future__ import annotations
 
 import copy
 import math
 from collections.abc import Container, Sequence
+from typing import Any
 
 import optuna
 from optuna.samplers import BaseSampler
+from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
+
+from ftsweep.search.seen import SeenTrials
 
 BRANCH = "branch"
 """The name of the parameter that says which branch a trial belongs to, where there are several."""
@@ -18,36 +22,62 @@ INFEASIBLE = "infeasible"
 """The constraint that a setting violates when it did not fit in memory or diverged."""
 
 
+class Draft:
+    """A storage that holds back what a sampler writes down about the trial that it proposes: there is none yet."""
+
+    def __init__(self, storage: BaseStorage) -> None:
+        self._storage = storage
+        self.of_trial: dict[str, Any] = {}
+        self.of_study: dict[str, Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._storage, name)
+
+    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
+        self.of_trial[key] = value
+
+    def set_study_system_attr(self, study_id: int, key: str, value: Any) -> None:
+        self.of_study[key] = value
+
+    def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
+        return self._storage.get_study_system_attrs(study_id) | self.of_study
+
+    def forget(self) -> None:
+        """Another proposal begins."""
+        self.of_trial, self.of_study = {}, {}
+
+
 class StudyView(optuna.Study):
     """The study as one ask sees it.
 
-    branch: only this branch's trials; None: all.
+    seen: trials of one branch, or of all.
     needs_values: turn ended trials without a final value into complete ones. Pruned and stopped trials get the
         best value they reached, infeasible and diverged ones the worst value of all others, so that the sampler
         keeps away from there; ones that reached nothing are left out.
     """
 
     def __init__(
-        self, study: optuna.Study, sampler: BaseSampler, *, branch: str | None, needs_values: bool = False
+        self, study: optuna.Study, draft: Draft, sampler: BaseSampler, seen: SeenTrials, *, needs_values: bool = False
     ) -> None:
         super().__init__(
-            study_name=study.study_name, storage=study._storage, sampler=sampler, pruner=optuna.pruners.NopPruner()
+            study_name=study.study_name,
+            storage=draft,  # type: ignore[arg-type]  # it stands in for one
+            sampler=sampler,
+            pruner=optuna.pruners.NopPruner(),
         )
-        self._branch = branch
+        self._seen = seen
         self._needs_values = needs_values
         self._trials: list[FrozenTrial] | None = None
 
     def forget(self) -> None:
-        """Read the trials anew: another ask begins."""
+        """Look at the trials anew: another ask begins."""
         self._trials = None
 
     def _get_trials(
         self, deepcopy: bool = True, states: Container[TrialState] | None = None, use_cache: bool = False
     ) -> list[FrozenTrial]:
         if self._trials is None:
-            trials = self._storage.get_all_trials(self._study_id, deepcopy=False)
-            if self._branch is not None:
-                trials = [trial for trial in trials if trial.params.get(BRANCH) == self._branch]
+            trials = self._seen.trials()
             self._trials = with_values(trials, self.direction) if self._needs_values else trials
         return [trial for trial in self._trials if states is None or trial.state in states]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ftsweep.errors import ConfigError
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from ftsweep.config.schema import TrainingSettings
@@ -52,6 +52,9 @@ class Strategy(ABC):
 
     num_virtual_tokens: int = 0
     """Positions of the model's input that the strategy takes for itself."""
+
+    is_scalable: bool = False
+    """Whether the trained change can be made smaller (`rescale`), down to what training started from."""
 
     names_layers: bool = False
     """Whether settings name layers of the model, so that `check_base` must see it before the first trial."""
@@ -115,6 +118,12 @@ class Strategy(ABC):
     def merged(self, model: PreTrainedModel) -> PreTrainedModel:
         """A whole transformers model that answers as `model` does. The base is spent by it, and must be loaded anew."""
         return model
+
+    def rescale(self, model: PreTrainedModel, head: Head, scale: float, start: Mapping[str, Tensor]) -> None:  # noqa: B027
+        """Scale what training changed of a model that `restore` made; 1 leaves it, 0 takes it back. A new head stays.
+
+        Of a strategy that is scalable. `start` holds the base's own weights by name where `changes_base`.
+        """
 
     @abstractmethod
     def save(self, model: PreTrainedModel, folder: Path) -> None:

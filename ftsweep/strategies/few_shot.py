@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ftsweep.data.draws import Draws, Per, orderings
+from ftsweep.durable import read_json, write_json
 from ftsweep.errors import ConfigError, ModelError
 from ftsweep.strategies.asking import AnswerAsking, Asking, LabelAsking, Prompt
 from ftsweep.strategies.base import Strategy
@@ -16,7 +17,6 @@ from ftsweep.tasks.classification import Classification
 from ftsweep.tasks.instruction import Instruction
 from ftsweep.tasks.labels import label_text
 from ftsweep.tasks.templates import Template
-from ftsweep.workspace import read_json, write_json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -10,6 +11,7 @@ from ftsweep.models.saving import save_whole
 from ftsweep.strategies.base import Strategy, end_checkpointing, redraw_fresh_modules
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from transformers import PreTrainedModel
 
     from ftsweep.models.base import Head
@@ -23,6 +25,7 @@ class Full(Strategy):
     changes_base: ClassVar[bool] = True
     starts_as_base = True
     exports_whole: ClassVar[bool] = True
+    is_scalable = True
 
     def __init__(self) -> None:
         """No settings: what trains is everything."""
@@ -34,6 +37,11 @@ class Full(Strategy):
     def remove(self, model: PreTrainedModel) -> PreTrainedModel:
         end_checkpointing(model)
         return model.requires_grad_(False)
+
+    def rescale(self, model: PreTrainedModel, head: Head, scale: float, start: Mapping[str, Tensor]) -> None:
+        from ftsweep.strategies.rescale import rescale_weights
+
+        rescale_weights(model, head, scale, start)
 
     def save(self, model: PreTrainedModel, folder: Path) -> None:
         save_whole(model, folder)  # in the model's own names: `restore` reads it back without conversions

@@ -21,7 +21,7 @@ from ftsweep.strategies.base import fresh_modules
 if TYPE_CHECKING:
     import torch
     from peft import IA3Config
-    from torch import nn
+    from torch import Tensor, nn
     from transformers import PreTrainedModel
 
     from ftsweep.models.base import Head
@@ -34,6 +34,7 @@ class Ia3(PeftStrategy):
     """One factor per feature of chosen linear layers trains, and a new head in full; all factors start at 1."""
 
     starts_as_base = True
+    is_scalable = True
     merges: ClassVar[bool] = True
     names_layers = True  # with `auto` too: PEFT knows the layers of some architectures only
 
@@ -73,6 +74,11 @@ class Ia3(PeftStrategy):
             modules_to_save=other_modules(fresh),
             fan_in_fan_out=stores_transposed([linear[name] for name in targets]),
         )
+
+    def rescale(self, model: PreTrainedModel, head: Head, scale: float, start: Mapping[str, Tensor]) -> None:
+        from ftsweep.strategies.rescale import rescale_ia3
+
+        rescale_ia3(model, scale)
 
     def distances(self, model: PreTrainedModel, head: Head) -> list[Distance]:
         from peft.tuners.ia3 import IA3Layer

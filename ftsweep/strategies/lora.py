@@ -23,7 +23,7 @@ from ftsweep.strategies.base import fresh_modules
 
 if TYPE_CHECKING:
     from peft import LoraConfig
-    from torch import nn
+    from torch import Tensor, nn
     from transformers import PreTrainedModel
 
     from ftsweep.config.schema import TrainingSettings
@@ -78,6 +78,7 @@ class Lora(PeftStrategy):
         self.dora = dora
         self.init = init
         self.names_layers = not is_all
+        self.is_scalable = not dora  # its magnitudes are no part of the scaled product
         self.starts_as_base = not dora and init == "default"  # the others do but for rounding
 
     def check_training(self, task: Task, training: TrainingSettings) -> None:
@@ -104,6 +105,11 @@ class Lora(PeftStrategy):
             for layer in lora_layers(model).values():
                 pissa.take_start_out(layer)
         return super().merged(model)
+
+    def rescale(self, model: PreTrainedModel, head: Head, scale: float, start: Mapping[str, Tensor]) -> None:
+        from ftsweep.strategies.rescale import rescale_lora
+
+        rescale_lora(model, scale)
 
     def save(self, model: PreTrainedModel, folder: Path) -> None:
         if self.init == "pissa":

@@ -17,7 +17,7 @@ from ftsweep.strategies.trained_part import (
 )
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
     from transformers import PreTrainedModel
 
     from ftsweep.models.base import Head
@@ -33,6 +33,7 @@ class TopLayers(Strategy):
     changes_base: ClassVar[bool] = True
     starts_as_base = True
     exports_whole: ClassVar[bool] = True
+    is_scalable = True
     names_layers = True
 
     def __init__(self, *, num_layers: int = 2, rate_decay: float = 0.9) -> None:
@@ -87,6 +88,11 @@ class TopLayers(Strategy):
 
     def set_training(self, model: PreTrainedModel) -> None:
         train_what_trains(model)
+
+    def rescale(self, model: PreTrainedModel, head: Head, scale: float, start: Mapping[str, Tensor]) -> None:
+        from ftsweep.strategies.rescale import rescale_weights
+
+        rescale_weights(model, head, scale, start)
 
     def save(self, model: PreTrainedModel, folder: Path) -> None:
         save_trained(model, folder)

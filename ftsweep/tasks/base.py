@@ -66,6 +66,9 @@ class Task(ABC):
     """Whether plain text can be mixed into what it trains on (`training.replay`): documents as `Text` encodes them,
     one to an example, are examples of this task too."""
 
+    mixes_rows: ClassVar[bool] = False
+    """Whether an example may hold other rows than the one at which it comes out, as packed text does."""
+
     max_length: int
 
     @abstractmethod

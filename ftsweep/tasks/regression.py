@@ -87,7 +87,7 @@ class Regression(SequenceTask):
         """Prediction and label as they differ from train's mean, in the labels' own unit, [rows, 2]."""
         import torch
 
-        return torch.stack([outputs, batch["labels"]], dim=-1) * schema["sd"]
+        return torch.stack([outputs, batch["labels"]], dim=-1) * float(schema["sd"])
 
     def resampled_scores(
         self, losses: np.ndarray, units: np.ndarray, scores: np.ndarray, weights: np.ndarray

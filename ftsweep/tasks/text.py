@@ -41,6 +41,7 @@ class Text(CausalTask):
     """
 
     columns = ("text",)
+    mixes_rows = True
     metrics: ClassVar[Mapping[str, Direction]] = {"loss": "minimize", "perplexity": "minimize"}
 
     def __init__(self, *, max_length: int = 512, packed: bool = True) -> None:

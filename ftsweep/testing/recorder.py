@@ -19,8 +19,9 @@ import pytest
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal
+from ftsweep.durable import append_line, write_json
 from ftsweep.recording.base import Recorder, StudyFacts
-from ftsweep.workspace import Store, StudyFolder, TrialFolder, append_line, write_json
+from ftsweep.workspace import Store, StudyFolder, TrialFolder
 
 PARAMS = {"training.learning_rate": 1e-3, "task.labels": ["a", "b"], "training.patience": None}
 COMPLETE = Outcome(OutcomeKind.COMPLETE, "all rungs", best_rung=3)

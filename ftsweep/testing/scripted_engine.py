@@ -192,6 +192,12 @@ class _ScriptedJob:
         """Hold Python's lock in a native call that never ends."""
         ctypes.PyDLL(None).sleep(1000)
 
+    def exhaust(self) -> None:
+        """Take memory until there is none; under a limit the kernel ends this process."""
+        blocks = []
+        while True:
+            blocks.append(b"x" * (1 << 24))
+
     def spend(self) -> None:
         """From the end of this job on, the worker should be replaced."""
         self._engine.is_spent = True

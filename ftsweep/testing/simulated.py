@@ -13,11 +13,15 @@ from typing import Any
 
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.trial import Outcome, OutcomeKind
+from ftsweep.durable import append_line
 from ftsweep.executors.base import Executor, ExecutorContext, Message
-from ftsweep.workspace import TrialFolder, append_line
+from ftsweep.guards.forgetting import FORGETTING
+from ftsweep.search.forgetting import forgetting_limit
+from ftsweep.workspace import TrialFolder
 
 Curve = Callable[[Mapping[str, Any], int], Any]
-"""Of a trial's spec and a rung: the values measured there, a message (`lost`, `failed`), or an Outcome."""
+"""Of a trial's spec and a rung: the values measured there, an Outcome, or a message (`lost`, `failed`), which may come
+`after_seconds`."""
 
 PREPARED = {
     "num_rows": {"train": 100, "validation": 50, "test": 50},
@@ -72,6 +76,9 @@ class SimulatedExecutor(Executor):
 
     def reply(self, job: str, message: Message) -> None:
         running = self._running.get(job)
+        if running is not None and message["type"] == "pause":
+            running.is_paused = True
+            return
         if running is None or not running.is_waiting:
             return
         running.is_waiting = False
@@ -95,17 +102,27 @@ class SimulatedExecutor(Executor):
         self._events.clear()
 
     def _advance(self, name: str, running: _Running) -> list[Message]:
+        if running.loss is not None:
+            del self._running[name]
+            return [{**running.loss, "job": name}]
+        if running.is_paused:
+            del self._running[name]
+            return [{"type": "ended", "job": name, "outcome": None}]
         if running.ending is not None:
             return [self._end(name, running, running.ending)]
         event = self.curve(running.job["spec"], running.next_rung)
         if isinstance(event, Outcome):
             return [self._end(name, running, event)]
-        if "type" in event:  # lost or failed: the job is gone
-            del self._running[name]
-            return [{**event, "job": name}]
+        if "type" in event:  # lost or failed: the job is gone, now or later
+            running.loss = {key: value for key, value in event.items() if key != "after_seconds"}
+            self._schedule(name, event.get("after_seconds", 0.0))
+            return []
         rung = running.next_rung
         running.next_rung += 1
-        measurement = Measurement(rung, rung / self.num_rungs, rung, rung, self.rung_seconds * rung, self.now, event)
+        seen = (rung / self.num_rungs, rung, rung, self.rung_seconds * rung, self.now)
+        limit = forgetting_limit(running.job["spec"]["config"])
+        over = {} if limit is None else {"forgetting": event[FORGETTING] - limit}
+        measurement = Measurement(rung, *seen, event, over)
         append_line(running.folder.measurements_file, measurement.to_dict())
         messages: list[Message] = [{"type": "measured", "job": name, "measurement": measurement.to_dict()}]
         if rung == self.num_rungs:
@@ -138,6 +155,8 @@ class SimulatedExecutor(Executor):
             "baseline": {"validation": {"loss": 2.0}},
             "test": {"test": {"loss": 1.5 if job["spec"].get("untouched") else 1.0}, "intervals": {}, "details": {}},
             "compare": {},
+            "scale": {"points": [{"scale": 0.5, "values": {"validation/loss": 0.1, FORGETTING: 0.04}}]},
+            "flagged": {},
             "export": {"folder": job.get("destination"), "rows": [{"text": "a"}], "answers": [{"label": "b"}]},
         }
         return answers[job["type"]]
@@ -149,4 +168,6 @@ class _Running:
     folder: TrialFolder
     next_rung: int
     is_waiting: bool = False
+    is_paused: bool = False
     ending: Outcome | None = None
+    loss: Message | None = None

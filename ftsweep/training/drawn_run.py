@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,16 +16,18 @@ from ftsweep.data.encoded import EncodedSplit
 from ftsweep.data.prepared import PreparedSet
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.trial import Outcome, OutcomeKind
+from ftsweep.durable import written_folder
 from ftsweep.errors import ConfigError
 from ftsweep.strategies.few_shot_tuned import DRAW, FewShotTuned
 from ftsweep.training.checkpoint import Weights, copy_weights, put_weights, trained_weights
 from ftsweep.training.drawn_scores import DrawnScores, draw_seeds, read_drawn, write_drawn
 from ftsweep.training.evaluate import Evaluator
 from ftsweep.training.few_shot_run import measured_once
+from ftsweep.training.forgetting import ForgettingMeter
 from ftsweep.training.loop import OutOfMemoryAtOneError, TrialRun
 from ftsweep.training.parts import Parts
 from ftsweep.training.prompt_scores import class_labels
-from ftsweep.workspace import TrialFolder, written_folder
+from ftsweep.workspace import TrialFolder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -50,6 +53,7 @@ class DrawnRun:
         evaluator: Evaluator,
         folder: TrialFolder,
         config: Mapping[str, Any],
+        meter: ForgettingMeter | None = None,
     ) -> None:
         """`prepared` is that of `parts`, or its features."""
         self.model = model
@@ -64,6 +68,7 @@ class DrawnRun:
         self._prepared = prepared
         self._evaluator = evaluator
         self._config = config
+        self._meter = meter
         self._num_rungs: int = config["rungs"]["count"]
         self._start = copy_weights(model)
         self._scores = {draw: scores for (draw, _), scores in read_drawn(folder.path).items()}
@@ -158,7 +163,11 @@ class DrawnRun:
             scores=scores.scores,
             seconds=training.train_seconds,
             num_examples=training.plan.num_examples,
-            facts={"num_steps": training.num_steps, "micro_batch_size": training.micro_batch_size},
+            facts={
+                "num_steps": training.num_steps,
+                "micro_batch_size": training.micro_batch_size,
+                "general": {} if self._meter is None else self._meter.values(self.model),
+            },
         )
         write_drawn(self.folder.path, drawn)
         self._scores[draw] = drawn
@@ -168,7 +177,9 @@ class DrawnRun:
         self.rung = self._num_rungs
         known = {measurement.rung for measurement in self.folder.measurements()}
         scores = [self._scores[draw] for draw in self._draws]
-        measurement = measured_once(self.folder, self.rung, scores, self.train_seconds)
+        told = [each.facts.get("general", {}) for each in scores]
+        general = {key: fmean(each[key] for each in told) for key in told[0]}
+        measurement = measured_once(self.folder, self.rung, scores, self.train_seconds, general, self._meter)
         self._strategy.folders = [self._folder_of(draw) for draw in self._draws]
         self.best_weights = copy_weights(self.model)
         self._end(OutcomeKind.COMPLETE, f"{len(self._draws)} draws were trained to their end")

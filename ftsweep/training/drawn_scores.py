@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from ftsweep.durable import append_line, read_lines
 from ftsweep.training.evaluate import SplitScores
-from ftsweep.workspace import append_line, read_lines
 
 _ARRAYS = ("losses", "units", "scores")
 

@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ftsweep.data.train_share import TrainShare
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.trial import Outcome, OutcomeKind
+from ftsweep.durable import remove_folder, written_folder
 from ftsweep.strategies.base import start_checkpointing
 from ftsweep.training.base_models import BaseModel
 from ftsweep.training.checkpoint import put_weights
+from ftsweep.training.forgetting import Forgettings
 from ftsweep.training.loop import Start
 from ftsweep.training.memory import (
     allocated_bytes,
@@ -31,7 +34,7 @@ from ftsweep.training.single_jobs import SingleJobs
 from ftsweep.training.stages import StageChain, time_stages
 from ftsweep.training.text_scores import TextScores, add_paid_seconds
 from ftsweep.training.workbench import Workbench
-from ftsweep.workspace import TrialFolder, remove_folder, written_folder
+from ftsweep.workspace import TrialFolder
 
 if TYPE_CHECKING:
     pass
@@ -58,7 +61,8 @@ class Engine:
         self.num_steps = 0
         self.is_spent = False
         self._starts: dict[str, Start] = {}
-        self._single_jobs = SingleJobs(self.bench)
+        self._forgettings = Forgettings(self.bench)
+        self._single_jobs = SingleJobs(self.bench, self._forgettings)
         self._job: Message | None = None
         self._trial: _Trial | None = None
         self._chain: StageChain | None = None
@@ -77,11 +81,17 @@ class Engine:
         self._job = job
 
     def answer(self, message: Message) -> None:
-        """`continue` or `stop` for the trial that waits; an answer that comes too late changes nothing."""
+        """`continue` for the trial that waits, `stop` or `pause` for any trial under way; too late it changes nothing.
+
+        A paused trial ends without an outcome and goes on from its checkpoint when it is submitted again.
+        """
         if self._trial is None or self._job is None or message.get("job") != self._job["job"]:
             return
         if message["type"] == "stop":
             self._trial.run.stop(OutcomeKind(message["kind"]), message["reason"])
+        elif message["type"] == "pause":
+            self._trial.is_pausing = True
+            self._trial.run.resume()
         else:
             self._trial.run.resume()
 
@@ -136,6 +146,8 @@ class Engine:
                 outcome = Outcome(OutcomeKind.INFEASIBLE, f"the model does not fit into memory: {_first_line(error)}")
                 return [self._ended(job, outcome)]
         run = self._trial.run
+        if run.outcome is None and self._trial.is_pausing:
+            return [self._pause(job)]
         if run.outcome is None:
             before = run.num_steps
             try:
@@ -166,11 +178,15 @@ class Engine:
         folder = TrialFolder(Path(job["folder"]))
         config = job["spec"]["config"]
         parts = replace(self.bench.parts_of(config, Path(job["cache"])), stage_result=chain.source if chain else None)
+        if "train_share" in job["spec"]:
+            share = TrainShare(parts.prepared, job["spec"]["train_share"], config["seed"]["data"])
+            parts = replace(parts, prepared=share)
+        meter = self._forgettings.meter_of(parts, config, Path(job["cache"]))
         base = self.bench.take_base(parts, config)
         if chain is not None:
             chain.close()  # what it left is loaded
         memory = max(memory, allocated_bytes(self.device))
-        if job["type"] == "train":
+        if job["type"] == "train" and meter is None:  # it knows the base's loss
             self._text_scores.measure_base(parts, config, Path(job["cache"]), base.model)
         torch.manual_seed(config["seed"]["model"])
         model = parts.strategy.apply(base.model, parts.strategy.head_for(parts.task))
@@ -183,6 +199,7 @@ class Engine:
             folder=folder,
             config=config,
             start=self._starts.setdefault(_start_key(config, parts), Start()),
+            meter=meter,
         )
         _LOGGER.info(
             "%s begins at step %d, %.2f s after it was taken", job["job"], run.num_steps, time.monotonic() - started
@@ -205,15 +222,30 @@ class Engine:
         config, cache = job["spec"]["config"], Path(job["cache"])
         extra = self._text_scores.told_of(trial.parts, config, cache, self._chain, run)
         outcome = replace(outcome, extra={**outcome.extra, **extra})
-        model, folder = run.model, run.folder
+        folder = run.folder
         del run
+        self._release(trial)
+        remove_folder(folder.checkpoint)
+        return self._ended(job, outcome)
+
+    def _pause(self, job: Message) -> Message:
+        """Checkpoint the trial and free everything."""
+        assert self._trial is not None
+        trial, self._trial = self._trial, None
+        if trial.run.rung >= 0:
+            trial.run.write_checkpoint()
+        self._release(trial)
+        self._job = self._chain = None
+        return {"type": "ended", "job": job["job"], "outcome": None}
+
+    def _release(self, trial: _Trial) -> None:
+        """Give back what a trial that is over has borrowed."""
+        model = trial.run.model
         trial.run = None  # type: ignore[assignment]  # the optimizer's state goes with it
         self.bench.bases.put_back(trial.base, trial.parts.strategy, model)
         del model
         release_memory(self.device)
         self.is_spent = self.is_spent or allocated_bytes(self.device) > trial.memory_before + _LEAK_BYTES
-        remove_folder(folder.checkpoint)
-        return self._ended(job, outcome)
 
     def _ended(self, job: Message, outcome: Outcome) -> Message:
         TrialFolder(Path(job["folder"])).write_outcome(outcome)
@@ -256,6 +288,7 @@ class _Trial:
         self.base = base
         self.memory_before = memory_before
         self.stage_seconds = stage_seconds
+        self.is_pausing = False
 
 
 def _start_key(config: Mapping[str, Any], parts: Parts) -> str:
@@ -264,7 +297,7 @@ def _start_key(config: Mapping[str, Any], parts: Parts) -> str:
     if parts.strategy.starts_as_base:  # features of a frozen body come from other batches: the last digits may differ
         strategy = [parts.strategy.changes_base, parts.strategy.has_frozen_body, parts.strategy.quantisation]
     nodes = [config[name] for name in ("model", "stages", "data", "task", "seed")]
-    return json.dumps([*nodes, config["training"]["precision"], strategy], sort_keys=True)
+    return json.dumps([*nodes, config["training"]["precision"], strategy, parts.prepared.meta["hash"]], sort_keys=True)
 
 
 def _first_line(error: BaseException) -> str:

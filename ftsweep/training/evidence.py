@@ -49,7 +49,7 @@ def compared(task: Task, job: Mapping[str, Any]) -> dict[str, Any]:
 
     `left` and `right` list the runs of two trials as [folder, rung].
     """
-    sides = [[_evidence(folder, rung) for folder, rung in job[side]] for side in ("left", "right")]
+    sides = [[evidence_of(Path(folder), rung) for folder, rung in job[side]] for side in ("left", "right")]
     if not all(runs for side in sides for runs in side) or not all(sides):
         return {}
     left, right = ([each for runs in side for each in runs] for side in sides)
@@ -57,10 +57,10 @@ def compared(task: Task, job: Mapping[str, Any]) -> dict[str, Any]:
     return {} if found is None else {"difference": found.middle, "standard_error": found.standard_error}
 
 
-def _evidence(folder: str, rung: int) -> list[RowEvidence]:
+def evidence_of(folder: Path, rung: int) -> list[RowEvidence]:
     """What a trial did on validation at a rung: once, or once per draw of its examples; [] if that is unknown."""
-    drawn = read_drawn(Path(folder))
+    drawn = read_drawn(folder)
     if drawn:
         return [each for scores in drawn.values() for each in as_split_scores(scores).evidence]
-    losses = read_losses(Path(folder), rung)
+    losses = read_losses(folder, rung)
     return [] if losses is None or not len(losses.validation) else [losses.evidence]

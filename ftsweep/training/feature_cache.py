@@ -19,12 +19,12 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from ftsweep.durable import folder_size, read_json, remove_folder, settle_folder, write_json, written_folder
 from ftsweep.strategies.trained_part import backbone
 from ftsweep.training.evaluate import Evaluator
 from ftsweep.training.features import SPLITS, Features, compute_features, num_positions
 from ftsweep.training.head_positions import find_position
 from ftsweep.training.parts import Parts
-from ftsweep.workspace import folder_size, read_json, remove_folder, settle_folder, write_json, written_folder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

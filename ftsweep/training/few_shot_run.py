@@ -14,6 +14,7 @@ from ftsweep.data.draws import TooFewExamplesError
 from ftsweep.data.rung_losses import RungLosses, write_losses
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.trial import Outcome, OutcomeKind
+from ftsweep.durable import append_line
 from ftsweep.errors import ConfigError
 from ftsweep.strategies.asking import Prompt
 from ftsweep.strategies.few_shot import FewShot
@@ -29,9 +30,10 @@ from ftsweep.training.drawn_scores import (
     write_drawn,
 )
 from ftsweep.training.evaluate import Evaluator
+from ftsweep.training.forgetting import ForgettingMeter
 from ftsweep.training.parts import Parts
 from ftsweep.training.prompt_scores import PromptScorer, rows_of
-from ftsweep.workspace import TrialFolder, append_line
+from ftsweep.workspace import TrialFolder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -58,6 +60,7 @@ class FewShotRun:
         evaluator: Evaluator,
         folder: TrialFolder,
         config: Mapping[str, Any],
+        meter: ForgettingMeter | None = None,
     ) -> None:
         self.model = model
         self.folder = folder
@@ -67,6 +70,7 @@ class FewShotRun:
         self.num_steps = 0  # prompts scored by this process
         self.best_weights: Weights | None = {}  # nothing trains; the strategy keeps the prompts
         self._strategy = strategy
+        self._meter = meter
         self._num_rungs: int = config["rungs"]["count"]
         self._scorer = PromptScorer(parts, strategy, model, evaluator)
         self._rows = rows_of(parts.prepared, "validation", parts.task)
@@ -165,7 +169,8 @@ class FewShotRun:
         ]
         self.rung = self._num_rungs
         known = {measurement.rung for measurement in self.folder.measurements()}
-        measurement = measured_once(self.folder, self.rung, scores, self.train_seconds)
+        general = {} if self._meter is None else self._meter.values(self.model)
+        measurement = measured_once(self.folder, self.rung, scores, self.train_seconds, general, self._meter)
         self._end(OutcomeKind.COMPLETE, f"{len(scores)} prompts were scored")
         return measurement if self.rung not in known else None
 
@@ -183,8 +188,18 @@ class FewShotRun:
         )
 
 
-def measured_once(folder: TrialFolder, rung: int, drawn: list[DrawnScores], train_seconds: float) -> Measurement:
-    """Write the one measurement of a trial of several draws, at its last rung; the one on disk if there is one."""
+def measured_once(
+    folder: TrialFolder,
+    rung: int,
+    drawn: list[DrawnScores],
+    train_seconds: float,
+    general: Mapping[str, float],
+    meter: ForgettingMeter | None,
+) -> Measurement:
+    """Write the one measurement of a trial of several draws, at its last rung; the one on disk if there is one.
+
+    `general` is what the meter measured, of several models their mean.
+    """
     parts = [as_split_scores(scores) for scores in drawn]
     mean, values = mean_scores(parts), {**mean_scores(parts).values, **spreads(parts)}
     measurement = Measurement(
@@ -194,7 +209,8 @@ def measured_once(folder: TrialFolder, rung: int, drawn: list[DrawnScores], trai
         num_tokens=0,
         train_seconds=train_seconds,
         timestamp=time.time(),
-        values={f"validation/{name}": value for name, value in values.items()},
+        values={**{f"validation/{name}": value for name, value in values.items()}, **general},
+        constraints={} if meter is None else meter.constraints(general),
     )
     write_losses(folder.path, rung, RungLosses(validation=mean.losses, units=mean.units.astype(np.int32)))
     known = [each for each in folder.measurements() if each.rung == rung]

@@ -14,6 +14,7 @@ from ftsweep.config.build import build
 from ftsweep.data.prepared import PreparedSet, prepare
 from ftsweep.errors import ConfigError, DataError
 from ftsweep.tasks.base import Task
+from ftsweep.tasks.masked_text import MaskedText
 from ftsweep.tasks.text import Text
 from ftsweep.training.evaluate import Evaluator, SplitScores
 
@@ -36,6 +37,7 @@ class GeneralText:
 
     task: Text
     prepared: PreparedSet
+    num_tokens: int = NUM_TOKENS
 
     @property
     def replay(self) -> EncodedSplit:
@@ -43,11 +45,11 @@ class GeneralText:
 
     @property
     def probe(self) -> np.ndarray:
-        """Held-out examples of about NUM_TOKENS tokens, the same for every trial: sorted indices."""
+        """Held-out examples of about `num_tokens` tokens, the same for every trial: sorted indices."""
         lengths = self.prepared.split("validation").lengths
         order = np.random.default_rng(_SEED).permutation(len(lengths))
         before = np.cumsum(lengths[order]) - lengths[order]
-        return np.sort(order[before < NUM_TOKENS])
+        return np.sort(order[before < self.num_tokens])
 
     def score(self, model: PreTrainedModel, evaluator: Evaluator) -> SplitScores:
         """Loss and perplexity on the held-out text, and every document's; device and precision are the evaluator's."""
@@ -61,14 +63,17 @@ def held_out_text(
     tokenizer: PreTrainedTokenizerBase,
     cache: Path,
     allowed: Sequence[str] = (),
+    *,
+    is_masked: bool = False,
 ) -> GeneralText | None:
     """The general text of a trial's configuration to measure on; None when the configuration names none.
 
     One document to an example, so that every architecture can be measured, cut at 512 tokens; for a model of short
-    inputs at half of what it takes, so that virtual tokens have room too.
+    inputs at half of what it takes, so that virtual tokens have room too. `is_masked`: with words masked, for encoders.
     """
     length = min(LENGTH, tokenizer.model_max_length // 2)
-    return _prepared_text(config, Text(max_length=length, packed=False), source, tokenizer, cache, allowed)
+    task = MaskedText(max_length=length) if is_masked else Text(max_length=length, packed=False)
+    return _prepared_text(config, task, source, tokenizer, cache, allowed)
 
 
 def replay_text(
@@ -106,6 +111,8 @@ def _prepared_text(
     if config["general"] is None:
         return None
     node = {"_target_": "ftsweep.tasks.text.Text", "max_length": task.max_length, "packed": task.packed}
+    if isinstance(task, MaskedText):
+        node = {"_target_": "ftsweep.tasks.masked_text.MaskedText", "max_length": task.max_length}
     try:
         prepared = prepare(
             config={"data": config["general"], "task": node, "seed": config["seed"]},

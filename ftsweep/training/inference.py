@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ftsweep.config.build import build
+from ftsweep.durable import read_json, understood, write_json, written_folder
 from ftsweep.errors import UsageError
 from ftsweep.models.base import ModelSource
 from ftsweep.models.loading import resolve_dtype
 from ftsweep.models.local import LocalModel
 from ftsweep.training.memory import find_device
-from ftsweep.workspace import read_json, write_json, written_folder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -36,6 +36,7 @@ def export_model(
     reference: Mapping[str, Any],
     schema: Mapping[str, Any],
     allowed: Sequence[str],
+    scale: float = 1.0,
 ) -> None:
     """Write a model folder that `load_predictor` (and PEFT or transformers) can load. It is replaced whole."""
     with written_folder(destination) as temporary:
@@ -51,6 +52,7 @@ def export_model(
                 "allow": list(allowed),
                 "trial": spec["number"],
                 "params": spec["params"],
+                "scale": scale,
             },
         )
 
@@ -104,7 +106,11 @@ def load_predictor(
             where=str(manifest_file),
             remedy="Export one: ftsweep best STUDY --export DIR",
         )
-    manifest = read_json(manifest_file)
+    with understood(manifest_file):
+        manifest = dict(read_json(manifest_file))
+        for key in ("model", "task", "strategy", "schema"):
+            dict(manifest[key])
+        list(manifest["allow"])
     allowed = manifest["allow"] if allowed is None else allowed
     device = device or find_device()
     task = build(manifest["task"], allowed=allowed)

@@ -19,6 +19,7 @@ from ftsweep.data.rung_losses import RungLosses, write_losses
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.trial import Outcome, OutcomeKind
+from ftsweep.durable import append_line
 from ftsweep.strategies.base import Strategy, parameter_groups
 from ftsweep.tasks.base import Task
 from ftsweep.training.batch import collate, to_device
@@ -34,11 +35,12 @@ from ftsweep.training.checkpoint import (
     unpack_optimizer,
 )
 from ftsweep.training.evaluate import Evaluator, autocast, train_probe
+from ftsweep.training.forgetting import ForgettingMeter
 from ftsweep.training.memory import is_out_of_memory, release_memory
 from ftsweep.training.mix import with_replay
 from ftsweep.training.regularisers import Regularisers
 from ftsweep.training.schedule import BatchPlan, Plan, rate_factor, rung_reached
-from ftsweep.workspace import TrialFolder, append_line
+from ftsweep.workspace import TrialFolder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -79,6 +81,7 @@ class TrialRun:
         config: Mapping[str, Any],
         start: Start | None = None,
         replay: EncodedSplit | None = None,
+        meter: ForgettingMeter | None = None,
     ) -> None:
         self.model = model
         self.task = task
@@ -99,6 +102,7 @@ class TrialRun:
         self.regularisers = Regularisers(model, task, strategy, self.settings)
 
         self._start = Start() if start is None else start
+        self._meter = meter
 
         self.measurements: list[Measurement] = folder.measurements()
         self._losses = RungLosses()  # of the last measurement
@@ -276,9 +280,11 @@ class TrialRun:
         return {
             **{f"validation/{name}": value for name, value in validation.values.items()},
             **{f"train/{name}": value for name, value in train.values.items()},
+            **({} if self._meter is None else self._meter.values(self.model)),
         }
 
     def _measured(self, rung: int) -> Measurement:
+        values = self._values_at_start() if rung == 0 else self.values_now()
         return Measurement(
             rung=rung,
             progress=self.num_seen / self.plan.num_examples,
@@ -286,7 +292,8 @@ class TrialRun:
             num_tokens=self.num_tokens,
             train_seconds=self.train_seconds,
             timestamp=time.time(),
-            values=self._values_at_start() if rung == 0 else self.values_now(),
+            values=values,
+            constraints={} if self._meter is None else self._meter.constraints(values),
         )
 
     def _values_at_start(self) -> dict[str, float]:

@@ -37,6 +37,14 @@ def intervals(task: Task, *runs: RowEvidence) -> dict[str, Interval]:
     return {name: _interval(values) for name, values in _resampled(task, runs).items()}
 
 
+def scores_of(task: Task, *runs: RowEvidence) -> dict[str, float]:
+    """Every metric that can be computed from rows, as it is, the mean over runs."""
+    every = np.ones((1, len(runs[0].losses)), np.float32)
+    scores = [task.resampled_scores(run.losses, run.units, run.scores, every) for run in runs]
+    names = set.intersection(*(set(each) for each in scores))
+    return {name: float(np.mean([each[name][0] for each in scores])) for name in sorted(names)}
+
+
 def paired_difference(
     task: Task, left: Sequence[RowEvidence], right: Sequence[RowEvidence], metric: str
 ) -> Interval | None:

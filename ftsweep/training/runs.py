@@ -16,6 +16,7 @@ from ftsweep.training.evaluate import Evaluator
 from ftsweep.training.feature_cache import cached_features
 from ftsweep.training.features import FeatureSet, feature_evaluator, replace_body
 from ftsweep.training.few_shot_run import FewShotRun
+from ftsweep.training.forgetting import ForgettingMeter
 from ftsweep.training.loop import Start, TrialRun
 from ftsweep.training.parts import Parts
 from ftsweep.training.two_phases import TwoPhaseRun
@@ -70,14 +71,20 @@ def begin_run(
     folder: TrialFolder,
     config: Mapping[str, Any],
     start: Start,
+    meter: ForgettingMeter | None = None,
 ) -> Run:
     """The run of a trial whose model the strategy has made. `start` is shared by trials that begin alike."""
+    same: dict[str, Any] = {
+        "model": model,
+        "evaluator": evaluator,
+        "folder": folder,
+        "config": config,
+        "meter": meter,
+    }
     if isinstance(parts.strategy, HeadThenFull):
-        return TwoPhaseRun(
-            parts, parts.strategy, model=model, evaluator=evaluator, folder=folder, config=config, start=start
-        )
+        return TwoPhaseRun(parts, parts.strategy, **same, start=start)
     if isinstance(parts.strategy, FewShot):
-        return FewShotRun(parts, parts.strategy, model=model, evaluator=evaluator, folder=folder, config=config)
+        return FewShotRun(parts, parts.strategy, **same)
     prepared = parts.prepared
     if parts.strategy.has_frozen_body:
         features = cached_features(model, parts, evaluator)
@@ -85,15 +92,12 @@ def begin_run(
             replace_body(model, features)
             prepared, evaluator = FeatureSet(prepared, features.position), feature_evaluator(evaluator, features)
     if isinstance(parts.strategy, FewShotTuned):
-        return DrawnRun(parts, parts.strategy, prepared, model=model, evaluator=evaluator, folder=folder, config=config)
+        return DrawnRun(parts, parts.strategy, prepared, **{**same, "evaluator": evaluator})
     return TrialRun(
-        model=model,
+        **{**same, "evaluator": evaluator},
         task=parts.task,
         strategy=parts.strategy,
         prepared=prepared,
-        evaluator=evaluator,
-        folder=folder,
-        config=config,
         start=start,
         replay=parts.replay,
     )

@@ -12,9 +12,13 @@ from ftsweep.config.build import build
 from ftsweep.models.saving import save_whole
 from ftsweep.strategies.base import check_length, fresh_modules
 from ftsweep.training.evidence import compared, scored, scored_prior
+from ftsweep.training.flagged import by_flags, validation_by_flags
+from ftsweep.training.forgetting import Forgettings
+from ftsweep.training.general_overlap import general_overlap
 from ftsweep.training.inference import copy_files, export_model, load_predictor
 from ftsweep.training.kept import score_kept
 from ftsweep.training.parts import Parts
+from ftsweep.training.scaling import scaled_scores
 from ftsweep.training.stages import StageChain, stage_configs
 from ftsweep.training.workbench import Workbench
 from ftsweep.workspace import TrialFolder
@@ -26,8 +30,9 @@ _NUM_EXAMPLES = 3  # validation rows whose answers go with an exported model
 class SingleJobs:
     """Does one job after another on a workbench; docs/contracts.md says what each answers."""
 
-    def __init__(self, bench: Workbench) -> None:
+    def __init__(self, bench: Workbench, forgettings: Forgettings | None = None) -> None:
         self.bench = bench
+        self.forgettings = forgettings or Forgettings(bench)
 
     def do(self, job: Message) -> dict[str, Any]:
         """The result of a job of any of these kinds."""
@@ -36,6 +41,8 @@ class SingleJobs:
             "baseline": self._baseline,
             "test": self._test,
             "compare": self._compare,
+            "flagged": self._flagged,
+            "scale": self._scale,
             "export": self._export,
             "predict": self._predict,
         }
@@ -46,12 +53,25 @@ class SingleJobs:
         for node in job.get("tasks", ()):  # with the values that the search may give its settings
             build(node, allowed=self.bench.allowed).check_schema(parts.prepared.meta["schema"])
         self._check_strategies(parts, job)
+        findings = [*parts.prepared.meta["findings"], *self._check_forgetting(parts, job)]
         return {
             **parts.prepared.meta,
+            "findings": findings,
             "folder": str(parts.prepared.folder),
             "has_test": parts.prepared.has("test"),
             "texts": self._prepare_texts(job) | ({} if parts.source.lasts else {"model": parts.source.fingerprint()}),
         }
+
+    def _check_forgetting(self, parts: Parts, job: Message) -> list[dict[str, Any]]:
+        """Measure the base, so that a model that cannot be is refused now; what train tells of the general text."""
+        config, cache = job["spec"]["config"], Path(job["cache"])
+        meter = self.forgettings.meter_of(parts, config, cache)
+        if meter is None:
+            return []
+        chain = StageChain(self.bench, config, cache)
+        stages = [chain.parts_of(stage) for stage in stage_configs(config).values()]
+        trained = [(each.prepared, each.task) for each in (parts, *stages)]
+        return [finding.to_dict() for finding in general_overlap(meter.text, trained, cache)]
 
     def _prepare_texts(self, job: Message) -> dict[str, str]:
         """Prepare the data of the stages and the general text; fingerprints by the key of the node."""
@@ -62,6 +82,8 @@ class SingleJobs:
             found[f"stages.{name}.data"] = chain.parts_of(stage).prepared.meta["fingerprint"]
         reads_text = bool(found) or build(config["task"], allowed=self.bench.allowed).takes_text
         general = self.bench.general_of(config, cache) if reads_text else None
+        if general is None and (meter := self.forgettings.meter_of(self._parts(job), config, cache)) is not None:
+            general = meter.text
         return found if general is None else {**found, "general": general.prepared.meta["fingerprint"]}
 
     def _check_strategies(self, parts: Parts, job: Message) -> None:
@@ -96,7 +118,12 @@ class SingleJobs:
         with self.bench.restored(parts, config, best) as model:
             evaluator = self.bench.evaluator_of(parts, config)
             scores = score_kept(parts, model=model, evaluator=evaluator, folder=best, split_name="test")
-            return scored(parts.task, scores)
+            flagged = by_flags(parts.task, parts.prepared, "test", scores.evidence)
+            return {**scored(parts.task, scores), "flagged": flagged}
+
+    def _flagged(self, job: Message) -> dict[str, Any]:
+        parts = self._parts(job)
+        return validation_by_flags(parts.task, parts.prepared, job)
 
     def _parts_of_ended(self, job: Message) -> Parts:
         """The parts of a trial that has ended; its stages are made again when their result is not there any more."""
@@ -107,10 +134,16 @@ class SingleJobs:
             self.bench.take_base(parts, job["spec"]["config"])  # while nobody may remove it
         return parts
 
+    def _scale(self, job: Message) -> dict[str, Any]:
+        parts, config, best = self._parts_of_ended(job), job["spec"]["config"], TrialFolder(Path(job["folder"])).best
+        meter = self.forgettings.meter_of(parts, config, Path(job["cache"]))
+        return scaled_scores(self.bench, parts, config, best, meter)
+
     def _export(self, job: Message) -> dict[str, Any]:
         parts, config, best = self._parts_of_ended(job), job["spec"]["config"], TrialFolder(Path(job["folder"])).best
-        destination = Path(job["destination"])
+        destination, scale = Path(job["destination"]), float(job.get("scale", 1.0))
         facts = {
+            "scale": scale,
             "spec": job["spec"],
             "reference": parts.source.reference(),
             "schema": parts.prepared.meta["schema"],
@@ -118,12 +151,15 @@ class SingleJobs:
         }
         tokenizer = self.bench.bases.tokenizer(parts.source)
         if parts.strategy.exports_whole:
-            with self.bench.restored(parts, config, best) as model:
+            with self.bench.restored(parts, config, best, scale=scale) as model:
                 export_model(destination, lambda folder: save_whole(model, folder), tokenizer, **facts)
         elif parts.stage_result is not None or (parts.strategy.merges and not parts.source.lasts):
             # an adapter's base would lie in the cache or in another study, where it cannot stay
-            with self.bench.restored(parts, config, best, merged=True) as model:
+            with self.bench.restored(parts, config, best, merged=True, scale=scale) as model:
                 export_model(destination, lambda folder: save_whole(model, folder), tokenizer, **facts)
+        elif scale != 1.0:
+            with self.bench.restored(parts, config, best, scale=scale) as model:
+                export_model(destination, lambda folder: parts.strategy.save(model, folder), tokenizer, **facts)
         else:
             weights = parts.strategy.exported(best)
             export_model(destination, lambda folder: copy_files(weights, folder), tokenizer, **facts)

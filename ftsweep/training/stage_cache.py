@@ -15,15 +15,8 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
-from ftsweep.workspace import (
-    TrialFolder,
-    folder_size,
-    read_json,
-    remove_folder,
-    settle_folder,
-    write_json,
-    written_folder,
-)
+from ftsweep.durable import folder_size, read_json, remove_folder, settle_folder, write_json, written_folder
+from ftsweep.workspace import TrialFolder
 
 FORMAT = 1
 """Counts up when a result's layout or meaning changes."""

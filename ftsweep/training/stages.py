@@ -19,6 +19,7 @@ import ftsweep
 from ftsweep.data.held_out import HeldOutTexts
 from ftsweep.data.prepared import PreparedSet
 from ftsweep.domain.trial import Outcome, OutcomeKind
+from ftsweep.durable import read_json, remove, write_json
 from ftsweep.errors import FtsweepError
 from ftsweep.models.base import ModelSource
 from ftsweep.models.local import LocalModel
@@ -35,7 +36,7 @@ from ftsweep.training.parts import Parts
 from ftsweep.training.runs import Run, begin_run
 from ftsweep.training.stage_cache import StageLock, StageResult
 from ftsweep.training.workbench import Workbench
-from ftsweep.workspace import TrialFolder, read_json, remove, write_json
+from ftsweep.workspace import TrialFolder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

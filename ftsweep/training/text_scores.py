@@ -12,18 +12,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftsweep.domain.trial import OutcomeKind
+from ftsweep.durable import read_json, write_json
+from ftsweep.guards.forgetting import FORGETTING, LOSS
+from ftsweep.tasks.causal import perplexity
 from ftsweep.training.parts import Parts
 from ftsweep.training.runs import Run
 from ftsweep.training.stages import StageChain, stage_configs
 from ftsweep.training.workbench import Workbench
-from ftsweep.workspace import TrialFolder, read_json, write_json
+from ftsweep.workspace import TrialFolder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-GENERAL_LOSS = "general/loss"
-FORGETTING = "general/forgetting"
-"""Nats per token of general text that the kept model lost against the untouched base."""
+GENERAL_LOSS = LOSS
 
 Scores = dict[str, float]
 
@@ -65,8 +66,13 @@ class TextScores:
         assert run.outcome is not None
         results = chain.results if chain is not None else {}
         scores = {**self._of_base.get(self._key(parts, config), {}), **stage_scores(results)}
-        if parts.task.takes_text and run.outcome.kind is OutcomeKind.COMPLETE:
+        measured = measured_forgetting(run)
+        is_kept_text = parts.task.takes_text and run.outcome.kind is OutcomeKind.COMPLETE
+        if measured:
+            scores |= measured
+        elif is_kept_text:
             scores |= self._general(parts, config, cache, run.model)
+        if is_kept_text:
             scores |= self._of_stages(parts, config, chain, run.model)
         extra: dict[str, Any] = {"metrics": _with_forgetting(scores)} if scores else {}
         if chain is not None:
@@ -99,6 +105,21 @@ class TextScores:
     def _key(self, parts: Parts, config: Mapping[str, Any]) -> str:
         precision = config["training"]["precision"]
         return json.dumps([parts.source.fingerprint(), config["general"], config["seed"]["data"], precision])
+
+
+def measured_forgetting(run: Run) -> Scores:
+    """What `guards.forgetting` measured at the best rung, which is the model that is kept; {} when it is off."""
+    best_rung = run.outcome.best_rung if run.outcome is not None else None
+    best = next((each.values for each in run.folder.measurements() if each.rung == best_rung), {})
+    if FORGETTING not in best:
+        return {}
+    loss = best[GENERAL_LOSS]
+    return {
+        GENERAL_LOSS: loss,
+        "general/perplexity": perplexity(loss),
+        f"{GENERAL_LOSS}_before": loss - best[FORGETTING],
+        FORGETTING: best[FORGETTING],
+    }
 
 
 def _with_forgetting(scores: Scores) -> Scores:

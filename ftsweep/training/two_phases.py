@@ -20,6 +20,7 @@ from ftsweep.training.checkpoint import Checkpoint
 from ftsweep.training.evaluate import Evaluator
 from ftsweep.training.feature_cache import cached_features
 from ftsweep.training.features import FeatureSet, feature_evaluator, put_back_body, replace_body
+from ftsweep.training.forgetting import ForgettingMeter
 from ftsweep.training.loop import Start, TrialRun, make_optimizer
 from ftsweep.training.parts import Parts
 from ftsweep.training.regularisers import Regularisers
@@ -72,6 +73,7 @@ class TwoPhaseRun(TrialRun):
         folder: TrialFolder,
         config: Mapping[str, Any],
         start: Start | None = None,
+        meter: ForgettingMeter | None = None,
     ) -> None:
         self.phase: Phase | None = None  # before the first step: everything would train
         self._parts = parts
@@ -85,6 +87,7 @@ class TwoPhaseRun(TrialRun):
             folder=folder,
             config=config,
             start=start,
+            meter=meter,
         )
         lengths, seed = self.train_split.lengths, config["seed"]["data"]
         size = self.settings.batch_size

@@ -14,7 +14,7 @@ from ftsweep.config.build import build
 from ftsweep.config.schema import TrainingSettings
 from ftsweep.data.held_out import HeldOutTexts, WithoutHeldOut
 from ftsweep.data.prepared import PreparedSet, prepare
-from ftsweep.errors import FtsweepError
+from ftsweep.errors import ConfigError, FtsweepError
 from ftsweep.guards.gate import DataGate
 from ftsweep.strategies.base import check_length
 from ftsweep.training.base_models import BaseModel, BaseModels
@@ -98,11 +98,12 @@ class Workbench:
 
     @contextmanager
     def restored(
-        self, parts: Parts, config: Mapping[str, Any], best: Path, *, merged: bool = False
+        self, parts: Parts, config: Mapping[str, Any], best: Path, *, merged: bool = False, scale: float = 1.0
     ) -> Iterator[PreTrainedModel]:
         """A trial's kept weights, from its folder `best`, on the base, for the length of the block.
 
-        `merged` gives one whole model, and the base is of no use afterwards.
+        `merged` gives one whole model, and the base is of no use afterwards. `scale` below 1 makes the trained change
+        smaller; ConfigError where the strategy cannot.
         """
         if not best.is_dir():
             raise FtsweepError("no weights were kept of this trial", where=str(best))
@@ -110,9 +111,22 @@ class Workbench:
         model = parts.strategy.apply(base.model, parts.strategy.head_for(parts.task))
         try:
             parts.strategy.restore(model, best)
+            if scale != 1.0:
+                self._rescale(parts, model, base, scale)
             yield parts.strategy.merged(model) if merged else model
         finally:
             if merged:
                 self.bases.forget(base)
             else:
                 self.bases.put_back(base, parts.strategy, model)
+
+    @staticmethod
+    def _rescale(parts: Parts, model: PreTrainedModel, base: BaseModel, scale: float) -> None:
+        strategy = parts.strategy
+        if not strategy.is_scalable:
+            raise ConfigError(
+                f"what {type(strategy).__name__} trained cannot be scaled between the base and the trial",
+                where="strategy",
+                remedy="Of full, top_layers, lora (without dora) and ia3 it can.",
+            )
+        strategy.rescale(model, strategy.head_for(parts.task), scale, base.pristine or {})

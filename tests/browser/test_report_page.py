@@ -141,6 +141,41 @@ def test_hostile_names_open_no_dialog_and_read_as_text_everywhere(opened, tmp_pa
     assert EVIL in page.locator(".verdict").inner_text()
 
 
+def test_hostile_class_labels_branches_and_logs_run_nothing(opened, tmp_path):
+    labels = [f"{EVIL}{number}" for number in range(3)]
+    sweep = studies.SWEEP + f"branches: {{'{EVIL.replace(chr(39), '')}': {{strategy: lora}}}}\n"
+    builder = studies.StudyBuilder(tmp_path, sweep=sweep)
+    for number in range(4):
+        kind, params = ("complete", "failed")[number == 3], {"training.learning_rate": 10.0 ** -(number + 2), "z": EVIL}
+        builder.trial(
+            number, studies.falling(1e-3, 8), kind, params=params, reason=EVIL, log_tail=EVIL, error_class=EVIL
+        )
+    builder.result(
+        winner={"number": 1, "value": 0.5, "rung": 10, "reason": EVIL}, sentence=EVIL, advice=EVIL, note=EVIL,
+        details={"trial-0001": studies.details(studies.CONFUSION, labels)}, test={"trial-0001": {"loss": 0.5}},
+        approaches=[{"name": EVIL, "branches": [EVIL], "trial": 1, "num_trials": 3, "validation": {"loss": 0.5}}],
+    )  # fmt: skip
+
+    page = opened(builder.folder)
+    for figure in ("history", "learning_curves", "timeline", "confusion", "parallel_coordinates"):
+        points = page.locator(f"#{figure} .point, #{figure} .hm image, #{figure} .cell, #{figure} .trace")
+        if points.count():
+            points.first.hover(force=True)
+    for button in page.locator("table.trials th button").all():
+        button.click()
+    for details in page.locator("details summary").all():
+        details.click()
+
+    assert page.troubles == []
+    assert len(page.requests) == 1
+    assert page.locator("main img, .plot a[href], main iframe, main object, main svg script").count() == 0
+    assert page.evaluate(
+        "[...document.querySelectorAll('*')].every(n => ![...n.attributes].some(a => /^on/.test(a.name)))"
+    )
+    assert page.locator("#classes th", has_text="<img src=x").count() == 3
+    assert EVIL in page.locator("#trials details pre").first.text_content()
+
+
 def test_page_does_not_scroll_sideways_on_a_phone(opened, tmp_path):
     page = opened(studies.write_demo(tmp_path), width=390)
 

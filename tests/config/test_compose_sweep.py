@@ -186,7 +186,7 @@ WRONG = [
     # what may be built
     (["model._target_=os.system"], ["model", "os.system lies outside ftsweep", "no component"]),
     (["model._target_=my_pkg.Model"], ["model", "allow: [my_pkg]"]),
-    (["model._target_=ftsweep.workspace.remove"], ["model", "not a component class"]),
+    (["model._target_=ftsweep.durable.remove"], ["model", "not a component class"]),
     (["strategy.targets={_target_: os.getcwd}"], ["strategy.targets", "os.getcwd lies outside"]),
     (["model._partial_=true"], ["model", "'_partial_' is not supported"]),
     (["allow=[os]"], ["allow", "belongs to Python itself"]),

@@ -152,7 +152,8 @@ def test_every_core_key_is_explained_as_in_the_schema(node: str) -> None:
 @pytest.mark.parametrize("file", COMPONENTS, ids=lambda file: f"{file.parent.name}/{file.stem}")
 def test_every_setting_of_a_component_is_explained(file: Path) -> None:
     group, target = file.parent.name, yaml.safe_load(file.read_text())["_target_"]
-    sections = keys_by_section(DOCS / ("data-gate.md" if group == "guards" else "sweep-file.md"))
+    pages = ("data-gate.md", "fit-verdicts.md") if group == "guards" else ("sweep-file.md",)
+    sections = {title: keys for page in pages for title, keys in keys_by_section(DOCS / page).items()}
     same = [each.stem for each in file.parent.glob("*.yaml") if yaml.safe_load(each.read_text())["_target_"] == target]
     (title,) = [f"{group}: {name}" for name in same if f"{group}: {name}" in sections]
     prefix = f"{group}.{file.stem}." if group == "guards" else f"{group}."

@@ -64,3 +64,28 @@ def _check_record(place: Place) -> None:
     assert checks[0] == "small_data", "the most severe first"
     page = (study_of(place) / "report.html").read_text(encoding="utf-8")
     assert "3 rows of train left out" in page
+
+
+def test_allowed_leaks_are_told_apart_and_more_data_is_asked_for(leaky: Place) -> None:
+    settings = ("budget.trials=1", "rungs.count=2", "training.epochs=1", "selection.quantity=true", "selection.seeds=1")
+    done = leaky.run("run", "small.yaml", *LEAKY, "study.name=told", "guards.exact_copies=allow", *settings)
+    assert done.returncode == 0, done.stderr
+    result = json.loads((leaky.study("told") / "result.json").read_text(encoding="utf-8"))
+    parts = result["flagged"]["validation"]
+    assert {name: part["num_rows"] for name, part in parts.items()}["clean"] == 57
+    assert parts["flagged"] == parts["exact_copies"]
+    assert parts["flagged"]["num_rows"] == 3
+    whole = sum(parts[name]["values"]["loss"] * parts[name]["num_rows"] for name in ("clean", "flagged")) / 60
+    assert whole == pytest.approx(result["winner"]["value"], rel=1e-4)
+    assert [point["num_examples"] for point in result["quantity"]["points"]] == [16, 32, 63]
+    told = leaky.run("best", "told").stdout
+    assert "3 of 60 rows of validation are flagged (exact_copies 3): " in told
+    assert result["quantity"]["sentence"] in told
+    page = (leaky.study("told") / "report.html").read_text(encoding="utf-8")
+    assert "Would more data help?" in page
+    assert "Flagged rows" in page
+    with sqlite3.connect(leaky.folder / "mlruns" / "mlflow.db") as database:
+        keys = {key for (key,) in database.execute("select key from metrics")}
+        tags = {key for (key,) in database.execute("select key from tags")}
+    assert {"clean/validation/loss", "flagged/validation/num_rows", "quantity/025", "quantity/100"} <= keys
+    assert {"flagged_rows", "quantity"} <= tags

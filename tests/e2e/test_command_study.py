@@ -26,13 +26,16 @@ def test_run_ends_with_the_winner_and_the_links(finished: Finished) -> None:
 
 def test_status_lists_the_study_and_its_trials(finished: Finished) -> None:
     place, _ = finished
-    (row,) = place.ask("status", "--json")
+    (row,) = place.ask("status", "--json")["studies"]
     assert (row["study"], row["state"], row["num_ended"]) == ("small", "complete", 4)
     study = place.ask("status", "small", "--json")
     assert [trial["number"] for trial in study["trials"]] == [0, 1, 2, 3]
     assert study["trials"][0]["is_default"]
     assert study["trials"][0]["outcome"] == "complete"
     assert place.run("status", "small").stdout.count("complete") >= 1
+    for trial in study["trials"]:
+        verdict, *_ = trial["verdicts"]
+        assert verdict["numbers"]["z_start"] > 2, "rows are compared between rungs"
 
 
 def test_best_measures_winner_default_and_base_on_test(finished: Finished) -> None:
@@ -109,6 +112,9 @@ def test_mlflow_has_one_parent_and_every_trial_with_its_rungs(finished: Finished
         assert [metric.step for metric in history] == list(range(trial["rung"] + 1))
         assert run.data.metrics["best/validation/loss"] == pytest.approx(trial["value"])
         assert run.data.tags["mlflow.parentRunId"] == by_name["sweep"].info.run_id
+        assert run.data.tags["verdict"].startswith(trial["verdicts"][0]["kind"])
+        assert run.data.tags["verdict.severity"] == trial["verdicts"][0]["severity"]
+    assert by_name["sweep"].data.tags["study_verdict.winner"]
     assert by_name["sweep"].inputs.dataset_inputs
     artifacts = {file.path for file in client.list_artifacts(by_name["sweep"].info.run_id)}
     assert any("report.html" in path for path in artifacts)
@@ -166,5 +172,5 @@ def test_exhausted_space_ends_the_study_and_says_so(place: Place) -> None:
     assert place.run("run", *words).returncode == 0
     more = place.run("run", *words[:-1], "budget.trials=2")
     assert "is complete: nothing was started" in more.stdout
-    (row,) = place.ask("status", "--json")
+    (row,) = place.ask("status", "--json")["studies"]
     assert row["state"] == "complete"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,19 +43,23 @@ def make_sweep(tmp_path: Path) -> Iterator[MakeSweep]:
         seed: int = 0,
         top: int = 1,
         seeds: int = 0,
+        quantity: bool = False,
+        stops: Mapping[str, Any] | None = None,
+        generation: int = 1,
+        place: Path = tmp_path,
         **budget: Any,
     ) -> Sweep:
         for study in opened:
             study.close()
         opened.clear()
         config = SweepConfig(
-            study=StudySettings("simulated"),
-            store=StoreSettings(str(tmp_path)),
+            study=StudySettings("simulated", **(stops or {})),
+            store=StoreSettings(str(place)),
             budget=Budget(trials=trials, **budget),
             seed=SeedSettings(sampler=seed),
             rungs=RungSettings(NUM_RUNGS),
             objective=Objective(),
-            selection=SelectionSettings(top=top, seeds=seeds),
+            selection=SelectionSettings(top=top, seeds=seeds, quantity=quantity),
             branches=branches or (branch(),),
             executor={},
             sampler={},
@@ -63,7 +67,7 @@ def make_sweep(tmp_path: Path) -> Iterator[MakeSweep]:
             recording={},
             report={},
         )
-        folder = Store(tmp_path).study("simulated")
+        folder = Store(place).study("simulated")
         study = Study.open(
             folder.store.optuna_database,
             "simulated",
@@ -73,6 +77,7 @@ def make_sweep(tmp_path: Path) -> Iterator[MakeSweep]:
             Median(),
             seed=seed,
             num_rungs=NUM_RUNGS,
+            generation=generation,
         )
         opened.append(study)
         executor = SimulatedExecutor(curve, num_rungs=NUM_RUNGS, workers=workers)

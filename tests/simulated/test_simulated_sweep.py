@@ -233,13 +233,6 @@ def test_study_without_any_complete_trial_says_why(make_sweep: MakeSweep) -> Non
     assert "memory" in conclusion.sentence
 
 
-def test_wall_budget_starts_no_new_trial_and_finishes_running_ones(make_sweep: MakeSweep) -> None:
-    sweep = run(make_sweep(trials=50, wall_minutes=4.0))
-    assert 2 <= len(sweep.records) < 10
-    assert all(record.outcome is not None for record in sweep.records)
-    assert "wall_minutes" in sweep.note
-
-
 def test_worker_hours_count_what_earlier_processes_used(make_sweep: MakeSweep) -> None:
     run(make_sweep(trials=50, worker_hours=0.05))
     again = make_sweep(trials=50, worker_hours=0.05)

@@ -19,6 +19,7 @@ READING_ORDER = (
     "winner_evidence",
     "strategy_comparison",
     "k_curve",
+    "quantity",
     "confusion",
     "calibration",
     "history",
@@ -26,6 +27,7 @@ READING_ORDER = (
     "parallel_coordinates",
     "importances",
     "train_vs_validation",
+    "forgetting",
     "timeline",
 )
 """The figures there are, in the order in which a page shows them."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ftsweep.report.figures import theme
+from ftsweep.report.fits import telling_trials
 from ftsweep.report.rows import StudyRows, TrialRow
 from ftsweep.report.wording import number
 
@@ -18,7 +20,7 @@ READING = (
     "Loss on a fixed part of the training data and on the validation data, rung by rung. The wider the gap, the more "
     "the trial learned by heart; a validation line that turns up says when it began to hurt."
 )
-MAX_PANELS = 3
+MAX_PANELS = 3  # side by side
 TRAIN, VALIDATION = "train/loss", "validation/loss"
 LINES = ((TRAIN, "train", "#56b4e9", "dash"), (VALIDATION, "validation", "#0072b2", "solid"))
 
@@ -37,13 +39,26 @@ class Info:
 
 
 def info(rows: StudyRows) -> Info:
-    """The best trial, the default setting, then the next best, as far as both losses were measured."""
+    """The best trial, the default setting, the next best; in a second row the worst trial of each verdict.
+
+    As far as both losses were measured at two rungs.
+    """
     complete = [trial for trial in rows.trials if trial.is_complete and trial.value is not None]
     complete.sort(key=lambda trial: trial.value or 0.0, reverse=rows.objective.direction == "maximize")
     wanted = [trial for trial in (rows.best, rows.default) if trial is not None]
     wanted += [trial for trial in complete if trial not in wanted]
+    panels = _panels(rows, wanted)[:MAX_PANELS]
+    shown = {panel.trial.number for panel in panels}
+    worst: dict[str, TrialRow] = {}
+    for trial in telling_trials(rows):
+        if trial.number not in shown:
+            worst.setdefault(trial.verdicts[0].kind, trial)
+    return Info((*panels, *_panels(rows, worst.values())[: MAX_PANELS if len(panels) == MAX_PANELS else 0]))
+
+
+def _panels(rows: StudyRows, trials: Iterable[TrialRow]) -> list[Panel]:
     panels = []
-    for trial in wanted:
+    for trial in trials:
         points = tuple(
             (point.progress, point.values[TRAIN], point.values[VALIDATION])
             for point in trial.curve
@@ -52,8 +67,9 @@ def info(rows: StudyRows) -> Info:
         )
         if len(points) >= 2:
             part = theme.best_label(rows) if trial.is_best else "default setting" if trial.is_default else trial.kind
-            panels.append(Panel(trial, f"Trial {trial.number} · {part}", points))
-    return Info(tuple(panels[:MAX_PANELS]))
+            fit = f"<br>{trial.verdicts[0].label}" if trial.verdicts else ""
+            panels.append(Panel(trial, f"<b>Trial {trial.number} · {part}</b>{fit}", points))
+    return panels
 
 
 def figure(info: Info) -> go.Figure:
@@ -61,22 +77,36 @@ def figure(info: Info) -> go.Figure:
 
     if not info.panels:
         return theme.empty("No trial has two rungs with both losses yet.")
-    titles = [f"<b>{panel.title}</b>" for panel in info.panels]
+    titles = [panel.title for panel in info.panels]
+    num_lines = math.ceil(len(info.panels) / MAX_PANELS)
     drawn = make_subplots(
-        rows=1, cols=len(info.panels), shared_yaxes=True, subplot_titles=titles, horizontal_spacing=0.035
+        rows=num_lines,
+        cols=min(MAX_PANELS, len(info.panels)),
+        shared_yaxes=True,
+        subplot_titles=titles,
+        horizontal_spacing=0.035,
+        vertical_spacing=0.2,
     )
     drawn.update_annotations(font={"size": 13, "color": theme.INK}, yshift=4)
-    legend = {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.14, "yanchor": "bottom"}
-    drawn.update_layout(theme.layout(height=360, margin={"l": 64, "r": 24, "t": 84, "b": 52}, legend=legend))
+    legend = {
+        "orientation": "h",
+        "x": 1,
+        "xanchor": "right",
+        "y": 1.14 if num_lines == 1 else 1.08,
+        "yanchor": "bottom",
+    }
+    height = 100 + 280 * num_lines
+    drawn.update_layout(theme.layout(height=height, margin={"l": 64, "r": 24, "t": 104, "b": 52}, legend=legend))
     drawn.update_xaxes(**theme.axes_style(), tickformat=".0%", range=[-0.02, 1.04])
     drawn.update_yaxes(**theme.axes_style())
     drawn.update_yaxes(title={"text": "loss", "font": {"size": 13, "color": theme.MUTED}}, col=1)
-    for column, panel in enumerate(info.panels, start=1):
-        _add_panel(drawn, panel, column)
+    for place, panel in enumerate(info.panels):
+        _add_panel(drawn, panel, place)
     return drawn
 
 
-def _add_panel(drawn: go.Figure, panel: Panel, column: int) -> None:
+def _add_panel(drawn: go.Figure, panel: Panel, place: int) -> None:
+    line, column = place // MAX_PANELS + 1, place % MAX_PANELS + 1
     progress = [point[0] for point in panel.points]
     for index, (_, name, colour, dash) in enumerate(LINES, start=1):
         drawn.add_scatter(
@@ -85,9 +115,9 @@ def _add_panel(drawn: go.Figure, panel: Panel, column: int) -> None:
             mode="lines",
             name=name,
             legendgroup=name,
-            showlegend=column == 1,
+            showlegend=place == 0,
             line={"color": colour, "width": 2.5, "dash": dash},
-            row=1,
+            row=line,
             col=column,
             fill="tonexty" if index == len(LINES) else None,
             fillcolor="rgba(0,114,178,0.08)",
@@ -99,13 +129,14 @@ def _add_panel(drawn: go.Figure, panel: Panel, column: int) -> None:
     best = panel.trial.best_rung
     mark = next((point for point in panel.trial.curve if point.rung == best), None)
     if mark is not None:
-        drawn.add_vline(x=mark.progress, line={"color": theme.WINNER, "width": 1.5, "dash": "dot"}, row=1, col=column)
+        style = {"color": theme.WINNER, "width": 1.5, "dash": "dot"}
+        drawn.add_vline(x=mark.progress, line=style, row=line, col=column)
         drawn.add_annotation(
             text=f"kept: rung {best}",
             x=mark.progress,
             y=1,
-            yref="y domain" if column == 1 else f"y{column} domain",
-            xref=f"x{column}" if column > 1 else "x",
+            yref="y domain" if place == 0 else f"y{place + 1} domain",
+            xref=f"x{place + 1}" if place else "x",
             xanchor="right",
             yanchor="top",
             showarrow=False,

@@ -98,7 +98,7 @@ NO_PATH = [
 NO_COMPONENT = [
     "ftsweep.workspace.os.system",
     "ftsweep.workspace.shutil.rmtree",
-    "ftsweep.workspace.remove",
+    "ftsweep.durable.remove",
     "ftsweep.workspace.Path",
     "ftsweep.config.build.build",
     "built_components.system",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -277,3 +278,38 @@ def test_places_tell_two_files_of_one_name_apart(tmp_path):
 def test_settings_that_cannot_be_honoured_are_refused(settings, key):
     with pytest.raises(ConfigError, match=key):
         Files(train="rows.jsonl", **settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("half.jsonl", '{"text": "\\ud83d", "label": "a"}', "half a character"),
+        ("half.json", '[{"text": "\\ud83d", "label": "a"}]', "half a character"),
+        ("long.jsonl", '{"text": ' + "9" * 5000 + "}", "too many digits"),
+        ("long.json", "[" + "9" * 5000 + "]", "too many digits"),
+        ("deep.json", "[" * 100_000, "too deep"),
+    ],
+)
+def test_json_that_no_text_can_come_of_is_refused(tmp_path, name, content, says):
+    with pytest.raises(DataError, match=says):
+        Files(train=write(tmp_path / name, content)).load(COLUMNS)
+
+
+def test_parquet_with_texts_that_are_none_and_with_equal_columns_is_refused(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    broken = pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(b"\0\0\0\0\2\0\0\0"), pa.py_buffer(b"\xff\xfe")])
+    pq.write_table(pa.table({"text": broken}), tmp_path / "broken.parquet")
+    with pytest.raises(DataError, match="cannot be read as parquet: 'utf-8' codec"):
+        Files(train=str(tmp_path / "broken.parquet")).load(COLUMNS)
+    pq.write_table(pa.table([["a"], ["b"]], names=["text", "text"]), tmp_path / "twice.parquet")
+    with pytest.raises(DataError, match="more than one column 'text'"):
+        Files(train=str(tmp_path / "twice.parquet")).load(COLUMNS)
+
+
+def test_what_never_ends_is_not_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    for path in (tmp_path / "pipe.jsonl", "/dev/zero"):
+        with pytest.raises(DataError, match="neither a file nor a folder"):
+            Files(train=str(path)).fingerprint()

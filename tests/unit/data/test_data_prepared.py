@@ -291,7 +291,7 @@ def test_a_failure_while_writing_leaves_no_set(build, given_rows, labelled, tmp_
 
     source = given_rows({"train": labelled(100)})
     with monkeypatch.context() as patched:
-        patched.setattr(prepared_module, "_write_rows", fail)
+        patched.setattr(prepared_module, "write_rows", fail)
         with pytest.raises(OSError, match="no space"):
             build(source)
     assert list((tmp_path / "cache" / "prepared").glob("[!.]*")) == []

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 import pytest
+from safetensors import SafetensorError
 
 from ftsweep.errors import DataError
 from ftsweep.executors.failure import describe_failure, failure_kind
@@ -20,10 +21,13 @@ class AcceleratorError(RuntimeError):
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
-        (OSError(errno.ENOSPC, "No space left on device"), "infrastructure"),
-        (OSError(errno.EIO, "Input/output error"), "infrastructure"),
+        (OSError(errno.ENOSPC, "No space left on device"), "place"),
+        (OSError(errno.EIO, "Input/output error"), "place"),
+        (OSError(errno.ENFILE, "Too many open files in system"), "infrastructure"),
         (FileNotFoundError(errno.ENOENT, "No such file"), "user"),
-        (PermissionError(errno.EACCES, "Permission denied"), "user"),
+        (PermissionError(errno.EACCES, "Permission denied"), "place"),
+        (SafetensorError("I/O error: No space left on device (os error 28)"), "place"),
+        (ValueError("No space left on device is a phrase in my data"), "user"),
         (AcceleratorError("CUDA error: an illegal memory access was encountered"), "infrastructure"),
         (AcceleratorError("CUDA error: device-side assert triggered"), "user"),
         (RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"), "infrastructure"),

@@ -250,7 +250,6 @@ def test_close_ends_even_a_worker_that_does_not_listen(
     opened: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(local, "_DRAIN_SECONDS", 0.2)
-    monkeypatch.setattr(local, "_TERMINATE_SECONDS", 0.2)
     executor = opened()
     poll_until_free(executor)
     pids = worker_pids(executor)
@@ -258,6 +257,17 @@ def test_close_ends_even_a_worker_that_does_not_listen(
     child = read_pid(tmp_path / "child")
     executor.close()
     await_death(*pids, child)
+
+
+def test_close_does_not_wait_for_a_job_that_has_nothing_to_checkpoint(opened: Any, tmp_path: Path) -> None:
+    executor = opened()
+    poll_until_free(executor)
+    executor.submit(scripted_job("prepare-main", ["spawn", str(tmp_path / "child")], ["hold"], kind="prepare"))
+    child = read_pid(tmp_path / "child")
+    started = time.monotonic()
+    executor.close()
+    assert time.monotonic() - started < local._DRAIN_SECONDS / 2
+    await_death(child)
 
 
 def test_nothing_survives_a_control_process_that_is_killed(tmp_path: Path) -> None:

@@ -128,7 +128,34 @@ def test_wrong_labels_of_one_class_are_found_too():
     train = [{**row, "text": f"{words[row['label']]} {row['text']}"} for row in labelled(800, words=6)]
     for row in train[::10]:
         row["label"] = "b"
-    (finding,) = judged(LabelErrors(), view_of({"train": train, "validation": HELD_OUT}))
+    *_, finding = judged(LabelErrors(), view_of({"train": train, "validation": HELD_OUT}))
     assert finding.severity is Severity.WARN
     assert 0.03 < finding.rate < 0.2
     assert "('b', likely 'a')" in finding.examples[0]
+
+
+def test_labels_of_a_relation_of_two_texts_do_not_look_wrong():
+    """A model of words is no better than chance where the label says whether both halves go together."""
+    rows = []
+    for place, row in enumerate(labelled(1200, words=6)):
+        left, right = place % 2, place // 2 % 2
+        text = f"{('bright', 'dark')[left]} {row['text']} {('warm', 'cold')[right]}"
+        rows.append({"text": text, "label": "ab"[left == right]})
+    assert list(LabelErrors().look(view_of({"train": rows, "validation": rows[:300]}))) == []
+
+
+def test_wrong_labels_of_held_out_rows_are_noted_and_flagged():
+    words = {"a": "bright shining sun warm", "b": "dark raining cloud cold"}
+
+    def rows(num: int, seed: int) -> list[dict[str, Any]]:
+        found = labelled(num, seed=seed, words=6)
+        return [{**row, "text": f"{words[row['label']]} {row['text']}"} for row in found]
+
+    held_out = rows(200, 1)
+    for row in held_out[:20]:
+        row["label"] = "ab"[row["label"] == "a"]
+    view = view_of({"train": rows(800, 0), "validation": held_out})
+    (sighting,) = LabelErrors().look(view)
+    assert LabelErrors().judge("mine", sighting).severity is Severity.NOTE
+    assert 0 < len(sighting.flagged["validation"]) <= 20
+    assert set(sighting.flagged["validation"]) <= set(range(20)), "right labels are not suspected"

@@ -118,6 +118,13 @@ def test_code_of_the_model_is_never_run(tiny_folder: Path, tmp_path: Path) -> No
     assert not trace.exists()
 
 
+@pytest.mark.parametrize("key", ["attn_implementation", "_attn_implementation", "experts_implementation"])
+def test_kernels_of_a_repository_are_never_fetched(tiny_folder: Path, key: str) -> None:
+    edit_json(tiny_folder / "config.json", **{key: "kernels-community/flash-attn"})
+    with pytest.raises(ModelError, match=r"asks for code of 'kernels-community/flash-attn'"):
+        load(tiny_folder, "causal_lm")
+
+
 @pytest.mark.parametrize("head", ["causal_lm", "sequence_classification"])
 def test_a_backbone_that_loads_in_part_is_refused(tiny_folder: Path, head: Head) -> None:
     edit_weights(tiny_folder, drop="layers.2.")

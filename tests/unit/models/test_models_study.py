@@ -119,3 +119,10 @@ def test_what_cannot_name_a_study_is_refused_when_built(name: Any) -> None:
     with pytest.raises(ConfigError, match="cannot be a study's name") as caught:
         StudyModel(study=name)
     assert caught.value.where == "model.study"
+
+
+def test_a_pickled_adapter_is_not_opened_in_place_of_the_safe_one(adapted: torch.Tensor, tmp_path: Path) -> None:
+    folder = next(tmp_path.rglob("adapter_model.safetensors")).parent
+    (folder / "adapter_model.safetensors").rename(folder / "adapter_model.bin")
+    with pytest.raises(ModelError, match=r"has no adapter_model\.safetensors"):
+        load(StudyModel(study=folder.parent.name, store=str(folder.parents[2])), ["a", "b"])

@@ -15,6 +15,8 @@ import pytest
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal
+from ftsweep.domain.verdict import Verdict, VerdictKind
+from ftsweep.durable import write_json
 from ftsweep.errors import StudyError
 from ftsweep.recording import call_queue
 from ftsweep.recording.background import BackgroundRecorder
@@ -23,7 +25,7 @@ from ftsweep.recording.mlflow import MlflowRecorder
 from ftsweep.recording.replay import sync_study
 from ftsweep.recording.ui import tracking_uri
 from ftsweep.testing.recorder import measurement_of, proposal_of, record_trial, study_facts, write_trial
-from ftsweep.workspace import Store, StudyFolder, write_json
+from ftsweep.workspace import Store, StudyFolder
 
 
 class Listening(Recorder):
@@ -68,6 +70,7 @@ def plain_folder(tmp_path: Path) -> StudyFolder:
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(call_queue, "_FIRST_WAIT_SECONDS", 0.001)
     monkeypatch.setattr(call_queue, "_LONGEST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(call_queue, "_BATCH_SHARE", 1.0)
 
 
 def test_calls_arrive_in_order(plain_folder: StudyFolder) -> None:
@@ -203,6 +206,16 @@ def test_replay_makes_the_calls_of_every_folder_and_passes_over_what_has_arrived
         ("begin", "trial-0002"),
         ("measure", "trial-0002", [0, 1]),
     ]
+
+
+def test_replay_sends_the_verdict_that_lies_in_the_trials_folder(plain_folder: StudyFolder) -> None:
+    write_trial(plain_folder.trial(0), 0)
+    write_json(plain_folder.trial(0).fit_file, {"verdicts": [Verdict(VerdictKind.HEALTHY, "fine").to_dict()]})
+    heard: list[dict[str, str]] = []
+    listening = Listening()
+    listening.end_trial = lambda *_, tags, **__: heard.append(tags)  # type: ignore[method-assign]
+    sync_study(listening, plain_folder, Objective())
+    assert [tags["verdict"] for tags in heard] == ["healthy"]
 
 
 def closed_port() -> int:

@@ -13,11 +13,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from ftsweep.durable import write_json
 from ftsweep.recording.base import ChosenModel
 from ftsweep.recording.mlflow import MlflowRecorder
 from ftsweep.recording.ui import tracking_uri
 from ftsweep.testing.recorder import record_trial, study_facts
-from ftsweep.workspace import StudyFolder, write_json
+from ftsweep.workspace import StudyFolder
 
 pytestmark = [
     # SQLAlchemy tells MLflow 3.17 that a loader it uses is deprecated

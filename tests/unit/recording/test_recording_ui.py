@@ -3,8 +3,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
+
 from ftsweep.domain.objective import Objective
-from ftsweep.recording.ui import runs_address, ui_address, ui_command
+from ftsweep.recording.ui import is_loopback, runs_address, ui_address, ui_command
 from ftsweep.workspace import Store
 
 
@@ -13,6 +15,16 @@ def test_the_ui_serves_the_stores_database_on_this_machine_only(tmp_path: Path) 
     assert command[:4] == [sys.executable, "-m", "mlflow", "server"]
     assert command[command.index("--backend-store-uri") + 1] == f"sqlite:///{tmp_path}/mlflow.db"
     assert command[command.index("--host") + 1] == "127.0.0.1"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.0.9", "localhost", "::1", "[::1]"])
+def test_a_loopback_address_is_known_as_one(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.4", "localhost.example", "127.0.0.1.example", ""])
+def test_what_others_may_reach_is_not_taken_for_loopback(host: str) -> None:
+    assert not is_loopback(host)
 
 
 def test_links_open_the_pages_for_training_with_the_best_run_first() -> None:

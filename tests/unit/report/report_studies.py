@@ -180,6 +180,26 @@ PREPARED = {
 }
 
 
+_PART = {
+    "values": {"loss": 0.45, "accuracy": 0.81},
+    "intervals": {"accuracy": {"standard_error": 0.02, "low": 0.77, "high": 0.85}},
+}
+FLAGGED = {
+    "validation": {
+        name: {"num_rows": count, **_PART} for name, count in (("clean", 630), ("flagged", 10), ("near_duplicates", 10))
+    }
+}
+QUANTITY = {
+    "points": [
+        {"share": 0.25, "num_examples": 750, "values": [0.61, 0.63], "mean": 0.62},
+        {"share": 0.5, "num_examples": 1500, "values": [0.52, 0.52], "mean": 0.52},
+        {"share": 1.0, "num_examples": 3000, "values": [0.45, None], "mean": None},
+    ],
+    "gains": [],
+    "sentence": "Whether more data would help is not known: the setting did not complete on 100% of train.",
+}
+
+
 LABELS = ["numpy", "pandas", "python"]
 CONFUSION = [[40, 8, 2], [6, 30, 4], [0, 1, 9]]
 
@@ -210,6 +230,8 @@ def demo_result(branches: bool) -> dict[str, Any]:
             "trial-0000": {"loss": 0.66, "accuracy": 0.702},
             "baseline": {"loss": 1.62, "accuracy": 0.238},
         },
+        "flagged": FLAGGED,
+        "quantity": QUANTITY,
         "details": {"trial-0003": details(CONFUSION), "trial-0000": details([[20, 20, 10], [10, 20, 10], [3, 3, 4]])},
         "importances": {
             f"{prefix}training.learning_rate": 0.74,

@@ -227,7 +227,8 @@ def test_importances_are_ordered_and_missing_ones_are_explained(demo, tmp_path):
 def test_train_versus_validation_shows_the_winner_and_the_default_first(demo):
     panels = train_vs_validation.info(read_study(demo)).panels
 
-    assert [panel.title for panel in panels] == ["Trial 3 · winner", "Trial 0 · default setting", "Trial 11 · complete"]
+    titles = ["Trial 3 · winner", "Trial 0 · default setting", "Trial 11 · complete"]
+    assert [panel.title for panel in panels] == [f"<b>{title}</b>" for title in titles]
 
 
 def test_timeline_counts_from_the_first_trials_start(demo):

@@ -24,7 +24,6 @@ from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Branch, Choice, FloatInterval, IntInterval, Space
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal
 from ftsweep.errors import ConfigError, FtsweepError, MissingExtraError, StudyError
-from ftsweep.search.encoding import Encoding
 from ftsweep.search.pruners import Median, NoPruner, Pruner
 from ftsweep.search.samplers import CmaEs, Gp, Grid, Qmc, Random, Sampler, Tpe
 from ftsweep.search.storage import close_storage, open_storage
@@ -164,7 +163,7 @@ def test_killed_study_knows_what_was_running_and_what_it_measured(open_study: Op
     assert study.running() == [asked[1]]
 
 
-def test_ask_that_was_killed_half_way_is_completed_with_the_same_setting(
+def test_ask_that_was_killed_half_way_leaves_no_trial_and_is_made_again_with_the_same_setting(
     open_study: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     branches = [Branch("a", CONFIG, SPACE), Branch("b", CONFIG, SPACE)]
@@ -172,20 +171,17 @@ def test_ask_that_was_killed_half_way_is_completed_with_the_same_setting(
     whole = [end(study, number / 10) for number in range(8)] + [ask(study)]
     study = open_study(branches, Tpe(startup_trials=2))
     assert [end(study, number / 10) for number in range(8)] == whole[:8]
-    suggest, calls = Encoding.suggest, []
 
-    def killed(self: Encoding, trial: optuna.Trial, name: str) -> Any:
-        calls.append(name)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return suggest(self, trial, name)
+    def killed(*_: Any) -> Any:
+        raise KeyboardInterrupt
 
-    monkeypatch.setattr(Encoding, "suggest", killed)
+    monkeypatch.setattr("ftsweep.search.rows._attributes", killed)  # within the transaction, or before it
     with pytest.raises(KeyboardInterrupt):
         study.ask()
     monkeypatch.undo()
     study = open_study(branches, Tpe(startup_trials=2))
-    assert study.running() == whole[8:]
+    assert study.running() == []
+    assert ask(study) == whole[8]
     assert study.num_asked == 9
 
 
@@ -209,12 +205,31 @@ def test_default_setting_is_never_pruned(open_study: Open) -> None:
     proposals = [ask(study) for _ in range(4)]
     for proposal in proposals:
         study.report(proposal.number, measured(1, 9.0 if proposal.number else 0.1))
-    assert [study.should_prune(proposal.number) is not None for proposal in proposals] == [False, False, False, False]
+    assert [study.should_prune(proposal.number) is not None for proposal in proposals] == [False, False, True, False]
     study.report(proposals[1].number, measured(2, 8.0))
+    study.report(proposals[3].number, measured(2, 0.2))
     study.report(proposals[0].number, measured(2, 0.1))
     study.report(proposals[2].number, measured(2, 7.9))
     assert study.should_prune(proposals[1].number) is None
     assert study.should_prune(proposals[2].number)
+
+
+def test_slow_starting_branch_is_not_pruned_against_a_quick_one(open_study: Open) -> None:
+    pruner = Median(startup_trials=0, patience=0, warmup=0)
+    study = open_study([Branch("slow", CONFIG, SPACE), Branch("quick", CONFIG, SPACE)], pruner=pruner)
+    slow: list[Proposal] = []
+    for place in range(14):
+        proposal = ask(study)
+        value = 1.0 + place / 100 if proposal.branch == "quick" else 5.0 + place / 100
+        study.report(proposal.number, measured(1, value))
+        if proposal.branch == "slow":
+            slow.append(proposal)
+            if len(slow) <= 5:  # with fewer than five peers of its own nothing is pruned, whatever the others reached
+                assert study.should_prune(proposal.number) is None
+    assert len(slow) == 7
+    reason = study.should_prune(slow[-1].number)
+    assert reason == "validation/loss 5.12 at rung 1 is above the median 5.05 of 6 peers."
+    assert study.should_prune(slow[1].number) is None
 
 
 def changed(dimensions: Mapping[str, Any]) -> list[Branch]:

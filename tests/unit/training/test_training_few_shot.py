@@ -17,12 +17,13 @@ from training_rows import sentences, write_rows
 
 from ftsweep.data.rung_losses import read_losses
 from ftsweep.domain.measurement import Measurement
+from ftsweep.durable import read_lines
 from ftsweep.errors import ConfigError, ModelError
 from ftsweep.models.tiny import TinyModel
 from ftsweep.training.drawn_scores import read_drawn
 from ftsweep.training.engine import Engine
 from ftsweep.training.inference import load_predictor
-from ftsweep.workspace import TrialFolder, read_lines
+from ftsweep.workspace import TrialFolder
 
 Job = dict[str, Any]
 MakeJob = Callable[..., Job]

@@ -1,0 +1,131 @@
+"""Processes forked from one that has imported everything: a start costs milliseconds instead of seconds.
+
+The only way in which a study under chaos differs from one that a person starts: the control process, its workers and
+the sampler's helper are forks, not fresh interpreters. Everything they do, and how they are ended, is the product's.
+The watchdog is started as always.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import logging
+import os
+import resource
+import runpy
+import signal
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable
+from inspect import signature
+from typing import Any, NoReturn
+
+_LIBC = ctypes.CDLL(None)
+_PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 15, 36
+_PARAMETERS = list(signature(subprocess.Popen._execute_child).parameters)[1:]  # type: ignore[attr-defined]
+
+
+def plan_child(module: str) -> Callable[[], None]:
+    """Called before each fork of a worker or helper; what it returns, the fork does first. A lane puts its own here."""
+    return lambda: None
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every descendant whose parent dies, so that none is overlooked."""
+    if _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        raise OSError("this system has no subreapers; the chaos needs Linux")
+
+
+def fork(name: str, body: Callable[[], Any]) -> int:
+    """Run the body in a fork of this process that has no part of it left: the process id."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            _LIBC.prctl(_PR_SET_NAME, name.encode(), 0, 0, 0)
+            gc.freeze()  # what the parent had open is not this process's to close
+            _forget_logging()
+            body()
+        except SystemExit as end:
+            _leave(end.code if isinstance(end.code, int) else int(end.code is not None))
+        except BaseException:  # noqa: BLE001 - told on standard error, as an interpreter does
+            traceback.print_exc()
+            _leave(1)
+        _leave(0)
+    return pid
+
+
+def _leave(code: int) -> NoReturn:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _forget_logging() -> None:
+    for logger in [logging.getLogger(), *logging.Logger.manager.loggerDict.values()]:
+        if isinstance(logger, logging.Logger):
+            for handler in list(logger.handlers):
+                logger.removeHandler(handler)
+    ours = logging.getLogger("ftsweep")
+    ours.propagate = True
+    ours.setLevel(logging.NOTSET)
+
+
+class ForkedPopen(subprocess.Popen[Any]):
+    """`python -m MODULE ...` as a fork of this process; any other command is executed as always."""
+
+    def _execute_child(self, *given: Any) -> None:  # type: ignore[override]
+        told = dict(zip(_PARAMETERS, given, strict=True))
+        command = list(told["args"])
+        if "-m" not in command:
+            super()._execute_child(*given)  # type: ignore[misc]
+            return
+        module, *words = command[command.index("-m") + 1 :]
+        ends = [told[name] for name in ("p2cread", "c2pwrite", "errwrite")]
+        first = plan_child(module)
+        self.pid = fork(module.rpartition(".")[2], lambda: _run_module(module, words, ends, told["env"], first))
+        self._child_created = True  # what Popen itself sets here, in every Python since 3.2
+        self._close_pipe_fds(  # type: ignore[attr-defined]
+            *(told[name] for name in ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite"))
+        )
+
+
+def _run_module(
+    module: str, words: list[str], ends: list[int], environment: dict[str, str], first: Callable[[], None]
+) -> None:
+    os.setsid()
+    for number, end in enumerate(ends):
+        if end not in (-1, number):
+            os.dup2(end, number)
+    os.closerange(3, 4096)
+    resource.setrlimit(
+        resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+    )  # a fuse of the parent's
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115
+    sys.argv = [module, *words]
+    first()
+    sys.modules[module].main() if module in sys.modules else runpy.run_module(module, run_name="__main__")  # type: ignore[attr-defined]
+
+
+class _Subprocess:
+    """The module `subprocess` with another Popen."""
+
+    Popen = ForkedPopen
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(subprocess, name)
+
+
+def fork_instead_of_starting() -> None:
+    """From now on workers and helpers that this process (or a fork of it) starts are forks."""
+    from ftsweep.executors import process
+    from ftsweep.search import gp_process
+
+    process.subprocess = gp_process.subprocess = _Subprocess()  # type: ignore[assignment]

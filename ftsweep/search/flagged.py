@@ -1,0 +1,93 @@
+"""The winner on rows that guards flagged and on the others: what that says, in words and as a record. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ftsweep.domain.objective import Objective
+from ftsweep.search.advice import shown_metric
+
+Flagged = Mapping[str, Mapping[str, Mapping[str, Any]]]
+"""By split, by part (`clean`, `flagged`, each guard): `num_rows`, `values` and `intervals` by metric."""
+
+_SURE = 2.0  # standard errors
+
+
+@dataclass(frozen=True)
+class FlaggedLine:
+    """One part of a split: how many rows it has, and the metric on them."""
+
+    split: str
+    part: str
+    num_rows: int
+    value: float | None
+    interval: Mapping[str, float] | None
+
+
+def flagged_lines(flagged: Flagged, objective: Objective) -> tuple[str, list[FlaggedLine]]:
+    """The metric that is shown, and a line per split and part: clean, flagged, then each guard."""
+    lines = []
+    metric = objective.metric
+    for split, parts in flagged.items():
+        metric = shown_metric(parts["clean"]["values"], objective) if "clean" in parts else metric
+        for name, part in parts.items():
+            value, interval = part["values"].get(metric), part["intervals"].get(metric)
+            lines.append(FlaggedLine(split, name, part["num_rows"], value, interval))
+    return metric, lines
+
+
+def said_of_flagged(flagged: Flagged, objective: Objective) -> str:
+    """A sentence per split: how flagged rows score against clean ones; "" where no row is flagged."""
+    return " ".join(_sentence(split, parts, objective) for split, parts in flagged.items())
+
+
+def _sentence(split: str, parts: Mapping[str, Mapping[str, Any]], objective: Objective) -> str:
+    by_guard = ", ".join(f"{name} {part['num_rows']}" for name, part in parts.items() if name not in _BOTH)
+    flagged, clean = parts["flagged"], parts.get("clean")
+    total = flagged["num_rows"] + (clean["num_rows"] if clean else 0)
+    begin = f"{flagged['num_rows']} of {total} rows of {split} are flagged ({by_guard})"
+    if clean is None:
+        return f"{begin}: no row is clean."
+    metric = shown_metric(clean["values"], objective)
+    ours, theirs = flagged["values"].get(metric), clean["values"].get(metric)
+    if ours is None or theirs is None:
+        return f"{begin}."
+    text = f"{begin}: {metric} {ours:.4g} there, {theirs:.4g} on clean rows"
+    error = _error(flagged, clean, metric)
+    if error is None:
+        return f"{text}."
+    is_far = abs(ours - theirs) > _SURE * error
+    what = "a difference" if is_far else "within the noise: a difference"
+    return f"{text}, {what} of {ours - theirs:.2g} ± {error:.2g}."
+
+
+_BOTH = ("clean", "flagged")
+
+
+def _error(one: Mapping[str, Any], other: Mapping[str, Any], metric: str) -> float | None:
+    """Standard error of the difference of two parts that share no row."""
+    found = [part["intervals"].get(metric) for part in (one, other)]
+    return math.hypot(*(each["standard_error"] for each in found)) if all(found) else None
+
+
+def record_metrics(flagged: Flagged, quantity: Mapping[str, Any]) -> dict[str, float]:
+    """`clean/test/loss`, `flagged/test/loss`, `flagged/test/num_rows`; `quantity/025` on 25 % of train."""
+    found: dict[str, float] = {}
+    for split, parts in flagged.items():
+        for name in _BOTH:
+            part = parts.get(name, {"num_rows": 0, "values": {}})
+            found[f"{name}/{split}/num_rows"] = part["num_rows"]
+            found |= {f"{name}/{split}/{metric}": value for metric, value in part["values"].items()}
+    for point in quantity.get("points", ()):
+        if point["mean"] is not None:
+            found[f"quantity/{round(100 * point['share']):03d}"] = point["mean"]
+    return found
+
+
+def record_tags(flagged: Flagged, quantity: Mapping[str, Any], objective: Objective) -> dict[str, str]:
+    """`flagged_rows` and `quantity`, each a sentence, where there is one."""
+    said = {"flagged_rows": said_of_flagged(flagged, objective), "quantity": quantity.get("sentence", "")}
+    return {name: text for name, text in said.items() if text}

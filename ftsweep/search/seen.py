@@ -1,0 +1,60 @@
+"""Which trials a sampler is shown: all of a short study, of a long one those that still say something."""
+
+from __future__ import annotations
+
+import math
+from bisect import insort
+
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+NUM_BEST = 100
+NUM_LATEST = 400
+
+
+class SeenTrials:
+    """The trials that run, the best and the latest of those that ended; failed ones, which say nothing, are left out.
+
+    What a sampler does with n trials takes it time in proportion to n or more. TPE calls at most 25 trials good, and
+    weighs others the less the older they are. The choice depends on the trials alone, not on when they were read.
+    """
+
+    def __init__(self, direction: StudyDirection) -> None:
+        self._sign = 1.0 if direction == StudyDirection.MINIMIZE else -1.0
+        self._trials: dict[int, FrozenTrial] = {}
+        self._running: set[int] = set()
+        self._latest: list[int] = []
+        self._best: list[tuple[float, float, int]] = []
+
+    def begin(self, trial: FrozenTrial) -> None:
+        """A trial was asked; `end` follows when it has ended."""
+        self._trials[trial.number] = trial
+        self._running.add(trial.number)
+
+    def end(self, number: int) -> None:
+        self._running.discard(number)
+        trial = self._trials[number]
+        if trial.state == TrialState.FAIL:
+            del self._trials[number]
+            return
+        insort(self._best, (*self._rank(trial), number))
+        insort(self._latest, number)
+        # one that falls behind in both will never be seen again: later trials only push it further back
+        del self._best[NUM_BEST:]
+        del self._latest[:-NUM_LATEST]
+
+    def trials(self) -> list[FrozenTrial]:
+        """By number."""
+        shown = self._running.union(self._latest, (number for *_, number in self._best))
+        if len(self._trials) > 2 * len(shown):
+            self._trials = {number: self._trials[number] for number in shown}
+        return [self._trials[number] for number in sorted(shown)]
+
+    def _rank(self, trial: FrozenTrial) -> tuple[float, float]:
+        """As TPE ranks: feasible before infeasible, complete before pruned, those that got further first."""
+        if any(value > 0 for value in trial.constraints.values()):
+            return math.inf, 0.0
+        if trial.state == TrialState.COMPLETE and trial.value is not None:
+            return -math.inf, self._sign * trial.value
+        step = trial.last_step
+        return (0.0, 0.0) if step is None else (-float(step), self._sign * trial.intermediate_values[step])

@@ -1,0 +1,227 @@
+"""What ends a search before its number of trials: budgets of time, a target, patience; and what goes on afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from simulated_parts import branch
+
+from ftsweep.domain.trial import OutcomeKind
+from ftsweep.limits import lasting_halt
+from ftsweep.sweep import Sweep
+
+MakeSweep = Callable[..., Sweep]
+
+
+def run(sweep: Sweep) -> Sweep:
+    sweep.prepare()
+    sweep.measure_baselines()
+    sweep.search()
+    return sweep
+
+
+def submitted(sweep: Sweep) -> list[str]:
+    executor: Any = sweep.executor
+    return [job for job in executor.jobs if job.startswith("trial-")]
+
+
+def kinds(sweep: Sweep) -> list[str | None]:
+    return [record.outcome.kind.value if record.outcome else None for record in sweep.records]
+
+
+def test_wall_budget_sets_trials_aside_at_the_limit_and_the_next_run_goes_on(make_sweep: MakeSweep) -> None:
+    sweep = run(make_sweep(trials=8, workers=2, wall_minutes=2.5))
+    executor: Any = sweep.executor
+    assert executor.now <= 150 + 2 * executor.rung_seconds
+    assert None in kinds(sweep), "a trial is under way when the time is up"
+    assert sweep.note.startswith("budget.wall_minutes=2.5 is spent")
+    assert sweep.conclude().winner is not None
+    begun = {record.number: len(record.measurements) for record in sweep.records if record.outcome is None}
+
+    again = run(make_sweep(trials=8, workers=2, wall_minutes=30))
+    assert [record.number for record in again.records] == list(range(8))
+    assert None not in kinds(again)
+    for number, num_rungs in begun.items():  # continued, not begun anew
+        timestamps = [measurement.timestamp for measurement in again.trials[number].measurements]
+        assert len(timestamps) > num_rungs
+
+
+def test_budget_spent_before_any_trial_is_complete_waits_for_the_first_one(make_sweep: MakeSweep) -> None:
+    sweep = run(make_sweep(trials=8, workers=2, wall_minutes=0.3))
+    assert kinds(sweep).count("complete") >= 1
+    assert len(sweep.records) == 2
+    assert sweep.conclude().winner is not None
+
+
+def test_no_trial_starts_that_cannot_reach_its_first_rung(make_sweep: MakeSweep) -> None:
+    sweep = make_sweep(trials=50, wall_minutes=4)
+    executor: Any = sweep.executor
+    began: list[float] = []
+    submit = executor.submit
+
+    def watched(job: Any) -> None:
+        if job["type"] == "train":
+            began.append(executor.now)
+        submit(job)
+
+    executor.submit = watched
+    run(sweep)
+    assert len(began) >= 3
+    assert all(240 - when >= executor.rung_seconds for when in began)
+    assert "first rung" in sweep.note or "is spent" in sweep.note
+
+
+def test_branch_that_is_too_slow_gets_no_trial_and_the_quick_one_goes_on(make_sweep: MakeSweep) -> None:
+    branches = (branch("slow", rate=1e-3), branch("quick", rate=1e-2))
+    sweep = make_sweep(trials=60, branches=branches, wall_minutes=12)
+    executor: Any = sweep.executor
+    schedule = executor._schedule
+
+    def slowed(name: str, seconds: float) -> None:
+        running = executor._running[name]
+        is_slow = running.job["type"] == "train" and running.job["spec"]["branch"] == "slow"
+        schedule(name, seconds * (20 if is_slow and running.next_rung == 1 else 1))
+
+    executor._schedule = slowed
+    began: dict[str, float] = {}
+    submit = executor.submit
+
+    def watched(job: Any) -> None:
+        if job["type"] == "train":
+            began[job["spec"]["branch"]] = executor.now
+        submit(job)
+
+    executor.submit = watched
+    run(sweep)
+    assert began["slow"] <= 720 - 120
+    assert began["quick"] > began["slow"]
+
+
+def test_worker_hours_end_the_search_for_good(make_sweep: MakeSweep) -> None:
+    sweep = run(make_sweep(trials=50, worker_hours=0.05))
+    sweep.conclude()
+    spent = sum(record.measurements[-1].train_seconds for record in sweep.records if record.measurements)
+    assert 180 - 6 <= spent <= 180 + 6
+    again = make_sweep(trials=50, worker_hours=0.05)
+    assert lasting_halt(again.config, again.folder, again.folder.records()) is not None
+    again.search()
+    assert submitted(again) == []
+    more = run(make_sweep(trials=50, worker_hours=0.1))
+    assert len(more.records) > len(sweep.records)
+
+
+def test_study_ends_at_its_target_and_a_harder_one_goes_on(make_sweep: MakeSweep) -> None:
+    off = (branch(rate=1e-5),)
+    sweep = run(make_sweep(trials=40, branches=off, stops={"target": 0.5}))
+    assert "reached study.target=0.5" in sweep.note
+    assert len(sweep.records) < 40
+    best = sweep.snapshot("").best
+    assert best is not None
+    assert best.number == max(record.number for record in sweep.records if record.is_complete)
+    assert sweep.conclude().note == sweep.note
+    again = make_sweep(trials=40, branches=off, stops={"target": 0.5})
+    again.search()
+    assert submitted(again) == []
+    assert lasting_halt(again.config, again.folder, again.folder.records()) is not None
+    harder = run(make_sweep(trials=40, branches=off, stops={"target": 0.19}))
+    assert len(harder.records) > len(sweep.records)
+
+
+def test_study_without_improvement_ends_after_its_patience(make_sweep: MakeSweep) -> None:
+    sweep = run(make_sweep(trials=40, stops={"patience": 4}))
+    assert len(sweep.records) < 40
+    best = sweep.snapshot("").best
+    assert best is not None
+    assert max(record.number for record in sweep.records) == best.number + 4
+    assert f"The last 4 trials were no better than trial {best.number}" in sweep.note
+    patient = run(make_sweep(trials=40, stops={"patience": 8}))
+    assert len(patient.records) >= len(sweep.records) + 4
+
+
+def test_small_improvement_is_none(make_sweep: MakeSweep) -> None:
+    def curve(spec: dict[str, Any], rung: int) -> dict[str, float]:
+        return {"validation/loss": 1.0 - 0.001 * spec["number"], "train/loss": 1.0}
+
+    sweep = run(make_sweep(curve, trials=20, stops={"patience": 3, "min_delta": 0.01}))
+    assert len(sweep.records) == 4
+    assert "by more than study.min_delta=0.01" in sweep.note
+    assert len(run(make_sweep(curve, trials=20, stops={"patience": 3})).records) == 20
+
+
+def test_trial_that_is_stopped_by_request_is_pruned_and_not_continued(make_sweep: MakeSweep) -> None:
+    sweep = make_sweep(trials=3)
+    executor: Any = sweep.executor
+    poll = executor.poll
+
+    def asking(timeout: float) -> Any:
+        messages = poll(timeout)
+        if any(message["type"] == "measured" and message["job"] == "trial-0001" for message in messages):
+            sweep._requests.ask_to_stop_trial(1)
+        return messages
+
+    executor.poll = asking
+    run(sweep)
+    outcome = sweep.trials[1].outcome
+    assert outcome is not None
+    assert (outcome.kind, outcome.reason) == (OutcomeKind.PRUNED, "stopped by the user")
+    assert len(sweep.trials[1].measurements) <= 3
+    assert kinds(sweep)[0] == kinds(sweep)[2] == "complete"
+    assert sweep._requests.trials() == []
+
+
+def test_waiting_trial_is_stopped_by_request_before_it_goes_on(make_sweep: MakeSweep) -> None:
+    class Killed(BaseException):
+        pass
+
+    sweep = make_sweep(trials=3)
+    executor: Any = sweep.executor
+    poll, left = executor.poll, [20]
+
+    def dying(timeout: float) -> Any:
+        left[0] -= 1
+        if left[0] < 0:
+            raise Killed
+        return poll(timeout)
+
+    executor.poll = dying
+    with pytest.raises(Killed):
+        run(sweep)
+    (waiting,) = [record.number for record in sweep.records if record.outcome is None]
+    sweep._requests.ask_to_stop_trial(waiting)
+    again = run(make_sweep(trials=3))
+    assert again.trials[waiting].outcome.reason == "stopped by the user"  # type: ignore[union-attr]
+    assert f"trial-{waiting:04d}" not in submitted(again)
+    assert len(again.records) == 3
+
+
+def test_confirmation_stops_at_the_budget_and_the_winner_is_named_all_the_same(make_sweep: MakeSweep) -> None:
+    sweep = run(make_sweep(trials=4, top=2, seeds=3))
+    seconds = sum(record.measurements[-1].train_seconds for record in sweep.records)
+    again = make_sweep(trials=4, top=2, seeds=3, worker_hours=(seconds + 150) / 3600)
+    again.prepare()
+    again.search()
+    conclusion = again.conclude()
+    assert conclusion.winner is not None
+    assert "The winner was chosen with 1 of 3 fresh seeds" in conclusion.note
+    assert [len(candidate["seeds"]) for candidate in conclusion.evidence["candidates"]] == [1, 1]
+
+
+def test_fresh_seeds_on_many_workers_keep_to_the_budget_together(make_sweep: MakeSweep) -> None:
+    sweep = run(make_sweep(trials=4, top=2, seeds=3))
+    seconds = sum(record.measurements[-1].train_seconds for record in sweep.records)
+    again = make_sweep(trials=4, top=2, seeds=3, workers=6, worker_hours=(seconds + 150) / 3600)
+    again.prepare()
+    again.search()
+    again.conclude()
+    made = [run.measurements[-1].train_seconds for run in again.folder.confirmed()]
+    assert sum(made) <= 150
+
+
+def test_without_time_for_any_fresh_seed_the_search_chooses(make_sweep: MakeSweep) -> None:
+    sweep = run(make_sweep(trials=50, top=2, seeds=2, worker_hours=0.05))
+    conclusion = sweep.conclude()
+    assert conclusion.winner is not None
+    assert conclusion.evidence == {}
+    assert "without fresh seeds" in conclusion.note
