@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: setup demo test test-slow test-gpu fuzz lint types format docs bench bench-guards chaos clean
+.PHONY: setup demo test test-slow test-gpu fuzz lint types format docs bench bench-guards chaos bench-control clean
 
 $(VENV)/.product: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ftsweep needs Python 3.11 or newer; name one with make PYTHON=...")'
@@ -58,6 +58,9 @@ bench-guards: $(VENV)/.dev  ## faults planted in data, and whether the guards fi
 
 chaos: $(VENV)/.dev  ## 1,000 kills of short studies, each held against an undisturbed one
 	$(BIN)/python benchmarks/chaos/run.py
+
+bench-control: $(VENV)/.dev  ## what the control process costs: 10,000 simulated trials, and MLflow away
+	$(BIN)/python benchmarks/run_all.py --only control_scale --only mlflow_away
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

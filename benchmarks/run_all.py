@@ -25,6 +25,8 @@ BENCHMARKS = (
     "worker_gap",
     "head_speed",
     "control_overhead",
+    "control_scale",
+    "mlflow_away",
     "quickstart",
 )
 RESULTS = Path(__file__).parent / "results"

@@ -1,7 +1,7 @@
-"""A study of simulated trials in a process of its own: simulated_study.py FACTS FOLDER TRIALS WORKERS RECORDER [FAULTS].
+"""A study of simulated trials in a process of its own: simulated_study.py FACTS FOLDER TRIALS WORKERS RECORDER FAULTS.
 
 The loop, the study, the folders and the recorder are real; only the workers are simulated, on a clock of their own.
-RECORDER: `none`; `mlflow`, as a sweep uses it; `prompt`, which sends each rung by itself, as if none ever waited.
+RECORDER: `none`, or `mlflow` as a sweep uses it. FAULTS: the share of trials that meet one.
 FACTS gets JSON: CPU by thread, latencies by number of trials, memory, calls of MLflow's store.
 """
 
@@ -115,15 +115,14 @@ def make_recorder(kind: str, facts: StudyFacts, operations: Operations) -> Recor
     if kind == "none":
         return Recorder()
     operations.watch()
-    mlflow = MlflowRecorder(system_metrics=False)
-    recorder = mlflow if kind == "prompt" else BackgroundRecorder(mlflow)
+    recorder = BackgroundRecorder(MlflowRecorder(system_metrics=False))
     recorder.open(facts)
     return recorder
 
 
 def main() -> None:
     logging.disable(logging.WARNING)
-    facts_file, folder, trials, workers, kind, *faults = sys.argv[1:]
+    facts_file, folder, trials, workers, kind, faults = sys.argv[1:]
     root = Path(folder)
     config = SweepConfig(
         study=StudySettings("simulated"),
@@ -151,7 +150,7 @@ def main() -> None:
         seed=0,
         num_rungs=NUM_RUNGS,
     )
-    curves = Misfortunes(RecordedCurves(), share=float(faults[0]) if faults else 0.0)
+    curves = Misfortunes(RecordedCurves(), share=float(faults))
     executor = SimulatedExecutor(curves, num_rungs=NUM_RUNGS, workers=int(workers))
     operations = Operations()
     data = {"fingerprint": "simulated", "num_rows": {"train": 100, "validation": 50}}

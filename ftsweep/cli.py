@@ -63,6 +63,7 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:  # in here, because click makes exit code 1 of it
+            gc.freeze()
             sys.exit(130)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:

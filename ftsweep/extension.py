@@ -67,7 +67,8 @@ class Extension:
             return ""
         gone = "".join(f" Trial {number} was set aside: {why}." for number, why in self.set_aside.items())
         again = f" Run again, for their weights were removed: {', '.join(map(str, self.again))}." if self.again else ""
-        return f"The space has changed; {self.num_kept} earlier trials lie in it.{gone}{again}"
+        count = "1 earlier trial lies" if self.num_kept == 1 else f"{self.num_kept} earlier trials lie"
+        return f"The space has changed; {count} in it.{gone}{again}"
 
 
 def is_about_space(changes: Sequence[str]) -> bool:

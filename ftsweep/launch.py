@@ -92,6 +92,8 @@ def _run(
     conclusion = Conclusion.read(folder)
     if conclusion is not None and _is_complete(study, config, folder, conclusion):
         sweep.trials = {record.number: record for record in folder.records()}
+        halt = lasting_halt(config, folder, sweep.records) if len(sweep.trials) < config.budget.trials else None
+        conclusion = replace(conclusion, note=conclusion.note if halt is None else halt.text)
         sweep.baseline = {label: dict(values) for label, values in conclusion.baseline.items()}
         sweep.verdicts.found = folder.verdicts()
         has_arrived = recorder.is_finished(folder)

@@ -200,9 +200,7 @@ def print_best(console: Console, overview: StudyOverview, exported: Path | None)
         _print_plain(console, f"exported to {exported}")
 
 
-def print_store(
-    console: Console, rows: Sequence[Mapping[str, Any]], store: Path, disk: Mapping[str, Any]
-) -> None:
+def print_store(console: Console, rows: Sequence[Mapping[str, Any]], store: Path, disk: Mapping[str, Any]) -> None:
     """`ftsweep status`."""
     if not rows:
         what = "There are no studies yet in" if store.is_dir() else "There is no store yet at"

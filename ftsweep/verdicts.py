@@ -48,7 +48,7 @@ class Verdicts:
     baseline: Mapping[str, Mapping[str, float]]
     data: Mapping[str, Mapping[str, Any]]
     found: dict[int, tuple[Verdict, ...]] = field(default_factory=dict)
-    """What was last said of each trial, by number."""
+    """What was last said of each trial that something was said of, by number."""
 
     def __post_init__(self) -> None:
         node = next(iter(self.branches.values())).config.get("guards", {}).get(GUARD, {"mode": "off"})
@@ -91,7 +91,7 @@ class Verdicts:
                 self.judge(record)
             else:
                 self._tests[record.number] = PairedTests(**known["tests"])
-                self.found[record.number] = tuple(map(Verdict.from_dict, known["verdicts"]))
+                self._find(record.number, map(Verdict.from_dict, known["verdicts"]))
 
     def settle(self, records: Iterable[TrialRecord]) -> list[TrialRecord]:
         """When the search is over: judge complete trials by the study's best and by simple approaches, too.
@@ -114,6 +114,11 @@ class Verdicts:
     def tags(self, number: int) -> dict[str, str]:
         """The trial's verdict as tags of its run; none before there is one."""
         return verdict_tags(self.found.get(number, ()))
+
+    def _find(self, number: int, verdicts: Iterable[Verdict]) -> None:
+        self.found[number] = tuple(verdicts)
+        if not self.found[number]:
+            del self.found[number]
 
     def _label(self, number: int) -> str:
         verdicts = self.found.get(number)
@@ -173,7 +178,7 @@ class Verdicts:
     # -- on disk --------------------------------------------------------------------------------------------------
 
     def _say(self, record: TrialRecord, verdicts: list[Verdict]) -> None:
-        self.found[record.number] = tuple(verdicts)
+        self._find(record.number, verdicts)
         said = {
             **self._made_from(record),
             "tests": asdict(self._tests.get(record.number, NO_TESTS)),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import json
 import os
+import re
 import resource
 import signal
 import sys
@@ -113,7 +114,8 @@ class _TornFile:
         if self._armed.is_torn():
             self._file.write(data[: int(len(data) * self._armed.fuse.share)])
             self._file.flush()
-            self._armed.die(f"a write to {Path(self._file.name).name}")
+            name = re.sub(r"^\.(.*)\.\d+\.tmp$", r"\1", Path(self._file.name).name)
+            self._armed.die(f"a write to {name}")
         return int(self._file.write(data))
 
 

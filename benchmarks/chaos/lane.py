@@ -13,16 +13,16 @@ import os
 import random
 import shutil
 import signal
-import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import forked
 import psutil
-from fuse import Fuse, arm
+from control import run_command
+from difference import difference
+from fuse import Fuse
 from kills import Drawn, Lengths, Outside, draw
 from place import Place, make_place
 
@@ -52,10 +52,15 @@ class Lane:
 
     def run(self) -> None:
         self.reference("tpe")
-        while sum(self.kills.values()) < self.num_kills:
-            sampler = "gp" if self.num_studies % 5 == 4 else "tpe"
+        while self.num_done < self.num_kills:
+            sampler = "gp" if self.num_studies % 3 == 2 else "tpe"
             self.study(sampler)
         self.tell(is_done=True)
+
+    @property
+    def num_done(self) -> int:
+        """SIGKILLs; those by the kernel's limit on files come on top."""
+        return sum(count for (_, kind), count in self.kills.items() if kind != "limit")
 
     # -- studies --------------------------------------------------------------------------------------------------
 
@@ -93,7 +98,7 @@ class Lane:
         code = -1
         while code != 0:
             self.num_attempts += 1
-            enough = sum(self.kills.values()) >= self.num_kills
+            enough = self.num_done >= self.num_kills
             drawn = Drawn() if enough else draw(self.chance, self.lengths, has_helper=sampler == "gp")
             code = self.attempt(place, drawn)
             self.count_notes(place)
@@ -104,7 +109,7 @@ class Lane:
             found = self.look(place)
             self.faults += [f"{place.folder.name}: {fault}" for fault in found["faults"]]
             if found["results"] != wanted:
-                self.faults.append(f"{place.folder.name}: other results: {_difference(wanted, found['results'])}")
+                self.faults.append(f"{place.folder.name}: other results: {difference(wanted, found['results'])}")
         self.tell(study=place.folder.name, sampler=sampler, kills_here=sum(self.kills.values()) - before)
         if not any(fault.startswith(place.folder.name) for fault in self.faults):
             shutil.rmtree(place.folder)
@@ -113,7 +118,7 @@ class Lane:
 
     def attempt(self, place: Place, drawn: Drawn) -> int:
         """`ftsweep run` once, with what was drawn for it: its exit code, or minus the signal that ended it."""
-        control = forked.fork("control", lambda: _control(place, drawn))
+        control = forked.fork("control", lambda: run_command(place, drawn))
         started = time.monotonic()
         waiting = sorted(drawn.outside, key=lambda outside: outside.seconds)
         while True:
@@ -219,41 +224,6 @@ class Lane:
         print(json.dumps({**facts, **more}), flush=True)
 
 
-def _control(place: Place, drawn: Drawn) -> None:
-    """The body of a control process: what a person's shell would start."""
-    os.setsid()
-    os.chdir(place.folder)
-    log = os.open("output.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    os.environ["TMPDIR"] = str(place.folder / "tmp")
-    workers = iter(drawn.workers)
-
-    def plan(module: str) -> Callable[[], None]:
-        fuse = next(workers, None) if module == "ftsweep.worker" else None
-        return lambda: None if fuse is None else _arm(fuse, "worker", place)
-
-    forked.plan_child = plan
-    forked.fork_instead_of_starting()
-    if drawn.control is not None:
-        _arm(drawn.control, "control process", place)
-    from ftsweep.cli import main
-
-    main(["run", "chaos.yaml"])
-
-
-def _arm(fuse: Fuse, who: str, place: Place) -> None:
-    armed = arm(fuse, who, place.notes)
-    name = who.partition(" ")[0]
-
-    def note() -> None:  # again and again: a worker does not know which is its last event
-        counts = {"num_events": armed.num_events, "num_writes": armed.num_writes}
-        (place.folder / f"{name}.counts").write_text(json.dumps(counts), encoding="utf-8")
-        (place.folder / f"{name}.modules").write_text("\n".join(list(sys.modules)), encoding="utf-8")
-
-    armed.note_counts = note
-
-
 def _name(process: psutil.Process) -> str:
     """`worker`, `gp_fit` as forked.py names them; the watchdog by its command."""
     with contextlib.suppress(psutil.Error, OSError):
@@ -276,19 +246,6 @@ def _kill_tree(pid: int) -> None:
 
 def _tail(place: Place) -> str:
     return (place.folder / "output.log").read_text(encoding="utf-8", errors="replace")[-2500:]
-
-
-def _difference(wanted: Any, found: Any, path: str = "") -> str:
-    """The first place where two results differ."""
-    if isinstance(wanted, dict) and isinstance(found, dict):
-        for key in sorted(wanted.keys() | found.keys()):
-            if wanted.get(key) != found.get(key):
-                return _difference(wanted.get(key), found.get(key), f"{path}.{key}")
-    if isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
-        for index, (left, right) in enumerate(zip(wanted, found, strict=True)):
-            if left != right:
-                return _difference(left, right, f"{path}[{index}]")
-    return f"{path}: {str(wanted)[:200]} is now {str(found)[:200]}"
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """Kill short, real studies at random until none is left to kill, and hold what they come to against undisturbed ones.
 
-`make chaos`: 1,000 kills. The same seed draws the same kills; the machine decides what they hit.
+`make chaos`: 1,000 SIGKILLs. The same seed draws the same kills; the machine decides what they hit.
 Prints Markdown, and writes it with `--write FILE`. Exits with 1 when anything was lost, double, other or left over.
 """
 
@@ -107,16 +107,17 @@ def report(answers: Sequence[dict[str, Any]], *, seconds: float, seed: int) -> l
     faults = [fault for answer in answers for fault in answer["faults"]]
     faults += ["a lane broke off" for answer in answers if not answer["is_done"]]
     total = {key: sum(answer.get(key, 0) for answer in answers) for key in ("num_studies", "num_attempts")}
+    num_sigkills = sum(count for (_, kind), count in kills.items() if kind != "limit")
     slowest = max(answer.get("slowest_end", 0.0) for answer in answers)
     return [
-        f"# Chaos: {kills.total():,} kills, {time.strftime('%Y-%m-%d')}",
+        f"# Chaos: {num_sigkills:,} SIGKILLs, {time.strftime('%Y-%m-%d')}",
         "",
         f"`make chaos`, seed {seed}, {len(answers)} lanes, {seconds / 60:.0f} minutes.",
         "",
         *(f"- {name}: {value}" for name, value in machine.hardware().items()),
         "",
         f"{total['num_studies']} studies of {NUM_TRIALS} trials and {NUM_RUNGS} rungs (LoRA on the embedded model, one "
-        "worker on the CPU, two confirmation runs, test, export, registration; every fifth with the Gaussian-process "
+        "worker on the CPU, two confirmation runs, test, export, registration; every third with the Gaussian-process "
         f"sampler), each killed until it came to its end, in {total['num_attempts']:,} attempts of the same command. "
         "Every process is real, and so are torch, Optuna, MLflow and their databases. Control process, workers and the "
         "sampler's helper are forks of a process that has imported everything; the watchdog starts as always.",

@@ -19,6 +19,7 @@ import torch
 from jobs import SoleWorker, train_job, trial_config
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
+from transformers.utils.logging import disable_progress_bar
 
 from ftsweep.domain.measurement import Measurement
 from ftsweep.guards.forgetting import FORGETTING, band
@@ -32,7 +33,7 @@ LIMIT = 0.1
 _COMMON = (
     "rungs.count=2",
     "budget.trials=1",
-    "data.limit=600",
+    "data.limit=400",
     "guards.forgetting.tokens=8192",
     f"guards.forgetting.limit={LIMIT}",
     "training.epochs=1",
@@ -62,6 +63,7 @@ CASES = (
 
 def run_forgetting(seeds: Sequence[int]) -> Iterator[str]:
     """Markdown; "missed" last when a promise was not kept."""
+    disable_progress_bar()
     yield "## Forgetting"
     yield ""
     yield f"At the last rung, in nats per token; limit {LIMIT}. Base: the embedded model; data: pydocs, instruction."

@@ -107,7 +107,8 @@ def verdict_tags(verdicts: Sequence[Verdict]) -> dict[str, str]:
 
 def counts_of(trials: Mapping[int, Sequence[Verdict]]) -> str:
     """`4 healthy, 3 overfit`: how many trials have each verdict as their own, the commonest first."""
-    counts = Counter(verdicts[0].kind.value for verdicts in trials.values() if verdicts)
+    own = [verdicts[0] for verdicts in trials.values() if verdicts]
+    counts = Counter(each.label if each.kind is VerdictKind.HEALTHY else each.kind.value for each in own)
     return ", ".join(f"{count} {kind}" for kind, count in counts.most_common())
 
 
@@ -116,7 +117,7 @@ def consistent(verdicts: Sequence[Verdict]) -> list[Verdict]:
     stopped too early could not, and who learns nothing is neither sure of it nor too weak.
     """
     kinds = {verdict.kind for verdict in verdicts}
-    explained: set[VerdictKind] = set()
+    explained = {VerdictKind.OVER_CONFIDENT, VerdictKind.MEMORISING} if VerdictKind.DIVERGED in kinds else set()
     if kinds & {VerdictKind.DIVERGED, VerdictKind.OVERFIT}:
         explained |= {VerdictKind.NO_LEARNING, VerdictKind.UNDER_CAPACITY, VerdictKind.WORSE_THAN_BASELINE}
     elif VerdictKind.UNDER_TRAINED in kinds:

@@ -150,7 +150,7 @@ class FitCurve:
         fell = (
             f"validation loss fell by {100 * self.progress:.1f} %" if self.has_start else "validation loss was measured"
         )
-        return fell + (f" and lies {100 * gap:.1f} % above train loss" if gap is not None and gap > 0 else "")
+        return fell + (f"; train loss lies {100 * gap:.1f} % below it" if gap is not None and gap > 0 else "")
 
     def numbers(self) -> dict[str, float]:
         """What the rules looked at, by the names the docs use."""

@@ -70,7 +70,7 @@ def rate_advice(fit: TrialFit, curve: FitCurve) -> tuple[str, str]:
     """What to do about a validation loss that did not fall, by what became of the train loss."""
     if has_risen(curve):
         factor = 1 / 10 if max(curve.probe[1:]) > FAR_RISE * curve.probe[0] else 1 / 3
-        return "The train loss rose: lower the learning rate", scaled(fit, "learning_rate", factor)
+        return "Lower the learning rate (the train loss rose)", scaled(fit, "learning_rate", factor)
     if curve.has_start and min(curve.probe[1:]) < TRAIN_FALL * curve.probe[0]:
-        return "The train loss fell: bring more data, or lower the learning rate", scaled(fit, "learning_rate", 1 / 3)
+        return "Bring more data, or lower the learning rate (the train loss fell)", scaled(fit, "learning_rate", 1 / 3)
     return "Raise the learning rate", scaled(fit, "learning_rate", 3)

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from ftsweep.domain.objective import Objective
-from ftsweep.search.advice import shown_metric
 
 Flagged = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """By split, by part (`clean`, `flagged`, each guard): `num_rows`, `values` and `intervals` by metric."""
 
 _SURE = 2.0  # standard errors
+
+NOT_OF_PARTS = frozenset({"macro_f1", "calibration_error", "r2", "pearson", "spearman"})
+"""Metrics that few rows have otherwise than many: classes are missing among them, or numbers spread less."""
+
+_READABLE = ("accuracy", "micro_f1", "f1", "token_accuracy", "mae")
 
 
 @dataclass(frozen=True)
@@ -32,11 +36,18 @@ def flagged_lines(flagged: Flagged, objective: Objective) -> tuple[str, list[Fla
     lines = []
     metric = objective.metric
     for split, parts in flagged.items():
-        metric = shown_metric(parts["clean"]["values"], objective) if "clean" in parts else metric
+        metric = told_metric(parts["clean"]["values"], objective) if "clean" in parts else metric
         for name, part in parts.items():
             value, interval = part["values"].get(metric), part["intervals"].get(metric)
             lines.append(FlaggedLine(split, name, part["num_rows"], value, interval))
     return metric, lines
+
+
+def told_metric(values: Mapping[str, float], objective: Objective) -> str:
+    """The metric by which parts of a split are told apart: the objective's or a readable one, if it compares parts."""
+    if objective.metric in values and objective.metric not in {"loss", *NOT_OF_PARTS}:
+        return objective.metric
+    return next((name for name in _READABLE if name in values), "loss")
 
 
 def said_of_flagged(flagged: Flagged, objective: Objective) -> str:
@@ -51,14 +62,14 @@ def _sentence(split: str, parts: Mapping[str, Mapping[str, Any]], objective: Obj
     begin = f"{flagged['num_rows']} of {total} rows of {split} are flagged ({by_guard})"
     if clean is None:
         return f"{begin}: no row is clean."
-    metric = shown_metric(clean["values"], objective)
+    metric = told_metric(clean["values"], objective)
     ours, theirs = flagged["values"].get(metric), clean["values"].get(metric)
     if ours is None or theirs is None:
         return f"{begin}."
     text = f"{begin}: {metric} {ours:.4g} there, {theirs:.4g} on clean rows"
     error = _error(flagged, clean, metric)
     if error is None:
-        return f"{text}."
+        return f"{text}; too few rows to compare."
     is_far = abs(ours - theirs) > _SURE * error
     what = "a difference" if is_far else "within the noise: a difference"
     return f"{text}, {what} of {ours - theirs:.2g} ± {error:.2g}."
@@ -80,7 +91,11 @@ def record_metrics(flagged: Flagged, quantity: Mapping[str, Any]) -> dict[str, f
         for name in _BOTH:
             part = parts.get(name, {"num_rows": 0, "values": {}})
             found[f"{name}/{split}/num_rows"] = part["num_rows"]
-            found |= {f"{name}/{split}/{metric}": value for metric, value in part["values"].items()}
+            found |= {
+                f"{name}/{split}/{metric}": value
+                for metric, value in part["values"].items()
+                if metric not in NOT_OF_PARTS
+            }
     for point in quantity.get("points", ()):
         if point["mean"] is not None:
             found[f"quantity/{round(100 * point['share']):03d}"] = point["mean"]

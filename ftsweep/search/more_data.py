@@ -79,7 +79,7 @@ def said_of(points: Sequence[DataPoint], gains: Sequence[Gain], objective: Objec
     numbers = (
         f"from {last.smaller:.0%} to {last.larger:.0%} of train ({points[-2].num_examples:,} to "
         f"{points[-1].num_examples:,} examples) {objective.key} {_change(last)}"
-        + (f" (mean of {seeds} seeds)" if seeds > 1 else "")
+        + (f" (mean of {seeds} seeds)" if seeds > 1 else " (one seed: ± is of the rows alone)")
         + "".join(f"; from {gain.smaller:.0%} to {gain.larger:.0%} it {_change(gain)}" for gain in gains[-2::-1])
     )
     return f"{_verdict(last, points[-1].mean)}: {numbers}."

@@ -54,8 +54,9 @@ class OwnedStorage(BaseStorage):
             yield
         except (StorageInternalError, SQLAlchemyError) as error:
             cause = " ".join(str(error.__cause__ or error).split()).partition(" [SQL:")[0]
+            waited = f" (for {BUSY_SECONDS:g} seconds)" if "locked" in cause else ""
             raise StudyError(
-                f"Optuna's database does not take what the study has to write, after {BUSY_SECONDS:g} seconds: {cause}",
+                f"Optuna's database does not take what the study has to write: {cause}{waited}",
                 where=str(self._path),
                 remedy="Let go of it, or make it writable, and run the same command again: trials go on from their "
                 "folders, nothing is lost.",

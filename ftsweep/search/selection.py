@@ -46,8 +46,9 @@ def rank(records: Sequence[TrialRecord], objective: Objective) -> list[Contender
 
 
 def rank_of_all(records: Sequence[TrialRecord], objective: Objective) -> list[Contender]:
-    """As `rank`, if there were no constraints: by the best of all rungs of all complete trials."""
-    found = {each.number: objective.best_of_all(each.measurements) for each in records if each.is_complete}
+    """As `rank`, if rungs had no constraints: by the best of all rungs of all complete trials."""
+    complete = [record for record in records if record.is_complete and _keeps_own(record)]
+    found = {record.number: objective.best_of_all(record.measurements) for record in complete}
     return _ranked({number: best for number, best in found.items() if best}, objective)
 
 
@@ -100,10 +101,15 @@ def describe_fates(records: Sequence[TrialRecord]) -> str:
 
 def is_feasible(record: TrialRecord) -> bool:
     """Whether every constraint holds, of the trial and at one of its rungs at least; a NaN does not."""
-    constraints: Mapping[str, float] = record.extra.get(CONSTRAINTS, {})
     trained = [measurement for measurement in record.measurements if measurement.rung > 0]
     is_any = any(measurement.is_feasible for measurement in trained) or not trained
-    return is_any and all(value <= 0 for value in constraints.values())
+    return is_any and _keeps_own(record)
+
+
+def _keeps_own(record: TrialRecord) -> bool:
+    """Whether the constraints hold that are the trial's and not of its rungs."""
+    constraints: Mapping[str, float] = record.extra.get(CONSTRAINTS, {})
+    return all(value <= 0 for value in constraints.values())
 
 
 def _fate(record: TrialRecord) -> str:

@@ -17,6 +17,9 @@ from ftsweep.training.resampling import intervals, scores_of
 CLEAN, FLAGGED = "clean", "flagged"
 """Rows that no guard flagged, and those that any did; beside these two the guards by name."""
 
+MIN_ROWS = 10
+"""Of fewer there is no interval: resamples of a handful of rows show less than half of their noise."""
+
 
 def validation_by_flags(task: Task, prepared: PreparedSet, job: Mapping[str, Any]) -> dict[str, Any]:
     """The answer to a `flagged` job: `by_flags` of a trial's validation rows at the rung in `job`."""
@@ -44,8 +47,9 @@ def by_flags(task: Task, prepared: PreparedSet, split_name: str, runs: Sequence[
 
 def _scores(task: Task, mask: np.ndarray, runs: Sequence[RowEvidence]) -> dict[str, Any]:
     chosen = [RowEvidence(run.losses[mask], run.units[mask], run.scores[mask]) for run in runs]
+    sure = intervals(task, *chosen) if mask.sum() >= MIN_ROWS else {}
     return {
         "num_rows": int(mask.sum()),
         "values": scores_of(task, *chosen),
-        "intervals": {name: found.to_dict() for name, found in intervals(task, *chosen).items()},
+        "intervals": {name: found.to_dict() for name, found in sure.items()},
     }

@@ -154,7 +154,7 @@ class Forgettings:
         """Of everything that decides what the base scores."""
         facts = [
             parts.source.fingerprint(),
-            meter.text.prepared.meta["fingerprint"],
+            meter.text.prepared.meta["hash"],  # its fingerprint knows nothing of how it was split
             meter.text.num_tokens,
             type(base).__name__,
             str(base.dtype),

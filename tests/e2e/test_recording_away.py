@@ -145,7 +145,7 @@ def test_locked_optuna_database_is_waited_for_and_the_study_is_whole(place: Plac
             assert process.poll() is None
             time.sleep(8)  # longer than any rung takes
             other.execute("ROLLBACK")
-        out, err = process.communicate(timeout=600)
+        _, err = process.communicate(timeout=600)
     assert process.returncode == 0, err
     kinds: Any = Counter(record.outcome.kind.value for record in folder.records() if record.outcome)
     assert kinds.total() == 3

@@ -16,7 +16,8 @@ SECONDS = float(os.environ.get("FTSWEEP_FUZZ_SECONDS", "0"))
 _HANG = timedelta(seconds=60)
 """For one example, on a machine that is busy with other things."""
 
-_BATCH = 200
+_BATCH = 20
+"""Examples between two looks at the clock."""
 
 
 def fuzz(num_examples: int, **strategies: Any) -> Callable[[Callable[..., None]], Callable[[], None]]:

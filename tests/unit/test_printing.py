@@ -12,6 +12,7 @@ from ftsweep.conclusion import Conclusion
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.snapshot import Snapshot
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
+from ftsweep.extension import Extension
 from ftsweep.overview import StudyOverview
 from ftsweep.printing import print_best, print_ending, print_store, print_study
 from ftsweep.search.approach import Approach
@@ -46,7 +47,8 @@ def overview(tmp_path: Path, conclusion: Conclusion | None, folder: StudyFolder 
     trial = TrialRecord(Proposal(0, "full", {}), (), Outcome(OutcomeKind.COMPLETE, "trained to the end"))
     snapshot = Snapshot("s", "complete", Objective(), 10, 1, (trial,))
     folder = folder or Store(tmp_path).study("s")
-    return StudyOverview(folder, {}, snapshot, conclusion, 0, folder.lost_workers())
+    disk = {"total": 0, "weights": 0, "checkpoints": 0, "other": 0}
+    return StudyOverview(folder, {}, snapshot, conclusion, disk, Extension(), folder.lost_workers())
 
 
 def concluded(with_branches: bool) -> Conclusion:
@@ -98,8 +100,8 @@ def test_status_tells_of_lost_workers(console: Console, tmp_path: Path) -> None:
 
 
 def test_status_of_a_store_that_is_not_there_names_the_folder(console: Console, tmp_path: Path) -> None:
-    print_store(console, [], tmp_path / "typo")
-    print_store(console, [], tmp_path)
+    print_store(console, [], tmp_path / "typo", {})
+    print_store(console, [], tmp_path, {})
     missing, empty = printed(console).splitlines()
     assert missing == f"There is no store yet at {tmp_path / 'typo'}. Start a study: ftsweep run quickstart"
     assert empty.startswith(f"There are no studies yet in {tmp_path}.")

@@ -45,9 +45,8 @@ def info(rows: StudyRows) -> Info:
     """
     complete = [trial for trial in rows.trials if trial.is_complete and trial.value is not None]
     complete.sort(key=lambda trial: trial.value or 0.0, reverse=rows.objective.direction == "maximize")
-    wanted = [trial for trial in (rows.best, rows.default) if trial is not None]
-    wanted += [trial for trial in complete if trial not in wanted]
-    panels = _panels(rows, wanted)[:MAX_PANELS]
+    wanted = {trial.number: trial for trial in (rows.best, rows.default, *complete) if trial is not None}
+    panels = _panels(rows, wanted.values())[:MAX_PANELS]
     shown = {panel.trial.number for panel in panels}
     worst: dict[str, TrialRow] = {}
     for trial in telling_trials(rows):

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from ftsweep.domain.objective import Objective
-from ftsweep.search.flagged import flagged_lines, record_metrics, record_tags, said_of_flagged
+from ftsweep.search.flagged import flagged_lines, record_metrics, record_tags, said_of_flagged, told_metric
 
 
 def part(num_rows, loss, error=None):
@@ -26,9 +26,15 @@ def test_a_difference_within_its_noise_is_not():
     assert "within the noise: a difference of -0.05 ± 0.05." in said_of_flagged(close, Objective())
 
 
-def test_one_flagged_row_has_no_noise_to_tell():
+def test_accuracy_is_told_rather_than_a_mean_over_classes_that_few_rows_lack():
+    assert told_metric({"loss": 1.0, "macro_f1": 0.5, "accuracy": 0.5}, Objective("macro_f1")) == "accuracy"
+    assert told_metric({"loss": 1.0, "cost": 0.5, "accuracy": 0.5}, Objective("cost")) == "cost"
+    assert told_metric({"loss": 1.0, "calibration_error": 0.5}, Objective()) == "loss"
+
+
+def test_a_few_flagged_rows_have_no_noise_to_tell():
     one = {"test": {"clean": part(99, 0.8, 0.03), "flagged": part(1, 0.2), "exact_copies": part(1, 0.2)}}
-    assert said_of_flagged(one, Objective()).endswith("loss 0.2 there, 0.8 on clean rows.")
+    assert said_of_flagged(one, Objective()).endswith("0.8 on clean rows; too few rows to compare.")
 
 
 def test_a_split_without_a_clean_row_says_so():

@@ -16,7 +16,7 @@ from ftsweep.training.engine import Engine
 from ftsweep.training.flagged import by_flags
 
 HELD_OUT = labelled(40, seed=1)
-COPIES = [*HELD_OUT[:4], *({**row, "text": row["text"].upper()} for row in HELD_OUT[4:6])]
+COPIES = [*HELD_OUT[:12], *({**row, "text": row["text"].upper()} for row in HELD_OUT[12:18])]
 
 
 @pytest.fixture
@@ -32,17 +32,18 @@ def evidence(losses):
 
 
 def test_flagged_rows_clean_rows_and_each_guards_rows_are_scored_apart(leaky):
-    losses = [0.1] * 4 + [0.4] * 2 + [1.0] * 34
+    losses = [0.1] * 12 + [0.4] * 6 + [1.0] * 22
     parts = by_flags(WordLoss(), leaky, "validation", [evidence(losses)])
     assert {name: part["num_rows"] for name, part in parts.items()} == {
-        "clean": 34,
-        "flagged": 6,
-        "exact": 4,
-        "normalised": 2,
+        "clean": 22,
+        "flagged": 18,
+        "exact": 12,
+        "normalised": 6,
     }
     assert parts["clean"]["values"]["loss"] == pytest.approx(1.0)
     assert parts["flagged"]["values"]["loss"] == pytest.approx(0.2)
     assert parts["flagged"]["intervals"]["loss"]["standard_error"] > 0
+    assert parts["normalised"]["intervals"] == {}, "a handful of rows tells no noise"
 
 
 def test_of_several_runs_the_mean_counts(leaky):

@@ -166,6 +166,20 @@ def test_base_is_measured_once_for_all_workers(make_job: MakeJob, guarded: dict[
     assert measured[0].values[FORGETTING] == pytest.approx(known["loss"] - 1.0)
 
 
+def test_each_split_of_the_general_text_has_a_base_loss_of_its_own(
+    make_job: MakeJob, guarded: dict[str, Any], tmp_path: Path
+) -> None:
+    guarded["task"], guarded["strategy"] = TEXT, LORA
+    rows = [{"text": " ".join(chr(97 + number) * length for length in range(1, 12))} for number in range(20)]
+    source = {"_target_": "ftsweep.data.files.Files", "train": write_rows(tmp_path / "pages.jsonl", rows)}
+    guarded["general"] = {**source, "validation_fraction": 0.3}
+    for seed in (0, 1):
+        guarded["seed"] = {"data": seed, "model": 0, "sampler": 0}
+        measured, _ = run(Engine(threads=1), make_job(name=f"trial-000{seed}"))
+        assert measured[0].values[FORGETTING] == pytest.approx(0, abs=1e-6)
+    assert len(list((tmp_path / "cache" / "forgetting").glob("[!o]*.json"))) == 2
+
+
 def test_general_text_that_stands_in_train_is_found(
     engine: Engine, make_job: MakeJob, guarded: dict[str, Any], tmp_path: Path
 ) -> None:
