@@ -174,6 +174,8 @@ def print_best(console: Console, overview: StudyOverview, exported: Path | None)
     if conclusion.advice:
         console.print(Text(conclusion.advice, style="bold"), soft_wrap=True)
     _print_plain(console, str(conclusion.winner["reason"]))
+    if conclusion.note:
+        _print_plain(console, conclusion.note)
     table = Table(box=None, pad_edge=False, show_header=False)
     for name, value in winner.proposal.params.items():
         table.add_row(name, f"{value:.6g}" if isinstance(value, float) else str(value))
