@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -134,9 +135,7 @@ def test_general_loss_is_that_of_transformers_on_held_out_documents(
     assert text.score(model, evaluator).values["loss"] == pytest.approx(total / count, abs=1e-4)
 
 
-def test_general_text_is_measured_up_to_a_number_of_tokens(
-    text_config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_general_text_is_measured_up_to_a_number_of_tokens(text_config: dict[str, Any], tmp_path: Path) -> None:
     from ftsweep.models.local import LocalModel
 
     random_llama().save_pretrained(tmp_path / "model")
@@ -146,5 +145,5 @@ def test_general_text_is_measured_up_to_a_number_of_tokens(
     assert text is not None
     lengths = text.prepared.split("validation").lengths
     assert len(text.probe) == len(lengths)
-    monkeypatch.setattr("ftsweep.training.general.NUM_TOKENS", 60)
-    assert 60 <= lengths[text.probe].sum() < 60 + lengths.max()
+    fewer = replace(text, num_tokens=60)
+    assert 60 <= lengths[fewer.probe].sum() < 60 + lengths.max()
