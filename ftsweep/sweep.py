@@ -11,24 +11,22 @@ from typing import Any
 from ftsweep.conclusion import Conclusion, Ending
 from ftsweep.config.schema import SweepConfig
 from ftsweep.confirmation import Confirmation
-from ftsweep.data_findings import collect, refuse, write_findings
 from ftsweep.domain.halt import Halt
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.snapshot import Snapshot
 from ftsweep.domain.space import Branch
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
-from ftsweep.durable import read_json, remove, remove_folder, write_json
-from ftsweep.errors import DataError
+from ftsweep.durable import remove_folder, write_json
 from ftsweep.executors.attempts import SameErrors, reason_of
 from ftsweep.executors.base import Executor, Message
-from ftsweep.extension import changed_data
+from ftsweep.groundwork import measured_baseline, prepare_data
 from ftsweep.jobs import ENDINGS, POLL_SECONDS, Jobs, trial_job, trial_number
+from ftsweep.kept_weights import KeptWeights
 from ftsweep.limits import Limits
 from ftsweep.pace import Pace
 from ftsweep.quantity import QuantityProbe
 from ftsweep.recording.base import Recorder
 from ftsweep.requests import STOPPED, Requests
-from ftsweep.search.comparison import kept_trials
 from ftsweep.search.confirmed import contenders
 from ftsweep.search.forgetting import forgetting_tags
 from ftsweep.search.study import Study
@@ -65,7 +63,7 @@ class Sweep:
         self._pausing: set[int] = set()  # trials that were told to be set aside
         self._stopped: set[int] = set()  # trials that the user asked to end
         self._same_errors = SameErrors()
-        self._with_weights: dict[int, TrialRecord] | None = None
+        self._weights = KeptWeights(self.folder, self.config.objective, self.config.selection.top)
         self._pace, self._shown = Pace(), ""
         self._branches = {branch.name: branch for branch in self.config.branches}
         self.verdicts = Verdicts(self.folder, self.config.objective, self._branches, self.baseline, self.data)
@@ -212,7 +210,7 @@ class Sweep:
         self.study.tell(proposal.number, outcome, measurements, constraints=best.constraints if best else None)
         self.verdicts.judge(record)
         self._record_ending(record, outcome)
-        self._drop_losers(record)
+        self._weights.add(record)
         _LOGGER.info("trial %d %s: %s", proposal.number, outcome.kind, outcome.reason)
 
     def _record_ending(self, record: TrialRecord, outcome: Outcome) -> None:
@@ -259,6 +257,7 @@ class Sweep:
             folder = self.folder.trial(number)
             outcome = record.outcome and (folder.outcome() or record.outcome)  # the folder's tells what it cost, too
             self.trials[number] = TrialRecord(record.proposal, tuple(folder.measurements()), outcome)
+        self._weights.take_up(self.records)
         for proposal in self.study.running():
             outcome = self.folder.trial(proposal.number).outcome()
             if outcome is not None:
@@ -298,55 +297,14 @@ class Sweep:
     # -- before the search ----------------------------------------------------------------------------------------
 
     def prepare(self) -> dict[str, Any]:
-        """Have the data of every branch prepared; facts by branch label. Bad data raises here, before any trial.
-
-        Raises:
-            RefusedDataError: a guard refuses what it found.
-            DataError: the data cannot be prepared, or is not what the study's trials were made with.
-        """
-        for branch in self.config.branches:
-            job = self._jobs.about_data(branch)
-            self.data[branch.label] = self._jobs.call(job, f"preparing data of {branch.label}")
-        self._check_same_data()
-        findings = collect(self.data)
-        write_findings(self.folder, findings)
-        refuse(list(findings), self.config.study.name)
+        """Have the data of every branch prepared; facts by branch label. Bad data raises here: see `prepare_data`."""
+        self.data.update(prepare_data(self.config, self.folder, self._jobs))
         return self.data
-
-    def _check_same_data(self) -> None:
-        """Refuse to go on with a study whose data has changed: its trials could not be compared."""
-        found = {label: facts["fingerprint"] for label, facts in self.data.items()}
-        for label, facts in self.data.items():
-            found |= {f"{label}: {key}": fingerprint for key, fingerprint in facts.get("texts", {}).items()}
-        if not self.folder.data_file.exists():
-            write_json(self.folder.data_file, found)
-        elif (known := read_json(self.folder.data_file)) != found and not self.folder.has_trials:
-            self.folder.forget_baselines()
-            write_json(self.folder.data_file, found)
-        elif known != found:
-            changed = changed_data(known, found)
-            if not changed:  # but for branches that are new
-                write_json(self.folder.data_file, {**known, **found})
-                return
-            what = "base model" if all(label.endswith(": model") for label in changed) else "data"
-            raise DataError(
-                f"the {what} of study {self.config.study.name!r} is not what its trials were made with "
-                f"({', '.join(changed)})",
-                where=str(self.folder.data_file),
-                remedy="Put it back, or give this run a name of its own with study.name=...",
-            )
 
     def measure_baselines(self) -> None:
         """Measure each branch's untouched base on validation, once per study."""
         for branch in self.config.branches:
-            folder = self.folder.baseline(branch.label)
-            file = folder.path / "baseline.json"
-            if not file.exists():
-                job = self._jobs.about_branch("baseline", branch)
-                write_json(folder.spec_file, job["spec"])
-                phase = f"measuring the untouched base of {branch.label}"
-                write_json(file, self._jobs.call(job, phase)["validation"])
-            self.baseline[branch.label] = read_json(file)
+            self.baseline[branch.label] = measured_baseline(branch, self.folder, self._jobs)
             self._record_baseline(branch)
 
     def estimate(self, branch: Branch) -> dict[str, Any]:
@@ -425,19 +383,6 @@ class Sweep:
     def _has_more_to_do(self) -> bool:
         """Whether a limit would keep anything from being done."""
         return self._may_ask or bool(self.study.running())
-
-    def _drop_losers(self, ended: TrialRecord) -> None:
-        """Keep weights only of the best trials so far, each branch's best and the default settings.
-
-        A trial whose weights were dropped would be dropped again, so only those that have some are compared.
-        """
-        if self._with_weights is None:  # the first ending that this process sees: earlier ones may have left some
-            self._with_weights = {record.number: record for record in self.records if record.outcome is not None}
-        held = self._with_weights | {ended.number: ended}
-        needed = kept_trials(list(held.values()), self.config.objective, top=self.config.selection.top)
-        for number in held.keys() - needed:
-            remove(self.folder.trial(number).best)
-        self._with_weights = {number: record for number, record in held.items() if number in needed}
 
     def _trial_tags(self, branch: Branch) -> dict[str, str]:
         fingerprint = self.data.get(branch.label, {}).get("fingerprint", "")

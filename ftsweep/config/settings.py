@@ -82,9 +82,7 @@ def training_node(layers: Layers, branch: BranchLayer, space: Space, stage: str 
     return node
 
 
-def study_settings(
-    layers: Layers, branches: Sequence[Branch], num_trials: int, objective: Objective
-) -> StudySettings:
+def study_settings(layers: Layers, branches: Sequence[Branch], num_trials: int, objective: Objective) -> StudySettings:
     """The `study` node: its name is the sweep file's without another, enqueued settings are by parameter name."""
     node = mapping(layers, "study")
     name: Any = layers.file.path.stem if node.get("name") is None else node["name"]
