@@ -101,6 +101,7 @@ def _print_scores(console: Console, conclusion: Conclusion, objective: Objective
         console.print(table)
     if table := flagged_table(conclusion, objective):
         console.print(table)
+    if conclusion.flagged:
         _print_plain(console, said_of_flagged(conclusion.flagged, objective))
     if table := quantity_table(conclusion, objective):
         console.print(table)

@@ -59,10 +59,12 @@ def confirmation_table(conclusion: Conclusion, objective: Objective) -> Table | 
 
 
 def flagged_table(conclusion: Conclusion, objective: Objective) -> Table | None:
-    """The winner on clean rows and on those that guards flagged; None where none is flagged."""
+    """The winner on clean rows and on those that guards flagged; None where too few are flagged to compare."""
     if not conclusion.flagged:
         return None
     metric, lines = flagged_lines(conclusion.flagged, objective)
+    if not any(line.interval for line in lines if line.part != "clean"):
+        return None
     table = _table("the winner on rows that guards flagged")
     for name in ("split", "rows"):
         table.add_column(name)

@@ -82,7 +82,7 @@ def test_page_opens_from_disk_without_errors_or_requests(opened, tmp_path):
     assert len(page.requests) == 1, "only the file itself"
     assert page.locator(".plot.js-plotly-plot").count() == page.num_figures
     assert page.locator("h1").inner_text() == "demo"
-    assert "Trial 3 won" in page.locator(".verdict").inner_text()
+    assert "Trial 3 won" in page.locator("header .verdict").inner_text()
     assert page.locator("table.trials tbody tr").count() == 14
 
 
@@ -138,7 +138,7 @@ def test_hostile_names_open_no_dialog_and_read_as_text_everywhere(opened, tmp_pa
     assert len(page.requests) == 1
     assert page.locator("img, .plot a[href]").count() == 0
     assert "<img src=x onerror=alert(2)>" in page.locator("#history .hoverlayer").text_content()
-    assert EVIL in page.locator(".verdict").inner_text()
+    assert EVIL in page.locator("header .verdict").inner_text()
 
 
 def test_hostile_class_labels_branches_and_logs_run_nothing(opened, tmp_path):
