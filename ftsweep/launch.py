@@ -154,8 +154,9 @@ def _is_complete(study: Study, config: SweepConfig, folder: StudyFolder, conclus
         made = [each for each in folder.confirmed() if each.number == conclusion.number and each.outcome is not None]
         if len(made) < config.selection.seeds:
             return False  # asked for since, or cut short by the time of an earlier run
-    if config.selection.quantity and conclusion.winner is not None and not conclusion.quantity:
-        return False  # asked for since
+    is_probed = conclusion.quantity and (has_halted or "left_out" not in conclusion.quantity)
+    if config.selection.quantity and conclusion.winner is not None and not is_probed:
+        return False  # asked for since, or cut short by a limit of an earlier run
     return conclusion.num_trials == len(records)
 
 

@@ -33,9 +33,13 @@ class QuantityProbe:
     jobs: Jobs
     objective: Objective
     call: Call
+    refuse: Callable[[TrialRecord], str | None] = lambda record: None
+    """Why the trial may not be run again any more; None: it may."""
 
     def measure(self, record: TrialRecord, num_seeds: int, num_examples: int) -> dict[str, Any]:
         """`points`, `gains` and `sentence` (see `ftsweep.search.more_data`); `num_examples` are train's.
+
+        With `left_out` in the place of points where a run was refused: the same command may make them later.
 
         Raises:
             Stopped: the user asked to stop; the next process goes on.
@@ -45,7 +49,11 @@ class QuantityProbe:
         seeds = range(1, num_seeds + 1)
         runs = {share: [self._rerun(record, share, index) for index in seeds] for share in SHARES}
         wanted = [runs[share][index] for index in range(num_seeds) for share in SHARES]
-        Reruns(self.jobs).run(wanted, f"training trial {record.number}'s setting on parts of train")
+        reruns = Reruns(self.jobs, refuse=lambda run: self.refuse(record))
+        reruns.run(wanted, f"training trial {record.number}'s setting on parts of train")
+        if reruns.left_out:
+            sentence = f"Whether more data would help was not tried to the end: {reruns.left_out}"
+            return {"points": [], "gains": [], "sentence": sentence, "left_out": reruns.left_out}
         points = [
             DataPoint(
                 share,

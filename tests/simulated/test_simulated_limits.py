@@ -227,3 +227,15 @@ def test_without_time_for_any_fresh_seed_the_search_chooses(make_sweep: MakeSwee
     assert conclusion.winner is not None
     assert conclusion.evidence == {}
     assert "without fresh seeds" in conclusion.note
+
+
+def test_parts_of_train_are_not_tried_without_a_budget_for_them(make_sweep: MakeSweep) -> None:
+    sweep = run(make_sweep(trials=4))
+    seconds = sum(record.measurements[-1].train_seconds for record in sweep.records)
+    again = make_sweep(trials=4, quantity=True, worker_hours=(seconds + 10) / 3600)
+    again.prepare()
+    again.search()
+    quantity = again.conclude().quantity
+    assert quantity["points"] == []
+    assert "not tried to the end: budget.worker_hours=" in quantity["sentence"]
+    assert not (again.folder.path / "quantity").exists()
