@@ -61,7 +61,8 @@ def figure(info: Info) -> go.Figure:
     if not info.measured and not info.unmeasured:
         return theme.empty("No trial has been measured yet.")
     values = [trial.value for trial in info.measured if trial.value is not None]
-    low, high = theme.view([*values, *(value for _, value in info.baselines)])
+    best = [trial.value for trial in info.measured if trial.is_best and trial.value is not None]
+    low, high = theme.view([*values, *(value for _, value in info.baselines)], keep=best)
     span = high - low
     minimizes = info.objective.direction == "minimize"
     edge = high + 0.05 * span if minimizes else low - 0.05 * span

@@ -60,7 +60,9 @@ def figure(info: Info) -> go.Figure:
         return theme.empty("No trial has reached a rung yet.")
     values = [value for curve in info.curves for _, _, value in curve.points]
     tame = [value for curve in info.curves if curve.trial.kind != "diverged" for _, _, value in curve.points]
-    low, high = theme.view([*(tame or values), *(value for _, value in info.baselines)], padding=0.04)
+    shown = [*(tame or values), *(value for _, value in info.baselines)]
+    best = [value for curve in info.curves if curve.trial.is_best for _, _, value in curve.points]
+    low, high = theme.view(shown, padding=0.04, keep=best)
     drawn = go.Figure(
         layout=theme.layout(
             height=460,

@@ -115,10 +115,10 @@ def empty(sentence: str) -> go.Figure:
     return figure
 
 
-def view(values: Iterable[float], *, padding: float = 0.06) -> tuple[float, float]:
+def view(values: Iterable[float], *, padding: float = 0.06, keep: Iterable[float] = ()) -> tuple[float, float]:
     """The part of an axis worth seeing: all values but those far (3 interquartile ranges) outside the middle half.
 
-    One diverging trial would otherwise press all others into one line.
+    One diverging trial would otherwise press all others into one line. What is in `keep` is always seen.
     """
     known = sorted(values)
     if not known:
@@ -128,6 +128,8 @@ def view(values: Iterable[float], *, padding: float = 0.06) -> tuple[float, floa
         first, _, third = statistics.quantiles(known, n=4)
         reach = 3 * (third - first) or abs(third) * 0.5
         low, high = max(low, first - reach), min(high, third + reach)
+    kept = list(keep)
+    low, high = min([low, *kept]), max([high, *kept])
     margin = (high - low) * padding or abs(high) * 0.1 or 0.1
     return low - margin, high + margin
 

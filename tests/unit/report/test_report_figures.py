@@ -272,3 +272,13 @@ def test_study_without_branches_has_no_comparison_of_approaches(demo, tmp_path):
     assert figures.is_about("strategy_comparison", read_study(write_demo(tmp_path / "b", branches=True)))
     assert figures.is_about("history", read_study(demo)), "what does not ask is about every study"
     assert "no branches" in words(draw("strategy_comparison", read_study(demo)))
+
+
+def test_curve_of_the_best_is_seen_whole_though_most_values_lie_elsewhere(tmp_path):
+    builder = StudyBuilder(tmp_path)
+    builder.trial(0, [2.1, 2.0, 1.7, 1.0])
+    for number in range(1, 8):
+        builder.trial(number, [2.1, 2.1, 2.1, 2.09])
+    low, high = draw("learning_curves", read_study(builder.folder)).layout.yaxis.range
+    assert low < 1.0
+    assert high > 2.1
