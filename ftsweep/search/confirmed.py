@@ -14,7 +14,6 @@ from ftsweep.search.selection import rank
 
 TIED = 2.0  # standard errors of the paired difference
 EQUAL = 1.0  # standard errors within which a cheaper setting is preferred: the one-standard-error rule of CART (1984)
-_SAME_COST = 1.1  # a ratio: training times closer than this count as equal
 FORGETTING = "general/forgetting"
 
 
@@ -30,6 +29,9 @@ class Candidate:
     seeds: tuple[float | None, ...]
     forgetting: float | None = None
     train_seconds: float = 0.0
+    num_tokens: int = 0
+    """Trained on: the cost within a branch, the same on every machine and after every kill."""
+    branch: str = ""
     difference: float | None = None
     """The leader's mean minus this one's, on the rows that both answered."""
     standard_error: float | None = None
@@ -118,6 +120,8 @@ def candidate_of(record: TrialRecord, runs: Sequence[TrialRecord], objective: Ob
         tuple(seeds),
         forgetting=_forgetting(record),
         train_seconds=record.measurements[-1].train_seconds,
+        num_tokens=record.measurements[-1].num_tokens,
+        branch=record.proposal.branch,
         is_default=record.proposal.is_default,
     )
 
@@ -144,7 +148,7 @@ def choose_confirmed(candidates: Sequence[Candidate], objective: Objective, diff
     compared = [_compared(leader, other, difference) for other in others]
     tied = [leader, *(each for each in compared if each.is_tied)]
     equal = [leader, *(each for each in compared if each.is_equal)]
-    chosen = min(equal, key=lambda each: _preference(each, equal, sign))
+    chosen = min(equal, key=lambda each: _preference(each, equal, leader, sign))
     unsound = [each for each in candidates if math.isnan(each.mean)]
     return Choice(chosen.number, (leader, *compared, *unsound), _reason(chosen, leader, tied, objective))
 
@@ -168,11 +172,20 @@ def _fields(candidate: Candidate) -> Mapping[str, Any]:
     return {**asdict(candidate), "seeds": candidate.seeds}
 
 
-def _preference(candidate: Candidate, tied: Sequence[Candidate], sign: int) -> tuple[float, float, float, int]:
-    has_all = all(each.forgetting is not None for each in tied)
+def _preference(
+    candidate: Candidate, equal: Sequence[Candidate], leader: Candidate, sign: int
+) -> tuple[float, float, float, int]:
+    has_all = all(each.forgetting is not None for each in equal)
     forgetting = round(candidate.forgetting or 0.0, 2) if has_all else 0.0
-    cost = math.floor(math.log(candidate.train_seconds, _SAME_COST)) if candidate.train_seconds > 0 else -math.inf
-    return forgetting, cost, sign * candidate.mean, candidate.number
+    return forgetting, round(_relative_cost(candidate, leader), 1), sign * candidate.mean, candidate.number
+
+
+def _relative_cost(candidate: Candidate, leader: Candidate) -> float:
+    """What training cost, the leader's being 1: in tokens within its branch, else in time. 1 where that is unknown."""
+    own, others = candidate.train_seconds, leader.train_seconds
+    if candidate.branch == leader.branch and candidate.num_tokens and leader.num_tokens:
+        own, others = candidate.num_tokens, leader.num_tokens
+    return own / others if others > 0 else 1.0
 
 
 def _reason(chosen: Candidate, leader: Candidate, tied: Sequence[Candidate], objective: Objective) -> str:

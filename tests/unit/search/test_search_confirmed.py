@@ -89,6 +89,16 @@ def test_costs_within_a_tenth_are_no_reason_to_leave_the_leader():
     assert choice.number == 1
 
 
+def test_within_a_branch_the_cost_is_what_was_trained_on_and_not_how_long_a_busy_machine_took():
+    slow = candidate(1, 0.50, train_seconds=300.0, num_tokens=1000)
+    quick = candidate(2, 0.51, train_seconds=10.0, num_tokens=1000)
+    short = candidate(3, 0.51, train_seconds=900.0, num_tokens=500)
+    assert choose_confirmed([slow, quick], LOSS, alike).number == 1
+    assert choose_confirmed([slow, quick, short], LOSS, alike).number == 3
+    elsewhere = candidate(4, 0.51, train_seconds=10.0, num_tokens=1000, branch="head")
+    assert choose_confirmed([slow, elsewhere], LOSS, alike).number == 4
+
+
 def test_a_setting_that_fails_with_a_seed_is_not_chosen():
     broken = candidate(1, 0.1, None)
     choice = choose_confirmed([broken, candidate(2, 0.9, 0.9)], LOSS, apart)
