@@ -9,7 +9,7 @@ import sqlalchemy
 from optuna.storages import RDBStorage
 from sqlalchemy.engine import Connection
 
-from ftsweep.durable import made_by_one
+from ftsweep.durable import made_by_one, written_file
 from ftsweep.errors import StudyError
 
 BUSY_SECONDS = 60.0
@@ -32,6 +32,8 @@ def open_storage(path: Path) -> RDBStorage:
 
     with made_by_one(path.parent):
         try:
+            if not path.exists() or not path.stat().st_size:
+                _make_tables(path)
             storage = RDBStorage("sqlite://", engine_kwargs={"creator": connect, "poolclass": sqlalchemy.QueuePool})
         except (sqlalchemy.exc.DatabaseError, sqlite3.DatabaseError, RuntimeError) as error:
             raise StudyError(
@@ -46,6 +48,18 @@ def open_storage(path: Path) -> RDBStorage:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return storage
+
+
+def _make_tables(path: Path) -> None:
+    """All tables and indexes, or no file: a kill between a table and its index would leave studies without a key."""
+    with written_file(path) as unfinished:
+
+        def connect() -> sqlite3.Connection:
+            connection = sqlite3.connect(unfinished, check_same_thread=False)
+            connection.execute("PRAGMA journal_mode=MEMORY")  # no second file that a kill could leave
+            return connection
+
+        close_storage(RDBStorage("sqlite://", engine_kwargs={"creator": connect, "poolclass": sqlalchemy.QueuePool}))
 
 
 def close_storage(storage: RDBStorage) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
@@ -88,3 +89,29 @@ def test_database_that_was_moved_meanwhile_has_everything_when_it_is_back(tmp_pa
     with opened(path) as study:
         assert study.running() == []
         assert study.records()[0].values == {1: 1.0}
+
+
+def test_kill_between_a_table_and_its_index_leaves_no_half_made_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def die(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        if statement.startswith("CREATE UNIQUE INDEX ix_studies_study_name"):
+            raise Killed
+
+    path = tmp_path / "optuna.db"
+    event.listen(Engine, "before_cursor_execute", die)
+    try:
+        with pytest.raises(Killed), opened(path):
+            pass
+    finally:
+        event.remove(Engine, "before_cursor_execute", die)
+    assert not path.exists()
+    for _ in range(2):
+        with opened(path):
+            pass
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("SELECT count(*) FROM studies").fetchall() == [(1,)]
+    assert sorted(each.name for each in tmp_path.glob("*")) == ["optuna.db"]
