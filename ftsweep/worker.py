@@ -75,7 +75,7 @@ class Worker:
         match message["type"]:
             case "quit":
                 self._quit()
-            case "continue" | "stop":
+            case "continue" | "stop" | "pause":
                 self._attempt(lambda: self.engine.answer(message), jobs=None)
             case _ if self._is_spent:  # sent before `spent` was read
                 reason = "came to a worker that is being replaced"

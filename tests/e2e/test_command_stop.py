@@ -51,17 +51,17 @@ def test_trial_and_study_are_stopped_from_another_process(place: Place) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_wall_limit_sets_the_trial_under_way_aside_and_the_same_command_goes_on(place: Place) -> None:
-    words = ["small.yaml", "budget.trials=3", "training.epochs=8", "pruner=none"]
+    words = ["small.yaml", "budget.trials=10", "training.epochs=8", "pruner=none"]
     first = place.run("run", *words[:1], "budget.trials=1", *words[2:])
     assert first.returncode == 0, first.stderr
     short = place.run("run", *words, "budget.wall_minutes=0.2")
     assert short.returncode == 0, short.stderr
     assert "budget.wall_minutes=0.2" in short.stdout
-    assert len(outcomes(place)) < 3 or None in outcomes(place).values()
-    assert place.ask("best", "small", "--json")["conclusion"]["winner"]["number"] == 0
+    assert len(outcomes(place)) < 10 or None in outcomes(place).values()
+    assert place.ask("best", "small", "--json")["conclusion"]["winner"] is not None
     done = place.run("run", *words)
     assert done.returncode == 0, done.stderr
-    assert list(outcomes(place).values()) == ["complete"] * 3
+    assert list(outcomes(place).values()) == ["complete"] * 10
 
 
 @pytest.mark.slow

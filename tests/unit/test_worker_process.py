@@ -74,6 +74,18 @@ def test_job_refused_at_the_door_leaves_the_other_lane_alone() -> None:
     ]
 
 
+@pytest.mark.parametrize("kind", ["continue", "stop", "pause"])
+def test_every_kind_of_answer_reaches_the_job_under_way_and_is_no_job_itself(kind: str) -> None:
+    worker, sent = make_worker()
+    worker.handle(scripted_job("trial-0001", ["measure", 0.5]))
+    run_dry(worker)
+    answer = {"type": kind, "job": "trial-0001", "kind": "pruned", "reason": "its peers did better"}
+    worker.handle(answer)
+    run_dry(worker)
+    assert [message["type"] for message in sent] == ["measured", "ended"]
+    assert not worker.is_finished
+
+
 def test_job_that_comes_to_a_spent_worker_is_handed_back() -> None:
     worker, sent = make_worker(TwoLaneEngine)
     worker.handle(scripted_job("left", ["measure", 0.5]))
