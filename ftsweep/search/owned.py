@@ -62,7 +62,7 @@ class OwnedStorage(BaseStorage):
                 "folders, nothing is lost.",
             ) from error
 
-    def _write(self, do: Callable[..., _Result], *values: Any) -> _Result:
+    def _reach(self, do: Callable[..., _Result], *values: Any) -> _Result:
         with self._reaching():
             return do(*values)
 
@@ -73,20 +73,20 @@ class OwnedStorage(BaseStorage):
         assert template_trial is not None
         trials, trial = self._load(study_id), copy.copy(template_trial)
         trial.number = len(trials)
-        trial._trial_id = self._write(insert_trial, self._database.engine, study_id, trial.number, trial)
+        trial._trial_id = self._reach(insert_trial, self._database.engine, study_id, trial.number, trial)
         trials[trial.number] = self._all[trial._trial_id] = trial
         return trial._trial_id
 
     def set_trial_param(
         self, trial_id: int, param_name: str, param_value_internal: float, distribution: BaseDistribution
     ) -> None:
-        self._write(self._database.set_trial_param, trial_id, param_name, param_value_internal, distribution)
+        self._reach(self._database.set_trial_param, trial_id, param_name, param_value_internal, distribution)
         trial = self._all[trial_id]
         trial.params = {**trial.params, param_name: distribution.to_external_repr(param_value_internal)}
         trial.distributions = {**trial.distributions, param_name: distribution}
 
     def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
-        is_changed = self._write(self._database.set_trial_state_values, trial_id, state, values)
+        is_changed = self._reach(self._database.set_trial_state_values, trial_id, state, values)
         trial = self._all[trial_id]
         trial.state = state
         if values is not None:
@@ -97,18 +97,18 @@ class OwnedStorage(BaseStorage):
 
     def set_trial_intermediate_value(self, trial_id: int, step: int, intermediate_value: float) -> None:
         assert step not in self._all[trial_id].intermediate_values
-        self._write(insert_value, self._database.engine, trial_id, step, intermediate_value)
+        self._reach(insert_value, self._database.engine, trial_id, step, intermediate_value)
         self._all[trial_id].intermediate_values[step] = intermediate_value
 
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
         if key in self._all[trial_id].user_attrs:
-            self._write(self._database.set_trial_user_attr, trial_id, key, value)
+            self._reach(self._database.set_trial_user_attr, trial_id, key, value)
         else:
-            self._write(insert_attribute, self._database.engine, trial_id, key, value)
+            self._reach(insert_attribute, self._database.engine, trial_id, key, value)
         self._all[trial_id].user_attrs[key] = value
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
-        self._write(self._database.set_trial_system_attr, trial_id, key, value)
+        self._reach(self._database.set_trial_system_attr, trial_id, key, value)
         self._all[trial_id].system_attrs[key] = value
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
@@ -126,32 +126,32 @@ class OwnedStorage(BaseStorage):
     # -- studies ----------------------------------------------------------------------------------------------------
 
     def create_new_study(self, directions: Sequence[StudyDirection], study_name: str | None = None) -> int:
-        return self._database.create_new_study(directions, study_name)
+        return self._reach(self._database.create_new_study, directions, study_name)
 
     def delete_study(self, study_id: int) -> None:
-        self._database.delete_study(study_id)
+        self._reach(self._database.delete_study, study_id)
         self._trials.pop(study_id, None)
 
     def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:
-        self._write(self._database.set_study_user_attr, study_id, key, value)
+        self._reach(self._database.set_study_user_attr, study_id, key, value)
 
     def set_study_system_attr(self, study_id: int, key: str, value: Any) -> None:
-        self._write(self._database.set_study_system_attr, study_id, key, value)
+        self._reach(self._database.set_study_system_attr, study_id, key, value)
 
     def get_study_id_from_name(self, study_name: str) -> int:
-        return self._database.get_study_id_from_name(study_name)
+        return self._reach(self._database.get_study_id_from_name, study_name)
 
     def get_study_name_from_id(self, study_id: int) -> str:
-        return self._database.get_study_name_from_id(study_id)
+        return self._reach(self._database.get_study_name_from_id, study_id)
 
     def get_study_directions(self, study_id: int) -> list[StudyDirection]:
-        return self._database.get_study_directions(study_id)
+        return self._reach(self._database.get_study_directions, study_id)
 
     def get_study_user_attrs(self, study_id: int) -> dict[str, Any]:
-        return self._database.get_study_user_attrs(study_id)
+        return self._reach(self._database.get_study_user_attrs, study_id)
 
     def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
-        return self._database.get_study_system_attrs(study_id)
+        return self._reach(self._database.get_study_system_attrs, study_id)
 
     def get_all_studies(self) -> list[FrozenStudy]:
         return self._database.get_all_studies()

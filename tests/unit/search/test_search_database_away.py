@@ -115,3 +115,16 @@ def test_kill_between_a_table_and_its_index_leaves_no_half_made_database(
     with closing(sqlite3.connect(path)) as database:
         assert database.execute("SELECT count(*) FROM studies").fetchall() == [(1,)]
     assert sorted(each.name for each in tmp_path.glob("*")) == ["optuna.db"]
+
+
+def test_database_that_is_locked_while_a_study_is_opened_is_told_in_a_paragraph(tmp_path: Path) -> None:
+    path = tmp_path / "optuna.db"
+    with opened(path):
+        pass
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StudyError, match=r"database is locked"), opened(path):
+            pass
+        other.execute("ROLLBACK")
+    with opened(path):
+        pass
