@@ -81,7 +81,7 @@ def main() -> None:
     stopwatch = Stopwatch()
     stopwatch.watch_recorder()
     stopwatch.watch_executor()
-    from ftsweep.cli import main as ftsweep
+    from ftsweep.cli.main import main as ftsweep
 
     try:
         ftsweep(words)

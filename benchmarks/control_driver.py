@@ -82,7 +82,7 @@ def main() -> None:
     stopwatch = Stopwatch()
     for name in ("submit", "poll", "reply"):
         watch(getattr(stopwatch, name), name)
-    from ftsweep.cli import main as ftsweep
+    from ftsweep.cli.main import main as ftsweep
 
     try:
         ftsweep(words)

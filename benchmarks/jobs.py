@@ -10,7 +10,7 @@ from ftsweep.config.build import build
 from ftsweep.config.compose import compose_sweep
 from ftsweep.data.prepared import PreparedSet, prepare
 from ftsweep.executors.base import Message
-from ftsweep.worker import Worker, build_worker
+from ftsweep.worker.process import Worker, build_worker
 
 
 def trial_config(sweep: str, overrides: Sequence[str]) -> dict[str, Any]:

@@ -28,17 +28,17 @@ from ftsweep.config.schema import (
     StudySettings,
     SweepConfig,
 )
+from ftsweep.control.sweep import Sweep
 from ftsweep.domain.objective import Objective
 from ftsweep.recording.background import BackgroundRecorder
 from ftsweep.recording.base import Recorder, StudyFacts
 from ftsweep.recording.mlflow import MlflowRecorder
-from ftsweep.search.pruners import Median
-from ftsweep.search.samplers import Tpe
+from ftsweep.search.pruners.pruners import Median
+from ftsweep.search.samplers.samplers import Tpe
 from ftsweep.search.study import Study
-from ftsweep.sweep import Sweep
+from ftsweep.store.folders import Store
 from ftsweep.testing.recorded import NUM_RUNGS, Misfortunes, RecordedCurves, recorded_branch
 from ftsweep.testing.simulated import SimulatedExecutor
-from ftsweep.workspace import Store
 
 BUCKET = 1_000  # trials over which latencies are put together
 _VERBS = ("create_run", "log_batch", "log_inputs", "update_run_info", "get_run", "search_runs", "set_tag")

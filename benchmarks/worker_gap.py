@@ -15,7 +15,7 @@ from pathlib import Path
 from commands import fresh_folder, ftsweep, run
 from measured import Result, result
 
-from ftsweep.workspace import Store
+from ftsweep.store.folders import Store
 
 _SWEEP = Path(__file__).parent / "gap_sweep" / "worker_gap.yaml"
 

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from ftsweep.cli import main
+from ftsweep.cli.main import main
 
 WIDTH = 100  # columns; fixed, so that the text does not depend on the terminal
 

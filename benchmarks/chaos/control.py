@@ -24,14 +24,14 @@ def run_command(place: Place, drawn: Drawn) -> None:
     workers = iter(drawn.workers)
 
     def plan(module: str) -> Callable[[], None]:
-        fuse = next(workers, None) if module == "ftsweep.worker" else None
+        fuse = next(workers, None) if module == "ftsweep.worker.process" else None
         return lambda: None if fuse is None else _arm(fuse, "worker", place)
 
     forked.plan_child = plan
     forked.fork_instead_of_starting()
     if drawn.control is not None:
         _arm(drawn.control, "control process", place)
-    from ftsweep.cli import main
+    from ftsweep.cli.main import main
 
     main(["run", "chaos.yaml"])
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from place import NUM_TRIALS, Place
 
-from ftsweep.workspace import StudyFolder, TrialFolder
+from ftsweep.store.folders import StudyFolder, TrialFolder
 
 _STATUSES = {"complete": "FINISHED", "pruned": "KILLED"}
 _TOLD = ("winner", "test", "intervals", "evidence", "baseline", "num_trials", "test_looks")

@@ -126,6 +126,6 @@ class _Subprocess:
 def fork_instead_of_starting() -> None:
     """From now on workers and helpers that this process (or a fork of it) starts are forks."""
     from ftsweep.executors import process
-    from ftsweep.search import gp_process
+    from ftsweep.search.samplers import gp_process
 
     process.subprocess = gp_process.subprocess = _Subprocess()  # type: ignore[assignment]

@@ -127,7 +127,7 @@ def arm(fuse: Fuse, who: str, note: Path) -> _Armed:
         resource.setrlimit(resource.RLIMIT_FSIZE, (fuse.number, resource.RLIM_INFINITY))
         signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # Python ignores it; so the kernel ends the process in the write
         return armed
-    from ftsweep import durable
+    from ftsweep.store import atomic as durable
 
     sys.addaudithook(armed.audit)
     os.write, os.fsync = armed.os_write, armed.os_fsync  # type: ignore[assignment]

@@ -23,9 +23,9 @@ from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Branch, Space
 from ftsweep.domain.trial import Proposal, TrialRecord
 from ftsweep.domain.verdict import Verdict, VerdictKind
-from ftsweep.durable import read_json, write_json
-from ftsweep.verdicts import Verdicts
-from ftsweep.workspace import Store
+from ftsweep.store.atomic import read_json, write_json
+from ftsweep.store.folders import Store
+from ftsweep.verdicts.live import Verdicts
 
 MAX_FALSE_ALARMS = 0.1
 _COMMON = ("rungs.count=5", "budget.trials=1", "task.max_length=32", "data.test_fraction=0")

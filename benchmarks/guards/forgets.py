@@ -21,12 +21,12 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM
 from transformers.utils.logging import disable_progress_bar
 
+from ftsweep.domain.forgetting import FORGETTING, band
 from ftsweep.domain.measurement import Measurement
-from ftsweep.guards.forgetting import FORGETTING, band
+from ftsweep.evaluation.forgetting import Forgettings
 from ftsweep.models.tiny import FOLDER
-from ftsweep.training.forgetting import Forgettings
-from ftsweep.training.workbench import Workbench
-from ftsweep.workspace import TrialFolder
+from ftsweep.store.folders import TrialFolder
+from ftsweep.worker.components import Workbench
 
 MAX_DIFFERENCE = 1e-4
 LIMIT = 0.1

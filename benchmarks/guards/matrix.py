@@ -13,7 +13,7 @@ from sets import DataSet, Given, inspected
 
 from ftsweep.data.encoding import EncodingReport, encode_split
 from ftsweep.data.inspection import Inspection
-from ftsweep.data.splitting import split_rows
+from ftsweep.data.splitting.splitting import split_rows
 from ftsweep.domain.finding import Severity
 from ftsweep.models.tiny import TinyModel
 from ftsweep.tasks.base import Task

@@ -11,10 +11,10 @@ from edits import EDITS, edited
 from scipy.sparse import csr_array
 from sets import DataSet
 
-from ftsweep.data.alike import Likeness
-from ftsweep.data.duplicates import normalise
-from ftsweep.data.near_duplicates import NearDuplicates
-from ftsweep.data.words import WordTable
+from ftsweep.data.likeness.alike import Likeness
+from ftsweep.data.likeness.duplicates import normalise
+from ftsweep.data.likeness.near_duplicates import NearDuplicates
+from ftsweep.data.likeness.words import WordTable
 
 NUM_ROWS = 2_000
 
@@ -78,7 +78,7 @@ def _crosses(pair: tuple[int, int], cut: int, half: int) -> bool:
 
 
 def _is_long(near: NearDuplicates, pair: tuple[int, int]) -> bool:
-    from ftsweep.data.near_duplicates import MIN_SHINGLES
+    from ftsweep.data.likeness.near_duplicates import MIN_SHINGLES
 
     return min(near.num_shingles[list(pair)]) >= MIN_SHINGLES
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from ftsweep.config.folders import shipped_folder
-from ftsweep.data.alike import Likeness, Overlap
 from ftsweep.data.base import DataSource, Row
 from ftsweep.data.encoding import EncodingReport
-from ftsweep.data.files import Files
 from ftsweep.data.inspection import DataView, Inspection
-from ftsweep.data.pydocs import PyDocs
-from ftsweep.data.splitting import split_rows
+from ftsweep.data.likeness.alike import Likeness, Overlap
+from ftsweep.data.sources.files import Files
+from ftsweep.data.sources.pydocs import PyDocs
+from ftsweep.data.splitting.splitting import split_rows
 from ftsweep.guards.gate import DataGate
 from ftsweep.tasks.base import Task
 from ftsweep.tasks.classification import Classification

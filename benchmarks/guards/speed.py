@@ -12,10 +12,10 @@ import numpy as np
 from edits import edited
 from sets import Given, gate
 
-from ftsweep.data.alike import Likeness, Overlap
 from ftsweep.data.encoding import EncodingReport
 from ftsweep.data.inspection import DataView
-from ftsweep.data.splitting import split_rows
+from ftsweep.data.likeness.alike import Likeness, Overlap
+from ftsweep.data.splitting.splitting import split_rows
 from ftsweep.tasks.classification import Classification
 from ftsweep.tasks.instruction import Instruction
 

@@ -9,7 +9,7 @@ import numpy as np
 from faults import CLASSES, flipped
 from sets import DataSet
 
-from ftsweep.data.duplicates import normalise
+from ftsweep.data.likeness.duplicates import normalise
 from ftsweep.guards.label_model import fold_probabilities, surest_rows
 
 SHARES = (0.0, 0.05, 0.15)

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ftsweep.config.kinds import OWN_PACKAGE, is_component
+from ftsweep.config.checks.kinds import OWN_PACKAGE, is_component
 from ftsweep.errors import ConfigError, FtsweepError, suggest
 
 _TARGET = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+")
@@ -59,9 +59,9 @@ def is_own(target: Any) -> bool:
 def locate(target: str, *, where: str = "") -> type:
     """The class `module.Class` that a checked target names; the class must be defined in the target's own package.
 
-    A function, or a class of another package that the module merely imported (`ftsweep.workspace.Path`), is refused:
-    a configuration may make components, not call whatever is within reach. So is a class of ftsweep's own that is no
-    component.
+    A function, or a class of another package that the module merely imported (`ftsweep.store.folders.Path`), is
+    refused: a configuration may make components, not call whatever is within reach. So is a class of ftsweep's own
+    that is no component.
     """
     module_name, _, name = target.rpartition(".")
     try:

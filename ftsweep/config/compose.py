@@ -7,13 +7,17 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ftsweep.config import settings
-from ftsweep.config.check import CONTROL_GROUPS
-from ftsweep.config.components import checked_components
+from ftsweep.config.checks.components import CONTROL_GROUPS
+from ftsweep.config.checks.forgetting import check_forgetting
+from ftsweep.config.checks.stale import check_interpolations
+from ftsweep.config.checks.strategy import check_strategy
 from ftsweep.config.explain import Explained, explain
 from ftsweep.config.folders import list_group
-from ftsweep.config.forgetting_check import check_forgetting
 from ftsweep.config.layers import BranchLayer, Layers, missing_keys, read_layers, resolve
+from ftsweep.config.nodes import core as settings
+from ftsweep.config.nodes.components import checked_components
+from ftsweep.config.nodes.space import as_tree, num_settings, parse_space
+from ftsweep.config.nodes.stages import branch_stages, check_stages
 from ftsweep.config.schema import (
     BRANCH_GROUPS,
     COMPONENT_GROUPS,
@@ -27,10 +31,6 @@ from ftsweep.config.schema import (
     SelectionSettings,
     SweepConfig,
 )
-from ftsweep.config.space import as_tree, num_settings, parse_space
-from ftsweep.config.stage_nodes import branch_stages, check_stages
-from ftsweep.config.stale import check_interpolations
-from ftsweep.config.strategy_check import check_strategy
 from ftsweep.domain.space import Branch, Space
 from ftsweep.errors import ConfigError, suggest
 

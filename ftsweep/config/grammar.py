@@ -19,7 +19,7 @@ from hydra.core.override_parser.types import (
 )
 from hydra.errors import HydraException
 
-from ftsweep.config.limits import check_line
+from ftsweep.config.checks.size import check_line
 from ftsweep.errors import ConfigError
 
 SEARCH_PATH = "hydra.searchpath"

@@ -29,9 +29,9 @@ from hydra.version import VersionBase
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from ftsweep.config.checks.size import check_tree, check_yaml
 from ftsweep.config.folders import SweepFile, shipped_folder
 from ftsweep.config.grammar import SEARCH_PATH, GroupChoice
-from ftsweep.config.limits import check_tree, check_yaml
 from ftsweep.config.schema import COMPONENT_GROUPS, CORE_NODES
 from ftsweep.errors import ConfigError, suggest
 

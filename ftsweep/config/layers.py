@@ -13,14 +13,14 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from ftsweep.config.branch_nodes import branch_nodes, check_branch_overrides, check_choices_matter
+from ftsweep.config.checks.size import check_tree
 from ftsweep.config.folders import SweepFile, find_sweep, shipped_folder
 from ftsweep.config.grammar import SEARCH_PATH, Assignment, GroupChoice, Overrides, parse_overrides
-from ftsweep.config.guard_nodes import GuardFiles, spelled_out
 from ftsweep.config.hydra_files import Composition, compose_files, group_names, read_sweep_file
-from ftsweep.config.limits import check_tree
+from ftsweep.config.nodes.branches import branch_nodes, check_branch_overrides, check_choices_matter
+from ftsweep.config.nodes.guards import GuardFiles, spelled_out
+from ftsweep.config.nodes.stage_keys import check_all_used, check_stage_overrides, chosen_stages
 from ftsweep.config.schema import BRANCH_GROUPS, COMPONENT_GROUPS, GUARDS, STAGES, TOP_LEVEL_KEYS
-from ftsweep.config.stages import check_all_used, check_stage_overrides, chosen_stages
 from ftsweep.errors import ConfigError, suggest
 
 MISSING = "???"

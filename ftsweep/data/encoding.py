@@ -9,7 +9,7 @@ from typing import Any
 
 from ftsweep.data.base import Row, TaskEncoding
 from ftsweep.data.encoded import EncodedRow
-from ftsweep.data.splitting import describe
+from ftsweep.data.splitting.splitting import describe
 from ftsweep.errors import DataError
 
 PACKED = -1

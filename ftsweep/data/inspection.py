@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ftsweep.data.alike import Likeness, Overlap
 from ftsweep.data.base import DataSource, Row, TaskEncoding
 from ftsweep.data.encoding import EncodingReport
-from ftsweep.data.texts import Texts
+from ftsweep.data.likeness.alike import Likeness, Overlap
+from ftsweep.data.likeness.texts import Texts
 from ftsweep.domain.finding import Finding
 
 

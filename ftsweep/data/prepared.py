@@ -20,10 +20,10 @@ from ftsweep.data.encoded import EncodedSplit, write_split
 from ftsweep.data.encoding import EncodingReport, encode_split
 from ftsweep.data.inspection import DataView, Gate, Inspection
 from ftsweep.data.row_files import read_flagged, read_rows, write_flagged, write_rows
-from ftsweep.data.splitting import Split, SplitRows, refuse_unusable, split_rows
+from ftsweep.data.splitting.splitting import Split, SplitRows, refuse_unusable, split_rows
 from ftsweep.domain.finding import Finding
-from ftsweep.durable import read_json, remove, write_json, written_folder
 from ftsweep.errors import DataError
+from ftsweep.store.atomic import read_json, remove, write_json, written_folder
 
 FORMAT = 3
 """Counts up when the folder's layout or meaning changes: old folders are then left alone and new ones are made."""

@@ -17,7 +17,7 @@ Outbox = Callable[[Message], None]
 
 
 class InlineWorker(Protocol):
-    """A worker in the control process, as `ftsweep.worker.Worker` is."""
+    """A worker in the control process, as `ftsweep.worker.process.Worker` is."""
 
     @property
     def is_finished(self) -> bool: ...
@@ -37,7 +37,7 @@ class ExecutorContext:
     allowed_packages: Sequence[str] = ()
     holder: str = ""
     """Who uses the devices, for the message that another study gets; "" holds none, as `ftsweep plan` does."""
-    engine: str = "ftsweep.training.engine:Engine"
+    engine: str = "ftsweep.worker.engine:Engine"
     """What trains inside a worker process, as `module:attribute`; the module is of ftsweep or an allowed package."""
     make_inline_worker: Callable[[Outbox, int | None], InlineWorker] | None = field(default=None, repr=False)
     """Builds a worker in this process around an outbox and a number of threads; only the inline executor uses it."""

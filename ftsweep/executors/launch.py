@@ -21,7 +21,7 @@ def worker_command(place: Place, context: ExecutorContext, *, heartbeat_seconds:
         "allowed_packages": list(context.allowed_packages),
         "heartbeat_seconds": heartbeat_seconds,
     }
-    return [sys.executable, "-P", "-m", "ftsweep.worker", "--descriptor", json.dumps(descriptor)]
+    return [sys.executable, "-P", "-m", "ftsweep.worker.process", "--descriptor", json.dumps(descriptor)]
 
 
 def worker_environment(place: Place, context: ExecutorContext) -> dict[str, str]:

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ftsweep.config.build import build
-from ftsweep.data.alike import Likeness, Overlap
 from ftsweep.data.inspection import DataView, Inspection
+from ftsweep.data.likeness.alike import Likeness, Overlap
 from ftsweep.domain.finding import Finding, Severity, most_severe_first
 from ftsweep.guards.base import DataGuard, Sighting, percent
 from ftsweep.guards.leakage import NearDuplicates, SharedPassages

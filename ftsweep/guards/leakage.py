@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from ftsweep.data.alike import RUN, Likeness, Overlap, group_key
+from ftsweep.data.likeness.alike import RUN, Likeness, Overlap, group_key
 from ftsweep.errors import ConfigError
 from ftsweep.guards.base import NUM_EXAMPLES, DataGuard, Mode, Sighting, of_rows
 
@@ -139,7 +139,7 @@ class SharedPassages(DataGuard):
         self.overlap = Overlap(coverage, template_share)
 
     def look(self, data: DataView) -> Iterator[Sighting]:
-        from ftsweep.data.passages import shared_passages
+        from ftsweep.data.likeness.passages import shared_passages
 
         for split in data.held_out:
             known = set(_equal(data, split, data.texts.keys.normalised)) | set(near_rows(data, split))

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ftsweep.config.build import build
-from ftsweep.durable import made_by_one, read_json, written_folder
 from ftsweep.errors import ConfigError, ModelError, UsageError, suggest
 from ftsweep.models.base import Head, ModelSource, Quantisation, check_dtype
 from ftsweep.models.folder import folder_fingerprint
 from ftsweep.models.local import LocalModel
-from ftsweep.workspace import Store, StudyFolder
+from ftsweep.store.atomic import made_by_one, read_json, written_folder
+from ftsweep.store.folders import Store, StudyFolder
 
 if TYPE_CHECKING:
     import torch

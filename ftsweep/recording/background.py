@@ -16,7 +16,7 @@ from ftsweep.recording.base import ChosenModel, Recorder, StudyFacts, run_name
 from ftsweep.recording.call_queue import Batch, CallQueue
 from ftsweep.recording.journal import Journal
 from ftsweep.recording.replay import sync_study
-from ftsweep.workspace import StudyFolder
+from ftsweep.store.folders import StudyFolder
 
 
 class BackgroundRecorder(Recorder):

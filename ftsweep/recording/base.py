@@ -10,7 +10,7 @@ from typing import Any
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.trial import Outcome, Proposal
-from ftsweep.workspace import StudyFolder
+from ftsweep.store.folders import StudyFolder
 
 
 class RecorderAwayError(Exception):

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ftsweep.domain.objective import Objective
-from ftsweep.durable import read_json, write_json
 from ftsweep.recording.base import ChosenModel, StudyFacts
-from ftsweep.workspace import StudyFolder
+from ftsweep.store.atomic import read_json, write_json
+from ftsweep.store.folders import StudyFolder
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ftsweep.durable import read_json, write_json
+from ftsweep.store.atomic import read_json, write_json
 
 # A ledger that lags behind only means that a trial is sent twice, which changes nothing.
 _SAVE_SECONDS = 2.0

@@ -20,7 +20,7 @@ from ftsweep.recording.mlflow_model import register_model
 from ftsweep.recording.mlflow_place import MlflowPlace, prepare_environment
 from ftsweep.recording.mlflow_run import MlflowRun, reaching
 from ftsweep.recording.mlflow_study import MlflowStudy
-from ftsweep.workspace import StudyFolder
+from ftsweep.store.folders import StudyFolder
 
 if TYPE_CHECKING:
     from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor

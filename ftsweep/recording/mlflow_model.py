@@ -12,11 +12,11 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import ftsweep
-from ftsweep.durable import remove
 from ftsweep.recording.base import ChosenModel
 from ftsweep.recording.content import content_hash
 from ftsweep.recording.mlflow_run import MlflowRun
 from ftsweep.recording.mlflow_study import MlflowStudy
+from ftsweep.store.atomic import remove
 
 if TYPE_CHECKING:
     from mlflow.entities import LoggedModel
@@ -138,9 +138,9 @@ def _log_model(study: MlflowStudy, run: MlflowRun, model: ChosenModel, tags: dic
 
 def _served_file() -> str:
     """The file with the model's code, found without running it: it belongs to a higher floor."""
-    spec = find_spec("ftsweep.served")
+    spec = find_spec("ftsweep.serving.mlflow_model")
     if spec is None or spec.origin is None:
-        raise RuntimeError("ftsweep.served is missing from this installation")
+        raise RuntimeError("ftsweep.serving.mlflow_model is missing from this installation")
     return spec.origin
 
 

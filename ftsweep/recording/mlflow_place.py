@@ -10,10 +10,10 @@ from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 from ftsweep.domain.objective import Objective
-from ftsweep.durable import made_by_one, remove
 from ftsweep.errors import ConfigError
 from ftsweep.recording.ui import runs_address, tracking_uri
-from ftsweep.workspace import Store
+from ftsweep.store.atomic import made_by_one, remove
+from ftsweep.store.folders import Store
 
 _TEMPORARY = ".mlflow-"
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")

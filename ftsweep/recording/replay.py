@@ -9,9 +9,9 @@ from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal
 from ftsweep.domain.verdict import verdict_tags
-from ftsweep.durable import read_json
 from ftsweep.recording.base import Recorder
-from ftsweep.workspace import StudyFolder, TrialFolder
+from ftsweep.store.atomic import read_json
+from ftsweep.store.folders import StudyFolder, TrialFolder
 
 BASELINE_REASON = "the untouched base, or the prior of a new head"
 

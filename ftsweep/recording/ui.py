@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from urllib.parse import quote
 
 from ftsweep.domain.objective import Objective
-from ftsweep.workspace import Store
+from ftsweep.store.folders import Store
 
 
 def ui_command(store: Store, host: str = "127.0.0.1", port: int = 5000) -> list[str]:

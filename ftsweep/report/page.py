@@ -11,15 +11,15 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from ftsweep.durable import write_text
 from ftsweep.errors import ConfigError
 from ftsweep.report import figures as figure_modules
 from ftsweep.report import summary, wording
-from ftsweep.report.approaches import approach_table
-from ftsweep.report.classes import class_table
-from ftsweep.report.fits import fit_table
-from ftsweep.report.flagged import flagged_table
 from ftsweep.report.rows import StudyRows
+from ftsweep.report.tables.approaches import approach_table
+from ftsweep.report.tables.classes import class_table
+from ftsweep.report.tables.fits import fit_table
+from ftsweep.report.tables.flagged_rows import flagged_table
+from ftsweep.store.atomic import write_text
 
 PLOT_CONFIG = {
     "responsive": True,

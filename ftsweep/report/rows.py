@@ -7,20 +7,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ftsweep.analysis.approach import Approach
+from ftsweep.analysis.selection import is_feasible
 from ftsweep.domain.finding import Finding
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Dimension
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
 from ftsweep.domain.verdict import Verdict
-from ftsweep.durable import read_json, understood
 from ftsweep.errors import UsageError
-from ftsweep.report.approaches import read_approaches
 from ftsweep.report.settings import read_settings
 from ftsweep.report.study_fit import judged_study
-from ftsweep.search.approach import Approach
-from ftsweep.search.selection import is_feasible
-from ftsweep.workspace import StudyFolder, TrialFolder
+from ftsweep.report.tables.approaches import read_approaches
+from ftsweep.store.atomic import read_json, understood
+from ftsweep.store.folders import StudyFolder, TrialFolder
 
 RUNNING = "running"
 """The kind of a trial without an outcome; all other kinds are those of `OutcomeKind`."""
@@ -112,7 +112,7 @@ class StudyRows:
     intervals: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
     """Of scores on test, by model and metric: `standard_error`, `low`, `high` (95 %)."""
     evidence: Mapping[str, Any] = field(default_factory=dict)
-    """How the winner was confirmed: see `ftsweep.search.confirmed.Choice.to_dict`; empty when it was not."""
+    """How the winner was confirmed: see `ftsweep.analysis.confirmation.Choice.to_dict`; empty when it was not."""
     importances: Mapping[str, float] = field(default_factory=dict)
     data: tuple[DataRow, ...] = ()
     """One for all branches, or more where their data differ."""

@@ -9,8 +9,8 @@ from typing import Any
 
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Choice, Dimension, FloatInterval, IntInterval
-from ftsweep.durable import understood
 from ftsweep.errors import DamagedFileError
+from ftsweep.store.atomic import understood
 
 SUMMARY_NODES = ("model", "data", "task", "strategy")
 NAMING_KEYS = ("name", "path", "train")

@@ -8,8 +8,8 @@ from typing import Any
 from ftsweep.domain.trial import TrialRecord
 from ftsweep.domain.verdict import Verdict
 from ftsweep.report.settings import Settings, read_settings
-from ftsweep.search.study_verdict import StudyFit, judge_study, study_tags
-from ftsweep.workspace import StudyFolder
+from ftsweep.store.folders import StudyFolder
+from ftsweep.verdicts.study import StudyFit, judge_study, study_tags
 
 
 def judged_study(

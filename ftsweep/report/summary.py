@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ftsweep.analysis.comparison import base_label, distinct_bases
 from ftsweep.domain.verdict import VerdictSeverity
 from ftsweep.report.rows import DataRow, StudyRows, TestRow, TrialRow
 from ftsweep.report.wording import NOTHING, number, param, plural, seconds
-from ftsweep.search.comparison import base_label, distinct_bases
 
 OUTCOME_ORDER = ("complete", "pruned", "running", "stopped", "diverged", "infeasible", "failed")
 

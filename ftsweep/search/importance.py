@@ -12,7 +12,7 @@ import sys
 import warnings
 from pathlib import Path
 
-from ftsweep.lifeline import end_with_parent
+from ftsweep.executors.parent_death import end_with_parent
 
 if __name__ == "__main__":  # the imports below take longer than the work
     end_with_parent(int(sys.argv[3]))
@@ -20,7 +20,7 @@ if __name__ == "__main__":  # the imports below take longer than the work
 import optuna
 from optuna.trial import TrialState
 
-from ftsweep.search.storage import close_storage, open_storage
+from ftsweep.search.storage.sqlite import close_storage, open_storage
 
 _LOGGER = logging.getLogger(__name__)
 

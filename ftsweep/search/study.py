@@ -17,18 +17,18 @@ from ftsweep.domain.objective import Direction, Objective
 from ftsweep.domain.space import Branch
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal
 from ftsweep.errors import StudyError
-from ftsweep.search.curves import Curves
 from ftsweep.search.entries import StudyTrial
-from ftsweep.search.identity import IDENTITY, check_identity, describe
 from ftsweep.search.importance import importances_of
-from ftsweep.search.owned import OwnedStorage
 from ftsweep.search.planned import planned_settings
 from ftsweep.search.proposer import Proposer
-from ftsweep.search.pruners import Pruner
-from ftsweep.search.samplers import Sampler
-from ftsweep.search.storage import close_storage, open_storage
-from ftsweep.search.succession import ORIGIN, SET_ASIDE, optuna_name
-from ftsweep.search.view import INFEASIBLE
+from ftsweep.search.pruners.curves import Curves
+from ftsweep.search.pruners.pruners import Pruner
+from ftsweep.search.samplers.samplers import Sampler
+from ftsweep.search.storage.extend import ORIGIN, SET_ASIDE, optuna_name
+from ftsweep.search.storage.identity import IDENTITY, check_identity, describe
+from ftsweep.search.storage.owned import OwnedStorage
+from ftsweep.search.storage.sqlite import close_storage, open_storage
+from ftsweep.search.study_view import INFEASIBLE
 
 _OUTCOME = "outcome"
 _VIOLATING = "violating"  # rungs at which a constraint was violated

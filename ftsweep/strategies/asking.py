@@ -6,20 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ftsweep.tasks.answer_prompts import AnswerPrompts
 from ftsweep.tasks.classification import Classification
+from ftsweep.tasks.encoding.tokens import to_predict
 from ftsweep.tasks.instruction import Instruction
-from ftsweep.tasks.label_calibration import (
+from ftsweep.tasks.prompts.answer_prompts import AnswerPrompts
+from ftsweep.tasks.prompts.label_calibration import (
     Calibration,
     batch_log_prior,
     calibrated,
     contextual_log_prior,
     label_scores,
 )
-from ftsweep.tasks.label_likelihood import label_likelihoods
-from ftsweep.tasks.label_prompts import LabelPrompts, Texts
-from ftsweep.tasks.templates import Template
-from ftsweep.tasks.tokens import to_predict
+from ftsweep.tasks.prompts.label_likelihood import label_likelihoods
+from ftsweep.tasks.prompts.label_prompts import LabelPrompts, Texts
+from ftsweep.tasks.prompts.templates import Template
 
 if TYPE_CHECKING:
     import torch

@@ -7,16 +7,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from ftsweep.data.draws import Draws, Per, orderings
-from ftsweep.durable import read_json, write_json
+from ftsweep.data.subsets.draws import Draws, Per, orderings
 from ftsweep.errors import ConfigError, ModelError
+from ftsweep.store.atomic import read_json, write_json
 from ftsweep.strategies.asking import AnswerAsking, Asking, LabelAsking, Prompt
 from ftsweep.strategies.base import Strategy
-from ftsweep.tasks import answer_prompts, label_prompts
 from ftsweep.tasks.classification import Classification
+from ftsweep.tasks.encoding.labels import label_text
 from ftsweep.tasks.instruction import Instruction
-from ftsweep.tasks.labels import label_text
-from ftsweep.tasks.templates import Template
+from ftsweep.tasks.prompts import answer_prompts, label_prompts
+from ftsweep.tasks.prompts.templates import Template
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ftsweep.data.draws import Draws, Per
+from ftsweep.data.subsets.draws import Draws, Per
 from ftsweep.errors import ConfigError
 from ftsweep.strategies.base import Strategy
 from ftsweep.strategies.few_shot import FewShot

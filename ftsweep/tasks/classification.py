@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from ftsweep.domain.objective import Direction
 from ftsweep.errors import ConfigError, DataError, suggest
 from ftsweep.tasks.base import IGNORED, LabelShape, ProblemType, RowError, Tally
-from ftsweep.tasks.class_scores import NUM_BINS, ClassTally, class_values
-from ftsweep.tasks.labels import in_label_order, label_indices, label_text
-from ftsweep.tasks.resampled import class_metrics
+from ftsweep.tasks.encoding.labels import in_label_order, label_indices, label_text
+from ftsweep.tasks.encoding.tokens import attempt
+from ftsweep.tasks.scores.class_scores import NUM_BINS, ClassTally, class_values
+from ftsweep.tasks.scores.resampled import class_metrics
 from ftsweep.tasks.sequence import SequenceTask, head_outputs
-from ftsweep.tasks.tokens import attempt
 
 if TYPE_CHECKING:
     import numpy as np

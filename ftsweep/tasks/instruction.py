@@ -11,8 +11,8 @@ from ftsweep.domain.objective import Direction
 from ftsweep.errors import ConfigError, DataError
 from ftsweep.tasks.base import IGNORED, Example, RowError
 from ftsweep.tasks.causal import CausalTask, num_virtual_tokens, transformers_model
-from ftsweep.tasks.chat import ChatFormat, Span, conversation_of, question_of
-from ftsweep.tasks.tokens import (
+from ftsweep.tasks.encoding.chat import ChatFormat, Span, conversation_of, question_of
+from ftsweep.tasks.encoding.tokens import (
     ROWS_PER_CALL,
     attempt,
     batches_by_length,

@@ -14,8 +14,8 @@ import numpy as np
 from ftsweep.errors import ModelError
 from ftsweep.tasks.base import IGNORED, Example, RowError
 from ftsweep.tasks.causal import logits_at, score_tokens, sums_by_row, supervised_positions
+from ftsweep.tasks.encoding.tokens import ROWS_PER_CALL, attempt, check_fits_tokenizer, in_chunks, text_of, token_ids
 from ftsweep.tasks.text import Text
-from ftsweep.tasks.tokens import ROWS_PER_CALL, attempt, check_fits_tokenizer, in_chunks, text_of, token_ids
 
 if TYPE_CHECKING:
     import torch

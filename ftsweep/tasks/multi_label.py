@@ -10,11 +10,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ftsweep.domain.objective import Direction
 from ftsweep.errors import ConfigError, DataError
 from ftsweep.tasks.base import IGNORED, LabelShape, ProblemType, RowError, Tally
-from ftsweep.tasks.class_scores import NUM_BINS, add_to_bins, class_entry, class_report, macro_f1, new_bins, reliability
-from ftsweep.tasks.labels import in_label_order, label_indices, label_text
-from ftsweep.tasks.resampled import multi_label_metrics
+from ftsweep.tasks.encoding.labels import in_label_order, label_indices, label_text
+from ftsweep.tasks.encoding.tokens import attempt
+from ftsweep.tasks.scores.class_scores import (
+    NUM_BINS,
+    add_to_bins,
+    class_entry,
+    class_report,
+    macro_f1,
+    new_bins,
+    reliability,
+)
+from ftsweep.tasks.scores.resampled import multi_label_metrics
 from ftsweep.tasks.sequence import SequenceTask, head_outputs
-from ftsweep.tasks.tokens import attempt
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,9 +11,9 @@ import numpy as np
 from ftsweep.domain.objective import Direction
 from ftsweep.errors import DataError
 from ftsweep.tasks.base import IGNORED, LabelShape, LabelType, ProblemType, RowError, Tally
-from ftsweep.tasks.resampled import number_metrics
+from ftsweep.tasks.encoding.tokens import attempt
+from ftsweep.tasks.scores.resampled import number_metrics
 from ftsweep.tasks.sequence import SequenceTask, head_outputs
-from ftsweep.tasks.tokens import attempt
 
 if TYPE_CHECKING:
     import torch

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ftsweep.errors import ConfigError, DataError
 from ftsweep.models.base import Head
 from ftsweep.tasks.base import Example, RowError, Task
-from ftsweep.tasks.tokens import (
+from ftsweep.tasks.encoding.tokens import (
     ROWS_PER_CALL,
     attempt,
     batches_by_length,

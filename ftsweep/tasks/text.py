@@ -12,8 +12,8 @@ from ftsweep.domain.objective import Direction
 from ftsweep.errors import DataError, ModelError
 from ftsweep.tasks.base import IGNORED, Example, RowError
 from ftsweep.tasks.causal import CausalTask, perplexity, sums_by_row, token_losses
-from ftsweep.tasks.packing import best_fit, block_example, check_keeps_apart, document_positions, pieces
-from ftsweep.tasks.tokens import (
+from ftsweep.tasks.encoding.packing import best_fit, block_example, check_keeps_apart, document_positions, pieces
+from ftsweep.tasks.encoding.tokens import (
     ROWS_PER_CALL,
     attempt,
     batches_by_length,

@@ -13,10 +13,9 @@ from ftsweep.domain.objective import Direction
 from ftsweep.errors import ConfigError, DataError, suggest
 from ftsweep.models.base import Head
 from ftsweep.tasks.base import IGNORED, Example, LabelShape, RowError, Tally, Task
-from ftsweep.tasks.bio import Entities, break_in, counts_by_row, find_entities, labels_of, type_of, types_of
-from ftsweep.tasks.entity_tally import EntityTally
-from ftsweep.tasks.tagged import MISSED, example_of, words_and_tags_of, words_of
-from ftsweep.tasks.tokens import (
+from ftsweep.tasks.encoding.bio import Entities, break_in, counts_by_row, find_entities, labels_of, type_of, types_of
+from ftsweep.tasks.encoding.tagged import MISSED, example_of, words_and_tags_of, words_of
+from ftsweep.tasks.encoding.tokens import (
     ROWS_PER_CALL,
     attempt,
     batches_by_length,
@@ -26,7 +25,8 @@ from ftsweep.tasks.tokens import (
     padded,
     to_predict,
 )
-from ftsweep.tasks.words import SubWords, WordTokenizer
+from ftsweep.tasks.encoding.words import SubWords, WordTokenizer
+from ftsweep.tasks.scores.entity_tally import EntityTally
 
 if TYPE_CHECKING:
     import torch

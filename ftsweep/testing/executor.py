@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from ftsweep.executors.base import Executor, ExecutorContext, Message
-from ftsweep.worker import build_worker
+from ftsweep.worker.process import build_worker
 
 SCRIPTED_ENGINE = "ftsweep.testing.scripted_engine:ScriptedEngine"
 PATIENCE_SECONDS = 30.0

@@ -24,7 +24,7 @@ import pytest
 from ftsweep.data.base import DataSource, Row
 from ftsweep.data.encoding import EncodingReport, encode_split
 from ftsweep.data.inspection import DataView
-from ftsweep.data.splitting import split_rows
+from ftsweep.data.splitting.splitting import split_rows
 from ftsweep.domain.finding import Finding, Severity
 from ftsweep.errors import ConfigError
 from ftsweep.guards.base import DataGuard

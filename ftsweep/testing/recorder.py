@@ -19,9 +19,9 @@ import pytest
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal
-from ftsweep.durable import append_line, write_json
 from ftsweep.recording.base import Recorder, StudyFacts
-from ftsweep.workspace import Store, StudyFolder, TrialFolder
+from ftsweep.store.atomic import append_line, write_json
+from ftsweep.store.folders import Store, StudyFolder, TrialFolder
 
 PARAMS = {"training.learning_rate": 1e-3, "task.labels": ["a", "b"], "training.patience": None}
 COMPLETE = Outcome(OutcomeKind.COMPLETE, "all rungs", best_rung=3)
@@ -34,7 +34,7 @@ def study_facts(folder: StudyFolder) -> StudyFacts:
     return StudyFacts(
         folder,
         Objective(),
-        {"data": {"_target_": "ftsweep.data.pydocs.PyDocs", "limit": 5}},
+        {"data": {"_target_": "ftsweep.data.sources.pydocs.PyDocs", "limit": 5}},
         "study: {name: example}\n",
         {"fingerprint": "5eed" * 16, "num_rows": {"train": 70, "validation": 15}},
         {"seed.data": "0", "git_commit": "c0ffee"},

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ftsweep.analysis.forgetting import forgetting_limit
+from ftsweep.domain.forgetting import FORGETTING
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.trial import Outcome, OutcomeKind
-from ftsweep.durable import append_line
 from ftsweep.executors.base import Executor, ExecutorContext, Message
-from ftsweep.guards.forgetting import FORGETTING
-from ftsweep.search.forgetting import forgetting_limit
-from ftsweep.workspace import TrialFolder
+from ftsweep.store.atomic import append_line
+from ftsweep.store.folders import TrialFolder
 
 Curve = Callable[[Mapping[str, Any], int], Any]
 """Of a trial's spec and a rung: the values measured there, an Outcome, or a message (`lost`, `failed`), which may come

@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from ftsweep.durable import read_json, settle_folder, write_json, written_folder
+from ftsweep.store.atomic import read_json, settle_folder, write_json, written_folder
 
 Weights = dict[str, torch.Tensor]
 

@@ -15,10 +15,10 @@ from torch.nn.functional import kl_div, log_softmax
 from torch.utils.checkpoint import checkpoint
 
 from ftsweep.config.schema import TrainingSettings
+from ftsweep.evaluation.batch import Batch
 from ftsweep.strategies.base import Strategy
 from ftsweep.tasks.base import Task
 from ftsweep.tasks.causal import MAX_LOGITS_AT_ONCE, sums_by_row, supervised_positions
-from ftsweep.training.batch import Batch
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

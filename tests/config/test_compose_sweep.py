@@ -105,7 +105,7 @@ def test_one_bound_can_be_moved_from_the_command_line(compose: Callable[..., Swe
 def test_a_group_override_wins_over_the_file(compose: Callable[..., SweepConfig]) -> None:
     config = compose(DEFAULTS + SPACE, "strategy=full", "~space.strategy", "pruner=none", "executor=inline")
     assert config.branches[0].config["strategy"] == {"_target_": "ftsweep.strategies.full.Full"}
-    assert config.pruner == {"_target_": "ftsweep.search.pruners.NoPruner"}
+    assert config.pruner == {"_target_": "ftsweep.search.pruners.pruners.NoPruner"}
 
 
 def test_a_group_that_the_file_leaves_open_can_be_chosen_on_the_command_line(
@@ -117,7 +117,7 @@ def test_a_group_that_the_file_leaves_open_can_be_chosen_on_the_command_line(
 
 def test_the_pruner_inside_the_patient_one_can_be_chosen(compose: Callable[..., SweepConfig]) -> None:
     pruner = compose(DEFAULTS + SPACE, "pruner=patient", "pruner@pruner.pruner=hyperband").pruner
-    assert pruner["pruner"]["_target_"] == "ftsweep.search.pruners.Hyperband"
+    assert pruner["pruner"]["_target_"] == "ftsweep.search.pruners.pruners.Hyperband"
     assert "startup_trials" not in pruner["pruner"]
 
 
@@ -186,7 +186,7 @@ WRONG = [
     # what may be built
     (["model._target_=os.system"], ["model", "os.system lies outside ftsweep", "no component"]),
     (["model._target_=my_pkg.Model"], ["model", "allow: [my_pkg]"]),
-    (["model._target_=ftsweep.durable.remove"], ["model", "not a component class"]),
+    (["model._target_=ftsweep.store.atomic.remove"], ["model", "not a component class"]),
     (["strategy.targets={_target_: os.getcwd}"], ["strategy.targets", "os.getcwd lies outside"]),
     (["model._partial_=true"], ["model", "'_partial_' is not supported"]),
     (["allow=[os]"], ["allow", "belongs to Python itself"]),
@@ -440,7 +440,7 @@ def test_the_users_search_path_survives_and_wins_over_shipped_groups(
     typed = compose(text, f"hydra.searchpath=['{entry}']")
     for config in (written, typed):
         assert config.branches[0].config["strategy"]["rank"] == 77
-        assert config.pruner["_target_"] == "ftsweep.search.pruners.Median"
+        assert config.pruner["_target_"] == "ftsweep.search.pruners.pruners.Median"
 
 
 def test_files_are_found_beside_the_sweep_file_first_then_from_the_current_folder(

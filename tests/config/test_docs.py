@@ -17,12 +17,13 @@ import yaml
 from click.exceptions import UsageError
 from docs_pages import PAGES, ROOT, Block, anchors, blocks, commands, keys_by_section, links, name_of
 
-from ftsweep import __version__, cli
+from ftsweep import __version__
+from ftsweep.cli import main as cli
 from ftsweep.config import schema
 from ftsweep.config.build import locate
+from ftsweep.config.checks.values import parameters
 from ftsweep.config.compose import compose_sweep
 from ftsweep.config.folders import list_group, shipped_folder
-from ftsweep.config.values import parameters
 from ftsweep.domain.objective import Objective
 
 DOCS = ROOT / "docs"

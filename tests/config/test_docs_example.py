@@ -21,7 +21,7 @@ from ftsweep.domain.objective import Objective
 from ftsweep.errors import ConfigError
 from ftsweep.guards.base import DataGuard
 from ftsweep.models.base import Head
-from ftsweep.search.curves import Curves
+from ftsweep.search.pruners.curves import Curves
 from ftsweep.strategies.base import Strategy
 from ftsweep.tasks.base import Task
 from ftsweep.testing.data_source import DataSourceContract
@@ -150,7 +150,7 @@ def test_example_runs_and_its_model_answers(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(EXAMPLE.parents[2])}  # the command finds what lies beside the sweep
 
     def ftsweep(*words: str, stdin: str = "") -> str:
-        command = [sys.executable, "-m", "ftsweep.cli", *words]
+        command = [sys.executable, "-m", "ftsweep.cli.main", *words]
         done = subprocess.run(command, cwd=tmp_path, env=environment, input=stdin, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return done.stdout

@@ -12,11 +12,11 @@ import yaml
 
 from ftsweep.config import schema
 from ftsweep.config.build import build, locate
+from ftsweep.config.checks.values import parameters
 from ftsweep.config.compose import compose_sweep
 from ftsweep.config.folders import list_groups, shipped_folder
-from ftsweep.config.values import parameters
 from ftsweep.domain.objective import Objective
-from ftsweep.workspace import NAME_PATTERN
+from ftsweep.store.folders import NAME_PATTERN
 
 CONF, SWEEPS = shipped_folder("conf"), shipped_folder("sweeps")
 GUARDS = sorted(CONF.glob("guards/*.yaml"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ftsweep.config import strategy_check
+from ftsweep.config.checks import strategy as strategy_check
 from ftsweep.config.compose import compose_sweep
 from ftsweep.config.schema import SweepConfig
 from ftsweep.errors import ConfigError

@@ -9,10 +9,10 @@ import sys
 import pytest
 
 from ftsweep.data.base import DataSource
-from ftsweep.data.files import Files
-from ftsweep.data.hub import Hub
-from ftsweep.data.pydocs import PyDocs
-from ftsweep.data.topics import Topics
+from ftsweep.data.sources.files import Files
+from ftsweep.data.sources.hub import Hub
+from ftsweep.data.sources.pydocs import PyDocs
+from ftsweep.data.sources.topics import Topics
 from ftsweep.testing.data_source import DataSourceContract
 
 ROWS = [{"text": f"sentence number {index}", "label": "ab"[index % 2], "other": index} for index in range(12)]
@@ -33,7 +33,7 @@ class TestHubContract(DataSourceContract):
     def _fake_hub(self, monkeypatch):
         import datasets
 
-        from ftsweep.data import hub
+        from ftsweep.data.sources import hub
 
         monkeypatch.setattr(
             datasets,
@@ -53,7 +53,7 @@ class TestPyDocsParametersContract(DataSourceContract):
 
     @pytest.fixture(autouse=True)
     def _fewer_libraries(self, monkeypatch):
-        from ftsweep.data import pydocs
+        from ftsweep.data.sources import pydocs
 
         monkeypatch.setattr(pydocs, "LIBRARIES", {})
         monkeypatch.setattr(pydocs, "PARAMETER_LIBRARIES", {"networkx": "networkx"})
@@ -68,7 +68,7 @@ class TestPyDocsContract(DataSourceContract):
 
     @pytest.fixture(autouse=True)
     def _fewer_libraries(self, monkeypatch):
-        from ftsweep.data import pydocs
+        from ftsweep.data.sources import pydocs
 
         monkeypatch.setattr(pydocs, "LIBRARIES", {"networkx": "networkx", "scikit-learn": "sklearn"})
         monkeypatch.setattr(pydocs, "PER_LIBRARY", 20)
@@ -87,8 +87,8 @@ class TestTopicsContract(DataSourceContract):
 def test_building_a_source_imports_no_torch():
     code = (
         "import sys\n"
-        "from ftsweep.data.files import Files; from ftsweep.data.hub import Hub\n"
-        "from ftsweep.data.pydocs import PyDocs\n"
+        "from ftsweep.data.sources.files import Files; from ftsweep.data.sources.hub import Hub\n"
+        "from ftsweep.data.sources.pydocs import PyDocs\n"
         "Files(train='x.jsonl'); Hub(name='a/b'); PyDocs().fingerprint()\n"
         "print([name for name in ('torch', 'transformers', 'datasets', 'pyarrow') if name in sys.modules])"
     )

@@ -11,8 +11,8 @@ from ftsweep.recording.base import NullRecorder, Recorder
 from ftsweep.recording.mlflow import MlflowRecorder
 from ftsweep.recording.mlflow_place import prepare_environment
 from ftsweep.recording.ui import tracking_uri
+from ftsweep.store.folders import Store, StudyFolder
 from ftsweep.testing.recorder import RecorderContract
-from ftsweep.workspace import Store, StudyFolder
 
 # SQLAlchemy tells MLflow 3.17 that a loader it uses is deprecated
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")

@@ -44,7 +44,7 @@ class Place:
 
     def start(self, *words: str, **options: Any) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "ftsweep.cli", *words],
+            [sys.executable, "-m", "ftsweep.cli.main", *words],
             cwd=self.folder,
             env=environment(),
             stdout=subprocess.PIPE,
@@ -55,7 +55,7 @@ class Place:
 
     def run(self, *words: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "ftsweep.cli", *words],
+            [sys.executable, "-m", "ftsweep.cli.main", *words],
             cwd=self.folder,
             env=environment(),
             input=stdin,

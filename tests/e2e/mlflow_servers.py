@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from ftsweep.recording.ui import ui_command, ui_environment
-from ftsweep.workspace import Store
+from ftsweep.store.folders import Store
 
 
 def free_port() -> int:

@@ -41,7 +41,7 @@ def wait_for_rung(place: Place, number: int, rung: int, process: subprocess.Pope
 
 def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
     children = psutil.Process(process.pid).children(recursive=True)
-    return [child for child in children if "ftsweep.worker" in " ".join(child.cmdline())]
+    return [child for child in children if "ftsweep.worker.process" in " ".join(child.cmdline())]
 
 
 @pytest.fixture(scope="module")

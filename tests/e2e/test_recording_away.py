@@ -16,7 +16,7 @@ from e2e_place import Place
 from mlflow_servers import RealServer, false_server
 
 from ftsweep.recording.ui import tracking_uri
-from ftsweep.workspace import Store, StudyFolder
+from ftsweep.store.folders import Store, StudyFolder
 
 pytestmark = [
     pytest.mark.slow,

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from ftsweep.durable import write_json
 from ftsweep.recording.background import BackgroundRecorder
 from ftsweep.recording.base import ChosenModel
 from ftsweep.recording.mlflow import MlflowRecorder
 from ftsweep.recording.ui import ui_command, ui_environment
+from ftsweep.store.atomic import write_json
+from ftsweep.store.folders import Store
 from ftsweep.testing.recorder import record_trial, study_facts
-from ftsweep.workspace import Store
 
 pytestmark = [
     pytest.mark.slow,

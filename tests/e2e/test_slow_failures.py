@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from e2e_place import Place, make_place
 
-from ftsweep.workspace import StudyFolder
+from ftsweep.store.folders import StudyFolder
 
 FAULTY = """
 import ctypes

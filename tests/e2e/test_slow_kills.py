@@ -13,7 +13,7 @@ import pytest
 from e2e_place import Place, make_place
 
 from ftsweep.domain.trial import OutcomeKind
-from ftsweep.workspace import StudyFolder
+from ftsweep.store.folders import StudyFolder
 
 NUM_KILLS = 20
 SETTINGS = ("budget.trials=8", "rungs.count=6")

@@ -9,9 +9,9 @@ from fuzzing import fuzz
 from hypothesis import strategies as st
 
 from ftsweep.config.build import locate
-from ftsweep.config.check import Request, check_component
+from ftsweep.config.checks.components import Request, check_component
+from ftsweep.config.checks.values import parameters
 from ftsweep.config.folders import shipped_folder
-from ftsweep.config.values import parameters
 from ftsweep.errors import FtsweepError, UsageError
 
 FILES = sorted(shipped_folder("conf").glob("*/*.yaml"))

@@ -15,8 +15,8 @@ import pytest
 from fuzzing import fuzz
 from hypothesis import strategies as st
 
-from ftsweep.data.files import Files
-from ftsweep.data.readers import READERS
+from ftsweep.data.sources.files import Files
+from ftsweep.data.sources.readers import READERS
 from ftsweep.errors import DataError
 
 SUFFIXES = sorted(READERS)

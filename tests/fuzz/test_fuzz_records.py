@@ -10,14 +10,14 @@ from typing import Any
 from fuzzing import fuzz
 from hypothesis import strategies as st
 
-from ftsweep.conclusion import Conclusion, result_file
+from ftsweep.control.conclude import Conclusion, result_file
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.trial import Outcome, OutcomeKind
-from ftsweep.durable import append_line, write_json
 from ftsweep.errors import FtsweepError
 from ftsweep.executors.process import WorkerProcess
 from ftsweep.report.settings import read_settings
-from ftsweep.workspace import Store, TrialFolder
+from ftsweep.store.atomic import append_line, write_json
+from ftsweep.store.folders import Store, TrialFolder
 
 edits = st.lists(
     st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 7), st.sampled_from(["flip", "cut", "insert", "drop"])),

@@ -10,13 +10,13 @@ from typing import Any
 from fuzzing import fuzz
 from hypothesis import strategies as st
 
-from ftsweep.config.space import as_tree, parse_space
+from ftsweep.config.nodes.space import as_tree, parse_space
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Branch
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.errors import ConfigError
-from ftsweep.search.pruners import NoPruner
-from ftsweep.search.samplers import Qmc, Random, Tpe
+from ftsweep.search.pruners.pruners import NoPruner
+from ftsweep.search.samplers.samplers import Qmc, Random, Tpe
 from ftsweep.search.study import Study
 
 numbers = (

@@ -22,7 +22,7 @@ __all__ = ["config", "engine"]  # fixtures
 def test_trial_on_four_bits_learns_and_its_model_answers_alike_when_exported(
     engine: Any, tmp_path: Path, config: dict[str, Any], checkpointing: bool
 ) -> None:
-    from ftsweep.training.inference import load_predictor
+    from ftsweep.serving.model import load_predictor
 
     config["strategy"] = {"_target_": "ftsweep.strategies.qlora.QLora", "rank": 4}
     config["training"]["gradient_checkpointing"] = checkpointing

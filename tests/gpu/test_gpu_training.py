@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ftsweep.workspace import TrialFolder
+from ftsweep.store.folders import TrialFolder
 
 torch = pytest.importorskip("torch")
 pytestmark = [
@@ -32,7 +32,7 @@ def config(tmp_path: Path) -> dict[str, Any]:
     return {
         "model": {"_target_": "ftsweep.models.tiny.TinyModel", "dtype": "auto"},
         "stages": {},
-        "data": {"_target_": "ftsweep.data.files.Files", "train": str(tmp_path / "rows.jsonl")},
+        "data": {"_target_": "ftsweep.data.sources.files.Files", "train": str(tmp_path / "rows.jsonl")},
         "general": None,
         "task": {"_target_": "ftsweep.tasks.classification.Classification", "max_length": 32},
         "strategy": {"_target_": "ftsweep.strategies.lora.Lora", "rank": 4},
@@ -58,7 +58,7 @@ def config(tmp_path: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def engine() -> Iterator[Any]:
-    from ftsweep.training.engine import Engine
+    from ftsweep.worker.engine import Engine
 
     yield Engine()
     torch.cuda.set_per_process_memory_fraction(1.0)
@@ -155,6 +155,6 @@ def test_head_on_cached_features_trains_as_on_the_body(
     config["strategy"] = {"_target_": "ftsweep.strategies.head.LinearProbe"}
     config["training"]["precision"] = "float32"
     cached, _ = finish(engine, tmp_path, config, "cached")
-    monkeypatch.setattr("ftsweep.training.runs.cached_features", lambda model, parts, evaluator: None)
+    monkeypatch.setattr("ftsweep.training.runs.choice.cached_features", lambda model, parts, evaluator: None)
     plain, _ = finish(engine, tmp_path, config, "plain")
     assert cached == pytest.approx(plain, abs=1e-5)

@@ -18,13 +18,13 @@ from ftsweep.config.schema import (
     StudySettings,
     SweepConfig,
 )
+from ftsweep.control.sweep import Sweep
 from ftsweep.domain.objective import Objective
-from ftsweep.search.pruners import Median
-from ftsweep.search.samplers import Random
+from ftsweep.search.pruners.pruners import Median
+from ftsweep.search.samplers.samplers import Random
 from ftsweep.search.study import Study
-from ftsweep.sweep import Sweep
+from ftsweep.store.folders import Store
 from ftsweep.testing.simulated import SimulatedExecutor
-from ftsweep.workspace import Store
 
 MakeSweep = Callable[..., Sweep]
 

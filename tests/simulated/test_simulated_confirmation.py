@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from simulated_parts import branch
 
-from ftsweep.durable import read_json
-from ftsweep.jobs import Stopped
-from ftsweep.sweep import Sweep
+from ftsweep.control.jobs import Stopped
+from ftsweep.control.sweep import Sweep
+from ftsweep.store.atomic import read_json
 
 MakeSweep = Callable[..., Sweep]
 

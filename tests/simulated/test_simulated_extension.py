@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from simulated_parts import branch
 
-from ftsweep import extension as extension_module
-from ftsweep.conclusion import Conclusion
+from ftsweep.control import extension as extension_module
+from ftsweep.control.conclude import Conclusion
+from ftsweep.control.extension import Extension, changed_data, check_extendable, extend, settle
+from ftsweep.control.run import check_same_trials
+from ftsweep.control.sweep import Sweep
 from ftsweep.domain.space import Branch, Choice, FloatInterval, Space
 from ftsweep.errors import ConfigError
-from ftsweep.extension import Extension, changed_data, check_extendable, extend, settle
-from ftsweep.launch import check_same_trials
-from ftsweep.sweep import Sweep
 
 MakeSweep = Callable[..., Sweep]
 
@@ -155,7 +155,7 @@ def test_kill_in_the_middle_of_the_change_loses_nothing(
         elif where == "write":
             patched.setattr(Extension, "write", dying)
         else:
-            patched.setattr(f"ftsweep.extension.{where}", dying)
+            patched.setattr(f"ftsweep.control.extension.{where}", dying)
         with pytest.raises(Killed):
             change(config, first)
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from simulated_parts import loss_curve
 
+from ftsweep.control.jobs import Stopped, as_error
+from ftsweep.control.sweep import Sweep
 from ftsweep.domain.trial import OutcomeKind
 from ftsweep.errors import StudyError
 from ftsweep.executors.attempts import MAX_RETRIES
-from ftsweep.jobs import Stopped, as_error
-from ftsweep.sweep import Sweep
 from ftsweep.testing.simulated import SimulatedExecutor
 
 MakeSweep = Callable[..., Sweep]

@@ -11,11 +11,11 @@ import optuna
 import pytest
 from simulated_parts import branch, loss_curve
 
-from ftsweep.conclusion import Conclusion
+from ftsweep.control.conclude import Conclusion
+from ftsweep.control.sweep import Sweep
 from ftsweep.domain.space import Branch
 from ftsweep.domain.trial import OutcomeKind
-from ftsweep.search.storage import open_storage
-from ftsweep.sweep import Sweep
+from ftsweep.search.storage.sqlite import open_storage
 
 MakeSweep = Callable[..., Sweep]
 LIMIT = 0.05
@@ -23,7 +23,7 @@ LIMIT = 0.05
 
 def guarded(limit: float | None) -> tuple[Branch]:
     plain = branch()
-    guard = {"_target_": "ftsweep.guards.forgetting.Forgetting", "mode": "on", "limit": limit, "tokens": 2048}
+    guard = {"_target_": "ftsweep.domain.forgetting.Forgetting", "mode": "on", "limit": limit, "tokens": 2048}
     return (Branch(plain.name, {**plain.config, "guards": {"forgetting": guard}}, plain.space),)
 
 

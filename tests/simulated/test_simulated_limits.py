@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from simulated_parts import branch
 
+from ftsweep.control.stopping import lasting_halt
+from ftsweep.control.sweep import Sweep
 from ftsweep.domain.trial import OutcomeKind
-from ftsweep.limits import lasting_halt
-from ftsweep.sweep import Sweep
 
 MakeSweep = Callable[..., Sweep]
 

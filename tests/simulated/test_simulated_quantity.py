@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from simulated_parts import branch, loss_curve
 
-from ftsweep.conclusion import Conclusion
-from ftsweep.durable import read_json
-from ftsweep.jobs import Stopped
-from ftsweep.sweep import Sweep
+from ftsweep.control.conclude import Conclusion
+from ftsweep.control.jobs import Stopped
+from ftsweep.control.sweep import Sweep
+from ftsweep.store.atomic import read_json
 
 MakeSweep = Callable[..., Sweep]
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from simulated_parts import branch, loss_curve
 
+from ftsweep.control.run import check_same_trials
+from ftsweep.control.sweep import Sweep
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.errors import StudyError, UsageError
-from ftsweep.launch import check_same_trials
-from ftsweep.sweep import Sweep
 
 MakeSweep = Callable[..., Sweep]
 

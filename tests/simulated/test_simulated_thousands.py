@@ -19,15 +19,15 @@ from ftsweep.config.schema import (
     StudySettings,
     SweepConfig,
 )
+from ftsweep.control.sweep import Sweep
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.trial import OutcomeKind
-from ftsweep.search.pruners import Median
-from ftsweep.search.samplers import Tpe
+from ftsweep.search.pruners.pruners import Median
+from ftsweep.search.samplers.samplers import Tpe
 from ftsweep.search.study import Study
-from ftsweep.sweep import Sweep
+from ftsweep.store.folders import Store
 from ftsweep.testing.recorded import NUM_RUNGS, Misfortunes, RecordedCurves, recorded_branch
 from ftsweep.testing.simulated import SimulatedExecutor
-from ftsweep.workspace import Store
 
 
 def config_of(path: Path, trials: int) -> SweepConfig:

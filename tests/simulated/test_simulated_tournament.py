@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from simulated_parts import Calls, branch, loss_curve
 
-from ftsweep.conclusion import Conclusion, comparison_file
+from ftsweep.control.conclude import Conclusion, comparison_file
+from ftsweep.control.run import _is_complete
+from ftsweep.control.sweep import Sweep
 from ftsweep.domain.space import Branch, Choice, Space
 from ftsweep.domain.trial import Outcome, OutcomeKind
-from ftsweep.durable import write_text
-from ftsweep.launch import _is_complete
 from ftsweep.report.rows import read_study
 from ftsweep.search.study import Study
-from ftsweep.sweep import Sweep
+from ftsweep.store.atomic import write_text
 
 MakeSweep = Callable[..., Sweep]
 BRANCHES = (branch("full", rate=1e-3), branch("lora", rate=2e-2), branch("head", rate=1e-2))

@@ -8,12 +8,12 @@ from typing import Any
 
 from simulated_parts import branch, loss_curve
 
+from ftsweep.control.sweep import Sweep
 from ftsweep.domain.snapshot import Snapshot
 from ftsweep.domain.trial import Proposal
-from ftsweep.sweep import Sweep
 
 MakeSweep = Callable[..., Sweep]
-JUDGE = {"fit": {"_target_": "ftsweep.guards.fit.FitVerdicts", "mode": "judge"}}
+JUDGE = {"fit": {"_target_": "ftsweep.verdicts.trial.FitVerdicts", "mode": "judge"}}
 
 
 def judged_branch() -> Any:

@@ -15,7 +15,7 @@ NOT_IN_WORKER = {"optuna", "mlflow", "plotly"}
 
 DRIVER = """\
 import json, pathlib, sys
-from ftsweep.cli import main
+from ftsweep.cli.main import main
 try:
     main(["run", "tiny.yaml"])
 finally:

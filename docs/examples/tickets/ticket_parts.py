@@ -13,12 +13,12 @@ from ftsweep.data.base import DataSource, Row
 from ftsweep.domain.objective import Direction
 from ftsweep.errors import ConfigError, DataError
 from ftsweep.guards.base import DataGuard, Mode, Sighting, of_rows, places
-from ftsweep.search.curves import Curves
-from ftsweep.search.pruners import Pruner
+from ftsweep.search.pruners.curves import Curves
+from ftsweep.search.pruners.pruners import Pruner
 from ftsweep.strategies.base import Strategy, end_checkpointing, fresh_modules, redraw_fresh_modules
 from ftsweep.tasks.base import IGNORED, Tally
-from ftsweep.tasks.class_scores import ClassTally
 from ftsweep.tasks.classification import Classification
+from ftsweep.tasks.scores.class_scores import ClassTally
 
 if TYPE_CHECKING:
     import torch

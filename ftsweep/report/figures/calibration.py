@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ftsweep.report.classes import details_of
 from ftsweep.report.figures import theme
 from ftsweep.report.rows import StudyRows
+from ftsweep.report.tables.classes import details_of
 from ftsweep.report.wording import number
 
 if TYPE_CHECKING:

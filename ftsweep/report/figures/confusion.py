@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ftsweep.report.classes import details_of
 from ftsweep.report.figures import theme
 from ftsweep.report.rows import StudyRows
+from ftsweep.report.tables.classes import details_of
 from ftsweep.report.wording import plain
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ftsweep.domain.forgetting import FORGETTING, NAME, band
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
-from ftsweep.guards.forgetting import FORGETTING, NAME, band
 from ftsweep.report.figures import theme
 from ftsweep.report.rows import StudyRows, TrialRow
 from ftsweep.report.wording import number, plain

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ftsweep.analysis.approach import Approach
 from ftsweep.domain.objective import Objective
 from ftsweep.report.figures import theme
 from ftsweep.report.rows import StudyRows, TrialRow
 from ftsweep.report.wording import number, plain, seconds
-from ftsweep.search.approach import Approach
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

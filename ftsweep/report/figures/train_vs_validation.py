@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ftsweep.report.figures import theme
-from ftsweep.report.fits import telling_trials
 from ftsweep.report.rows import StudyRows, TrialRow
+from ftsweep.report.tables.fits import telling_trials
 from ftsweep.report.wording import number
 
 if TYPE_CHECKING:

@@ -96,10 +96,10 @@ NO_PATH = [
     "",
 ]
 NO_COMPONENT = [
-    "ftsweep.workspace.os.system",
-    "ftsweep.workspace.shutil.rmtree",
-    "ftsweep.durable.remove",
-    "ftsweep.workspace.Path",
+    "ftsweep.store.folders.os.system",
+    "ftsweep.store.folders.shutil.rmtree",
+    "ftsweep.store.atomic.remove",
+    "ftsweep.store.folders.Path",
     "ftsweep.config.build.build",
     "built_components.system",
     "built_components.Path",

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from ftsweep.config.build import build
+from ftsweep.config.checks.size import MAX_WHOLE, check_tree, check_yaml
 from ftsweep.config.compose import compose_sweep
-from ftsweep.config.limits import MAX_WHOLE, check_tree, check_yaml
 from ftsweep.errors import ConfigError
 
 DEFAULTS = "defaults: [base, model: tiny, data: pydocs, task: classification, strategy: lora, _self_]\n"
@@ -92,7 +92,7 @@ NO_COMPONENTS = [
         "environment": {},
         "log_file": "y",
     },
-    {"_target_": "ftsweep.workspace.Store", "root": "/"},
+    {"_target_": "ftsweep.store.folders.Store", "root": "/"},
     {"_target_": "ftsweep.recording.ledger.Ledger"},
 ]
 
@@ -116,7 +116,7 @@ def test_a_class_of_ftsweep_that_is_no_component_is_never_made(node: Any, tmp_pa
     [
         ("strategy=../model/tiny", "TinyModel is no strategy"),
         ("task._target_=ftsweep.strategies.lora.Lora", "Lora is no task"),
-        ("sampler._target_=ftsweep.search.pruners.NoPruner", "NoPruner is no sampler"),
+        ("sampler._target_=ftsweep.search.pruners.pruners.NoPruner", "NoPruner is no sampler"),
         ("~guards", "names no guard"),
         ("seed.data=4294967296", "seed.data"),
         ("store.path=", "names no folder"),

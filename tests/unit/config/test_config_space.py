@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftsweep.config.space import as_tree, num_settings, parse_space
+from ftsweep.config.nodes.space import as_tree, num_settings, parse_space
 from ftsweep.domain.space import Choice, FloatInterval, IntInterval, Space
 from ftsweep.errors import ConfigError
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from ftsweep.data.draws import Draws, TooFewExamplesError, drawn, orderings
+from ftsweep.data.subsets.draws import Draws, TooFewExamplesError, drawn, orderings
 from ftsweep.errors import ConfigError
 
 LABELS = [index % 3 for index in range(60)] + [3] * 4

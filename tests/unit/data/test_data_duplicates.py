@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftsweep.data.duplicates import input_keys, normalise, num_repeated
+from ftsweep.data.likeness.duplicates import input_keys, normalise, num_repeated
 
 
 @pytest.mark.parametrize(

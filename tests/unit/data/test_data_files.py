@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from ftsweep.data.files import Files
+from ftsweep.data.sources.files import Files
 from ftsweep.errors import ConfigError, DataError
 
 COLUMNS = ("text", "label")

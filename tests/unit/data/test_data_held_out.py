@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ftsweep.data.base import DataSource, Row
-from ftsweep.data.held_out import HeldOutTexts, WithoutHeldOut
+from ftsweep.data.splitting.held_out import HeldOutTexts, WithoutHeldOut
 from ftsweep.errors import DataError
 from ftsweep.tasks.text import Text
 

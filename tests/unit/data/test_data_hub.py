@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from ftsweep.data import hub
-from ftsweep.data.hub import Hub
+from ftsweep.data.sources import hub
+from ftsweep.data.sources.hub import Hub
 from ftsweep.errors import ConfigError, DataError
 
 datasets = pytest.importorskip("datasets")

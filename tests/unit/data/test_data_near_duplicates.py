@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ftsweep.data.alike import Likeness
-from ftsweep.data.duplicates import normalise
-from ftsweep.data.near_duplicates import CROWD, NearDuplicates
-from ftsweep.data.words import WordTable
+from ftsweep.data.likeness.alike import Likeness
+from ftsweep.data.likeness.duplicates import normalise
+from ftsweep.data.likeness.near_duplicates import CROWD, NearDuplicates
+from ftsweep.data.likeness.words import WordTable
 from ftsweep.testing.rows import VOCABULARY, edited, sentences
 
 

@@ -5,9 +5,9 @@ from itertools import pairwise
 
 import pytest
 
-from ftsweep.data import pydocs
-from ftsweep.data.parameters import MAX_WORDS, MIN_WORDS, tagged_rows
-from ftsweep.data.pydocs import PyDocs
+from ftsweep.data.sources import pydocs
+from ftsweep.data.sources.parameters import MAX_WORDS, MIN_WORDS, tagged_rows
+from ftsweep.data.sources.pydocs import PyDocs
 
 DOCSTRING = """Sum of things.
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ftsweep.data.alike import RUN, Overlap
-from ftsweep.data.passages import shared_passages
-from ftsweep.data.words import WordTable
+from ftsweep.data.likeness.alike import RUN, Overlap
+from ftsweep.data.likeness.passages import shared_passages
+from ftsweep.data.likeness.words import WordTable
 from ftsweep.testing.rows import sentences
 
 TEXTS = sentences(60, words=40)

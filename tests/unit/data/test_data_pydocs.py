@@ -8,9 +8,9 @@ from collections import Counter
 
 import pytest
 
-from ftsweep.data import pydocs
-from ftsweep.data.docstrings import documented, prose
-from ftsweep.data.pydocs import PyDocs
+from ftsweep.data.sources import pydocs
+from ftsweep.data.sources.docstrings import documented, prose
+from ftsweep.data.sources.pydocs import PyDocs
 from ftsweep.errors import ConfigError, DataError
 
 COLUMNS = ("text", "label", "prompt", "completion")

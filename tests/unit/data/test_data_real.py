@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ftsweep.data.duplicates import input_keys
-from ftsweep.data.files import Files
+from ftsweep.data.likeness.duplicates import input_keys
 from ftsweep.data.prepared import prepare
+from ftsweep.data.sources.files import Files
 
 SHARED = Path(os.environ.get("FTSWEEP_SHARED", Path(__file__).parents[4] / "shared")) / "data"
 

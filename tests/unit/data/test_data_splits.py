@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ftsweep.data.splits import link_rows, make_splits
+from ftsweep.data.splitting.own_split import link_rows, make_splits
 from ftsweep.errors import DataError
 
 FRACTIONS = {"train": 0.7, "validation": 0.15, "test": 0.15}

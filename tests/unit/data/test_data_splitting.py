@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ftsweep.data.alike import Likeness, Overlap
-from ftsweep.data.splitting import split_rows
+from ftsweep.data.likeness.alike import Likeness, Overlap
+from ftsweep.data.splitting.splitting import split_rows
 from ftsweep.testing.guard import GivenRows, WordTask
 from ftsweep.testing.rows import edited, labelled, sentences
 

@@ -4,9 +4,9 @@ from collections import Counter
 
 import pytest
 
-from ftsweep.data.duplicates import normalise
-from ftsweep.data.splitting import split_rows
-from ftsweep.data.topics import MAX_CHARACTERS, Topics
+from ftsweep.data.likeness.duplicates import normalise
+from ftsweep.data.sources.topics import MAX_CHARACTERS, Topics
+from ftsweep.data.splitting.splitting import split_rows
 from ftsweep.errors import ConfigError
 from ftsweep.tasks.text import Text
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections import Counter
 
 from ftsweep.data.prepared import prepare
-from ftsweep.data.train_share import TrainShare, nested_share
+from ftsweep.data.subsets.train_share import TrainShare, nested_share
 from ftsweep.testing.guard import GivenRows, WordTask
 from ftsweep.testing.rows import labelled
 

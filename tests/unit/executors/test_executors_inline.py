@@ -14,7 +14,7 @@ from ftsweep.errors import ConfigError
 from ftsweep.executors.base import ExecutorContext, Outbox
 from ftsweep.executors.inline import Inline
 from ftsweep.testing.executor import SCRIPTED_ENGINE, poll_until_free, poll_until_over, scripted_context, scripted_job
-from ftsweep.worker import Worker, build_worker
+from ftsweep.worker.process import Worker, build_worker
 
 
 def test_jobs_run_in_this_process_with_the_threads_asked_for(tmp_path: Path) -> None:

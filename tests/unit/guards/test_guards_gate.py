@@ -119,7 +119,7 @@ def test_a_gate_is_made_of_the_nodes_of_data_guards_alone():
     nodes = {
         "exact": {"_target_": "ftsweep.guards.leakage.ExactCopies", "mode": "fix"},
         "near": {"_target_": "ftsweep.guards.leakage.NearDuplicates", "mode": "off", "similarity": 0.9},
-        "fit": {"_target_": "ftsweep.guards.fit.FitVerdicts"},
+        "fit": {"_target_": "ftsweep.verdicts.trial.FitVerdicts"},
     }
     made = DataGate.of(nodes, ())
     assert set(made.settings) == {"exact", "near"}

@@ -7,7 +7,7 @@ import pytest
 
 from ftsweep.recording.mlflow_place import prepare_environment
 from ftsweep.recording.ui import tracking_uri
-from ftsweep.workspace import Store, StudyFolder
+from ftsweep.store.folders import Store, StudyFolder
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,6 @@ from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal
 from ftsweep.domain.verdict import Verdict, VerdictKind
-from ftsweep.durable import write_json
 from ftsweep.errors import StudyError
 from ftsweep.recording import call_queue
 from ftsweep.recording.background import BackgroundRecorder
@@ -24,8 +23,9 @@ from ftsweep.recording.base import Recorder, RecorderAwayError, StudyFacts, run_
 from ftsweep.recording.mlflow import MlflowRecorder
 from ftsweep.recording.replay import sync_study
 from ftsweep.recording.ui import tracking_uri
+from ftsweep.store.atomic import write_json
+from ftsweep.store.folders import Store, StudyFolder
 from ftsweep.testing.recorder import measurement_of, proposal_of, record_trial, study_facts, write_trial
-from ftsweep.workspace import Store, StudyFolder
 
 
 class Listening(Recorder):

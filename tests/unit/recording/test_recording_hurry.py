@@ -12,8 +12,8 @@ import pytest
 
 from ftsweep.recording.background import BackgroundRecorder
 from ftsweep.recording.base import Recorder, StudyFacts
+from ftsweep.store.folders import Store
 from ftsweep.testing.recorder import study_facts
-from ftsweep.workspace import Store
 
 PATIENCE_SECONDS = 20.0  # far below the waits that are cut short
 

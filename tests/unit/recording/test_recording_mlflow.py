@@ -16,8 +16,8 @@ from ftsweep.errors import ConfigError, StudyError
 from ftsweep.recording.base import RecorderAwayError
 from ftsweep.recording.mlflow import MlflowRecorder
 from ftsweep.recording.ui import tracking_uri
+from ftsweep.store.folders import StudyFolder
 from ftsweep.testing.recorder import STARTED, measurement_of, proposal_of, record_trial, study_facts
-from ftsweep.workspace import StudyFolder
 
 # SQLAlchemy tells MLflow 3.17 that a loader it uses is deprecated
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")

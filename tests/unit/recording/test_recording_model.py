@@ -13,12 +13,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from ftsweep.durable import write_json
 from ftsweep.recording.base import ChosenModel
 from ftsweep.recording.mlflow import MlflowRecorder
 from ftsweep.recording.ui import tracking_uri
+from ftsweep.store.atomic import write_json
+from ftsweep.store.folders import StudyFolder
 from ftsweep.testing.recorder import record_trial, study_facts
-from ftsweep.workspace import StudyFolder
 
 pytestmark = [
     # SQLAlchemy tells MLflow 3.17 that a loader it uses is deprecated
@@ -42,10 +42,10 @@ class EchoPredictor:
 
 @pytest.fixture(autouse=True)
 def _fake_inference(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the place of `ftsweep.training.inference`, which imports torch."""
-    module = ModuleType("ftsweep.training.inference")
+    """In the place of `ftsweep.serving.model`, which imports torch."""
+    module = ModuleType("ftsweep.serving.model")
     module.load_predictor = EchoPredictor  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "ftsweep.training.inference", module)
+    monkeypatch.setitem(sys.modules, "ftsweep.serving.model", module)
 
 
 @pytest.fixture
@@ -209,7 +209,7 @@ from pathlib import Path
 from ftsweep.recording.base import ChosenModel
 from ftsweep.recording.mlflow import MlflowRecorder
 from ftsweep.testing.recorder import record_trial, study_facts
-from ftsweep.workspace import Store
+from ftsweep.store.folders import Store
 folder = Store(Path(sys.argv[1])).study("example")
 recorder = MlflowRecorder(system_metrics=False)
 recorder.open(study_facts(folder))

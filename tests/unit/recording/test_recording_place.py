@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ftsweep.recording.mlflow_place import MlflowPlace
-from ftsweep.workspace import Store
+from ftsweep.store.folders import Store
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
 

@@ -7,7 +7,7 @@ import pytest
 
 from ftsweep.domain.objective import Objective
 from ftsweep.recording.ui import is_loopback, runs_address, ui_address, ui_command
-from ftsweep.workspace import Store
+from ftsweep.store.folders import Store
 
 
 def test_the_ui_serves_the_stores_database_on_this_machine_only(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from report_studies import StudyBuilder, write_demo
 
-from ftsweep.workspace import StudyFolder
+from ftsweep.store.folders import StudyFolder
 
 
 @pytest.fixture

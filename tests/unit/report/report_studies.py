@@ -9,9 +9,9 @@ from typing import Any
 
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.trial import Outcome, OutcomeKind
-from ftsweep.durable import append_line, write_json, write_text
-from ftsweep.tasks.class_scores import class_report, reliability
-from ftsweep.workspace import Store, StudyFolder
+from ftsweep.store.atomic import append_line, write_json, write_text
+from ftsweep.store.folders import Store, StudyFolder
+from ftsweep.tasks.scores.class_scores import class_report, reliability
 
 RUNGS = 10
 SWEEP = """\
@@ -20,7 +20,7 @@ budget: {trials: 14}
 objective: {metric: loss, split: validation, direction: minimize}
 rungs: {count: 10}
 model: {_target_: ftsweep.models.tiny.TinyModel, dtype: auto}
-data: {_target_: ftsweep.data.pydocs.PyDocs, limit: null}
+data: {_target_: ftsweep.data.sources.pydocs.PyDocs, limit: null}
 task: {_target_: ftsweep.tasks.classification.Classification, max_length: 128}
 space:
   training:

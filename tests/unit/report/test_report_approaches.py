@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from report_studies import write_demo
 
+from ftsweep.analysis.approach import Approach
 from ftsweep.domain.objective import Objective
-from ftsweep.durable import read_json, write_json
-from ftsweep.report.approaches import approach_table
 from ftsweep.report.page import HtmlPage
 from ftsweep.report.rows import read_study
+from ftsweep.report.tables.approaches import approach_table
 from ftsweep.report.wording import NOTHING
-from ftsweep.search.approach import Approach
+from ftsweep.store.atomic import read_json, write_json
 
 BASE = Approach("untouched base", ("a", "b"), is_base=True, validation={"loss": 2.0}, trained_parameters=0)
 GOOD = Approach(

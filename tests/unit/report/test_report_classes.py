@@ -10,11 +10,11 @@ from report_studies import CONFUSION, LABELS, details, falling
 
 from ftsweep.domain.objective import Objective
 from ftsweep.report import figures
-from ftsweep.report.classes import class_table
-from ftsweep.report.evidence import write_evidence
 from ftsweep.report.figures import calibration, confusion
 from ftsweep.report.page import HtmlPage
 from ftsweep.report.rows import StudyRows, read_study
+from ftsweep.report.tables.classes import class_table
+from ftsweep.report.tables.evidence import write_evidence
 
 
 def study(builder, **result):

@@ -11,9 +11,9 @@ from report_studies import write_demo
 from ftsweep.domain.verdict import Verdict, VerdictKind
 from ftsweep.report import summary
 from ftsweep.report.figures import train_vs_validation
-from ftsweep.report.fits import fit_table
 from ftsweep.report.page import HtmlPage
 from ftsweep.report.rows import StudyRows, read_study
+from ftsweep.report.tables.fits import fit_table
 
 OVERFIT = Verdict(
     VerdictKind.OVERFIT, "V < P & rose", grade="severe", advice="Train shorter", override="training.epochs=1"

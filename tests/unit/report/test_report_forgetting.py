@@ -9,10 +9,10 @@ from report_studies import StudyBuilder
 
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.trial import Outcome, OutcomeKind
-from ftsweep.durable import append_line, write_json
 from ftsweep.report.figures import forgetting
 from ftsweep.report.page import HtmlPage
 from ftsweep.report.rows import StudyRows, read_study
+from ftsweep.store.atomic import append_line, write_json
 
 LIMIT = 0.1
 

@@ -9,10 +9,10 @@ import pytest
 from report_studies import StudyBuilder
 
 from ftsweep.domain.measurement import Measurement
-from ftsweep.durable import append_line
 from ftsweep.report import figures
 from ftsweep.report.figures import k_curve
 from ftsweep.report.rows import read_study
+from ftsweep.store.atomic import append_line
 
 SWEEP = """\
 study: {name: demo}

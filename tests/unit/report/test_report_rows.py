@@ -9,10 +9,10 @@ from report_studies import StudyBuilder, write_demo
 
 from ftsweep.domain.finding import Severity
 from ftsweep.domain.space import Choice, FloatInterval, IntInterval
-from ftsweep.durable import append_line, write_json
 from ftsweep.errors import UsageError
 from ftsweep.report.rows import read_study
-from ftsweep.workspace import Store
+from ftsweep.store.atomic import append_line, write_json
+from ftsweep.store.folders import Store
 
 
 def test_rows_tell_every_trial_with_outcome_reason_and_value(demo):

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from report_studies import StudyBuilder
 
-from ftsweep.conclusion import Conclusion
+from ftsweep.control.conclude import Conclusion
 from ftsweep.report import figures
-from ftsweep.report.evidence import write_evidence
 from ftsweep.report.figures import winner_evidence
 from ftsweep.report.rows import read_study
+from ftsweep.report.tables.evidence import write_evidence
 
 CANDIDATES = [
     {

@@ -24,11 +24,11 @@ from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Branch, Choice, FloatInterval, IntInterval, Space
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal
 from ftsweep.errors import ConfigError, FtsweepError, MissingExtraError, StudyError
-from ftsweep.search.pruners import Median, NoPruner, Pruner
-from ftsweep.search.samplers import CmaEs, Gp, Grid, Qmc, Random, Sampler, Tpe
-from ftsweep.search.storage import close_storage, open_storage
+from ftsweep.search.pruners.pruners import Median, NoPruner, Pruner
+from ftsweep.search.samplers.samplers import CmaEs, Gp, Grid, Qmc, Random, Sampler, Tpe
+from ftsweep.search.storage.sqlite import close_storage, open_storage
 from ftsweep.search.study import Study
-from ftsweep.search.view import with_values
+from ftsweep.search.study_view import with_values
 
 CONFIG = {"training": {"learning_rate": 1e-3, "batch_size": 16}, "strategy": {"rank": 8}}
 SPACE = Space(
@@ -175,7 +175,7 @@ def test_ask_that_was_killed_half_way_leaves_no_trial_and_is_made_again_with_the
     def killed(*_: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ftsweep.search.rows._attributes", killed)  # within the transaction, or before it
+    monkeypatch.setattr("ftsweep.search.storage.inserts._attributes", killed)  # within the transaction, or before it
     with pytest.raises(KeyboardInterrupt):
         study.ask()
     monkeypatch.undo()
@@ -425,9 +425,9 @@ from pathlib import Path
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Branch, FloatInterval, Space
 from ftsweep.domain.trial import Outcome, OutcomeKind
-from ftsweep.search.pruners import NoPruner
-from ftsweep.search.samplers import Random
-from ftsweep.search.storage import close_storage, open_storage
+from ftsweep.search.pruners.pruners import NoPruner
+from ftsweep.search.samplers.samplers import Random
+from ftsweep.search.storage.sqlite import close_storage, open_storage
 from ftsweep.search.study import Study
 
 branch = Branch("", {"x": 0.5}, Space({"x": FloatInterval(0.0, 1.0)}))
@@ -477,7 +477,7 @@ def test_only_one_process_at_a_time_makes_the_tables(tmp_path: Path, monkeypatch
             os.close(handle)
         return RDBStorage(*args, **settings)
 
-    monkeypatch.setattr("ftsweep.search.storage.RDBStorage", made_while_locked)
+    monkeypatch.setattr("ftsweep.search.storage.sqlite.RDBStorage", made_while_locked)
     close_storage(open_storage(tmp_path / "optuna.db"))
 
 
@@ -488,9 +488,9 @@ from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Branch, FloatInterval, Space
 from ftsweep.domain.trial import Outcome, OutcomeKind
-from ftsweep.search.pruners import NoPruner
-from ftsweep.search.samplers import Gp
-from ftsweep.search.storage import close_storage, open_storage
+from ftsweep.search.pruners.pruners import NoPruner
+from ftsweep.search.samplers.samplers import Gp
+from ftsweep.search.storage.sqlite import close_storage, open_storage
 from ftsweep.search.study import Study
 
 branch = Branch("", {"x": 0.5}, Space({"x": FloatInterval(0.0, 1.0)}))

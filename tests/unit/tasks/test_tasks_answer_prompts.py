@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from ftsweep.models.tiny import TinyModel
-from ftsweep.tasks.answer_likelihood import answer_losses
-from ftsweep.tasks.answer_prompts import COLUMNS, TARGET, AnswerPrompts
 from ftsweep.tasks.base import IGNORED, RowError
 from ftsweep.tasks.instruction import Instruction
-from ftsweep.tasks.prompt_tokens import PromptTooLongError
-from ftsweep.tasks.templates import Template
+from ftsweep.tasks.prompts.answer_likelihood import answer_losses
+from ftsweep.tasks.prompts.answer_prompts import COLUMNS, TARGET, AnswerPrompts
+from ftsweep.tasks.prompts.prompt_tokens import PromptTooLongError
+from ftsweep.tasks.prompts.templates import Template
 from ftsweep.testing.random_models import byte_tokenizer, random_llama
 
 ROWS = [

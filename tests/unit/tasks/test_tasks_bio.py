@@ -10,7 +10,7 @@ from seqeval.metrics import classification_report
 from seqeval.metrics.sequence_labeling import get_entities
 
 from ftsweep.tasks.base import RowError
-from ftsweep.tasks.bio import EntityCounts, break_in, find_entities, labels_of, type_of, types_of
+from ftsweep.tasks.encoding.bio import EntityCounts, break_in, find_entities, labels_of, type_of, types_of
 
 TYPES = ["a", "b-c", "d"]
 LABELS = labels_of(TYPES)

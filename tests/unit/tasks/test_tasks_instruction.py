@@ -5,7 +5,7 @@ import torch
 
 from ftsweep.errors import ConfigError, DataError, ModelError
 from ftsweep.tasks.base import IGNORED, RowError
-from ftsweep.tasks.chat import ChatFormat, conversation_of
+from ftsweep.tasks.encoding.chat import ChatFormat, conversation_of
 from ftsweep.tasks.instruction import Instruction
 from ftsweep.testing.random_models import byte_tokenizer, random_llama
 

@@ -7,14 +7,14 @@ import torch
 from transformers import Gemma2Config, Gemma2ForCausalLM
 
 from ftsweep.errors import ConfigError
-from ftsweep.tasks import label_likelihood
 from ftsweep.tasks.classification import Classification
-from ftsweep.tasks.label_calibration import batch_log_prior, calibrated, contextual_log_prior, label_scores
-from ftsweep.tasks.label_likelihood import label_likelihoods
-from ftsweep.tasks.label_prompts import LabelPrompts
-from ftsweep.tasks.prompt_tokens import PromptTooLongError, cut_texts
-from ftsweep.tasks.shared_prefix import can_share
-from ftsweep.tasks.templates import Template
+from ftsweep.tasks.prompts import label_likelihood
+from ftsweep.tasks.prompts.label_calibration import batch_log_prior, calibrated, contextual_log_prior, label_scores
+from ftsweep.tasks.prompts.label_likelihood import label_likelihoods
+from ftsweep.tasks.prompts.label_prompts import LabelPrompts
+from ftsweep.tasks.prompts.prompt_tokens import PromptTooLongError, cut_texts
+from ftsweep.tasks.prompts.shared_prefix import can_share
+from ftsweep.tasks.prompts.templates import Template
 from ftsweep.testing.random_models import byte_tokenizer, random_llama
 
 SCHEMA = {"labels": ["joy", "no", "sadness"], "counts": [3, 3, 3]}

@@ -24,7 +24,7 @@ from ftsweep.strategies.base import start_checkpointing
 from ftsweep.strategies.lora import Lora
 from ftsweep.tasks.base import IGNORED, Example
 from ftsweep.tasks.causal import token_losses
-from ftsweep.tasks.packing import best_fit, block_example, check_keeps_apart, document_positions, pieces
+from ftsweep.tasks.encoding.packing import best_fit, block_example, check_keeps_apart, document_positions, pieces
 from ftsweep.tasks.text import Text
 from ftsweep.testing.random_models import byte_tokenizer, random_llama
 

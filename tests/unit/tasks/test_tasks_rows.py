@@ -4,7 +4,7 @@ import pytest
 
 from ftsweep.errors import DataError
 from ftsweep.tasks.classification import Classification
-from ftsweep.tasks.rows import parse_rows
+from ftsweep.tasks.encoding.typed_rows import parse_rows
 
 
 def test_lines_are_text_or_objects_with_or_without_a_byte_order_mark():

@@ -4,7 +4,7 @@ import pytest
 
 from ftsweep.errors import ConfigError
 from ftsweep.tasks.base import RowError
-from ftsweep.tasks.templates import Template
+from ftsweep.tasks.prompts.templates import Template
 
 COLUMNS = ("text", "text_pair")
 

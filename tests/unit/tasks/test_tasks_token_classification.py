@@ -11,8 +11,8 @@ from seqeval.metrics import accuracy_score, f1_score, precision_score, recall_sc
 
 from ftsweep.errors import ConfigError, DataError
 from ftsweep.tasks.base import IGNORED, RowError
-from ftsweep.tasks.entity_tally import EntityTally
-from ftsweep.tasks.tagged import MISSED
+from ftsweep.tasks.encoding.tagged import MISSED
+from ftsweep.tasks.scores.entity_tally import EntityTally
 from ftsweep.tasks.token_classification import TokenClassification
 from ftsweep.testing.random_models import byte_tokenizer, random_bert, random_llama
 

@@ -7,7 +7,7 @@ from transformers import PreTrainedTokenizerFast
 
 from ftsweep.errors import ModelError
 from ftsweep.models.tiny import TinyModel
-from ftsweep.tasks.words import WordTokenizer
+from ftsweep.tasks.encoding.words import WordTokenizer
 from ftsweep.testing.random_models import byte_tokenizer
 
 WORDS = ["The", "array", "(", "of", "naïve", "shape_n", ")", "."]

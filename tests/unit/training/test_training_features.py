@@ -19,9 +19,10 @@ from transformers import BertConfig, BertForSequenceClassification, BertModel
 
 from ftsweep.domain.measurement import Measurement
 from ftsweep.models.tiny import FOLDER
-from ftsweep.training import feature_cache, loop
-from ftsweep.training.engine import Engine
-from ftsweep.training.features import CachedBody, Features, put_back_body, replace_body
+from ftsweep.training import trial as loop
+from ftsweep.training.features import cache as feature_cache
+from ftsweep.training.features.table import CachedBody, Features, put_back_body, replace_body
+from ftsweep.worker.engine import Engine
 
 Config = dict[str, Any]
 MakeJob = Callable[..., dict[str, Any]]

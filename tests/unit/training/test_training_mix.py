@@ -13,12 +13,12 @@ import torch
 from training_rows import write_rows
 
 from ftsweep.errors import ConfigError
+from ftsweep.evaluation.evaluate import Evaluator
+from ftsweep.evaluation.general_text import held_out_text
 from ftsweep.tasks.text import Text
 from ftsweep.testing.random_models import byte_tokenizer, random_llama
-from ftsweep.training.engine import Engine
-from ftsweep.training.evaluate import Evaluator
-from ftsweep.training.general import held_out_text
 from ftsweep.training.mix import Mix, with_replay
+from ftsweep.worker.engine import Engine
 
 
 class Numbered:
@@ -80,7 +80,7 @@ def text_config(config: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
     words = ["tide", "barn", "cloud", "stone"]
     rows = [{"text": f"{words[n % 4]} {words[n // 4 % 4]} {words[n // 16 % 4]} {chr(97 + n % 26)}"} for n in range(50)]
     config["general"] = {
-        "_target_": "ftsweep.data.files.Files",
+        "_target_": "ftsweep.data.sources.files.Files",
         "train": write_rows(tmp_path / "general.jsonl", rows),
         "validation_fraction": 0.2,
         "test_fraction": 0.0,

@@ -1,0 +1,233 @@
+"""What a study came to under its limit on forgetting: what the limit cost, and whether a smaller step would do better.
+
+Pure functions of records and of the scaling curves of a few trials.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ftsweep.analysis.selection import rank, rank_of_all
+from ftsweep.domain.forgetting import FORGETTING, NAME, band
+from ftsweep.domain.measurement import Measurement
+from ftsweep.domain.objective import Objective
+from ftsweep.domain.trial import TrialRecord
+
+NUM_SCALED = 3
+"""Trials of which a scaling curve is measured: the chosen one, the best without the limit, then the next best."""
+
+LITTLE = 0.05
+"""Share of what training gained that may be given up for half of the forgetting."""
+
+
+@dataclass(frozen=True)
+class ScalePoint:
+    """A trial's model with its trained change at this scale: the objective on validation, and what it forgets."""
+
+    trial: int
+    scale: float
+    value: float
+    forgetting: float
+
+
+def forgetting_of(measurement: Measurement | None) -> float | None:
+    return None if measurement is None else measurement.values.get(FORGETTING)
+
+
+def forgetting_tags(measurements: Sequence[Measurement], objective: Objective) -> dict[str, str]:
+    """How much a trial has forgotten at its best rung so far, in a word, and whether its limit is kept."""
+    best = objective.best(measurements)
+    value = forgetting_of(best)
+    if best is None or value is None:
+        return {}
+    tags = {"forgetting": band(value)}
+    if NAME in best.constraints:
+        tags[f"constraint.{NAME}"] = "kept" if best.is_feasible else "violated"
+    return tags
+
+
+def forgetting_limit(config: Mapping[str, Any]) -> float | None:
+    """The limit that a trial's configuration sets; None without one, or when nothing is measured."""
+    node = config.get("guards", {}).get(NAME, {})
+    return node.get("limit") if node.get("mode") == "on" else None
+
+
+def forgetting_metrics(found: Mapping[str, Any]) -> dict[str, float]:
+    """What `conclude_forgetting` found, as metrics of the whole study."""
+    metrics = {"forgetting/num_violating": float(found["num_violating"])}
+    for name in ("limit", "cost"):
+        if found[name] is not None:
+            metrics[f"forgetting/{name}"] = found[name]
+    for name in ("chosen", "unconstrained", "suggestion"):
+        for key in ("value", "forgetting", "scale"):
+            if found[name] is not None and key in found[name]:
+                metrics[f"forgetting/{name}_{key}"] = found[name][key]
+    return metrics
+
+
+def scaling_csv(found: Mapping[str, Any]) -> str:
+    """The scaling curves as a table."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, ("trial", "scale", "value", "forgetting"), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(found["scaling"])
+    return text.getvalue()
+
+
+def scaled_trials(records: Sequence[TrialRecord], objective: Objective, chosen: int | None) -> list[int]:
+    """The trials whose scaling curve is worth measuring; none in a study that does not measure forgetting."""
+    if all(forgetting_of(objective.best(record.measurements)) is None for record in records):
+        return []
+    best = [each.number for each in rank_of_all(records, objective)[:1]]
+    ranked = [each.number for each in rank(records, objective)]
+    first = [] if chosen is None else [chosen]
+    return list(dict.fromkeys([*first, *best, *ranked]))[:NUM_SCALED]
+
+
+def curve_of(record: TrialRecord, objective: Objective, answer: Mapping[str, Any]) -> list[ScalePoint]:
+    """The points that a `scale` job measured and, at 1, the trial's own; [] when the change cannot be scaled."""
+    best = objective.best(record.measurements)
+    if best is None or not answer["points"]:
+        return []
+    measured = [(each["scale"], each["values"]) for each in answer["points"]]
+    return [
+        ScalePoint(record.number, scale, values[objective.key], values[FORGETTING])
+        for scale, values in [*measured, (1.0, best.values)]
+        if objective.key in values and FORGETTING in values
+    ]
+
+
+@dataclass(frozen=True)
+class Told:
+    """A trial as the result tells it: number, the objective at the rung, what it forgets there and in a word."""
+
+    number: int
+    value: float
+    rung: int
+    forgetting: float
+    band: str
+
+
+def conclude_forgetting(
+    records: Sequence[TrialRecord],
+    objective: Objective,
+    *,
+    limit: float | None,
+    chosen: int | None,
+    curves: Sequence[Sequence[ScalePoint]],
+    study: str,
+) -> dict[str, Any]:
+    """The part of a study's result about forgetting, as JSON; {} when nothing of it was measured.
+
+    `limit`, `chosen` and `unconstrained` (trials as `Told`), `cost` (how much worse the objective of the chosen trial
+    is than that of the unconstrained one), `num_violating`, `scaling` (all points), `suggestion` and `sentences`.
+    """
+    by_number = {record.number: record for record in records}
+    own = by_number.get(chosen if chosen is not None else -1)
+    told = _told(own, objective.best(own.measurements), objective) if own else None
+    best = {record.number: objective.best(record.measurements) for record in records if record.is_complete}
+    if all(forgetting_of(each) is None for each in best.values()):
+        return {}
+    unconstrained = None
+    if limit is not None and (free := rank_of_all(records, objective)):
+        freest = by_number[free[0].number]
+        unconstrained = _told(freest, objective.best_of_all(freest.measurements), objective)
+    suggestion = suggest_scale(curves, objective, limit=limit, chosen=told)
+    cost = None if told is None or unconstrained is None else _worse_by(objective, told.value, unconstrained.value)
+    result = {
+        "limit": limit,
+        "chosen": asdict(told) if told else None,
+        "unconstrained": asdict(unconstrained) if unconstrained else None,
+        "cost": cost,
+        "num_violating": sum(each is not None and not each.is_feasible for each in best.values()),
+        "scaling": [asdict(point) for curve in curves for point in curve],
+        "suggestion": asdict(suggestion) if suggestion else None,
+    }
+    sentences = [
+        _of_chosen(told, limit),
+        _of_limit(told, unconstrained, objective, cost),
+        _of_scale(suggestion, objective, study),
+    ]
+    return {**result, "sentences": [each for each in sentences if each]}
+
+
+def suggest_scale(
+    curves: Sequence[Sequence[ScalePoint]], objective: Objective, *, limit: float | None, chosen: Told | None
+) -> ScalePoint | None:
+    """A smaller scale that is worth taking; None when there is none.
+
+    First a scaled trial that keeps the limit and is better than the chosen one. Else the chosen trial at a scale that
+    gives up at most a twentieth of what training gained and at least halves what is forgotten, if that is anything.
+    """
+    points = [point for curve in curves for point in curve if 0 < point.scale < 1]
+    kept = [point for point in points if limit is None or point.forgetting <= limit]
+    best = None
+    for point in kept if limit is not None else ():
+        incumbent = best.value if best else chosen.value if chosen else objective.worst
+        if objective.is_better(point.value, incumbent):
+            best = point
+    if best is not None or chosen is None or band(chosen.forgetting) == "none":
+        return best
+    start = next((p.value for curve in curves for p in curve if p.trial == chosen.number and p.scale == 0), None)
+    if start is None:
+        return None
+    gained = abs(start - chosen.value)
+    cheap = [
+        point
+        for point in kept
+        if point.trial == chosen.number
+        and _worse_by(objective, point.value, chosen.value) <= LITTLE * gained
+        and point.forgetting <= chosen.forgetting / 2
+    ]
+    return min(cheap, key=lambda point: point.forgetting, default=None)
+
+
+def _told(record: TrialRecord, best: Measurement | None, objective: Objective) -> Told | None:
+    forgetting = forgetting_of(best)
+    if best is None or forgetting is None:
+        return None
+    return Told(record.number, objective.value(best), best.rung, forgetting, band(forgetting))
+
+
+def _worse_by(objective: Objective, value: float, reference: float) -> float:
+    return value - reference if objective.direction == "minimize" else reference - value
+
+
+def _of_chosen(told: Told | None, limit: float | None) -> str:
+    if told is None:
+        return ""
+    within = "" if limit is None else f", within the limit of {limit:g}"
+    if told.forgetting <= 0:
+        return f"Trial {told.number} predicts general text no worse than the base ({told.forgetting:.3f} nats){within}."
+    return f"Trial {told.number} forgets {told.forgetting:.3f} nats per token of general text ({told.band}){within}."
+
+
+def _of_limit(told: Told | None, free: Told | None, objective: Objective, cost: float | None) -> str:
+    if free is None:
+        return ""
+    if told is None:
+        return (
+            f"No complete trial keeps the limit; without it trial {free.number} would be chosen: {objective.key} "
+            f"{free.value:.4g} at a forgetting of {free.forgetting:.3f} ({free.band})."
+        )
+    if (free.number, free.rung) == (told.number, told.rung):
+        return "Without the limit the same model would be chosen: the limit costs nothing."
+    which = f"trial {free.number}" if free.number != told.number else f"rung {free.rung} of the same trial"
+    return (
+        f"Without the limit {which} would be the best: {objective.key} {free.value:.4g} at a forgetting of "
+        f"{free.forgetting:.3f} ({free.band}); the limit costs {cost:.3g} of {objective.key}."
+    )
+
+
+def _of_scale(point: ScalePoint | None, objective: Objective, study: str) -> str:
+    if point is None:
+        return ""
+    command = f"ftsweep best {study} --trial {point.trial} --scale {point.scale:g} --export DIR"
+    return (
+        f"Trial {point.trial} with its trained change scaled by {point.scale:g} has {objective.key} {point.value:.4g} "
+        f"at a forgetting of {point.forgetting:.3f} ({band(point.forgetting)}): {command}"
+    )

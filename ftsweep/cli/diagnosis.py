@@ -1,0 +1,118 @@
+"""What works on this machine and what does not. Asks a worker process about torch, so that this one stays light."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+from ftsweep import __version__
+from ftsweep.store.folders import Store
+
+State = Literal["works", "warns", "fails"]
+
+PACKAGES = ("torch", "transformers", "peft", "datasets", "optuna", "mlflow", "hydra-core", "plotly")
+OPTIONAL = {"cmaes": ("cmaes", "sampler: cmaes"), "bitsandbytes": ("qlora", "strategy: qlora")}
+"""By package: the extra that brings it, and what needs it."""
+_MIN_FREE_GIB = 2.0
+
+_ASK_TORCH = """
+import json, torch
+devices = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
+x = torch.ones(64, 64, device="cuda" if devices else "cpu")
+print(json.dumps({"sum": float((x @ x).sum()), "threads": torch.get_num_threads(), "cuda": torch.version.cuda,
+                  "devices": [f"{d.name}, {d.total_memory / 2**30:.0f} GiB" for d in devices]}))
+"""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was tried."""
+
+    subject: str
+    state: State
+    message: str
+
+    def to_dict(self) -> dict[str, str]:
+        return asdict(self)
+
+
+def diagnose(store: Store) -> list[Check]:
+    """Try everything that a run needs."""
+    checks = [Check("ftsweep", "works", f"{__version__}, Python {sys.version.split()[0]}")]
+    checks += _packages()
+    checks.append(_devices())
+    checks += [_attempt("store", lambda: _store_is_writable(store)), _attempt("disk", lambda: _disk(store))]
+    checks.append(_attempt("sqlite", _sqlite_has_wal))
+    return checks
+
+
+def _packages() -> Iterator[Check]:
+    for name in PACKAGES:
+        try:
+            yield Check(name, "works", version(name))
+        except PackageNotFoundError:
+            yield Check(name, "fails", "not installed: pip install ftsweep brings it")
+    for name, (extra, purpose) in OPTIONAL.items():
+        try:
+            yield Check(name, "works", version(name))
+        except PackageNotFoundError:
+            yield Check(name, "warns", f"not installed; needed for {purpose}: pip install 'ftsweep[{extra}]'")
+
+
+def _devices() -> Check:
+    try:
+        answer = subprocess.run(
+            [sys.executable, "-c", _ASK_TORCH], capture_output=True, text=True, timeout=120, check=True
+        )
+    except subprocess.CalledProcessError as error:
+        return Check("devices", "fails", (error.stderr.strip().splitlines() or ["torch does not start"])[-1])
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Check("devices", "fails", str(error))
+    facts = json.loads(answer.stdout)
+    if facts["devices"]:
+        return Check("devices", "works", f"CUDA {facts['cuda']}: " + "; ".join(facts["devices"]))
+    return Check("devices", "warns", f"no CUDA device; trials run on the CPU with {facts['threads']} threads")
+
+
+def _attempt(subject: str, attempt: Callable[[], tuple[State, str]]) -> Check:
+    try:
+        state, message = attempt()
+    except (OSError, sqlite3.Error) as error:
+        return Check(subject, "fails", str(error))
+    return Check(subject, state, message)
+
+
+def _store_is_writable(store: Store) -> tuple[State, str]:
+    existing = next(path for path in (store.root, *store.root.parents) if path.exists())
+    with tempfile.TemporaryFile(dir=existing):
+        pass
+    return (
+        "works",
+        f"{store.root} ({len(store.studies())} studies)" if store.root.exists() else f"{store.root} can be made",
+    )
+
+
+def _disk(store: Store) -> tuple[State, str]:
+    existing = next(path for path in (store.root, *store.root.parents) if path.exists())
+    free = shutil.disk_usage(existing).free / 2**30
+    return ("works" if free >= _MIN_FREE_GIB else "warns"), f"{free:.1f} GiB free"
+
+
+def _sqlite_has_wal() -> tuple[State, str]:
+    with tempfile.TemporaryDirectory() as folder:
+        connection = sqlite3.connect(Path(folder) / "try.db")
+        mode = connection.execute("pragma journal_mode=wal").fetchone()[0]
+        connection.close()
+    return (
+        "works" if mode == "wal" else "fails"
+    ), f"{sqlite3.sqlite_version}, journal mode {mode} ({os.uname().sysname})"

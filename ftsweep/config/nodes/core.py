@@ -1,0 +1,214 @@
+"""The typed core: dataclasses from the composed tree, the objective, the study's name and its enqueued settings."""
+
+from __future__ import annotations
+
+import os.path
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ftsweep.config.checks.stopping import check_stops
+from ftsweep.config.checks.values import parameters, settings_problem, value_problem
+from ftsweep.config.layers import BranchLayer, Layers
+from ftsweep.config.nodes.space import extremes
+from ftsweep.config.nodes.stage_keys import INHERITED
+from ftsweep.config.schema import GENERAL, NAME_PATTERN, STAGES, StoreSettings, StudySettings, TrainingSettings
+from ftsweep.domain.objective import Objective
+from ftsweep.domain.space import Branch, Space
+from ftsweep.errors import ConfigError, suggest
+
+T = TypeVar("T")
+
+_PATH_KEYS = {"data": ("train", "validation", "test"), "model": ("path",)}
+
+
+def store_settings(layers: Layers) -> StoreSettings:
+    """The store, with `~` followed: a shell does not do that behind `store.path=`."""
+    store = core_node(layers, "store", StoreSettings)
+    if not store.path.strip():
+        where = layers.where("store.path")
+        raise ConfigError("this names no folder", where=where, remedy="Name one: store.path=mlruns.")
+    return StoreSettings(str(Path(store.path).expanduser()), store.cache_gib)
+
+
+def core_node(layers: Layers, name: str, cls: type[T], branch: BranchLayer | None = None) -> T:
+    """A core node as its dataclass; unknown keys, wrong types and values out of bounds raise ConfigError."""
+    node = mapping(layers, name, branch)
+    problem = settings_problem(cls, node)
+    if problem:
+        raise ConfigError(problem.what, where=layers.where(f"{name}.{problem.key}", branch), remedy=problem.remedy)
+    return cls(**node)
+
+
+def mapping(layers: Layers, name: str, branch: BranchLayer | None = None) -> dict[str, Any]:
+    """The node at a dotted key, which must be a mapping; an absent or empty one is {}."""
+    node: Any = branch.tree if branch else layers.tree
+    for part in name.split("."):
+        node = node.get(part) if isinstance(node, Mapping) else None
+    if node is None:
+        return {}
+    if not isinstance(node, Mapping):
+        raise ConfigError(f"{node!r} is not a mapping of settings", where=layers.where(name, branch))
+    return dict(node)
+
+
+def training_node(layers: Layers, branch: BranchLayer, space: Space, stage: str = "") -> dict[str, Any]:
+    """The `training` node with every default, its values as typed, after checking what the space may put there.
+
+    Of a stage by its name: then without patience, for it has no rungs, and how it is computed is the sweep's own way.
+    """
+    place = f"{STAGES}.{stage}.training" if stage else "training"
+    core_node(layers, place, TrainingSettings, branch)
+    own = mapping(layers, place, branch)
+    if stage and own.get("patience") is not None:
+        where = layers.where(f"{place}.patience", branch)
+        raise ConfigError("a stage has no rungs to be patient for", where=where, remedy="Remove it.")
+    shared = mapping(layers, "training", branch) if stage else {}
+    defaults = {field.name: field.default for field in fields(TrainingSettings)}
+    node = defaults | {key: shared[key] for key in INHERITED if key in shared} | own
+    known = parameters(TrainingSettings)
+    for path, dimension in space.dimensions.items():
+        if not path.startswith(f"{place}."):
+            continue
+        key = path.removeprefix(f"{place}.")
+        where = layers.where(f"space.{path}", branch)
+        if key not in known or (stage and key == "patience"):
+            raise ConfigError(f"the configuration has no {path!r}", where=where, remedy=suggest(key, known))
+        for value in extremes(dimension):
+            what = value_problem(known[key].annotation, value)
+            if what:
+                raise ConfigError(what, where=where)
+    return node
+
+
+def study_settings(layers: Layers, branches: Sequence[Branch], num_trials: int, objective: Objective) -> StudySettings:
+    """The `study` node: its name is the sweep file's without another, enqueued settings are by parameter name."""
+    node = mapping(layers, "study")
+    name: Any = layers.file.path.stem if node.get("name") is None else node["name"]
+    typed = {**node, "name": name, "enqueue": node.get("enqueue") or []}
+    problem = settings_problem(StudySettings, typed)
+    if problem:
+        raise ConfigError(problem.what, where=layers.where(f"study.{problem.key}"), remedy=problem.remedy)
+    if not NAME_PATTERN.fullmatch(name):
+        remedy = "Set study.name to up to 100 letters, digits, '.', '_' and '-', beginning with a letter or digit."
+        raise ConfigError(f"{name!r} cannot be a study's name", where=layers.where("study.name"), remedy=remedy)
+    place = layers.where("study.enqueue")
+    enqueued = tuple(_enqueued(entry, branches, f"{place}[{index}]") for index, entry in enumerate(typed["enqueue"]))
+    needed = len(enqueued) + sum(branch.has_default_in_space() for branch in branches)
+    if enqueued and needed > num_trials:
+        what = f"{num_trials} trials do not suffice for the default settings and {len(enqueued)} enqueued ones"
+        raise ConfigError(what, where=place, remedy=f"Set budget.trials={needed}, or enqueue fewer.")
+    check_stops(layers, typed, num_trials, objective)
+    return StudySettings(**{**typed, "enqueue": enqueued})
+
+
+def objective(layers: Layers, metrics_by_branch: Mapping[str, Mapping[str, str]]) -> Objective:
+    """The objective, checked against the metrics that every branch's task makes.
+
+    Without a direction it is the metric's own; a contradicting one is refused, as are splits other than validation.
+    """
+    node = {key: value for key, value in mapping(layers, "objective").items() if value is not None}
+    problem = settings_problem(Objective, node)
+    if problem:
+        raise ConfigError(problem.what, where=layers.where(f"objective.{problem.key}"), remedy=problem.remedy)
+    chosen = Objective(**node)
+    if chosen.split != "validation":
+        why = {
+            "test": "the test split is out of a trial's reach, it judges the chosen model alone",
+            "train": "the train split would choose the trial that overfits most",
+        }.get(chosen.split, f"there is no split {chosen.split!r} to choose by")
+        raise ConfigError(why, where=layers.where("objective.split"), remedy="Set objective.split=validation.")
+    for name, metrics in metrics_by_branch.items():
+        if chosen.metric not in metrics:
+            task = f"the task of branch {name!r}" if name else "the task"
+            what = f"{task} makes no metric {chosen.metric!r}"
+            raise ConfigError(what, where=layers.where("objective.metric"), remedy=suggest(chosen.metric, metrics))
+        own = metrics[chosen.metric]
+        if "direction" in node and node["direction"] != own:
+            what = f"{chosen.metric} is not to be {node['direction']}d"
+            remedy = f"Set objective.direction={own}, or leave it out."
+            raise ConfigError(what, where=layers.where("objective.direction"), remedy=remedy)
+        chosen = Objective(chosen.metric, chosen.split, own)  # type: ignore[arg-type]
+    return chosen
+
+
+def with_absolute_paths(layers: Layers, group: str, node: Mapping[str, Any], branch: BranchLayer) -> dict[str, Any]:
+    """The node with its files and folders absolute: beside the sweep file if there, else from the current folder.
+
+    `group` is the node's dotted key; `general` and a stage's `data` are data sources too.
+    """
+    result = dict(node)
+    kind = "data" if group == GENERAL else group.rpartition(".")[2]
+    for key in _PATH_KEYS.get(kind, ()):
+        value = result.get(key)
+        if not isinstance(value, str):
+            continue
+        typed = Path(value).expanduser()
+        candidates = [typed] if layers.file.is_shipped else [layers.file.folder / typed, typed]
+        # not resolve(): a link that is pointed elsewhere must not change the study's configuration
+        found = next((os.path.abspath(path) for path in candidates if path.exists()), None)  # noqa: PTH100
+        if found is None:
+            looked = "" if typed.is_absolute() else f" (looked in {' and '.join(_folders(layers))})"
+            remedy = "Give a path that exists; a relative one is meant from the sweep file or the current folder."
+            where = layers.where(f"{group}.{key}", branch)
+            raise ConfigError(f"there is no file or folder {value!r}{looked}", where=where, remedy=remedy)
+        result[key] = found
+    if kind == "model" and "store" in result and isinstance(result["store"], str | None):  # of another study
+        typed = Path(result["store"] or store_settings(layers).path).expanduser()
+        result["store"] = os.path.abspath(typed)  # noqa: PTH100
+    return result
+
+
+def as_node(settings: Any) -> dict[str, Any]:
+    """A settings dataclass as the plain node that a spec carries."""
+    return {field.name: getattr(settings, field.name) for field in fields(settings)}
+
+
+def _folders(layers: Layers) -> list[str]:
+    beside = [] if layers.file.is_shipped else [layers.file.folder]
+    return [str(folder) for folder in dict.fromkeys([*beside, Path.cwd()])]
+
+
+def _enqueued(entry: Mapping[str, Any], branches: Sequence[Branch], place: str) -> dict[str, Any]:
+    """One setting in full: what the entry names, and for the rest the value that the configuration has."""
+    by_name = {
+        branch.param_name(path): (branch, dimension)
+        for branch in branches
+        for path, dimension in branch.space.dimensions.items()
+    }
+    if len(branches) > 1 and isinstance(entry.get("branch"), str):
+        inside = {name: value for name, value in entry.items() if name != "branch"}
+        entry = {f"{entry['branch']}.{name}": value for name, value in inside.items()}
+    given: dict[str, Any] = {}
+    for name, value in _flat(entry, "", by_name):
+        if name not in by_name:
+            raise ConfigError(f"{name!r} is not a parameter of this sweep", where=place, remedy=suggest(name, by_name))
+        dimension = by_name[name][1]
+        if not dimension.contains(value):
+            what = f"{name} = {value!r} lies outside the space"
+            raise ConfigError(what, where=place, remedy=f"The space has {dimension}.")
+        given[name] = value
+    owners = {by_name[name][0].name: by_name[name][0] for name in given}
+    if len(owners) != 1:
+        what = "a setting must belong to one branch" if owners else "an enqueued setting names no parameter"
+        raise ConfigError(what, where=place, remedy=f"Parameters: {', '.join(by_name) or 'none'}.")
+    (branch,) = owners.values()
+    defaults = branch.default_params()
+    for path, dimension in branch.space.dimensions.items():
+        name = branch.param_name(path)
+        if name not in given and not dimension.contains(defaults[name]):
+            what = f"{name} must be given, its default {defaults[name]!r} lies outside the space"
+            raise ConfigError(what, where=place, remedy=f"The space has {dimension}.")
+    return {**defaults, **given}
+
+
+def _flat(node: Mapping[str, Any], prefix: str, names: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    pairs: list[tuple[str, Any]] = []
+    for key, value in node.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping) and name not in names:
+            pairs += _flat(value, f"{name}.", names)
+        else:
+            pairs.append((name, value))
+    return pairs

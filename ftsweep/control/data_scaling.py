@@ -1,0 +1,91 @@
+"""Whether more data would still help: the chosen setting trained on nested parts of train."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from ftsweep.analysis.data_scaling import SHARES, DataPoint, as_result, gains_of
+from ftsweep.control.jobs import Jobs
+from ftsweep.control.reruns import Rerun, Reruns, with_fresh_seed
+from ftsweep.domain.objective import Objective
+from ftsweep.domain.trial import TrialRecord
+
+Call = Callable[[str, str, int, Mapping[str, Any]], dict[str, Any]]
+
+FEW_EXAMPLES = (
+    "Parts of train were not tried: the chosen setting learns from k examples of it, and how many it needs is what "
+    "strategy.k in the space tells."
+)
+
+
+@dataclass
+class QuantityProbe:
+    """Runs a trial's setting on 25, 50 and 100 % of train, with the same fresh seeds on each.
+
+    Fresh ones, because the trial's own value was chosen for being good, and would make the largest part look too good.
+    On the whole of train these are the confirmation's runs, where it made them.
+    """
+
+    jobs: Jobs
+    objective: Objective
+    call: Call
+    refuse: Callable[[TrialRecord], str | None] = lambda record: None
+    """Why the trial may not be run again any more; None: it may."""
+
+    def measure(self, record: TrialRecord, num_seeds: int, num_examples: int) -> dict[str, Any]:
+        """`points`, `gains` and `sentence` (see `ftsweep.analysis.data_scaling`); `num_examples` are train's.
+
+        With `left_out` in the place of points where a run was refused: the same command may make them later.
+
+        Raises:
+            Stopped: the user asked to stop; the next process goes on.
+        """
+        if "k" in self.jobs.folder.trial(record.number).spec()["config"]["strategy"]:
+            return {"points": [], "gains": [], "sentence": FEW_EXAMPLES}
+        seeds = range(1, num_seeds + 1)
+        runs = {share: [self._rerun(record, share, index) for index in seeds] for share in SHARES}
+        wanted = [runs[share][index] for index in range(num_seeds) for share in SHARES]
+        reruns = Reruns(self.jobs, refuse=lambda run: self.refuse(record))
+        reruns.run(wanted, f"training trial {record.number}'s setting on parts of train")
+        if reruns.left_out:
+            sentence = f"Whether more data would help was not tried to the end: {reruns.left_out}"
+            return {"points": [], "gains": [], "sentence": sentence, "left_out": reruns.left_out}
+        points = [
+            DataPoint(
+                share,
+                max(1, round(share * num_examples)),
+                tuple(self._value(run.record(record.proposal)) for run in runs[share]),
+            )
+            for share in SHARES
+        ]
+        rows = {pair: self._compared(record, *(runs[share] for share in pair)) for pair in pairwise(SHARES)}
+        return as_result(points, gains_of(points, self.objective, rows), self.objective)
+
+    def _rerun(self, record: TrialRecord, share: float, index: int) -> Rerun:
+        spec = with_fresh_seed(self.jobs.folder.trial(record.number).spec(), index)
+        confirmed = self.jobs.folder.confirmation(record.number, index)
+        if share == 1.0 and confirmed.outcome() is not None:
+            return Rerun(f"confirmation-{record.number:04d}-{index}", confirmed, spec)
+        folder = self.jobs.folder.quantity(record.number, share, index)
+        return Rerun(f"quantity-{folder.path.name}", folder, {**spec, "train_share": share})
+
+    def _value(self, record: TrialRecord) -> float | None:
+        best = self.objective.best(record.measurements) if record.is_complete else None
+        value = None if best is None else self.objective.value(best)
+        return value if value is not None and math.isfinite(value) else None
+
+    def _compared(self, record: TrialRecord, smaller: list[Rerun], larger: list[Rerun]) -> tuple[float, float] | None:
+        """The paired difference on validation's rows, and its standard error."""
+        if self.objective.split != "validation":
+            return None
+        sides: dict[str, Any] = {}
+        for side, runs in (("left", smaller), ("right", larger)):
+            best = [(run, self.objective.best(run.folder.measurements())) for run in runs]
+            sides[side] = [[str(run.folder.path.absolute()), found.rung] for run, found in best if found]
+        phase = "comparing parts of train row by row"
+        answer = self.call("compare", phase, record.number, {**sides, "metric": self.objective.metric})
+        return (answer["difference"], answer["standard_error"]) if answer else None

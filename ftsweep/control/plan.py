@@ -1,0 +1,56 @@
+"""What a study would do, before it does it: space, data, memory and time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ftsweep.config.schema import STAGES, SweepConfig
+from ftsweep.control.sweep import Sweep
+from ftsweep.domain.space import Branch
+
+
+def make_plan(sweep: Sweep) -> dict[str, Any]:
+    """Prepare the data and time a few steps of each branch's configuration as written, on a real worker.
+
+    The time estimate is for the configured settings, without pruning: an upper bound where the space allows no longer
+    trials than that.
+    """
+    config = sweep.config
+    data = sweep.prepare()
+    branches = []
+    for branch in config.branches:
+        measured = sweep.estimate(branch)
+        branches.append(
+            {
+                "branch": branch.label,
+                "space": {path: str(dimension) for path, dimension in branch.space.dimensions.items()},
+                "default_in_space": branch.has_default_in_space(),
+                "model": branch.config["model"],
+                "strategy": branch.config["strategy"],
+                "data": data[branch.label],
+                "estimate": measured,
+            }
+        )
+    num_workers = max(1, sweep.executor.num_slots)
+    trial_seconds = sum(entry["estimate"]["trial_seconds"] for entry in branches) / len(branches)
+    stage_seconds = sum(
+        _stage_seconds(branch, each, config) for branch, each in zip(config.branches, branches, strict=True)
+    )
+    return {
+        "study": config.study.name,
+        "objective": {"key": config.objective.key, "direction": config.objective.direction},
+        "num_trials": config.budget.trials,
+        "num_rungs": config.rungs.count,
+        "num_workers": num_workers,
+        "sampler": config.sampler,
+        "pruner": config.pruner,
+        "branches": branches,
+        "study_seconds": (trial_seconds * config.budget.trials + stage_seconds) / num_workers,
+    }
+
+
+def _stage_seconds(branch: Branch, planned: dict[str, Any], config: SweepConfig) -> float:
+    """Of all stages of a branch: once, unless their settings vary from trial to trial."""
+    seconds: float = planned["estimate"].get("stage_seconds", 0.0)
+    varies = any(path.startswith(f"{STAGES}.") for path in branch.space.dimensions)
+    return seconds * (config.budget.trials / len(config.branches) if varies else 1)

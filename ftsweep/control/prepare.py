@@ -1,0 +1,68 @@
+"""What a study stands on before its first trial: data that every guard has seen, and the untouched bases' scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ftsweep.config.schema import SweepConfig
+from ftsweep.control.data_findings import collect, refuse, write_findings
+from ftsweep.control.extension import changed_data
+from ftsweep.control.jobs import Jobs
+from ftsweep.domain.space import Branch
+from ftsweep.errors import DataError
+from ftsweep.store.atomic import read_json, write_json
+from ftsweep.store.folders import StudyFolder
+
+
+def prepare_data(config: SweepConfig, folder: StudyFolder, jobs: Jobs) -> dict[str, Any]:
+    """Have the data of every branch prepared and checked; facts by branch label.
+
+    Raises:
+        RefusedDataError: a guard refuses what it found.
+        DataError: the data cannot be prepared, or is not what the study's trials were made with.
+    """
+    data = {}
+    for branch in config.branches:
+        data[branch.label] = jobs.call(jobs.about_data(branch), f"preparing data of {branch.label}")
+    _check_same_data(config.study.name, folder, data)
+    findings = collect(data)
+    write_findings(folder, findings)
+    refuse(list(findings), config.study.name)
+    return data
+
+
+def measured_baseline(branch: Branch, folder: StudyFolder, jobs: Jobs) -> dict[str, float]:
+    """The untouched base of a branch on validation, measured once per study."""
+    trial = folder.baseline(branch.label)
+    file = trial.path / "baseline.json"
+    if not file.exists():
+        job = jobs.about_branch("baseline", branch)
+        write_json(trial.spec_file, job["spec"])
+        phase = f"measuring the untouched base of {branch.label}"
+        write_json(file, jobs.call(job, phase)["validation"])
+    values: dict[str, float] = read_json(file)
+    return values
+
+
+def _check_same_data(name: str, folder: StudyFolder, data: Mapping[str, Any]) -> None:
+    """Refuse to go on with a study whose data has changed: its trials could not be compared."""
+    found = {label: facts["fingerprint"] for label, facts in data.items()}
+    for label, facts in data.items():
+        found |= {f"{label}: {key}": fingerprint for key, fingerprint in facts.get("texts", {}).items()}
+    if not folder.data_file.exists():
+        write_json(folder.data_file, found)
+    elif (known := read_json(folder.data_file)) != found and not folder.has_trials:
+        folder.forget_baselines()
+        write_json(folder.data_file, found)
+    elif known != found:
+        changed = changed_data(known, found)
+        if not changed:  # but for branches that are new
+            write_json(folder.data_file, {**known, **found})
+            return
+        what = "base model" if all(label.endswith(": model") for label in changed) else "data"
+        raise DataError(
+            f"the {what} of study {name!r} is not what its trials were made with ({', '.join(changed)})",
+            where=str(folder.data_file),
+            remedy="Put it back, or give this run a name of its own with study.name=...",
+        )

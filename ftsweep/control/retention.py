@@ -1,0 +1,34 @@
+"""Whose weights lie on disk while a study runs: the best trials' so far, each branch's best, the default settings'."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ftsweep.analysis.comparison import kept_trials
+from ftsweep.domain.objective import Objective
+from ftsweep.domain.trial import TrialRecord
+from ftsweep.store.atomic import remove
+from ftsweep.store.folders import StudyFolder
+
+
+@dataclass
+class KeptWeights:
+    """Removes the weights of trials as they lose. One whose weights are gone is not looked at again."""
+
+    folder: StudyFolder
+    objective: Objective
+    top: int
+    _held: dict[int, TrialRecord] = field(default_factory=dict)
+
+    def take_up(self, records: Iterable[TrialRecord]) -> None:
+        """Begin with what earlier processes may have left."""
+        self._held = {record.number: record for record in records if record.outcome is not None}
+
+    def add(self, ended: TrialRecord) -> None:
+        """A trial has ended; whoever it pushed out loses its weights."""
+        held = self._held | {ended.number: ended}
+        needed = kept_trials(list(held.values()), self.objective, top=self.top)
+        for number in held.keys() - needed:
+            remove(self.folder.trial(number).best)
+        self._held = {number: record for number, record in held.items() if number in needed}

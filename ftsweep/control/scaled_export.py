@@ -1,0 +1,50 @@
+"""`ftsweep best STUDY --scale`: a trial's model with its trained change made smaller, as a folder of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ftsweep.config.build import import_path
+from ftsweep.errors import UsageError
+from ftsweep.store.atomic import read_json
+from ftsweep.store.folders import StudyFolder
+
+
+def export_scaled(folder: StudyFolder, number: int, scale: float, destination: Path) -> None:
+    """Write the model of trial `number` to an absent or empty folder; `ftsweep predict` answers from it.
+
+    Scale 0 is what the trial started from (a new head stays), 1 what it came to. Done in this process, on its device.
+
+    Raises:
+        UsageError: there is no such trial or scale, no weights were kept of it, or the folder has something in it.
+        ConfigError: what the trial's strategy trained cannot be scaled.
+    """
+    if not 0 <= scale <= 1:
+        raise UsageError(f"{scale:g} is no scale", where="--scale", remedy="Use 0 (the base) to 1 (the trial).")
+    if destination.exists() and (not destination.is_dir() or any(destination.iterdir())):
+        what = "this exists and is not an empty folder"
+        raise UsageError(what, where=str(destination), remedy="Name another folder.")
+    trial = folder.trial(number)
+    if not trial.best.is_dir():
+        kept = [each.path.name.lstrip("0") or "0" for each in folder.trials() if each.best.is_dir()]
+        raise UsageError(
+            f"no weights were kept of trial {number}",
+            where="--trial",
+            remedy=f"Weights are there of: {', '.join(kept) or 'no trial'}.",
+        )
+    facts = read_json(folder.facts_file)
+    with import_path([Path(place) for place in facts["search_folders"]]):
+        from ftsweep.worker.components import Workbench
+        from ftsweep.worker.jobs import SingleJobs
+
+        SingleJobs(Workbench(facts["allow"])).do(
+            {
+                "type": "export",
+                "job": f"export-{number:04d}",
+                "folder": str(trial.path.absolute()),
+                "cache": str(folder.store.cache.absolute()),
+                "spec": trial.spec(),
+                "destination": str(destination.absolute()),
+                "scale": scale,
+            }
+        )

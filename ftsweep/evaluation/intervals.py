@@ -1,0 +1,66 @@
+"""What a conclusion rests on: intervals of test scores, and paired differences between confirmed trials."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ftsweep.evaluation.drawn_scores import as_split_scores, read_drawn
+from ftsweep.evaluation.evaluate import SplitScores
+from ftsweep.evaluation.resampling import intervals, paired_difference
+from ftsweep.store.row_scores import RowEvidence, read_losses
+from ftsweep.tasks.base import Task
+
+_NUM_PRIOR_RESAMPLES = 200
+_MAX_PRIOR_ROWS = 20_000  # above, a prior's interval is too narrow to matter and takes seconds
+_SEED = 20_240_501
+
+
+def scored(task: Task, scores: SplitScores) -> dict[str, Any]:
+    """The answer to a test job: `test`, `intervals` (by metric) and `details`."""
+    found = {name: each.to_dict() for name, each in intervals(task, *scores.evidence).items() if name in scores.values}
+    return {"test": scores.values, "intervals": found, "details": scores.details}
+
+
+def scored_prior(task: Task, schema: Mapping[str, Any], labels: Sequence[Sequence[Any]]) -> dict[str, Any] | None:
+    """The same for the prior of a new head; None for a task that has no prior."""
+    scores = task.prior_scores(schema, labels)
+    if scores is None:
+        return None
+    found: dict[str, Any] = {}
+    if 1 < len(labels) <= _MAX_PRIOR_ROWS:
+        generator = np.random.default_rng(_SEED)
+        drawn = [
+            task.prior_scores(schema, [labels[row] for row in generator.integers(0, len(labels), len(labels))]) or {}
+            for _ in range(_NUM_PRIOR_RESAMPLES)
+        ]
+        for name in scores:
+            values = np.array([each[name] for each in drawn])
+            low, high = np.quantile(values, [0.025, 0.975])
+            found[name] = {"standard_error": float(values.std(ddof=1)), "low": float(low), "high": float(high)}
+    return {"test": scores, "intervals": found, "details": {}}
+
+
+def compared(task: Task, job: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer to a `compare` job: `difference` (left - right) of a metric and its `standard_error`; {} if unknown.
+
+    `left` and `right` list the runs of two trials as [folder, rung].
+    """
+    sides = [[evidence_of(Path(folder), rung) for folder, rung in job[side]] for side in ("left", "right")]
+    if not all(runs for side in sides for runs in side) or not all(sides):
+        return {}
+    left, right = ([each for runs in side for each in runs] for side in sides)
+    found = paired_difference(task, left, right, job["metric"])
+    return {} if found is None else {"difference": found.middle, "standard_error": found.standard_error}
+
+
+def evidence_of(folder: Path, rung: int) -> list[RowEvidence]:
+    """What a trial did on validation at a rung: once, or once per draw of its examples; [] if that is unknown."""
+    drawn = read_drawn(folder)
+    if drawn:
+        return [each for scores in drawn.values() for each in as_split_scores(scores).evidence]
+    losses = read_losses(folder, rung)
+    return [] if losses is None or not len(losses.validation) else [losses.evidence]

@@ -1,0 +1,134 @@
+"""A chosen model on its own: the folder that holds it, and answers from it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ftsweep.config.build import build
+from ftsweep.errors import UsageError
+from ftsweep.models.base import ModelSource
+from ftsweep.models.device import find_device
+from ftsweep.models.loading import resolve_dtype
+from ftsweep.models.local import LocalModel
+from ftsweep.store.atomic import read_json, understood, write_json, written_folder
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from ftsweep.strategies.base import Strategy
+    from ftsweep.tasks.base import Task
+
+MANIFEST = "ftsweep.json"
+_BATCH_SIZE = 32
+
+
+def export_model(
+    destination: Path,
+    write_weights: Callable[[Path], None],
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    spec: Mapping[str, Any],
+    reference: Mapping[str, Any],
+    schema: Mapping[str, Any],
+    allowed: Sequence[str],
+    scale: float = 1.0,
+) -> None:
+    """Write a model folder that `load_predictor` (and PEFT or transformers) can load. It is replaced whole."""
+    with written_folder(destination) as temporary:
+        write_weights(temporary)
+        tokenizer.save_pretrained(temporary)
+        write_json(
+            temporary / MANIFEST,
+            {
+                "model": dict(reference),
+                "task": spec["config"]["task"],
+                "strategy": spec["config"]["strategy"],
+                "schema": dict(schema),
+                "allow": list(allowed),
+                "trial": spec["number"],
+                "params": spec["params"],
+                "scale": scale,
+            },
+        )
+
+
+def copy_files(source: Path, destination: Path) -> None:
+    """Copy the files of a folder into another."""
+    for file in source.iterdir():
+        shutil.copy2(file, destination / file.name)
+
+
+class Predictor:
+    """Answers rows with one fine-tuned model."""
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        task: Task,
+        strategy: Strategy,
+        schema: Mapping[str, Any],
+    ) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.task = task
+        self.strategy = strategy
+        self.schema = schema
+
+    def predict(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """One answer per row, in order; rows have the task's input columns."""
+        return self.strategy.predict(
+            self.model, self.task, self.tokenizer, self.schema, list(rows), batch_size=_BATCH_SIZE
+        )
+
+
+def load_predictor(
+    folder: Path, *, allowed: Sequence[str] | None = None, device: torch.device | None = None
+) -> Predictor:
+    """The model in an exported folder, on this device (default: the best there is), in eval mode.
+
+    `allowed` names packages beside ftsweep whose components may be built; None trusts the folder's own list, for
+    callers that run the folder's code anyway.
+
+    Raises:
+        UsageError: the folder is not an exported model.
+    """
+    folder = Path(folder)
+    manifest_file = folder / MANIFEST
+    if not manifest_file.is_file():
+        raise UsageError(
+            "this is not a model that ftsweep exported",
+            where=str(manifest_file),
+            remedy="Export one: ftsweep best STUDY --export DIR",
+        )
+    with understood(manifest_file):
+        manifest = dict(read_json(manifest_file))
+        for key in ("model", "task", "strategy", "schema"):
+            dict(manifest[key])
+        list(manifest["allow"])
+    allowed = manifest["allow"] if allowed is None else allowed
+    device = device or find_device()
+    task = build(manifest["task"], allowed=allowed)
+    strategy = build(manifest["strategy"], allowed=allowed)
+    source: ModelSource = build(manifest["model"], allowed=allowed)
+    is_whole = (folder / "config.json").is_file()  # then its base need not be there any more
+    if is_whole:
+        source = LocalModel(path=str(folder), dtype=source.dtype)
+    head = strategy.head_for(task)
+    labels = manifest["schema"].get("labels")
+    quantisation = None if is_whole else strategy.quantisation
+    if quantisation is not None:
+        strategy.check_machine()
+    dtype = resolve_dtype(source.dtype, device)
+    model = source.load(head, labels=labels, dtype=dtype, device=device, quantisation=quantisation)
+    if not is_whole:
+        model = strategy.apply(model, head)
+        strategy.restore(model, folder)
+    model.eval()
+    model.requires_grad_(False)
+    return Predictor(model, source.tokenizer(), task, strategy, manifest["schema"])

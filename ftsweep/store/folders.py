@@ -1,0 +1,333 @@
+"""Where things lie on disk: the store, a study's folder, a trial's folder. Standard library only."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from ftsweep.domain.measurement import Measurement
+from ftsweep.domain.objective import Objective
+from ftsweep.domain.trial import Outcome, Proposal, TrialRecord
+from ftsweep.domain.verdict import Verdict
+from ftsweep.errors import StudyLockedError, UsageError
+from ftsweep.store.atomic import append_line, read_json, read_lines, remove, understood, write_json
+
+NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+_LOCK_ATTEMPTS = 10
+_LOCK_WAIT_SECONDS = 0.03
+
+
+@dataclass(frozen=True)
+class Store:
+    """The folder of everything that is kept (`store.path`), shared by all studies."""
+
+    root: Path
+
+    @property
+    def mlflow_database(self) -> Path:
+        return self.root / "mlflow.db"
+
+    @property
+    def artifacts(self) -> Path:
+        return self.root / "artifacts"
+
+    @property
+    def optuna_database(self) -> Path:
+        return self.root / "optuna.db"
+
+    @property
+    def cache(self) -> Path:
+        return self.root / "cache"
+
+    def study(self, name: str) -> StudyFolder:
+        if not NAME_PATTERN.fullmatch(name):
+            raise UsageError(
+                f"{name!r} cannot be a study's name",
+                where="study.name",
+                remedy="Use up to 100 letters, digits, '.', '_' and '-', beginning with a letter or digit.",
+            )
+        return StudyFolder(self.root / "studies" / name)
+
+    def studies(self) -> list[StudyFolder]:
+        """The studies in this store, by name."""
+        return [StudyFolder(path.parent) for path in sorted(self.root.glob("studies/*/sweep.yaml"))]
+
+
+@dataclass(frozen=True)
+class StudyFolder:
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def store(self) -> Store:
+        return Store(self.path.parent.parent)
+
+    @property
+    def sweep_file(self) -> Path:
+        """The sweep as composed; its existence makes the folder a study."""
+        return self.path / "sweep.yaml"
+
+    @property
+    def facts_file(self) -> Path:
+        """What must not change between two runs of one study: branches, objective, rungs, seeds."""
+        return self.path / "study.json"
+
+    def facts(self) -> dict[str, Any]:
+        """What `facts_file` holds."""
+        with understood(self.facts_file):
+            facts: dict[str, Any] = dict(read_json(self.facts_file))
+            Objective(**facts["objective"])
+            for key in ("objective", "budget", "branches", "report"):
+                dict(facts[key])
+            int(facts["rungs"]), int(facts["budget"]["trials"]), list(facts["allow"]), list(facts["search_folders"])
+        return facts
+
+    @property
+    def data_file(self) -> Path:
+        """Fingerprints of the data that the study's trials were made with, by branch label."""
+        return self.path / "data.json"
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a live process owns the study."""
+        if not (self.path / "lock").exists():
+            return False
+        with open(self.path / "lock", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
+    @property
+    def owner(self) -> str:
+        """The process that owns the study, as the lock names it; "" when none does or it has not signed yet."""
+        try:
+            return (self.path / "lock").read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return ""
+
+    @property
+    def report_file(self) -> Path:
+        return self.path / "report.html"
+
+    @property
+    def control_log(self) -> Path:
+        return self.path / "control.log"
+
+    @property
+    def lost_file(self) -> Path:
+        return self.path / "workers" / "lost.jsonl"
+
+    def note_lost(self, job: str, worker: str, reason: str) -> None:
+        """Write down that a worker died or fell silent over a job."""
+        append_line(self.lost_file, {"timestamp": time.time(), "job": job, "worker": worker, "reason": reason})
+
+    def lost_workers(self) -> list[dict[str, Any]]:
+        """What `note_lost` wrote, in order: `timestamp`, `job`, `worker`, `reason`."""
+        return list(read_lines(self.lost_file))
+
+    def trial(self, number: int) -> TrialFolder:
+        return TrialFolder(self.path / "trials" / f"{number:04d}")
+
+    def baseline(self, branch_label: str) -> TrialFolder:
+        return TrialFolder(self.path / "trials" / f"baseline-{branch_label}")
+
+    def baselines(self) -> dict[str, dict[str, float]]:
+        """Validation metrics of the untouched bases that have been measured, by branch label."""
+        files = sorted(self.path.glob("trials/baseline-*/baseline.json"))
+        found = {}
+        for file in files:
+            with understood(file):
+                values = {str(key): float(value) for key, value in read_json(file).items()}
+            found[file.parent.name.removeprefix("baseline-")] = values
+        return found
+
+    @property
+    def confirmations(self) -> Path:
+        """Runs of chosen trials with fresh seeds."""
+        return self.path / "confirmations"
+
+    def confirmation(self, number: int, index: int) -> TrialFolder:
+        """The run of a trial with its fresh seed number `index`, counted from 1."""
+        return TrialFolder(self.confirmations / f"{number:04d}-{index}")
+
+    def confirmed(self) -> list[TrialRecord]:
+        """The runs with fresh seeds that were begun, as records of the trials whose settings they have."""
+        records = []
+        for folder in (TrialFolder(path) for path in sorted(self.confirmations.glob("[0-9]*"))):
+            if folder.spec_file.exists():
+                spec = folder.spec()
+                proposal = Proposal(spec["number"], spec["branch"], spec["params"], spec["is_default"])
+                records.append(TrialRecord(proposal, tuple(folder.measurements()), folder.outcome()))
+        return records
+
+    def quantity(self, number: int, share: float, index: int) -> TrialFolder:
+        """The run of a trial's setting on a share of train, with its fresh seed number `index`."""
+        return TrialFolder(self.path / "quantity" / f"{number:04d}-{round(100 * share):03d}-{index}")
+
+    def trials(self) -> list[TrialFolder]:
+        """Folders of numbered trials, by number."""
+        return [TrialFolder(path) for path in sorted(self.path.glob("trials/[0-9]*"), key=lambda path: int(path.name))]
+
+    def records(self) -> list[TrialRecord]:
+        """Every trial of the study as its folder tells it, by number."""
+        records = []
+        for folder in self.trials():
+            if folder.spec_file.exists():
+                spec = folder.spec()
+                proposal = Proposal(spec["number"], spec["branch"], spec["params"], spec["is_default"])
+                records.append(TrialRecord(proposal, tuple(folder.measurements()), folder.outcome()))
+        return records
+
+    def verdicts(self) -> dict[int, tuple[Verdict, ...]]:
+        """Of every trial that has some, by number."""
+        found = {int(folder.path.name): folder.verdicts() for folder in self.trials()}
+        return {number: verdicts for number, verdicts in found.items() if verdicts}
+
+    @property
+    def has_trials(self) -> bool:
+        """Whether any trial was ever begun."""
+        return any(trial.spec_file.exists() for trial in self.trials())
+
+    def forget_baselines(self) -> None:
+        """Remove what was found out about data and untouched bases, before there was any trial."""
+        remove(self.data_file)
+        for path in self.path.glob("trials/baseline-*"):
+            remove(path)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Own the study until the block ends or the process dies.
+
+        The operating system releases the lock (flock) with its owner, so a stale one cannot exist; the file names the
+        owner for the message that a second process gets.
+
+        Raises:
+            StudyLockedError: a live process owns the study.
+            UsageError: the folder cannot be made or written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            file = open(self.path / "lock", "a+", encoding="utf-8")  # noqa: SIM115 - closed by the block below
+        except OSError as error:
+            raise UsageError(
+                f"the study's folder cannot be made or written: {error.strerror}",
+                where=str(self.path),
+                remedy="Name a folder of your own with store.path=...",
+            ) from error
+        with file:
+            if not _taken(file):
+                file.seek(0)
+                owner = file.read().strip() or "another process"
+                raise StudyLockedError(
+                    f"study {self.name!r} is being run by {owner}",
+                    where=str(self.path / "lock"),
+                    remedy=f"Wait for it, stop it (ftsweep stop {self.name}), or give this run another name with "
+                    "study.name=...",
+                )
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
+            file.flush()
+            try:
+                yield
+            finally:
+                file.truncate(0)
+
+
+def _taken(file: TextIO) -> bool:
+    """Whether the lock could be taken. Who only asks after it (`is_running`) holds it for an instant: wait that out."""
+    for _ in range(_LOCK_ATTEMPTS):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_LOCK_WAIT_SECONDS)
+        else:
+            return True
+    return False
+
+
+@dataclass(frozen=True)
+class TrialFolder:
+    path: Path
+
+    @property
+    def spec_file(self) -> Path:
+        return self.path / "spec.json"
+
+    @property
+    def measurements_file(self) -> Path:
+        return self.path / "measurements.jsonl"
+
+    @property
+    def outcome_file(self) -> Path:
+        return self.path / "outcome.json"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / "checkpoint"
+
+    @property
+    def best(self) -> Path:
+        """The kept weights: those of the best rung."""
+        return self.path / "best"
+
+    @property
+    def fit_file(self) -> Path:
+        """How well the trial fits: its verdicts and what they were made from."""
+        return self.path / "fit.json"
+
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """What was last said of the trial's fit; nothing before its first measurement, or when that was off."""
+        try:
+            return tuple(map(Verdict.from_dict, read_json(self.fit_file)["verdicts"]))
+        except (OSError, ValueError, KeyError, TypeError):  # a verdict is made again, it is not state
+            return ()
+
+    @property
+    def log_file(self) -> Path:
+        return self.path / "worker.log"
+
+    def spec(self) -> dict[str, Any]:
+        with understood(self.spec_file):
+            spec: dict[str, Any] = read_json(self.spec_file)
+            Proposal(int(spec["number"]), str(spec["branch"]), dict(spec["params"]), bool(spec["is_default"]))
+        return spec
+
+    def measurements(self) -> list[Measurement]:
+        """Measurements in order of rung; of two lines for one rung the first counts."""
+        by_rung: dict[int, Measurement] = {}
+        for line in read_lines(self.measurements_file):
+            with understood(self.measurements_file):
+                measurement = Measurement.from_dict(line)
+            by_rung.setdefault(measurement.rung, measurement)
+        return [by_rung[rung] for rung in sorted(by_rung)]
+
+    def outcome(self) -> Outcome | None:
+        if not self.outcome_file.exists():
+            return None
+        with understood(self.outcome_file):
+            return Outcome.from_dict(read_json(self.outcome_file))
+
+    def write_outcome(self, outcome: Outcome) -> None:
+        """Write the outcome: the last thing of a trial, so its existence means that the trial ended."""
+        write_json(self.outcome_file, outcome.to_dict())
+
+    def log_tail(self, num_lines: int = 20) -> str:
+        if not self.log_file.exists():
+            return ""
+        with open(self.log_file, "rb") as file:
+            file.seek(max(0, self.log_file.stat().st_size - 32_768))
+            return "\n".join(file.read().decode("utf-8", "replace").splitlines()[-num_lines:])

@@ -1,0 +1,218 @@
+"""The run of `few_shot_tuned`: one short training per draw of few examples, all from the same start."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ftsweep.data.encoded import EncodedSplit
+from ftsweep.data.prepared import PreparedSet
+from ftsweep.data.subsets.draws import DrawnSplit, TooFewExamplesError
+from ftsweep.domain.measurement import Measurement
+from ftsweep.domain.trial import Outcome, OutcomeKind
+from ftsweep.errors import ConfigError
+from ftsweep.evaluation.drawn_scores import DrawnScores, draw_seeds, read_drawn, write_drawn
+from ftsweep.evaluation.evaluate import Evaluator
+from ftsweep.evaluation.forgetting import ForgettingMeter
+from ftsweep.evaluation.parts import Parts
+from ftsweep.evaluation.prompt_scores import class_labels
+from ftsweep.store.atomic import written_folder
+from ftsweep.store.folders import TrialFolder
+from ftsweep.strategies.few_shot_tuned import DRAW, FewShotTuned
+from ftsweep.training.checkpoint import Weights, copy_weights, put_weights, trained_weights
+from ftsweep.training.runs.few_shot import measured_once
+from ftsweep.training.trial import OutOfMemoryAtOneError, TrialRun
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+class DrawnRun:
+    """One optimizer step per `step`. Every draw is scored on validation when its training has ended.
+
+    The trial is measured once, at the last rung, when all draws have ended: its value is their mean, with their spread.
+    Not at every rung, because pruners would compare a few draws in the middle of their training with whole trials; and
+    not at the best rung, because choosing one by validation looks at many more labels than the k that were drawn.
+
+    A draw's scores and weights are on disk when it ends; a killed trial repeats the draw that was under way.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        strategy: FewShotTuned,
+        prepared: PreparedSet,
+        *,
+        model: PreTrainedModel,
+        evaluator: Evaluator,
+        folder: TrialFolder,
+        config: Mapping[str, Any],
+        meter: ForgettingMeter | None = None,
+    ) -> None:
+        """`prepared` is that of `parts`, or its features."""
+        self.model = model
+        self.folder = folder
+        self.best_weights: Weights | None = None
+        self.outcome: Outcome | None = None
+        self.is_waiting = False
+        self.rung = -1
+        self.num_steps = 0  # of this process
+        self._parts = parts
+        self._strategy = strategy
+        self._prepared = prepared
+        self._evaluator = evaluator
+        self._config = config
+        self._meter = meter
+        self._num_rungs: int = config["rungs"]["count"]
+        self._start = copy_weights(model)
+        self._scores = {draw: scores for (draw, _), scores in read_drawn(folder.path).items()}
+        self.train_seconds = sum(scores.seconds for scores in self._scores.values())
+        self._training: TrialRun | None = None
+        self._draws: dict[int, list[int]] = {}
+        draws, seeds = strategy.draws_for(parts.task), draw_seeds(config)
+        labels = class_labels(parts.prepared.split("train"), parts.task)
+        try:
+            self._draws = {draw: draws.examples(labels, draw=draw, seeds=seeds) for draw in draws.numbers}
+        except TooFewExamplesError as error:
+            self._end(OutcomeKind.INFEASIBLE, str(error))
+
+    def step(self) -> Measurement | None:
+        """Take one optimizer step, or score a draw that has ended; the measurement when it was the last one."""
+        draw = next((draw for draw in self._draws if draw not in self._scores), None)
+        if draw is None:
+            return self._measure()
+        if self._training is None:
+            self._training = self._begin(self._draws[draw], draw)
+        if self._training.num_steps < self._training.plan.num_steps:
+            try:
+                self._training.step_without_rungs()
+            except OutOfMemoryAtOneError as error:
+                self._end(OutcomeKind.INFEASIBLE, f"out of memory at micro-batch size 1: {error}")
+            self.num_steps += 1
+            return None
+        self._score(draw, self._training)
+        self._training = None
+        return None
+
+    def resume(self) -> None:
+        """Nothing waits: the only measurement is the last."""
+
+    def stop(self, kind: OutcomeKind, reason: str) -> None:
+        self._end(kind, reason)
+
+    def write_checkpoint(self) -> None:
+        """Every ended draw is on disk already."""
+
+    def time_steps(self, *, num_steps: int) -> dict[str, float]:
+        """Time a few steps of the first draw and one measurement. Raises ConfigError when train is too small."""
+        if self.outcome is not None:
+            raise ConfigError(self.outcome.reason, where="strategy")
+        draw, examples = next(iter(self._draws.items()))
+        training = self._begin(examples, draw)
+        num_timed = min(1 + num_steps, training.plan.num_steps)
+        for _ in range(num_timed):
+            training.step_without_rungs()
+        step_seconds = training.train_seconds / num_timed
+        started = time.monotonic()
+        self._evaluator.score(self.model, self._prepared.split("validation"))
+        measure_seconds = time.monotonic() - started
+        total = len(self._draws) * training.plan.num_steps
+        return {
+            "step_seconds": step_seconds,
+            "measure_seconds": measure_seconds,
+            "num_steps": total,
+            "trial_seconds": step_seconds * total + measure_seconds * len(self._draws),
+        }
+
+    def _begin(self, examples: Sequence[int], draw: int) -> TrialRun:
+        """The training on these examples, from the weights that all draws start with."""
+        put_weights(self.model, self._start)
+        seed = self._config["seed"]["model"]
+        torch.manual_seed(seed + draw)  # dropout of a draw does not depend on the draws before it
+        return TrialRun(
+            model=self.model,
+            task=self._parts.task,
+            strategy=self._strategy.inner,
+            prepared=_DrawnSet(self._prepared, examples),
+            evaluator=self._evaluator,
+            folder=self.folder,  # without a checkpoint, and without measurements but the trial's own
+            config=self._config,
+            replay=self._parts.replay,
+        )
+
+    def _score(self, draw: int, training: TrialRun) -> None:
+        scores = self._evaluator.score(self.model, self._prepared.split("validation"))
+        if not math.isfinite(scores.values["loss"]):
+            self._end(OutcomeKind.DIVERGED, f"the loss is NaN or infinite after the training of draw {draw}")
+            return
+        with written_folder(self._folder_of(draw)) as temporary:
+            self._strategy.inner.save(self.model, temporary)
+        drawn = DrawnScores(
+            draw=draw,
+            order=0,
+            examples=self._draws[draw],
+            values=scores.values,
+            losses=scores.losses,
+            units=scores.units,
+            scores=scores.scores,
+            seconds=training.train_seconds,
+            num_examples=training.plan.num_examples,
+            facts={
+                "num_steps": training.num_steps,
+                "micro_batch_size": training.micro_batch_size,
+                "general": {} if self._meter is None else self._meter.values(self.model),
+            },
+        )
+        write_drawn(self.folder.path, drawn)
+        self._scores[draw] = drawn
+        self.train_seconds += drawn.seconds
+
+    def _measure(self) -> Measurement | None:
+        self.rung = self._num_rungs
+        known = {measurement.rung for measurement in self.folder.measurements()}
+        scores = [self._scores[draw] for draw in self._draws]
+        told = [each.facts.get("general", {}) for each in scores]
+        general = {key: fmean(each[key] for each in told) for key in told[0]}
+        measurement = measured_once(self.folder, self.rung, scores, self.train_seconds, general, self._meter)
+        self._strategy.folders = [self._folder_of(draw) for draw in self._draws]
+        self.best_weights = copy_weights(self.model)
+        self._end(OutcomeKind.COMPLETE, f"{len(self._draws)} draws were trained to their end")
+        return measurement if self.rung not in known else None
+
+    def _folder_of(self, draw: int) -> Path:
+        """Where a draw's weights wait for the others: with the checkpoint, which is removed when the trial ends."""
+        return self.folder.checkpoint / DRAW.format(draw)
+
+    def _end(self, kind: OutcomeKind, reason: str) -> None:
+        scores = list(self._scores.values())
+        self.outcome = Outcome(
+            kind=kind,
+            reason=reason,
+            rung=max(self.rung, 0),
+            best_rung=self.rung if kind is OutcomeKind.COMPLETE else None,
+            extra={
+                "num_draws": len(scores),
+                "micro_batch_size": min((each.facts["micro_batch_size"] for each in scores), default=None),
+                "num_steps": sum(each.facts["num_steps"] for each in scores),
+                "train_seconds": round(self.train_seconds, 3),
+                "num_trained_parameters": sum(weight.numel() for weight in trained_weights(self.model).values()),
+            },
+        )
+
+
+class _DrawnSet(PreparedSet):
+    """A prepared set whose train split are these examples."""
+
+    def __init__(self, prepared: PreparedSet, examples: Sequence[int]) -> None:
+        super().__init__(prepared.folder, prepared.meta)
+        self._whole = prepared
+        self._drawn = DrawnSplit(prepared.split("train"), examples)
+
+    def split(self, name: str) -> EncodedSplit:
+        return self._drawn if name == "train" else self._whole.split(name)

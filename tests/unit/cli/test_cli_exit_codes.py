@@ -1,0 +1,47 @@
+"""What ends a command from outside has the exit code that docs/studies.md promises, and no traceback."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from optuna.exceptions import StorageInternalError
+
+from ftsweep.cli.main import main
+
+
+def status_that_raises(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> Any:
+    def fail(store: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("ftsweep.control.overview.store_overview", fail)
+    return CliRunner().invoke(main, ["status"])
+
+
+def test_interrupt_is_exit_code_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = status_that_raises(monkeypatch, KeyboardInterrupt())
+    assert result.exit_code == 130
+    assert "Aborted" not in result.output
+
+
+def test_full_disk_is_one_sentence_that_names_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = status_that_raises(monkeypatch, OSError(errno.ENOSPC, "No space left on device", "/data/spec.json"))
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: /data/spec.json cannot be written or read: No space left on device. Free")
+
+
+def test_full_disk_that_a_database_tells_of_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    full = StorageInternalError("An exception is raised during the commit.")
+    full.__cause__ = sqlite3.OperationalError("database or disk is full")
+    result = status_that_raises(monkeypatch, full)
+    assert result.exit_code == 1
+    assert "Traceback" not in result.output
+    assert "goes on where it stood" in result.output
+
+
+def test_other_errors_of_the_system_are_defects_and_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = status_that_raises(monkeypatch, OSError(errno.EBADF, "Bad file descriptor"))
+    assert isinstance(result.exception, OSError)

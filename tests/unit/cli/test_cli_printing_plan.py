@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from ftsweep.cli.printing import print_plan
+from ftsweep.domain.finding import Finding, Severity
+
+
+def branch(name: str, *findings: Finding) -> dict[str, object]:
+    return {
+        "branch": name,
+        "space": {},
+        "default_in_space": True,
+        "data": {"num_rows": {"train": 10}, "findings": [finding.to_dict() for finding in findings]},
+        "estimate": {
+            "num_steps": 1,
+            "step_seconds": 0.1,
+            "measure_seconds": 0.1,
+            "trial_seconds": 1.0,
+            "peak_memory_gib": 0.0,
+        },
+    }
+
+
+def test_what_branches_share_is_said_once_and_what_is_one_branchs_own_under_it() -> None:
+    shared = Finding("small_data", Severity.WARN, "validation has 60 rows", 60)
+    own = Finding("cut_inputs", Severity.WARN, "7 inputs are cut", 7)
+    facts = {
+        "study": "s",
+        "objective": {"key": "validation/loss", "direction": "minimize"},
+        "num_trials": 2,
+        "num_rungs": 4,
+        "num_workers": 1,
+        "branches": [branch("lora", shared), branch("full", shared, own)],
+        "study_seconds": 1.0,
+    }
+    console = Console(file=io.StringIO(), width=160, highlight=False)
+    print_plan(console, facts)
+    text: str = console.file.getvalue()  # type: ignore[attr-defined]
+    assert text.count("validation has 60 rows") == 1
+    assert text.index("full") < text.index("7 inputs are cut") < text.index("data of lora, full")
+    assert text.index("data of lora, full") < text.index("validation has 60 rows")

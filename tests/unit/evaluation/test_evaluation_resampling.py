@@ -1,0 +1,104 @@
+"""Metrics of resampled rows are those of the rows, and intervals cover what they should."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from seqeval.metrics import f1_score as entity_f1
+from sklearn.metrics import accuracy_score, f1_score
+
+from ftsweep.evaluation.intervals import compared, scored_prior
+from ftsweep.evaluation.resampling import intervals, paired_difference
+from ftsweep.store.row_scores import RowEvidence
+from ftsweep.tasks.classification import Classification
+from ftsweep.tasks.text import Text
+from ftsweep.tasks.token_classification import TokenClassification
+
+GENERATOR = np.random.default_rng(0)
+ONCE = np.ones((1, 200), np.float32)
+
+
+def classified(share_right: float) -> tuple[RowEvidence, np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, 3, 200)
+    guesses = np.where(generator.random(200) < share_right, labels, generator.integers(0, 3, 200))
+    return evidence_of(labels, guesses), labels, guesses
+
+
+def evidence_of(labels: np.ndarray, guesses: np.ndarray) -> RowEvidence:
+    outputs = torch.nn.functional.one_hot(torch.from_numpy(guesses), 3).float() * 5
+    scores = Classification().row_scores(outputs, {"labels": torch.from_numpy(labels)}, {})
+    assert scores is not None
+    losses = np.where(labels == guesses, 0.1, 2.0).astype(np.float32)
+    return RowEvidence(losses, np.ones(200, np.int32), scores.float().numpy())
+
+
+def test_weights_of_one_give_the_metrics_of_the_split() -> None:
+    evidence, labels, guesses = classified(0.6)
+    scores = Classification().resampled_scores(evidence.losses, evidence.units, evidence.scores, ONCE)
+    assert scores["accuracy"] == pytest.approx(accuracy_score(labels, guesses))
+    assert scores["macro_f1"] == pytest.approx(f1_score(labels, guesses, average="macro"))
+    assert scores["loss"] == pytest.approx(evidence.losses.mean())
+
+
+def test_entities_of_resampled_rows_are_scored_as_seqeval_does() -> None:
+    names = ["O", "B-A", "I-A", "B-B", "I-B"]
+    labels, guesses = GENERATOR.integers(0, 5, (200, 9)), GENERATOR.integers(0, 5, (200, 9))
+    guesses = np.where(GENERATOR.random((200, 9)) < 0.7, labels, guesses)
+    task = TokenClassification()
+    scores = task.row_scores(torch.from_numpy(guesses), {"labels": torch.from_numpy(labels)}, {})
+    assert scores is not None
+    found = task.resampled_scores(np.ones(200), np.full(200, 9), scores.numpy(), ONCE)
+    spelled = [[[names[tag] for tag in row] for row in rows.tolist()] for rows in (labels, guesses)]
+    assert found["f1"] == pytest.approx(entity_f1(*spelled))
+    assert found["token_accuracy"] == pytest.approx((labels == guesses).mean())
+
+
+def test_an_interval_of_accuracy_is_that_of_a_share() -> None:
+    evidence, labels, guesses = classified(0.6)
+    share = float((labels == guesses).mean())
+    interval = intervals(Classification(), evidence)["accuracy"]
+    assert interval.standard_error == pytest.approx(np.sqrt(share * (1 - share) / 200), rel=0.1)
+    assert interval.low < share < interval.high
+
+
+def test_pairs_tell_apart_what_intervals_do_not() -> None:
+    good, labels, guesses = classified(0.60)
+    worse = guesses.copy()
+    worse[np.flatnonzero(guesses == labels)[:8]] += 1  # eight rows fewer, all others alike
+    difference = paired_difference(Classification(), [good], [evidence_of(labels, worse % 3)], "accuracy")
+    assert difference is not None
+    assert difference.middle == pytest.approx(0.04, abs=0.005)
+    assert difference.middle > 2 * difference.standard_error
+    assert difference.standard_error < 0.5 * intervals(Classification(), good)["accuracy"].standard_error
+
+
+def test_a_model_is_no_better_than_itself_and_other_rows_are_no_pairs() -> None:
+    evidence, _, _ = classified(0.6)
+    same = paired_difference(Classification(), [evidence, evidence], [evidence], "macro_f1")
+    assert same is not None
+    assert (same.middle, same.standard_error) == (0.0, 0.0)
+    short = RowEvidence(evidence.losses[:50], evidence.units[:50], evidence.scores[:50])
+    assert paired_difference(Classification(), [evidence], [short], "accuracy") is None
+    assert paired_difference(Classification(), [evidence], [evidence], "rouge") is None
+
+
+def test_a_task_without_row_scores_has_its_loss_and_perplexity() -> None:
+    evidence = RowEvidence(np.full(10, 4.0, np.float32), np.full(10, 2, np.int32), np.empty((10, 0), np.float32))
+    found = intervals(Text(), evidence)
+    assert found["loss"].middle == pytest.approx(2.0)
+    assert found["perplexity"].low == pytest.approx(np.exp(2.0))
+    assert intervals(Text(), RowEvidence(evidence.losses[:1], evidence.units[:1], evidence.scores[:1])) == {}
+
+
+def test_the_prior_has_intervals_too() -> None:
+    answer = scored_prior(Classification(), {"labels": ["a", "b"], "counts": [3, 1]}, [[0], [0], [1], [0]] * 25)
+    assert answer is not None
+    assert answer["test"]["accuracy"] == 0.75
+    assert answer["intervals"]["accuracy"]["low"] < 0.75 < answer["intervals"]["accuracy"]["high"]
+
+
+def test_runs_that_left_no_losses_are_not_compared(tmp_path) -> None:
+    job = {"left": [[str(tmp_path), 1]], "right": [[str(tmp_path), 2]], "metric": "loss"}
+    assert compared(Classification(), job) == {}
