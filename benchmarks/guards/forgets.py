@@ -23,10 +23,10 @@ from transformers.utils.logging import disable_progress_bar
 
 from ftsweep.domain.forgetting import FORGETTING, band
 from ftsweep.domain.measurement import Measurement
-from ftsweep.evaluation.forgetting import Forgettings
 from ftsweep.models.tiny import FOLDER
 from ftsweep.store.folders import TrialFolder
 from ftsweep.worker.components import Workbench
+from ftsweep.worker.forgetting_meters import Forgettings
 
 MAX_DIFFERENCE = 1e-4
 LIMIT = 0.1

@@ -1,13 +1,6 @@
-"""What a study wants to know of forgetting, and the words for how much it is."""
+"""What forgetting is called wherever it is measured, and the words for how much it is."""
 
 from __future__ import annotations
-
-import math
-from typing import Literal, get_args
-
-from ftsweep.errors import ConfigError
-
-Mode = Literal["off", "on"]
 
 NAME = "forgetting"
 """The guard's name, and that of its constraint."""
@@ -19,37 +12,7 @@ FORGETTING = "general/forgetting"
 BANDS = ((0.02, "none"), (0.10, "mild"), (0.25, "moderate"))
 """Up to so many nats per token; above the last it is severe."""
 
-LEAST_TOKENS = 1024
-
 
 def band(forgetting: float) -> str:
     """`none`, `mild`, `moderate` or `severe`; a model that became better at general text has forgotten none."""
     return next((name for most, name in BANDS if forgetting <= most), "severe")
-
-
-class Forgetting:
-    """How much worse than the base a trial has become on general text: loss after minus loss before, nats per token.
-
-    Args:
-        mode: on measures it at every rung, off does not.
-        limit: a rung that lost more is not chosen; null measures without a limit.
-        tokens: so much held-out general text is measured.
-    """
-
-    def __init__(self, *, mode: Mode = "off", limit: float | None = 0.1, tokens: int = 64 * 512) -> None:
-        if mode not in get_args(Mode):
-            raise ConfigError(f"{mode!r} is not a mode", where="mode", remedy=f"Use {' or '.join(get_args(Mode))}.")
-        is_number = isinstance(limit, int | float) and not isinstance(limit, bool) and math.isfinite(limit)
-        if limit is not None and not (is_number and limit >= 0):
-            remedy = "Use nats per token, 0 or more, or null to measure without a limit."
-            raise ConfigError(f"{limit!r} cannot be a limit", where="limit", remedy=remedy)
-        if isinstance(tokens, bool) or not isinstance(tokens, int) or tokens < LEAST_TOKENS:
-            remedy = f"Use at least {LEAST_TOKENS}: of less text the loss is chance."
-            raise ConfigError(f"{tokens!r} tokens are not enough to measure on", where="tokens", remedy=remedy)
-        self.mode = mode
-        self.limit = limit
-        self.tokens = tokens
-
-    @property
-    def is_on(self) -> bool:
-        return self.mode == "on"

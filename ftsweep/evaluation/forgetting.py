@@ -7,27 +7,15 @@ an encoder its body to the base's masked-language head, which tells masked words
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import torch
-
-from ftsweep.config.build import build
-from ftsweep.domain.forgetting import FORGETTING, LOSS, NAME, Forgetting
-from ftsweep.errors import ConfigError, ModelError
+from ftsweep.domain.forgetting import FORGETTING, LOSS, NAME
 from ftsweep.evaluation.evaluate import Evaluator
-from ftsweep.evaluation.general_text import GeneralText, held_out_text
-from ftsweep.evaluation.parts import Parts
-from ftsweep.models.device import describe_device
-from ftsweep.store.atomic import read_json, write_json
+from ftsweep.evaluation.general_text import GeneralText
 from ftsweep.strategies.base import transformers_model
-from ftsweep.worker.components import Workbench
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -93,113 +81,3 @@ class Lender:
 
     def _put(self, body: Any) -> None:
         setattr(self.model, self.model.base_model_prefix, body)
-
-
-class Forgettings:
-    """The meters of one worker: each base is measured once for each arithmetic, and the result kept in the cache."""
-
-    def __init__(self, bench: Workbench) -> None:
-        self._bench = bench
-        self._lenders: dict[str, Lender] = {}
-
-    def meter_of(self, parts: Parts, config: Mapping[str, Any], cache: Path) -> ForgettingMeter | None:
-        """How the models of this trial are measured; None when `guards.forgetting` is off.
-
-        Raises:
-            ConfigError, ModelError: this strategy or model cannot be measured.
-        """
-        guard = forgetting_guard(config, self._bench.allowed)
-        if guard is None:
-            return None
-        tokenizer = self._bench.bases.tokenizer(parts.source)
-        lender = None if parts.strategy.head_for(parts.task) == "causal_lm" else self._lender(parts, config)
-        is_masked = lender is not None and lender.is_masked
-        text = held_out_text(config, parts.source, tokenizer, cache, self._bench.allowed, is_masked=is_masked)
-        if text is None:
-            raise ConfigError(
-                "there is no general text to measure forgetting on",
-                where="guards.forgetting",
-                remedy="Choose data@general=topics, or set guards.forgetting=off.",
-            )
-        strategy = parts.strategy
-        meter = ForgettingMeter(
-            replace(text, num_tokens=guard.tokens),
-            self._bench.evaluator_of(parts, config),
-            math.nan,
-            guard.limit,
-            lender,
-            is_unchanged=strategy.has_frozen_body or not strategy.trains,
-        )
-        meter = replace(meter, base_loss=self._base_loss(meter, parts, config, cache))
-        if lender is not None and lender.has_body:
-            lender.drop_body()
-        return meter
-
-    def _base_loss(self, meter: ForgettingMeter, parts: Parts, config: Mapping[str, Any], cache: Path) -> float:
-        """Of the untouched base, whatever stages the trial has: from the cache, or measured now."""
-        lender = meter.lender
-        if lender is None:
-            base = self._bench.take_base(replace(parts, stage_result=None), config).model
-        else:
-            base = lender.model
-        file = cache / "forgetting" / f"{self._key(meter, parts, base)}.json"
-        if not file.exists():
-            if lender is not None and not lender.has_body:
-                base = self._loaded(parts, base.dtype).model
-            loss = meter.text.score(base, meter.evaluator).values["loss"]
-            write_json(file, {"loss": loss, "tokens": meter.text.num_tokens, "model": dict(parts.source.reference())})
-        return float(read_json(file)["loss"])
-
-    def _key(self, meter: ForgettingMeter, parts: Parts, base: PreTrainedModel) -> str:
-        """Of everything that decides what the base scores."""
-        facts = [
-            parts.source.fingerprint(),
-            meter.text.prepared.meta["hash"],  # its fingerprint knows nothing of how it was split
-            meter.text.num_tokens,
-            type(base).__name__,
-            str(base.dtype),
-            str(meter.evaluator.autocast_dtype),
-            parts.strategy.quantisation,
-            str(describe_device(self._bench.device)["device"]),
-            torch.__version__,
-        ]
-        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
-
-    def _lender(self, parts: Parts, config: Mapping[str, Any]) -> Lender:
-        """In the type of the trial's body."""
-        if parts.strategy.num_virtual_tokens or parts.strategy.quantisation is not None:
-            raise ConfigError(
-                "forgetting cannot be measured: virtual tokens and quantised bodies do not fit another head",
-                where="guards.forgetting",
-                remedy="Set it off, or choose strategy=lora, top_layers or full.",
-            )
-        dtype = self._bench.take_base(parts, config).model.dtype
-        key = f"{parts.source.fingerprint()} {dtype}"
-        if key not in self._lenders:
-            self._lenders.clear()  # one model at a time beside the one that trains
-            self._lenders[key] = self._loaded(parts, dtype)
-        return self._lenders[key]
-
-    def _loaded(self, parts: Parts, dtype: torch.dtype) -> Lender:
-        device = self._bench.device
-        try:
-            model = parts.source.load("causal_lm", labels=None, dtype=dtype, device=device)
-            return Lender(model.requires_grad_(False), is_masked=False)
-        except ModelError as of_decoder:
-            try:
-                model = parts.source.load_masked(dtype=dtype, device=device)
-                return Lender(model.requires_grad_(False), is_masked=True)
-            except ModelError as of_encoder:
-                raise ModelError(
-                    "forgetting cannot be measured on this model, it has neither the head of a language model "
-                    f"({of_decoder.what}) nor one for masked words ({of_encoder.what})",
-                    where="guards.forgetting",
-                    remedy="Set guards.forgetting=off, or choose another model.",
-                ) from of_encoder
-
-
-def forgetting_guard(config: Mapping[str, Any], allowed: tuple[str, ...] = ()) -> Forgetting | None:
-    """The guard of a trial's configuration; None when it is off. A stage has none."""
-    node = (config.get("guards") or {}).get(NAME)
-    guard = build(node, allowed=allowed, where=f"guards.{NAME}") if node else None
-    return guard if isinstance(guard, Forgetting) and guard.is_on else None

@@ -15,7 +15,6 @@ import torch
 from ftsweep.data.subsets.train_share import TrainShare
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.trial import Outcome, OutcomeKind
-from ftsweep.evaluation.forgetting import Forgettings
 from ftsweep.evaluation.parts import Parts
 from ftsweep.models.device import (
     allocated_bytes,
@@ -32,6 +31,7 @@ from ftsweep.training.runs.choice import Run, begin_run
 from ftsweep.training.trial import Start
 from ftsweep.worker.base_models import BaseModel
 from ftsweep.worker.components import Workbench
+from ftsweep.worker.forgetting_meters import Forgettings
 from ftsweep.worker.jobs import SingleJobs
 from ftsweep.worker.stages import StageChain, time_stages
 from ftsweep.worker.text_scores import TextScores, add_paid_seconds

@@ -10,7 +10,6 @@ from typing import Any
 
 from ftsweep.config.build import build
 from ftsweep.evaluation.flagged_rows import by_flags, validation_by_flags
-from ftsweep.evaluation.forgetting import Forgettings
 from ftsweep.evaluation.intervals import compared, scored, scored_prior
 from ftsweep.evaluation.kept_weights import score_kept
 from ftsweep.evaluation.parts import Parts
@@ -19,6 +18,7 @@ from ftsweep.serving.model import copy_files, export_model, load_predictor
 from ftsweep.store.folders import TrialFolder
 from ftsweep.strategies.base import check_length, fresh_modules
 from ftsweep.worker.components import Workbench
+from ftsweep.worker.forgetting_meters import Forgettings
 from ftsweep.worker.general_overlap import general_overlap
 from ftsweep.worker.scale import scaled_scores
 from ftsweep.worker.stages import StageChain, stage_configs

@@ -23,7 +23,7 @@ BASES = {
 }
 """The base class of a group's components, by the last part of the node's dotted key."""
 
-_OTHER_BASES = ("ftsweep.report.page.HtmlPage",)
+_OTHER_BASES = ("ftsweep.report.page.HtmlPage", "ftsweep.verdicts.trial.FitVerdicts")
 _GUARDS = "ftsweep.guards."
 
 

@@ -19,12 +19,13 @@ from ftsweep.analysis.forgetting import (
     scaling_csv,
 )
 from ftsweep.analysis.selection import choose_best, explain_no_winner, rank, rank_of_all
-from ftsweep.domain.forgetting import FORGETTING, Forgetting, band
+from ftsweep.domain.forgetting import FORGETTING, band
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.snapshot import Snapshot
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
 from ftsweep.errors import ConfigError
+from ftsweep.guards.forgetting import Forgetting
 from ftsweep.search.pruners.curves import Curves
 from ftsweep.search.pruners.pruners import Median
 

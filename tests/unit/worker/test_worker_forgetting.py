@@ -66,7 +66,7 @@ def guarded(config: dict[str, Any], tmp_path: Path, llama: Path) -> dict[str, An
         "train": write_rows(tmp_path / "replay.jsonl", [{"text": f"replayed {n}"} for n in range(8)]),
         "validation": write_rows(tmp_path / "general.jsonl", rows),
     }
-    guard = {"_target_": "ftsweep.domain.forgetting.Forgetting", "mode": "on", "limit": 0.01, "tokens": 8192}
+    guard = {"_target_": "ftsweep.guards.forgetting.Forgetting", "mode": "on", "limit": 0.01, "tokens": 8192}
     config["guards"] = {"forgetting": guard}
     config["rungs"]["count"] = 2
     config["training"] |= {"epochs": 1, "learning_rate": 2e-2}
