@@ -34,10 +34,10 @@ def export_scaled(folder: StudyFolder, number: int, scale: float, destination: P
         )
     facts = read_json(folder.facts_file)
     with import_path([Path(place) for place in facts["search_folders"]]):
-        from ftsweep.worker.components import Workbench
+        from ftsweep.worker.components import Components
         from ftsweep.worker.jobs import SingleJobs
 
-        SingleJobs(Workbench(facts["allow"])).do(
+        SingleJobs(Components(facts["allow"])).do(
             {
                 "type": "export",
                 "job": f"export-{number:04d}",

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from ftsweep.evaluation.drawn_scores import mean_scores
 from ftsweep.evaluation.evaluate import Evaluator, SplitScores
-from ftsweep.evaluation.parts import Parts
 from ftsweep.evaluation.prompt_scores import PromptScorer, rows_of
+from ftsweep.evaluation.trial_parts import TrialParts
 from ftsweep.strategies.few_shot import FewShot
 from ftsweep.strategies.few_shot_tuned import FewShotTuned, draw_folders
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def score_kept(
-    parts: Parts, *, model: PreTrainedModel, evaluator: Evaluator, folder: Path, split_name: str
+    parts: TrialParts, *, model: PreTrainedModel, evaluator: Evaluator, folder: Path, split_name: str
 ) -> SplitScores:
     """Scores of a model that the strategy restored from `folder`; of several draws their mean, as in the trial."""
     strategy, split = parts.strategy, parts.prepared.split(split_name)

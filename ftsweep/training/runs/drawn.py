@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
-from ftsweep.data.encoded import EncodedSplit
+from ftsweep.config.schema import TrainingSettings
 from ftsweep.data.prepared import PreparedSet
 from ftsweep.data.subsets.draws import DrawnSplit, TooFewExamplesError
 from ftsweep.domain.measurement import Measurement
@@ -20,14 +20,16 @@ from ftsweep.errors import ConfigError
 from ftsweep.evaluation.drawn_scores import DrawnScores, draw_seeds, read_drawn, write_drawn
 from ftsweep.evaluation.evaluate import Evaluator
 from ftsweep.evaluation.forgetting import ForgettingMeter
-from ftsweep.evaluation.parts import Parts
 from ftsweep.evaluation.prompt_scores import class_labels
+from ftsweep.evaluation.trial_parts import TrialParts
 from ftsweep.store.atomic import written_folder
 from ftsweep.store.folders import TrialFolder
 from ftsweep.strategies.few_shot_tuned import DRAW, FewShotTuned
 from ftsweep.training.checkpoint import Weights, copy_weights, put_weights, trained_weights
+from ftsweep.training.measuring import Start
+from ftsweep.training.mix import with_replay
 from ftsweep.training.runs.few_shot import measured_once
-from ftsweep.training.trial import OutOfMemoryAtOneError, TrialRun
+from ftsweep.training.step import OutOfMemoryAtOneError, Stepper
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -45,17 +47,18 @@ class DrawnRun:
 
     def __init__(
         self,
-        parts: Parts,
-        strategy: FewShotTuned,
-        prepared: PreparedSet,
+        parts: TrialParts,
         *,
         model: PreTrainedModel,
         evaluator: Evaluator,
         folder: TrialFolder,
-        config: Mapping[str, Any],
+        start: Start | None = None,
         meter: ForgettingMeter | None = None,
+        prepared: PreparedSet | None = None,
     ) -> None:
-        """`prepared` is that of `parts`, or its features."""
+        """`prepared`: features of the data, in the place of the data of `parts`. `start` is not measured."""
+        strategy = parts.strategy
+        assert isinstance(strategy, FewShotTuned)
         self.model = model
         self.folder = folder
         self.best_weights: Weights | None = None
@@ -65,17 +68,16 @@ class DrawnRun:
         self.num_steps = 0  # of this process
         self._parts = parts
         self._strategy = strategy
-        self._prepared = prepared
+        self._prepared = parts.prepared if prepared is None else prepared
         self._evaluator = evaluator
-        self._config = config
         self._meter = meter
-        self._num_rungs: int = config["rungs"]["count"]
+        self._num_rungs: int = parts.config["rungs"]["count"]
         self._start = copy_weights(model)
         self._scores = {draw: scores for (draw, _), scores in read_drawn(folder.path).items()}
         self.train_seconds = sum(scores.seconds for scores in self._scores.values())
-        self._training: TrialRun | None = None
+        self._training: Stepper | None = None
         self._draws: dict[int, list[int]] = {}
-        draws, seeds = strategy.draws_for(parts.task), draw_seeds(config)
+        draws, seeds = strategy.draws_for(parts.task), draw_seeds(parts.config)
         labels = class_labels(parts.prepared.split("train"), parts.task)
         try:
             self._draws = {draw: draws.examples(labels, draw=draw, seeds=seeds) for draw in draws.numbers}
@@ -91,7 +93,7 @@ class DrawnRun:
             self._training = self._begin(self._draws[draw], draw)
         if self._training.num_steps < self._training.plan.num_steps:
             try:
-                self._training.step_without_rungs()
+                self._training.take()
             except OutOfMemoryAtOneError as error:
                 self._end(OutcomeKind.INFEASIBLE, f"out of memory at micro-batch size 1: {error}")
             self.num_steps += 1
@@ -117,7 +119,7 @@ class DrawnRun:
         training = self._begin(examples, draw)
         num_timed = min(1 + num_steps, training.plan.num_steps)
         for _ in range(num_timed):
-            training.step_without_rungs()
+            training.take()
         step_seconds = training.train_seconds / num_timed
         started = time.monotonic()
         self._evaluator.score(self.model, self._prepared.split("validation"))
@@ -130,23 +132,23 @@ class DrawnRun:
             "trial_seconds": step_seconds * total + measure_seconds * len(self._draws),
         }
 
-    def _begin(self, examples: Sequence[int], draw: int) -> TrialRun:
+    def _begin(self, examples: Sequence[int], draw: int) -> Stepper:
         """The training on these examples, from the weights that all draws start with."""
+        config, settings = self._parts.config, TrainingSettings(**self._parts.config["training"])
         put_weights(self.model, self._start)
-        seed = self._config["seed"]["model"]
-        torch.manual_seed(seed + draw)  # dropout of a draw does not depend on the draws before it
-        return TrialRun(
+        torch.manual_seed(config["seed"]["model"] + draw)  # dropout of a draw does not depend on the draws before it
+        drawn = DrawnSplit(self._prepared.split("train"), examples)
+        return Stepper(
             model=self.model,
             task=self._parts.task,
             strategy=self._strategy.inner,
-            prepared=_DrawnSet(self._prepared, examples),
+            settings=settings,
+            examples=with_replay(drawn, self._parts.replay, settings.replay, config["seed"]["data"]),
             evaluator=self._evaluator,
-            folder=self.folder,  # without a checkpoint, and without measurements but the trial's own
-            config=self._config,
-            replay=self._parts.replay,
+            seed=config["seed"]["data"],
         )
 
-    def _score(self, draw: int, training: TrialRun) -> None:
+    def _score(self, draw: int, training: Stepper) -> None:
         scores = self._evaluator.score(self.model, self._prepared.split("validation"))
         if not math.isfinite(scores.values["loss"]):
             self._end(OutcomeKind.DIVERGED, f"the loss is NaN or infinite after the training of draw {draw}")
@@ -204,15 +206,3 @@ class DrawnRun:
                 "num_trained_parameters": sum(weight.numel() for weight in trained_weights(self.model).values()),
             },
         )
-
-
-class _DrawnSet(PreparedSet):
-    """A prepared set whose train split are these examples."""
-
-    def __init__(self, prepared: PreparedSet, examples: Sequence[int]) -> None:
-        super().__init__(prepared.folder, prepared.meta)
-        self._whole = prepared
-        self._drawn = DrawnSplit(prepared.split("train"), examples)
-
-    def split(self, name: str) -> EncodedSplit:
-        return self._drawn if name == "train" else self._whole.split(name)

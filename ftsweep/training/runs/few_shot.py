@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,8 +25,8 @@ from ftsweep.evaluation.drawn_scores import (
 )
 from ftsweep.evaluation.evaluate import Evaluator
 from ftsweep.evaluation.forgetting import ForgettingMeter
-from ftsweep.evaluation.parts import Parts
 from ftsweep.evaluation.prompt_scores import PromptScorer, rows_of
+from ftsweep.evaluation.trial_parts import TrialParts
 from ftsweep.store.atomic import append_line
 from ftsweep.store.folders import TrialFolder
 from ftsweep.store.row_scores import RungLosses, write_losses
@@ -34,6 +34,7 @@ from ftsweep.strategies.asking import Prompt
 from ftsweep.strategies.few_shot import FewShot
 from ftsweep.tasks.prompts.prompt_tokens import PromptTooLongError
 from ftsweep.training.checkpoint import Weights
+from ftsweep.training.measuring import Start
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -53,15 +54,17 @@ class FewShotRun:
 
     def __init__(
         self,
-        parts: Parts,
-        strategy: FewShot,
+        parts: TrialParts,
         *,
         model: PreTrainedModel,
         evaluator: Evaluator,
         folder: TrialFolder,
-        config: Mapping[str, Any],
+        start: Start | None = None,
         meter: ForgettingMeter | None = None,
     ) -> None:
+        """`start` is not measured."""
+        strategy, config = parts.strategy, parts.config
+        assert isinstance(strategy, FewShot)
         self.model = model
         self.folder = folder
         self.outcome: Outcome | None = None

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from engine_steps import step
 from safetensors.torch import load_file
 from training_rows import sentences, write_rows
 
@@ -71,7 +72,7 @@ def finish(engine: Engine, job: Job) -> Job:
     """Run a job to its end; the last message."""
     engine.admit(job)
     while True:
-        for message in engine.step():
+        for message in step(engine):
             if message["type"] == "ended":
                 return message
             engine.answer({"type": "continue", "job": job["job"]})
@@ -144,9 +145,8 @@ def test_a_stage_killed_on_its_way_goes_on_to_the_same_weights(
         assert killed.step() == []
     if checkpoint:
         killed.drain()
-    assert killed._chain is not None
-    assert killed._chain._run is not None
-    killed._chain._run.lock.release()  # the system does this for a dead process
+    (under_way,) = killed._jobs.values()
+    under_way._chain._run.lock.release()  # the system does this for a dead process
     told = finish(Engine(threads=1), job)["outcome"]["extra"]["metrics"]
     assert told == expected
     left, right = weights_of(job), weights_of(undisturbed)
@@ -158,7 +158,7 @@ def test_a_stage_killed_on_its_way_goes_on_to_the_same_weights(
 def test_a_result_that_another_worker_makes_is_waited_for(
     engine: Engine, staged: Job, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ftsweep.worker.stages._WAIT_SECONDS", 0.0)
+    monkeypatch.setattr("ftsweep.worker.engine.WAIT_SECONDS", 0.0)
     other = Engine(threads=1)
     other.admit(make_job(name="trial-0000"))
     for _ in range(3):
