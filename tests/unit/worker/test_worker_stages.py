@@ -268,3 +268,58 @@ def test_results_make_room_for_newer_ones_unless_someone_loads_them(
             (folder / "model.safetensors").write_bytes(b"weights")
     assert [result.read() is not None for result in made] == [True, False, True]
     lock.release()
+
+
+def test_trials_of_one_worker_share_the_stage_that_the_first_of_them_makes(
+    staged: Job, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = make_job(name="trial-0000", cache=make_job()["cache"] + "-alone")
+    finish(Engine(threads=1), alone)
+    monkeypatch.setattr("ftsweep.worker.engine.time.sleep", lambda _: pytest.fail("it waited, and had a stage to make"))
+    jobs = [make_job(name="trial-0001"), make_job(name="trial-0002")]
+    engine = Engine(threads=1, lanes=2)
+    for job in jobs:
+        engine.admit(job)
+    outcomes = []
+    while engine.is_busy:
+        for message in engine.step():
+            if message["type"] == "ended":
+                outcomes.append(message["outcome"]["kind"])
+            engine.answer({"type": "continue", "job": message["job"]})
+    assert outcomes == ["complete", "complete"]
+    assert len(results(jobs[0])) == 1
+    measured = [[each.values for each in TrialFolder(Path(job["folder"])).measurements()] for job in (alone, *jobs)]
+    assert measured[0] == measured[1] == measured[2]
+
+
+@pytest.mark.parametrize("kind", ["pause", "stop"])
+def test_a_trial_can_be_paused_and_stopped_while_its_stage_is_made(staged: Job, make_job: MakeJob, kind: str) -> None:
+    undisturbed = make_job(name="trial-0000", cache=make_job()["cache"] + "-alone")
+    finish(Engine(threads=1), undisturbed)
+    engine, job = Engine(threads=1), make_job(name="trial-0001")
+    engine.admit(job)
+    for _ in range(4):
+        assert engine.step() == []
+    before = engine.num_steps
+    assert before > 0
+    engine.answer({"type": kind, "job": job["job"], "kind": "pruned", "reason": "the test says so"})
+    (message,) = engine.step()
+    folder = TrialFolder(Path(job["folder"]))
+    if kind == "stop":
+        assert message["outcome"]["kind"] == "pruned"
+        assert folder.outcome() is not None
+        job = make_job(name="trial-0002")
+    else:
+        assert message["outcome"] is None
+        assert folder.outcome() is None
+    finish(engine, job)  # its stage goes on from where it was left
+    assert engine.num_steps == num_all_steps(undisturbed)
+    left, right = weights_of(job), weights_of(undisturbed)
+    assert all(left[name].equal(right[name]) for name in left)
+
+
+def num_all_steps(job: Job) -> int:
+    """Optimizer steps of a trial and its stages."""
+    outcome = TrialFolder(Path(job["folder"])).outcome()
+    assert outcome is not None
+    return int(outcome.extra["num_steps"]) + sum(each["num_steps"] for each in outcome.extra["stages"].values())
