@@ -207,7 +207,7 @@ def planning(config: SweepConfig, folder: Path) -> Iterator[Sweep]:
         folder=_PlanFolder(folder, Store(Path(config.store.path).absolute())),
         study=None,  # type: ignore[arg-type]  # preparing and estimating ask nothing of it
         executor=executor,
-        recorder=build({"_target_": "ftsweep.recording.base.NullRecorder"}, allowed=()),
+        recorder=build({"_target_": "ftsweep.recording.NullRecorder"}, allowed=()),
     )
     try:
         yield sweep

@@ -9,6 +9,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ftsweep.domain.component import Component
 from ftsweep.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
     from ftsweep.tasks.base import Task
 
 
-class Strategy(ABC):
+class Strategy(Component, ABC):
     """How a model is fine-tuned. The constructor's keyword-only arguments are the schema of the `strategy` node."""
+
+    component_kind = "strategy"
 
     changes_base: ClassVar[bool]
     """Whether training writes into the base's own weights (full), so that they must be put back after the trial."""
@@ -63,12 +66,10 @@ class Strategy(ABC):
         """The head that the base is loaded with."""
         return task.head
 
-    def check_task(self, task: Task) -> None:  # noqa: B027 - most strategies serve every task
+    def check_task(self, task: Task) -> None:
         """Raise ConfigError when the strategy cannot serve this task. Called without a model, and without torch."""
 
-    def check_data(  # noqa: B027
-        self, task: Task, tokenizer: PreTrainedTokenizerBase, schema: Mapping[str, Any]
-    ) -> None:
+    def check_data(self, task: Task, tokenizer: PreTrainedTokenizerBase, schema: Mapping[str, Any]) -> None:
         """Raise ConfigError when a setting does not fit what train has. Called by workers, when data are prepared."""
 
     def check_training(self, task: Task, training: TrainingSettings) -> None:
@@ -86,10 +87,10 @@ class Strategy(ABC):
                 remedy="Leave it 0 (training.l2_sp works with a new head), or choose a task of next tokens.",
             )
 
-    def check_machine(self) -> None:  # noqa: B027 - most strategies run anywhere
+    def check_machine(self) -> None:
         """Raise ConfigError or MissingExtraError when this machine cannot train so. Called by workers alone."""
 
-    def check_base(self, base: PreTrainedModel, head: Head) -> None:  # noqa: B027
+    def check_base(self, base: PreTrainedModel, head: Head) -> None:
         """Raise ConfigError when the settings name what this model has not."""
 
     def rate_factors(self, model: PreTrainedModel) -> Mapping[str, float]:
@@ -119,7 +120,7 @@ class Strategy(ABC):
         """A whole transformers model that answers as `model` does. The base is spent by it, and must be loaded anew."""
         return model
 
-    def rescale(self, model: PreTrainedModel, head: Head, scale: float, start: Mapping[str, Tensor]) -> None:  # noqa: B027
+    def rescale(self, model: PreTrainedModel, head: Head, scale: float, start: Mapping[str, Tensor]) -> None:
         """Scale what training changed of a model that `restore` made; 1 leaves it, 0 takes it back. A new head stays.
 
         Of a strategy that is scalable. `start` holds the base's own weights by name where `changes_base`.

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
+from ftsweep.domain.component import Component
 from ftsweep.domain.objective import Direction
 from ftsweep.models.base import Head
 
@@ -42,8 +43,10 @@ class RowError(ValueError):
     """This row cannot become an example; the message says why. Whoever knows the row adds where it is."""
 
 
-class Task(ABC):
+class Task(Component, ABC):
     """One kind of supervised problem. The constructor's keyword-only arguments are the schema of the `task` node."""
+
+    component_kind = "task"
 
     head: ClassVar[Head]
     columns: ClassVar[tuple[str, ...]]
@@ -104,7 +107,7 @@ class Task(ABC):
     def learn_schema(self, train_rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         """What must be known before encoding, as JSON (`{"labels": [...], "counts": [...]}`), from train rows only."""
 
-    def check_schema(self, schema: Mapping[str, Any]) -> None:  # noqa: B027 - most settings fit any data
+    def check_schema(self, schema: Mapping[str, Any]) -> None:
         """Raise ConfigError when a setting does not fit what train has (a weight for a label that it lacks)."""
 
     @abstractmethod
@@ -117,7 +120,7 @@ class Task(ABC):
         carries; after the last row it may yield further examples.
         """
 
-    def check_model(self, model: PreTrainedModel) -> None:  # noqa: B027 - most tasks take every model with their head
+    def check_model(self, model: PreTrainedModel) -> None:
         """Raise ModelError when this model cannot do the task as its settings have it; a few short inputs at most."""
 
     def row_units(self, labels: torch.Tensor) -> torch.Tensor:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 GUARD = "fit"
 """The name of the judge among the guards."""
 
-SIMPLE = ("ftsweep.strategies.few_shot.FewShot", "ftsweep.strategies.head.LinearProbe")
+SIMPLE = ("ftsweep.strategies.FewShot", "ftsweep.strategies.LinearProbe")
 """Strategies whose branches are a baseline for all others: who trains more than a head should beat them."""
 
 
@@ -59,7 +59,7 @@ class Verdicts:
 
     @property
     def is_on(self) -> bool:
-        return self._judge.mode != "off"
+        return self._judge.is_on
 
     def judge(self, record: TrialRecord) -> bool:
         """Judge a trial that has just measured or ended by all it has measured; whether its label has changed."""

@@ -134,16 +134,21 @@ def _from_json(answer: Mapping[str, Any]) -> Checked | FtsweepError:
 def _complete(node: Mapping[str, Any], where: str) -> dict[str, Any]:
     """The node with the constructor's defaults, nested components too, after checking keys and types."""
     cls = locate(node["_target_"], where=where)
-    settings = {
-        key: _complete(value, f"{where}.{key}") if isinstance(value, Mapping) and "_target_" in value else value
-        for key, value in node.items()
-        if key != "_target_"
-    }
+    settings = {key: _complete_inside(value, f"{where}.{key}") for key, value in node.items() if key != "_target_"}
     problem = settings_problem(cls, settings)
     if problem:
         raise ConfigError(f"{problem.what} ({node['_target_']})", where=f"{where}.{problem.key}", remedy=problem.remedy)
     defaults = {key: _plain(each.default) for key, each in parameters(cls).items() if not each.is_required}
     return {"_target_": node["_target_"], **settings, **{key: defaults[key] for key in defaults if key not in settings}}
+
+
+def _complete_inside(value: Any, where: str) -> Any:
+    """A setting's value with the defaults of the components in it, those in lists too."""
+    if isinstance(value, Mapping) and "_target_" in value:
+        return _complete(value, where)
+    if isinstance(value, list):
+        return [_complete_inside(each, f"{where}[{index}]") for index, each in enumerate(value)]
+    return value
 
 
 def _check_value(cls: type, node: Mapping[str, Any], path: str, value: Any, where: str, allowed: Sequence[str]) -> None:

@@ -88,6 +88,6 @@ def _relocated(layers: Layers, branch: BranchLayer, group: str, error: FtsweepEr
 def _task_metrics(layers: Layers, branch: BranchLayer, task: Checked) -> Mapping[str, str]:
     if not task.metrics:
         what = f"{task.node['_target_']} has no `metrics`"
-        remedy = "A task derives from ftsweep.tasks.base.Task."
+        remedy = "A task derives from ftsweep.tasks.Task."
         raise ConfigError(what, where=layers.where("task", branch), remedy=remedy)
     return task.metrics

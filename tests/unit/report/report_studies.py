@@ -19,9 +19,9 @@ study: {name: demo}
 budget: {trials: 14}
 objective: {metric: loss, split: validation, direction: minimize}
 rungs: {count: 10}
-model: {_target_: ftsweep.models.tiny.TinyModel, dtype: auto}
-data: {_target_: ftsweep.data.sources.pydocs.PyDocs, limit: null}
-task: {_target_: ftsweep.tasks.classification.Classification, max_length: 128}
+model: {_target_: ftsweep.models.TinyModel, dtype: auto}
+data: {_target_: ftsweep.data.PyDocs, limit: null}
+task: {_target_: ftsweep.tasks.Classification, max_length: 128}
 space:
   training:
     learning_rate: {low: 1e-4, high: 1e-2, log: true}

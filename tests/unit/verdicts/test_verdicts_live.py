@@ -29,7 +29,7 @@ from ftsweep.store.row_scores import RungLosses, write_losses
 from ftsweep.verdicts import live as module
 from ftsweep.verdicts.live import Verdicts
 
-JUDGE = {"_target_": "ftsweep.verdicts.trial.FitVerdicts", "mode": "judge"}
+JUDGE = {"_target_": "ftsweep.verdicts.FitVerdicts", "mode": "judge"}
 OVERFIT = ([2.0, 1.2, 1.0, 1.1, 1.3], [2.0, 1.1, 0.9, 0.8, 0.7])
 WEAK = ([2.0, 1.2, 1.1, 1.1], [2.0, 1.2, 1.09, 1.09])
 FINE = ([2.0, 0.8, 0.5, 0.499], [2.0, 0.7, 0.45, 0.45])
@@ -46,7 +46,7 @@ def judge_of(folder: StudyFolder, baseline: Any = None, branches: Any = None, **
     space = Space({"training.learning_rate": FloatInterval(1e-4, 1e-1, log=True)})
     config = {
         "training": {"learning_rate": 1e-3, "epochs": 4},
-        "strategy": {"_target_": "ftsweep.strategies.lora.Lora", "dropout": 0.0},
+        "strategy": {"_target_": "ftsweep.strategies.Lora", "dropout": 0.0},
         "guards": {"fit": {**JUDGE, **settings}},
     }
     branches = branches or {"": Branch("", config, space)}
@@ -126,7 +126,7 @@ def test_a_trial_far_above_a_later_best_is_told_when_the_search_is_over(folder: 
 
 def test_a_branch_that_trains_a_head_is_a_baseline_for_the_others(folder: StudyFolder) -> None:
     lora = judge_of(folder).branches[""]
-    head = {**lora.config, "strategy": {"_target_": "ftsweep.strategies.head.LinearProbe"}}
+    head = {**lora.config, "strategy": {"_target_": "ftsweep.strategies.LinearProbe"}}
     branches = {"lora": Branch("lora", lora.config, Space()), "head": Branch("head", head, Space())}
     judge = judge_of(folder, branches=branches)
     records = []
@@ -164,7 +164,7 @@ def test_what_lies_on_disk_is_plain_json(folder: StudyFolder) -> None:
 
 def test_another_class_is_no_judge(folder: StudyFolder) -> None:
     with pytest.raises(ConfigError, match="no judge of trials"):
-        judge_of(folder, _target_="ftsweep.guards.leakage.ExactCopies", mode="refuse")
+        judge_of(folder, _target_="ftsweep.guards.ExactCopies", mode="refuse")
 
 
 def test_a_study_may_go_on_with_another_judge_but_not_with_other_training(
