@@ -231,7 +231,8 @@ def study_facts(config: SweepConfig) -> dict[str, Any]:
     return {
         "study": config.study.name,
         "sweep_file": config.sweep_file,
-        "objective": asdict(config.objective),
+        "objective": config.objective.to_dict(),
+        "metrics": {name: metric.to_dict() for name, metric in config.objective.metrics.items()},
         "rungs": config.rungs.count,
         "seed": asdict(config.seed),
         "branches": {

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from ftsweep.domain.component import Component
-from ftsweep.domain.objective import Direction
+from ftsweep.domain.metric import Metrics
 from ftsweep.models.base import Head
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ class Task(Component, ABC):
     head: ClassVar[Head]
     columns: ClassVar[tuple[str, ...]]
     """Columns the task can use; which are needed `check_columns` says."""
-    metrics: ClassVar[Mapping[str, Direction]]
-    """Every metric that `tally` makes, with the direction in which it gets better. `loss` is among them."""
+    metrics: ClassVar[Metrics]
+    """Every metric that `tally` makes, the best known first. `loss` is among them."""
     label_shape: ClassVar[LabelShape]
     label_type: ClassVar[LabelType] = "int"
     has_new_head: ClassVar[bool] = False

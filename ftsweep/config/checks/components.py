@@ -18,6 +18,8 @@ from typing import Any
 from ftsweep.config.build import build, check_targets, import_path, is_own, locate, targets
 from ftsweep.config.checks.kinds import check_kind
 from ftsweep.config.checks.values import parameters, settings_problem, value_problem
+from ftsweep.domain.metric import Metric, Metrics
+from ftsweep.domain.role import Role
 from ftsweep.errors import ConfigError, FtsweepError, suggest
 
 CONTROL_GROUPS = ("executor", "sampler", "pruner", "recording", "report")
@@ -40,7 +42,10 @@ class Checked:
     """A checked node with every default filled in, and what its class says of itself."""
 
     node: Mapping[str, Any]
-    metrics: Mapping[str, str] | None = None
+    metrics: Metrics | None = None
+    """Of a task: what it measures."""
+    role: Role = field(default_factory=Role)
+    """Of a strategy: what it is to the others."""
 
 
 def check_components(
@@ -71,13 +76,24 @@ def check_component(request: Request, *, allowed: Sequence[str] = ()) -> Checked
     check_targets(request.node, allowed=allowed, where=request.group)
     check_kind(locate(request.node["_target_"], where=request.group), request.group)
     node = _complete(request.node, request.group)
-    build(node, allowed=allowed, where=request.group)
+    built = build(node, allowed=allowed, where=request.group)
     cls = locate(node["_target_"], where=request.group)
     for path, values in request.values.items():
         for value in values:
             _check_value(cls, node, path, value, request.group, allowed)
+    return Checked(node, _metrics(cls, request.group), getattr(built, "role", Role()))
+
+
+def _metrics(cls: type, where: str) -> Metrics | None:
     metrics = getattr(cls, "metrics", None)
-    return Checked(node, dict(metrics) if isinstance(metrics, Mapping) else None)
+    if not isinstance(metrics, Mapping):
+        return None
+    for name, metric in metrics.items():
+        if not isinstance(metric, Metric):
+            what = f"{cls.__qualname__}.metrics says {metric!r} of {name!r}"
+            remedy = 'Say what it is by a Metric (ftsweep.domain.metric): Metric("minimize", low=0).'
+            raise ConfigError(what, where=where, remedy=remedy)
+    return dict(metrics)
 
 
 def _answer(request: Request, allowed: Sequence[str]) -> Checked | FtsweepError:
@@ -128,7 +144,11 @@ def _to_json(answer: Checked | FtsweepError) -> dict[str, Any]:
 
 
 def _from_json(answer: Mapping[str, Any]) -> Checked | FtsweepError:
-    return ConfigError(**answer["error"]) if "error" in answer else Checked(**answer)
+    if "error" in answer:
+        return ConfigError(**answer["error"])
+    metrics = answer["metrics"]
+    known = None if metrics is None else {name: Metric(**metric) for name, metric in metrics.items()}
+    return Checked(answer["node"], known, Role(**answer["role"]))
 
 
 def _complete(node: Mapping[str, Any], where: str) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Figures of a study: one file each, a pure `info` function of the rows and a `figure` function of that info.
 
 A figure's module has `TITLE`, `READING` (how to read it), `info(rows)` and `figure(info)`, and `is_about(rows)` where
-some studies have nothing of the kind. A user's figure is an object with the same names (`base.Figure`). Importing it does not import plotly; drawing does.
+some studies have nothing of the kind. A user's figure is an object with the same names (`base.Figure`). Importing it
+does not import plotly; drawing does.
 """
 
 from __future__ import annotations

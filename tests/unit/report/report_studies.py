@@ -11,6 +11,7 @@ from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.store.atomic import append_line, write_json, write_text
 from ftsweep.store.folders import Store, StudyFolder
+from ftsweep.tasks.classification import Classification
 from ftsweep.tasks.scores.class_scores import class_report, reliability
 
 RUNGS = 10
@@ -51,6 +52,9 @@ class StudyBuilder:
     def __init__(self, root: Path, name: str = "demo", sweep: str = SWEEP) -> None:
         self.folder = Store(root).study(name)
         write_text(self.folder.sweep_file, sweep)
+        write_json(
+            self.folder.facts_file, {"metrics": {k: each.to_dict() for k, each in Classification.metrics.items()}}
+        )
 
     def trial(
         self,

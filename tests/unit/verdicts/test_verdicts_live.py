@@ -26,6 +26,8 @@ from ftsweep.domain.verdict import VerdictKind
 from ftsweep.errors import ConfigError
 from ftsweep.store.folders import Store, StudyFolder
 from ftsweep.store.row_scores import RungLosses, write_losses
+from ftsweep.strategies import LinearProbe
+from ftsweep.tasks.classification import Classification
 from ftsweep.verdicts import live as module
 from ftsweep.verdicts.live import Verdicts
 
@@ -51,7 +53,7 @@ def judge_of(folder: StudyFolder, baseline: Any = None, branches: Any = None, **
     }
     branches = branches or {"": Branch("", config, space)}
     data = {branch.label: {"num_examples": {"validation": NUM_ROWS}} for branch in branches.values()}
-    return Verdicts(folder, Objective(), branches, baseline or {}, data)
+    return Verdicts(folder, Objective(metrics=Classification.metrics), branches, baseline or {}, data)
 
 
 def trial(
@@ -127,7 +129,8 @@ def test_a_trial_far_above_a_later_best_is_told_when_the_search_is_over(folder: 
 def test_a_branch_that_trains_a_head_is_a_baseline_for_the_others(folder: StudyFolder) -> None:
     lora = judge_of(folder).branches[""]
     head = {**lora.config, "strategy": {"_target_": "ftsweep.strategies.LinearProbe"}}
-    branches = {"lora": Branch("lora", lora.config, Space()), "head": Branch("head", head, Space())}
+    role = LinearProbe().role
+    branches = {"lora": Branch("lora", lora.config, Space()), "head": Branch("head", head, Space(), role)}
     judge = judge_of(folder, branches=branches)
     records = []
     for number, (name, accuracy) in enumerate([("lora", 0.5), ("head", 0.8)]):
