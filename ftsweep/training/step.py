@@ -14,9 +14,9 @@ import torch
 from ftsweep.config.schema import TrainingSettings
 from ftsweep.evaluation.batch import Batch, collate, to_device
 from ftsweep.evaluation.evaluate import Evaluator, autocast
+from ftsweep.evaluation.trial_parts import TrialParts
 from ftsweep.models.device import is_out_of_memory, release_memory
 from ftsweep.strategies.base import Strategy, parameter_groups
-from ftsweep.tasks.base import Task
 from ftsweep.training.checkpoint import (
     Checkpoint,
     pack_generators,
@@ -57,31 +57,34 @@ class Stepper:
 
     def __init__(
         self,
+        parts: TrialParts,
         *,
         model: PreTrainedModel,
-        task: Task,
-        strategy: Strategy,
-        settings: TrainingSettings,
         examples: Examples,
         evaluator: Evaluator,
-        seed: int,
+        strategy: Strategy | None = None,
     ) -> None:
-        """`evaluator`: device, arithmetic and padding are as those of its measurements. `seed` orders the examples."""
+        """`evaluator`: device, arithmetic and padding are as those of its measurements.
+
+        `strategy`: another one than that of `parts`.
+        """
         self.model = model
-        self.task = task
-        self.settings = settings
+        self.task = parts.task
+        self.strategy = parts.strategy if strategy is None else strategy
+        self.settings = settings = TrainingSettings(**parts.config["training"])
         self.examples = examples
         self.evaluator = evaluator
+        seed = parts.config["seed"]["data"]
         self.plan: Plan = BatchPlan(examples.lengths, settings.batch_size, settings.epochs, seed)
-        self.optimizer = make_optimizer(model, strategy, settings, evaluator.device)
-        self.regularisers = Regularisers(model, task, strategy, settings)
+        self.optimizer = make_optimizer(model, self.strategy, settings, evaluator.device)
+        self.regularisers = Regularisers(model, self.task, self.strategy, settings)
         self.num_steps = 0
         self.num_tokens = 0
         self.micro_batch_size = min(settings.micro_batch_size or settings.batch_size, settings.batch_size)
         self.train_seconds = 0.0
         self.num_large_gradients = torch.zeros((), dtype=torch.long, device=evaluator.device)
         self._is_finite = torch.ones((), dtype=torch.bool, device=evaluator.device)
-        strategy.set_training(model)
+        self.strategy.set_training(model)
 
     def take(self) -> None:
         """One optimizer step and its time, and nothing else.
@@ -203,5 +206,5 @@ def make_optimizer(
     model: PreTrainedModel, strategy: Strategy, settings: TrainingSettings, device: torch.device
 ) -> torch.optim.Optimizer:
     """AdamW over what trains; fused on CUDA. Each group has the strategy's `rate_factor`."""
-    groups = parameter_groups(model, settings.weight_decay, strategy.rate_factors(model))
+    groups = parameter_groups(model, strategy, settings.weight_decay)
     return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=device.type == "cuda")

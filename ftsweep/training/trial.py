@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from ftsweep.config.schema import TrainingSettings
-from ftsweep.data.prepared import PreparedSet
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.trial import Outcome, OutcomeKind
-from ftsweep.evaluation.evaluate import Evaluator
-from ftsweep.evaluation.forgetting import ForgettingMeter
+from ftsweep.evaluation.evaluate import Evaluator, SplitScores
 from ftsweep.evaluation.trial_parts import TrialParts
 from ftsweep.store.atomic import append_line
-from ftsweep.store.folders import TrialFolder
 from ftsweep.store.row_scores import write_losses
 from ftsweep.training.checkpoint import (
     Checkpoint,
@@ -26,8 +23,9 @@ from ftsweep.training.checkpoint import (
     pack_optimizer,
     trained_weights,
 )
-from ftsweep.training.measuring import RungScorer, RungScores, Start
+from ftsweep.training.measuring import RungScorer, RungScores
 from ftsweep.training.mix import with_replay
+from ftsweep.training.runs.base import RunStart
 from ftsweep.training.schedule import rung_reached
 from ftsweep.training.step import OutOfMemoryAtOneError, Stepper
 
@@ -36,56 +34,49 @@ if TYPE_CHECKING:
 
 
 class TrialRun:
-    """The training of one trial, from its folder's checkpoint if there is one. A run as `training.runs.base.Run` says.
+    """The training of one trial of any strategy that trains as a whole: rungs, patience, checkpoints and the end.
 
-    How it trains is its stepper's, what it measures its scorer's; here are rungs, patience, checkpoints and the end.
+    What it measures is its scorer's. How it trains is its stepper's: a run that trains in another way has another class
+    of these.
     """
 
-    def __init__(
-        self,
-        parts: TrialParts,
-        *,
-        model: PreTrainedModel,
-        evaluator: Evaluator,
-        folder: TrialFolder,
-        start: Start | None = None,
-        meter: ForgettingMeter | None = None,
-        prepared: PreparedSet | None = None,
-    ) -> None:
-        """`prepared`: features of the data, in the place of the data of `parts`."""
-        config = parts.config
-        prepared = parts.prepared if prepared is None else prepared
-        self.model = model
-        self.folder = folder
+    stepper_class: ClassVar[type[Stepper]] = Stepper
+
+    def __init__(self, given: RunStart) -> None:
+        config = given.parts.config
+        seed, replay = config["seed"]["data"], config["training"]["replay"]
+        self.model = given.model
+        self.folder = given.folder
         self.best_weights: Weights | None = None
         self.outcome: Outcome | None = None
         self.is_waiting = False
         self.rung = -1  # the last one measured; -1 before the measurement that precedes training
-        self.measurements: list[Measurement] = folder.measurements()
-        self.scorer = RungScorer(model, prepared, evaluator, seed=config["seed"]["data"], start=start, meter=meter)
-        self.stepper = self.make_stepper(parts, prepared, evaluator)
-        self._objective = Objective(**config["objective"])
+        self.measurements: list[Measurement] = given.folder.measurements()
+        self.scorer = RungScorer(
+            given.model, given.prepared, given.evaluator, seed=seed, start=given.start, meter=given.meter
+        )
+        self.stepper = self.stepper_class(
+            given.parts,
+            model=given.model,
+            examples=with_replay(given.prepared.split("train"), given.parts.replay, replay, seed),
+            evaluator=given.evaluator,
+        )
+        self.objective = Objective(**config["objective"])
         self._patience = self.stepper.settings.patience
         self._num_rungs: int = config["rungs"]["count"]
         self._checkpoint_times = CheckpointTimes()
-        checkpoint = Checkpoint.read(folder.checkpoint)
+        checkpoint = Checkpoint.read(given.folder.checkpoint)
         if checkpoint is not None:
             self.stepper.continue_from(checkpoint)
             self.best_weights = checkpoint.best_weights
             self.rung = checkpoint.progress["rung"]
 
-    def make_stepper(self, parts: TrialParts, prepared: PreparedSet, evaluator: Evaluator) -> Stepper:
-        """What trains the model: on the train split, with general text mixed in."""
-        settings, seed = TrainingSettings(**parts.config["training"]), parts.config["seed"]["data"]
-        return Stepper(
-            model=self.model,
-            task=parts.task,
-            strategy=parts.strategy,
-            settings=settings,
-            examples=with_replay(prepared.split("train"), parts.replay, settings.replay, seed),
-            evaluator=evaluator,
-            seed=seed,
-        )
+    @staticmethod
+    def score_kept(
+        parts: TrialParts, model: PreTrainedModel, evaluator: Evaluator, folder: Path, split: str
+    ) -> SplitScores:
+        """What weights that the strategy has restored into `model` score on a split."""
+        return evaluator.score(model, parts.prepared.split(split))
 
     # -- the run ------------------------------------------------------------------------------------------------
 
@@ -162,13 +153,13 @@ class TrialRun:
             write_losses(self.folder.path, rung, scores.losses)
             append_line(self.folder.measurements_file, measurement.to_dict())
         measured = [each for each in self.measurements if each.rung <= rung]
-        best = self._objective.best(measured)
+        best = self.objective.best(measured)
         if best is not None and best.rung == rung:
             self.best_weights = copy_weights(self.model)
         if rung == self._num_rungs:
             self._end(OutcomeKind.COMPLETE, "trained to the end")
         elif best is not None and self._is_out_of_patience(best, measured):
-            self._end(OutcomeKind.COMPLETE, f"no better {self._objective.key} for {self._patience} rungs")
+            self._end(OutcomeKind.COMPLETE, f"no better {self.objective.key} for {self._patience} rungs")
         else:
             if self._checkpoint_times.is_due:
                 self.write_checkpoint()
@@ -192,7 +183,7 @@ class TrialRun:
         return self._patience is not None and sum(each.rung > best.rung for each in measured) >= self._patience
 
     def _end(self, kind: OutcomeKind, reason: str) -> None:
-        best = self._objective.best(self.measurements)
+        best = self.objective.best(self.measurements)
         self.is_waiting = False
         self.outcome = Outcome(
             kind=kind,

@@ -27,7 +27,7 @@ from ftsweep.store.folders import TrialFolder
 from ftsweep.strategies.base import check_length, start_checkpointing
 from ftsweep.tasks.base import Task
 from ftsweep.training.measuring import Start
-from ftsweep.training.runs.base import Run
+from ftsweep.training.runs.base import Run, RunStart
 from ftsweep.training.runs.choice import begin_run
 from ftsweep.worker.base_models import BaseModel, BaseModels
 
@@ -150,12 +150,15 @@ class Components:
         if parts.config["training"]["gradient_checkpointing"]:
             start_checkpointing(model)
         return begin_run(
-            parts,
-            model=model,
-            evaluator=self.evaluator_of(parts),
-            folder=folder,
-            start=Start() if start is None else start,
-            meter=meter,
+            RunStart(
+                parts=parts,
+                prepared=parts.prepared,
+                model=model,
+                evaluator=self.evaluator_of(parts),
+                folder=folder,
+                start=Start() if start is None else start,
+                meter=meter,
+            )
         )
 
     @contextmanager

@@ -11,13 +11,13 @@ import torch
 from ftsweep.config.build import build
 from ftsweep.evaluation.flagged_rows import by_flags, validation_by_flags
 from ftsweep.evaluation.intervals import compared, scored, scored_prior
-from ftsweep.evaluation.kept_weights import score_kept
 from ftsweep.evaluation.trial_parts import TrialParts
 from ftsweep.models.device import peak_memory_gib, release_memory
 from ftsweep.models.saving import save_whole
 from ftsweep.serving.model import copy_files, export_model, load_predictor
 from ftsweep.store.folders import TrialFolder
 from ftsweep.strategies.base import check_length, fresh_modules
+from ftsweep.training.runs.choice import run_class
 from ftsweep.worker.components import Components
 from ftsweep.worker.forgetting_meters import ForgettingMeters
 from ftsweep.worker.general_overlap import general_overlap
@@ -136,7 +136,7 @@ class SingleJobs:
         parts, best = self._parts_of_ended(job), TrialFolder(Path(job["folder"])).best
         with self.components.restored(parts, best) as model:
             evaluator = self.components.evaluator_of(parts)
-            scores = score_kept(parts, model=model, evaluator=evaluator, folder=best, split_name="test")
+            scores = run_class(parts.strategy).score_kept(parts, model, evaluator, best, "test")
             flagged = by_flags(parts.task, parts.prepared, "test", scores.evidence)
             return {**scored(parts.task, scores), "flagged": flagged}
 

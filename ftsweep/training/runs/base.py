@@ -2,23 +2,47 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from ftsweep.data.prepared import PreparedSet
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.trial import Outcome, OutcomeKind
+from ftsweep.evaluation.evaluate import Evaluator, SplitScores
+from ftsweep.evaluation.forgetting import ForgettingMeter
+from ftsweep.evaluation.trial_parts import TrialParts
 from ftsweep.store.folders import TrialFolder
 from ftsweep.training.checkpoint import Weights
+from ftsweep.training.measuring import Start
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
+@dataclass(frozen=True)
+class RunStart:
+    """What a run is made with."""
+
+    parts: TrialParts
+    prepared: PreparedSet
+    """That of `parts`, or its features where the strategy's body is frozen."""
+    model: PreTrainedModel
+    """What the strategy made to train, with new weights drawn."""
+    evaluator: Evaluator
+    folder: TrialFolder
+    start: Start
+    """What was measured before training, shared by trials that begin alike."""
+    meter: ForgettingMeter | None = None
+
+
 class Run(Protocol):
     """One trial, advanced step by step from what its folder holds of it.
 
+    A strategy names the class that makes its runs: `run = "module:Class"`.
+
     After `step` either `is_waiting` (a rung was measured: answer with `resume`), `outcome` is set (the trial is over),
-    or there is more to do. Every run is made from `parts`, and by keyword `model` (the strategy made it), `evaluator`,
-    `folder`, `start` (shared by the trials that begin alike) and `meter` (of forgetting, or None).
+    or there is more to do.
     """
 
     model: PreTrainedModel
@@ -31,6 +55,9 @@ class Run(Protocol):
     """Time that went into training; the engine adds that of the trial's stages before the first step."""
     rung: int
     """The last one measured; -1 before the first measurement."""
+
+    def __init__(self, given: RunStart) -> None:
+        """Go on from the folder's checkpoint if there is one."""
 
     @property
     def num_steps(self) -> int:
@@ -53,3 +80,9 @@ class Run(Protocol):
 
         Takes a few steps; writes nothing, and the run is of no use afterwards.
         """
+
+    @staticmethod
+    def score_kept(
+        parts: TrialParts, model: PreTrainedModel, evaluator: Evaluator, folder: Path, split: str
+    ) -> SplitScores:
+        """What the weights in `folder` score on a split, measured as the trial was; `model` has been restored."""

@@ -7,27 +7,23 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 
-from ftsweep.config.schema import TrainingSettings
-from ftsweep.data.prepared import PreparedSet
 from ftsweep.data.subsets.draws import DrawnSplit, TooFewExamplesError
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.errors import ConfigError
-from ftsweep.evaluation.drawn_scores import DrawnScores, draw_seeds, read_drawn, write_drawn
-from ftsweep.evaluation.evaluate import Evaluator
-from ftsweep.evaluation.forgetting import ForgettingMeter
+from ftsweep.evaluation.drawn_scores import DrawnScores, draw_seeds, mean_scores, read_drawn, write_drawn
+from ftsweep.evaluation.evaluate import Evaluator, SplitScores
 from ftsweep.evaluation.prompt_scores import class_labels
 from ftsweep.evaluation.trial_parts import TrialParts
 from ftsweep.store.atomic import written_folder
-from ftsweep.store.folders import TrialFolder
-from ftsweep.strategies.few_shot_tuned import DRAW, FewShotTuned
+from ftsweep.strategies.few_shot_tuned import DRAW, FewShotTuned, draw_folders
 from ftsweep.training.checkpoint import Weights, copy_weights, put_weights, trained_weights
-from ftsweep.training.measuring import Start
 from ftsweep.training.mix import with_replay
+from ftsweep.training.runs.base import RunStart
 from ftsweep.training.runs.few_shot import measured_once
 from ftsweep.training.step import OutOfMemoryAtOneError, Stepper
 
@@ -45,22 +41,10 @@ class DrawnRun:
     A draw's scores and weights are on disk when it ends; a killed trial repeats the draw that was under way.
     """
 
-    def __init__(
-        self,
-        parts: TrialParts,
-        *,
-        model: PreTrainedModel,
-        evaluator: Evaluator,
-        folder: TrialFolder,
-        start: Start | None = None,
-        meter: ForgettingMeter | None = None,
-        prepared: PreparedSet | None = None,
-    ) -> None:
-        """`prepared`: features of the data, in the place of the data of `parts`. `start` is not measured."""
-        strategy = parts.strategy
-        assert isinstance(strategy, FewShotTuned)
-        self.model = model
-        self.folder = folder
+    def __init__(self, given: RunStart) -> None:
+        parts, strategy = given.parts, cast(FewShotTuned, given.parts.strategy)
+        self.model = given.model
+        self.folder = given.folder
         self.best_weights: Weights | None = None
         self.outcome: Outcome | None = None
         self.is_waiting = False
@@ -68,12 +52,12 @@ class DrawnRun:
         self.num_steps = 0  # of this process
         self._parts = parts
         self._strategy = strategy
-        self._prepared = parts.prepared if prepared is None else prepared
-        self._evaluator = evaluator
-        self._meter = meter
+        self._prepared = given.prepared
+        self._evaluator = given.evaluator
+        self._meter = given.meter
         self._num_rungs: int = parts.config["rungs"]["count"]
-        self._start = copy_weights(model)
-        self._scores = {draw: scores for (draw, _), scores in read_drawn(folder.path).items()}
+        self._start = copy_weights(given.model)
+        self._scores = {draw: scores for (draw, _), scores in read_drawn(given.folder.path).items()}
         self.train_seconds = sum(scores.seconds for scores in self._scores.values())
         self._training: Stepper | None = None
         self._draws: dict[int, list[int]] = {}
@@ -83,6 +67,17 @@ class DrawnRun:
             self._draws = {draw: draws.examples(labels, draw=draw, seeds=seeds) for draw in draws.numbers}
         except TooFewExamplesError as error:
             self._end(OutcomeKind.INFEASIBLE, str(error))
+
+    @staticmethod
+    def score_kept(
+        parts: TrialParts, model: PreTrainedModel, evaluator: Evaluator, folder: Path, split: str
+    ) -> SplitScores:
+        """The mean over draws, each with its own weights."""
+        strategy, found = cast(FewShotTuned, parts.strategy), []
+        for draw in draw_folders(folder):
+            strategy.inner.restore(model, draw)
+            found.append(evaluator.score(model, parts.prepared.split(split)))
+        return mean_scores(found)
 
     def step(self) -> Measurement | None:
         """Take one optimizer step, or score a draw that has ended; the measurement when it was the last one."""
@@ -134,18 +129,16 @@ class DrawnRun:
 
     def _begin(self, examples: Sequence[int], draw: int) -> Stepper:
         """The training on these examples, from the weights that all draws start with."""
-        config, settings = self._parts.config, TrainingSettings(**self._parts.config["training"])
+        config = self._parts.config
         put_weights(self.model, self._start)
         torch.manual_seed(config["seed"]["model"] + draw)  # dropout of a draw does not depend on the draws before it
         drawn = DrawnSplit(self._prepared.split("train"), examples)
         return Stepper(
+            self._parts,
             model=self.model,
-            task=self._parts.task,
-            strategy=self._strategy.inner,
-            settings=settings,
-            examples=with_replay(drawn, self._parts.replay, settings.replay, config["seed"]["data"]),
+            examples=with_replay(drawn, self._parts.replay, config["training"]["replay"], config["seed"]["data"]),
             evaluator=self._evaluator,
-            seed=config["seed"]["data"],
+            strategy=self._strategy.inner,
         )
 
     def _score(self, draw: int, training: Stepper) -> None:

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
-from ftsweep.config.schema import TrainingSettings
-from ftsweep.data.prepared import PreparedSet
 from ftsweep.evaluation.evaluate import Evaluator
 from ftsweep.evaluation.trial_parts import TrialParts
 from ftsweep.strategies.head_then_full import HeadThenFull
@@ -26,6 +24,9 @@ from ftsweep.training.regularisers import Regularisers
 from ftsweep.training.schedule import BatchPlan, rate_factor
 from ftsweep.training.step import Stepper, StepTimes, make_optimizer
 from ftsweep.training.trial import TrialRun
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 Phase = Literal["head", "full"]
 
@@ -60,34 +61,17 @@ class TwoPhasePlan:
 class TwoPhaseStepper(Stepper):
     """Trains the head, then the whole model; goes on from a checkpoint of either phase."""
 
-    def __init__(
-        self,
-        parts: TrialParts,
-        strategy: HeadThenFull,
-        *,
-        model: Any,
-        settings: TrainingSettings,
-        examples: Examples,
-        evaluator: Evaluator,
-        seed: int,
-    ) -> None:
-        super().__init__(
-            model=model,
-            task=parts.task,
-            strategy=strategy,
-            settings=settings,
-            examples=examples,
-            evaluator=evaluator,
-            seed=seed,
-        )
+    def __init__(self, parts: TrialParts, *, model: PreTrainedModel, examples: Examples, evaluator: Evaluator) -> None:
+        super().__init__(parts, model=model, examples=examples, evaluator=evaluator)
+        strategy, seed = cast(HeadThenFull, parts.strategy), parts.config["seed"]["data"]
         self.phase: Phase | None = None  # before the first step: everything would train
         self._parts = parts
-        self._strategy = strategy
+        self._head_rate = strategy.head_learning_rate
         self._of_full = (examples, evaluator, self.regularisers)
-        lengths, size = examples.lengths, settings.batch_size
+        lengths, size = examples.lengths, self.settings.batch_size
         self._two = TwoPhasePlan(
             head=BatchPlan(lengths, size, strategy.head_epochs, seed),
-            full=BatchPlan(lengths, size, settings.epochs, seed),
+            full=BatchPlan(lengths, size, self.settings.epochs, seed),
         )
         self.plan = self._two
 
@@ -106,7 +90,7 @@ class TwoPhaseStepper(Stepper):
             warmup=self.settings.warmup,
             schedule=self.settings.schedule,
         )
-        return factor * (self._strategy.head_learning_rate if is_head else self.settings.learning_rate)
+        return factor * (self._head_rate if is_head else self.settings.learning_rate)
 
     @property
     def num_seen(self) -> int:
@@ -144,16 +128,16 @@ class TwoPhaseStepper(Stepper):
         else:
             put_back_body(self.model)
             self.model.requires_grad_(True)
-            self._strategy.set_training(self.model)
-        self.optimizer = make_optimizer(self.model, self._strategy, self.settings, self.evaluator.device)
+            self.strategy.set_training(self.model)
+        self.optimizer = make_optimizer(self.model, self.strategy, self.settings, self.evaluator.device)
         self.phase = phase
 
     def _enter_head(self) -> None:
         self.model.requires_grad_(False)
-        for module in head_modules(self.model, self._strategy.head_for(self.task)).values():
+        for module in head_modules(self.model, self.strategy.head_for(self.task)).values():
             module.requires_grad_(True)
         # what trains now is new: there is no base that it could be pulled back to
-        self.regularisers = Regularisers(self.model, self.task, self._strategy, replace(self.settings, l2_sp=0.0))
+        self.regularisers = Regularisers(self.model, self.task, self.strategy, replace(self.settings, l2_sp=0.0))
         features = cached_features(self.model, self._parts, self.evaluator)
         if features is not None:
             replace_body(self.model, features)
@@ -165,14 +149,4 @@ class TwoPhaseStepper(Stepper):
 class TwoPhaseRun(TrialRun):
     """A trial whose steps are of two phases."""
 
-    def make_stepper(self, parts: TrialParts, prepared: PreparedSet, evaluator: Evaluator) -> Stepper:
-        assert isinstance(parts.strategy, HeadThenFull)
-        return TwoPhaseStepper(
-            parts,
-            parts.strategy,
-            model=self.model,
-            settings=TrainingSettings(**parts.config["training"]),
-            examples=prepared.split("train"),
-            evaluator=evaluator,
-            seed=parts.config["seed"]["data"],
-        )
+    stepper_class = TwoPhaseStepper
