@@ -52,9 +52,8 @@ class StudyBuilder:
     def __init__(self, root: Path, name: str = "demo", sweep: str = SWEEP) -> None:
         self.folder = Store(root).study(name)
         write_text(self.folder.sweep_file, sweep)
-        write_json(
-            self.folder.facts_file, {"metrics": {k: each.to_dict() for k, each in Classification.metrics.items()}}
-        )
+        metrics = {metric: each.to_dict() for metric, each in Classification.metrics.items()}
+        write_json(self.folder.facts_file, {"metrics": metrics})
 
     def trial(
         self,
