@@ -37,7 +37,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "tickets"
-SMALL = ["executor=inline", "recording=none", "budget.trials=2", "rungs.count=2", "training.epochs=1"]
+SMALL = [
+    *("executor=inline", "recording=none", "budget.trials=2", "rungs.count=2"),
+    *("training.epochs=1", "selection.seeds=0"),
+]
 
 
 @pytest.fixture(autouse=True)
