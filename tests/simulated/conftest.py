@@ -18,7 +18,7 @@ from ftsweep.config.schema import (
     StudySettings,
     SweepConfig,
 )
-from ftsweep.control.sweep import Sweep
+from ftsweep.control.live_study import LiveStudy
 from ftsweep.domain.objective import Objective
 from ftsweep.search.pruners.pruners import Median
 from ftsweep.search.samplers.samplers import Random
@@ -26,7 +26,7 @@ from ftsweep.search.study import Study
 from ftsweep.store.folders import Store
 from ftsweep.testing.simulated import SimulatedExecutor
 
-MakeSweep = Callable[..., Sweep]
+MakeSweep = Callable[..., LiveStudy]
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def make_sweep(tmp_path: Path) -> Iterator[MakeSweep]:
         generation: int = 1,
         place: Path = tmp_path,
         **budget: Any,
-    ) -> Sweep:
+    ) -> LiveStudy:
         for study in opened:
             study.close()
         opened.clear()
@@ -81,7 +81,7 @@ def make_sweep(tmp_path: Path) -> Iterator[MakeSweep]:
         )
         opened.append(study)
         executor = SimulatedExecutor(curve, num_rungs=NUM_RUNGS, workers=workers)
-        return Sweep(config, folder, study, executor, Calls(), clock=executor.clock)
+        return LiveStudy(config, folder, study, executor, Calls(), clock=executor.clock)
 
     yield make
     for study in opened:

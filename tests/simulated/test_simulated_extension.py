@@ -13,15 +13,15 @@ from simulated_parts import branch
 from ftsweep.control import extension as extension_module
 from ftsweep.control.conclude import Conclusion
 from ftsweep.control.extension import Extension, changed_data, check_extendable, extend, settle
+from ftsweep.control.live_study import LiveStudy
 from ftsweep.control.run import check_same_trials
-from ftsweep.control.sweep import Sweep
 from ftsweep.domain.space import Branch, Choice, FloatInterval, Space
 from ftsweep.errors import ConfigError
 
-MakeSweep = Callable[..., Sweep]
+MakeSweep = Callable[..., LiveStudy]
 
 
-def run(sweep: Sweep) -> Sweep:
+def run(sweep: LiveStudy) -> LiveStudy:
     sweep.prepare()
     sweep.measure_baselines()
     sweep.search()
@@ -42,7 +42,7 @@ def in_space(**dimensions: Any) -> Branch:
     return Branch("", whole.config, Space({path: each for path, each in space.items() if each is not None}))
 
 
-def extended(make_sweep: MakeSweep, first: Sweep, new: Branch, **changes: Any) -> Sweep:
+def extended(make_sweep: MakeSweep, first: LiveStudy, new: Branch, **changes: Any) -> LiveStudy:
     """What `ftsweep run ... study.extend=true` does before the search."""
     config = replace(first.config, branches=(new,))
     done = extend(config, first.folder, {"branches": {}})
@@ -52,11 +52,11 @@ def extended(make_sweep: MakeSweep, first: Sweep, new: Branch, **changes: Any) -
     return sweep
 
 
-def change(config: Any, first: Sweep) -> None:
+def change(config: Any, first: LiveStudy) -> None:
     settle(config, first.folder, extend(config, first.folder, {}))
 
 
-def trained(sweep: Sweep) -> list[str]:
+def trained(sweep: LiveStudy) -> list[str]:
     executor: Any = sweep.executor
     return [job for job in executor.jobs if job.startswith("trial-")]
 
@@ -189,7 +189,7 @@ def test_leader_whose_weights_are_gone_is_run_again_to_the_same_values(make_swee
     sweep = run(extended(make_sweep, first, new, trials=len(first.records) - 1))
     assert Extension.read(sweep.folder).again == (lost.number,)
     assert f"trial-{lost.number:04d}" in trained(sweep)
-    assert [m.values for m in sweep.trials[lost.number].measurements] == [m.values for m in lost.measurements]
+    assert [m.values for m in sweep.trials.by_number[lost.number].measurements] == [m.values for m in lost.measurements]
     assert sweep.folder.trial(lost.number).best.exists()
 
 
