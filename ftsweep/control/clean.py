@@ -12,7 +12,6 @@ from typing import Any
 
 from ftsweep.analysis.comparison import kept_trials
 from ftsweep.control.conclude import Conclusion
-from ftsweep.domain.objective import Objective
 from ftsweep.errors import StudyLockedError
 from ftsweep.store.atomic import folder_size, remove, understood
 from ftsweep.store.folders import Store, StudyFolder
@@ -74,9 +73,9 @@ def clean(
 
 
 def _of_study(study: StudyFolder) -> Iterator[Removal]:
-    facts = study.facts()
-    with understood(study.facts_file):
-        top, objective = int(facts["selection"]["top"]), Objective(**facts["objective"])
+    manifest = study.manifest()
+    with understood(study.manifest_file):
+        top, objective = int(manifest.selection["top"]), manifest.terms.objective
     conclusion, records = Conclusion.read(study), study.records()
     chosen = conclusion.number if conclusion is not None and conclusion.num_trials == len(records) else None
     needed = kept_trials(records, objective, top=top, chosen=chosen)

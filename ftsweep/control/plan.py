@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from ftsweep.config.schema import STAGES, SweepConfig
+from ftsweep.control.continuity import earlier_manifest
 from ftsweep.control.data_findings import collect, refuse
 from ftsweep.control.jobs import Jobs, Monitor
 from ftsweep.control.losses import Losses
-from ftsweep.control.opening import executor_context, make_executor, store_of
+from ftsweep.control.opening import executor_context, make_executor, store_of, study_folder
 from ftsweep.control.prepare import prepare_data
 from ftsweep.domain.space import Branch
 from ftsweep.executors.base import Executor
@@ -21,7 +22,11 @@ def make_plan(config: SweepConfig, scratch: Path) -> dict[str, Any]:
 
     The time estimate is for the configured settings, without pruning: an upper bound where the space allows no longer
     trials than that. Jobs work in the folder `scratch`; the store keeps the prepared data and nothing else.
+
+    Raises:
+        UsageError: another version of ftsweep began the study of this name.
     """
+    earlier_manifest(study_folder(config))  # another version's study cannot be gone on with
     executor = make_executor(config)
     executor.open(executor_context(config, scratch / "workers", holder=""))
     try:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ftsweep.config.schema import SweepConfig
+from ftsweep.control.continuity import changed_data
 from ftsweep.control.data_findings import collect, refuse, write_findings
-from ftsweep.control.extension import changed_data
 from ftsweep.control.jobs import Jobs
 from ftsweep.domain.space import Branch
 from ftsweep.errors import DataError

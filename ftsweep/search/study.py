@@ -306,8 +306,7 @@ def _load_or_make(storage: OwnedStorage, name: str, direction: Direction, identi
     study = optuna.create_study(study_name=name, storage=storage, direction=direction, load_if_exists=True)
     stored = study.user_attrs.get(IDENTITY)
     if study.get_trials(deepcopy=False):
-        if stored is not None:
-            check_identity(stored, identity, name)
+        check_identity(stored, identity, name)
         return study
     if stored in (None, identity) and study.direction.name.lower() == direction:
         return study

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ftsweep.domain.measurement import Measurement
-from ftsweep.domain.objective import Objective
 from ftsweep.domain.trial import Outcome, Proposal, TrialRecord
 from ftsweep.domain.verdict import Verdict
 from ftsweep.errors import StudyLockedError, UsageError
 from ftsweep.store.atomic import append_line, read_json, read_lines, remove, understood, write_json
+from ftsweep.store.manifest import StudyManifest
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -80,19 +80,13 @@ class StudyFolder:
         return self.path / "sweep.yaml"
 
     @property
-    def facts_file(self) -> Path:
-        """What must not change between two runs of one study: branches, objective, rungs, seeds."""
+    def manifest_file(self) -> Path:
+        """What the study is; see `ftsweep.store.manifest`."""
         return self.path / "study.json"
 
-    def facts(self) -> dict[str, Any]:
-        """What `facts_file` holds."""
-        with understood(self.facts_file):
-            facts: dict[str, Any] = dict(read_json(self.facts_file))
-            Objective(**facts["objective"])
-            for key in ("objective", "budget", "branches", "report"):
-                dict(facts[key])
-            int(facts["rungs"]), int(facts["budget"]["trials"]), list(facts["allow"]), list(facts["search_folders"])
-        return facts
+    def manifest(self) -> StudyManifest:
+        """What the study is: for whoever reads it once."""
+        return StudyManifest.read(self.manifest_file)
 
     @property
     def data_file(self) -> Path:

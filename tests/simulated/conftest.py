@@ -20,7 +20,7 @@ from ftsweep.config.schema import (
 )
 from ftsweep.control.live_study import LiveStudy
 from ftsweep.domain.objective import Objective
-from ftsweep.search.pruners.pruners import Median
+from ftsweep.search.pruners.pruners import Median, Pruner
 from ftsweep.search.samplers.samplers import Random
 from ftsweep.search.study import Study
 from ftsweep.store.folders import Store
@@ -46,6 +46,7 @@ def make_sweep(tmp_path: Path) -> Iterator[MakeSweep]:
         quantity: bool = False,
         stops: Mapping[str, Any] | None = None,
         generation: int = 1,
+        pruner: Pruner | None = None,
         place: Path = tmp_path,
         **budget: Any,
     ) -> LiveStudy:
@@ -74,7 +75,7 @@ def make_sweep(tmp_path: Path) -> Iterator[MakeSweep]:
             config.objective,
             config.branches,
             Random(),
-            Median(),
+            pruner or Median(),
             seed=seed,
             num_rungs=NUM_RUNGS,
             generation=generation,

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from simulated_parts import branch, loss_curve
 
+from ftsweep.control.continuity import check_same_trials
 from ftsweep.control.live_study import LiveStudy
-from ftsweep.control.run import check_same_trials
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.errors import StudyError, UsageError
 

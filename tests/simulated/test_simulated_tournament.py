@@ -12,6 +12,7 @@ import pytest
 from simulated_parts import Calls, branch, loss_curve
 
 from ftsweep.control.conclude import Conclusion, comparison_file
+from ftsweep.control.continuity import manifest_of
 from ftsweep.control.live_study import LiveStudy
 from ftsweep.control.run import _is_complete
 from ftsweep.domain.space import Branch, Choice, Space
@@ -193,7 +194,8 @@ def test_recorder_is_told_of_every_approach(make_sweep: MakeSweep) -> None:
 
 def test_report_shows_approaches_while_the_study_runs_and_after(make_sweep: MakeSweep) -> None:
     sweep = run(make_sweep(trials=9, branches=BRANCHES))
-    write_text(sweep.folder.sweep_file, "branches: {full: {}, lora: {}, head: {}}\nobjective: {metric: loss}\n")
+    write_text(sweep.folder.sweep_file, "branches: {full: {}, lora: {}, head: {}}\n")
+    manifest_of(sweep.config).write(sweep.folder.manifest_file)
     before = read_study(sweep.folder)
     assert {approach.name for approach in before.approaches} == {"untouched base", "full", "lora", "head"}
     assert not any(approach.test for approach in before.approaches)

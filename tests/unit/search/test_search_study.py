@@ -248,17 +248,17 @@ def changed(dimensions: Mapping[str, Any]) -> list[Branch]:
     [
         (
             {"branches": changed({"strategy.rank": IntInterval(2, 64)})},
-            r"space.strategy.rank was 2 .. 32.* and is 2 .. 64",
+            r"space.strategy.rank was \[2 .. 32\], is now \[2 .. 64\]",
         ),
         (
             {"branches": changed({"training.batch_size": Choice((8, 16))})},
-            r"batch_size was \[8, 16, 32\] and is \[8, 16\]",
+            r"batch_size was \{8, 16, 32\}, is now \{8, 16\}",
         ),
-        ({"branches": [Branch("", CONFIG, Space({}))]}, r"space.strategy.rank was .* and is not there"),
-        ({"branches": [Branch("lora", CONFIG, SPACE)]}, r"branches was \[\"\"\] and is \[\"lora\"\]"),
-        ({"objective": Objective("f1")}, r'objective.metric was "loss" and is "f1"'),
-        ({"objective": Objective(direction="maximize")}, r'direction was "minimize" and is "maximize"'),
-        ({"num_rungs": 5}, "rungs.count was 10 and is 5"),
+        ({"branches": [Branch("", CONFIG, Space({}))]}, r"space.strategy.rank is gone"),
+        ({"branches": [Branch("lora", CONFIG, SPACE)]}, r"branches.lora is new; branches.main is gone"),
+        ({"objective": Objective("f1")}, r"objective.metric was 'loss', is now 'f1'"),
+        ({"objective": Objective(direction="maximize")}, r"direction was 'minimize', is now 'maximize'"),
+        ({"num_rungs": 5}, "rungs was 10, is now 5"),
     ],
 )
 def test_study_under_other_terms_is_refused_with_every_difference(
@@ -277,9 +277,9 @@ def test_study_without_a_trial_may_be_begun_anew_on_other_terms(open_study: Open
     proposal = study.ask()
     assert proposal is not None
     study.tell(proposal.number, Outcome(OutcomeKind.FAILED))
-    with pytest.raises(ConfigError, match=r"rungs.count was 5"):
+    with pytest.raises(ConfigError, match="rungs was 5"):
         open_study(objective=mended)
-    with pytest.raises(ConfigError, match='direction was "maximize"'):
+    with pytest.raises(ConfigError, match="direction was 'maximize'"):
         open_study(num_rungs=5)
 
 
