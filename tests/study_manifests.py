@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from ftsweep.config.nodes.space import parse_space
+from ftsweep.domain.metric import Metrics
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.terms import BranchTerms, StudyTerms
 from ftsweep.store.folders import StudyFolder
@@ -17,13 +18,20 @@ from ftsweep.store.manifest import StudyManifest
 _NODES = ("model", "data", "task", "strategy", "guards")
 
 
-def write_manifest(folder: StudyFolder, sweep: str = "", **changes: Any) -> StudyManifest:
+def write_manifest(
+    folder: StudyFolder, sweep: str = "", metrics: Metrics | None = None, **changes: Any
+) -> StudyManifest:
     """What a study begun with this sweep file has; `changes` are the manifest's own."""
     tree: Any = OmegaConf.to_container(OmegaConf.create(sweep)) or {}
     trials = tree.get("budget", {}).get("trials", 14)
     manifest = StudyManifest(
         folder.name,
-        StudyTerms(Objective(**tree.get("objective", {})), tree.get("rungs", {}).get("count", 10), {}, _branches(tree)),
+        StudyTerms(
+            Objective(**tree.get("objective", {}), metrics=metrics or {}),
+            tree.get("rungs", {}).get("count", 10),
+            {},
+            _branches(tree),
+        ),
         num_trials=trials,
         budget={"trials": trials},
         selection={"top": 3, "seeds": 0},

@@ -168,8 +168,14 @@ class LiveStudy:
 
     def _probe(self, number: int) -> dict[str, Any]:
         """Whether more data would help the setting of a trial."""
-        probe = QuantityProbe(self.jobs, self.config.objective, self._call_for_trial, self._why_not_confirm)
         record = self.trials.by_number[number]
+        probe = QuantityProbe(
+            self.jobs,
+            self.config.objective,
+            self._call_for_trial,
+            takes_few=self.trials.branches[record.proposal.branch].role.takes_few,
+            refuse=self._why_not_confirm,
+        )
         num_examples = self.data[record.proposal.branch or "main"]["num_examples"]["train"]
         return probe.measure(record, max(1, self.config.selection.seeds), num_examples)
 

@@ -44,7 +44,13 @@ class StudyTerms:
             }
             for label, branch in self.branches.items()
         }
-        told = {"objective": asdict(self.objective), "rungs": self.num_rungs, "seed": self.seed, "branches": branches}
+        told = {
+            "objective": self.objective.to_dict(),
+            "metrics": {name: metric.to_dict() for name, metric in self.objective.metrics.items()},
+            "rungs": self.num_rungs,
+            "seed": self.seed,
+            "branches": branches,
+        }
         plain: dict[str, Any] = json.loads(json.dumps(told, default=list))
         return plain
 
@@ -57,7 +63,7 @@ class StudyTerms:
             )
             for label, branch in data["branches"].items()
         }
-        return cls(Objective(**data["objective"]), int(data["rungs"]), dict(data["seed"]), branches)
+        return cls(Objective.of_study(data), int(data["rungs"]), dict(data["seed"]), branches)
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,7 @@ def dimension_from_dict(data: Mapping[str, Any]) -> Dimension:
 def _flat(terms: StudyTerms) -> dict[str, Any]:
     """As a tree whose leaves are compared; dimensions are leaves."""
     plain = terms.to_dict()
+    del plain["metrics"]  # what the tasks say of themselves
     for label in terms.branches:
         own = plain["branches"][label]
         space = {path: dimension_from_dict(each) for path, each in own["space"].items()}

@@ -15,7 +15,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from ftsweep.domain.decision import GO_ON, Decision, New, Next, Pause, Resume
 from ftsweep.domain.measurement import Measurement
-from ftsweep.domain.objective import Direction, Objective
+from ftsweep.domain.metric import Direction
+from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Branch
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal
 from ftsweep.errors import StudyError

@@ -23,13 +23,16 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 
+from ftsweep.domain.component import Component
 from ftsweep.domain.decision import GO_ON, Decision, Prune
 from ftsweep.errors import ConfigError
 from ftsweep.search.pruners.curves import Curves
 
 
-class Pruner(ABC):
+class Pruner(Component, ABC):
     """Decides from curves alone. Constructor: keyword-only, the schema of the `pruner` node."""
+
+    component_kind = "pruner"
 
     def decide(self, curves: Curves, number: int, rung: int) -> Decision:
         """Whether trial `number`, which has just reached `rung`, goes on, ends there, or is paused there.
@@ -210,7 +213,7 @@ class Patient(Pruner):
             raise ConfigError(
                 f"patient needs a pruner to wrap, not {pruner!r}",
                 where="pruner.pruner",
-                remedy="Name one, for example pruner.pruner={_target_: ftsweep.search.pruners.pruners.Median}.",
+                remedy="Name one, for example pruner.pruner={_target_: ftsweep.search.pruners.Median}.",
             )
         _require(patience >= 1, "patience", patience, "1 or more")
         _require(min_delta >= 0, "min_delta", min_delta, "0 or more")

@@ -76,7 +76,7 @@ def test_copy_overwrites_nothing_and_follows_no_link(tmp_path: Path) -> None:
 @pytest.fixture
 def study(tmp_path: Path) -> Any:
     folder = Store(tmp_path / "mlruns").study("s")
-    page = {"_target_": "ftsweep.report.page.HtmlPage", "figures": ["history"]}
+    page = {"_target_": "ftsweep.report.HtmlPage", "figures": ["history"]}
     write_manifest(folder, report=page)
     folder.sweep_file.write_text("study: {name: s}\n")
     return folder
