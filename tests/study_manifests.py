@@ -24,6 +24,7 @@ def write_manifest(
     """What a study begun with this sweep file has; `changes` are the manifest's own."""
     tree: Any = OmegaConf.to_container(OmegaConf.create(sweep)) or {}
     trials = tree.get("budget", {}).get("trials", 14)
+    objective = Objective(**tree.get("objective", {}), metrics=metrics or {})
     manifest = StudyManifest(
         folder.name,
         StudyTerms(
