@@ -27,12 +27,7 @@ def write_manifest(
     objective = Objective(**tree.get("objective", {}), metrics=metrics or {})
     manifest = StudyManifest(
         folder.name,
-        StudyTerms(
-            Objective(**tree.get("objective", {}), metrics=metrics or {}),
-            tree.get("rungs", {}).get("count", 10),
-            {},
-            _branches(tree),
-        ),
+        StudyTerms(objective, tree.get("rungs", {}).get("count", 10), {}, _branches(tree)),
         num_trials=trials,
         budget={"trials": trials},
         selection={"top": 3, "seeds": 0},
