@@ -13,7 +13,7 @@ from typing import Any
 from ftsweep.analysis.comparison import kept_trials
 from ftsweep.control.conclude import Conclusion
 from ftsweep.errors import StudyLockedError
-from ftsweep.store.atomic import folder_size, remove, understood
+from ftsweep.store.atomic import folder_size, is_alive, remove, understood
 from ftsweep.store.folders import Store, StudyFolder
 from ftsweep.store.usage import GIB, CacheEntry, removable_entries, remove_entry, running_since
 
@@ -103,7 +103,7 @@ def _torn(root: Path) -> Iterator[Removal]:
             if match is None:
                 continue
             path, process = Path(folder) / name, match["process"]
-            is_over = (path.with_name(match["name"])).exists() if process is None else not _is_alive(int(process))
+            is_over = (path.with_name(match["name"])).exists() if process is None else not is_alive(int(process))
             if is_over:
                 yield from _found(path, "left by processes that were killed")
         folders[:] = [name for name in folders if not _TORN.fullmatch(name)]
@@ -136,14 +136,3 @@ def _carry_out(cleaning: Cleaning, removals: Sequence[Removal], is_dry: bool) ->
         if not is_dry:
             remove(removal.path)
         cleaning.removals.append(removal)
-
-
-def _is_alive(process: int) -> bool:
-    """Whether a process of this machine has the number; another one may have got it since, then its file stays."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True

@@ -15,7 +15,6 @@ from optuna.trial import FrozenTrial, TrialState
 
 from ftsweep.domain.decision import GO_ON, Decision, New, Next, Pause, Resume
 from ftsweep.domain.measurement import Measurement
-from ftsweep.domain.metric import Direction
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Branch
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal
@@ -28,7 +27,7 @@ from ftsweep.search.pruners.curves import Curves
 from ftsweep.search.pruners.pruners import Pruner
 from ftsweep.search.samplers.samplers import Sampler
 from ftsweep.search.storage.extend import ORIGIN, SET_ASIDE, optuna_name
-from ftsweep.search.storage.identity import IDENTITY, check_identity, describe
+from ftsweep.search.storage.identity import IDENTITY, describe, load_or_make
 from ftsweep.search.storage.owned import OwnedStorage
 from ftsweep.search.storage.sqlite import close_storage, open_storage
 from ftsweep.search.study_view import INFEASIBLE
@@ -103,7 +102,7 @@ class Study:
         storage = OwnedStorage(database, path)
         try:
             identity = describe(objective, branches, num_rungs)
-            study = _load_or_make(storage, optuna_name(name, generation), objective.direction, identity)
+            study = load_or_make(storage, optuna_name(name, generation), objective.direction, identity)
             proposer = Proposer(study, branches, sampler, seed=seed, plan=plan, startup_per_branch=startup_per_branch)
             if IDENTITY not in study.user_attrs:  # not before the branches have proved that they can be searched
                 study.set_user_attr(IDENTITY, identity)
@@ -300,16 +299,3 @@ class Study:
             insort(self._running, proposal.number)
         else:
             self._proposer.note_end(proposal.branch, proposal.number)
-
-
-def _load_or_make(storage: OwnedStorage, name: str, direction: Direction, identity: Mapping[str, Any]) -> optuna.Study:
-    """The study of this name. One that has no trials yet may be begun anew on other terms."""
-    study = optuna.create_study(study_name=name, storage=storage, direction=direction, load_if_exists=True)
-    stored = study.user_attrs.get(IDENTITY)
-    if study.get_trials(deepcopy=False):
-        check_identity(stored, identity, name)
-        return study
-    if stored in (None, identity) and study.direction.name.lower() == direction:
-        return study
-    optuna.delete_study(study_name=name, storage=storage)
-    return optuna.create_study(study_name=name, storage=storage, direction=direction)

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import optuna
+
+from ftsweep.domain.metric import Direction
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Branch
 from ftsweep.domain.terms import BranchTerms, StudyTerms, changes
 from ftsweep.errors import ConfigError
+from ftsweep.search.storage.owned import OwnedStorage
 
 IDENTITY = "terms"
 """The attribute of an Optuna study that holds what `describe` says."""
@@ -36,3 +40,16 @@ def check_identity(stored: Mapping[str, Any] | None, now: Mapping[str, Any], nam
             where="study.name",
             remedy="Set these back to go on with it, or begin another study with study.name=...",
         )
+
+
+def load_or_make(storage: OwnedStorage, name: str, direction: Direction, identity: Mapping[str, Any]) -> optuna.Study:
+    """The study of this name. One that has no trials yet may be begun anew on other terms."""
+    study = optuna.create_study(study_name=name, storage=storage, direction=direction, load_if_exists=True)
+    stored = study.user_attrs.get(IDENTITY)
+    if study.get_trials(deepcopy=False):
+        check_identity(stored, identity, name)
+        return study
+    if stored in (None, identity) and study.direction.name.lower() == direction:
+        return study
+    optuna.delete_study(study_name=name, storage=storage)
+    return optuna.create_study(study_name=name, storage=storage, direction=direction)
