@@ -1,4 +1,4 @@
-"""Names that a data set gives to the numbers of its classes, as the metadata that `datasets` writes into parquet has them."""
+"""Names of a data set's classes, as they stand in the metadata that `datasets` writes into parquet files."""
 
 from __future__ import annotations
 

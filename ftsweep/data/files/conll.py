@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from ftsweep.data.files.base import OpenedFile, RawRow, ReadSettings
@@ -24,7 +24,7 @@ _DOCUMENT = ("-DOCSTART-", "-DOCEND-")
 
 @dataclass(frozen=True)
 class Layout:
-    """Columns from 0, and how many cells a line has at least."""
+    """Columns from 0 (-1: the last), and how many cells a line has at least."""
 
     words: int
     tags: int
@@ -123,6 +123,8 @@ class ConllFile(OpenedFile):
         others = tuple(column for column in tagged if column != tags)
         layout = Layout(words, tags, max(words, tags) + 1, has_index, others)
         self._tell(layout, num_cells, is_said=None not in said.values())
+        if said["tags"] is None and tags == num_cells - 1:  # the last cell, however many a line has
+            return replace(layout, tags=-1, num_cells=words + 2)
         return layout
 
     def _said(self, name: str, num_cells: int) -> int | None:
@@ -164,7 +166,7 @@ class ConllFile(OpenedFile):
         spelled = f"data.columns={{tokens: {layout.words + 1}, tags: {layout.tags + 1}}}"
         if (layout.words, layout.tags) != (0, num_cells - 1):
             numbered = ", column 1 numbers them" if layout.index else ""
-            told = f"words are read from column {layout.words + 1}, tags from {layout.tags + 1}{numbered} ({spelled} says it)"
+            told = f"has words in column {layout.words + 1}, tags in {layout.tags + 1}{numbered} ({spelled} says it)"
             self.assumed.append(self.note("columns", told))
         if layout.others:
             others = " and ".join(str(column + 1) for column in layout.others)

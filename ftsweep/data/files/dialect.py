@@ -6,6 +6,7 @@ import csv
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 _CANDIDATES = (",", "\t", ";", "|")
 _MIN_AGREEMENT = 0.9
@@ -13,6 +14,10 @@ _MIN_AGREEMENT = 0.9
 _LONG_NAME = 60  # characters that no column's name has
 _MAX_VALUES = 50
 _MIN_SEEN = 10
+
+
+Quoting = Literal[0, 3]
+"""csv.QUOTE_MINIMAL, or csv.QUOTE_NONE: quote marks are text."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,7 @@ class Dialect:
 
 
 def find_dialect(
-    lines: Sequence[str], *, default: str, said: str | None, wanted: Sequence[str], quoting: int
+    lines: Sequence[str], *, default: str, said: str | None, wanted: Sequence[str], quoting: Quoting
 ) -> Dialect:
     """The dialect of a table that begins with these lines (whole ones, with their ends)."""
     num_before = next((number for number, line in enumerate(lines) if line.strip()), len(lines))
@@ -67,7 +72,7 @@ def alone(line: str, delimiter: str) -> list[str] | None:
     return text.split(delimiter) if text else None
 
 
-def _likeliest(lines: Sequence[str], default: str, wanted: Sequence[str], quoting: int) -> str:
+def _likeliest(lines: Sequence[str], default: str, wanted: Sequence[str], quoting: Quoting) -> str:
     """The separator whose header has the most wanted names, and then whose rows agree with it."""
 
     def score(delimiter: str) -> tuple[int, bool, bool, int]:
@@ -84,7 +89,7 @@ def _likeliest(lines: Sequence[str], default: str, wanted: Sequence[str], quotin
     return best if num_names or agrees else default
 
 
-def _records(lines: Sequence[str], delimiter: str, quoting: int) -> Iterator[list[str]]:
+def _records(lines: Sequence[str], delimiter: str, quoting: Quoting) -> Iterator[list[str]]:
     """Rows of a sample; where a quote mark swallows the rest of it, its lines one by one."""
     try:
         records = [cells for cells in csv.reader(lines, delimiter=delimiter, quoting=quoting, strict=True) if cells]

@@ -29,8 +29,11 @@ _MAX_ODD = 0.05
 _MAX_ADJACENT = 0.35
 """Share of such bytes that stand beside another one: in Western European text few, in other alphabets nearly all."""
 
-# In cp1252 text: a sign inside of a word (l³ka, h‚ros), or a capital behind a small letter (cafŽ), is no cp1252.
-_ODD = re.compile(r"(?<=[^\W\d_])[^\w\s\x00-\x7f’‘´·–—…•®™°“”](?=[^\W\d_])|(?<=[a-z])[ŽŠŒŸÀ-ÖØ-Þ](?![A-ZÀ-ÖØ-Þ])")
+# In cp1252 text no sign stands inside of a word (but for apostrophes, hyphens and the like), and no capital behind a
+# small letter of ASCII: a superscript three, or a Z with caron, is what a letter of another code page looks like there.
+_IN_WORDS = "\u2019\u2018\xb4\xb7\u2013\u2014\u2026\u2022\xae\u2122\xb0\u201c\u201d"
+_CAPITALS = "\u017d\u0160\u0152\u0178\xc0-\xd6\xd8-\xde"
+_ODD = re.compile(rf"(?<=[^\W\d_])[^\w\s\x00-\x7f{_IN_WORDS}](?=[^\W\d_])|(?<=[a-z])[{_CAPITALS}](?![A-Z{_CAPITALS}])")
 _SECTION = re.compile(rb"[\x80-\xff]+")
 
 

@@ -80,7 +80,8 @@ def _found_in(named: str, split: str, shared: Sequence[str], notes: list[Finding
     if archive is not None:
         return _chosen(_members(archive, member, split), split, shared, str(path), notes)
     if is_pattern(named):
-        matches = [Path(match) for match in sorted(glob.glob(str(path), recursive=True), key=_natural)]
+        # Path.glob takes no absolute patterns
+        matches = [Path(match) for match in sorted(glob.glob(str(path), recursive=True), key=_natural)]  # noqa: PTH207
         files = [match for match in matches if match.is_file() and not match.name.startswith(".")]
         if not files:
             raise DataError(f"no file matches {named!r}", where=f"data.{split}", remedy=_beside(path))
@@ -202,7 +203,8 @@ def _missing_shards(files: Sequence[DataFile]) -> list[Finding]:
     for (start, total, suffix), numbers in seen.items():
         missing = sorted(set(range(int(total))) - numbers)
         if missing and len(numbers) > 1:
-            what = f"{len(missing)} of {int(total)} shards of {start} are missing, first {start}-{missing[0]:05d}-of-{total}{suffix}"
+            first = f"{start}-{missing[0]:0{len(total)}d}-of-{total}{suffix}"
+            what = f"{len(missing)} of {int(total)} shards of {start} are missing, the first is {first}"
             remedy = "Bring them, or go on with what is there"
             found.append(Finding("shards", Severity.WARN, what, len(missing), len(missing) / int(total), remedy=remedy))
     return found

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ftsweep.data.files.base import Quotes
-from ftsweep.data.files.dialect import alone
+from ftsweep.data.files.dialect import Quoting, alone
 from ftsweep.data.files.text import excerpt
 from ftsweep.errors import DataError
 
@@ -59,7 +59,7 @@ class Records:
         """Lines on which a record of two lines begins that may as well be two rows."""
 
     def __iter__(self) -> Iterator[Record]:
-        quoting = csv.QUOTE_NONE if self._quotes == "none" else csv.QUOTE_MINIMAL
+        quoting: Quoting = csv.QUOTE_NONE if self._quotes == "none" else csv.QUOTE_MINIMAL
         reader = csv.reader(self._source, delimiter=self._delimiter, quoting=quoting, strict=True)
         source, taken = self._source, self._source.taken
         while True:

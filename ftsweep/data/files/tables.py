@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from ftsweep.data.files.base import DELIMITER_NAMES, OpenedFile, RawRow, ReadSettings
-from ftsweep.data.files.dialect import Dialect, closed_values, find_dialect
+from ftsweep.data.files.dialect import Dialect, Quoting, closed_values, find_dialect
 from ftsweep.data.files.encodings import Encoding
 from ftsweep.data.files.kinds import DataFile
 from ftsweep.data.files.records import Record, Records
@@ -116,7 +116,7 @@ class TableFile(OpenedFile):
     def _find_dialect(self) -> Dialect:
         settings = self.settings
         names = [*settings.wanted, *settings.asked_names]
-        quoting = csv.QUOTE_NONE if settings.quotes == "none" else csv.QUOTE_MINIMAL
+        quoting: Quoting = csv.QUOTE_NONE if settings.quotes == "none" else csv.QUOTE_MINIMAL
         return find_dialect(self._sample, default=self._default, said=settings.delimiter, wanted=names, quoting=quoting)
 
     def _find_columns(self) -> list[tuple[str, int]]:
@@ -180,7 +180,7 @@ class TableFile(OpenedFile):
             self.seen.append(
                 self.warn(
                     "lines",
-                    f"{spans.num_rows} rows were read from {spans.num_lines} lines: one row takes {spans.longest} of them",
+                    f"gave {spans.num_rows} rows of {spans.num_lines} lines: one row takes {spans.longest} of them",
                     count=1,
                     examples=(f"{name}:{spans.place}",),
                     remedy="Look at this row: is a quote mark missing",

@@ -24,7 +24,7 @@ def opened_text(file: DataFile, encoding: Encoding, *, newline: Literal["\n"] | 
     with opened(file) as raw:
         name = "utf-8-sig" if encoding.name == "utf-8" else encoding.name
         errors = "strict" if encoding.is_wide else "surrogateescape"
-        text = io.TextIOWrapper(raw, encoding=name, errors=errors, newline=newline)  # type: ignore[arg-type]
+        text = io.TextIOWrapper(raw, encoding=name, errors=errors, newline=newline)
         try:
             yield text
         finally:
