@@ -1,8 +1,9 @@
 """Shapes of data that people have, each with what must be read of it, or what refuses it and the remedy that works.
 
 One entry is one shape: add yours to `SHAPES`. `write` writes files into the folder and returns the keys of `data`;
-paths in them are relative to the folder. `rows` is what the task must see, as `seen` has it. A shape that is refused says
-how (`refused`, a pattern), and `follow` does what the message says: keys to add, or files to write; then `rows` count.
+paths in them are relative to the folder. `rows` is what the task must see, as `seen` has it. A shape that is refused
+says how (`refused`, a pattern), and `follow` does what the message says: keys to add, or files to write; then `rows`
+count.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any
 
 Keys = dict[str, Any]
 
-WORDS = "red green blue warm cold quick slow new old small large plain".split()
+WORDS = ["red", "green", "blue", "warm", "cold", "quick", "slow", "new", "old", "small", "large", "plain"]
 TEXTS = [f"the {WORDS[i % 12]} {WORDS[(5 * i + 1) % 12]} thing, number {i}" for i in range(24)]
 LABELS = ["good" if i % 3 else "bad" for i in range(24)]
 ROWS = list(zip(TEXTS, LABELS, strict=True))
@@ -134,10 +135,17 @@ def zipped(members: Mapping[str, bytes]) -> bytes:
 def zstd(data: bytes) -> bytes:
     import pyarrow as pa
 
-    sink = io.BytesIO()
-    with pa.CompressedOutputStream(pa.PythonFile(sink, mode="w"), "zstd") as stream:
+    sink = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(sink, "zstd") as stream:
         stream.write(data)
-    return sink.getvalue()
+    return bytes(sink.getvalue())
+
+
+def bomb(folder: Path) -> Keys:
+    with gzip.open(folder / "r.csv.gz", "wb") as packed:
+        for _ in range(130):
+            packed.write(b"text" * (1 << 18))
+    return {"train": "r.csv.gz"}
 
 
 def conll(line: Callable[[int, str, str], str], before: str = "") -> str:
@@ -289,15 +297,18 @@ SHAPES = [
     Shape("utf-16-be without a mark", file("r.csv", csv_of(ACCENTS).encode("utf-16-be")), ACCENTS, finds=("encoding",)),
     Shape(
         "cp1252",
-        file("r.csv", csv_of([(f"{a} – “café”", b) for a, b in ROWS]).encode("cp1252")),
-        [(f"{a} – “café”", b) for a, b in ROWS],
+        file("r.csv", csv_of([(f"{a} \u2013 \u201ccaf\u00e9\u201d", b) for a, b in ROWS]).encode("cp1252")),
+        [(f"{a} \u2013 \u201ccaf\u00e9\u201d", b) for a, b in ROWS],
         finds=("encoding",),
     ),
     Shape("latin-1 said", file("r.csv", csv_of(ACCENTS).encode("latin-1"), encoding="latin-1"), ACCENTS),
     Shape(
         "cyrillic",
-        file("r.csv", csv_of([(f"{a} это слово", b) for a, b in ROWS]).encode("cp1251")),
-        [(f"{a} это слово", b) for a, b in ROWS],
+        file(
+            "r.csv",
+            csv_of([(f"{a} \u044d\u0442\u043e \u0441\u043b\u043e\u0432\u043e", b) for a, b in ROWS]).encode("cp1251"),
+        ),
+        [(f"{a} \u044d\u0442\u043e \u0441\u043b\u043e\u0432\u043e", b) for a, b in ROWS],
         refused=r"r.csv:2: is not UTF-8 .*data.encoding=.*cp1251",
         follow={"encoding": "cp1251"},
     ),
@@ -357,7 +368,7 @@ SHAPES = [
     ),
     Shape(
         "gz that never ends",
-        file("r.csv.gz", gzip.compress(b"text,label\n" + b"a,b\n" * (20 << 20))),
+        bomb,
         refused="unpacks to more than 250 times",
         follow=file("r.csv", CSV),
     ),
@@ -613,14 +624,14 @@ SHAPES = [
         "token_classification",
     ),
     Shape(
-        "no column of tags",
-        file("r.conll", conll(lambda i, word, tag: f"{i} {word} {tag} NOUN")),
+        "words without tags",
+        file("r.conll", "Ada\nmet\nBob\n"),
         SENTENCES,
         "token_classification",
-        refused="no column looks like tags",
-    )
-    if False
-    else Shape(
+        refused="a word without a tag, such as 'Ada'.*a word and its tag",
+        follow=file("r.conll", conll(lambda _, word, tag: f"{word} {tag}")),
+    ),
+    Shape(
         "tags named by number",
         file("r.conll", conll(lambda i, word, tag: f"{i} {word} {tag} NOUN"), columns={"tags": 3}),
         SENTENCES,
