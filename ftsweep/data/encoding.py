@@ -33,7 +33,7 @@ class EncodingReport:
     unsaid: dict[str, Places] = field(default_factory=dict)
     """What of rows is not in their examples, or not as it was, by the clause that says so."""
     shown: dict[str, Any] = field(default_factory=dict)
-    """The first example of train for people: `place`, `read_as`, and `parts`, pairs of text and whether it is learned."""
+    """The first example of train for people: `place`, `read_as`, `parts` (pairs of text and whether it is learned)."""
 
 
 def encode_split(

@@ -39,7 +39,7 @@ class Unread(DataGuard):
             found = [data.rows[split][place].place for split, rows in by_split.items() for place in rows[:NUM_EXAMPLES]]
             count = sum(map(len, by_split.values()))
             yield Sighting(
-                what=f"{count} of {num_rows} rows ({percent(count / num_rows)}) do not all reach the model as they are: "
+                what=f"{count} of {num_rows} rows ({percent(count / num_rows)}) do not reach the model as they are: "
                 f"{clause}",
                 count=count,
                 num_rows=num_rows,
