@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ftsweep.config.build import build
-from ftsweep.errors import UsageError
+from ftsweep.errors import UnanswerableError, UsageError
 from ftsweep.models.base import ModelSource
 from ftsweep.models.device import find_device
 from ftsweep.models.loading import resolve_dtype
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from ftsweep.tasks.base import Task
 
 MANIFEST = "ftsweep.json"
+READING = ("columns", "encoding", "delimiter", "header", "quotes")
+"""Of the `data` node: how files of rows are read, which is how `predict` reads them too."""
+
 _BATCH_SIZE = 32
 
 
@@ -49,6 +52,7 @@ def export_model(
                 "task": spec["config"]["task"],
                 "strategy": spec["config"]["strategy"],
                 "schema": dict(schema),
+                "data": {key: spec["config"].get("data", {}).get(key) for key in READING},
                 "allow": list(allowed),
                 "trial": spec["number"],
                 "params": spec["params"],
@@ -63,6 +67,10 @@ def copy_files(source: Path, destination: Path) -> None:
         shutil.copy2(file, destination / file.name)
 
 
+class NoAnswer(str):
+    """Why a row has no answer."""
+
+
 class Predictor:
     """Answers rows with one fine-tuned model."""
 
@@ -73,12 +81,31 @@ class Predictor:
         task: Task,
         strategy: Strategy,
         schema: Mapping[str, Any],
+        reading: Mapping[str, Any] | None = None,
     ) -> None:
         self.model = model
         self.tokenizer = tokenizer
         self.task = task
         self.strategy = strategy
         self.schema = schema
+        self.reading = {key: value for key, value in (reading or {}).items() if value is not None}
+        """How the study read its files: see `READING`."""
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """The task's name of a column that is asked to the name that the study's files have for it, if they differ."""
+        mapping = self.reading.get("columns") or {}
+        return {name: mapping[name] for name in self.task.question_columns if name in mapping}
+
+    def answers(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any] | NoAnswer]:
+        """One answer per row, in order, or why there is none for this row."""
+        try:
+            return list(self.predict(rows))
+        except UnanswerableError as error:
+            good = [values for place, values in enumerate(rows) if place not in error.reasons]
+            found = iter(self.predict(good) if good else [])
+            why = error.reasons
+            return [NoAnswer(why[place]) if place in why else next(found) for place in range(len(rows))]
 
     def predict(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """One answer per row, in order; rows have the task's input columns."""
@@ -131,4 +158,4 @@ def load_predictor(
         strategy.restore(model, folder)
     model.eval()
     model.requires_grad_(False)
-    return Predictor(model, source.tokenizer(), task, strategy, manifest["schema"])
+    return Predictor(model, source.tokenizer(), task, strategy, manifest["schema"], manifest.get("data"))

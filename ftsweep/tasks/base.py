@@ -36,6 +36,9 @@ LabelShape = Literal["example", "token", "vector"]
 length per example ([rows, n])."""
 
 LabelType = Literal["int", "float"]
+TARGET_COLUMNS = frozenset({"label", "labels", "tags", "completion", "output"})
+"""What tasks call what is to be answered."""
+
 ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
 
 
@@ -83,6 +86,11 @@ class Task(ABC):
     @abstractmethod
     def target_text(self, values: Mapping[str, Any]) -> str:
         """The canonical target of a row; "" when the input is all there is (plain text)."""
+
+    @property
+    def question_columns(self) -> tuple[str, ...]:
+        """The columns that `predict` reads."""
+        return tuple(name for name in self.columns if name not in TARGET_COLUMNS)
 
     def without_target(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The row as a question: without what should be answered. What `predict` takes."""
