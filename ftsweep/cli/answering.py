@@ -55,7 +55,7 @@ def _questions(
     if named == "-":
         return TypedQuestions(sys.stdin, predictor.task, predictor.reading, name="standard input")
     try:
-        lines = stack.enter_context(open(named, encoding="utf-8"))  # noqa: PTH123 - a pipe's name, too
+        lines = stack.enter_context(Path(named).open(encoding="utf-8"))  # noqa: SIM115 - the stack closes it
     except OSError as error:
         raise UsageError(
             f"cannot be read: {error.strerror or error}", where=named, remedy="Name a file that is there."

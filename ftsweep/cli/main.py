@@ -212,28 +212,46 @@ def status(study: str | None, store: str, as_json: bool) -> None:
 @main.command()
 @click.argument("study")
 @click.option("--export", "destination", type=click.Path(path_type=Path), help="Copy the chosen model to this folder.")
+@click.option("--merge", is_flag=True, help="Export an adapter merged into its base, as one whole model.")
 @click.option("--scale", type=float, help="Export with the trained change scaled: 0 is the base, 1 the trial.")
 @click.option("--trial", type=int, help="Export this trial's model and not the chosen one's.")
 @STORE_OPTION
 @JSON_OPTION
 def best(
-    study: str, destination: Path | None, scale: float | None, trial: int | None, store: str, as_json: bool
+    study: str,
+    destination: Path | None,
+    merge: bool,
+    scale: float | None,
+    trial: int | None,
+    store: str,
+    as_json: bool,
 ) -> None:
-    """Show the chosen trial, why, and its numbers; export the model."""
+    """Show the chosen trial, why, and its numbers; export the model.
+
+    The exported folder opens in transformers and PEFT with the study's labels; its README.md says how.
+    """
+    from ftsweep.cli.exporting import check_export, complete_export
     from ftsweep.cli.printing import console_for, print_best
     from ftsweep.control.overview import export_best, study_overview
 
     folder = _study(store, study)
+    if merge and destination is None:
+        raise UsageError("--merge says how to export, and no folder is named", remedy="Add --export DIR.")
     overview = study_overview(folder)
     chosen = overview.conclusion.number if overview.conclusion else None
     if scale is not None or (trial is not None and trial != chosen):
-        _export_trial(folder, chosen if trial is None else trial, 1.0 if scale is None else scale, destination, as_json)
+        wanted, factor = chosen if trial is None else trial, 1.0 if scale is None else scale
+        _export_trial(folder, wanted, factor, destination, as_json)
+        if destination is not None:
+            complete_export(folder, destination, merge=merge)
         return
     if overview.conclusion is None or overview.conclusion.winner is None:
         why = overview.conclusion.sentence if overview.conclusion else "the study has not finished"
         raise UsageError(f"study {study!r} has no chosen model: {why}", remedy=f"See: ftsweep status {study}")
     if destination is not None:
+        check_export(folder, merge=merge)
         export_best(folder, destination)
+        complete_export(folder, destination, merge=merge)
     if as_json:
         _print_json({**overview.to_dict(), "exported": str(destination) if destination else None})
     else:

@@ -27,6 +27,9 @@ MANIFEST = "ftsweep.json"
 READING = ("columns", "encoding", "delimiter", "header", "quotes")
 """Of the `data` node: how files of rows are read, which is how `predict` reads them too."""
 
+BASE = "base"
+"""The folder of an adapter's base, in an exported model that was made to open elsewhere."""
+
 _BATCH_SIZE = 32
 
 
@@ -114,13 +117,32 @@ class Predictor:
         )
 
 
+def source_of(folder: Path, manifest: Mapping[str, Any], allowed: Sequence[str]) -> ModelSource:
+    """Where an exported model, or an adapter's base, is loaded from: the folder itself if it lies there."""
+    source: ModelSource = build(manifest["model"], allowed=allowed)
+    if is_whole(folder):  # then its base need not be there any more
+        return LocalModel(path=str(folder), dtype=source.dtype)
+    if (folder / BASE).is_dir():
+        return LocalModel(path=str(folder / BASE), dtype=source.dtype)
+    return source
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether a folder holds a whole model of transformers, and no adapter."""
+    return (folder / "config.json").is_file() and not (folder / "adapter_config.json").is_file()
+
+
 def load_predictor(
-    folder: Path, *, allowed: Sequence[str] | None = None, device: torch.device | None = None
+    folder: Path,
+    *,
+    allowed: Sequence[str] | None = None,
+    device: torch.device | None = None,
+    is_exact: bool = False,
 ) -> Predictor:
     """The model in an exported folder, on this device (default: the best there is), in eval mode.
 
     `allowed` names packages beside ftsweep whose components may be built; None trusts the folder's own list, for
-    callers that run the folder's code anyway.
+    callers that run the folder's code anyway. `is_exact` loads the base in float32 and unquantised.
 
     Raises:
         UsageError: the folder is not an exported model.
@@ -142,18 +164,15 @@ def load_predictor(
     device = device or find_device()
     task = build(manifest["task"], allowed=allowed)
     strategy = build(manifest["strategy"], allowed=allowed)
-    source: ModelSource = build(manifest["model"], allowed=allowed)
-    is_whole = (folder / "config.json").is_file()  # then its base need not be there any more
-    if is_whole:
-        source = LocalModel(path=str(folder), dtype=source.dtype)
+    source = source_of(folder, manifest, allowed)
     head = strategy.head_for(task)
     labels = manifest["schema"].get("labels")
-    quantisation = None if is_whole else strategy.quantisation
+    quantisation = None if is_exact or is_whole(folder) else strategy.quantisation
     if quantisation is not None:
         strategy.check_machine()
-    dtype = resolve_dtype(source.dtype, device)
+    dtype = torch.float32 if is_exact else resolve_dtype(source.dtype, device)
     model = source.load(head, labels=labels, dtype=dtype, device=device, quantisation=quantisation)
-    if not is_whole:
+    if not is_whole(folder):
         model = strategy.apply(model, head)
         strategy.restore(model, folder)
     model.eval()
