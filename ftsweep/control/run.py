@@ -207,7 +207,7 @@ def planning(config: SweepConfig, folder: Path) -> Iterator[Sweep]:
         folder=_PlanFolder(folder, Store(Path(config.store.path).absolute())),
         study=None,  # type: ignore[arg-type]  # preparing and estimating ask nothing of it
         executor=executor,
-        recorder=build({"_target_": "ftsweep.recording.base.NullRecorder"}, allowed=()),
+        recorder=build({"_target_": "ftsweep.recording.NullRecorder"}, allowed=()),
     )
     try:
         yield sweep
@@ -231,7 +231,8 @@ def study_facts(config: SweepConfig) -> dict[str, Any]:
     return {
         "study": config.study.name,
         "sweep_file": config.sweep_file,
-        "objective": asdict(config.objective),
+        "objective": config.objective.to_dict(),
+        "metrics": {name: metric.to_dict() for name, metric in config.objective.metrics.items()},
         "rungs": config.rungs.count,
         "seed": asdict(config.seed),
         "branches": {
