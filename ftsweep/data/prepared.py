@@ -25,7 +25,7 @@ from ftsweep.errors import DataError
 from ftsweep.store.atomic import read_json, remove, write_json, written_folder
 from ftsweep.store.locks import locked
 
-FORMAT = 3
+FORMAT = 4
 """Counts up when the folder's layout or meaning changes: old folders are then left alone and new ones are made."""
 
 
@@ -198,6 +198,7 @@ class _Maker:
                 "num_rows": {name: len(rows) for name, rows in split.rows.items()},
                 "num_examples": report.num_examples,
                 "split_source": split.source,
+                "shown": report.shown,
                 "findings": [finding.to_dict() for finding in self._all_findings(inspection, split)],
                 "seconds": round(time.monotonic() - begin, 3),
                 "files": {file.name: file.stat().st_size for file in sorted(temporary.iterdir())},
