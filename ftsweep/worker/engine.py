@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from ftsweep.domain.messages import Message
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.executors.failure import describe_failure
 from ftsweep.models.device import allocated_bytes, describe_device
@@ -20,7 +21,6 @@ from ftsweep.worker.stages import WAIT_SECONDS
 from ftsweep.worker.text_scores import TextScores
 from ftsweep.worker.trial_job import DoesNotFitError, Shared, TrialJob
 
-Message = dict[str, Any]
 Job = TrialJob | SingleJob
 
 _LOGGER = logging.getLogger(__name__)
@@ -112,7 +112,8 @@ class Engine:
 
     def _next(self) -> Job:
         """The job that has not stepped for longest of those that can."""
-        job = next(job for job in self._jobs.values() if self._can_step(job))
+        job = next((job for job in self._jobs.values() if self._can_step(job)), None)
+        assert job is not None, "no job has anything to do"
         self._jobs[job.name] = self._jobs.pop(job.name)
         return job
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ftsweep.domain.measurement import Measurement
+from ftsweep.domain.messages import Ended, Measured, Message
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.evaluation.trial_parts import TrialParts
 from ftsweep.models.device import allocated_bytes, is_out_of_memory, release_memory
@@ -23,8 +24,6 @@ from ftsweep.worker.components import Components
 from ftsweep.worker.forgetting_meters import ForgettingMeters
 from ftsweep.worker.stages import StageChain
 from ftsweep.worker.text_scores import TextScores, add_paid_seconds
-
-Message = dict[str, Any]
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -112,7 +111,7 @@ class TrialJob:
         training = self._training
         if training.run.outcome is None and self._is_pausing:
             return [self._pause(training)]
-        messages = []
+        messages: list[Message] = []
         if training.run.outcome is None:
             measurement = self._step_run(training.run)
             if measurement is not None:
@@ -128,7 +127,7 @@ class TrialJob:
         if run is not None and run.outcome is None and run.rung >= 0:
             run.write_checkpoint()
 
-    def end(self, outcome: Outcome) -> Message:
+    def end(self, outcome: Outcome) -> Ended:
         """Write the outcome, last of all; the message that says so."""
         self._folder.write_outcome(outcome)
         return {"type": "ended", "job": self.name, "outcome": outcome.to_dict()}
@@ -204,7 +203,7 @@ class TrialJob:
         finally:
             self.num_steps += run.num_steps - before
 
-    def _measured(self, measurement: Measurement, stage_seconds: float) -> Message:
+    def _measured(self, measurement: Measurement, stage_seconds: float) -> Measured:
         seconds = max(measurement.train_seconds - stage_seconds, 1e-9)
         return {
             "type": "measured",
@@ -213,16 +212,16 @@ class TrialJob:
             "examples_per_second": measurement.num_examples / seconds,
         }
 
-    def _pause(self, training: _Training) -> Message:
+    def _pause(self, training: _Training) -> Ended:
         """Checkpoint the trial and free everything; submitted again, it goes on."""
         self.write_checkpoint()
         self._free(training)
         return self._paused()
 
-    def _paused(self) -> Message:
+    def _paused(self) -> Ended:
         return {"type": "ended", "job": self.name, "outcome": None}
 
-    def _finish(self, training: _Training, outcome: Outcome) -> Message:
+    def _finish(self, training: _Training, outcome: Outcome) -> Ended:
         """Keep the best weights of a complete trial, free everything, write the outcome last."""
         run, strategy = training.run, training.parts.strategy
         if outcome.kind is OutcomeKind.COMPLETE and run.best_weights is not None:
