@@ -27,8 +27,8 @@ from ftsweep.domain.snapshot import Snapshot
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
 from ftsweep.errors import ConfigError
 from ftsweep.guards.forgetting import Forgetting
+from ftsweep.search.pruners import Median, Pruner
 from ftsweep.search.pruners.curves import Curves
-from ftsweep.search.pruners.pruners import Median, Pruner
 
 LOSS = Objective()
 LIMIT = 0.1
