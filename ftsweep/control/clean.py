@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from ftsweep.analysis.comparison import kept_trials
-from ftsweep.control.conclude import Conclusion
 from ftsweep.domain.objective import Objective
 from ftsweep.errors import StudyLockedError
 from ftsweep.store.atomic import folder_size, remove, understood
 from ftsweep.store.folders import Store, StudyFolder
+from ftsweep.store.result import read_result
 from ftsweep.store.usage import GIB, CacheEntry, removable_entries, remove_entry, running_since
 
 _TORN = re.compile(r"\.(?P<name>.+)\.(?:(?P<process>\d+)\.tmp|old)")
@@ -77,8 +77,8 @@ def _of_study(study: StudyFolder) -> Iterator[Removal]:
     facts = study.facts()
     with understood(study.facts_file):
         top, objective = int(facts["selection"]["top"]), Objective(**facts["objective"])
-    conclusion, records = Conclusion.read(study), study.records()
-    chosen = conclusion.number if conclusion is not None and conclusion.num_trials == len(records) else None
+    result, records = read_result(study), study.records()
+    chosen = result.number if result is not None and result.num_trials == len(records) else None
     needed = kept_trials(records, objective, top=top, chosen=chosen)
     for record in records:
         trial = study.trial(record.number)

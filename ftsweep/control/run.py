@@ -15,14 +15,13 @@ from ftsweep.analysis.confirmation import contenders
 from ftsweep.config.build import build, import_path
 from ftsweep.config.explain import as_yaml
 from ftsweep.config.schema import GUARDS, SweepConfig
-from ftsweep.control.conclude import Conclusion
 from ftsweep.control.data_findings import collect, finding_tags, findings_files
 from ftsweep.control.extension import Extension, check_extendable, extend, is_about_space, settle
 from ftsweep.control.jobs import Stopped
-from ftsweep.control.overview import write_study_report
 from ftsweep.control.stopping import lasting_halt
 from ftsweep.control.sweep import Sweep
-from ftsweep.domain.snapshot import Snapshot
+from ftsweep.domain.result import StudyResult
+from ftsweep.domain.study_state import COMPLETE, STOPPED, StudyState
 from ftsweep.errors import ConfigError, UsageError
 from ftsweep.executors.base import Executor, ExecutorContext, Message
 from ftsweep.recording.background import BackgroundRecorder
@@ -31,23 +30,24 @@ from ftsweep.recording.journal import Journal
 from ftsweep.redaction import RedactingFormatter
 from ftsweep.report.study_fit import study_fit_tags
 from ftsweep.report.tables.evidence import write_evidence
+from ftsweep.report.writing import write_study_report
 from ftsweep.search.study import Study
 from ftsweep.store.atomic import write_json, write_text
 from ftsweep.store.folders import Store, StudyFolder
+from ftsweep.store.result import read_result
 from ftsweep.store.usage import trim_cache
 from ftsweep.verdicts.live import GUARD as FIT
 
 _LOGGER = logging.getLogger(__name__)
-Watch = Callable[[Snapshot], None]
+Watch = Callable[[StudyState], None]
 
 
 @dataclass
 class Launched:
-    """What `run_study` did. `conclusion` is None when it was stopped before the end."""
+    """What `run_study` did. The state has no result when the study was stopped before the end."""
 
     folder: StudyFolder
-    snapshot: Snapshot
-    conclusion: Conclusion | None = None
+    state: StudyState
     was_complete: bool = False  # nothing was left to do
     links: Mapping[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
@@ -89,25 +89,24 @@ def _run(
     recorder = BackgroundRecorder(build(config.recording, allowed=config.allowed_packages))
     executor: Executor = build(config.executor, allowed=config.allowed_packages)
     sweep = Sweep(config=config, folder=folder, study=study, executor=executor, recorder=recorder, watch=watch)
-    conclusion = Conclusion.read(folder)
-    if conclusion is not None and _is_complete(study, config, folder, conclusion):
+    result = read_result(folder)
+    if result is not None and _is_complete(study, config, folder, result):
         sweep.trials = {record.number: record for record in folder.records()}
         halt = lasting_halt(config, folder, sweep.records) if len(sweep.trials) < config.budget.trials else None
-        conclusion = replace(conclusion, note=conclusion.note if halt is None else halt.text)
-        sweep.baseline = {label: dict(values) for label, values in conclusion.baseline.items()}
+        result = replace(result, note=result.note if halt is None else halt.text)
+        sweep.baseline = {label: dict(values) for label, values in result.baseline.items()}
         sweep.verdicts.found = folder.verdicts()
+        state = replace(sweep.snapshot(COMPLETE), result=result)
         has_arrived = recorder.is_finished(folder)
         recorder.resume(folder)
         if not has_arrived and Journal.read(folder) is not None:  # the process that concluded may have died just then
-            _keep_result(sweep, conclusion)
+            _keep_result(sweep, state)
         elif not folder.report_file.exists():
-            write_study_report(folder, None)
+            write_study_report(folder, state=state)
         warnings = recorder.close(finished=True)
-        snapshot = replace(sweep.snapshot("complete"), chosen=conclusion.number)
-        return Launched(folder, snapshot, conclusion, True, recorder.links(), warnings)
+        return Launched(folder, state, True, recorder.links(), warnings)
     on_start(sweep)
-    is_finished = False
-    conclusion = None
+    result = None
     executor.open(executor_context(config, folder))
     try:
         data = sweep.prepare()
@@ -117,8 +116,7 @@ def _run(
         sweep.measure_baselines()
         sweep.search()
         if not sweep.is_stopping:
-            conclusion = sweep.conclude()
-            is_finished = True
+            result = sweep.conclude()
     except Stopped:
         _LOGGER.info("stopped")
     except BaseException:
@@ -126,24 +124,24 @@ def _run(
         raise
     finally:
         executor.close(kill=False)
-        if conclusion is not None:
-            _keep_result(sweep, conclusion)
-        warnings = recorder.close(finished=is_finished)
-    snapshot = replace(
-        sweep.snapshot("complete" if is_finished else "stopped"), chosen=conclusion.number if conclusion else None
-    )
-    return Launched(folder, snapshot, conclusion, False, recorder.links(), warnings)
+        state = replace(sweep.snapshot(COMPLETE if result is not None else STOPPED), result=result)
+        if result is not None:
+            _keep_result(sweep, state)
+        warnings = recorder.close(finished=result is not None)
+    return Launched(folder, state, False, recorder.links(), warnings)
 
 
-def _keep_result(sweep: Sweep, conclusion: Conclusion) -> None:
+def _keep_result(sweep: Sweep, state: StudyState) -> None:
     """Write the report and have it recorded with all that was concluded."""
-    folder, said = sweep.folder, sweep.verdicts.found
-    sweep.recorder.tag(study_fit_tags(folder, sweep.records, said, conclusion.number, conclusion.evidence))
-    write_study_report(folder, None)
-    sweep.recorder.keep_artifacts([folder.report_file, folder.sweep_file, *write_evidence(folder)])
+    assert state.result is not None
+    folder = sweep.folder
+    sweep.recorder.tag(study_fit_tags(folder, state))
+    write_study_report(folder, state=state)
+    evidence = write_evidence(folder, state.result)
+    sweep.recorder.keep_artifacts([folder.report_file, folder.sweep_file, *evidence])
 
 
-def _is_complete(study: Study, config: SweepConfig, folder: StudyFolder, conclusion: Conclusion) -> bool:
+def _is_complete(study: Study, config: SweepConfig, folder: StudyFolder, result: StudyResult) -> bool:
     """Whether the same command would start nothing and the result on disk is about all trials."""
     records = folder.records()
     has_halted = lasting_halt(config, folder, records) is not None
@@ -151,13 +149,13 @@ def _is_complete(study: Study, config: SweepConfig, folder: StudyFolder, conclus
     if not has_all and not has_halted:
         return False
     if not has_halted and contenders(records, config.objective, config.selection.top):
-        made = [each for each in folder.confirmed() if each.number == conclusion.number and each.outcome is not None]
+        made = [each for each in folder.confirmed() if each.number == result.number and each.outcome is not None]
         if len(made) < config.selection.seeds:
             return False  # asked for since, or cut short by the time of an earlier run
-    is_probed = conclusion.quantity and (has_halted or "left_out" not in conclusion.quantity)
-    if config.selection.quantity and conclusion.winner is not None and not is_probed:
+    is_probed = result.quantity is not None and (has_halted or not result.quantity.left_out)
+    if config.selection.quantity and result.winner is not None and not is_probed:
         return False  # asked for since, or cut short by a limit of an earlier run
-    return conclusion.num_trials == len(records)
+    return result.num_trials == len(records)
 
 
 def study_folder(config: SweepConfig) -> StudyFolder:

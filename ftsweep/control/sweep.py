@@ -11,7 +11,7 @@ from typing import Any
 from ftsweep.analysis.confirmation import contenders
 from ftsweep.analysis.forgetting import forgetting_tags
 from ftsweep.config.schema import SweepConfig
-from ftsweep.control.conclude import Conclusion, Ending
+from ftsweep.control.conclude import Ending
 from ftsweep.control.confirm import Confirmation
 from ftsweep.control.data_scaling import QuantityProbe
 from ftsweep.control.jobs import ENDINGS, POLL_SECONDS, Jobs, trial_job, trial_number
@@ -19,10 +19,12 @@ from ftsweep.control.prepare import measured_baseline, prepare_data
 from ftsweep.control.retention import KeptWeights
 from ftsweep.control.stopping import Limits
 from ftsweep.control.throttle import Pace
+from ftsweep.domain.data_scaling import DataScaling
 from ftsweep.domain.halt import Halt
 from ftsweep.domain.measurement import Measurement
-from ftsweep.domain.snapshot import Snapshot
+from ftsweep.domain.result import StudyResult
 from ftsweep.domain.space import Branch
+from ftsweep.domain.study_state import StudyState
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
 from ftsweep.executors.attempts import SameErrors, reason_of
 from ftsweep.executors.base import Executor, Message
@@ -46,7 +48,7 @@ class Sweep:
     study: Study
     executor: Executor
     recorder: Recorder
-    watch: Callable[[Snapshot], None] = lambda snapshot: None
+    watch: Callable[[StudyState], None] = lambda snapshot: None
     clock: Callable[[], float] = time.monotonic
     data: dict[str, Any] = field(default_factory=dict)  # facts of the prepared set by branch label
     baseline: dict[str, dict[str, float]] = field(default_factory=dict)  # by branch label
@@ -313,7 +315,7 @@ class Sweep:
 
     # -- after the search -----------------------------------------------------------------------------------------
 
-    def conclude(self) -> Conclusion:
+    def conclude(self) -> StudyResult:
         """Choose, test once, compare, export and register; see `ftsweep.control.conclude`."""
         for record in self.verdicts.settle(self.records):
             if record.outcome is not None:
@@ -350,7 +352,7 @@ class Sweep:
         halt = self._limits.may_confirm(record, self.records, self.folder.confirmed())
         return None if halt is None else halt.text
 
-    def _probe(self, number: int) -> dict[str, Any]:
+    def _probe(self, number: int) -> DataScaling:
         """Whether more data would help the setting of a trial."""
         probe = QuantityProbe(self._jobs, self.config.objective, self._call_for_trial, self._why_not_confirm)
         record = self.trials[number]
@@ -400,19 +402,15 @@ class Sweep:
         self.recorder.begin_trial(proposal, tags=self._trial_tags(branch), params={})
         self.recorder.end_trial(proposal, outcome, best=values, tags=self._trial_tags(branch))
 
-    def snapshot(self, phase: str) -> Snapshot:
-        return Snapshot(
+    def snapshot(self, phase: str) -> StudyState:
+        return StudyState(
             study=self.config.study.name,
             phase=phase,
             objective=self.config.objective,
             num_rungs=self.config.rungs.count,
             num_planned=self.config.budget.trials,
             trials=tuple(self.records),
-            baseline={
-                label: values[self.config.objective.metric]
-                for label, values in self.baseline.items()
-                if self.config.objective.metric in values
-            },
+            baseline=self.baseline,
             elapsed_seconds=self.clock() - self._started,
             note=" ".join(filter(None, (self.note, self._jobs.lost_text()))),
             verdicts=self.verdicts.found,
@@ -430,7 +428,7 @@ class Sweep:
             snapshot = self.snapshot(phase)
             self.watch(replace(snapshot, seconds_left=self._seconds_left(snapshot)))
 
-    def _seconds_left(self, snapshot: Snapshot) -> float | None:
+    def _seconds_left(self, snapshot: StudyState) -> float | None:
         """By the pace of this process's search."""
         if self._search_started is None:
             return None

@@ -1,1 +1,1 @@
-"""What a study found, for people: rows (pure data), figures (pure functions of rows), one self-contained page."""
+"""What a study found, for people: an overview as pure data, figures and tables made of it, one self-contained page."""

@@ -1,4 +1,4 @@
-"""What a report needs of a sweep as it was composed: the objective, the declared space, a few words on the rest."""
+"""What a report needs of a sweep as it was composed: the declared space, and a few words on the rest."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Choice, Dimension, FloatInterval, IntInterval
 from ftsweep.errors import DamagedFileError
 from ftsweep.store.atomic import understood
@@ -19,9 +18,6 @@ NAMING_KEYS = ("name", "path", "train")
 
 @dataclass(frozen=True)
 class Settings:
-    objective: Objective
-    num_rungs: int | None
-    num_planned: int | None
     dimensions: Mapping[str, Dimension] = field(default_factory=dict)
     """By dotted config path; those of a branch also with the branch as prefix."""
     summary: Mapping[str, str] = field(default_factory=dict)
@@ -63,9 +59,6 @@ def read_settings(path: Path) -> Settings:
 
 def _settings(loaded: Any, text: str) -> Settings:
     tree: dict[str, Any] = {str(key): node for key, node in loaded.items()} if isinstance(loaded, dict) else {}
-    objective = {
-        key: value for key, value in _node(tree, "objective").items() if key in ("metric", "split", "direction")
-    }
     branches = _node(tree, "branches")
     dimensions = dict(_walk(_node(tree, "space"), ""))
     for name, branch in branches.items():
@@ -79,9 +72,6 @@ def _settings(loaded: Any, text: str) -> Settings:
     if branches:
         summary["branches"] = ", ".join(map(str, branches))
     return Settings(
-        objective=Objective(**objective),
-        num_rungs=_node(tree, "rungs").get("count"),
-        num_planned=_node(tree, "budget").get("trials"),
         dimensions=dimensions,
         summary=summary,
         branches=tuple(map(str, branches)),
