@@ -12,6 +12,7 @@ from ftsweep.cli.options import JSON_OPTION, STORE_OPTION, find_study, print_jso
 from ftsweep.errors import UsageError
 
 if TYPE_CHECKING:
+    from ftsweep.report.overview import StudyOverview
     from ftsweep.store.folders import StudyFolder
 
 
@@ -26,12 +27,11 @@ def best(
     study: str, destination: Path | None, scale: float | None, trial: int | None, store: str, as_json: bool
 ) -> None:
     """Show the chosen trial, why, and its numbers; export the model."""
-    from ftsweep.store.result import read_result
+    from ftsweep.report.overview import read_overview
 
     folder = find_study(store, study)
-    result = read_result(folder)
-    if result is not None and not result.num_trials:
-        result = None  # it is about the trials of an earlier space
+    overview = read_overview(folder)
+    result = overview.state.result
     chosen = result.number if result else None
     if scale is not None or (trial is not None and trial != chosen):
         _export_trial(folder, chosen if trial is None else trial, 1.0 if scale is None else scale, destination, as_json)
@@ -43,18 +43,16 @@ def best(
         from ftsweep.serving.study_model import export_best
 
         export_best(folder, destination)
-    _show(folder, destination, as_json)
+    _show(folder, overview, destination, as_json)
 
 
-def _show(folder: StudyFolder, exported: Path | None, as_json: bool) -> None:
+def _show(folder: StudyFolder, overview: StudyOverview, exported: Path | None, as_json: bool) -> None:
     from ftsweep.cli.best_view import print_best
     from ftsweep.cli.console import console_for
     from ftsweep.cli.study_json import study_json
     from ftsweep.control.extension import Extension
-    from ftsweep.report.overview import read_overview
     from ftsweep.store.usage import study_use
 
-    overview = read_overview(folder)
     if as_json:
         facts = study_json(overview, study_use(folder), folder.lost_workers(), Extension.read(folder))
         print_json({**facts, "exported": str(exported) if exported else None})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import rich.table
 from rich.text import Text
 
-from ftsweep.report.tables.table import Cell, Table
+from ftsweep.report.tables.table import Cell, Row, Table
 
 _STYLES = {
     "complete": "green",
@@ -39,8 +39,14 @@ def rich_table(table: Table) -> rich.table.Table:
         is_text = column.kind == "text"
         shown.add_column(Text(column.name), justify="left" if is_text else "right", no_wrap=column.is_whole)
     for row in table.rows:
-        shown.add_row(*map(_text, row.cells), style=_MARKS[row.mark])
+        shown.add_row(*_texts(row), style=_MARKS[row.mark])
     return shown
+
+
+def _texts(row: Row) -> list[Text]:
+    """A star says in a pipe, too, which row is the best."""
+    texts = list(map(_text, row.cells))
+    return [texts[0] + Text("*"), *texts[1:]] if row.mark == "best" else texts
 
 
 def _text(cell: Cell) -> Text:

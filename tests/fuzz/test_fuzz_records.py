@@ -10,7 +10,6 @@ from typing import Any
 from fuzzing import fuzz
 from hypothesis import strategies as st
 
-from ftsweep.control.conclude import Conclusion, result_file
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.errors import FtsweepError
@@ -18,6 +17,7 @@ from ftsweep.executors.process import WorkerProcess
 from ftsweep.report.settings import read_settings
 from ftsweep.store.atomic import append_line, write_json
 from ftsweep.store.folders import Store, TrialFolder
+from ftsweep.store.result import read_result, result_file
 
 edits = st.lists(
     st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 7), st.sampled_from(["flip", "cut", "insert", "drop"])),
@@ -73,7 +73,11 @@ FACTS = {
     "search_folders": [],
 }
 SPEC = {"number": 3, "branch": "", "params": {"a": 1}, "is_default": False, "config": {}}
-RESULT = {"sentence": "Trial 3 won.", "winner": {"number": 3, "value": 0.1}, "baseline": {"main": {"loss": 1.0}}}
+RESULT = {
+    "sentence": "Trial 3 won.",
+    "winner": {"number": 3, "value": 0.1, "rung": 2, "reason": "It is the best."},
+    "baseline": {"main": {"loss": 1.0}},
+}
 
 
 @fuzz(40, changes=edits, which=st.sampled_from(["spec", "outcome", "facts", "result", "baseline", "sweep"]))
@@ -91,7 +95,7 @@ def test_a_damaged_file_of_a_study_is_read_or_told_with_its_name(changes: Any, w
             "spec": (trial.spec_file, study.records),
             "outcome": (trial.outcome_file, study.records),
             "facts": (study.facts_file, study.facts),
-            "result": (result_file(study), lambda: Conclusion.read(study)),
+            "result": (result_file(study), lambda: read_result(study)),
             "baseline": (study.baseline("main").path / "baseline.json", study.baselines),
             "sweep": (study.sweep_file, lambda: read_settings(study.sweep_file)),
         }

@@ -11,12 +11,12 @@ import pytest
 from simulated_parts import branch
 
 from ftsweep.control import extension as extension_module
-from ftsweep.control.conclude import Conclusion
 from ftsweep.control.extension import Extension, changed_data, check_extendable, extend, settle
 from ftsweep.control.run import check_same_trials
 from ftsweep.control.sweep import Sweep
 from ftsweep.domain.space import Branch, Choice, FloatInterval, Space
 from ftsweep.errors import ConfigError
+from ftsweep.store.result import read_result
 
 MakeSweep = Callable[..., Sweep]
 
@@ -197,7 +197,7 @@ def test_former_result_is_not_taken_for_the_new_one(make_sweep: MakeSweep) -> No
     first = run(make_sweep(trials=8))
     looks = first.conclude().test_looks
     sweep = extended(make_sweep, first, in_space(rank=Choice((8,))), trials=8)
-    stale = Conclusion.read(sweep.folder)
+    stale = read_result(sweep.folder)
     assert stale is not None
     assert stale.num_trials == 0
     assert run(sweep).conclude().test_looks >= looks

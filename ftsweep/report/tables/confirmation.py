@@ -25,7 +25,7 @@ def confirmation_table(result: StudyResult, objective: Objective) -> Table | Non
 
 def _row(candidate: Candidate, objective: Objective, winner: int | None) -> Row:
     is_winner = candidate.number == winner
-    label = f"{candidate.number}{'*' if is_winner else ''}{' (default)' if candidate.is_default else ''}"
+    label = f"{candidate.number}{' (default)' if candidate.is_default else ''}"
     seeds = "  ".join("failed" if value is None else number(value) for value in candidate.seeds)
     cells = (
         Cell(label, candidate.number),

@@ -26,7 +26,7 @@ def _row(point: ScalePoint, found: ForgettingResult) -> Row:
     over = " over" if found.limit is not None and point.forgetting > found.limit else ""
     cells = (
         Cell(str(point.trial), point.trial),
-        Cell(f"{point.scale:g}" + ("*" if is_suggested else ""), point.scale),
+        Cell(f"{point.scale:g}", point.scale),
         figure(point.value),
         Cell(f"{point.forgetting:.3f}{over}", point.forgetting),
     )

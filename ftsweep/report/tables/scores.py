@@ -27,7 +27,7 @@ def tested_table(result: StudyResult, objective: Objective) -> Table | None:
     for model in models:
         sure = interval(result.intervals.get(model, {}).get(shown))
         cells = (words(labels.get(model, f"{model} (default)")), *scores(result.test[model], names), sure)
-        rows.append(Row(cells, "best" if model == winner else ""))
+        rows.append(Row(cells))
     heads = columns("model", *names, f"{shown}, 95 % interval", text=["model"])
     return Table(heads, tuple(rows), title="test split, measured once")
 

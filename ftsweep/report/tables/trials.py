@@ -31,7 +31,7 @@ def trials_table(state: StudyState, *, limit: int | None = None) -> Table:
     rows = []
     for record in _shown(state, best, limit):
         is_best = record is best
-        cells = [Cell(f"{record.number}{'*' if is_best else ''}", record.number), _state_cell(record, state)]
+        cells = [count(record.number), _state_cell(record, state)]
         cells += [_rung_bar(record, state.num_rungs), figure(state.value(record))]
         cells += [_forgetting(state.best_rung(record))] if is_measured else []
         cells += [fit_cell(state.verdicts.get(record.number, ()))] if has_fits else []

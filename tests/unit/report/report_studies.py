@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml  # type: ignore[import-untyped]
+
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.store.atomic import append_line, write_json, write_text
 from ftsweep.store.folders import Store, StudyFolder
+from ftsweep.store.result import result_file
 from ftsweep.tasks.scores.class_scores import class_report, reliability
 
 RUNGS = 10
@@ -51,6 +54,10 @@ class StudyBuilder:
     def __init__(self, root: Path, name: str = "demo", sweep: str = SWEEP) -> None:
         self.folder = Store(root).study(name)
         write_text(self.folder.sweep_file, sweep)
+        facts = yaml.safe_load(sweep.partition("#")[0])
+        objective = {"metric": "loss", "split": "validation", "direction": "minimize", **facts.get("objective", {})}
+        kept = {"study": name, "objective": objective, "rungs": RUNGS, "budget": {"trials": 14}, "branches": {}}
+        write_json(self.folder.facts_file, {**kept, "report": {}, "allow": [], "search_folders": []})
 
     def trial(
         self,
@@ -91,8 +98,11 @@ class StudyBuilder:
     def baseline(self, branch: str, values: Mapping[str, float]) -> None:
         write_json(self.folder.baseline(branch).path / "baseline.json", values)
 
-    def result(self, **parts: Any) -> None:
-        write_json(self.folder.path / "result.json", parts)
+    def result(self, winner: int | None = None, **parts: Any) -> None:
+        """What a study with the trials so far came to; without a winner's number it has none."""
+        chosen = None if winner is None else {"number": winner, "value": 0.5, "rung": 1, "reason": "It is the best."}
+        told = {"sentence": "It has come to its end.", "winner": chosen, "num_trials": len(self.folder.trials())}
+        write_json(result_file(self.folder), {**told, **parts})
 
 
 def falling(rate: float, batch: int, *, num: int = RUNGS + 1, start: float = 1.6) -> list[float]:
@@ -223,7 +233,7 @@ def demo_result(branches: bool) -> dict[str, Any]:
     return {
         "sentence": "Trial 3 won: its validation loss is 0.445, 0.28 below the default setting and 1.16 below the "
         "untouched base; 81 % accuracy on test.",
-        "winner": {"number": 3, "value": 0.445, "rung": 10, "reason": "the lowest validation/loss"},
+        "winner": 3,
         "test_looks": 1,
         "test": {
             "trial-0003": test,
