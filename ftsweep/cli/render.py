@@ -37,7 +37,9 @@ def rich_table(table: Table) -> rich.table.Table:
     )
     for column in table.columns:
         is_text = column.kind == "text"
-        shown.add_column(Text(column.name), justify="left" if is_text else "right", no_wrap=column.is_whole)
+        shown.add_column(
+            Text(column.name), justify="left" if is_text else "right", no_wrap=column.is_whole, overflow="fold"
+        )
     for row in table.rows:
         shown.add_row(*_texts(row), style=_MARKS[row.mark])
     return shown

@@ -20,7 +20,7 @@ def test_the_best_are_run_again_with_fresh_seeds_and_the_rest_are_not(make_sweep
     conclusion = sweep.conclude()
     candidates = conclusion.candidates
     assert len(candidates) == 2
-    assert all(len(candidate["seeds"]) == 3 for candidate in candidates)
+    assert all(len(candidate.seeds) == 3 for candidate in candidates)
     assert conclusion.number in {candidate.number for candidate in candidates}
     folders = sorted(path.name for path in sweep.folder.confirmations.iterdir())
     assert folders == sorted(f"{c['number']:04d}-{index}" for c in candidates for index in (1, 2, 3))

@@ -121,7 +121,7 @@ def test_branch_on_other_data_is_not_comparable() -> None:
 def test_weights_are_kept_of_each_branch_until_the_study_is_concluded() -> None:
     records = [*RECORDS, record(8, "lora", 0.68)]
     assert kept_trials(records, OBJECTIVE) == {0, 1, 3, 4, 8}, "3 is over its limit, and may keep it made smaller"
-    assert kept_trials(records, OBJECTIVE, chosen=4) == {0, 1, 4}, "the winner and the defaults"
+    assert kept_trials(records, OBJECTIVE, chosen=4) == {0, 1, 3, 4}, "the winner, the defaults, and that one"
     assert kept_trials([record(0, "", 0.6), record(1, "", 0.7)], OBJECTIVE) == {1}
 
 
