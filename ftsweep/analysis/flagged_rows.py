@@ -6,15 +6,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ftsweep.domain.metric import comparing_parts
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.scores import Flagged, Interval, PartScores
 
 _SURE = 2.0  # standard errors
-
-NOT_OF_PARTS = frozenset({"macro_f1", "calibration_error", "r2", "pearson", "spearman"})
-"""Metrics that few rows have otherwise than many: classes are missing among them, or numbers spread less."""
-
-_READABLE = ("accuracy", "micro_f1", "f1", "token_accuracy", "mae")
 
 
 @dataclass(frozen=True)
@@ -42,9 +38,10 @@ def flagged_lines(flagged: Flagged, objective: Objective) -> tuple[str, list[Fla
 
 def told_metric(values: Mapping[str, float], objective: Objective) -> str:
     """The metric by which parts of a split are told apart: the objective's or a readable one, if it compares parts."""
-    if objective.metric in values and objective.metric not in {"loss", *NOT_OF_PARTS}:
+    own = objective.metrics.get(objective.metric)
+    if objective.metric in values and objective.metric != "loss" and (own is None or own.compares_parts):
         return objective.metric
-    return next((name for name in _READABLE if name in values), "loss")
+    return comparing_parts(objective.metrics, values) or "loss"
 
 
 def said_of_flagged(flagged: Flagged, objective: Objective) -> str:

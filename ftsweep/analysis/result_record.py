@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from ftsweep.analysis.flagged_rows import NOT_OF_PARTS, said_of_flagged
+from ftsweep.analysis.flagged_rows import said_of_flagged
 from ftsweep.domain.approach import Approach
 from ftsweep.domain.data_scaling import DataScaling
 from ftsweep.domain.forgetting import ForgettingResult
+from ftsweep.domain.metric import Metrics
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.result import StudyResult, model_name
 from ftsweep.domain.scores import Flagged, PartScores
@@ -34,10 +35,13 @@ def result_tags(result: StudyResult, objective: Objective) -> dict[str, str]:
     return tags | {name: text for name, text in said.items() if text}
 
 
-def result_metrics(result: StudyResult) -> dict[str, float]:
-    """Importances, the evidence for the winner, and the scores of everything it is held against."""
+def result_metrics(result: StudyResult, known: Metrics) -> dict[str, float]:
+    """Importances, the evidence for the winner, and the scores of everything it is held against.
+
+    known: what is known of metrics by name; of rows that guards flagged only those are kept that compare parts.
+    """
     metrics = {f"importance/{name}": value for name, value in result.importances.items()}
-    metrics |= _evidence_metrics(result) | _flagged_metrics(result.flagged) | _quantity_metrics(result.quantity)
+    metrics |= _evidence_metrics(result) | _flagged_metrics(result.flagged, known) | _quantity_metrics(result.quantity)
     for approach in result.approaches:
         metrics |= _approach_metrics(approach)
     return metrics
@@ -68,15 +72,15 @@ def _evidence_metrics(result: StudyResult) -> dict[str, float]:
     return metrics
 
 
-def _flagged_metrics(flagged: Flagged) -> dict[str, float]:
+def _flagged_metrics(flagged: Flagged, known: Metrics) -> dict[str, float]:
     """`clean/test/loss`, `flagged/test/loss`, `flagged/test/num_rows`."""
     metrics: dict[str, float] = {}
     for split, parts in flagged.items():
         for name in ("clean", "flagged"):
             part = parts.get(name, PartScores(0, {}))
             metrics[f"{name}/{split}/num_rows"] = part.num_rows
-            told = {metric: value for metric, value in part.values.items() if metric not in NOT_OF_PARTS}
-            metrics |= {f"{name}/{split}/{metric}": value for metric, value in told.items()}
+            told = [metric for metric in part.values if metric not in known or known[metric].compares_parts]
+            metrics |= {f"{name}/{split}/{metric}": part.values[metric] for metric in told}
     return metrics
 
 

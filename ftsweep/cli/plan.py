@@ -23,10 +23,9 @@ def plan(sweep: str, overrides: tuple[str, ...], as_json: bool) -> None:
     from ftsweep.cli.console import console_for
     from ftsweep.cli.plan_view import print_plan
     from ftsweep.control.plan import make_plan
-    from ftsweep.control.run import planning
 
-    with tempfile.TemporaryDirectory(prefix="ftsweep-plan-") as folder, planning(config, Path(folder)) as planned:
-        facts = make_plan(planned)
+    with tempfile.TemporaryDirectory(prefix="ftsweep-plan-") as folder:
+        facts = make_plan(config, Path(folder))
     if as_json:
         print_json(facts)
     else:

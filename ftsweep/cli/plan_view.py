@@ -9,6 +9,7 @@ from rich.console import Console
 
 from ftsweep.cli.console import print_findings, print_line
 from ftsweep.cli.render import rich_table
+from ftsweep.cli.shown_row import print_shown
 from ftsweep.control.data_findings import collect
 from ftsweep.domain.finding import Finding
 from ftsweep.report.tables.cells import words
@@ -40,6 +41,7 @@ def _print_branch(console: Console, branch: Mapping[str, Any], findings: Sequenc
     print_line(console, f"The configuration as written {default}.")
     rows_text = ", ".join(f"{split} {number}" for split, number in branch["data"]["num_rows"].items())
     print_line(console, f"Rows: {rows_text}.")
+    print_shown(console, branch["data"].get("shown") or {})
     print_findings(console, findings, indent="  ")
     estimate = branch["estimate"]
     print_line(

@@ -11,7 +11,7 @@ import click
 from ftsweep.cli.options import JSON_OPTION, print_json, with_sweep
 
 if TYPE_CHECKING:
-    from ftsweep.control.sweep import Sweep
+    from ftsweep.control.live_study import LiveStudy
 
 
 @click.command()
@@ -42,15 +42,15 @@ def run(sweep: str, overrides: tuple[str, ...], as_json: bool) -> None:
         sys.exit(1)
 
 
-def _stop_on_signals(sweep: Sweep) -> None:
+def _stop_on_signals(live: LiveStudy) -> None:
     """First Ctrl-C or SIGTERM: finish the step and checkpoint; the second one ends at once."""
     import signal
 
     def handle(number: int, frame: object) -> None:
-        if sweep.is_stopping:
-            sweep.recorder.hurry(0)
+        if live.is_stopping:
+            live.recorder.hurry(0)
             raise KeyboardInterrupt
-        sweep.stop()
+        live.stop()
         click.echo("Stopping: trials checkpoint, the same command continues them. Once more ends at once.", err=True)
 
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -21,13 +21,12 @@ def status(study: str | None, store: str, as_json: bool) -> None:
     from ftsweep.cli.console import console_for
     from ftsweep.cli.status_view import print_study
     from ftsweep.cli.study_json import study_json
-    from ftsweep.control.extension import Extension
     from ftsweep.report.overview import read_overview
     from ftsweep.store.usage import study_use
 
     folder = find_study(store, study)
     overview, disk, lost = read_overview(folder), study_use(folder), folder.lost_workers()
-    extension = Extension.read(folder)
+    extension = folder.manifest().extension
     if as_json:
         print_json(study_json(overview, disk, lost, extension))
     else:

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ftsweep.control.extension import Extension
 from ftsweep.domain.study_state import StudyState
 from ftsweep.domain.trial import TrialRecord
 from ftsweep.report.overview import StudyOverview
+from ftsweep.store.manifest import Extension
 
 
 def study_json(
@@ -22,7 +22,7 @@ def study_json(
     state = overview.state
     return {
         "study": state.study,
-        "objective": asdict(state.objective),
+        "objective": state.objective.to_dict(),
         "num_planned": state.num_planned,
         "size_bytes": disk["total"],
         "disk": dict(disk),

@@ -209,7 +209,7 @@ class Ending:
         if result.approaches:
             self._keep_table(approaches_file(self.folder), csv_text(approach_data(result.approaches)))
         tags = result_tags(result, self.config.objective)
-        self.recorder.tag(tags, metrics={**model.metrics, **result_metrics(result)})
+        self.recorder.tag(tags, metrics={**model.metrics, **result_metrics(result, self.config.objective.metrics)})
 
     def _keep_table(self, file: Path, text: str) -> None:
         write_text(file, text)

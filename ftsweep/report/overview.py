@@ -162,7 +162,7 @@ def read_overview(folder: StudyFolder, state: StudyState | None = None) -> Study
     """
     if not folder.sweep_file.exists():
         raise UsageError(f"there is no study {folder.name!r}", where=str(folder.path), remedy="See: ftsweep status")
-    settings = read_settings(folder.sweep_file)
+    settings = read_settings(folder)
     state = read_state(folder) if state is None else state
     return StudyOverview(state, settings, tuple(judged_study(state, settings)))
 

@@ -31,7 +31,7 @@ def judged_study(state: StudyState, settings: Settings) -> list[Verdict]:
 
 def study_fit_tags(folder: StudyFolder, state: StudyState) -> dict[str, str]:
     """The verdicts on a study and its trials as tags of the run of the whole study."""
-    settings = read_settings(folder.sweep_file)
+    settings = read_settings(folder)
     if not settings.judges_fit:
         return {}
     best = state.best.number if state.best else None

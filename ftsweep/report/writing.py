@@ -16,9 +16,9 @@ _HEAD_BYTES = 4096
 
 def write_study_report(folder: StudyFolder, path: Path | None = None, *, state: StudyState | None = None) -> Path:
     """Write the page to `path`, or into the study's folder; returns where. Who has the `state` already gives it."""
-    facts = folder.facts()
-    with import_path([Path(place) for place in facts["search_folders"]]):
-        page = build(facts["report"], allowed=facts["allow"])
+    manifest = folder.manifest()
+    with import_path(manifest.search_folders):
+        page = build(manifest.report, allowed=manifest.allow)
         if path is not None:
             _check_replaceable(path)
         written: Path = page.write(read_overview(folder, state), path or folder.report_file)

@@ -50,6 +50,6 @@ def predictor_for(model: str, store: Store, allowed: Sequence[str] = ()) -> Pred
         )
     if not model_folder(folder).exists():
         raise UsageError(f"study {model!r} has no chosen model yet", remedy=f"See: ftsweep status {model}")
-    facts = folder.facts()
-    with import_path([Path(place) for place in facts["search_folders"]]):
-        return load_predictor(model_folder(folder), allowed=facts["allow"])
+    manifest = folder.manifest()
+    with import_path(manifest.search_folders):
+        return load_predictor(model_folder(folder), allowed=manifest.allow)

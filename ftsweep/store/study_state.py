@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ftsweep.domain.objective import Objective
 from ftsweep.domain.study_state import COMPLETE, NOT_FINISHED, StudyState
 from ftsweep.store.folders import StudyFolder
 from ftsweep.store.result import read_result
@@ -20,7 +19,7 @@ def read_state(folder: StudyFolder, *, with_verdicts: bool = True) -> StudyState
     Raises:
         DamagedFileError: a file of the study holds something else.
     """
-    facts = folder.facts()
+    manifest = folder.manifest()
     result = read_result(folder)
     if result is not None and not result.num_trials:
         result = None
@@ -28,9 +27,9 @@ def read_state(folder: StudyFolder, *, with_verdicts: bool = True) -> StudyState
     state = StudyState(
         study=folder.name,
         phase=RUNNING if folder.is_running else NOT_FINISHED,
-        objective=Objective(**facts["objective"]),
-        num_rungs=facts["rungs"],
-        num_planned=facts["budget"]["trials"],
+        objective=manifest.terms.objective,
+        num_rungs=manifest.terms.num_rungs,
+        num_planned=manifest.num_trials,
         trials=tuple(folder.records()),
         baseline=baseline,
         verdicts=folder.verdicts() if with_verdicts else {},

@@ -11,11 +11,11 @@ import pytest
 from simulated_parts import branch, loss_curve
 
 from ftsweep.control.jobs import Stopped
-from ftsweep.control.sweep import Sweep
+from ftsweep.control.live_study import LiveStudy
 from ftsweep.store.atomic import read_json
 from ftsweep.store.result import read_result
 
-MakeSweep = Callable[..., Sweep]
+MakeSweep = Callable[..., LiveStudy]
 
 
 def hungry_curve(spec: dict[str, Any], rung: int) -> dict[str, float]:
@@ -24,7 +24,7 @@ def hungry_curve(spec: dict[str, Any], rung: int) -> dict[str, float]:
     return {name: value + lost for name, value in loss_curve(spec, rung).items()}
 
 
-def searched(make_sweep: MakeSweep, **settings: Any) -> Sweep:
+def searched(make_sweep: MakeSweep, **settings: Any) -> LiveStudy:
     sweep = make_sweep(hungry_curve, trials=5, quantity=True, **settings)
     sweep.prepare()
     sweep.search()

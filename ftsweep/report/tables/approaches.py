@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ftsweep.analysis.advice import READABLE
 from ftsweep.domain.approach import Approach
 from ftsweep.domain.objective import Objective
 from ftsweep.report.tables.cells import count, figure, scores, time_taken, words
@@ -16,7 +15,8 @@ def approach_table(approaches: Sequence[Approach], objective: Objective, best: i
     """The cheapest first. `best` is the number of the best trial of all. None in a study without branches."""
     if not approaches:
         return None
-    metrics = [name for name in dict.fromkeys([objective.metric, *READABLE]) if any(name in a.test for a in approaches)]
+    told = [name for name, metric in objective.metrics.items() if metric.is_readable]
+    metrics = [name for name in dict.fromkeys([objective.metric, *told]) if any(name in a.test for a in approaches)]
     has_forgetting = any(approach.forgetting is not None for approach in approaches)
     names = ["approach", "best trial", objective.key, *(f"test/{name}" for name in metrics), "weights trained"]
     names += ["training time", "trials", "time of all", *(["forgetting"] if has_forgetting else [])]

@@ -32,7 +32,7 @@ RECORDS = [
 
 
 def metrics_of(approach: Approach) -> dict[str, float]:
-    return result_metrics(StudyResult("", approaches=(approach,)))
+    return result_metrics(StudyResult("", approaches=(approach,)), {})
 
 
 def line_up(records: list[TrialRecord] = RECORDS, **changes: Any) -> dict[str, Approach]:

@@ -30,7 +30,7 @@ from ftsweep.report.figures.scale import axis_of, value_axis
 from ftsweep.report.overview import StudyOverview, read_overview
 from ftsweep.report.settings import Settings
 
-SHARED = {"theme", "scale"}
+SHARED = {"base", "theme", "scale"}
 
 
 def words(figure) -> str:

@@ -108,7 +108,7 @@ def test_a_record_gets_why_and_how_sure(builder):
         "chosen_because": "Trial 2: because.",
         "distinguishable": "false",
     }
-    assert result_metrics(result) == {
+    assert result_metrics(result, {}) == {
         "confirmed/mean": pytest.approx(0.55),
         "confirmed/spread": pytest.approx(0.0707, abs=1e-4),
         "test/loss_low": 0.5,
