@@ -23,10 +23,10 @@ def test_the_best_are_run_again_with_fresh_seeds_and_the_rest_are_not(make_sweep
     assert all(len(candidate.seeds) == 3 for candidate in candidates)
     assert conclusion.number in {candidate.number for candidate in candidates}
     folders = sorted(path.name for path in sweep.folder.confirmations.iterdir())
-    assert folders == sorted(f"{c['number']:04d}-{index}" for c in candidates for index in (1, 2, 3))
-    own = sweep.folder.trial(candidates[0]["number"]).spec()["config"]
+    assert folders == sorted(f"{c.number:04d}-{index}" for c in candidates for index in (1, 2, 3))
+    own = sweep.folder.trial(candidates[0].number).spec()["config"]
     seeds = [
-        read_json(sweep.folder.confirmation(candidates[0]["number"], index).spec_file)["config"]["seed"]["model"]
+        read_json(sweep.folder.confirmation(candidates[0].number, index).spec_file)["config"]["seed"]["model"]
         for index in (1, 2, 3)
     ]
     assert len({own["seed"]["model"], *seeds}) == 4
