@@ -14,6 +14,7 @@ from typing import Any, TextIO
 import click
 
 from ftsweep import __version__
+from ftsweep.cli.output import BROKEN_PIPE, drop_output, prepare_output, prepare_warnings, print_on, takes_everything
 from ftsweep.errors import FtsweepError, RefusedDataError, UsageError, suggest
 
 UI_PORT = 5000
@@ -37,6 +38,9 @@ class _Commands(click.Group):
 
     def main(self, args: Sequence[str] | None = None, **kwargs: Any) -> Any:  # type: ignore[override]
         given = list(sys.argv[1:] if args is None else args)
+        prepare_output()
+        if args is None:  # a process of its own
+            prepare_warnings()
         is_debug = "--debug" in given  # wherever it stands
         given = ["--debug"] * is_debug + [word for word in given if word != "--debug"]
         try:
@@ -65,6 +69,9 @@ class _Commands(click.Group):
         except KeyboardInterrupt:  # in here, because click makes exit code 1 of it
             gc.freeze()
             sys.exit(130)
+        except BrokenPipeError:
+            drop_output()
+            sys.exit(BROKEN_PIPE)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
@@ -98,6 +105,7 @@ def run(sweep: str, overrides: tuple[str, ...], as_json: bool) -> None:
     from ftsweep.config.compose import compose_sweep
 
     config = compose_sweep(sweep, overrides)
+    print_on(_tell_lost_output)
     from ftsweep.cli.live_view import LiveView, PlainView
     from ftsweep.cli.printing import console_for, print_ending
     from ftsweep.control.run import run_study
@@ -300,7 +308,7 @@ def predict(model: str, file: TextIO, allow: tuple[str, ...], store: str) -> Non
 
     predictor = predictor_for(model, _store(store), allow)
     for answer in predictor.predict(parse_rows(file, predictor.task, name=getattr(file, "name", "standard input"))):
-        click.echo(json.dumps(answer, ensure_ascii=False))
+        click.echo(json.dumps(answer, ensure_ascii=not takes_everything(sys.stdout)))
 
 
 @main.command()
@@ -358,7 +366,7 @@ def doctor(store: str, as_json: bool) -> None:
 
 
 def _stop_on_signals(sweep: Any) -> None:
-    """First Ctrl-C or SIGTERM: finish the step and checkpoint; the second one ends at once."""
+    """First Ctrl-C, SIGTERM or end of the terminal: finish the step and checkpoint; the second one ends at once."""
     import signal
 
     def handle(number: int, frame: object) -> None:
@@ -368,8 +376,14 @@ def _stop_on_signals(sweep: Any) -> None:
         sweep.stop()
         click.echo("Stopping: trials checkpoint, the same command continues them. Once more ends at once.", err=True)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, handle)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup asks to stay
+            signal.signal(number, handle)
+
+
+def _tell_lost_output(sentence: str) -> None:
+    logging.getLogger("ftsweep").warning("%s", sentence)
+    click.echo(sentence, err=True)
 
 
 def _store(path: str) -> Any:
@@ -442,7 +456,7 @@ def _show_other_findings(error: RefusedDataError) -> None:
 
 
 def _print_json(value: Mapping[str, Any] | Iterable[Any]) -> None:
-    click.echo(json.dumps(value, indent=1, ensure_ascii=False, default=str))
+    click.echo(json.dumps(value, indent=1, ensure_ascii=not takes_everything(sys.stdout), default=str))
 
 
 if __name__ == "__main__":
