@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ftsweep.config.build import build
+from ftsweep.domain.paths import typed_path
 from ftsweep.errors import ConfigError, ModelError, UsageError, suggest
 from ftsweep.models.base import Head, ModelSource, Quantisation, check_dtype
 from ftsweep.models.folder import folder_fingerprint
@@ -52,7 +53,7 @@ class StudyModel(ModelSource):
                 f"{study!r} cannot be a study's name", where="model.study", remedy="`ftsweep status` lists the studies."
             ) from None
         self.study = study
-        self.store = None if store is None else str(Path(store).expanduser().absolute())
+        self.store = None if store is None else str(typed_path(store).absolute())
         self.dtype = check_dtype(dtype)
 
     def tokenizer(self) -> PreTrainedTokenizerBase:

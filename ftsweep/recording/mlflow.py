@@ -60,7 +60,7 @@ class MlflowRecorder(Recorder):
             with reaching(self._uri):
                 self._place.make(facts.folder.store)
                 client = MlflowClient(tracking_uri=self._uri)
-                self._study = MlflowStudy(client, self._uri, facts, ledger, is_server=self._place.is_server)
+                self._study = MlflowStudy(client, self._uri, facts, ledger, kind=self._place.kind)
                 self._begin_parent()
         except MlflowException as error:
             raise StudyError(
@@ -74,9 +74,9 @@ class MlflowRecorder(Recorder):
 
     def _read_ledger(self, folder: StudyFolder) -> Ledger:
         self._uri = self._place.uri(folder.store)
-        self._ledger = Ledger.read(folder.path / "recording.json", self._uri)
+        self._ledger = Ledger.read(folder.path / "recording.json", self._place.name)
         if self._place.is_missing(folder.store):  # deleted: what the ledger says has arrived is gone with it
-            self._ledger = Ledger(self._ledger.path, self._uri, self._ledger.study_id)
+            self._ledger = Ledger(self._ledger.path, self._place.name, self._ledger.study_id)
         return self._ledger
 
     def _begin_parent(self) -> None:

@@ -9,8 +9,10 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from ftsweep.errors import StudyError
+from ftsweep.recording.artifact_place import address
 from ftsweep.recording.base import StudyFacts
 from ftsweep.recording.ledger import Cursor, Ledger
+from ftsweep.recording.mlflow_place import PlaceKind
 from ftsweep.recording.mlflow_run import TAG_LIMIT, MlflowRun, cut
 
 if TYPE_CHECKING:
@@ -30,13 +32,14 @@ class MlflowStudy:
         StudyError: the experiment or the parent run was deleted.
     """
 
-    def __init__(self, client: MlflowClient, uri: str, facts: StudyFacts, ledger: Ledger, *, is_server: bool) -> None:
+    def __init__(self, client: MlflowClient, uri: str, facts: StudyFacts, ledger: Ledger, *, kind: PlaceKind) -> None:
         self.client = client
         self.facts = facts
         self.ledger = ledger
         self.uri = uri
+        self._kind = kind
         self._uncertain: set[str] = set()  # runs that may have been made by a call whose answer was lost
-        self.experiment_id: str = self._find_experiment(is_server).experiment_id
+        self.experiment_id: str = self._find_experiment().experiment_id
         self.runs: dict[str, MlflowRun] = self._find_runs()
         self.parent = self.run(PARENT, None)
         if self.parent.is_deleted:
@@ -82,11 +85,19 @@ class MlflowStudy:
         self.client.log_inputs(run.run_id, [DatasetInput(dataset, [context])])
         run.has_dataset = True
 
-    def _find_experiment(self, is_server: bool) -> Experiment:
+    def _artifact_location(self, name: str) -> str | None:
+        """Where the artifacts of a new experiment are to lie; a server decides that by itself."""
+        if self._kind == "server":
+            return None
+        if self._kind == "own":
+            return address(name)
+        return (self.facts.folder.store.artifacts.absolute() / name).as_uri()
+
+    def _find_experiment(self) -> Experiment:
         name = self.facts.folder.name
         experiment = self.client.get_experiment_by_name(name)
         if experiment is None:
-            location = None if is_server else (self.facts.folder.store.artifacts.absolute() / name).as_uri()
+            location = self._artifact_location(name)
             objective = self.facts.objective
             tags = {
                 "mlflow.note.content": f"A study of ftsweep: {objective.direction} {objective.key}.",

@@ -15,6 +15,7 @@ from ftsweep.config.nodes.space import extremes
 from ftsweep.config.nodes.stage_keys import INHERITED
 from ftsweep.config.schema import GENERAL, NAME_PATTERN, STAGES, StoreSettings, StudySettings, TrainingSettings
 from ftsweep.domain.objective import Objective
+from ftsweep.domain.paths import typed_path
 from ftsweep.domain.space import Branch, Space
 from ftsweep.errors import ConfigError, suggest
 
@@ -29,7 +30,7 @@ def store_settings(layers: Layers) -> StoreSettings:
     if not store.path.strip():
         where = layers.where("store.path")
         raise ConfigError("this names no folder", where=where, remedy="Name one: store.path=mlruns.")
-    return StoreSettings(str(Path(store.path).expanduser()), store.cache_gib)
+    return StoreSettings(str(typed_path(store.path)), store.cache_gib)
 
 
 def core_node(layers: Layers, name: str, cls: type[T], branch: BranchLayer | None = None) -> T:
@@ -144,7 +145,7 @@ def with_absolute_paths(layers: Layers, group: str, node: Mapping[str, Any], bra
         value = result.get(key)
         if not isinstance(value, str):
             continue
-        typed = Path(value).expanduser()
+        typed = typed_path(value)
         candidates = [typed] if layers.file.is_shipped else [layers.file.folder / typed, typed]
         # not resolve(): a link that is pointed elsewhere must not change the study's configuration
         found = next((os.path.abspath(path) for path in candidates if path.exists()), None)  # noqa: PTH100
@@ -155,7 +156,7 @@ def with_absolute_paths(layers: Layers, group: str, node: Mapping[str, Any], bra
             raise ConfigError(f"there is no file or folder {value!r}{looked}", where=where, remedy=remedy)
         result[key] = found
     if kind == "model" and "store" in result and isinstance(result["store"], str | None):  # of another study
-        typed = Path(result["store"] or store_settings(layers).path).expanduser()
+        typed = typed_path(result["store"] or store_settings(layers).path)
         result["store"] = os.path.abspath(typed)  # noqa: PTH100
     return result
 

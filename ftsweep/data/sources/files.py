@@ -10,6 +10,7 @@ from pathlib import Path
 from ftsweep.data.base import SPLITS, DataSource, Row, check_fractions, check_limit, sampled
 from ftsweep.data.sources.columns import check_mapping, rename_rows
 from ftsweep.data.sources.readers import RawRows, read_rows
+from ftsweep.domain.paths import typed_path
 from ftsweep.errors import ConfigError, DataError
 
 _SAVED_DATASET = "state.json"
@@ -48,7 +49,7 @@ class Files(DataSource):
                 continue
             if not isinstance(path, str) or not path.strip():
                 raise ConfigError(f"{path!r} is not a file's name", where=f"data.{split}", remedy="Write its path.")
-            self.paths[split] = Path(path).expanduser()
+            self.paths[split] = typed_path(path)
         check_fractions(validation_fraction, test_fraction)
         self.columns = check_mapping(columns)
         self.group = group
