@@ -15,10 +15,13 @@ import click
 
 from ftsweep import __version__
 from ftsweep.cli.output import BROKEN_PIPE, drop_output, prepare_output, prepare_warnings, print_on, takes_everything
+from ftsweep.domain.commands import DEFAULT_STORE, quoted_command, store_command, study_command, sweep_word
 from ftsweep.errors import FtsweepError, RefusedDataError, UsageError, suggest
 
 UI_PORT = 5000
-STORE_OPTION = click.option("--store", default="mlruns", show_default=True, help="The store's folder (store.path).")
+STORE_OPTION = click.option(
+    "--store", default=DEFAULT_STORE, show_default=True, help="The store's folder (store.path)."
+)
 JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
 SWEEP_ARGUMENTS = (
     click.argument("sweep", metavar="SWEEP"),
@@ -189,7 +192,7 @@ def copy(sweep: str, destination: Path | None) -> None:
     from ftsweep.config.folders import copy_sweep
 
     written = copy_sweep(sweep, destination)
-    click.echo(f"{written}\nRun it: ftsweep run {written}")
+    click.echo(f"{written}\nRun it: {quoted_command('ftsweep', 'run', sweep_word(written))}")
 
 
 @main.command()
@@ -239,7 +242,10 @@ def best(
         return
     if overview.conclusion is None or overview.conclusion.winner is None:
         why = overview.conclusion.sentence if overview.conclusion else "the study has not finished"
-        raise UsageError(f"study {study!r} has no chosen model: {why}", remedy=f"See: ftsweep status {study}")
+        raise UsageError(
+            f"study {study!r} has no chosen model: {why}",
+            remedy=f"See: {study_command('status', study, store=folder.store.root)}",
+        )
     if destination is not None:
         export_best(folder, destination)
     if as_json:
@@ -418,15 +424,14 @@ def _export_trial(folder: Any, number: int | None, scale: float, destination: Pa
 
 def _links(launched: Any) -> dict[str, str]:
     name, store = launched.folder.name, launched.folder.store.root
-    option = "" if store == Path("mlruns").absolute() else f" --store {store}"
     links = {"dashboard": str(launched.folder.report_file)} if launched.folder.report_file.exists() else {}
     links.update(launched.links)
     if links.get("MLflow") == "ftsweep ui":
         from ftsweep.recording.ui import ui_address
 
-        links["MLflow"] = f"ftsweep ui{option}, then {ui_address('127.0.0.1', UI_PORT)}"
+        links["MLflow"] = f"{store_command('ui', store=store)}, then {ui_address('127.0.0.1', UI_PORT)}"
     if launched.conclusion is not None and launched.conclusion.winner is not None:
-        links["predict"] = f"echo TEXT | ftsweep predict {name}{option}"
+        links["predict"] = f"echo TEXT | {study_command('predict', name, store=store)}"
     return links
 
 

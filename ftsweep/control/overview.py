@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ftsweep.config.build import build, import_path
 from ftsweep.control.conclude import Conclusion, model_folder
 from ftsweep.control.extension import Extension
+from ftsweep.domain.commands import study_command
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.snapshot import Snapshot
 from ftsweep.domain.verdict import Verdict
@@ -157,7 +158,8 @@ def predictor_for(model: str, store: Store, allowed: Sequence[str] = ()) -> Pred
             remedy=f"Studies here: {known}.",
         )
     if not model_folder(folder).exists():
-        raise UsageError(f"study {model!r} has no chosen model yet", remedy=f"See: ftsweep status {model}")
+        see = study_command("status", model, store=store.root)
+        raise UsageError(f"study {model!r} has no chosen model yet", remedy=f"See: {see}")
     facts = folder.facts()
     with import_path([Path(place) for place in facts["search_folders"]]):
         return load_predictor(model_folder(folder), allowed=facts["allow"])

@@ -16,24 +16,36 @@ _SPECIAL = re.compile(r"(?i)true|false|null|nan|[+-]?inf|[+-]?[0-9_.]+(e[+-]?[0-
 
 def quoted_command(*words: object) -> str:
     """The words as one line for a shell."""
-    return shlex.join(map(str, words))
+    return " ".join(_shell_word(str(word)) for word in words)
 
 
 def study_command(verb: str, study: str, *words: object, store: Path) -> str:
     """`ftsweep VERB STUDY ...` with the store, where it is not the one in the current folder."""
+    return store_command(verb, study, *words, store=store)
+
+
+def store_command(verb: str, *words: object, store: Path) -> str:
+    """`ftsweep VERB ...` with the store, where it is not the one in the current folder."""
     option = () if store == Path(DEFAULT_STORE).absolute() else ("--store", store)
-    return quoted_command("ftsweep", verb, study, *words, *option)
+    return quoted_command("ftsweep", verb, *words, *option)
 
 
-def file_word(path: Path) -> str:
-    """A file as an argument of a command: what would be read as an option or a home begins with `./`."""
-    text = str(path)
+def sweep_word(file: Path) -> str:
+    """A sweep file as an argument of a command: what would be read as an option or a home begins with `./`."""
+    text = str(file)
     return f"./{text}" if text.startswith(("-", "~")) else text
 
 
 def override(key: str, value: Any) -> str:
     """`key=value` as a shell takes it and the command line reads it back."""
-    return shlex.quote(f"{key}={_spelled(value)}")
+    return _shell_word(f"{key}={_spelled(value)}")
+
+
+def _shell_word(text: str) -> str:
+    """In double quotes where single ones in it would have to be spelled, and nothing in it means something there."""
+    if "'" in text and not re.search(r'["$`\\!]', text):
+        return f'"{text}"'
+    return shlex.quote(text)
 
 
 def _spelled(value: Any) -> str:

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 from urllib.parse import urlsplit
 
+from ftsweep.domain.commands import quoted_command
 from ftsweep.domain.objective import Objective
 from ftsweep.errors import ConfigError
 from ftsweep.recording.artifact_place import free_of_place, register
@@ -84,7 +85,7 @@ class MlflowPlace:
         if self._uri is None:
             return "ftsweep ui"
         if not self._uri.startswith("http"):
-            return f"mlflow ui --backend-store-uri {self._uri}"
+            return quoted_command("mlflow", "ui", "--backend-store-uri", self._uri)
         return runs_address(self._uri, experiment_id, objective)
 
 

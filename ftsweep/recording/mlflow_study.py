@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from ftsweep.domain.commands import quoted_command
 from ftsweep.errors import StudyError
 from ftsweep.recording.artifact_place import address
 from ftsweep.recording.base import StudyFacts
@@ -43,10 +44,11 @@ class MlflowStudy:
         self.runs: dict[str, MlflowRun] = self._find_runs()
         self.parent = self.run(PARENT, None)
         if self.parent.is_deleted:
+            place = quoted_command(uri)
             raise StudyError(
                 f"the MLflow run {PARENT!r} of study {facts.folder.name!r} was deleted",
                 where=uri,
-                remedy=f"Restore it (MLFLOW_TRACKING_URI={uri} mlflow runs restore --run-id {self.parent.run_id}), "
+                remedy=f"Restore it (MLFLOW_TRACKING_URI={place} mlflow runs restore --run-id {self.parent.run_id}), "
                 "or give the study another name with study.name=...",
             )
 
@@ -111,7 +113,7 @@ class MlflowStudy:
             raise StudyError(
                 f"the MLflow experiment {name!r} was deleted",
                 where=self.uri,
-                remedy=f"Restore it (MLFLOW_TRACKING_URI={self.uri} mlflow experiments restore "
+                remedy=f"Restore it (MLFLOW_TRACKING_URI={quoted_command(self.uri)} mlflow experiments restore "
                 f"--experiment-id {experiment.experiment_id}), or give the study another name with study.name=...",
             )
         return experiment

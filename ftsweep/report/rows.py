@@ -9,6 +9,7 @@ from typing import Any
 
 from ftsweep.analysis.approach import Approach
 from ftsweep.analysis.selection import is_feasible
+from ftsweep.domain.commands import quoted_command
 from ftsweep.domain.finding import Finding
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
@@ -182,7 +183,8 @@ def read_study(
         UsageError: the folder holds no study.
     """
     if not folder.sweep_file.exists():
-        raise UsageError(f"there is no study {folder.name!r}", where=str(folder.path), remedy="See: ftsweep status")
+        see = quoted_command("ftsweep", "status", "--store", folder.store.root)
+        raise UsageError(f"there is no study {folder.name!r}", where=str(folder.path), remedy=f"See: {see}")
     settings = read_settings(folder.sweep_file)
     result = folder.path / "result.json"
     with understood(result):

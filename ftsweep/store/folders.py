@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from ftsweep.domain.commands import study_command
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.trial import Outcome, Proposal, TrialRecord
@@ -235,8 +236,8 @@ class StudyFolder:
                 raise StudyLockedError(
                     f"study {self.name!r} is being run by {owner}",
                     where=str(self.path / "lock"),
-                    remedy=f"Wait for it, stop it (ftsweep stop {self.name}), or give this run another name with "
-                    "study.name=...",
+                    remedy=f"Wait for it, stop it ({study_command('stop', self.name, store=self.store.root)}), or give "
+                    "this run another name with study.name=...",
                 )
             file.truncate(0)
             file.write(f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}\n")

@@ -10,6 +10,7 @@ from pathlib import Path
 from ftsweep.data.base import SPLITS, DataSource, Row, check_fractions, check_limit, sampled
 from ftsweep.data.sources.columns import check_mapping, rename_rows
 from ftsweep.data.sources.readers import RawRows, read_rows
+from ftsweep.domain.commands import override
 from ftsweep.domain.paths import typed_path
 from ftsweep.errors import ConfigError, DataError
 
@@ -118,7 +119,8 @@ class Files(DataSource):
             raise DataError(
                 f"the saved data set has no split {split!r}, only {', '.join(saved)}",
                 where=str(path),
-                remedy=f"Name one split's folder instead, such as data.{split}={path}/{next(iter(saved))}.",
+                remedy="Name one split's folder instead, such as "
+                f"{override(f'data.{split}', str(path / next(iter(saved))))}.",
             )
         return rows
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+
 def _python(code: str, *, env: dict[str, str] | None = None, **settings: object) -> subprocess.CompletedProcess[bytes]:
     environment = {**os.environ, **(env or {})}
     return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, timeout=120, **settings)  # type: ignore[call-overload,no-any-return]

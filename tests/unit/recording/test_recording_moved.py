@@ -101,9 +101,7 @@ def report_text(folder: StudyFolder) -> str:
 
 
 @pytest.mark.parametrize("is_copy", [False, True])
-def test_champion_artifacts_and_further_trials_after_a_move(
-    folder: StudyFolder, tmp_path: Path, is_copy: bool
-) -> None:
+def test_champion_artifacts_and_further_trials_after_a_move(folder: StudyFolder, tmp_path: Path, is_copy: bool) -> None:
     recorded(folder, 0)
     old = folder.store.root
     new = Store(tmp_path / "elsewhere, ü" / "runs")
