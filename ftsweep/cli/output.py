@@ -8,7 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
-from typing import TextIO
+from typing import Any, TextIO
 
 _ERRORS = "ftsweep.plain"
 _PLAIN = {"━": "=", "╌": "-", "…": "...", "─": "-", "│": "|"}
@@ -77,7 +77,7 @@ class _LastingFile(io.FileIO):
         super().__init__(number, "w", closefd=False)
         self._lost: Callable[[OSError], None] | None = lost
 
-    def write(self, data: bytes, /) -> int:  # type: ignore[override]
+    def write(self, data: Any, /) -> int:
         if self._lost is None:
             return len(data)
         try:

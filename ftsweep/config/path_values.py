@@ -1,7 +1,7 @@
 """Paths on the command line: taken as the text they are, where Hydra's grammar would make something else of them.
 
-`data.train=/x/Lisbon, 2024/rows.jsonl` is a choice of two values to Hydra, and `model.path=a(b)` no value at all. A path
-may not vary, so there is nothing else that it could mean.
+`data.train=/x/Lisbon, 2024/rows.jsonl` is a choice of two values to Hydra, and `model.path=a(b)` no value at all. A
+path may not vary, so there is nothing else that it could mean.
 """
 
 from __future__ import annotations
@@ -45,9 +45,7 @@ def path_override(line: str, where: str) -> tuple[str, Any] | None:
         return key, value.text
     if _FUNCTION.fullmatch(shown):
         what = f"{key} is a path and cannot vary, and {shown!r} asks for a sweep"
-        remedy = (
-            f"Give each data set or model a study of its own; a path of that name is written {override(key, shown)}."
-        )
+        remedy = f"Give each one a study of its own; a path of that name is written {override(key, shown)}."
         raise ConfigError(what, where=where, remedy=remedy)
     if value is None and shown.lower() == "null":
         return key, None

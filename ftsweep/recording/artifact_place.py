@@ -1,7 +1,7 @@
 """Where the artifacts of a store's own MLflow database lie: beside it, wherever the store has been moved or copied to.
 
-MLflow keeps the address of an artifact with each experiment, run and model. Absolute ones lead out of a moved store. Its
-addresses `mlflow-artifacts:/...` name no place: a tracking server fills in its own, and what reads the database without
+MLflow keeps the address of an artifact with each experiment, run and model. Absolute ones lead out of a moved store.
+Its addresses `mlflow-artifacts:/...` name no place: a tracking server fills in its own, and what reads the database without
 a server (`mlflow.pyfunc.load_model`, our recorder) asks this module, which the installed package names to MLflow as an
 entry point.
 """
@@ -57,7 +57,7 @@ def register() -> None:
     """Tell the MLflow of this process, also where the installed package is older than its entry point."""
     from mlflow.store.artifact.artifact_repository_registry import get_registered_artifact_repositories
 
-    get_registered_artifact_repositories()[SCHEME] = artifact_repository
+    get_registered_artifact_repositories()[SCHEME] = artifact_repository  # type: ignore[assignment]  # MLflow calls what it holds, a class or this
 
 
 def free_of_place(database: Path) -> None:

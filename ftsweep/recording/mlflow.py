@@ -96,6 +96,11 @@ class MlflowRecorder(Recorder):
             study.client.log_text(parent.run_id, study.facts.sweep_text, "sweep.yaml")
             study.ledger.artifacts["sweep.yaml"] = content
         study.ledger.is_finished = False
+        study.ledger.links.pop("MLflow experiment", None)
+        if study.name != study.facts.folder.name:
+            study.ledger.links["MLflow experiment"] = (
+                f"{study.name} (another store has {study.facts.folder.name} there)"
+            )
         study.ledger.links["MLflow"] = self._place.link(study.experiment_id, objective)
         study.ledger.save()
         if self._system_metrics and self._monitor is None:

@@ -95,7 +95,8 @@ def test_warnings_are_errors_neither_here_nor_in_processes_that_are_started(wish
     code = (
         "import os, subprocess, sys, warnings; from ftsweep.cli.output import prepare_warnings; prepare_warnings()\n"
         "warnings.warn('a library is old', DeprecationWarning, stacklevel=2)\n"
-        "subprocess.run([sys.executable, '-c', 'import warnings; warnings.warn(\"x\", DeprecationWarning)'], check=True)"
+        "child = 'import warnings; warnings.warn(\"x\", DeprecationWarning)'\n"
+        "subprocess.run([sys.executable, '-c', child], check=True)"
     )
     done = _python(code, env={"PYTHONWARNINGS": wish})
     assert done.returncode == 0, done.stderr
