@@ -19,7 +19,6 @@ from ftsweep.recording.ledger import Cursor, Ledger
 from ftsweep.recording.mlflow_owner import OWNER, owned
 from ftsweep.recording.mlflow_place import PlaceKind
 from ftsweep.recording.mlflow_run import TAG_LIMIT, MlflowRun, cut
-
 from ftsweep.store.identity import store_identity
 
 if TYPE_CHECKING:
