@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar
 
+from ftsweep.domain.finding import Finding
 from ftsweep.errors import ConfigError
 
 SPLITS = ("train", "validation", "test")
@@ -18,7 +19,7 @@ LIMIT_SEED = 20_240_501
 Item = TypeVar("Item")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """One example as its source gave it. `place` is where a person finds it: `tweets.jsonl:17`."""
 
@@ -40,13 +41,15 @@ class DataSource(ABC):
     """The share of rows that ftsweep takes from train for validation, when the source names no such split."""
     test_fraction: float = 0.1
     """The same for test; 0 makes no test split."""
+    findings: Sequence[Finding] = ()
+    """What the latest `load` showed that a person should know: how files were read, what was passed over."""
 
     @abstractmethod
     def fingerprint(self) -> str:
         """A hash that changes when the rows would change; cheaper than loading them where that is possible."""
 
     @abstractmethod
-    def load(self, columns: Iterable[str]) -> dict[str, list[Row]]:
+    def load(self, columns: Iterable[str]) -> Mapping[str, Sequence[Row]]:
         """Rows by split name, with columns renamed to what tasks call them.
 
         `train` always; `validation` and `test` where the source names them (ftsweep takes the missing validation, and

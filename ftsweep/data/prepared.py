@@ -21,7 +21,7 @@ from ftsweep.data.encoding import EncodingReport, encode_split
 from ftsweep.data.inspection import DataView, Gate, Inspection
 from ftsweep.data.row_files import read_flagged, read_rows, write_flagged, write_rows
 from ftsweep.data.splitting.splitting import Split, SplitRows, refuse_unusable, split_rows
-from ftsweep.domain.finding import Finding
+from ftsweep.domain.finding import Finding, most_severe_first
 from ftsweep.errors import DataError
 from ftsweep.store.atomic import read_json, remove, write_json, written_folder
 
@@ -173,7 +173,7 @@ class _Maker:
     def make(self, folder: Path, fingerprint: str, content_hash: str) -> None:
         """Load, split, learn the schema from train, encode, have it looked at, write. `meta.json` is the last file."""
         begin = time.monotonic()
-        loaded = self._source.load(self._task.columns)
+        loaded = {name: list(rows) for name, rows in self._source.load(self._task.columns).items()}
         _check_columns(self._task, loaded)
         likeness, overlap = (None, None) if self._gate is None else (self._gate.likeness, self._gate.overlap)
         split = split_rows(loaded, self._source, self._task, seed=self._seed, likeness=likeness, overlap=overlap)
@@ -198,11 +198,15 @@ class _Maker:
                 "num_rows": {name: len(rows) for name, rows in split.rows.items()},
                 "num_examples": report.num_examples,
                 "split_source": split.source,
-                "findings": [finding.to_dict() for finding in [*inspection.findings, *split.notes]],
+                "findings": [finding.to_dict() for finding in self._all_findings(inspection, split)],
                 "seconds": round(time.monotonic() - begin, 3),
                 "files": {file.name: file.stat().st_size for file in sorted(temporary.iterdir())},
             }
             write_json(temporary / "meta.json", meta)
+
+    def _all_findings(self, inspection: Inspection, split: Split) -> list[Finding]:
+        """What the guards say, then what reading the files and splitting showed."""
+        return [*inspection.findings, *most_severe_first(self._source.findings), *split.notes]
 
     def _encode(self, split: Split, folder: Path) -> tuple[dict[str, Any], EncodingReport]:
         """Write every split's examples; the schema they were made with, and what encoding showed."""
