@@ -2,8 +2,8 @@
 
 MLflow keeps the address of an artifact with each experiment, run and model. Absolute ones lead out of a moved store.
 Its addresses `mlflow-artifacts:/...` name no place: a tracking server fills in its own, and what reads the database
-without a server (`mlflow.pyfunc.load_model`, our recorder) asks this module, which the installed package names to MLflow
-as an entry point.
+without a server (`mlflow.pyfunc.load_model`, our recorder) asks this module, which the installed package names to
+MLflow as an entry point.
 """
 
 from __future__ import annotations
