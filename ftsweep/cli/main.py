@@ -14,6 +14,7 @@ from typing import Any, TextIO
 import click
 
 from ftsweep import __version__
+from ftsweep.cli.new import new
 from ftsweep.cli.output import BROKEN_PIPE, drop_output, prepare_output, prepare_warnings, print_on, takes_everything
 from ftsweep.domain.commands import DEFAULT_STORE, quoted_command, store_command, study_command, sweep_word
 from ftsweep.errors import FtsweepError, RefusedDataError, UsageError, suggest
@@ -95,6 +96,9 @@ def main(debug: bool) -> None:
         logger.addHandler(logging.StreamHandler())
     else:
         logger.addHandler(logging.NullHandler())
+
+
+main.add_command(new)
 
 
 @main.command()

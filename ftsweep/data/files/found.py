@@ -161,12 +161,14 @@ def _chosen(
 def _split_named(file: DataFile) -> str:
     """The split that a file's name speaks of, or its folder's; "" of none."""
     parts = Path(file.member or file.name).parts
-    for part in (parts[-1], *reversed(parts[:-1] if file.member else parts[1:-1])):
-        words = re.split(r"[^a-z]+", part.lower())
-        for split, names in _SPLIT_WORDS.items():
-            if any(word in names for word in words):
-                return split
-    return ""
+    said = map(split_named, (parts[-1], *reversed(parts[:-1] if file.member else parts[1:-1])))
+    return next(filter(None, said), "")
+
+
+def split_named(name: str) -> str:
+    """The split that a name speaks of: `dev.csv` is validation; "" of none."""
+    words = re.split(r"[^a-z]+", name.lower())
+    return next((split for split, names in _SPLIT_WORDS.items() if any(word in names for word in words)), "")
 
 
 def _check_one_kind(files: list[DataFile], split: str, where: str) -> None:
