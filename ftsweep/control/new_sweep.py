@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os.path
 import re
 from collections.abc import Iterator, Mapping
@@ -36,6 +37,8 @@ _WORDS_TO_TOKENS = 1.6
 """Tokens per word with some to spare; what is longer after all is a finding of `ftsweep plan`."""
 _LENGTHS = (32, 64, 128, 256, 512)
 _SMALL = 200  # rows, below which a batch of 16 leaves few steps
+_USUAL_SHARE, _LARGEST_SHARE = 0.1, 0.3
+_ENOUGH = 60  # rows of validation: the guard refuses fewer than 50, and some rows may be left out
 _TAKEN = ("base",)  # names that a sweep file cannot have, because its own `defaults` speak of them
 
 
@@ -135,6 +138,10 @@ def _lines(look: Look, guess: Guess, file: Path, name: str | None) -> Iterator[s
     if unread:
         yield f"  # not read: {', '.join(map(_one_line, unread))}"
     yield ""
+    if (count := round(_num_validation(look))) < _ENOUGH:
+        yield "# With so few rows of validation the best trial is the luckiest: bring more, then remove this line."
+        yield f"guards: {{small_data: allow}} # about {count} rows; 50 are the least that is taken without it"
+        yield ""
     metric, more = _METRICS[guess.task]
     yield f"objective: {{metric: {metric}}} # or {more}"
     yield "budget: {trials: 12}"
@@ -163,9 +170,22 @@ def _data_lines(look: Look, guess: Guess, file: Path) -> Iterator[str]:
     if "validation" not in look.num_rows:
         taken = "and test are" if "test" not in look.num_rows else "is"
         yield f"  # validation {taken} split off train"
+        share = _validation_share(look)
+        if share > _USUAL_SHARE:
+            yield f"  validation_fraction: {share:g} # so that it has rows enough to tell trials apart"
     columns = {own: theirs for own, theirs in guess.columns.items() if own != theirs}
     if columns:
         yield "  columns: {" + ", ".join(f"{own}: {_yaml(theirs)}" for own, theirs in columns.items()) + "}"
+
+
+def _validation_share(look: Look) -> float:
+    """Of train for a validation split: a tenth, or more where that would be too few rows."""
+    needed = math.ceil(100 * _ENOUGH / max(1, look.num_rows["train"])) / 100
+    return min(max(_USUAL_SHARE, needed), _LARGEST_SHARE)
+
+
+def _num_validation(look: Look) -> float:
+    return look.num_rows.get("validation", _validation_share(look) * look.num_rows["train"])
 
 
 def _model(task: str) -> tuple[str, str]:
