@@ -99,11 +99,13 @@ class DataReport:
     def labels(self) -> Iterator[str]:
         yield "## Wrong labels: share that is estimated, lowest to highest of the seeds"
         yield ""
-        yield "| set | flipped | model right | the guard, by its surest rows | plain confident learning |"
-        yield "|---|---|---|---|---|"
-        for name, share, accuracy, sure, plain in estimates(self.sets, self.seeds):
-            ranges = [f"{min(values):.1%} to {max(values):.1%}" for values in (sure, plain)]
-            yield f"| {name} | {share:.0%} | {accuracy:.0%} | {ranges[0]} | {ranges[1]} |"
+        yield "| set | flipped | model right | contradicted where it is surest | said as a rate | confident learning |"
+        yield "|---|---|---|---|---|---|"
+        for found in estimates(self.sets, self.seeds):
+            sure, confident = (f"{min(each):.1%} to {max(each):.1%}" for each in (found.sure, found.confident))
+            said = f"{sum(found.has_rate)}/{len(found.has_rate)}"
+            accuracy = sum(found.accuracy) / len(found.accuracy)
+            yield f"| {found.name} | {found.flipped:.0%} | {accuracy:.0%} | {sure} | {said} | {confident} |"
         yield ""
 
     def speed(self) -> Iterator[str]:

@@ -62,14 +62,14 @@ def check_layers(layers: Layers) -> SweepConfig:
     allowed = _allowed_packages(layers)
     spaces = [_space(layers, branch) for branch in layers.branches]
     training = [settings.training_node(layers, *pair) for pair in zip(layers.branches, spaces, strict=True)]
-    nodes, metrics = checked_components(layers, spaces, allowed)
+    nodes, metrics, roles = checked_components(layers, spaces, allowed)
     stages = [branch_stages(layers, *pair, nodes) for pair in zip(layers.branches, spaces, strict=True)]
     budget = settings.core_node(layers, "budget", Budget)
     objective = settings.objective(layers, metrics)
     seed = settings.core_node(layers, "seed", SeedSettings)
     rungs = settings.core_node(layers, "rungs", RungSettings)
     selection = settings.core_node(layers, "selection", SelectionSettings)
-    same = {name: settings.as_node(each) for name, each in (("rungs", rungs), ("objective", objective), ("seed", seed))}
+    same = {"rungs": settings.as_node(rungs), "objective": objective.to_dict(), "seed": settings.as_node(seed)}
     branches = []
     for branch, space, trained, before in zip(layers.branches, spaces, training, stages, strict=True):
         config = {
@@ -87,7 +87,7 @@ def check_layers(layers: Layers) -> SweepConfig:
         check_strategy(layers, branch, space, config)
         check_stages(layers, branch, space, config)
         check_forgetting(layers, branch, config)
-        branches.append(Branch(branch.name, config, space))
+        branches.append(Branch(branch.name, config, space, roles[branch.name]))
     _check_space_size(layers, branches, budget.trials)
     shared = {group: nodes["", group] for group in SHARED_GROUPS}
     study = settings.study_settings(layers, branches, budget.trials, objective)

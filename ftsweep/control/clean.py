@@ -76,7 +76,7 @@ def clean(
 def _of_study(study: StudyFolder) -> Iterator[Removal]:
     facts = study.facts()
     with understood(study.facts_file):
-        top, objective = int(facts["selection"]["top"]), Objective(**facts["objective"])
+        top, objective = int(facts["selection"]["top"]), Objective.of_study(facts)
     conclusion, records = Conclusion.read(study), study.records()
     chosen = conclusion.number if conclusion is not None and conclusion.num_trials == len(records) else None
     needed = kept_trials(records, objective, top=top, chosen=chosen)

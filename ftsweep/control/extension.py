@@ -17,6 +17,7 @@ from typing import Any
 
 from ftsweep.analysis.comparison import kept_trials
 from ftsweep.config.schema import SweepConfig
+from ftsweep.data.base import SPLITS
 from ftsweep.domain.space import Branch, value_at
 from ftsweep.domain.trial import Proposal, TrialRecord
 from ftsweep.errors import ConfigError
@@ -29,7 +30,7 @@ _LOGGER = logging.getLogger(__name__)
 _INCOMPARABLE = re.compile(r"(objective|rungs|seed|branches\.[^.]+\.config\.(data|general|guards))(\.|$)")
 """Settings whose change makes values that cannot be compared with earlier ones."""
 
-_FREE = "guards.fit"
+_FREE = ("guards.fit", *(f"{node}.{split}" for node in ("data", "general") for split in SPLITS))
 """Settings that change nothing in a trial."""
 
 

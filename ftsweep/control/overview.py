@@ -89,7 +89,7 @@ def study_overview(folder: StudyFolder, *, with_verdicts: bool = True) -> StudyO
     """Everything; reading verdicts takes a file for each trial."""
     facts = folder.facts()
     conclusion = Conclusion.read(folder)
-    objective = Objective(**facts["objective"])
+    objective = Objective.of_study(facts)
     records = tuple(folder.records())
     num_planned = facts["budget"]["trials"]
     has_all = sum(record.outcome is not None for record in records) >= num_planned

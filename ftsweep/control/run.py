@@ -14,7 +14,7 @@ from typing import Any
 from ftsweep.analysis.confirmation import contenders
 from ftsweep.config.build import build, import_path
 from ftsweep.config.explain import as_yaml
-from ftsweep.config.schema import GUARDS, SweepConfig
+from ftsweep.config.schema import GENERAL, GUARDS, SweepConfig
 from ftsweep.control.conclude import Conclusion
 from ftsweep.control.data_findings import collect, finding_tags, findings_files
 from ftsweep.control.extension import Extension, check_extendable, extend, is_about_space, settle
@@ -22,6 +22,7 @@ from ftsweep.control.jobs import Stopped
 from ftsweep.control.overview import write_study_report
 from ftsweep.control.stopping import lasting_halt
 from ftsweep.control.sweep import Sweep
+from ftsweep.data.base import SPLITS
 from ftsweep.domain.snapshot import Snapshot
 from ftsweep.errors import ConfigError, UsageError
 from ftsweep.executors.base import Executor, ExecutorContext, Message
@@ -207,7 +208,7 @@ def planning(config: SweepConfig, folder: Path) -> Iterator[Sweep]:
         folder=_PlanFolder(folder, Store(Path(config.store.path).absolute())),
         study=None,  # type: ignore[arg-type]  # preparing and estimating ask nothing of it
         executor=executor,
-        recorder=build({"_target_": "ftsweep.recording.base.NullRecorder"}, allowed=()),
+        recorder=build({"_target_": "ftsweep.recording.NullRecorder"}, allowed=()),
     )
     try:
         yield sweep
@@ -231,7 +232,8 @@ def study_facts(config: SweepConfig) -> dict[str, Any]:
     return {
         "study": config.study.name,
         "sweep_file": config.sweep_file,
-        "objective": asdict(config.objective),
+        "objective": config.objective.to_dict(),
+        "metrics": {name: metric.to_dict() for name, metric in config.objective.metrics.items()},
         "rungs": config.rungs.count,
         "seed": asdict(config.seed),
         "branches": {
@@ -250,8 +252,23 @@ def study_facts(config: SweepConfig) -> dict[str, Any]:
 
 
 def _binding(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a trial's configuration may not change: all but the judge of fits, who changes nothing."""
-    return {**config, GUARDS: {name: node for name, node in config.get(GUARDS, {}).items() if name != FIT}}
+    """What of a trial's configuration may not change: all but the judge of fits, who changes nothing.
+
+    Nor where the data lies: what is in it is held against `data.json`, and a project may be moved.
+    """
+    guards = {name: node for name, node in config.get(GUARDS, {}).items() if name != FIT}
+    placeless = {name: _without_place(config[name]) for name in ("data", GENERAL) if config.get(name) is not None}
+    return {**config, **placeless, GUARDS: guards}
+
+
+def _without_place(node: Mapping[str, Any]) -> dict[str, Any]:
+    """A source of data without its absolute paths; a split that is named stays told from one that is not."""
+    return {name: "named" if name in SPLITS and _is_place(value) else value for name, value in node.items()}
+
+
+def _is_place(value: Any) -> bool:
+    names = value if isinstance(value, list | tuple) else [value]
+    return bool(names) and all(isinstance(name, str) and name.startswith("/") for name in names)
 
 
 _KEPT = ("objective", "rungs", "seed", "branches")

@@ -352,8 +352,14 @@ class Sweep:
 
     def _probe(self, number: int) -> dict[str, Any]:
         """Whether more data would help the setting of a trial."""
-        probe = QuantityProbe(self._jobs, self.config.objective, self._call_for_trial, self._why_not_confirm)
         record = self.trials[number]
+        probe = QuantityProbe(
+            self._jobs,
+            self.config.objective,
+            self._call_for_trial,
+            takes_few=self._branches[record.proposal.branch].role.takes_few,
+            refuse=self._why_not_confirm,
+        )
         num_examples = self.data[record.proposal.branch or "main"]["num_examples"]["train"]
         return probe.measure(record, max(1, self.config.selection.seeds), num_examples)
 

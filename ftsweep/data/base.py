@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar
 
+from ftsweep.domain.component import Component
 from ftsweep.domain.finding import Finding
 from ftsweep.errors import ConfigError
 
@@ -29,11 +30,13 @@ class Row:
     problem: str = ""  # why the source could not read it; then it has no values
 
 
-class DataSource(ABC):
+class DataSource(Component, ABC):
     """Where rows come from. The constructor's keyword-only arguments are the schema of the `data` node.
 
     The constructor reads nothing and imports no torch; it raises ConfigError for a value it cannot honour.
     """
+
+    component_kind = "data"
 
     group: str | None = None
     """The column whose equal values (a user, a document, a patient) must lie in one split; rows carry it."""
@@ -59,7 +62,7 @@ class DataSource(ABC):
 
 
 class TaskEncoding(Protocol):
-    """What preparing data asks of a task (`ftsweep.tasks.base.Task` says what each promises)."""
+    """What preparing data asks of a task (`ftsweep.tasks.Task` says what each promises)."""
 
     @property
     def columns(self) -> tuple[str, ...]: ...

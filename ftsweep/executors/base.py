@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from ftsweep.domain.component import Component
+
 Message = dict[str, Any]
 Outbox = Callable[[Message], None]
 """Takes what a worker has to say."""
@@ -43,12 +45,14 @@ class ExecutorContext:
     """Builds a worker in this process around an outbox and a number of threads; only the inline executor uses it."""
 
 
-class Executor(ABC):
+class Executor(Component, ABC):
     """Runs jobs on workers. Constructor: keyword-only, the schema of the `executor` node; it starts nothing.
 
     All calls come from one thread. Messages arrive as JSON would carry them (no tuples, text keys), and every one that
     comes from a worker carries `worker`, its name ("gpu 0", "cpu 1"); those of one worker keep their order.
     """
+
+    component_kind = "executor"
 
     @abstractmethod
     def open(self, context: ExecutorContext) -> None:

@@ -1,4 +1,4 @@
-"""A cheap model of labels: logistic regression over TF-IDF words, where it is surest, and whether it knows anything."""
+"""A cheap model of labels: logistic regression over TF-IDF words, where it is surest, and what it knows there."""
 
 from __future__ import annotations
 
@@ -10,6 +10,13 @@ if TYPE_CHECKING:
     from sklearn.linear_model import SGDClassifier
 
 NUM_FOLDS = 5
+
+MIN_AGREEMENT = 0.6
+"""Cohen's kappa of model and labels where the model is surest. Of one that knows less, a contradiction says nothing:
+labels that stand in the relation of two texts, or in no single word, look wrong to it by the half."""
+
+_LEVEL = 0.5  # of the contradicted share that must be left among the surer half
+_DOUBT = 0.1  # one-sided: how often chance may show a level that is not there
 
 _NUM_FEATURES = 20_000
 _REGULARISATION = 1e-4
@@ -51,6 +58,23 @@ def surest_rows(likeliest: np.ndarray, confidence: np.ndarray, share: float) -> 
         chosen.append(own[np.argsort(-confidence[own], kind="stable")[: int(share * len(own))]])
     found = np.concatenate(chosen)
     return np.asarray(found[np.argsort(-confidence[found], kind="stable")])
+
+
+def is_floor(likeliest: np.ndarray, labels: np.ndarray, confidence: np.ndarray, share: float) -> bool:
+    """Whether what the surest rows contradict is a floor, and may be called a rate of wrong labels.
+
+    Wrong labels contradict the surest row as often as any other; a model that does not know contradicts ever less as it
+    becomes surer. So the surer half of the rows must show, with 90 % confidence (Clopper and Pearson 1934), at least
+    half of the share that all of them show; and the model must agree with the other labels.
+    """
+    from scipy.stats import beta
+
+    sure, surer = (surest_rows(likeliest, confidence, part) for part in (share, share / 2))
+    num_wrong = int((likeliest[surer] != labels[surer]).sum())
+    if num_wrong == 0 or agreement(likeliest[sure], labels[sure]) < MIN_AGREEMENT:
+        return False
+    least = float(beta.ppf(_DOUBT, num_wrong, len(surer) - num_wrong + 1))
+    return least >= _LEVEL * float((likeliest[sure] != labels[sure]).mean())
 
 
 def agreement(answers: np.ndarray, labels: np.ndarray) -> float:

@@ -11,7 +11,14 @@ from annotated_types import Ge
 from ftsweep.domain.finding import Severity
 from ftsweep.errors import ConfigError
 from ftsweep.guards.base import NUM_EXAMPLES, DataGuard, Mode, Sighting, of_rows, percent, places
-from ftsweep.guards.label_model import agreement, answers, fold_probabilities, surest_rows
+from ftsweep.guards.label_model import (
+    MIN_AGREEMENT,
+    agreement,
+    answers,
+    fold_probabilities,
+    is_floor,
+    surest_rows,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,10 +30,6 @@ MIN_ROWS = 400
 
 _CHARACTERS = 2_000  # of a text: what it is about shows at its beginning
 _MIN_CLASS_ROWS = 10
-
-MIN_AGREEMENT = 0.5
-"""Cohen's kappa of model and labels where the model is surest. Of one that knows less, a contradiction says nothing:
-labels that stand in the relation of two texts, or in no single word, look wrong to it by the half."""
 
 MIN_ANSWER_WORDS = 3
 """A shorter answer stands in a prompt for good reasons: a choice among several, a name to extract."""
@@ -42,9 +45,11 @@ class LabelErrors(DataGuard):
 
     Confident learning (Northcutt et al. 2021) with the confident rows chosen by rank: k-fold probabilities of logistic
     regression over TF-IDF words; of the rows where it is surest, for each label that it says, the share with another
-    label. There even a weak model is almost always right, so that what remains is the share of wrong labels. Measured
-    with planted flips in benchmarks/guards; why not a model's own features: docs/data-gate.md. It says nothing where
-    that model is hardly better than chance. Held-out rows that contradict it are noted, and their scores told apart.
+    label. That share is a rate of wrong labels where it is a floor (`is_floor`): it stays as one looks at ever surer
+    rows. Where it falls, or the model agrees with labels hardly more than by chance, the task is hard for words or the
+    labels are wrong: the check says that it cannot tell. Measured with planted flips and with hard tasks in
+    benchmarks/guards; why not a model's own features: docs/data-gate.md. Held-out rows that contradict the model are
+    noted, and their scores told apart.
 
     Args:
         mode: refuse, allow or off.
@@ -81,20 +86,24 @@ class LabelErrors(DataGuard):
         classes, probabilities = fold_probabilities(texts, labels, data.seed)
         likeliest, confidence = classes[probabilities.argmax(axis=1)], probabilities.max(axis=1)
         sure = surest_rows(likeliest, confidence, self.surest)
-        if agreement(likeliest[sure], labels[sure]) < MIN_AGREEMENT:
-            return
-        yield from self._held_out(data, texts, labels)
+        knows = agreement(likeliest[sure], labels[sure]) >= MIN_AGREEMENT
+        if knows:
+            yield from self._held_out(data, texts, labels)
         wrong = sure[likeliest[sure] != labels[sure]]
         if not len(wrong):
             return
         train = data.rows["train"]
         shown = [(train[rows[row]].place, str(labels[row]), str(likeliest[row])) for row in wrong[:NUM_EXAMPLES]]
+        examples = tuple(f"{place} ({label!r}, likely {likely!r})" for place, label, likely in shown)
+        counted = f"of {len(sure)} rows where a text model is surest, {len(wrong)} have another label"
+        if not is_floor(likeliest, labels, confidence, self.surest):
+            yield _undecided(counted, len(wrong), examples if knows else ())
+            return
         yield Sighting(
-            what=f"about {percent(len(wrong) / len(sure))} of train's labels look wrong: of {len(sure)} rows where a "
-            f"text model is surest, {len(wrong)} have another label",
+            what=f"about {percent(len(wrong) / len(sure))} of train's labels look wrong: {counted}",
             count=len(wrong),
             num_rows=len(sure),
-            examples=tuple(f"{place} ({label!r}, likely {likely!r})" for place, label, likely in shown),
+            examples=examples,
             remedy="Look at these rows, and mend or remove them in the source",
         )
 
@@ -171,6 +180,18 @@ class TargetInInput(DataGuard):
                     flagged={} if split == "train" else {split: found},
                     remedy="A model learns to copy it, and cannot where it is asked in earnest: mask it in the source",
                 )
+
+
+def _undecided(counted: str, num_wrong: int, examples: tuple[str, ...]) -> Sighting:
+    """Rows that contradict a model which may be the one that is wrong: a note without a rate."""
+    return Sighting(
+        what=f"{counted}; whether those labels are wrong or words do not tell them, the check cannot tell",
+        count=num_wrong,
+        num_rows=0,  # no rate
+        examples=examples,
+        remedy="Look at some of these rows" if examples else "",
+        severity=Severity.NOTE,
+    )
 
 
 def _texts(data: DataView, split: str, rows: Iterable[int]) -> list[str]:

@@ -82,7 +82,7 @@ class StudyModel(ModelSource):
 
     def reference(self) -> dict[str, Any]:
         return {
-            "_target_": "ftsweep.models.study.StudyModel",
+            "_target_": "ftsweep.models.StudyModel",
             "study": self.study,
             "store": self.store,
             "dtype": self.dtype,

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ftsweep.domain.metric import Metric, Metrics
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Choice, Dimension, FloatInterval, IntInterval
 from ftsweep.errors import DamagedFileError
-from ftsweep.store.atomic import understood
+from ftsweep.store.atomic import read_json, understood
 
 SUMMARY_NODES = ("model", "data", "task", "strategy")
 NAMING_KEYS = ("name", "path", "train")
@@ -57,11 +58,20 @@ def read_settings(path: Path) -> Settings:
         loaded = OmegaConf.to_container(OmegaConf.create(text), resolve=False)
     except (yaml.YAMLError, OmegaConfBaseException, ValueError, RecursionError) as error:
         raise DamagedFileError(path, str(error).partition("\n")[0]) from error
+    metrics = _metrics(path.with_name("study.json"))
     with understood(path):
-        return _settings(loaded, text)
+        return _settings(loaded, text, metrics)
 
 
-def _settings(loaded: Any, text: str) -> Settings:
+def _metrics(facts: Path) -> Metrics:
+    """What the study's tasks measure, by `study.json`; {} where it does not tell."""
+    if not facts.exists():
+        return {}
+    with understood(facts):
+        return {name: Metric(**metric) for name, metric in read_json(facts).get("metrics", {}).items()}
+
+
+def _settings(loaded: Any, text: str, metrics: Metrics) -> Settings:
     tree: dict[str, Any] = {str(key): node for key, node in loaded.items()} if isinstance(loaded, dict) else {}
     objective = {
         key: value for key, value in _node(tree, "objective").items() if key in ("metric", "split", "direction")
@@ -79,7 +89,7 @@ def _settings(loaded: Any, text: str) -> Settings:
     if branches:
         summary["branches"] = ", ".join(map(str, branches))
     return Settings(
-        objective=Objective(**objective),
+        objective=Objective(**objective, metrics=metrics),
         num_rungs=_node(tree, "rungs").get("count"),
         num_planned=_node(tree, "budget").get("trials"),
         dimensions=dimensions,

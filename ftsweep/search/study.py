@@ -13,7 +13,8 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from ftsweep.domain.measurement import Measurement
-from ftsweep.domain.objective import Direction, Objective
+from ftsweep.domain.metric import Direction
+from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Branch
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal
 from ftsweep.errors import StudyError

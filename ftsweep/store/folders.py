@@ -89,7 +89,7 @@ class StudyFolder:
         """What `facts_file` holds."""
         with understood(self.facts_file):
             facts: dict[str, Any] = dict(read_json(self.facts_file))
-            Objective(**facts["objective"])
+            Objective.of_study(facts)
             for key in ("objective", "budget", "branches", "report"):
                 dict(facts[key])
             int(facts["rungs"]), int(facts["budget"]["trials"]), list(facts["allow"]), list(facts["search_folders"])

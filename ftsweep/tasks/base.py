@@ -9,7 +9,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
-from ftsweep.domain.objective import Direction
+from ftsweep.domain.component import Component
+from ftsweep.domain.metric import Metrics
 from ftsweep.models.base import Head
 
 if TYPE_CHECKING:
@@ -42,14 +43,16 @@ class RowError(ValueError):
     """This row cannot become an example; the message says why. Whoever knows the row adds where it is."""
 
 
-class Task(ABC):
+class Task(Component, ABC):
     """One kind of supervised problem. The constructor's keyword-only arguments are the schema of the `task` node."""
+
+    component_kind = "task"
 
     head: ClassVar[Head]
     columns: ClassVar[tuple[str, ...]]
     """Columns the task can use; which are needed `check_columns` says."""
-    metrics: ClassVar[Mapping[str, Direction]]
-    """Every metric that `tally` makes, with the direction in which it gets better. `loss` is among them."""
+    metrics: ClassVar[Metrics]
+    """Every metric that `tally` makes, the best known first. `loss` is among them."""
     label_shape: ClassVar[LabelShape]
     label_type: ClassVar[LabelType] = "int"
     has_new_head: ClassVar[bool] = False
@@ -104,7 +107,7 @@ class Task(ABC):
     def learn_schema(self, train_rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         """What must be known before encoding, as JSON (`{"labels": [...], "counts": [...]}`), from train rows only."""
 
-    def check_schema(self, schema: Mapping[str, Any]) -> None:  # noqa: B027 - most settings fit any data
+    def check_schema(self, schema: Mapping[str, Any]) -> None:
         """Raise ConfigError when a setting does not fit what train has (a weight for a label that it lacks)."""
 
     @abstractmethod
@@ -117,7 +120,7 @@ class Task(ABC):
         carries; after the last row it may yield further examples.
         """
 
-    def check_model(self, model: PreTrainedModel) -> None:  # noqa: B027 - most tasks take every model with their head
+    def check_model(self, model: PreTrainedModel) -> None:
         """Raise ModelError when this model cannot do the task as its settings have it; a few short inputs at most."""
 
     def row_units(self, labels: torch.Tensor) -> torch.Tensor:

@@ -7,7 +7,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ftsweep.domain.objective import Direction
+from ftsweep.domain.metric import LOSS, Metric, Metrics, right_answers
 from ftsweep.errors import ConfigError, DataError
 from ftsweep.tasks.base import IGNORED, Example, RowError
 from ftsweep.tasks.causal import CausalTask, num_virtual_tokens, transformers_model
@@ -35,10 +35,10 @@ class Instruction(CausalTask):
     """
 
     columns = ("prompt", "completion", "messages")
-    metrics: ClassVar[Mapping[str, Direction]] = {
-        "loss": "minimize",
-        "perplexity": "minimize",
-        "token_accuracy": "maximize",
+    metrics: ClassVar[Metrics] = {
+        "loss": LOSS,
+        "perplexity": Metric("minimize", low=1),
+        "token_accuracy": right_answers(),
     }
 
     def __init__(self, *, max_length: int = 512, max_new_tokens: int = 128) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ftsweep.domain.objective import Direction
+from ftsweep.domain.metric import LOSS, Metric, Metrics, right_answers
 from ftsweep.errors import ConfigError, DataError, suggest
 from ftsweep.models.base import Head
 from ftsweep.tasks.base import IGNORED, Example, LabelShape, RowError, Tally, Task
@@ -43,12 +43,12 @@ class TokenClassification(Task):
 
     head: ClassVar[Head] = "token_classification"
     columns = ("tokens", "tags", "text")  # text: what to predict may be given unsplit
-    metrics: ClassVar[Mapping[str, Direction]] = {
-        "loss": "minimize",
-        "f1": "maximize",
-        "precision": "maximize",
-        "recall": "maximize",
-        "token_accuracy": "maximize",
+    metrics: ClassVar[Metrics] = {
+        "f1": right_answers(is_readable=True),
+        "precision": Metric("maximize", 0, 1),
+        "recall": Metric("maximize", 0, 1),
+        "token_accuracy": right_answers(),
+        "loss": LOSS,
     }
     label_shape: ClassVar[LabelShape] = "token"
     has_new_head = True

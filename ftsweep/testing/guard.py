@@ -137,7 +137,7 @@ def view_of(splits: Splits, *, task: Any = None, group: str | None = None, witho
 
 
 class GuardContract:
-    """Promises of `ftsweep.guards.base.DataGuard`, as tests. The guard's settings need defaults.
+    """Promises of `ftsweep.guards.DataGuard`, as tests. The guard's settings need defaults.
 
     `view_of` shows rows to a guard in tests of your own.
     """

@@ -9,7 +9,8 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.evaluation.batch import collate, to_device
-from ftsweep.evaluation.evaluate import Evaluator, autocast, train_probe
+from ftsweep.evaluation.evaluate import Evaluator, SplitScores, autocast, train_probe
 from ftsweep.evaluation.forgetting import ForgettingMeter
 from ftsweep.models.device import is_out_of_memory, release_memory
 from ftsweep.store.atomic import append_line
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
 
     from ftsweep.data.encoded import EncodedSplit
     from ftsweep.data.prepared import PreparedSet
+    from ftsweep.evaluation.parts import Parts
+    from ftsweep.training.runs.choice import RunStart
 
 _CHECKPOINT_SHARE = 0.05  # of a trial's time may go into checkpoints
 _CHECKPOINT_SECONDS = 300.0  # between rungs, one at least this often
@@ -122,6 +125,27 @@ class TrialRun:
         self._checkpoint_time = time.monotonic()
         self._continue_from_checkpoint()
         strategy.set_training(model)
+
+    @classmethod
+    def begin(cls, given: RunStart) -> Self:
+        """The run of a trial of any strategy that trains as a whole."""
+        return cls(
+            model=given.model,
+            task=given.parts.task,
+            strategy=given.parts.strategy,
+            prepared=given.prepared,
+            evaluator=given.evaluator,
+            folder=given.folder,
+            config=given.config,
+            start=given.start,
+            replay=given.parts.replay,
+            meter=given.meter,
+        )
+
+    @staticmethod
+    def score_kept(parts: Parts, model: PreTrainedModel, evaluator: Evaluator, folder: Path, split: str) -> SplitScores:
+        """What weights that the strategy has restored into `model` score on a split."""
+        return evaluator.score(model, parts.prepared.split(split))
 
     # -- stepping -----------------------------------------------------------------------------------------------
 
@@ -378,5 +402,5 @@ def make_optimizer(
     model: PreTrainedModel, strategy: Strategy, settings: TrainingSettings, device: torch.device
 ) -> torch.optim.Optimizer:
     """AdamW over what trains; fused on CUDA. Each group has the strategy's `rate_factor`."""
-    groups = parameter_groups(model, settings.weight_decay, strategy.rate_factors(model))
+    groups = parameter_groups(model, strategy, settings.weight_decay)
     return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=device.type == "cuda")

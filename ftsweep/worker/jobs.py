@@ -11,12 +11,12 @@ from typing import Any
 from ftsweep.config.build import build
 from ftsweep.evaluation.flagged_rows import by_flags, validation_by_flags
 from ftsweep.evaluation.intervals import compared, scored, scored_prior
-from ftsweep.evaluation.kept_weights import score_kept
 from ftsweep.evaluation.parts import Parts
 from ftsweep.models.saving import save_whole
 from ftsweep.serving.model import copy_files, export_model, load_predictor
 from ftsweep.store.folders import TrialFolder
 from ftsweep.strategies.base import check_length, fresh_modules
+from ftsweep.training.runs.choice import run_class
 from ftsweep.worker.components import Workbench
 from ftsweep.worker.forgetting_meters import Forgettings
 from ftsweep.worker.general_overlap import general_overlap
@@ -117,7 +117,7 @@ class SingleJobs:
         parts, config, best = self._parts_of_ended(job), job["spec"]["config"], TrialFolder(Path(job["folder"])).best
         with self.bench.restored(parts, config, best) as model:
             evaluator = self.bench.evaluator_of(parts, config)
-            scores = score_kept(parts, model=model, evaluator=evaluator, folder=best, split_name="test")
+            scores = run_class(parts.strategy).score_kept(parts, model, evaluator, best, "test")
             flagged = by_flags(parts.task, parts.prepared, "test", scores.evidence)
             return {**scored(parts.task, scores), "flagged": flagged}
 

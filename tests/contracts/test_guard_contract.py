@@ -132,7 +132,7 @@ class TestLabelErrors(GuardContract):
         return {"train": _telling(labelled(600, words=6)), "validation": HELD_OUT}
 
     def faulty(self) -> Splits:
-        return {"train": _every_tenth_flipped(_telling(labelled(600, words=6))), "validation": HELD_OUT}
+        return {"train": _every_tenth_flipped(_telling(labelled(1500, words=6))), "validation": HELD_OUT}
 
 
 class TestUnusableRows(GuardContract):

@@ -68,7 +68,7 @@ FACTS = {
     "seed": {},
     "branches": {"main": {"config": {}, "space": {}}},
     "budget": {"trials": 3},
-    "report": {"_target_": "ftsweep.report.page.HtmlPage"},
+    "report": {"_target_": "ftsweep.report.HtmlPage"},
     "allow": [],
     "search_folders": [],
 }

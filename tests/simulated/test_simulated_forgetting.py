@@ -23,7 +23,7 @@ LIMIT = 0.05
 
 def guarded(limit: float | None) -> tuple[Branch]:
     plain = branch()
-    guard = {"_target_": "ftsweep.guards.forgetting.Forgetting", "mode": "on", "limit": limit, "tokens": 2048}
+    guard = {"_target_": "ftsweep.guards.Forgetting", "mode": "on", "limit": limit, "tokens": 2048}
     return (Branch(plain.name, {**plain.config, "guards": {"forgetting": guard}}, plain.space),)
 
 

@@ -13,7 +13,7 @@ from ftsweep.domain.snapshot import Snapshot
 from ftsweep.domain.trial import Proposal
 
 MakeSweep = Callable[..., Sweep]
-JUDGE = {"fit": {"_target_": "ftsweep.verdicts.trial.FitVerdicts", "mode": "judge"}}
+JUDGE = {"fit": {"_target_": "ftsweep.verdicts.FitVerdicts", "mode": "judge"}}
 
 
 def judged_branch() -> Any:

@@ -13,7 +13,16 @@ from ftsweep.config.checks.values import parameters, settings_problem, value_pro
 from ftsweep.config.layers import BranchLayer, Layers
 from ftsweep.config.nodes.space import extremes
 from ftsweep.config.nodes.stage_keys import INHERITED
-from ftsweep.config.schema import GENERAL, NAME_PATTERN, STAGES, StoreSettings, StudySettings, TrainingSettings
+from ftsweep.config.schema import (
+    GENERAL,
+    NAME_PATTERN,
+    STAGES,
+    ObjectiveSettings,
+    StoreSettings,
+    StudySettings,
+    TrainingSettings,
+)
+from ftsweep.domain.metric import Metrics
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.paths import typed_path
 from ftsweep.domain.space import Branch, Space
@@ -30,6 +39,10 @@ def store_settings(layers: Layers) -> StoreSettings:
     if not store.path.strip():
         where = layers.where("store.path")
         raise ConfigError("this names no folder", where=where, remedy="Name one: store.path=mlruns.")
+    if "?" in os.path.abspath(typed_path(store.path)):  # noqa: PTH100 - links stay links
+        where = layers.where("store.path")
+        what = "the store's path has a `?`, which ends the path in the address of a database"
+        raise ConfigError(what, where=where, remedy="Name another folder: store.path=...")
     return StoreSettings(str(typed_path(store.path)), store.cache_gib)
 
 
@@ -104,13 +117,13 @@ def study_settings(layers: Layers, branches: Sequence[Branch], num_trials: int, 
     return StudySettings(**{**typed, "enqueue": enqueued})
 
 
-def objective(layers: Layers, metrics_by_branch: Mapping[str, Mapping[str, str]]) -> Objective:
+def objective(layers: Layers, metrics_by_branch: Mapping[str, Metrics]) -> Objective:
     """The objective, checked against the metrics that every branch's task makes.
 
     Without a direction it is the metric's own; a contradicting one is refused, as are splits other than validation.
     """
     node = {key: value for key, value in mapping(layers, "objective").items() if value is not None}
-    problem = settings_problem(Objective, node)
+    problem = settings_problem(ObjectiveSettings, node)
     if problem:
         raise ConfigError(problem.what, where=layers.where(f"objective.{problem.key}"), remedy=problem.remedy)
     chosen = Objective(**node)
@@ -125,12 +138,12 @@ def objective(layers: Layers, metrics_by_branch: Mapping[str, Mapping[str, str]]
             task = f"the task of branch {name!r}" if name else "the task"
             what = f"{task} makes no metric {chosen.metric!r}"
             raise ConfigError(what, where=layers.where("objective.metric"), remedy=suggest(chosen.metric, metrics))
-        own = metrics[chosen.metric]
+        own = metrics[chosen.metric].direction
         if "direction" in node and node["direction"] != own:
             what = f"{chosen.metric} is not to be {node['direction']}d"
             remedy = f"Set objective.direction={own}, or leave it out."
             raise ConfigError(what, where=layers.where("objective.direction"), remedy=remedy)
-        chosen = Objective(chosen.metric, chosen.split, own)  # type: ignore[arg-type]
+        chosen = Objective(chosen.metric, chosen.split, own, {**metrics, **chosen.metrics})
     return chosen
 
 

@@ -23,12 +23,15 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
+from ftsweep.domain.component import Component
 from ftsweep.errors import ConfigError
 from ftsweep.search.pruners.curves import Curves
 
 
-class Pruner(ABC):
+class Pruner(Component, ABC):
     """Decides from curves alone. Constructor: keyword-only, the schema of the `pruner` node."""
+
+    component_kind = "pruner"
 
     def should_prune(self, curves: Curves, number: int, rung: int) -> str | None:
         """Why trial `number`, which has just reached `rung`, should stop; None when it should go on.
@@ -201,7 +204,7 @@ class Patient(Pruner):
             raise ConfigError(
                 f"patient needs a pruner to wrap, not {pruner!r}",
                 where="pruner.pruner",
-                remedy="Name one, for example pruner.pruner={_target_: ftsweep.search.pruners.pruners.Median}.",
+                remedy="Name one, for example pruner.pruner={_target_: ftsweep.search.pruners.Median}.",
             )
         _require(patience >= 1, "patience", patience, "1 or more")
         _require(min_delta >= 0, "min_delta", min_delta, "0 or more")

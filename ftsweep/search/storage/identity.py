@@ -23,7 +23,7 @@ def describe(objective: Objective, branches: Sequence[Branch], num_rungs: int) -
         for path, dimension in branch.space.dimensions.items()
     }
     facts = {
-        **{f"objective.{key}": value for key, value in asdict(objective).items()},
+        **{f"objective.{key}": value for key, value in objective.to_dict().items()},
         "rungs.count": num_rungs,
         "branches": [branch.name for branch in branches],
         **{f"space.{name}": dimension for name, dimension in space.items()},

@@ -1,33 +1,52 @@
-"""What the engine drives: a trial under way. Which kind of run a trial is depends on its strategy."""
+"""What the engine drives: a trial under way. Which kind of run a trial is its strategy says."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
+from ftsweep.data.prepared import PreparedSet
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.trial import Outcome, OutcomeKind
-from ftsweep.evaluation.evaluate import Evaluator
+from ftsweep.errors import ConfigError
+from ftsweep.evaluation.evaluate import Evaluator, SplitScores
 from ftsweep.evaluation.forgetting import ForgettingMeter
 from ftsweep.evaluation.parts import Parts
 from ftsweep.store.folders import TrialFolder
-from ftsweep.strategies.few_shot import FewShot
-from ftsweep.strategies.few_shot_tuned import FewShotTuned
-from ftsweep.strategies.head_then_full import HeadThenFull
+from ftsweep.strategies.base import Strategy
 from ftsweep.training.checkpoint import Weights
 from ftsweep.training.features.cache import cached_features
 from ftsweep.training.features.table import FeatureSet, feature_evaluator, replace_body
-from ftsweep.training.runs.drawn import DrawnRun
-from ftsweep.training.runs.few_shot import FewShotRun
-from ftsweep.training.runs.two_phases import TwoPhaseRun
-from ftsweep.training.trial import Start, TrialRun
+from ftsweep.training.trial import Start
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
+@dataclass(frozen=True)
+class RunStart:
+    """What a run is begun with."""
+
+    parts: Parts
+    prepared: PreparedSet
+    """That of `parts`, or its features where the strategy's body is frozen."""
+    model: PreTrainedModel
+    """What the strategy made to train, with new weights drawn."""
+    evaluator: Evaluator
+    folder: TrialFolder
+    config: Mapping[str, Any]
+    start: Start
+    """What was measured before training, shared by trials that begin alike."""
+    meter: ForgettingMeter | None = None
+
+
 class Run(Protocol):
     """One trial, advanced step by step from what its folder holds of it.
+
+    A strategy names the class that makes its runs: `run = "module:Class"`.
 
     After `step` either `is_waiting` (a rung was measured: answer with `resume`), `outcome` is set (the trial is over),
     or there is more to do.
@@ -62,6 +81,28 @@ class Run(Protocol):
         Takes a few steps; writes nothing, and the run is of no use afterwards.
         """
 
+    @classmethod
+    def begin(cls, given: RunStart) -> Self:
+        """The run of a trial, from its folder's checkpoint if there is one."""
+
+    @staticmethod
+    def score_kept(parts: Parts, model: PreTrainedModel, evaluator: Evaluator, folder: Path, split: str) -> SplitScores:
+        """What the weights in `folder` score on a split, measured as the trial was; `model` has been restored."""
+
+
+def run_class(strategy: Strategy) -> type[Run]:
+    """The class that makes the runs of this strategy's trials.
+
+    Raises:
+        ConfigError: there is none of the name that the strategy gives.
+    """
+    try:
+        found = resolve_name(strategy.run)
+    except (ImportError, AttributeError, ValueError) as error:
+        what = f"{type(strategy).__qualname__}.run names {strategy.run!r}, which cannot be loaded: {error}"
+        raise ConfigError(what, where="strategy", remedy="Write it as module:Class.") from error
+    return cast(type[Run], found)
+
 
 def begin_run(
     parts: Parts,
@@ -74,30 +115,10 @@ def begin_run(
     meter: ForgettingMeter | None = None,
 ) -> Run:
     """The run of a trial whose model the strategy has made. `start` is shared by trials that begin alike."""
-    same: dict[str, Any] = {
-        "model": model,
-        "evaluator": evaluator,
-        "folder": folder,
-        "config": config,
-        "meter": meter,
-    }
-    if isinstance(parts.strategy, HeadThenFull):
-        return TwoPhaseRun(parts, parts.strategy, **same, start=start)
-    if isinstance(parts.strategy, FewShot):
-        return FewShotRun(parts, parts.strategy, **same)
     prepared = parts.prepared
     if parts.strategy.has_frozen_body:
         features = cached_features(model, parts, evaluator)
         if features is not None:
             replace_body(model, features)
             prepared, evaluator = FeatureSet(prepared, features.position), feature_evaluator(evaluator, features)
-    if isinstance(parts.strategy, FewShotTuned):
-        return DrawnRun(parts, parts.strategy, prepared, **{**same, "evaluator": evaluator})
-    return TrialRun(
-        **{**same, "evaluator": evaluator},
-        task=parts.task,
-        strategy=parts.strategy,
-        prepared=prepared,
-        start=start,
-        replay=parts.replay,
-    )
+    return run_class(parts.strategy).begin(RunStart(parts, prepared, model, evaluator, folder, config, start, meter))

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import torch
 
@@ -17,20 +17,22 @@ from ftsweep.data.subsets.draws import DrawnSplit, TooFewExamplesError
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.errors import ConfigError
-from ftsweep.evaluation.drawn_scores import DrawnScores, draw_seeds, read_drawn, write_drawn
-from ftsweep.evaluation.evaluate import Evaluator
+from ftsweep.evaluation.drawn_scores import DrawnScores, draw_seeds, mean_scores, read_drawn, write_drawn
+from ftsweep.evaluation.evaluate import Evaluator, SplitScores
 from ftsweep.evaluation.forgetting import ForgettingMeter
 from ftsweep.evaluation.parts import Parts
 from ftsweep.evaluation.prompt_scores import class_labels
 from ftsweep.store.atomic import written_folder
 from ftsweep.store.folders import TrialFolder
-from ftsweep.strategies.few_shot_tuned import DRAW, FewShotTuned
+from ftsweep.strategies.few_shot_tuned import DRAW, FewShotTuned, draw_folders
 from ftsweep.training.checkpoint import Weights, copy_weights, put_weights, trained_weights
 from ftsweep.training.runs.few_shot import measured_once
 from ftsweep.training.trial import OutOfMemoryAtOneError, TrialRun
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+    from ftsweep.training.runs.choice import RunStart
 
 
 class DrawnRun:
@@ -81,6 +83,30 @@ class DrawnRun:
             self._draws = {draw: draws.examples(labels, draw=draw, seeds=seeds) for draw in draws.numbers}
         except TooFewExamplesError as error:
             self._end(OutcomeKind.INFEASIBLE, str(error))
+
+    @classmethod
+    def begin(cls, given: RunStart) -> Self:
+        """Of a trial of `few_shot_tuned`."""
+        strategy = cast(FewShotTuned, given.parts.strategy)
+        return cls(
+            given.parts,
+            strategy,
+            given.prepared,
+            model=given.model,
+            evaluator=given.evaluator,
+            folder=given.folder,
+            config=given.config,
+            meter=given.meter,
+        )
+
+    @staticmethod
+    def score_kept(parts: Parts, model: PreTrainedModel, evaluator: Evaluator, folder: Path, split: str) -> SplitScores:
+        """The mean over draws, each with its own weights."""
+        strategy, found = cast(FewShotTuned, parts.strategy), []
+        for draw in draw_folders(folder):
+            strategy.inner.restore(model, draw)
+            found.append(evaluator.score(model, parts.prepared.split(split)))
+        return mean_scores(found)
 
     def step(self) -> Measurement | None:
         """Take one optimizer step, or score a draw that has ended; the measurement when it was the last one."""

@@ -6,7 +6,8 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from ftsweep.evaluation.drawn_scores import (
     spreads,
     write_drawn,
 )
-from ftsweep.evaluation.evaluate import Evaluator
+from ftsweep.evaluation.evaluate import Evaluator, SplitScores
 from ftsweep.evaluation.forgetting import ForgettingMeter
 from ftsweep.evaluation.parts import Parts
 from ftsweep.evaluation.prompt_scores import PromptScorer, rows_of
@@ -37,6 +38,8 @@ from ftsweep.training.checkpoint import Weights
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+    from ftsweep.training.runs.choice import RunStart
 
 _NUM_TIMED_ROWS = 32
 
@@ -87,6 +90,27 @@ class FewShotRun:
         for draw, order, examples in chosen:
             self._examples.append(examples)
             self._prompts.append(Prompt(draw, order, tuple(train.values[index] for index in examples)))
+
+    @classmethod
+    def begin(cls, given: RunStart) -> Self:
+        """Of a trial of `few_shot`."""
+        strategy = cast(FewShot, given.parts.strategy)
+        return cls(
+            given.parts,
+            strategy,
+            model=given.model,
+            evaluator=given.evaluator,
+            folder=given.folder,
+            config=given.config,
+            meter=given.meter,
+        )
+
+    @staticmethod
+    def score_kept(parts: Parts, model: PreTrainedModel, evaluator: Evaluator, folder: Path, split: str) -> SplitScores:
+        """The mean over the prompts that the strategy has restored."""
+        strategy = cast(FewShot, parts.strategy)
+        scorer, rows = PromptScorer(parts, strategy, model, evaluator), rows_of(parts.prepared, split, parts.task)
+        return mean_scores([scorer.score(prompt, rows)[0] for prompt in strategy.prompts])
 
     def step(self) -> Measurement | None:
         """Score the next prompt; the measurement when it was the last one."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 import numpy as np
 
@@ -29,6 +29,8 @@ from ftsweep.training.trial import Start, TrialRun, make_optimizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+    from ftsweep.training.runs.choice import RunStart
 
 Phase = Literal["head", "full"]
 
@@ -98,6 +100,21 @@ class TwoPhaseRun(TrialRun):
         self.plan = self._plan
         if self.phase == "head":
             train_what_trains(model)  # the strategy's own mode is that of the second phase
+
+    @classmethod
+    def begin(cls, given: RunStart) -> Self:
+        """Of a trial of `head_then_full`; replay has no part in it."""
+        strategy = cast(HeadThenFull, given.parts.strategy)
+        return cls(
+            given.parts,
+            strategy,
+            model=given.model,
+            evaluator=given.evaluator,
+            folder=given.folder,
+            config=given.config,
+            start=given.start,
+            meter=given.meter,
+        )
 
     def step_without_rungs(self) -> None:
         phase = self._plan.phase(self.num_steps)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +16,12 @@ LABELS = ("calm", "angry", "happy")
 
 
 def sentence(number: int) -> str:
-    """A different one for each number below a few hundred."""
-    animal, verb = ANIMALS[number % 7], VERBS[number // 7 % 6]
-    return f"on day {number} the {animal} {verb} the {ANIMALS[(number + 3) % 7]} near the {PLACES[number % 8]}"
+    """A different one for each number."""
+    draw = random.Random(number)
+    first, second, third = draw.sample(ANIMALS, 3)
+    places = draw.sample(PLACES, 2)
+    verbs = draw.sample(VERBS, 2)
+    return f"the {first} {verbs[0]} the {second} near the {places[0]} and {verbs[1]} the {third} at the {places[1]}"
 
 
 def jsonl(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -128,7 +132,12 @@ KINDS = [
         "instruction",
         {"prompt": "question", "completion": "answer"},
     ),
-    Kind("chat.jsonl", lambda n: jsonl([{"messages": _chat(k)} for k in range(n)]), "instruction", {"messages": "messages"}),
+    Kind(
+        "chat.jsonl",
+        lambda n: jsonl([{"messages": _chat(k)} for k in range(n)]),
+        "instruction",
+        {"messages": "messages"},
+    ),
     Kind("diary.txt", lambda n: "\n\n".join(sentence(k) + "." for k in range(n)) + "\n", "text", {"text": "text"}),
     Kind("posts.jsonl", lambda n: jsonl([{"id": k, "body": sentence(k)} for k in range(n)]), "text", {"text": "body"}),
 ]

@@ -11,6 +11,7 @@ from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.store.atomic import append_line, write_json, write_text
 from ftsweep.store.folders import Store, StudyFolder
+from ftsweep.tasks.classification import Classification
 from ftsweep.tasks.scores.class_scores import class_report, reliability
 
 RUNGS = 10
@@ -19,9 +20,9 @@ study: {name: demo}
 budget: {trials: 14}
 objective: {metric: loss, split: validation, direction: minimize}
 rungs: {count: 10}
-model: {_target_: ftsweep.models.tiny.TinyModel, dtype: auto}
-data: {_target_: ftsweep.data.sources.pydocs.PyDocs, limit: null}
-task: {_target_: ftsweep.tasks.classification.Classification, max_length: 128}
+model: {_target_: ftsweep.models.TinyModel, dtype: auto}
+data: {_target_: ftsweep.data.PyDocs, limit: null}
+task: {_target_: ftsweep.tasks.Classification, max_length: 128}
 space:
   training:
     learning_rate: {low: 1e-4, high: 1e-2, log: true}
@@ -51,6 +52,9 @@ class StudyBuilder:
     def __init__(self, root: Path, name: str = "demo", sweep: str = SWEEP) -> None:
         self.folder = Store(root).study(name)
         write_text(self.folder.sweep_file, sweep)
+        write_json(
+            self.folder.facts_file, {"metrics": {k: each.to_dict() for k, each in Classification.metrics.items()}}
+        )
 
     def trial(
         self,

@@ -78,7 +78,7 @@ def study(tmp_path: Path) -> Any:
 
     folder = Store(tmp_path / "mlruns").study("s")
     facts = {"objective": {"metric": "loss"}, "rungs": 3, "budget": {"trials": 1}, "branches": {}, "allow": []}
-    page = {"_target_": "ftsweep.report.page.HtmlPage", "figures": ["history"]}
+    page = {"_target_": "ftsweep.report.HtmlPage", "figures": ["history"]}
     write_json(folder.facts_file, {**facts, "report": page, "search_folders": []})
     folder.sweep_file.write_text("objective: {metric: loss, split: validation, direction: minimize}\n")
     return folder

@@ -27,9 +27,9 @@ from ftsweep.worker.engine import Engine
 Config = dict[str, Any]
 MakeJob = Callable[..., dict[str, Any]]
 
-PROBE = {"_target_": "ftsweep.strategies.head.LinearProbe"}
+PROBE = {"_target_": "ftsweep.strategies.LinearProbe"}
 LP_FT = {
-    "_target_": "ftsweep.strategies.head_then_full.HeadThenFull",
+    "_target_": "ftsweep.strategies.HeadThenFull",
     "head_epochs": 1.5,
     "head_learning_rate": 1e-2,
 }
@@ -52,7 +52,7 @@ def encoder(tmp_path: Path) -> dict[str, Any]:
     BertModel(config, add_pooling_layer=False).save_pretrained(folder)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(FOLDER / name, folder)
-    return {"_target_": "ftsweep.models.local.LocalModel", "path": str(folder)}
+    return {"_target_": "ftsweep.models.LocalModel", "path": str(folder)}
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def decoder(tmp_path: Path) -> dict[str, Any]:
         shutil.copy(path, folder)
     written = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**written, "classifier_dropout": 0.3}))
-    return {"_target_": "ftsweep.models.local.LocalModel", "path": str(folder)}
+    return {"_target_": "ftsweep.models.LocalModel", "path": str(folder)}
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def minilm() -> dict[str, Any]:
     shared = Path(os.environ.get("FTSWEEP_SHARED", Path(__file__).parents[4] / "shared"))
     if not (shared / "models" / "minilm" / "config.json").exists():
         pytest.skip("models/minilm is not there; name its parent folder with FTSWEEP_SHARED")
-    return {"_target_": "ftsweep.models.local.LocalModel", "path": str(shared / "models" / "minilm")}
+    return {"_target_": "ftsweep.models.LocalModel", "path": str(shared / "models" / "minilm")}
 
 
 def as_tags(config: Config, tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def as_tags(config: Config, tmp_path: Path) -> None:
             tags = ["O" if word.isdigit() else f"B-{'ship' if word < 'm' else 'cow'}" for word in words]
             lines.append(json.dumps({"tokens": words, "tags": tags}) + "\n")
         (tmp_path / f"{name}.jsonl").write_text("".join(lines))
-    config["task"] = {"_target_": "ftsweep.tasks.token_classification.TokenClassification", "max_length": 24}
+    config["task"] = {"_target_": "ftsweep.tasks.TokenClassification", "max_length": 24}
 
 
 def be_brief(config: Config) -> None:
@@ -292,7 +292,7 @@ def test_base_is_whole_again_after_a_trial_on_cached_features(config: Config, ma
     finish(engine, make_job(name="trial-0000"))
     (base,) = engine.bench.bases._bases.values()
     assert not any(isinstance(module, CachedBody) for module in base.model.modules())
-    config["strategy"] = {"_target_": "ftsweep.strategies.lora.Lora"}
+    config["strategy"] = {"_target_": "ftsweep.strategies.Lora"}
     after_probe = finish(engine, make_job(name="trial-0001"))
     assert values(after_probe) == values(finish(Engine(threads=1), make_job(name="trial-0002")))
 

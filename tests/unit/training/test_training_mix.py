@@ -80,12 +80,12 @@ def text_config(config: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
     words = ["tide", "barn", "cloud", "stone"]
     rows = [{"text": f"{words[n % 4]} {words[n // 4 % 4]} {words[n // 16 % 4]} {chr(97 + n % 26)}"} for n in range(50)]
     config["general"] = {
-        "_target_": "ftsweep.data.sources.files.Files",
+        "_target_": "ftsweep.data.Files",
         "train": write_rows(tmp_path / "general.jsonl", rows),
         "validation_fraction": 0.2,
         "test_fraction": 0.0,
     }
-    config["task"] = {"_target_": "ftsweep.tasks.text.Text", "max_length": 24, "packed": False}
+    config["task"] = {"_target_": "ftsweep.tasks.Text", "max_length": 24, "packed": False}
     config["training"]["replay"] = 0.25
     return config
 
@@ -108,7 +108,7 @@ def test_a_trial_trains_on_the_mix_and_is_judged_by_its_own_data(
 def test_a_task_that_learns_no_text_cannot_replay(
     text_config: dict[str, Any], make_job: Callable[..., dict[str, Any]]
 ) -> None:
-    text_config["task"] = {"_target_": "ftsweep.tasks.classification.Classification", "max_length": 24}
+    text_config["task"] = {"_target_": "ftsweep.tasks.Classification", "max_length": 24}
     engine = Engine(threads=1)
     engine.admit(make_job("prepare"))
     with pytest.raises(ConfigError, match="cannot be mixed into this task"):

@@ -292,7 +292,7 @@ def test_exported_model_answers_like_the_trial_and_without_the_engine(
     config["strategy"] = {"_target_": f"ftsweep.strategies.{strategy}"}
     base = tmp_path / "base"
     shutil.copytree(FOLDER, base)
-    config["model"] = {"_target_": "ftsweep.models.local.LocalModel", "path": str(base), "dtype": "auto"}
+    config["model"] = {"_target_": "ftsweep.models.LocalModel", "path": str(base), "dtype": "auto"}
     job = make_job()
     finish(engine, job)
     destination = tmp_path / "model"

@@ -28,14 +28,14 @@ from ftsweep.worker.engine import Engine
 Job = dict[str, Any]
 MakeJob = Callable[..., Job]
 
-ASKED = {"_target_": "ftsweep.strategies.few_shot.FewShot", "k": 2, "draws": 2, "orders": 2}
+ASKED = {"_target_": "ftsweep.strategies.FewShot", "k": 2, "draws": 2, "orders": 2}
 TUNED = {
-    "_target_": "ftsweep.strategies.few_shot_tuned.FewShotTuned",
-    "inner": {"_target_": "ftsweep.strategies.lora.Lora", "rank": 2, "dropout": 0.1},
+    "_target_": "ftsweep.strategies.FewShotTuned",
+    "inner": {"_target_": "ftsweep.strategies.Lora", "rank": 2, "dropout": 0.1},
     "k": 2,
     "draws": 3,
 }
-HEAD = {**TUNED, "inner": {"_target_": "ftsweep.strategies.head.LinearProbe"}}
+HEAD = {**TUNED, "inner": {"_target_": "ftsweep.strategies.LinearProbe"}}
 
 
 def finish(engine: Engine, job: Job) -> tuple[list[Measurement], Job]:
@@ -237,7 +237,7 @@ def test_every_draw_trains_from_the_same_start_and_its_weights_are_kept(
 
 def test_trials_leave_the_base_as_they_found_it(engine: Engine, make_job: MakeJob, config: dict[str, Any]) -> None:
     values = []
-    for number, strategy in enumerate((ASKED, {**TUNED, "inner": {"_target_": "ftsweep.strategies.full.Full"}}, ASKED)):
+    for number, strategy in enumerate((ASKED, {**TUNED, "inner": {"_target_": "ftsweep.strategies.Full"}}, ASKED)):
         config["strategy"] = strategy
         (measurement,), _ = finish(engine, make_job(name=f"trial-{number:04d}"))
         values.append(dict(measurement.values))
@@ -283,7 +283,7 @@ def test_instruction_is_asked_behind_earlier_turns(
     rows = [{"prompt": f"What is {n} and one?", "completion": f"It is {n + 1}."} for n in range(80)]
     for name, part in (("train", rows[:60]), ("validation", rows[60:70]), ("test", rows[70:])):
         config["data"][name] = write_rows(tmp_path / f"answers-{name}.jsonl", part)
-    config["task"] = {"_target_": "ftsweep.tasks.instruction.Instruction", "max_length": 64, "max_new_tokens": 4}
+    config["task"] = {"_target_": "ftsweep.tasks.Instruction", "max_length": 64, "max_new_tokens": 4}
     config["strategy"] = {**ASKED, "k": 0}
     (zero,), _ = finish(engine, make_job(name="trial-0000"))
     _, base = finish(engine, make_job("baseline", "baseline-main"))
@@ -309,7 +309,7 @@ def test_encoder_is_refused_by_the_models_own_message(
         folder
     )
     TinyModel().tokenizer().save_pretrained(folder)
-    config["model"] = {"_target_": "ftsweep.models.local.LocalModel", "path": str(folder)}
+    config["model"] = {"_target_": "ftsweep.models.LocalModel", "path": str(folder)}
     config["strategy"] = ASKED
     engine.admit(make_job("prepare", "prepare-main"))
     with pytest.raises(ModelError, match="encoder"):

@@ -218,7 +218,7 @@ def make_small_and_generative(config: dict[str, Any]) -> None:
         rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()][:count]
         rows = [{"prompt": row["text"], "completion": row["label"]} for row in rows]
         path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    config["task"] = {"_target_": "ftsweep.tasks.instruction.Instruction", "max_length": 48}
+    config["task"] = {"_target_": "ftsweep.tasks.Instruction", "max_length": 48}
     config["rungs"]["count"] = 2
 
 

@@ -24,9 +24,9 @@ from ftsweep.worker.stage_cache import StageResult
 Job = dict[str, Any]
 MakeJob = Callable[..., Job]
 
-TEXT = {"_target_": "ftsweep.tasks.text.Text", "max_length": 64, "packed": True}
-FULL = {"_target_": "ftsweep.strategies.full.Full"}
-LORA = {"_target_": "ftsweep.strategies.lora.Lora", "rank": 2}
+TEXT = {"_target_": "ftsweep.tasks.Text", "max_length": 64, "packed": True}
+FULL = {"_target_": "ftsweep.strategies.Full"}
+LORA = {"_target_": "ftsweep.strategies.Lora", "rank": 2}
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def small_model(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("model")
     random_llama().save_pretrained(folder)
     byte_tokenizer().save_pretrained(folder)
-    return {"_target_": "ftsweep.models.local.LocalModel", "path": str(folder), "dtype": "auto"}
+    return {"_target_": "ftsweep.models.LocalModel", "path": str(folder), "dtype": "auto"}
 
 
 @pytest.fixture
@@ -51,9 +51,9 @@ def staged(config: dict[str, Any], tmp_path: Path, small_model: dict[str, Any]) 
     config["model"] = small_model
     config["training"] |= {"epochs": 1, "batch_size": 16}
     config["rungs"]["count"] = 1
-    config["general"] = {"_target_": "ftsweep.data.sources.files.Files", "train": general}
+    config["general"] = {"_target_": "ftsweep.data.Files", "train": general}
     config["stages"]["domain"] = {
-        "data": {"_target_": "ftsweep.data.sources.files.Files", "train": pages},
+        "data": {"_target_": "ftsweep.data.Files", "train": pages},
         "task": dict(TEXT),
         "strategy": dict(FULL),
         "training": {**config["training"], "learning_rate": 1e-3, "batch_size": 2, "replay": 0.2},
@@ -245,7 +245,7 @@ def test_a_base_that_predicts_no_text_is_refused_before_any_trial(
     folder = tmp_path / "bert"
     random_bert().save_pretrained(folder)
     byte_tokenizer().save_pretrained(folder)
-    staged["model"] = {"_target_": "ftsweep.models.local.LocalModel", "path": str(folder), "dtype": "auto"}
+    staged["model"] = {"_target_": "ftsweep.models.LocalModel", "path": str(folder), "dtype": "auto"}
     with pytest.raises(ModelError, match="is an encoder and cannot do text generation"):
         finish(engine, make_job("baseline", "baseline-main"))
 
