@@ -70,8 +70,8 @@ def write_new_sweep(look: Look, *, out: Path | None = None, name: str | None = N
         raise DataError(
             f"no task of ftsweep seems to fit these columns: {columns}",
             where=", ".join(look.named["train"]),
-            remedy="Name what they are, for example --columns text=COLUMN,label=COLUMN, and with --task what they are for: "
-            f"{', '.join(TASKS)}.",
+            remedy="Name what they are, for example --columns text=COLUMN,label=COLUMN, and what they are for: "
+            f"--task {', '.join(TASKS)}.",
         )
     if name is not None and not NAME_PATTERN.fullmatch(name):
         remedy = "Use up to 100 letters, digits, '.', '_' and '-', beginning with a letter or digit."

@@ -280,6 +280,9 @@ def _check_unchanged(config: SweepConfig, folder: StudyFolder) -> Extension:
     if not folder.facts_file.exists():
         return extension
     old, new = {**folder.facts(), **extension.facts}, study_facts(config)
+    old["branches"] = {
+        label: {**branch, "config": _binding(branch["config"])} for label, branch in old["branches"].items()
+    }
     changes = [change for key in _KEPT for change in _differences(key, old.get(key), new[key])]
     if changes and not folder.has_trials:  # the sweep file was mended before anything came of it
         folder.forget_baselines()
