@@ -15,8 +15,9 @@ from ftsweep.domain.objective import Objective
 from ftsweep.errors import ConfigError
 from ftsweep.recording.artifact_place import free_of_place, register
 from ftsweep.recording.ui import runs_address, tracking_uri
-from ftsweep.store.atomic import made_by_one, remove
+from ftsweep.store.atomic import remove
 from ftsweep.store.folders import Store
+from ftsweep.store.locks import made_by_one
 
 PlaceKind = Literal["own", "database", "server"]
 

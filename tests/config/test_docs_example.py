@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ftsweep.data.base import DataSource
+from ftsweep.domain.decision import GO_ON, Prune
 from ftsweep.domain.objective import Objective
 from ftsweep.errors import ConfigError
 from ftsweep.guards.base import DataGuard
@@ -122,8 +123,8 @@ def test_pruner_stops_what_is_far_behind_the_best() -> None:
     values = {0: {1: 1.0, 2: 0.4}, 1: {1: 1.0, 2: 0.8}, 2: {1: 1.0, 2: 1.0}}
     curves = Curves.of(values, Objective(), num_rungs=4)
     pruner = import_module("ticket_parts").BehindBest(distance=0.5)
-    assert [pruner.should_prune(curves, number, 2) is not None for number in values] == [False, False, True]
-    assert pruner.should_prune(curves, 2, 1) is None, "not before half of the run"
+    assert [isinstance(pruner.decide(curves, number, 2), Prune) for number in values] == [False, False, True]
+    assert pruner.decide(curves, 2, 1) == GO_ON, "not before half of the run"
 
 
 def test_pruner_refuses_a_distance_of_nothing() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ftsweep.data.base import DataSource, Row
+from ftsweep.domain.decision import GO_ON, Decision, Prune
 from ftsweep.domain.objective import Direction
 from ftsweep.errors import ConfigError, DataError
 from ftsweep.guards.base import DataGuard, Mode, Sighting, of_rows, places
@@ -162,14 +163,15 @@ class BehindBest(Pruner):
             raise ConfigError(f"{distance} is no distance", where="pruner.distance", remedy="Give a number above 0.")
         self.distance = distance
 
-    def _reason(self, curves: Curves, number: int, rung: int) -> str | None:
+    def _decide(self, curves: Curves, number: int, rung: int) -> Decision:
         own = curves.score(number, rung)
         if own is None or rung < curves.num_rungs / 2 or not curves.num_peers(number, rung):
-            return None
+            return GO_ON
         best = curves.peer_percentile(number, rung, 0)  # scores: lower is better, whatever the direction
         if own - best <= self.distance:
-            return None
-        return f"{curves.value_text(own)} at rung {rung} is over {self.distance:g} behind {curves.value_text(best)}."
+            return GO_ON
+        behind = f"is over {self.distance:g} behind {curves.value_text(best)}"
+        return Prune(f"{curves.value_text(own)} at rung {rung} {behind}.")
 
 
 def _trained(model: PreTrainedModel) -> dict[str, torch.nn.Parameter]:
