@@ -5,8 +5,9 @@ from __future__ import annotations
 import uuid
 from pathlib import Path
 
-from ftsweep.store.atomic import made_by_one, read_json, write_json
+from ftsweep.store.atomic import read_json, write_json
 from ftsweep.store.folders import Store
+from ftsweep.store.locks import made_by_one
 
 
 def store_identity(store: Store) -> str:

@@ -77,7 +77,7 @@ def column_facts(name: str, rows: Sequence[Mapping[str, Any]]) -> ColumnFacts:
             if len(facts.counts) < _MOST_DISTINCT or str(item) in facts.counts:
                 facts.counts[str(item).strip()] += 1
     if facts.kind == "number":
-        facts.has_fractions = any(not float(value).is_integer() for value in present if _is_number(value))
+        facts.has_fractions = any(not number.is_integer() for number in map(_number, present) if number is not None)
     if facts.kind == "text":
         facts.sample = " ".join(map(str, present[:200]))[:_LANGUAGE_CHARACTERS]
     return facts
@@ -136,10 +136,16 @@ def _are_messages(value: Iterable[Any]) -> bool:
 
 
 def _is_number(value: Any) -> bool:
+    return _number(value) is not None
+
+
+def _number(value: Any) -> float | None:
+    """A finite number, or a text that is one."""
     try:
-        return math.isfinite(float(value))
-    except (TypeError, ValueError):
-        return False
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _length(value: Any) -> int:

@@ -45,6 +45,10 @@ _TOKENS = ("tokens", "words", "token")
 _TAGS = ("tags", "ner_tags", "ner", "pos_tags", "labels", "tag")
 _PROMPTS = ("prompt", "instruction", "question", "query", "input", "source", "problem")
 _COMPLETIONS = ("completion", "response", "output", "answer", "target", "solution", "answers", "chosen")
+_CHATS = ("messages", "conversations")
+_ALPACA = ("instruction", "input", "output", "history")
+_BESIDE = ("system", "tools", "functions")
+"""What the task `instruction` reads beside a conversation of any shape."""
 _NOT_DATA = ("id", "idx", "index", "uuid", "guid", "url", "date", "timestamp", "split", "")
 
 _MOST_CLASSES = 200
@@ -95,7 +99,7 @@ def _tasks_of(said: Mapping[str, Any]) -> set[str]:
         "regression": {"text", "text_pair", "label"},
         "multi_label": {"text", "text_pair", "labels"},
         "token_classification": {"tokens", "tags", "text"},
-        "instruction": {"prompt", "completion", "messages"},
+        "instruction": {"prompt", "completion", *_CHATS, *_ALPACA, *_BESIDE},
         "text": {"text"},
     }
     return {task for task, columns in own.items() if said.keys() <= columns}
@@ -107,9 +111,17 @@ _Rows = Sequence[Mapping[str, Any]]
 
 
 def _instruction(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
-    chats = [name for name, each in facts.items() if each.kind == "messages"]
+    beside = {name: name for name in _BESIDE if name in facts}
+    chats = [name for name, each in facts.items() if each.kind == "messages" and name not in _BESIDE]
+    if {"prompt", "completion"} <= set(chats):
+        return {"prompt": "prompt", "completion": "completion", **beside}, "prompt and completion hold messages"
     if chats and not {"prompt", "completion"} & said.keys():
-        return {"messages": said.get("messages", chats[0])}, f"{chats[0]!r} holds messages"
+        name = next((each for each in chats if each in _CHATS), chats[0])
+        own = name if name in _CHATS else "conversations" if _is_sharegpt(rows, name) else "messages"
+        return {own: name, **beside}, f"{name!r} holds messages"
+    if {"instruction", "output"} <= facts.keys() and not said:
+        columns = {name: name for name in _ALPACA if name in facts}
+        return {**columns, **beside}, "the columns are Alpaca's"
     texts = {name: each for name, each in facts.items() if each.kind == "text"}
     prompt = said.get("prompt") or _named(texts, _PROMPTS)
     completion = said.get("completion") or _named(
@@ -125,7 +137,12 @@ def _instruction(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
         and answer.mean_words < 4
     ):
         return None  # a few short answers, again and again: classes
-    return {"prompt": prompt, "completion": completion}, f"{prompt!r} asks and {completion!r} answers"
+    return {"prompt": prompt, "completion": completion, **beside}, f"{prompt!r} asks and {completion!r} answers"
+
+
+def _is_sharegpt(rows: _Rows, name: str) -> bool:
+    """Whether turns say `from` and `value`."""
+    return any("from" in turn for row in rows[:20] for turn in row.get(name) or () if isinstance(turn, Mapping))
 
 
 def _tagged(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:

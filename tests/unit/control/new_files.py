@@ -138,6 +138,25 @@ KINDS = [
         "instruction",
         {"messages": "messages"},
     ),
+    Kind(
+        "dialogues.jsonl",
+        lambda n: jsonl(
+            [
+                {"turns": [{"from": "human", "value": f"Day {k}?"}, {"from": "gpt", "value": sentence(k)}]}
+                for k in range(n)
+            ]
+        ),
+        "instruction",
+        {"conversations": "turns"},
+    ),
+    Kind(
+        "orders.jsonl",
+        lambda n: jsonl(
+            [{"instruction": f"Tell of day {k}.", "input": f"place {k % 2}", "output": sentence(k)} for k in range(n)]
+        ),
+        "instruction",
+        {"instruction": "instruction", "input": "input", "output": "output"},
+    ),
     Kind("diary.txt", lambda n: "\n\n".join(sentence(k) + "." for k in range(n)) + "\n", "text", {"text": "text"}),
     Kind("posts.jsonl", lambda n: jsonl([{"id": k, "body": sentence(k)} for k in range(n)]), "text", {"text": "body"}),
 ]
