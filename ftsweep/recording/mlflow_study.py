@@ -6,7 +6,6 @@ import getpass
 import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -112,9 +111,16 @@ class MlflowStudy:
             self.name = self.facts.folder.name
             experiment = self.client.get_experiment_by_name(self.name)
         else:
+
+            def tags(found: Experiment) -> Mapping[str, str]:
+                own: Mapping[str, str] = found.tags
+                return own
+
             find: Callable[[str], Experiment | None] = self.client.get_experiment_by_name
-            tags: Callable[[Experiment], Mapping[str, str]] = attrgetter("tags")
-            self.name, experiment = owned(self.facts.folder.name, self.owner, find, tags, self._has_our_runs)
+            whose: tuple[str, Experiment | None] = owned(
+                self.facts.folder.name, self.owner, find, tags, self._has_our_runs
+            )
+            self.name, experiment = whose
         if experiment is None:
             return self._make_experiment()
         if experiment.lifecycle_stage != "active":
