@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ftsweep.control.jobs import ENDINGS, POLL_SECONDS, Jobs, Stopped, log_told
+from ftsweep.domain.messages import Continue
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
 from ftsweep.executors.attempts import is_machines_fault
 from ftsweep.executors.base import Message
@@ -88,7 +89,7 @@ class Reruns:
         if run is None:
             log_told(message)
         elif message["type"] == "measured":
-            self.jobs.executor.reply(run.name, {"type": "continue", "job": run.name})
+            self.jobs.executor.reply(run.name, Continue(type="continue", job=run.name))
         elif message["type"] in ENDINGS:
             del self._running[run.name]
             self._ended(run, message)
