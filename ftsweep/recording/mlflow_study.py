@@ -117,10 +117,8 @@ class MlflowStudy:
                 return own
 
             find: Callable[[str], Experiment | None] = self.client.get_experiment_by_name
-            whose: tuple[str, Experiment | None] = owned(
-                self.facts.folder.name, self.owner, find, tags, self._has_our_runs
-            )
-            self.name, experiment = whose
+            self.name, taken = owned(self.facts.folder.name, self.owner, find, tags, self._has_our_runs)
+            experiment = taken
         if experiment is None:
             return self._make_experiment()
         if experiment.lifecycle_stage != "active":
