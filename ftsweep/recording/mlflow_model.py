@@ -73,13 +73,13 @@ def _registered_name(study: MlflowStudy) -> str:
         return study.facts.folder.name
     from mlflow.exceptions import MlflowException
 
-    def find(name: str) -> RegisteredModel | None:
+    def find(name: str) -> list[RegisteredModel]:
         try:
-            return study.client.get_registered_model(name)
+            return [study.client.get_registered_model(name)]
         except MlflowException as error:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
-            return None
+            return []
 
     def has_our_runs(model: RegisteredModel) -> bool:
         own = {run.run_id for run in study.runs.values()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from ftsweep.errors import StudyError
@@ -22,25 +22,29 @@ def names_for(study: str, owner: str) -> Iterator[str]:
 def owned(
     study: str,
     owner: str,
-    find: Callable[[str], _Item | None],
+    find: Callable[[str], Sequence[_Item]],
     tags_of: Callable[[_Item], Mapping[str, str]],
     is_ours: Callable[[_Item], bool],
-) -> tuple[str, _Item | None]:
+) -> tuple[str, list[_Item]]:
     """The name that the study has or may take, and what has it already; one without an owner is asked about itself.
+
+    `find` gives what has a name: one or none.
 
     Raises:
         StudyError: somebody else has all of its names.
     """
     free = None
     for name in names_for(study, owner):
-        item = find(name)
-        if item is None:
+        items = find(name)
+        if not items:
             free = free or name
-        elif tags_of(item).get(OWNER) == owner or (OWNER not in tags_of(item) and is_ours(item)):
-            return name, item
+            continue
+        item = items[0]
+        if tags_of(item).get(OWNER) == owner or (OWNER not in tags_of(item) and is_ours(item)):
+            return name, [item]
     if free is None:
         raise StudyError(
             f"MLflow has {' and '.join(names_for(study, owner))} already, and neither is of this store",
             remedy="Give the study another name with study.name=...",
         )
-    return free, None
+    return free, []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -116,9 +116,12 @@ class MlflowStudy:
                 own: Mapping[str, str] = found.tags
                 return own
 
-            find: Callable[[str], Experiment | None] = self.client.get_experiment_by_name
+            def find(name: str) -> list[Experiment]:
+                found = self.client.get_experiment_by_name(name)
+                return [] if found is None else [found]
+
             self.name, taken = owned(self.facts.folder.name, self.owner, find, tags, self._has_our_runs)
-            experiment = taken
+            experiment = taken[0] if taken else None
         if experiment is None:
             return self._make_experiment()
         if experiment.lifecycle_stage != "active":
