@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ftsweep.cli.options import JSON_OPTION, STORE_OPTION, find_study, print_json
+from ftsweep.domain.commands import study_command
 from ftsweep.errors import UsageError
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ def best(
         return
     if chosen is None:
         why = result.sentence if result else "the study has not finished"
-        raise UsageError(f"study {study!r} has no chosen model: {why}", remedy=f"See: ftsweep status {study}")
+        see = study_command("status", study, store=folder.store.root)
+        raise UsageError(f"study {study!r} has no chosen model: {why}", remedy=f"See: {see}")
     if destination is not None:
         from ftsweep.serving.study_model import export_best
 

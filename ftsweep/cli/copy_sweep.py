@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from ftsweep.domain.commands import quoted_command, sweep_word
+
 
 @click.command()
 @click.argument("sweep")
@@ -15,4 +17,4 @@ def copy(sweep: str, destination: Path | None) -> None:
     from ftsweep.config.folders import copy_sweep
 
     written = copy_sweep(sweep, destination)
-    click.echo(f"{written}\nRun it: ftsweep run {written}")
+    click.echo(f"{written}\nRun it: {quoted_command('ftsweep', 'run', sweep_word(written))}")

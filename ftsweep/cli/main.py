@@ -16,6 +16,8 @@ from ftsweep.cli.clean import clean
 from ftsweep.cli.copy_sweep import copy
 from ftsweep.cli.doctor import doctor
 from ftsweep.cli.list_choices import list_choices
+from ftsweep.cli.new import new
+from ftsweep.cli.output import BROKEN_PIPE, drop_output, prepare_output, prepare_warnings
 from ftsweep.cli.plan import plan
 from ftsweep.cli.predict import predict
 from ftsweep.cli.report import report
@@ -26,7 +28,7 @@ from ftsweep.cli.stop import stop
 from ftsweep.cli.ui import ui
 from ftsweep.errors import FtsweepError, RefusedDataError, UsageError, suggest
 
-VERBS = (run, plan, show, list_choices, copy, status, best, stop, clean, predict, report, ui, doctor)
+VERBS = (new, run, plan, show, list_choices, copy, status, best, stop, clean, predict, report, ui, doctor)
 
 
 class _Commands(click.Group):
@@ -34,6 +36,9 @@ class _Commands(click.Group):
 
     def main(self, args: Sequence[str] | None = None, **kwargs: Any) -> Any:  # type: ignore[override]
         given = list(sys.argv[1:] if args is None else args)
+        prepare_output()
+        if args is None:  # a process of its own
+            prepare_warnings()
         is_debug = "--debug" in given  # wherever it stands
         given = ["--debug"] * is_debug + [word for word in given if word != "--debug"]
         try:
@@ -56,6 +61,9 @@ class _Commands(click.Group):
         except KeyboardInterrupt:  # in here, because click makes exit code 1 of it
             gc.freeze()
             sys.exit(130)
+        except BrokenPipeError:
+            drop_output()
+            sys.exit(BROKEN_PIPE)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
@@ -88,6 +96,7 @@ def _show_other_findings(error: RefusedDataError) -> None:
     print_findings(console_for(sys.stderr), [each for each in findings if each.severity is not Severity.REFUSE])
 
 
+<<<<<<< HEAD
 def _show_place_error(error: Exception) -> bool:
     """A full disk and its kin in one sentence; whether the error is one of these."""
     from ftsweep.executors.attempts import PLACE_REMEDY
@@ -99,6 +108,10 @@ def _show_place_error(error: Exception) -> bool:
     text = str(why).partition("\n")[0].rstrip(".")
     click.echo(f"Error: {file or 'a file'} cannot be written or read: {text}. {PLACE_REMEDY}", err=True)
     return True
+=======
+def _print_json(value: Mapping[str, Any] | Iterable[Any]) -> None:
+    click.echo(json.dumps(value, indent=1, ensure_ascii=not takes_everything(sys.stdout), default=str))
+>>>>>>> paths
 
 
 if __name__ == "__main__":

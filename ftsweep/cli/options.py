@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ftsweep.cli.output import takes_everything
+from ftsweep.domain.commands import DEFAULT_STORE
 from ftsweep.errors import UsageError, suggest
 
 if TYPE_CHECKING:
     from ftsweep.store.folders import Store, StudyFolder
 
-STORE_OPTION = click.option("--store", default="mlruns", show_default=True, help="The store's folder (store.path).")
+STORE_OPTION = click.option(
+    "--store", default=DEFAULT_STORE, show_default=True, help="The store's folder (store.path)."
+)
 JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
 SWEEP_ARGUMENTS = (
     click.argument("sweep", metavar="SWEEP"),
@@ -50,4 +55,4 @@ def find_study(store: str, name: str) -> StudyFolder:
 
 
 def print_json(value: Mapping[str, Any] | Iterable[Any]) -> None:
-    click.echo(json.dumps(value, indent=1, ensure_ascii=False, default=str))
+    click.echo(json.dumps(value, indent=1, ensure_ascii=not takes_everything(sys.stdout), default=str))

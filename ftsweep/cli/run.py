@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gc
+import logging
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from ftsweep.cli.options import JSON_OPTION, print_json, with_sweep
+from ftsweep.cli.output import print_on
 
 if TYPE_CHECKING:
     from ftsweep.control.live_study import LiveStudy
@@ -25,6 +27,7 @@ def run(sweep: str, overrides: tuple[str, ...], as_json: bool) -> None:
     from ftsweep.config.compose import compose_sweep
 
     config = compose_sweep(sweep, overrides)
+    print_on(_tell_lost_output)
     from ftsweep.cli.console import console_for
     from ftsweep.cli.live_view import LiveView, PlainView
     from ftsweep.cli.run_view import ending_json, print_ending
@@ -43,7 +46,7 @@ def run(sweep: str, overrides: tuple[str, ...], as_json: bool) -> None:
 
 
 def _stop_on_signals(live: LiveStudy) -> None:
-    """First Ctrl-C or SIGTERM: finish the step and checkpoint; the second one ends at once."""
+    """First Ctrl-C, SIGTERM or end of the terminal: finish the step and checkpoint; the second one ends at once."""
     import signal
 
     def handle(number: int, frame: object) -> None:
@@ -53,5 +56,11 @@ def _stop_on_signals(live: LiveStudy) -> None:
         live.stop()
         click.echo("Stopping: trials checkpoint, the same command continues them. Once more ends at once.", err=True)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, handle)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup asks to stay
+            signal.signal(number, handle)
+
+
+def _tell_lost_output(sentence: str) -> None:
+    logging.getLogger("ftsweep").warning("%s", sentence)
+    click.echo(sentence, err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -13,6 +12,7 @@ from ftsweep.cli.result_view import counts_text, print_forgetting, print_scores
 from ftsweep.cli.ui import UI_PORT
 from ftsweep.control.data_findings import collect
 from ftsweep.control.run import Launched
+from ftsweep.domain.commands import store_command, study_command
 from ftsweep.domain.finding import Severity
 from ftsweep.domain.result import StudyResult
 from ftsweep.domain.study_state import StudyState
@@ -55,15 +55,14 @@ def _print_result(console: Console, state: StudyState, result: StudyResult) -> N
 def links_of(launched: Launched) -> dict[str, str]:
     """Where to look and what to do next, by label."""
     name, store = launched.folder.name, launched.folder.store.root
-    option = "" if store == Path("mlruns").absolute() else f" --store {store}"
     links = {"dashboard": str(launched.folder.report_file)} if launched.folder.report_file.exists() else {}
     links.update(launched.links)
     if links.get("MLflow") == "ftsweep ui":
         from ftsweep.recording.ui import ui_address
 
-        links["MLflow"] = f"ftsweep ui{option}, then {ui_address('127.0.0.1', UI_PORT)}"
+        links["MLflow"] = f"{store_command('ui', store=store)}, then {ui_address('127.0.0.1', UI_PORT)}"
     if launched.state.result is not None and launched.state.result.winner is not None:
-        links["predict"] = f"echo TEXT | ftsweep predict {name}{option}"
+        links["predict"] = f"echo TEXT | {study_command('predict', name, store=store)}"
     return links
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from ftsweep.analysis.comparison import kept_trials
 from ftsweep.config.schema import SweepConfig
 from ftsweep.domain.space import Branch, value_at
-from ftsweep.domain.terms import FREE
+from ftsweep.domain.terms import FREE, is_moved
 from ftsweep.domain.trial import Proposal, TrialRecord
 from ftsweep.errors import ConfigError
 from ftsweep.search.storage.extend import drop, optuna_name, take_over
@@ -142,7 +142,9 @@ def _why_outside(config: Mapping[str, Any], branch: Branch) -> str | None:
             return f"{path}={shown} lies outside {dimension}"
     own, new = _leaves(config), _leaves(json.loads(json.dumps(branch.config, default=list)))
     for path in sorted(own.keys() | new.keys()):
-        if own.get(path) != new.get(path) and not _is_in(path, branch) and not path.startswith(FREE):
+        if own.get(path) == new.get(path) or is_moved(path, own.get(path), new.get(path)):
+            continue
+        if not _is_in(path, branch) and not path.startswith(FREE):
             return f"its {path} is {own.get(path)}, not {new.get(path)}"
     return None
 

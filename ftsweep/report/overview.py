@@ -10,6 +10,7 @@ from typing import Any
 
 from ftsweep.analysis.comparison import compare
 from ftsweep.domain.approach import Approach
+from ftsweep.domain.commands import store_command
 from ftsweep.domain.finding import Finding
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.result import StudyResult
@@ -161,7 +162,8 @@ def read_overview(folder: StudyFolder, state: StudyState | None = None) -> Study
         UsageError: the folder holds no study.
     """
     if not folder.sweep_file.exists():
-        raise UsageError(f"there is no study {folder.name!r}", where=str(folder.path), remedy="See: ftsweep status")
+        see = store_command("status", store=folder.store.root)
+        raise UsageError(f"there is no study {folder.name!r}", where=str(folder.path), remedy=f"See: {see}")
     settings = read_settings(folder)
     state = read_state(folder) if state is None else state
     return StudyOverview(state, settings, tuple(judged_study(state, settings)))

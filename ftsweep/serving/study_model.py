@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ftsweep.config.build import import_path
+from ftsweep.domain.commands import study_command
 from ftsweep.errors import UsageError
 from ftsweep.store.folders import Store, StudyFolder
 from ftsweep.store.result import model_folder
@@ -49,7 +50,8 @@ def predictor_for(model: str, store: Store, allowed: Sequence[str] = ()) -> Pred
             remedy=f"Studies here: {known}.",
         )
     if not model_folder(folder).exists():
-        raise UsageError(f"study {model!r} has no chosen model yet", remedy=f"See: ftsweep status {model}")
+        see = study_command("status", model, store=store.root)
+        raise UsageError(f"study {model!r} has no chosen model yet", remedy=f"See: {see}")
     manifest = folder.manifest()
     with import_path(manifest.search_folders):
         return load_predictor(model_folder(folder), allowed=manifest.allow)
