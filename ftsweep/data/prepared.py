@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -24,8 +23,9 @@ from ftsweep.data.splitting.splitting import Split, SplitRows, refuse_unusable, 
 from ftsweep.domain.finding import Finding, most_severe_first
 from ftsweep.errors import DataError
 from ftsweep.store.atomic import read_json, remove, write_json, written_folder
+from ftsweep.store.locks import locked
 
-FORMAT = 3
+FORMAT = 4
 """Counts up when the folder's layout or meaning changes: old folders are then left alone and new ones are made."""
 
 
@@ -198,6 +198,7 @@ class _Maker:
                 "num_rows": {name: len(rows) for name, rows in split.rows.items()},
                 "num_examples": report.num_examples,
                 "split_source": split.source,
+                "shown": report.shown,
                 "findings": [finding.to_dict() for finding in self._all_findings(inspection, split)],
                 "seconds": round(time.monotonic() - begin, 3),
                 "files": {file.name: file.stat().st_size for file in sorted(temporary.iterdir())},
@@ -255,9 +256,7 @@ def _folder(cache: Path, content_hash: str) -> Path:
 def _locked(cache: Path, content_hash: str) -> Iterator[None]:
     """Be the only process that makes this set. The operating system releases the lock of a process that dies."""
     folder = _folder(cache, content_hash)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_name(f".{content_hash}.lock").open("w", encoding="utf-8") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with locked(folder.with_name(f".{content_hash}.lock")):
         for half_written in folder.parent.glob(f".{content_hash}.*.tmp"):  # of a process that was killed
             remove(half_written)
         yield

@@ -29,6 +29,7 @@ class Example(NamedTuple):
     labels: Sequence[int] | Sequence[float]
     was_cut: bool = False  # max_length cut its input
     was_target_cut: bool = False  # max_length cut what it should learn
+    unsaid: tuple[str, ...] = ()  # what of the row is not in it, or not as it was, in clauses
 
 
 LabelShape = Literal["example", "token", "vector"]
@@ -36,6 +37,9 @@ LabelShape = Literal["example", "token", "vector"]
 length per example ([rows, n])."""
 
 LabelType = Literal["int", "float"]
+TARGET_COLUMNS = frozenset({"label", "labels", "tags", "completion", "output"})
+"""What tasks call what is to be answered."""
+
 ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
 
 
@@ -86,14 +90,19 @@ class Task(Component, ABC):
     def target_text(self, values: Mapping[str, Any]) -> str:
         """The canonical target of a row; "" when the input is all there is (plain text)."""
 
+    @property
+    def question_columns(self) -> tuple[str, ...]:
+        """The columns that `predict` reads."""
+        return tuple(name for name in self.columns if name not in TARGET_COLUMNS)
+
     def without_target(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The row as a question: without what should be answered. What `predict` takes."""
         question = {name: value for name, value in values.items() if name in self.columns and value is not None}
-        question = {name: value for name, value in question.items() if name not in {"label", "completion"}}
-        messages = question.get("messages")
-        if messages and messages[-1]["role"] == "assistant":
-            question["messages"] = messages[:-1]
-        return question
+        return {name: value for name, value in question.items() if name != "label"}
+
+    def read_as(self, values: Mapping[str, Any]) -> str:
+        """The shape that a row's columns were found to have, for people; "" where there is only one."""
+        return ""
 
     def row_problem(self, values: Mapping[str, Any]) -> str | None:
         """What is wrong with a row that can be used all the same (tags that break their own rule); None for nothing."""
