@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from ftsweep.errors import ConfigError
+from ftsweep.errors import ConfigError, DataError
 from ftsweep.tasks.base import RowError
 from ftsweep.tasks.classification import Classification
 from ftsweep.tasks.encoding.labels import folded, label_text
@@ -49,6 +49,11 @@ def test_every_task_with_labels_folds_them():
     assert MultiLabel(fold_labels=True).learn_schema(rows)["labels"] == ["a"]
     assert TokenClassification(fold_labels=True).learn_schema(rows)["labels"] == ["O", "B-a", "I-a"]
     assert TokenClassification().learn_schema(rows)["labels"] == ["O", "B-A", "I-A", "B-a", "I-a"]
+
+
+def test_a_column_per_label_is_offered_where_there_is_no_column_of_labels():
+    with pytest.raises(DataError, match=r"data.columns=\{labels: \[lamp, room, 'very big'\]\}"):
+        MultiLabel().check_columns(["text", "lamp", "room", "very big"])
 
 
 def test_labels_come_with_how_they_are_written():
