@@ -20,9 +20,10 @@ from ftsweep.domain.terms import FREE
 from ftsweep.domain.trial import Proposal, TrialRecord
 from ftsweep.errors import ConfigError
 from ftsweep.search.storage.extend import drop, optuna_name, take_over
-from ftsweep.store.atomic import read_json, remove, write_json
+from ftsweep.store.atomic import remove, write_json
 from ftsweep.store.folders import StudyFolder
 from ftsweep.store.manifest import Extension, StudyManifest
+from ftsweep.store.result import read_result, write_result
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -84,9 +85,8 @@ def settle(config: SweepConfig, folder: StudyFolder, manifest: StudyManifest) ->
         own = {"branch": proposal.branch, "params": dict(proposal.params), "is_default": proposal.is_default}
         if any(spec[key] != value for key, value in own.items()):
             write_json(trial.spec_file, {**spec, **own})
-    result = folder.path / "result.json"
-    if result.exists():
-        write_json(result, {**read_json(result), "num_trials": 0})  # it is about other trials
+    if (result := read_result(folder)) is not None:
+        write_result(folder, replace(result, num_trials=0))  # it is about other trials
     earlier = range(1, extension.generation)
     drop(folder.store.optuna_database, [optuna_name(config.study.name, number) for number in earlier])
     settled = replace(manifest, extension=replace(extension, is_settled=True))
