@@ -19,8 +19,8 @@ def check_export(folder: StudyFolder, *, merge: bool) -> None:
 
 def complete_export(folder: StudyFolder, destination: Path, *, merge: bool) -> None:
     """Add to an exported folder what transformers and PEFT need, or merge it."""
-    facts = folder.facts()
-    with import_path([Path(place) for place in facts["search_folders"]]):
+    manifest = folder.manifest()
+    with import_path(manifest.search_folders):
         from ftsweep.worker.portable_export import open_elsewhere
 
-        open_elsewhere(destination, merge=merge, allowed=facts["allow"])
+        open_elsewhere(destination, merge=merge, allowed=manifest.allow)

@@ -128,10 +128,9 @@ def plan(sweep: str, overrides: tuple[str, ...], as_json: bool) -> None:
     config = compose_sweep(sweep, overrides)
     from ftsweep.cli.printing import console_for, print_plan
     from ftsweep.control.plan import make_plan
-    from ftsweep.control.run import planning
 
-    with tempfile.TemporaryDirectory(prefix="ftsweep-plan-") as folder, planning(config, Path(folder)) as planned:
-        facts = make_plan(planned)
+    with tempfile.TemporaryDirectory(prefix="ftsweep-plan-") as folder:
+        facts = make_plan(config, Path(folder))
     if as_json:
         _print_json(facts)
     else:

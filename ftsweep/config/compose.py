@@ -72,17 +72,7 @@ def check_layers(layers: Layers) -> SweepConfig:
     same = {"rungs": settings.as_node(rungs), "objective": objective.to_dict(), "seed": settings.as_node(seed)}
     branches = []
     for branch, space, trained, before in zip(layers.branches, spaces, training, stages, strict=True):
-        config = {
-            "model": nodes[branch.name, "model"],
-            STAGES: before,
-            "data": nodes["", "data"],
-            GENERAL: nodes.get(("", GENERAL)),
-            "task": nodes[branch.name, "task"],
-            "strategy": nodes[branch.name, "strategy"],
-            "training": trained,
-            **same,
-            GUARDS: {name: nodes["", f"{GUARDS}.{name}"] for name in layers.tree[GUARDS]},
-        }
+        config = _branch_config(layers, branch, nodes, before, trained, same)
         check_interpolations(branch, space, layers)
         check_strategy(layers, branch, space, config)
         check_stages(layers, branch, space, config)
@@ -111,6 +101,28 @@ def check_layers(layers: Layers) -> SweepConfig:
         sweep_file=layers.file.path.stem if layers.file.is_shipped else str(layers.file.path),
         composed=_composed(layers, study, store, budget, selection, shared, branches, allowed),
     )
+
+
+def _branch_config(
+    layers: Layers,
+    branch: BranchLayer,
+    nodes: Mapping[tuple[str, str], Mapping[str, Any]],
+    stages: Mapping[str, Any],
+    training: Mapping[str, Any],
+    same: Mapping[str, Any],
+) -> dict[str, Any]:
+    """A branch's whole configuration, in the order of a spec; `same` is what all branches have as it is."""
+    return {
+        "model": nodes[branch.name, "model"],
+        STAGES: stages,
+        "data": nodes["", "data"],
+        GENERAL: nodes.get(("", GENERAL)),
+        "task": nodes[branch.name, "task"],
+        "strategy": nodes[branch.name, "strategy"],
+        "training": training,
+        **same,
+        GUARDS: {name: nodes["", f"{GUARDS}.{name}"] for name in layers.tree[GUARDS]},
+    }
 
 
 def _check_top_level(layers: Layers) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -24,6 +23,7 @@ from ftsweep.data.splitting.splitting import Split, SplitRows, refuse_unusable, 
 from ftsweep.domain.finding import Finding, most_severe_first
 from ftsweep.errors import DataError
 from ftsweep.store.atomic import read_json, remove, write_json, written_folder
+from ftsweep.store.locks import locked
 
 FORMAT = 4
 """Counts up when the folder's layout or meaning changes: old folders are then left alone and new ones are made."""
@@ -256,9 +256,7 @@ def _folder(cache: Path, content_hash: str) -> Path:
 def _locked(cache: Path, content_hash: str) -> Iterator[None]:
     """Be the only process that makes this set. The operating system releases the lock of a process that dies."""
     folder = _folder(cache, content_hash)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_name(f".{content_hash}.lock").open("w", encoding="utf-8") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with locked(folder.with_name(f".{content_hash}.lock")):
         for half_written in folder.parent.glob(f".{content_hash}.*.tmp"):  # of a process that was killed
             remove(half_written)
         yield

@@ -1,6 +1,6 @@
 """Where trials run. The control process hands out jobs and reads messages; it never sees a model.
 
-Messages are JSON dictionaries with `type` and, all but `ready`, `job`; docs/contracts.md lists them.
+Messages are JSON dictionaries; `ftsweep.domain.messages` has a type for each kind, docs/contracts.md their meaning.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ftsweep.domain.component import Component
+from ftsweep.domain.messages import Message
 
-Message = dict[str, Any]
 Outbox = Callable[[Message], None]
 """Takes what a worker has to say."""
 

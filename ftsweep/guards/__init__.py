@@ -7,12 +7,14 @@ from ftsweep.exports import lazy_exports
 if TYPE_CHECKING:
     from ftsweep.guards.base import DataGuard, Mode, Sighting
     from ftsweep.guards.forgetting import Forgetting
+    from ftsweep.guards.label_names import AbsentClasses, LabelSpelling
     from ftsweep.guards.labels import LabelErrors, TargetInInput
     from ftsweep.guards.leakage import ExactCopies, NearDuplicates, NormalisedCopies, SharedGroups, SharedPassages
     from ftsweep.guards.quality import ClassImbalance, ConflictingLabels, RareClasses, RepeatedRows, SmallData
     from ftsweep.guards.rows import ChatTurns, CutInputs, CutTargets, InvalidTags, UnsupervisedRows, UnusableRows
 
 __all__ = [
+    "AbsentClasses",
     "ChatTurns",
     "ClassImbalance",
     "ConflictingLabels",
@@ -23,6 +25,7 @@ __all__ = [
     "Forgetting",
     "InvalidTags",
     "LabelErrors",
+    "LabelSpelling",
     "Mode",
     "NearDuplicates",
     "NormalisedCopies",
@@ -39,6 +42,7 @@ __all__ = [
 
 __getattr__ = lazy_exports(
     __name__,
+    AbsentClasses="label_names",
     ChatTurns="rows",
     ClassImbalance="quality",
     ConflictingLabels="quality",
@@ -49,6 +53,7 @@ __getattr__ = lazy_exports(
     Forgetting="forgetting",
     InvalidTags="rows",
     LabelErrors="labels",
+    LabelSpelling="label_names",
     Mode="base",
     NearDuplicates="leakage",
     NormalisedCopies="leakage",

@@ -108,6 +108,10 @@ class Task(Component, ABC):
         """What is wrong with a row that can be used all the same (tags that break their own rule); None for nothing."""
         return None
 
+    def labels_in(self, values: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """The labels of a row, each with how the data writes it; [] for a task without labels, or a row without."""
+        return []
+
     def stratum(self, values: Mapping[str, Any]) -> str | None:
         """What a split made by ftsweep keeps in proportion (the label); None for nothing."""
         return None

@@ -68,6 +68,10 @@ class WordTask:
     def row_problem(self, values: Mapping[str, Any]) -> str | None:
         return None
 
+    def labels_in(self, values: Mapping[str, Any]) -> list[tuple[str, str]]:
+        label = self.target_text(values)
+        return [(label, repr(label))] if label else []
+
     def stratum(self, values: Mapping[str, Any]) -> str | None:
         return self.target_text(values) or None
 

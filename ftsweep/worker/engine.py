@@ -14,6 +14,7 @@ import torch
 
 from ftsweep.data.subsets.train_share import TrainShare
 from ftsweep.domain.measurement import Measurement
+from ftsweep.domain.messages import Ended, Measured, Message
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.evaluation.parts import Parts
 from ftsweep.models.device import (
@@ -39,7 +40,6 @@ from ftsweep.worker.text_scores import TextScores, add_paid_seconds
 if TYPE_CHECKING:
     pass
 
-Message = dict[str, Any]
 
 _LOGGER = logging.getLogger(__name__)
 _NUM_TIMED_STEPS = 4
@@ -209,7 +209,7 @@ class Engine:
             run.train_seconds += seconds
         return _Trial(run, parts, base, memory, stage_seconds=seconds)
 
-    def _finish_trial(self, job: Message) -> Message:
+    def _finish_trial(self, job: Message) -> Ended:
         """Keep the best weights of a complete trial, free everything, write the outcome last."""
         assert self._trial is not None
         trial, self._trial = self._trial, None
@@ -228,7 +228,7 @@ class Engine:
         remove_folder(folder.checkpoint)
         return self._ended(job, outcome)
 
-    def _pause(self, job: Message) -> Message:
+    def _pause(self, job: Message) -> Ended:
         """Checkpoint the trial and free everything."""
         assert self._trial is not None
         trial, self._trial = self._trial, None
@@ -247,12 +247,12 @@ class Engine:
         release_memory(self.device)
         self.is_spent = self.is_spent or allocated_bytes(self.device) > trial.memory_before + _LEAK_BYTES
 
-    def _ended(self, job: Message, outcome: Outcome) -> Message:
+    def _ended(self, job: Message, outcome: Outcome) -> Ended:
         TrialFolder(Path(job["folder"])).write_outcome(outcome)
         self._job = self._chain = None
         return {"type": "ended", "job": job["job"], "outcome": outcome.to_dict()}
 
-    def _measured(self, job: Message, measurement: Measurement) -> Message:
+    def _measured(self, job: Message, measurement: Measurement) -> Measured:
         stage_seconds = self._trial.stage_seconds if self._trial is not None else 0.0
         seconds = max(measurement.train_seconds - stage_seconds, 1e-9)
         return {

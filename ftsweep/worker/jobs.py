@@ -1,4 +1,4 @@
-"""The jobs of a worker that are no trials: prepare data, measure, export, predict. Each is done in one go."""
+"""The jobs of a worker that are no trials: prepare data, measure, compare, export. Each is done in one go."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ftsweep.config.build import build
+from ftsweep.domain.messages import Message
 from ftsweep.evaluation.flagged_rows import by_flags, validation_by_flags
 from ftsweep.evaluation.intervals import compared, scored, scored_prior
 from ftsweep.evaluation.parts import Parts
@@ -23,7 +24,6 @@ from ftsweep.worker.general_overlap import general_overlap
 from ftsweep.worker.scale import scaled_scores
 from ftsweep.worker.stages import StageChain, stage_configs
 
-Message = dict[str, Any]
 _NUM_EXAMPLES = 3  # validation rows whose answers go with an exported model
 
 
@@ -44,7 +44,6 @@ class SingleJobs:
             "flagged": self._flagged,
             "scale": self._scale,
             "export": self._export,
-            "predict": self._predict,
         }
         return kinds[job["type"]](job)
 
@@ -167,10 +166,6 @@ class SingleJobs:
         rows = [parts.task.without_target(row.values) for row in examples]
         answers = load_predictor(destination, allowed=self.bench.allowed, device=self.bench.device).predict(rows)
         return {"folder": str(destination), "rows": rows, "answers": answers}
-
-    def _predict(self, job: Message) -> dict[str, Any]:
-        predictor = load_predictor(Path(job["model_folder"]), allowed=self.bench.allowed, device=self.bench.device)
-        return {"answers": predictor.predict(job["rows"])}
 
     def _compare(self, job: Message) -> dict[str, Any]:
         return compared(build(job["spec"]["config"]["task"], allowed=self.bench.allowed), job)

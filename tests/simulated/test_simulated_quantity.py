@@ -11,10 +11,10 @@ from simulated_parts import branch, loss_curve
 
 from ftsweep.control.conclude import Conclusion
 from ftsweep.control.jobs import Stopped
-from ftsweep.control.sweep import Sweep
+from ftsweep.control.live_study import LiveStudy
 from ftsweep.store.atomic import read_json
 
-MakeSweep = Callable[..., Sweep]
+MakeSweep = Callable[..., LiveStudy]
 
 
 def hungry_curve(spec: dict[str, Any], rung: int) -> dict[str, float]:
@@ -23,7 +23,7 @@ def hungry_curve(spec: dict[str, Any], rung: int) -> dict[str, float]:
     return {name: value + lost for name, value in loss_curve(spec, rung).items()}
 
 
-def searched(make_sweep: MakeSweep, **settings: Any) -> Sweep:
+def searched(make_sweep: MakeSweep, **settings: Any) -> LiveStudy:
     sweep = make_sweep(hungry_curve, trials=5, quantity=True, **settings)
     sweep.prepare()
     sweep.search()

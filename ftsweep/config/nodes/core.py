@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os.path
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -151,22 +152,36 @@ def with_absolute_paths(layers: Layers, group: str, node: Mapping[str, Any], bra
     kind = "data" if group == GENERAL else group.rpartition(".")[2]
     for key in _PATH_KEYS.get(kind, ()):
         value = result.get(key)
-        if not isinstance(value, str):
-            continue
-        typed = Path(value).expanduser()
-        candidates = [typed] if layers.file.is_shipped else [layers.file.folder / typed, typed]
-        # not resolve(): a link that is pointed elsewhere must not change the study's configuration
-        found = next((os.path.abspath(path) for path in candidates if path.exists()), None)  # noqa: PTH100
-        if found is None:
-            looked = "" if typed.is_absolute() else f" (looked in {' and '.join(_folders(layers))})"
-            remedy = "Give a path that exists; a relative one is meant from the sweep file or the current folder."
-            where = layers.where(f"{group}.{key}", branch)
-            raise ConfigError(f"there is no file or folder {value!r}{looked}", where=where, remedy=remedy)
-        result[key] = found
+        place = f"{group}.{key}"
+        if isinstance(value, str):
+            result[key] = _absolute(layers, value, place, branch)
+        elif kind == "data" and isinstance(value, list) and all(isinstance(each, str) for each in value):
+            result[key] = [_absolute(layers, each, place, branch) for each in value]
     if kind == "model" and "store" in result and isinstance(result["store"], str | None):  # of another study
         typed = Path(result["store"] or store_settings(layers).path).expanduser()
         result["store"] = os.path.abspath(typed)  # noqa: PTH100
     return result
+
+
+def _absolute(layers: Layers, value: str, place: str, branch: BranchLayer) -> str:
+    """The path, the pattern or the archive's member that is there, absolute."""
+    typed = Path(value).expanduser()
+    folders = [Path.cwd()] if layers.file.is_shipped else [layers.file.folder, Path.cwd()]
+    for folder in folders:
+        path = folder / typed
+        # not resolve(): a link that is pointed elsewhere must not change the study's configuration
+        if path.exists() or any(each.is_file() and each.suffix.lower() == ".zip" for each in path.parents):
+            return os.path.abspath(path)  # noqa: PTH100
+    for folder in folders if any(sign in value for sign in "*?[") else ():
+        pattern = str(typed) if typed.is_absolute() else os.path.join(glob.escape(str(folder)), typed)  # noqa: PTH118
+        if next(glob.iglob(pattern, recursive=True), None) is not None:  # noqa: PTH207 - Path.glob takes no absolute ones
+            return os.path.abspath(pattern)  # noqa: PTH100
+    looked = "" if typed.is_absolute() else f" (looked in {' and '.join(_folders(layers))})"
+    raise ConfigError(
+        f"there is no file or folder {value!r}{looked}",
+        where=layers.where(place, branch),
+        remedy="Give a path that exists; a relative one is meant from the sweep file or the current folder.",
+    )
 
 
 def as_node(settings: Any) -> dict[str, Any]:

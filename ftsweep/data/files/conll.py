@@ -75,7 +75,7 @@ class ConllFile(OpenedFile):
                 if cells[0] in _DOCUMENT or self._is_comment(line, cells, is_first=not (words or problem)):
                     continue
                 start = start or number
-                if self._layout.index and _RANGE.fullmatch(cells[0]):  # CoNLL-U: several words in one, or none
+                if self._layout.index and is_range(cells[0]):  # CoNLL-U: several words in one, or none
                     continue
                 if len(cells) < self._layout.num_cells:
                     problem = problem or f"line {number}: {self._short(cells)}: {excerpt(line)}"
@@ -106,7 +106,8 @@ class ConllFile(OpenedFile):
     def _find_layout(self, sample: Sequence[Sequence[str]]) -> Layout:
         counts = Counter(map(len, sample))
         num_cells = counts.most_common(1)[0][0]
-        usual = [cells for cells in sample if len(cells) == num_cells]
+        usual = [cells for cells in sample if len(cells) == num_cells and not (num_cells > 2 and is_range(cells[0]))]
+        usual = usual or [cells for cells in sample if len(cells) == num_cells]
         has_index = num_cells > 2 and sum(cells[0].isdigit() for cells in usual) >= _MOST * len(usual)
         said = {name: self._said(name, num_cells) for name in ("tokens", "tags")}
         if num_cells < 2:
@@ -178,6 +179,11 @@ class ConllFile(OpenedFile):
                     override=f"data.columns.tags={layout.others[-1] + 1}",
                 )
             )
+
+
+def is_range(cell: str) -> bool:
+    """Whether CoNLL-U numbers several words in one (`1-2`) so, or none (`8.1`)."""
+    return _RANGE.fullmatch(cell) is not None
 
 
 def cells_of(line: str) -> list[str]:

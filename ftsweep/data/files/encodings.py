@@ -27,14 +27,15 @@ _MAX_BAD = 0.1
 
 _MAX_ODD = 0.05
 _MAX_ADJACENT = 0.35
-"""Share of such bytes that stand beside another one: in Western European text few, in other alphabets nearly all."""
+"""Share of letters that stand beside another such one: in Western European text few, in other alphabets nearly all."""
 
 # In cp1252 text no sign stands inside of a word (but for apostrophes, hyphens and the like), and no capital behind a
 # small letter of ASCII: a superscript three, or a Z with caron, is what a letter of another code page looks like there.
 _IN_WORDS = "\u2019\u2018\xb4\xb7\u2013\u2014\u2026\u2022\xae\u2122\xb0\u201c\u201d"
 _CAPITALS = "\u017d\u0160\u0152\u0178\xc0-\xd6\xd8-\xde"
 _ODD = re.compile(rf"(?<=[^\W\d_])[^\w\s\x00-\x7f{_IN_WORDS}](?=[^\W\d_])|(?<=[a-z])[{_CAPITALS}](?![A-Z{_CAPITALS}])")
-_SECTION = re.compile(rb"[\x80-\xff]+")
+_OTHER = re.compile(rb"[\x80-\xff]")
+_SIDE_BY_SIDE = re.compile(rb"[\xc0-\xff]{2,}|[\x80-\xff]{3,}")
 
 
 @dataclass(frozen=True)
@@ -206,9 +207,8 @@ def _check_said(file: DataFile, survey: _Survey, name: str) -> None:
 def _western(file: DataFile, survey: _Survey) -> Encoding:
     """cp1252, if what it makes of the bytes looks like words of Western Europe; else DataError."""
     sample = b"\n".join(survey.samples)
-    sections = _SECTION.findall(sample)
-    num_other = sum(map(len, sections))
-    num_adjacent = sum(len(section) for section in sections if len(section) > 1)
+    num_other = len(_OTHER.findall(sample))
+    num_adjacent = sum(map(len, _SIDE_BY_SIDE.findall(sample)))
     why = ""
     try:
         text = sample.decode("cp1252")
@@ -222,6 +222,8 @@ def _western(file: DataFile, survey: _Survey) -> Encoding:
             why = "it would have signs inside of words"
     if not why:
         return Encoding("cp1252", True, survey.num_lines, survey.first_bad)
+    if survey.num_bad <= _MAX_BAD * survey.num_lines:  # a few lines of something else in a file of ASCII
+        return _found(survey, "utf-8")
     raise DataError(
         f"is not UTF-8 ({survey.bad_byte}), and no Western European text (cp1252) either: {why}",
         where=f"{file.where}:{survey.first_bad}",

@@ -8,6 +8,9 @@ import re
 from collections import Counter
 from typing import Any
 
+from ftsweep.data.files.tag_scheme import TagScheme
+from ftsweep.domain.finding import Finding, Severity
+
 LISTS = ("labels", "tokens", "tags")
 """Columns of tasks that hold lists."""
 
@@ -23,9 +26,13 @@ class TextLists:
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
+        self.scheme = TagScheme()
 
     def add(self, values: dict[str, Any]) -> None:
-        """Look at one row's labels."""
+        """Look at one row's labels and tags."""
+        tags = values.get("tags")
+        if tags is not None:
+            self.scheme.add(_tags_in(tags) if isinstance(tags, str) else tags)
         labels = values.get("labels")
         if isinstance(labels, str) and not labels.lstrip().startswith(("[", "(", "array(")):
             for separator in _SEPARATORS:
@@ -36,6 +43,22 @@ class TextLists:
     def separator(self) -> str | None:
         """What separates labels: `|` where any cell has one, else `;`, else a comma."""
         return next((separator for separator in _SEPARATORS if self._counts[separator]), None)
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What a person should know of how lists are written."""
+        found = []
+        if self.separator is not None:
+            message = f"labels are separated by {self.separator!r} in {self._counts[self.separator]} cells of text"
+            found.append(Finding("labels", Severity.NOTE, message))
+        if self.scheme.name != "BIO":
+            message = f"tags are written in {self.scheme.name}, and were read as BIO"
+            found.append(Finding("tags", Severity.NOTE, message))
+        return found
+
+    def _parted(self, text: str) -> list[str]:
+        parts = [text] if self.separator is None else text.split(self.separator)
+        return [part.strip() for part in parts if part.strip()]
 
     def apply(self, values: dict[str, Any]) -> str:
         """Turn a row's cells of text into lists, in place; what is wrong with one, or ""."""
@@ -50,12 +73,18 @@ class TextLists:
                     return f"{name!r} looks like a list and cannot be read as one: {text[:60]}"
                 values[name] = found
             elif name == "labels":
-                values[name] = [part.strip() for part in text.split(self.separator) if part.strip()] if text else []
+                values[name] = self._parted(text)
             elif name == "tags" and isinstance(values.get("tokens"), str | list):
                 values["tags"] = text.split()
                 if isinstance(values["tokens"], str) and not values["tokens"].lstrip().startswith("["):
                     values["tokens"] = values["tokens"].split()
+        if "tags" in values:
+            values["tags"] = self.scheme.apply(values["tags"])
         return ""
+
+
+def _tags_in(text: str) -> list[Any]:
+    return (written_list(text) or []) if text.lstrip().startswith(("[", "array(")) else text.split()
 
 
 def written_list(text: str) -> list[Any] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from ftsweep.errors import ConfigError, DataError, suggest
@@ -84,11 +84,11 @@ class Columns:
         }
         return Columns(self._wanted, {**self._mapping, **places}, self._group) if places else self
 
-    def check(self, found: Iterable[str], where: str) -> None:
-        """Raise DataError for a column that is mapped, or declared as the group, and that no row has."""
+    def check(self, found: Iterable[str], where: str, *, but: Collection[str] = ()) -> None:
+        """Raise DataError for a column (`but` these) that is mapped, or declared as the group, and that no row has."""
         found = list(found)
         for name, source in self._sources.items():
-            is_said = name in self._mapping or name == self._group
+            is_said = (name in self._mapping or name == self._group) and name not in but
             for each in (source if isinstance(source, list) else [source]) if is_said else ():
                 if str(each) not in found:
                     key = f"data.columns.{name}" if name in self._mapping else "data.group"

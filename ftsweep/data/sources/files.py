@@ -118,7 +118,8 @@ class Files(DataSource):
                 for file in files:
                     reader.read_file(open_file(file, self.settings))
         loaded = {split: readers[split].end() for split in SPLITS if split in readers}
-        self.findings = [*findings, *(finding for reader in readers.values() for finding in reader.findings)]
+        told = [finding for reader in readers.values() for finding in reader.findings]
+        self.findings = [*findings, *told, *lists.findings]
         return {split: rows if self.limit is None else sampled(rows, self.limit) for split, rows in loaded.items()}
 
     def _find(self, split: str) -> FoundFiles:

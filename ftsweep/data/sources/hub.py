@@ -89,6 +89,7 @@ class Hub(DataSource):
             readers[split] = SplitReader(resolved, lists, where)
             readers[split].read_rows(raw_rows(dataset, resolved.keep), where, dataset.column_names)
         loaded = {split: reader.end() for split, reader in readers.items()}
+        self.findings = lists.findings
         return {split: rows if self.limit is None else sampled(rows, self.limit) for split, rows in loaded.items()}
 
     def _chosen(self) -> dict[str, Dataset]:

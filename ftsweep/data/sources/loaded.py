@@ -33,8 +33,8 @@ class SplitReader:
         self._by_file: dict[str, tuple[str, ...]] = {}
         self._findings: list[Finding] = []
         self._has_lists = "labels" in columns.names or "tags" in columns.names
+        self._honoured: tuple[str, ...] = ()
         self.store = RowStore(columns.names)
-        self.num_read = 0
 
     def read_file(self, opened: OpenedFile) -> None:
         """All rows of a file. Raises DataError when more than a tenth of them cannot be read."""
@@ -45,8 +45,9 @@ class SplitReader:
                 remedy=_headless_remedy(self._columns, len(opened.facts.columns)),
             )
         columns = self._columns if opened.file.format == "conll" else self._columns.resolved(opened.facts.columns)
-        if opened.file.format == "conll":
+        if opened.file.format == "conll":  # the file itself honours the columns that are named by number
             columns = Columns(self._columns.names, {}, None)
+            self._honoured = ("tokens", "tags")
         bad: list[str] = []
         before = len(self.store)
         self._read(opened, columns, opened.file.name, bad)
@@ -70,7 +71,7 @@ class SplitReader:
         self.store.file_columns = tuple(self._found)
         if not len(self.store):
             raise DataError("has no rows", where=self._where, remedy="Check that the file was written whole.")
-        self._columns.resolved(list(self._found)).check(self._found, self._where)
+        self._columns.resolved(list(self._found)).check(self._found, self._where, but=self._honoured)
         if self._has_lists:
             self.store.finish = self._lists.apply
         return self.store

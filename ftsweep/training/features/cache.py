@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import logging
 import os
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from ftsweep.evaluation.evaluate import Evaluator
 from ftsweep.evaluation.parts import Parts
 from ftsweep.store.atomic import folder_size, read_json, remove_folder, settle_folder, write_json, written_folder
+from ftsweep.store.locks import locked
 from ftsweep.strategies.trained_part import backbone
 from ftsweep.training.features.head_positions import find_position
 from ftsweep.training.features.table import SPLITS, Features, compute_features, num_positions
@@ -52,7 +50,7 @@ def cached_features(model: PreTrainedModel, parts: Parts, evaluator: Evaluator) 
     folder = root / _key(model, parts, evaluator)
     found = _read(folder)
     if found is None:
-        with _locked(folder):
+        with locked(folder.with_name(f".{folder.name}.lock")):  # one process makes this table
             found = _read(folder) or _make(folder, model, parts, evaluator)  # another worker may have made it
     if found is None or evaluator.device.type == "cpu":
         return found
@@ -155,12 +153,3 @@ def _say_without(reason: str) -> None:
 
 def _gib(num_bytes: int) -> str:
     return f"{num_bytes / 2**30:.2f}"
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Be the only process that makes this table. The operating system releases the lock of a process that dies."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_name(f".{folder.name}.lock").open("w", encoding="utf-8") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from study_manifests import write_manifest
+
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.store.atomic import append_line, write_json, write_text
@@ -52,9 +54,7 @@ class StudyBuilder:
     def __init__(self, root: Path, name: str = "demo", sweep: str = SWEEP) -> None:
         self.folder = Store(root).study(name)
         write_text(self.folder.sweep_file, sweep)
-        write_json(
-            self.folder.facts_file, {"metrics": {k: each.to_dict() for k, each in Classification.metrics.items()}}
-        )
+        write_manifest(self.folder, sweep, metrics=Classification.metrics)
 
     def trial(
         self,

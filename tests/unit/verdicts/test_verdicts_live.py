@@ -14,17 +14,18 @@ from rich.console import Console
 
 from ftsweep.cli.printing import print_study
 from ftsweep.config.compose import compose_sweep
-from ftsweep.control.extension import Extension
+from ftsweep.control.continuity import manifest_of
 from ftsweep.control.overview import StudyOverview
-from ftsweep.control.run import study_facts
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.snapshot import Snapshot
 from ftsweep.domain.space import Branch, FloatInterval, Space
+from ftsweep.domain.terms import changes
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
 from ftsweep.domain.verdict import VerdictKind
 from ftsweep.errors import ConfigError
 from ftsweep.store.folders import Store, StudyFolder
+from ftsweep.store.manifest import Extension
 from ftsweep.store.row_scores import RungLosses, write_losses
 from ftsweep.strategies import LinearProbe
 from ftsweep.tasks.classification import Classification
@@ -174,10 +175,10 @@ def test_a_study_may_go_on_with_another_judge_but_not_with_other_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    facts = [
-        study_facts(compose_sweep("quickstart", more)) for more in ([], ["guards.fit=off"], ["training.epochs=2.5"])
-    ]
-    assert facts[0]["branches"] == facts[1]["branches"] != facts[2]["branches"]
+    overrides = ([], ["guards.fit=off"], ["training.epochs=2.5"])
+    plain, unjudged, longer = (manifest_of(compose_sweep("quickstart", more)).terms for more in overrides)
+    assert changes(plain, unjudged) == []
+    assert [change.path for change in changes(plain, longer)] == ["branches.main.config.training.epochs"]
 
 
 def test_status_and_best_tell_why_and_what_to_do(folder: StudyFolder) -> None:
@@ -186,7 +187,7 @@ def test_status_and_best_tell_why_and_what_to_do(folder: StudyFolder) -> None:
         judge.judge(record)
     snapshot = Snapshot("fits", "running", Objective(), 4, 2, records, verdicts=folder.verdicts())
     console = Console(file=io.StringIO(), width=160)
-    overview = StudyOverview(folder, {"objective": {}}, snapshot, None, disk=DISK, extension=Extension.read(folder))
+    overview = StudyOverview(folder, snapshot, None, disk=DISK, extension=Extension())
     print_study(console, overview)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "overfit (severe)" in text.split("\n")[2]
