@@ -33,10 +33,10 @@ def export_scaled(folder: StudyFolder, number: int, scale: float, destination: P
         )
     manifest = folder.manifest()
     with import_path(manifest.search_folders):
-        from ftsweep.worker.components import Workbench
+        from ftsweep.worker.components import Components
         from ftsweep.worker.jobs import SingleJobs
 
-        SingleJobs(Workbench(manifest.allow)).do(
+        SingleJobs(Components(manifest.allow)).do(
             {
                 "type": "export",
                 "job": f"export-{number:04d}",

@@ -34,6 +34,12 @@ class StudyTrial:
     """Rungs at which a constraint was violated."""
     pause: StoredPause | None = None
 
+    @property
+    def pause_now(self) -> StoredPause | None:
+        """The pause at the rung that it reached last, unless it has gone on since."""
+        is_paused = self.pause is not None and not self.pause.is_over and self.pause.rung == max(self.values)
+        return self.pause if is_paused else None
+
     def best_value(self, objective: Objective) -> float | None:
         """The best value so far, of the rungs that keep every constraint if there are any; in the end the trial's."""
         kept = [value for rung, value in self.values.items() if rung not in self.violating]

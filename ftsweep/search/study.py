@@ -188,9 +188,7 @@ class Study:
 
     def pause_of(self, number: int) -> StoredPause | None:
         """Where and why the trial is paused now; None where it is not."""
-        trial = self._trial(number)
-        is_paused = trial.pause is not None and not trial.pause.is_over and trial.pause.rung == max(trial.values)
-        return trial.pause if is_paused else None
+        return self._trial(number).pause_now
 
     def next(self, paused: Collection[int] = (), avoid: Collection[str] = (), *, may_begin: bool = True) -> Next | None:
         """What a free lane does: one of the paused trials goes on, where the pruner says so, else a new one begins.

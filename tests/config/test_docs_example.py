@@ -143,11 +143,12 @@ def test_strategy_names_its_own_run_whose_rate_begins_again() -> None:
 
     restarts = run_class(import_module("ticket_parts").Norms(cycles=2))
     assert issubclass(restarts, TrialRun)
-    run = object.__new__(restarts)
-    run.cycles, run.settings, run.plan = 2, SimpleNamespace(learning_rate=1.0), SimpleNamespace(num_steps=4)
+    stepper = object.__new__(restarts.stepper_class)
+    stepper.strategy, stepper.plan = SimpleNamespace(cycles=2), SimpleNamespace(num_steps=4)
+    stepper.settings = SimpleNamespace(learning_rate=1.0)
     rates = []
-    for run.num_steps in range(4):
-        rates.append(run.rate_now())
+    for stepper.num_steps in range(4):
+        rates.append(stepper.rate_now())
     assert rates == pytest.approx([1.0, 0.5, 1.0, 0.5])
 
 

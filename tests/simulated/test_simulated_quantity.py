@@ -12,6 +12,7 @@ from simulated_parts import branch, loss_curve
 from ftsweep.control.conclude import Conclusion
 from ftsweep.control.jobs import Stopped
 from ftsweep.control.live_study import LiveStudy
+from ftsweep.domain.role import Role
 from ftsweep.store.atomic import read_json
 
 MakeSweep = Callable[..., LiveStudy]
@@ -77,8 +78,6 @@ def test_a_stop_between_parts_leaves_the_rest_for_the_next_process(make_sweep: M
 
 
 def test_a_setting_that_learns_from_k_examples_is_not_asked(make_sweep: MakeSweep) -> None:
-    few = branch()
-    config = {**few.config, "strategy": {**few.config["strategy"], "k": 4}}
-    sweep = searched(make_sweep, branches=(replace(few, config=config),))
+    sweep = searched(make_sweep, branches=(replace(branch(), role=Role(takes_few=True)),))
     assert "learns from k examples" in sweep.conclude().quantity["sentence"]
     assert not (sweep.folder.path / "quantity").exists()

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import Self
+from typing import Any
 
-from ftsweep.training.runs.choice import RunStart
+from ftsweep.training.step import Stepper
 from ftsweep.training.trial import TrialRun
 
 
-class Restarts(TrialRun):
+class RestartingStepper(Stepper):
     """The learning rate falls along a cosine and begins again (Loshchilov and Hutter 2017, arXiv 1608.03983)."""
 
-    cycles = 1
-
-    @classmethod
-    def begin(cls, given: RunStart) -> Self:
-        run = super().begin(given)
-        run.cycles = given.parts.strategy.cycles
-        return run
-
     def rate_now(self) -> float:
-        done = self.num_steps * self.cycles / self.plan.num_steps % 1.0  # of this cycle
+        strategy: Any = self.strategy
+        done = self.num_steps * strategy.cycles / self.plan.num_steps % 1.0  # of this cycle
         return self.settings.learning_rate * (1.0 + math.cos(math.pi * done)) / 2.0
+
+
+class Restarts(TrialRun):
+    stepper_class = RestartingStepper

@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from ftsweep.evaluation.evaluate import Evaluator
-from ftsweep.evaluation.parts import Parts
+from ftsweep.evaluation.trial_parts import TrialParts
 from ftsweep.store.atomic import folder_size, read_json, remove_folder, settle_folder, write_json, written_folder
 from ftsweep.store.locks import locked
 from ftsweep.strategies.trained_part import backbone
@@ -38,7 +38,7 @@ DISK_SHARE = 0.25
 _LOGGER = logging.getLogger(__name__)
 
 
-def cached_features(model: PreTrainedModel, parts: Parts, evaluator: Evaluator) -> Features | None:
+def cached_features(model: PreTrainedModel, parts: TrialParts, evaluator: Evaluator) -> Features | None:
     """The features of the model's body on the device: read, or computed and kept, while other workers wait.
 
     None, and the log says why, when the head needs more of the body than its hidden states, or the table is too large:
@@ -60,7 +60,7 @@ def cached_features(model: PreTrainedModel, parts: Parts, evaluator: Evaluator) 
     return Features(found.position, found.rows.to(evaluator.device))
 
 
-def _key(model: PreTrainedModel, parts: Parts, evaluator: Evaluator) -> str:
+def _key(model: PreTrainedModel, parts: TrialParts, evaluator: Evaluator) -> str:
     """Equal where the hidden states are: weights, rows as encoded, architecture, arithmetic."""
     facts = [
         FORMAT,
@@ -88,7 +88,7 @@ def _read(folder: Path) -> Features | None:
     return Features(meta["position"], rows)
 
 
-def _make(folder: Path, model: PreTrainedModel, parts: Parts, evaluator: Evaluator) -> Features | None:
+def _make(folder: Path, model: PreTrainedModel, parts: TrialParts, evaluator: Evaluator) -> Features | None:
     started = time.monotonic()
     found = find_position(model, parts.prepared, evaluator)
     if found is None:

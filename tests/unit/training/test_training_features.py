@@ -19,7 +19,7 @@ from transformers import BertConfig, BertForSequenceClassification, BertModel
 
 from ftsweep.domain.measurement import Measurement
 from ftsweep.models.tiny import FOLDER
-from ftsweep.training import trial as loop
+from ftsweep.training import checkpoint
 from ftsweep.training.features import cache as feature_cache
 from ftsweep.training.features.table import CachedBody, Features, put_back_body, replace_body
 from ftsweep.worker.engine import Engine
@@ -123,8 +123,8 @@ def check_equal_to_uncached(make_job: MakeJob, tmp_path: Path, monkeypatch: pyte
     cached, plain = make_job(name="cached"), make_job(name="plain")
     with_table = finish(Engine(threads=1), cached)
     assert len(tables(tmp_path)) == 1
-    for module in ("runs", "two_phases"):
-        monkeypatch.setattr(f"ftsweep.training.{module}.cached_features", lambda model, parts, evaluator: None)
+    for module in ("choice", "two_phases"):
+        monkeypatch.setattr(f"ftsweep.training.runs.{module}.cached_features", lambda model, parts, evaluator: None)
     without = finish(Engine(threads=1), plain)
     for one, other in zip(with_table, without, strict=True):
         assert (one.num_examples, one.num_tokens) == (other.num_examples, other.num_tokens)
@@ -244,7 +244,7 @@ def test_tables_not_used_for_longest_make_room(tmp_path: Path, monkeypatch: pyte
 def test_head_then_full_killed_in_either_phase_continues_to_the_same_result(
     phase: str, config: Config, make_job: MakeJob, encoder: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "_CHECKPOINT_SHARE", math.inf)  # a checkpoint at every rung
+    monkeypatch.setattr(checkpoint, "SHARE_OF_TIME", math.inf)  # a checkpoint at every rung
     config["model"], config["strategy"] = encoder, LP_FT
     config["rungs"]["count"] = 2
     undisturbed = finish(Engine(threads=1), make_job(name="trial-0000"))
@@ -290,7 +290,7 @@ def test_base_is_whole_again_after_a_trial_on_cached_features(config: Config, ma
     be_brief(config)
     engine = Engine(threads=1)
     finish(engine, make_job(name="trial-0000"))
-    (base,) = engine.bench.bases._bases.values()
+    (base,) = engine.components.bases._bases
     assert not any(isinstance(module, CachedBody) for module in base.model.modules())
     config["strategy"] = {"_target_": "ftsweep.strategies.Lora"}
     after_probe = finish(engine, make_job(name="trial-0001"))

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from engine_steps import step
 from training_rows import sentences, write_rows
 
 from ftsweep.domain.measurement import Measurement
@@ -43,7 +44,7 @@ def finish(engine: Engine, job: Job) -> tuple[list[Measurement], Job]:
     engine.admit(job)
     measured = []
     while True:
-        for message in engine.step():
+        for message in step(engine):
             if message["type"] == "ended":
                 return measured, message
             measured.append(Measurement.from_dict(message["measurement"]))
@@ -258,7 +259,7 @@ def test_setting_that_does_not_fit_is_infeasible_with_the_numbers(
     assert re.search(told, ended["outcome"]["reason"])
     engine.admit(make_job("estimate", "estimate-main"))
     with pytest.raises(ConfigError, match=r"demonstrations|examples of every label"):
-        engine.step()
+        step(engine)
 
 
 @pytest.mark.parametrize("strategy", [ASKED, TUNED], ids=["asked", "tuned"])
@@ -310,7 +311,7 @@ def test_encoder_is_refused_by_the_models_own_message(
     config["strategy"] = ASKED
     engine.admit(make_job("prepare", "prepare-main"))
     with pytest.raises(ModelError, match="encoder"):
-        engine.step()
+        step(engine)
 
 
 def test_words_that_do_not_fit_the_labels_are_refused_before_any_trial(
@@ -320,4 +321,4 @@ def test_words_that_do_not_fit_the_labels_are_refused_before_any_trial(
     searched = {**ASKED, "label_words": {"see": "water"}}
     engine.admit(make_job("prepare", "prepare-main", strategies=[ASKED, searched]))
     with pytest.raises(ConfigError, match="Did you mean 'sea'"):
-        engine.step()
+        step(engine)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from engine_steps import step
 from training_rows import sentences, write_rows
 
 from ftsweep.domain.forgetting import FORGETTING, LOSS
@@ -36,7 +37,7 @@ def run(engine: Engine, job: Job) -> tuple[list[Measurement], Job]:
     engine.admit(job)
     measured = []
     while True:
-        for message in engine.step():
+        for message in step(engine):
             if message["type"] == "ended":
                 return measured, message.get("outcome") or message["result"]
             measured.append(Measurement.from_dict(message["measurement"]))

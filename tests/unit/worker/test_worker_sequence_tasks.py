@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from engine_steps import step
 
 from ftsweep.domain.measurement import Measurement
 from ftsweep.errors import ConfigError
@@ -31,7 +32,7 @@ def finish(engine: Engine, job: dict[str, Any]) -> tuple[list[Measurement], dict
     engine.admit(job)
     measured = []
     while True:
-        for message in engine.step():
+        for message in step(engine):
             if message["type"] == "ended":
                 return measured, message
             measured.append(Measurement.from_dict(message["measurement"]))
