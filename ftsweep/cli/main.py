@@ -96,7 +96,6 @@ def _show_other_findings(error: RefusedDataError) -> None:
     print_findings(console_for(sys.stderr), [each for each in findings if each.severity is not Severity.REFUSE])
 
 
-<<<<<<< HEAD
 def _show_place_error(error: Exception) -> bool:
     """A full disk and its kin in one sentence; whether the error is one of these."""
     from ftsweep.executors.attempts import PLACE_REMEDY
@@ -108,10 +107,6 @@ def _show_place_error(error: Exception) -> bool:
     text = str(why).partition("\n")[0].rstrip(".")
     click.echo(f"Error: {file or 'a file'} cannot be written or read: {text}. {PLACE_REMEDY}", err=True)
     return True
-=======
-def _print_json(value: Mapping[str, Any] | Iterable[Any]) -> None:
-    click.echo(json.dumps(value, indent=1, ensure_ascii=not takes_everything(sys.stdout), default=str))
->>>>>>> paths
 
 
 if __name__ == "__main__":
