@@ -34,6 +34,7 @@ def make_app(store: Store, access: Access) -> Flask:
         update_title="",  # the title would flicker with every look
         suppress_callback_exceptions=True,
         serve_locally=True,
+        eager_loading=True,
     )
     app.layout = html.Div([dcc.Location(id="place", refresh="callback-nav"), html.Main(id="page", className="wrap")])
 

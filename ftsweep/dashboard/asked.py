@@ -36,7 +36,7 @@ class AskedList:
     """The requests of this dashboard, the newest last. Each is waited for in a thread of its own."""
 
     looks: Looks
-    version: int = 0
+    version: int = 1
     _kept: list[Asked] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
