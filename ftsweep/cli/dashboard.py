@@ -19,8 +19,8 @@ NEEDED = ("dash", "dash_ag_grid", "gunicorn")
 def dashboard(host: str, port: int, store: str) -> None:
     """Serve a live dashboard of the store's studies until interrupted.
 
-    It shows every study, running or done, and its trials in figures and a table with one selection. Whoever has the printed
-    link may stop studies and trials; without its token the pages are read-only.
+    It shows every study, running or done, and its trials in figures and a table with one selection. Whoever has the
+    printed link may stop studies and trials; without its token the pages are read-only.
     """
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:

@@ -1,1 +1,4 @@
-"""A live dashboard over the studies of a store: the extra `ftsweep[dashboard]`. Reads study folders, asks through requests."""
+"""A live dashboard over the studies of a store: the extra `ftsweep[dashboard]`.
+
+It reads study folders and nothing else, and acts through `store.requests`.
+"""

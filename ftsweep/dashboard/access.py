@@ -1,7 +1,7 @@
 """Who may look and who may act: hosts, origins, the token of the printed link, and what a page may load.
 
-Reading is open to whoever reaches the address under its own name. Acting needs the token, which the printed link has and
-a cookie keeps, and a request that comes from the dashboard's own pages.
+Reading is open to whoever reaches the address under its own name. Acting needs the token, which the printed link has
+and a cookie keeps, and a request that comes from the dashboard's own pages.
 """
 
 from __future__ import annotations
@@ -57,7 +57,10 @@ class Access:
 
         An address is nobody's name. A forwarded port may have another number.
         """
-        name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
+        try:
+            name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
+        except ValueError:  # brackets that hold no address
+            return False
         try:
             address = ip_address(name)
         except ValueError:

@@ -116,7 +116,12 @@ def _axis(study: StudyOverview, name: str) -> dict[str, Any]:
     dimension = study.dimensions.get(name)
     common = {"title": {"text": plain(theme.short(name, 40)), "font": {"size": 13, "color": theme.MUTED}}}
     if isinstance(dimension, Choice):
-        return {**common, "type": "category", "categoryorder": "array", "categoryarray": list(map(param, dimension.values))}
+        return {
+            **common,
+            "type": "category",
+            "categoryorder": "array",
+            "categoryarray": list(map(param, dimension.values)),
+        }
     is_log = bool(getattr(dimension, "log", False)) and isinstance(dimension, FloatInterval)
     return {**common, "type": "log" if is_log else "linear"}
 

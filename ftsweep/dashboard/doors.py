@@ -28,9 +28,7 @@ def add_doors(server: Flask, looks: Looks, asked: AskedList, access: Access) -> 
 
     @server.post("/act/stop-trials")
     def stop_trials() -> Any:
-        return _act(
-            access, lambda body: [asked.stop_trial(_text(body, "study"), number) for number in _numbers(body)]
-        )
+        return _act(access, lambda body: [asked.stop_trial(_text(body, "study"), number) for number in _numbers(body)])
 
     @server.get("/study/<name>/trials.csv")
     def trials_csv(name: str) -> Response:

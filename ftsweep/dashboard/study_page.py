@@ -20,7 +20,12 @@ from ftsweep.report.wording import plural
 
 GRID_OPTIONS: dict[str, Any] = {
     "suppressFieldDotNotation": True,
-    "rowSelection": {"mode": "multiRow", "headerCheckbox": True, "selectAll": "filtered", "enableClickSelection": False},
+    "rowSelection": {
+        "mode": "multiRow",
+        "headerCheckbox": True,
+        "selectAll": "filtered",
+        "enableClickSelection": False,
+    },
     "selectionColumnDef": {"pinned": "left", "width": 44},
     "enableCellTextSelection": True,
     "tooltipShowDelay": 300,

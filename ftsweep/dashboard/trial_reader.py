@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ftsweep.domain.measurement import Measurement
-from ftsweep.domain.trial import Outcome, Proposal, TrialRecord
+from ftsweep.domain.trial import Proposal, TrialRecord
 from ftsweep.domain.verdict import Verdict
 from ftsweep.store.atomic import read_new_lines, understood
 from ftsweep.store.folders import TrialFolder
@@ -23,7 +22,7 @@ _JUDGED_SECONDS = 60.0
 def stamp_of(path: Path) -> Stamp | None:
     """None where there is no such file."""
     try:
-        found = os.stat(path)
+        found = path.stat()
     except FileNotFoundError:
         return None
     return found.st_ino, found.st_size, found.st_mtime_ns

@@ -77,7 +77,9 @@ def _drawn(study: StudyOverview, view: str, selection: Collection[int], x: str, 
     drawn = figures.draw(view, study if lines is None else study.only(lines))
     if lines is not None:
         text = f"{len(lines)} of {len(study.trials):,} trials drawn; select some to see them"
-        drawn.add_annotation(text=text, x=1, y=1, xref="paper", yref="paper", xanchor="right", yanchor="bottom", showarrow=False)
+        drawn.add_annotation(
+            text=text, x=1, y=1, xref="paper", yref="paper", xanchor="right", yanchor="bottom", showarrow=False
+        )
     return drawn
 
 
