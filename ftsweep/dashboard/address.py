@@ -38,7 +38,7 @@ def read_shown(query: str) -> Shown:
 
 
 def read_numbers(text: str) -> tuple[int, ...]:
-    """Trial numbers as `write_numbers` wrote them: `0,3-7`. What is none is passed over."""
+    """Trial numbers as the page writes them in short: `0,3-7`. What is none is passed over."""
     numbers: dict[int, None] = {}
     for part in text.split(","):
         low, _, high = part.partition("-")
@@ -48,17 +48,6 @@ def read_numbers(text: str) -> tuple[int, ...]:
         if len(numbers) > _MAX_SELECTED:
             break
     return tuple(sorted(numbers)[:_MAX_SELECTED])
-
-
-def write_numbers(numbers: Iterable[int]) -> str:
-    """Trial numbers in short: `0,3-7`."""
-    spans: list[list[int]] = []
-    for number in sorted(set(numbers)):
-        if spans and number == spans[-1][1] + 1:
-            spans[-1][1] = number
-        else:
-            spans.append([number, number])
-    return ",".join(f"{low}-{high}" if high > low else str(low) for low, high in spans)
 
 
 def study_address(study: str) -> str:

@@ -17,7 +17,7 @@ def grid_columns(table: Table) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for index, column in enumerate(table.columns):
         is_number = column.kind == "number"
-        entry = {
+        entry: dict[str, Any] = {
             "field": _field(index),
             "headerName": column.name,
             "headerTooltip": column.name,

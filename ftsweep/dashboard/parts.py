@@ -30,7 +30,7 @@ def crumbs(*steps: tuple[str, str]) -> html.Nav:
     found: list[Any] = [dcc.Link("ftsweep", href="/")]
     for words, address in steps:
         found += [" / ", dcc.Link(words, href=address) if address else html.Span(words)]
-    return html.Nav(found, className="crumbs", **{"aria-label": "Where this page lies"})
+    return html.Nav(found, className="crumbs")
 
 
 def badge(kind: str) -> html.Span:

@@ -8,7 +8,7 @@ from typing import Any
 from dash import dcc, html
 from dash_ag_grid import AgGrid
 
-from ftsweep.dashboard.address import Shown, write_numbers
+from ftsweep.dashboard.address import Shown
 from ftsweep.dashboard.against import axes, first_axis
 from ftsweep.dashboard.asked import Asked
 from ftsweep.dashboard.grid import trials_grid
@@ -98,7 +98,6 @@ def _toolbar(name: str, shown: Shown, *, may_act: bool) -> html.Div:
             html.Span("", id="act-answer", role="status"),
         ],
         className="toolbar",
-        **{"data-selected": write_numbers(shown.selection)},
     )
 
 

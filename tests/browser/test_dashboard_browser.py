@@ -78,8 +78,13 @@ def opened(browser, served):
         context.close()
 
 
+def wait_until(page, condition):
+    """As a function, which is evaluated once: a bare expression is evaluated in the page, which forbids that."""
+    page.wait_for_function(f"() => {condition}")
+
+
 def wait_for_study(page):
-    page.wait_for_function("document.querySelectorAll('.panel .main-svg').length >= 2")
+    wait_until(page, "document.querySelectorAll('.panel .main-svg').length >= 2")
     page.wait_for_selector(".ag-row")
 
 
@@ -107,10 +112,11 @@ def test_measurement_shows_within_seconds_and_selection_and_zoom_stay(opened, tm
 
     point = Measurement(5, 0.5, 450, 45000, 7.5, time.time(), {"validation/loss": 0.123})
     append_line(builder.folder.trial(3).measurements_file, point.to_dict())
-    page.wait_for_function(
-        "document.querySelector('#right .js-plotly-plot').data.some(t => t.meta[0] === 3 && [...t.y].includes(0.123))"
+    wait_until(
+        page,
+        "document.querySelector('#right .js-plotly-plot').data.some(t => t.meta[0] === 3 && [...t.y].includes(0.123))",
     )
-    page.wait_for_function("document.querySelector('.ag-row[row-id=\"3\"]').innerText.includes('0.123')")
+    wait_until(page, "document.querySelector('.ag-row[row-id=\"3\"]').innerText.includes('0.123')")
 
     assert selected_rows(page) == [1, 2]
     assert faint_lines(page, "right") == [0, 3]
@@ -132,7 +138,7 @@ def test_one_selection_reaches_figures_table_address_and_file(opened, tmp_path):
     page.mouse.move(left + plot["width"] * 0.2, top + plot["height"] / 2, steps=4)
     page.mouse.move(left + plot["width"] * 0.3, top + plot["height"] - 8, steps=4)
     page.mouse.up()
-    page.wait_for_function("/^[1-9]\\d* of 14/.test(document.getElementById('selected').innerText)")
+    wait_until(page, "/^[1-9]\\d* of 14/.test(document.getElementById('selected').innerText)")
     boxed = selected_rows(page)
     assert boxed
     assert max(boxed) <= 4, "trials at the left of the history"
@@ -142,7 +148,7 @@ def test_one_selection_reaches_figures_table_address_and_file(opened, tmp_path):
 
     page.fill("#top", "2")
     page.keyboard.press("Enter")
-    page.wait_for_function("document.getElementById('selected').innerText.startsWith('2 of')")
+    wait_until(page, "document.getElementById('selected').innerText.startsWith('2 of')")
     best = page.evaluate("location.search")
     assert page.get_attribute("#csv", "href").endswith("?trials=" + ",".join(map(str, selected_rows(page))))
 
@@ -151,9 +157,9 @@ def test_one_selection_reaches_figures_table_address_and_file(opened, tmp_path):
     assert selected_rows(other) == selected_rows(page), "a link shows what I see"
 
     page.click("#clear")
-    page.wait_for_function("document.getElementById('selected').innerText === 'no trial selected'")
+    wait_until(page, "document.getElementById('selected').innerText === 'no trial selected'")
     page.locator(".ag-floating-filter-input input").nth(1).fill("pruned")
-    page.wait_for_function("document.getElementById('selected').innerText.startsWith('4 of')")
+    wait_until(page, "document.getElementById('selected').innerText.startsWith('4 of')")
     assert faint_lines(page, "right"), "filtered trials are the selection"
     assert page.troubles == []
 
@@ -165,7 +171,7 @@ def test_every_view_trial_page_and_difference_open(opened, tmp_path):
     for title in ("Parallel coordinates", "Importances", "Timeline", "Confusion on test"):
         page.click("#right-view")
         page.get_by_text(title, exact=True).last.click()
-        page.wait_for_function(f"document.getElementById('right-view').innerText.includes('{title}')")
+        wait_until(page, f"document.getElementById('right-view').innerText.includes('{title}')")
         page.wait_for_selector("#right .main-svg")
     page.goto(page.url.partition("/study")[0] + "/study/demo/trial/3")
     page.wait_for_selector("#trial-curves .main-svg")
@@ -203,9 +209,9 @@ def test_stop_of_a_trial_needs_the_token_and_is_seen_to_happen(opened, tmp_path)
         wait_for_study(page)
         page.evaluate("window.confirm = () => true")
         page.click("#stop-trials")
-        page.wait_for_function("document.getElementById('asked').innerText.includes('ended: pruned, stopped by')")
-        page.wait_for_function("document.querySelector('.ag-row[row-id=\"1\"]').innerText.includes('pruned')")
-        reader.wait_for_function("document.querySelector('.ag-row[row-id=\"1\"]').innerText.includes('pruned')")
+        wait_until(page, "document.getElementById('asked').innerText.includes('ended: pruned, stopped by')")
+        wait_until(page, "document.querySelector('.ag-row[row-id=\"1\"]').innerText.includes('pruned')")
+        wait_until(reader, "document.querySelector('.ag-row[row-id=\"1\"]').innerText.includes('pruned')")
         assert page.troubles == []
     finally:
         is_over.set()
