@@ -20,6 +20,7 @@ from pools import Pool
 from studies import Study, drawn_studies
 from tables import (
     equals_table,
+    halves_table,
     models_table,
     optimism_table,
     pool_table,
@@ -31,7 +32,7 @@ from tables import (
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--pools", type=Path, default=Path("/tmp/choice_pool"))
+    parser.add_argument("--pools", type=Path, default=Path("/tmp/choice_pool"), help="a folder of recorded pools")
     parser.add_argument("--studies", type=int, default=40, help="of each pool")
     parser.add_argument("--top", type=int, default=3)
     parser.add_argument("--seeds", type=int, default=3)
@@ -64,6 +65,7 @@ def report(pools: dict[str, Pool], count: int, top: int, seeds: int) -> Iterator
         ("Statements", lambda found: statements_table(found, top, seeds)),
         ("Optimism", lambda found: optimism_table(found, top, seeds)),
         ("Equal models: how near is equal", lambda found: equals_table(found, top, seeds)),
+        ("Runs that need not end", lambda found: halves_table(found, top, seeds)),
         ("How many contenders and seeds, within half of the search's cost", widths_table),
     )
     yield "## One seed for all trials of a search, or one for each"

@@ -12,6 +12,7 @@ from studies import SIGN, Study
 
 from ftsweep.analysis import two_answers
 from ftsweep.analysis.optimism import optimism
+from ftsweep.analysis.racing import is_hopeless
 
 
 def pool_table(pools: dict[str, Pool]) -> Iterator[str]:
@@ -209,6 +210,24 @@ def equals_table(studies: dict[str, list[Study]], top: int, seeds: int) -> Itera
         picked = [shrunk(raced(study, top=top, seeds=seeds)[0]) for study in drawn]
         truths.append(fmean(study.truth(run.setting, run.seed) for study, run in zip(drawn, picked, strict=True)))
         yield f"| {name} | " + " | ".join(f"{truth:.4f}" for truth in truths) + " |"
+
+
+def halves_table(studies: dict[str, list[Study]], top: int, seeds: int) -> Iterator[str]:
+    """Fresh runs that would be stopped in their middle, and what they would have come to."""
+    yield from _head("pool", "fresh runs", "stopped at half", "of those handed over", "training saved")
+    for name, drawn in studies.items():
+        num_fresh, stopped, chosen, saved, cost = 0, 0, 0, 0.0, 0.0
+        for study in drawn if drawn[0].pool.losses.shape[2] > 1 else ():
+            found = played(study, top=top, seeds=seeds)
+            halves = {(run.setting, run.seed): study.at_half(run.setting, run.seed) for run in found.runs}
+            for setting, seed in (key for key in halves if key[1]):
+                num_fresh, cost = num_fresh + 1, cost + float(study.pool.costs[setting])
+                peers = [value for (_, earlier), value in halves.items() if earlier < seed]
+                if is_hopeless(halves[setting, seed], peers, SIGN):
+                    stopped, saved = stopped + 1, saved + float(study.pool.costs[setting]) / 2
+                    chosen += (found.model.setting, found.model.seed) == (setting, seed)
+        if num_fresh:
+            yield f"| {name} | {num_fresh} | {stopped} | {chosen} | {saved / cost:.1%} |"
 
 
 def widths_table(studies: dict[str, list[Study]]) -> Iterator[str]:

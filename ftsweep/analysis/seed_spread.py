@@ -1,8 +1,8 @@
 """How sure the mean of a setting is: what seeds do to it and what rows do to it, apart and together.
 
 A value measured on validation rows differs from run to run because seeds differ, and because each model finds other
-rows hard. Only the first is left when there are many rows. Variance components by the method of moments (Searle, Casella
-and McCulloch, Variance Components, 1992); degrees of freedom by Satterthwaite (1946). Bouthillier et al. 2021
+rows hard. Only the first is left when there are many rows. Variance components by the method of moments (Searle and
+others, Variance Components, 1992); degrees of freedom by Satterthwaite (1946). Bouthillier et al. 2021
 (2103.03098) show that rows alone say "surely" too often.
 """
 
