@@ -28,7 +28,7 @@ from ftsweep.config.schema import (
     StudySettings,
     SweepConfig,
 )
-from ftsweep.control.sweep import Sweep
+from ftsweep.control.live_study import LiveStudy
 from ftsweep.domain.objective import Objective
 from ftsweep.recording.background import BackgroundRecorder
 from ftsweep.recording.base import Recorder, StudyFacts
@@ -156,7 +156,7 @@ def main() -> None:
     data = {"fingerprint": "simulated", "num_rows": {"train": 100, "validation": 50}}
     recorder = make_recorder(kind, StudyFacts(study_folder, config.objective, {}, "", data), operations)
     latencies = Latencies(study, executor)
-    sweep = Sweep(config, study_folder, study, executor, recorder, clock=executor.clock)
+    sweep = LiveStudy(config, study_folder, study, executor, recorder, clock=executor.clock)
     sweep.prepare()
     sweep.measure_baselines()
     simulated = executor.now

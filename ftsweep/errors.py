@@ -44,6 +44,15 @@ class DataError(UsageError):
     """A data file, a column or a row cannot be used."""
 
 
+class UnanswerableError(DataError):
+    """Rows that a model cannot be asked: `reasons` by their place among them; the message names the first, from 1."""
+
+    def __init__(self, reasons: Mapping[int, str]) -> None:
+        place, reason = next(iter(reasons.items()))
+        super().__init__(reason, where=f"row {place + 1}")
+        self.reasons = dict(reasons)
+
+
 class ModelError(UsageError):
     """A base model or tokenizer cannot be loaded as asked."""
 

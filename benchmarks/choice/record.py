@@ -25,9 +25,9 @@ from ftsweep.config.compose import compose_sweep
 from ftsweep.domain.space import Branch, Choice, FloatInterval, IntInterval
 from ftsweep.store.atomic import write_json
 from ftsweep.store.folders import TrialFolder
-from ftsweep.training.runs.choice import begin_run
-from ftsweep.training.trial import Start, TrialRun
-from ftsweep.worker.components import Workbench
+from ftsweep.training.measuring import Start
+from ftsweep.training.trial import TrialRun
+from ftsweep.worker.components import Components
 
 _NUM_PROBED = 32  # train rows at a rung: nobody asks for them here
 _DRAW_SEED = 17
@@ -75,7 +75,7 @@ def record(plan: PoolPlan, folder: Path, cpu_seconds: float, only: list[int] | N
     (branch,) = compose_sweep(plan.sweep, plan.overrides).branches
     settings = drawn_settings(branch, plan.num_settings)
     write_json(folder / "settings.json", settings)
-    bench, start = Workbench(), Start()
+    components, start = Components(), Start()
     for seed, setting in product(range(plan.num_seeds), only or range(plan.num_settings)):
         run_folder = folder / f"{setting:02d}-{seed}"
         if (run_folder / "outcome.json").exists():
@@ -86,7 +86,7 @@ def record(plan: PoolPlan, folder: Path, cpu_seconds: float, only: list[int] | N
         began = time.process_time()
         config = branch.config_with(settings[setting])
         config["seed"] = {**config["seed"], "model": seed}
-        loss = train(bench, config, TrialFolder(run_folder), folder.parent / "cache", start)
+        loss = train(components, config, TrialFolder(run_folder), folder.parent / "cache", start)
         print(f"{folder.name} {run_folder.name}: loss {loss:.4f}, {time.process_time() - began:.1f} s", flush=True)
 
 
@@ -110,23 +110,20 @@ def _drawn(dimension: Choice | IntInterval | FloatInterval, chance: random.Rando
     return math.exp(value) if dimension.log else value
 
 
-def train(bench: Workbench, config: Mapping[str, Any], folder: TrialFolder, cache: Path, start: Start) -> float:
+def train(components: Components, config: Mapping[str, Any], folder: TrialFolder, cache: Path, start: Start) -> float:
     """One trial to its end; the objective at its best rung. Its best weights lie beside what it measured."""
-    parts = bench.parts_of(config, cache)
-    base = bench.take_base(parts, config)
-    torch.manual_seed(config["seed"]["model"])
-    model = parts.strategy.apply(base.model, parts.strategy.head_for(parts.task))
-    evaluator = bench.evaluator_of(parts, config)
-    run = begin_run(parts, model=model, evaluator=evaluator, folder=folder, config=config, start=start)
+    parts = components.parts_of(config, cache)
+    base = components.lend_base(parts)
+    run = components.begin_run(parts, base, folder, start=start)
     assert isinstance(run, TrialRun)
-    run.probe = run.probe[:_NUM_PROBED]
+    run.scorer.probe = run.scorer.probe[:_NUM_PROBED]
     while run.outcome is None:
         run.step()
         run.resume()
     if run.best_weights is not None:
         save_file(run.best_weights, folder.path / "weights.safetensors")
     folder.write_outcome(run.outcome)
-    bench.bases.put_back(base, parts.strategy, run.model)
+    components.bases.put_back(base, parts.strategy, run.model)
     best = run.objective.best(run.measurements)
     return math.nan if best is None else run.objective.value(best)
 

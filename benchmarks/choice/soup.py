@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from ftsweep.config.compose import compose_sweep
 from ftsweep.store.atomic import read_json
 from ftsweep.training.checkpoint import Weights, put_weights
-from ftsweep.worker.components import Workbench
+from ftsweep.worker.components import Components
 
 
 def main() -> None:
@@ -32,11 +32,11 @@ def main() -> None:
     settings = read_json(folder / "settings.json")
     weights = [load_file(folder / run / "weights.safetensors") for run in options.runs]
     config = branch.config_with(settings[int(options.runs[0].partition("-")[0])])
-    bench = Workbench()
-    parts = bench.parts_of(config, folder.parent / "cache")
-    base = bench.take_base(parts, config)
+    components = Components()
+    parts = components.parts_of(config, folder.parent / "cache")
+    base = components.lend_base(parts)
     model = parts.strategy.apply(base.model, parts.strategy.head_for(parts.task))
-    evaluator, split = bench.evaluator_of(parts, config), parts.prepared.split("validation")
+    evaluator, split = components.evaluator_of(parts), parts.prepared.split("validation")
     for name, each in zip((*options.runs, "mean"), (*weights, mean(*weights)), strict=True):
         put_weights(model, each)
         scores = evaluator.measure(model, split)

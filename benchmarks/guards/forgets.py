@@ -25,8 +25,8 @@ from ftsweep.domain.forgetting import FORGETTING, band
 from ftsweep.domain.measurement import Measurement
 from ftsweep.models.tiny import FOLDER
 from ftsweep.store.folders import TrialFolder
-from ftsweep.worker.components import Workbench
-from ftsweep.worker.forgetting_meters import Forgettings
+from ftsweep.worker.components import Components
+from ftsweep.worker.forgetting_meters import ForgettingMeters
 
 MAX_DIFFERENCE = 1e-4
 LIMIT = 0.1
@@ -106,8 +106,8 @@ def _measured(case: Case, seed: int, store: Path) -> tuple[float, float]:
 
 def _general_ids(config: dict[str, Any], cache: Path) -> list[list[int]]:
     """Token ids of every document that the guard measures on."""
-    bench = Workbench()
-    meter = Forgettings(bench).meter_of(bench.parts_of(config, cache), config, cache)
+    components = Components()
+    meter = ForgettingMeters(components).meter_of(components.parts_of(config, cache))
     assert meter is not None
     split = meter.text.prepared.split("validation")
     return [split.input_ids(int(index)).tolist() for index in meter.text.probe]

@@ -8,13 +8,8 @@ from dataclasses import dataclass
 
 from ftsweep.analysis.approach import Approach
 from ftsweep.analysis.comparison import cost
+from ftsweep.domain.metric import Metric, readable
 from ftsweep.domain.objective import Objective
-
-READABLE = ("macro_f1", "f1", "accuracy")
-"""Said instead of a loss, where it was measured; all of them get better upwards."""
-
-SHARES = frozenset({"accuracy", "subset_accuracy", "f1", "macro_f1", "micro_f1"})
-"""Metrics between 0 and 1 that count what is right, so that the number of rows tells their standard error."""
 
 MAX_ALTERNATIVES = 3
 
@@ -59,7 +54,7 @@ def shown_metric(scores: Mapping[str, float], objective: Objective) -> str:
     """The metric that a person is told: the objective's, but a readable one instead of the loss."""
     if objective.metric != "loss":
         return objective.metric
-    return next((name for name in READABLE if name in scores), objective.metric)
+    return readable(objective.metrics, scores) or objective.metric
 
 
 def advise(approaches: Sequence[Approach], objective: Objective, *, winner: int, num_rows: Mapping[str, int]) -> str:
@@ -85,8 +80,8 @@ def advise(approaches: Sequence[Approach], objective: Objective, *, winner: int,
 def _yardstick(best: Approach, objective: Objective, num_rows: Mapping[str, int]) -> Yardstick:
     split = "test" if best.test else "validation"
     metric = shown_metric(best.test or best.validation, objective)
-    is_maximized = objective.direction == "maximize" or metric != objective.metric
-    return Yardstick(metric, split, is_maximized, num_rows.get(split) if metric in SHARES else None)
+    known = objective.metrics.get(metric, Metric(objective.direction))
+    return Yardstick(metric, split, known.direction == "maximize", num_rows.get(split) if known.is_share else None)
 
 
 def _worth_naming(others: Sequence[Approach], best: Approach, objective: Objective) -> list[Approach]:

@@ -7,17 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ftsweep.domain.metric import Metrics, comparing_parts
 from ftsweep.domain.objective import Objective
 
 Flagged = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """By split, by part (`clean`, `flagged`, each guard): `num_rows`, `values` and `intervals` by metric."""
 
 _SURE = 2.0  # standard errors
-
-NOT_OF_PARTS = frozenset({"macro_f1", "calibration_error", "r2", "pearson", "spearman"})
-"""Metrics that few rows have otherwise than many: classes are missing among them, or numbers spread less."""
-
-_READABLE = ("accuracy", "micro_f1", "f1", "token_accuracy", "mae")
 
 
 @dataclass(frozen=True)
@@ -45,9 +41,10 @@ def flagged_lines(flagged: Flagged, objective: Objective) -> tuple[str, list[Fla
 
 def told_metric(values: Mapping[str, float], objective: Objective) -> str:
     """The metric by which parts of a split are told apart: the objective's or a readable one, if it compares parts."""
-    if objective.metric in values and objective.metric not in {"loss", *NOT_OF_PARTS}:
+    own = objective.metrics.get(objective.metric)
+    if objective.metric in values and objective.metric != "loss" and (own is None or own.compares_parts):
         return objective.metric
-    return next((name for name in _READABLE if name in values), "loss")
+    return comparing_parts(objective.metrics, values) or "loss"
 
 
 def said_of_flagged(flagged: Flagged, objective: Objective) -> str:
@@ -84,7 +81,7 @@ def _error(one: Mapping[str, Any], other: Mapping[str, Any], metric: str) -> flo
     return math.hypot(*(each["standard_error"] for each in found)) if all(found) else None
 
 
-def record_metrics(flagged: Flagged, quantity: Mapping[str, Any]) -> dict[str, float]:
+def record_metrics(flagged: Flagged, quantity: Mapping[str, Any], metrics: Metrics) -> dict[str, float]:
     """`clean/test/loss`, `flagged/test/loss`, `flagged/test/num_rows`; `quantity/025` on 25 % of train."""
     found: dict[str, float] = {}
     for split, parts in flagged.items():
@@ -94,7 +91,7 @@ def record_metrics(flagged: Flagged, quantity: Mapping[str, Any]) -> dict[str, f
             found |= {
                 f"{name}/{split}/{metric}": value
                 for metric, value in part["values"].items()
-                if metric not in NOT_OF_PARTS
+                if metric not in metrics or metrics[metric].compares_parts
             }
     for point in quantity.get("points", ()):
         if point["mean"] is not None:

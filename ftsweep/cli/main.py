@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import click
 
@@ -128,10 +128,9 @@ def plan(sweep: str, overrides: tuple[str, ...], as_json: bool) -> None:
     config = compose_sweep(sweep, overrides)
     from ftsweep.cli.printing import console_for, print_plan
     from ftsweep.control.plan import make_plan
-    from ftsweep.control.run import planning
 
-    with tempfile.TemporaryDirectory(prefix="ftsweep-plan-") as folder, planning(config, Path(folder)) as planned:
-        facts = make_plan(planned)
+    with tempfile.TemporaryDirectory(prefix="ftsweep-plan-") as folder:
+        facts = make_plan(config, Path(folder))
     if as_json:
         _print_json(facts)
     else:
@@ -212,28 +211,46 @@ def status(study: str | None, store: str, as_json: bool) -> None:
 @main.command()
 @click.argument("study")
 @click.option("--export", "destination", type=click.Path(path_type=Path), help="Copy the chosen model to this folder.")
+@click.option("--merge", is_flag=True, help="Export an adapter merged into its base, as one whole model.")
 @click.option("--scale", type=float, help="Export with the trained change scaled: 0 is the base, 1 the trial.")
 @click.option("--trial", type=int, help="Export this trial's model and not the chosen one's.")
 @STORE_OPTION
 @JSON_OPTION
 def best(
-    study: str, destination: Path | None, scale: float | None, trial: int | None, store: str, as_json: bool
+    study: str,
+    destination: Path | None,
+    merge: bool,
+    scale: float | None,
+    trial: int | None,
+    store: str,
+    as_json: bool,
 ) -> None:
-    """Show the chosen trial, why, and its numbers; export the model."""
+    """Show the chosen trial, why, and its numbers; export the model.
+
+    The exported folder opens in transformers and PEFT with the study's labels; its README.md says how.
+    """
+    from ftsweep.cli.exporting import check_export, complete_export
     from ftsweep.cli.printing import console_for, print_best
     from ftsweep.control.overview import export_best, study_overview
 
     folder = _study(store, study)
+    if merge and destination is None:
+        raise UsageError("--merge says how to export, and no folder is named", remedy="Add --export DIR.")
     overview = study_overview(folder)
     chosen = overview.conclusion.number if overview.conclusion else None
     if scale is not None or (trial is not None and trial != chosen):
-        _export_trial(folder, chosen if trial is None else trial, 1.0 if scale is None else scale, destination, as_json)
+        wanted, factor = chosen if trial is None else trial, 1.0 if scale is None else scale
+        _export_trial(folder, wanted, factor, destination, as_json)
+        if destination is not None:
+            complete_export(folder, destination, merge=merge)
         return
     if overview.conclusion is None or overview.conclusion.winner is None:
         why = overview.conclusion.sentence if overview.conclusion else "the study has not finished"
         raise UsageError(f"study {study!r} has no chosen model: {why}", remedy=f"See: ftsweep status {study}")
     if destination is not None:
+        check_export(folder, merge=merge)
         export_best(folder, destination)
+        complete_export(folder, destination, merge=merge)
     if as_json:
         _print_json({**overview.to_dict(), "exported": str(destination) if destination else None})
     else:
@@ -286,21 +303,28 @@ def clean(study: str | None, cache_gib: float | None, dry_run: bool, store: str,
 
 @main.command()
 @click.argument("model", metavar="STUDY_OR_DIR")
-@click.argument("file", required=False, type=click.File("r", encoding="utf-8"), default="-")
+@click.argument("file", required=False, default="-")
+@click.option("--out", type=click.Path(path_type=Path), help="Write here: .jsonl, .csv, .tsv or .parquet.")
+@click.option("--keep-columns", is_flag=True, help="Write the rows' own columns, too.")
 @click.option("--allow", multiple=True, metavar="PACKAGE", help="A package whose classes an exported model may name.")
 @STORE_OPTION
-def predict(model: str, file: TextIO, allow: tuple[str, ...], store: str) -> None:
+def predict(model: str, file: str, out: Path | None, keep_columns: bool, allow: tuple[str, ...], store: str) -> None:
     """Answer rows with a study's chosen model or an exported one.
 
-    FILE (default: standard input) has one row a line: a JSON object with the task's columns, or plain text. Answers are
-    JSON lines in the same order.
+    FILE is read as training reads its files (csv, tsv, jsonl, json, parquet, packed or not), with the study's columns
+    or the task's. Standard input (the default) and .txt have one row a line: a JSON object, or plain text. Answers come
+    in the same order, as JSON lines without --out. A row that cannot be answered says why under `error`; then the exit
+    code is 1.
     """
+    from ftsweep.cli.answering import answer_rows
     from ftsweep.control.overview import predictor_for
-    from ftsweep.tasks.encoding.typed_rows import parse_rows
 
     predictor = predictor_for(model, _store(store), allow)
-    for answer in predictor.predict(parse_rows(file, predictor.task, name=getattr(file, "name", "standard input"))):
-        click.echo(json.dumps(answer, ensure_ascii=False))
+    num_missing = answer_rows(predictor, file, out, keeps_columns=keep_columns)
+    if num_missing:
+        rows = "1 row has" if num_missing == 1 else f"{num_missing} rows have"
+        click.echo(f"{rows} no answer; `error` says why.", err=True)
+        sys.exit(1)
 
 
 @main.command()

@@ -18,6 +18,7 @@ from ftsweep.cli.disk_text import size_text, store_disk_text, study_disk_text
 from ftsweep.cli.forgetting_tables import scaling_table
 from ftsweep.cli.live_view import approaches_table, duration, trials_table
 from ftsweep.cli.score_tables import confirmation_table, flagged_table, optimism_text, quantity_table, scores_table
+from ftsweep.cli.shown_row import print_shown
 from ftsweep.control.conclude import Conclusion
 from ftsweep.control.data_findings import collect
 from ftsweep.control.overview import StudyOverview
@@ -242,6 +243,7 @@ def print_plan(console: Console, facts: Mapping[str, Any]) -> None:
         data = branch["data"]
         rows = ", ".join(f"{split} {number}" for split, number in data["num_rows"].items())
         _print_plain(console, f"Rows: {rows}.")
+        print_shown(console, data.get("shown") or {})
         print_findings(console, [each for each, labels in found.items() if labels == [branch["branch"]]], indent="  ")
         estimate = branch["estimate"]
         _print_plain(

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ftsweep.config.checks.kinds import OWN_PACKAGE, is_component
 from ftsweep.errors import ConfigError, FtsweepError, suggest
@@ -57,7 +57,8 @@ def is_own(target: Any) -> bool:
 
 
 def locate(target: str, *, where: str = "") -> type:
-    """The class `module.Class` that a checked target names; the class must be defined in the target's own package.
+    """The class `module.Class` that a checked target names; the class must be defined in the target's own package
+    (`ftsweep.strategies.Lora`: the module that defines it may be any below `ftsweep`).
 
     A function, or a class of another package that the module merely imported (`ftsweep.store.folders.Path`), is
     refused: a configuration may make components, not call whatever is within reach. So is a class of ftsweep's own
@@ -75,19 +76,17 @@ def locate(target: str, *, where: str = "") -> type:
         what = f"importing {module_name} failed: {type(error).__name__}: {error}"
         raise ConfigError(what, where=where or None) from error
     found = getattr(module, name, None)
-    if (
-        inspect.isclass(found)
-        and found.__module__.partition(".")[0] == target.partition(".")[0]
-        and is_component(found)
-    ):
-        return found
-    classes = [
-        key
-        for key, value in vars(module).items()
-        if inspect.isclass(value) and value.__module__ == module_name and is_component(value)
-    ]
+    if _may_be_made(found, target.partition(".")[0]):
+        return cast(type, found)
+    package = target.partition(".")[0]
+    known = {key: getattr(module, key) for key in getattr(module, "__all__", vars(module))}
+    classes = [key for key, value in known.items() if _may_be_made(value, package) and not inspect.isabstract(value)]
     what = f"{target} is not a component class" if found is not None else f"{module_name} has no class {name!r}"
     raise ConfigError(what, where=where or None, remedy=suggest(name, classes))
+
+
+def _may_be_made(found: Any, package: str) -> bool:
+    return inspect.isclass(found) and found.__module__.partition(".")[0] == package and is_component(found)
 
 
 @contextmanager

@@ -62,32 +62,22 @@ def check_layers(layers: Layers) -> SweepConfig:
     allowed = _allowed_packages(layers)
     spaces = [_space(layers, branch) for branch in layers.branches]
     training = [settings.training_node(layers, *pair) for pair in zip(layers.branches, spaces, strict=True)]
-    nodes, metrics = checked_components(layers, spaces, allowed)
+    nodes, metrics, roles = checked_components(layers, spaces, allowed)
     stages = [branch_stages(layers, *pair, nodes) for pair in zip(layers.branches, spaces, strict=True)]
     budget = settings.core_node(layers, "budget", Budget)
     objective = settings.objective(layers, metrics)
     seed = settings.core_node(layers, "seed", SeedSettings)
     rungs = settings.core_node(layers, "rungs", RungSettings)
     selection = settings.core_node(layers, "selection", SelectionSettings)
-    same = {name: settings.as_node(each) for name, each in (("rungs", rungs), ("objective", objective), ("seed", seed))}
+    same = {"rungs": settings.as_node(rungs), "objective": objective.to_dict(), "seed": settings.as_node(seed)}
     branches = []
     for branch, space, trained, before in zip(layers.branches, spaces, training, stages, strict=True):
-        config = {
-            "model": nodes[branch.name, "model"],
-            STAGES: before,
-            "data": nodes["", "data"],
-            GENERAL: nodes.get(("", GENERAL)),
-            "task": nodes[branch.name, "task"],
-            "strategy": nodes[branch.name, "strategy"],
-            "training": trained,
-            **same,
-            GUARDS: {name: nodes["", f"{GUARDS}.{name}"] for name in layers.tree[GUARDS]},
-        }
+        config = _branch_config(layers, branch, nodes, before, trained, same)
         check_interpolations(branch, space, layers)
         check_strategy(layers, branch, space, config)
         check_stages(layers, branch, space, config)
         check_forgetting(layers, branch, config)
-        branches.append(Branch(branch.name, config, space))
+        branches.append(Branch(branch.name, config, space, roles[branch.name]))
     _check_space_size(layers, branches, budget.trials)
     shared = {group: nodes["", group] for group in SHARED_GROUPS}
     study = settings.study_settings(layers, branches, budget.trials, objective)
@@ -111,6 +101,28 @@ def check_layers(layers: Layers) -> SweepConfig:
         sweep_file=layers.file.path.stem if layers.file.is_shipped else str(layers.file.path),
         composed=_composed(layers, study, store, budget, selection, shared, branches, allowed),
     )
+
+
+def _branch_config(
+    layers: Layers,
+    branch: BranchLayer,
+    nodes: Mapping[tuple[str, str], Mapping[str, Any]],
+    stages: Mapping[str, Any],
+    training: Mapping[str, Any],
+    same: Mapping[str, Any],
+) -> dict[str, Any]:
+    """A branch's whole configuration, in the order of a spec; `same` is what all branches have as it is."""
+    return {
+        "model": nodes[branch.name, "model"],
+        STAGES: stages,
+        "data": nodes["", "data"],
+        GENERAL: nodes.get(("", GENERAL)),
+        "task": nodes[branch.name, "task"],
+        "strategy": nodes[branch.name, "strategy"],
+        "training": training,
+        **same,
+        GUARDS: {name: nodes["", f"{GUARDS}.{name}"] for name in layers.tree[GUARDS]},
+    }
 
 
 def _check_top_level(layers: Layers) -> None:

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Lt
 
+from ftsweep.domain.metric import Direction
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Branch
 
@@ -105,6 +106,15 @@ class SeedSettings:
 class RungSettings:
     count: Annotated[int, Ge(1)] = 10
     """At how many equal fractions of its own run a trial measures itself."""
+
+
+@dataclass(frozen=True)
+class ObjectiveSettings:
+    """The `objective` node as it may be written; the direction is the metric's own."""
+
+    metric: str = "loss"
+    split: str = "validation"
+    direction: Direction = "minimize"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from itertools import pairwise
 from statistics import median
 
 from ftsweep.config.schema import Budget
-from ftsweep.domain.halt import Halt
+from ftsweep.control.halt import Halt
 from ftsweep.domain.trial import TrialRecord
 
 

@@ -12,9 +12,8 @@ from typing import Any
 
 from ftsweep.analysis.comparison import kept_trials
 from ftsweep.control.conclude import Conclusion
-from ftsweep.domain.objective import Objective
 from ftsweep.errors import StudyLockedError
-from ftsweep.store.atomic import folder_size, remove, understood
+from ftsweep.store.atomic import folder_size, is_alive, remove, understood
 from ftsweep.store.folders import Store, StudyFolder
 from ftsweep.store.usage import GIB, CacheEntry, removable_entries, remove_entry, running_since
 
@@ -74,9 +73,9 @@ def clean(
 
 
 def _of_study(study: StudyFolder) -> Iterator[Removal]:
-    facts = study.facts()
-    with understood(study.facts_file):
-        top, objective = int(facts["selection"]["top"]), Objective(**facts["objective"])
+    manifest = study.manifest()
+    with understood(study.manifest_file):
+        top, objective = int(manifest.selection["top"]), manifest.terms.objective
     conclusion, records = Conclusion.read(study), study.records()
     chosen = conclusion.number if conclusion is not None and conclusion.num_trials == len(records) else None
     needed = kept_trials(records, objective, top=top, chosen=chosen)
@@ -104,7 +103,7 @@ def _torn(root: Path) -> Iterator[Removal]:
             if match is None:
                 continue
             path, process = Path(folder) / name, match["process"]
-            is_over = (path.with_name(match["name"])).exists() if process is None else not _is_alive(int(process))
+            is_over = (path.with_name(match["name"])).exists() if process is None else not is_alive(int(process))
             if is_over:
                 yield from _found(path, "left by processes that were killed")
         folders[:] = [name for name in folders if not _TORN.fullmatch(name)]
@@ -137,14 +136,3 @@ def _carry_out(cleaning: Cleaning, removals: Sequence[Removal], is_dry: bool) ->
         if not is_dry:
             remove(removal.path)
         cleaning.removals.append(removal)
-
-
-def _is_alive(process: int) -> bool:
-    """Whether a process of this machine has the number; another one may have got it since, then its file stays."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True

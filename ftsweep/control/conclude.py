@@ -336,7 +336,7 @@ class Ending:
         tags |= {"ended_because": conclusion.note} if conclusion.note else {}
         metrics = {**model.metrics, **{f"importance/{name}": value for name, value in self.importances.items()}}
         metrics |= conclusion.evidence_metrics()
-        metrics |= record_metrics(conclusion.flagged, conclusion.quantity)
+        metrics |= record_metrics(conclusion.flagged, conclusion.quantity, self.config.objective.metrics)
         tags |= record_tags(conclusion.flagged, conclusion.quantity, self.config.objective)
         approaches = conclusion.compared()
         for approach in approaches:

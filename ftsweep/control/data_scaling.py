@@ -33,6 +33,8 @@ class QuantityProbe:
     jobs: Jobs
     objective: Objective
     call: Call
+    takes_few: bool = False
+    """Whether the trial's strategy learns from few examples of train anyway: then nothing is run."""
     refuse: Callable[[TrialRecord], str | None] = lambda record: None
     """Why the trial may not be run again any more; None: it may."""
 
@@ -44,7 +46,7 @@ class QuantityProbe:
         Raises:
             Stopped: the user asked to stop; the next process goes on.
         """
-        if "k" in self.jobs.folder.trial(record.number).spec()["config"]["strategy"]:
+        if self.takes_few:
             return {"points": [], "gains": [], "sentence": FEW_EXAMPLES}
         seeds = range(1, num_seeds + 1)
         runs = {share: [self._rerun(record, share, index) for index in seeds] for share in SHARES}

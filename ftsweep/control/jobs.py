@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ftsweep import errors
 from ftsweep.config.nodes.space import extremes
+from ftsweep.control.losses import Losses
 from ftsweep.domain.space import Branch
 from ftsweep.domain.trial import OutcomeKind
 from ftsweep.errors import FtsweepError, StudyError
-from ftsweep.executors.attempts import Attempts, is_machines_fault, reason_of
+from ftsweep.executors.attempts import is_machines_fault, reason_of
 from ftsweep.executors.base import Executor, Message
 from ftsweep.store.folders import StudyFolder, TrialFolder
 
@@ -28,34 +30,25 @@ class Stopped(Exception):  # noqa: N818 - a normal ending, not an error
     """The user asked to stop while something other than trials was going on."""
 
 
+class Monitor:
+    """Whoever watches: sees what goes on, and may have it stop. This one is nobody."""
+
+    is_stopping: bool = False
+
+    def show(self, phase: str) -> None:
+        """Something goes on, in a few words."""
+
+
 @dataclass
 class Jobs:
-    """Runs single jobs on an executor that may be training trials meanwhile."""
+    """Runs single jobs on an executor, whose trials are all over or set aside meanwhile."""
 
     executor: Executor
     folder: StudyFolder
-    handle: Callable[[Message], None]
-    """Takes every message that is about something else."""
-    show: Callable[[str], None]
-    """Hears what goes on, in a few words, while a job runs."""
-    should_stop: Callable[[], bool]
-    lost: list[str] = field(default_factory=list)
-    """What this process lost workers over, in words."""
-    attempts: Attempts = field(default_factory=Attempts)
-
-    def note_lost(self, message: Message) -> None:
-        """Write down that a worker was lost, for whoever watches or asks for the status later."""
-        reason = reason_of(message)
-        self.folder.note_lost(str(message["job"]), str(message.get("worker", "")), reason)
-        self.lost.append(f"{message['job']}: {reason}")
-
-    def lost_text(self) -> str:
-        """The workers that this process lost, in one sentence; "" while there are none."""
-        if not self.lost:
-            return ""
-        return (
-            f"{len(self.lost)} worker{'s were' if len(self.lost) > 1 else ' was'} lost, the last over {self.lost[-1]}."
-        )
+    """In whose trials' folders the jobs work."""
+    cache: Path
+    losses: Losses
+    monitor: Monitor
 
     def call(self, job: Message, phase: str) -> dict[str, Any]:
         """The job's result; a lost worker, or a fault of the machine, is tried again.
@@ -72,8 +65,7 @@ class Jobs:
             if not is_machines_fault(message):
                 raise as_error(message)
             _LOGGER.warning("%s: %s", job["job"], reason_of(message))
-            self.note_lost(message)
-            outcome = self.attempts.after(message)
+            outcome = self.losses.after(message)
             if outcome is not None:
                 tail = f"The end of its log: {outcome.log_tail}" if outcome.log_tail else None
                 raise StudyError(
@@ -100,30 +92,31 @@ class Jobs:
 
     def make(self, kind: str, name: str, folder: TrialFolder, spec: Mapping[str, Any]) -> Message:
         """Any job, as the message that a worker takes."""
-        return {
-            "type": kind,
-            "job": name,
-            "folder": str(folder.path.absolute()),
-            "cache": str(self.folder.store.cache.absolute()),
-            "spec": dict(spec),
-        }
+        places = {"folder": str(folder.path.absolute()), "cache": str(self.cache.absolute())}
+        return {"type": kind, "job": name, **places, "spec": dict(spec)}
 
     def _call_once(self, job: Message, phase: str) -> Message:
         is_submitted = False
-        while not self.should_stop():
+        while not self.monitor.is_stopping:
             if not is_submitted and self.executor.num_free > 0:
                 self.executor.submit(job)
                 is_submitted = True
-            self.show(phase)
+            self.monitor.show(phase)
             answer: Message | None = None
             for message in self.executor.poll(POLL_SECONDS):
                 if message.get("job") == job["job"] and message["type"] in ENDINGS:
                     answer = message
                 else:
-                    self.handle(message)
+                    log_told(message)
             if answer is not None:
                 return answer
         raise Stopped
+
+
+def log_told(message: Message) -> None:
+    """Keep what a worker wants a person to see."""
+    if message["type"] == "log":
+        _LOGGER.log(logging.getLevelNamesMapping().get(message["level"].upper(), 20), "%s", message["text"])
 
 
 def _searched_nodes(branch: Branch, group: str) -> list[Any]:

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from ftsweep.config.build import build, import_path
 from ftsweep.control.conclude import Conclusion, model_folder
-from ftsweep.control.extension import Extension
-from ftsweep.domain.objective import Objective
 from ftsweep.domain.snapshot import Snapshot
 from ftsweep.domain.verdict import Verdict
 from ftsweep.errors import UsageError
@@ -20,6 +18,7 @@ from ftsweep.report.rows import read_study
 from ftsweep.report.settings import read_settings
 from ftsweep.report.study_fit import judged_study
 from ftsweep.store.folders import Store, StudyFolder
+from ftsweep.store.manifest import Extension
 from ftsweep.store.usage import study_use
 
 _HEAD_BYTES = 4096
@@ -34,7 +33,6 @@ class StudyOverview:
     """One study: its facts, its trials, and its result if it has one."""
 
     folder: StudyFolder
-    facts: dict[str, Any]
     snapshot: Snapshot
     conclusion: Conclusion | None
     disk: Mapping[str, int]
@@ -51,7 +49,7 @@ class StudyOverview:
             return []
         best = self.snapshot.best
         evidence = self.conclusion.evidence if self.conclusion else {}
-        settings = read_settings(self.folder.sweep_file)
+        settings = read_settings(self.folder)
         number = best.number if best else None
         return judged_study(self.snapshot.trials, settings, number, evidence)
 
@@ -59,7 +57,7 @@ class StudyOverview:
         """JSON for scripts."""
         return {
             "study": self.folder.name,
-            "objective": self.facts["objective"],
+            "objective": asdict(self.snapshot.objective),
             "num_planned": self.snapshot.num_planned,
             "size_bytes": self.disk["total"],
             "disk": dict(self.disk),
@@ -86,11 +84,11 @@ class StudyOverview:
 
 def study_overview(folder: StudyFolder, *, with_verdicts: bool = True) -> StudyOverview:
     """Everything; reading verdicts takes a file for each trial."""
-    facts = folder.facts()
+    manifest = folder.manifest()
     conclusion = Conclusion.read(folder)
-    objective = Objective(**facts["objective"])
+    objective = manifest.terms.objective
     records = tuple(folder.records())
-    num_planned = facts["budget"]["trials"]
+    num_planned = manifest.num_trials
     has_all = sum(record.outcome is not None for record in records) >= num_planned
     if conclusion is not None and not conclusion.num_trials:
         conclusion = None  # of before the space changed
@@ -100,7 +98,7 @@ def study_overview(folder: StudyFolder, *, with_verdicts: bool = True) -> StudyO
         study=folder.name,
         phase="running" if folder.is_running else "complete" if is_done else "not finished",
         objective=objective,
-        num_rungs=facts["rungs"],
+        num_rungs=manifest.terms.num_rungs,
         num_planned=num_planned,
         trials=records,
         verdicts=folder.verdicts() if with_verdicts else {},
@@ -108,7 +106,7 @@ def study_overview(folder: StudyFolder, *, with_verdicts: bool = True) -> StudyO
         baseline={label: values[objective.metric] for label, values in baseline.items() if objective.metric in values},
     )
     lost = folder.lost_workers()
-    return StudyOverview(folder, facts, snapshot, conclusion, study_use(folder), Extension.read(folder), lost)
+    return StudyOverview(folder, snapshot, conclusion, study_use(folder), manifest.extension, lost)
 
 
 def store_overview(store: Store) -> list[dict[str, Any]]:
@@ -158,16 +156,16 @@ def predictor_for(model: str, store: Store, allowed: Sequence[str] = ()) -> Pred
         )
     if not model_folder(folder).exists():
         raise UsageError(f"study {model!r} has no chosen model yet", remedy=f"See: ftsweep status {model}")
-    facts = folder.facts()
-    with import_path([Path(place) for place in facts["search_folders"]]):
-        return load_predictor(model_folder(folder), allowed=facts["allow"])
+    manifest = folder.manifest()
+    with import_path(manifest.search_folders):
+        return load_predictor(model_folder(folder), allowed=manifest.allow)
 
 
 def write_study_report(folder: StudyFolder, path: Path | None) -> Path:
     """The HTML page of a study, running or done."""
-    facts = folder.facts()
-    with import_path([Path(place) for place in facts["search_folders"]]):
-        page = build(facts["report"], allowed=facts["allow"])
+    manifest = folder.manifest()
+    with import_path(manifest.search_folders):
+        page = build(manifest.report, allowed=manifest.allow)
         if path is not None:
             _check_replaceable(path)
         written: Path = page.write(read_study(folder), path or folder.report_file)

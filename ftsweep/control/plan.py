@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from ftsweep.config.schema import STAGES, SweepConfig
-from ftsweep.control.sweep import Sweep
+from ftsweep.control.continuity import earlier_manifest
+from ftsweep.control.data_findings import collect, refuse
+from ftsweep.control.jobs import Jobs, Monitor
+from ftsweep.control.losses import Losses
+from ftsweep.control.opening import executor_context, make_executor, store_of, study_folder
+from ftsweep.control.prepare import prepare_data
 from ftsweep.domain.space import Branch
+from ftsweep.executors.base import Executor
+from ftsweep.store.folders import StudyFolder
 
 
-def make_plan(sweep: Sweep) -> dict[str, Any]:
+def make_plan(config: SweepConfig, scratch: Path) -> dict[str, Any]:
     """Prepare the data and time a few steps of each branch's configuration as written, on a real worker.
 
     The time estimate is for the configured settings, without pruning: an upper bound where the space allows no longer
-    trials than that.
+    trials than that. Jobs work in the folder `scratch`; the store keeps the prepared data and nothing else.
+
+    Raises:
+        UsageError: another version of ftsweep began the study of this name.
     """
-    config = sweep.config
-    data = sweep.prepare()
+    earlier_manifest(study_folder(config))  # another version's study cannot be gone on with
+    executor = make_executor(config)
+    executor.open(executor_context(config, scratch / "workers", holder=""))
+    try:
+        return _planned(config, executor, StudyFolder(scratch))
+    finally:
+        executor.close(kill=True)
+
+
+def _planned(config: SweepConfig, executor: Executor, scratch: StudyFolder) -> dict[str, Any]:
+    jobs = Jobs(executor, scratch, store_of(config).cache, Losses(scratch), Monitor())
+    data = prepare_data(config, jobs)
+    refuse(list(collect(data)), config.study.name)
     branches = []
     for branch in config.branches:
-        measured = sweep.estimate(branch)
+        measured = jobs.call(jobs.about_branch("estimate", branch), f"timing {branch.label}")
         branches.append(
             {
                 "branch": branch.label,
@@ -31,7 +53,7 @@ def make_plan(sweep: Sweep) -> dict[str, Any]:
                 "estimate": measured,
             }
         )
-    num_workers = max(1, sweep.executor.num_slots)
+    num_workers = max(1, executor.num_slots)
     trial_seconds = sum(entry["estimate"]["trial_seconds"] for entry in branches) / len(branches)
     stage_seconds = sum(
         _stage_seconds(branch, each, config) for branch, each in zip(config.branches, branches, strict=True)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ftsweep.config.schema import SweepConfig
+from ftsweep.control.continuity import changed_data
 from ftsweep.control.data_findings import collect, refuse, write_findings
-from ftsweep.control.extension import changed_data
 from ftsweep.control.jobs import Jobs
 from ftsweep.domain.space import Branch
 from ftsweep.errors import DataError
@@ -15,21 +15,29 @@ from ftsweep.store.atomic import read_json, write_json
 from ftsweep.store.folders import StudyFolder
 
 
-def prepare_data(config: SweepConfig, folder: StudyFolder, jobs: Jobs) -> dict[str, Any]:
-    """Have the data of every branch prepared and checked; facts by branch label.
+def prepare_data(config: SweepConfig, jobs: Jobs) -> dict[str, Any]:
+    """Have the data of every branch prepared and looked at by every guard; facts by branch label.
+
+    Raises:
+        DataError: the data cannot be prepared.
+    """
+    return {
+        branch.label: jobs.call(jobs.about_data(branch), f"preparing data of {branch.label}")
+        for branch in config.branches
+    }
+
+
+def check_data(config: SweepConfig, folder: StudyFolder, data: Mapping[str, Any]) -> None:
+    """Write down what the guards found in a study's data.
 
     Raises:
         RefusedDataError: a guard refuses what it found.
-        DataError: the data cannot be prepared, or is not what the study's trials were made with.
+        DataError: the data is not what the study's trials were made with.
     """
-    data = {}
-    for branch in config.branches:
-        data[branch.label] = jobs.call(jobs.about_data(branch), f"preparing data of {branch.label}")
     _check_same_data(config.study.name, folder, data)
     findings = collect(data)
     write_findings(folder, findings)
     refuse(list(findings), config.study.name)
-    return data
 
 
 def measured_baseline(branch: Branch, folder: StudyFolder, jobs: Jobs) -> dict[str, float]:

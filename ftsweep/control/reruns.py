@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ftsweep.control.jobs import ENDINGS, POLL_SECONDS, Jobs, Stopped
+from ftsweep.control.jobs import ENDINGS, POLL_SECONDS, Jobs, Stopped, log_told
+from ftsweep.domain.messages import Continue
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
 from ftsweep.executors.attempts import is_machines_fault
 from ftsweep.executors.base import Message
@@ -62,7 +63,7 @@ class Reruns:
                 remove_folder(run.folder.best)
         total, left = len(wanted), len(self._waiting)
         while self._waiting or self._running:
-            if self.jobs.should_stop():
+            if self.jobs.monitor.is_stopping:
                 raise Stopped
             while self._waiting and self.jobs.executor.num_free > 0:
                 run = self._waiting.pop(0)
@@ -71,7 +72,7 @@ class Reruns:
                 else:
                     self._submit(run)
             num_done = total - len(self._waiting) - len(self._running)
-            self.jobs.show(f"{phase}, {num_done} of {total} runs")
+            self.jobs.monitor.show(f"{phase}, {num_done} of {total} runs")
             for message in self.jobs.executor.poll(POLL_SECONDS):
                 self._handle(message)
         if left:
@@ -86,17 +87,16 @@ class Reruns:
     def _handle(self, message: Message) -> None:
         run = self._running.get(message.get("job") or "")
         if run is None:
-            self.jobs.handle(message)
+            log_told(message)
         elif message["type"] == "measured":
-            self.jobs.executor.reply(run.name, {"type": "continue", "job": run.name})
+            self.jobs.executor.reply(run.name, Continue(type="continue", job=run.name))
         elif message["type"] in ENDINGS:
             del self._running[run.name]
             self._ended(run, message)
 
-    def _ended(self, run: Rerun, message: Mapping[str, Any]) -> None:
+    def _ended(self, run: Rerun, message: Message) -> None:
         if is_machines_fault(message):
-            self.jobs.note_lost(dict(message))
-            outcome = self.jobs.attempts.after(message)
+            outcome = self.jobs.losses.after(message)
             if outcome is None:
                 self._waiting.append(run)
                 return

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ftsweep.analysis.comparison import kept_trials
+from ftsweep.control.listeners import Listener
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.trial import TrialRecord
 from ftsweep.store.atomic import remove
@@ -13,7 +14,7 @@ from ftsweep.store.folders import StudyFolder
 
 
 @dataclass
-class KeptWeights:
+class Retention(Listener):
     """Removes the weights of trials as they lose. One whose weights are gone is not looked at again."""
 
     folder: StudyFolder
@@ -21,13 +22,12 @@ class KeptWeights:
     top: int
     _held: dict[int, TrialRecord] = field(default_factory=dict)
 
-    def take_up(self, records: Iterable[TrialRecord]) -> None:
-        """Begin with what earlier processes may have left."""
+    def recovered(self, records: Sequence[TrialRecord]) -> None:
         self._held = {record.number: record for record in records if record.outcome is not None}
 
-    def add(self, ended: TrialRecord) -> None:
-        """A trial has ended; whoever it pushed out loses its weights."""
-        held = self._held | {ended.number: ended}
+    def ended(self, record: TrialRecord) -> None:
+        """Whoever the trial pushes out loses its weights."""
+        held = self._held | {record.number: record}
         needed = kept_trials(list(held.values()), self.objective, top=self.top)
         for number in held.keys() - needed:
             remove(self.folder.trial(number).best)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from ftsweep.config.build import import_path
 from ftsweep.errors import UsageError
-from ftsweep.store.atomic import read_json
 from ftsweep.store.folders import StudyFolder
 
 
@@ -32,12 +31,12 @@ def export_scaled(folder: StudyFolder, number: int, scale: float, destination: P
             where="--trial",
             remedy=f"Weights are there of: {', '.join(kept) or 'no trial'}.",
         )
-    facts = read_json(folder.facts_file)
-    with import_path([Path(place) for place in facts["search_folders"]]):
-        from ftsweep.worker.components import Workbench
+    manifest = folder.manifest()
+    with import_path(manifest.search_folders):
+        from ftsweep.worker.components import Components
         from ftsweep.worker.jobs import SingleJobs
 
-        SingleJobs(Workbench(facts["allow"])).do(
+        SingleJobs(Components(manifest.allow)).do(
             {
                 "type": "export",
                 "job": f"export-{number:04d}",

@@ -16,32 +16,30 @@ from ftsweep.control.budget import (
     trial_seconds,
     worker_seconds,
 )
-from ftsweep.control.targets import study_stop
-from ftsweep.domain.halt import Halt
+from ftsweep.control.halt import Halt
+from ftsweep.control.targets import found_enough
 from ftsweep.domain.trial import TrialRecord
 from ftsweep.store.atomic import folder_size
 from ftsweep.store.folders import StudyFolder
 
 
-def lasting_halt(config: SweepConfig, folder: StudyFolder, records: Sequence[TrialRecord]) -> Halt | None:
-    """Why the same command, given again, would start no trial either; None where it would."""
-    return study_stop(config.study, records, config.objective) or spent_for_good(
-        config.budget, records, size=lambda: folder_size(folder.path)
-    )
-
-
 @dataclass
-class Limits:
-    """The budgets and stops of one run of a study."""
+class Stopping:
+    """The one object that is asked why a study should begin nothing more: budgets, target and patience."""
 
     config: SweepConfig
     folder: StudyFolder
-    elapsed_seconds: Callable[[], float]
+    elapsed_seconds: Callable[[], float] = lambda: 0.0
     """Wall time of this run of the command."""
     _first_rungs: dict[int, float] = field(default_factory=dict)
     """Seconds to the first rung, by trial."""
     _bytes: int = 0
     _measure_again: float = 0.0
+
+    def lasting(self, records: Sequence[TrialRecord]) -> Halt | None:
+        """Why the same command, given again, would start no trial either; None where it would."""
+        halt = found_enough(self.config.study, records, self.config.objective)
+        return halt or spent_for_good(self.config.budget, records, size=self._size)
 
     def halt(self, records: Sequence[TrialRecord]) -> Halt | None:
         """Why no new trial may start now; None while one may.
@@ -49,7 +47,7 @@ class Limits:
         Where nothing is complete yet, trials under way go on until one is: a spent budget still ends with a model.
         """
         budget, elapsed = self.config.budget, self.elapsed_seconds()
-        halt = study_stop(self.config.study, records, self.config.objective)
+        halt = found_enough(self.config.study, records, self.config.objective)
         halt = halt or spent_budget(budget, records, elapsed_seconds=elapsed, size=self._size)
         if halt is None:
             return self._too_late(records)

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from ftsweep.analysis.selection import rank
 from ftsweep.config.schema import StudySettings
-from ftsweep.domain.halt import Halt
+from ftsweep.control.halt import Halt
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.trial import OutcomeKind, TrialRecord
 
 
-def study_stop(settings: StudySettings, records: Sequence[TrialRecord], objective: Objective) -> Halt | None:
+def found_enough(settings: StudySettings, records: Sequence[TrialRecord], objective: Objective) -> Halt | None:
     """Why the study has found enough; None while it has not. Depends on the trials only, so a restart decides alike."""
     if settings.target is None and settings.patience is None:
         return None

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar
 
+from ftsweep.domain.component import Component
+from ftsweep.domain.finding import Finding
 from ftsweep.errors import ConfigError
 
 SPLITS = ("train", "validation", "test")
@@ -18,7 +20,7 @@ LIMIT_SEED = 20_240_501
 Item = TypeVar("Item")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """One example as its source gave it. `place` is where a person finds it: `tweets.jsonl:17`."""
 
@@ -28,11 +30,13 @@ class Row:
     problem: str = ""  # why the source could not read it; then it has no values
 
 
-class DataSource(ABC):
+class DataSource(Component, ABC):
     """Where rows come from. The constructor's keyword-only arguments are the schema of the `data` node.
 
     The constructor reads nothing and imports no torch; it raises ConfigError for a value it cannot honour.
     """
+
+    component_kind = "data"
 
     group: str | None = None
     """The column whose equal values (a user, a document, a patient) must lie in one split; rows carry it."""
@@ -40,13 +44,15 @@ class DataSource(ABC):
     """The share of rows that ftsweep takes from train for validation, when the source names no such split."""
     test_fraction: float = 0.1
     """The same for test; 0 makes no test split."""
+    findings: Sequence[Finding] = ()
+    """What the latest `load` showed that a person should know: how files were read, what was passed over."""
 
     @abstractmethod
     def fingerprint(self) -> str:
         """A hash that changes when the rows would change; cheaper than loading them where that is possible."""
 
     @abstractmethod
-    def load(self, columns: Iterable[str]) -> dict[str, list[Row]]:
+    def load(self, columns: Iterable[str]) -> Mapping[str, Sequence[Row]]:
         """Rows by split name, with columns renamed to what tasks call them.
 
         `train` always; `validation` and `test` where the source names them (ftsweep takes the missing validation, and
@@ -56,7 +62,7 @@ class DataSource(ABC):
 
 
 class TaskEncoding(Protocol):
-    """What preparing data asks of a task (`ftsweep.tasks.base.Task` says what each promises)."""
+    """What preparing data asks of a task (`ftsweep.tasks.Task` says what each promises)."""
 
     @property
     def columns(self) -> tuple[str, ...]: ...

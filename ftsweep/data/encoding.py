@@ -30,6 +30,10 @@ class EncodingReport:
     """Examples without any label to learn or to measure."""
     dropped: dict[str, list[tuple[int, str]]] = field(default_factory=lambda: defaultdict(list))
     """Rows that the task refused, with the reason."""
+    unsaid: dict[str, Places] = field(default_factory=dict)
+    """What of rows is not in their examples, or not as it was, by the clause that says so."""
+    shown: dict[str, Any] = field(default_factory=dict)
+    """The first example of train for people: `place`, `read_as`, `parts` (pairs of text and whether it is learned)."""
 
 
 def encode_split(
@@ -57,7 +61,10 @@ def encode_split(
         if result is None or isinstance(result, ValueError):
             continue
         report.num_examples[split] = report.num_examples.get(split, 0) + 1
-        _note(result, min(index, len(rows) - 1), split, task, report)
+        place = min(index, len(rows) - 1)
+        _note(result, place, split, task, report)
+        if split == "train" and not report.shown and task.head == "causal_lm":
+            report.shown = _shown(result, rows[place], task, tokenizer)
         yield EncodedRow(result.input_ids, result.labels, index if is_row else PACKED)
     _check(split, rows, num_results, task, report, is_named=is_named)
 
@@ -67,6 +74,8 @@ def _note(example: Any, place: int, split: str, task: TaskEncoding, report: Enco
         report.inputs_cut[split].append(place)
     if getattr(example, "was_target_cut", False):
         report.targets_cut[split].append(place)
+    for clause in getattr(example, "unsaid", ()):
+        report.unsaid.setdefault(clause, defaultdict(list))[split].append(place)
     # the first token of a text has no predecessor, so that next-token prediction never learns it
     labels = example.labels[1:] if task.head == "causal_lm" else example.labels
     # classes and tokens count from 0; below are IGNORED, and MISSED, which tells of entities that were cut off
@@ -92,8 +101,23 @@ def _check(
         )
     if not report.num_examples.get(split):
         why = f": {describe(dropped)}" if dropped else ""
+        packed = "Bring more rows, or lower task.max_length if rows are packed to that length."
+        mend = "Mend these rows in the source as said, or name other columns with data.columns."
         raise DataError(
             f"the {len(rows)} rows of the {split} split give no example{why}",
             where="data",
-            remedy="Bring more rows, or lower task.max_length if rows are packed to that length.",
+            remedy=mend if dropped else packed,
         )
+
+
+def _shown(example: Any, row: Row, task: TaskEncoding, tokenizer: Any) -> dict[str, Any]:
+    """An example as text, in runs of tokens that are learned or not."""
+    runs: list[tuple[bool, list[int]]] = []
+    for token, label in zip(example.input_ids, example.labels, strict=True):
+        is_learned = label >= 0
+        if not runs or runs[-1][0] != is_learned:
+            runs.append((is_learned, []))
+        runs[-1][1].append(int(token))
+    parts = [[tokenizer.decode(tokens), is_learned] for is_learned, tokens in runs]
+    read_as = getattr(task, "read_as", lambda values: "")(row.values)
+    return {"place": row.place, "read_as": read_as, "parts": parts}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -21,11 +20,12 @@ from ftsweep.data.encoding import EncodingReport, encode_split
 from ftsweep.data.inspection import DataView, Gate, Inspection
 from ftsweep.data.row_files import read_flagged, read_rows, write_flagged, write_rows
 from ftsweep.data.splitting.splitting import Split, SplitRows, refuse_unusable, split_rows
-from ftsweep.domain.finding import Finding
+from ftsweep.domain.finding import Finding, most_severe_first
 from ftsweep.errors import DataError
 from ftsweep.store.atomic import read_json, remove, write_json, written_folder
+from ftsweep.store.locks import locked
 
-FORMAT = 3
+FORMAT = 4
 """Counts up when the folder's layout or meaning changes: old folders are then left alone and new ones are made."""
 
 
@@ -173,7 +173,7 @@ class _Maker:
     def make(self, folder: Path, fingerprint: str, content_hash: str) -> None:
         """Load, split, learn the schema from train, encode, have it looked at, write. `meta.json` is the last file."""
         begin = time.monotonic()
-        loaded = self._source.load(self._task.columns)
+        loaded = {name: list(rows) for name, rows in self._source.load(self._task.columns).items()}
         _check_columns(self._task, loaded)
         likeness, overlap = (None, None) if self._gate is None else (self._gate.likeness, self._gate.overlap)
         split = split_rows(loaded, self._source, self._task, seed=self._seed, likeness=likeness, overlap=overlap)
@@ -198,11 +198,16 @@ class _Maker:
                 "num_rows": {name: len(rows) for name, rows in split.rows.items()},
                 "num_examples": report.num_examples,
                 "split_source": split.source,
-                "findings": [finding.to_dict() for finding in [*inspection.findings, *split.notes]],
+                "shown": report.shown,
+                "findings": [finding.to_dict() for finding in self._all_findings(inspection, split)],
                 "seconds": round(time.monotonic() - begin, 3),
                 "files": {file.name: file.stat().st_size for file in sorted(temporary.iterdir())},
             }
             write_json(temporary / "meta.json", meta)
+
+    def _all_findings(self, inspection: Inspection, split: Split) -> list[Finding]:
+        """What the guards say, then what reading the files and splitting showed."""
+        return [*inspection.findings, *most_severe_first(self._source.findings), *split.notes]
 
     def _encode(self, split: Split, folder: Path) -> tuple[dict[str, Any], EncodingReport]:
         """Write every split's examples; the schema they were made with, and what encoding showed."""
@@ -251,9 +256,7 @@ def _folder(cache: Path, content_hash: str) -> Path:
 def _locked(cache: Path, content_hash: str) -> Iterator[None]:
     """Be the only process that makes this set. The operating system releases the lock of a process that dies."""
     folder = _folder(cache, content_hash)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_name(f".{content_hash}.lock").open("w", encoding="utf-8") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with locked(folder.with_name(f".{content_hash}.lock")):
         for half_written in folder.parent.glob(f".{content_hash}.*.tmp"):  # of a process that was killed
             remove(half_written)
         yield

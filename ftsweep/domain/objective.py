@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from ftsweep.domain.measurement import Measurement
-
-Direction = Literal["minimize", "maximize"]
+from ftsweep.domain.metric import Direction, Metric, Metrics
 
 
 @dataclass(frozen=True)
@@ -19,6 +18,18 @@ class Objective:
     metric: str = "loss"
     split: str = "validation"
     direction: Direction = "minimize"
+    metrics: Metrics = field(default_factory=dict, compare=False, repr=False)
+    """All that the study's tasks measure, for words about trials; {} where it is not known. No part of `to_dict`."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Metric, split and direction, as JSON."""
+        return {"metric": self.metric, "split": self.split, "direction": self.direction}
+
+    @classmethod
+    def of_study(cls, facts: Mapping[str, Any]) -> Objective:
+        """From a study's facts (`study.json`), with its metrics."""
+        metrics = {name: Metric(**metric) for name, metric in facts.get("metrics", {}).items()}
+        return cls(**facts["objective"], metrics=metrics)
 
     @property
     def key(self) -> str:

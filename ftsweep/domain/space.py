@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ftsweep.domain.role import Role
+
 Params = Mapping[str, Any]
 """Sampled values by parameter name, as the study, MLflow and the reports spell it."""
 
@@ -88,6 +90,8 @@ class Branch:
     name: str
     config: Mapping[str, Any]
     space: Space
+    role: Role = field(default_factory=Role)
+    """That of its strategy."""
 
     @property
     def label(self) -> str:

@@ -110,9 +110,9 @@ def _prepared_text(
 ) -> GeneralText | None:
     if config["general"] is None:
         return None
-    node = {"_target_": "ftsweep.tasks.text.Text", "max_length": task.max_length, "packed": task.packed}
+    node = {"_target_": "ftsweep.tasks.Text", "max_length": task.max_length, "packed": task.packed}
     if isinstance(task, MaskedText):
-        node = {"_target_": "ftsweep.tasks.masked_text.MaskedText", "max_length": task.max_length}
+        node = {"_target_": "ftsweep.tasks.MaskedText", "max_length": task.max_length}
     try:
         prepared = prepare(
             config={"data": config["general"], "task": node, "seed": config["seed"]},

@@ -12,7 +12,7 @@ from ftsweep.data.encoded import EncodedSplit
 from ftsweep.data.prepared import PreparedSet
 from ftsweep.errors import DataError
 from ftsweep.evaluation.evaluate import Evaluator, SplitScores, autocast
-from ftsweep.evaluation.parts import Parts
+from ftsweep.evaluation.trial_parts import TrialParts
 from ftsweep.strategies.asking import AnswerAsking, LabelAsking, Prompt
 from ftsweep.strategies.few_shot import FewShot
 from ftsweep.tasks.base import RowError, Task
@@ -56,7 +56,7 @@ def class_labels(split: EncodedSplit, task: Task) -> list[int]:
 class PromptScorer:
     """Scores prompts on rows; one for all prompts of a trial."""
 
-    def __init__(self, parts: Parts, strategy: FewShot, model: PreTrainedModel, evaluator: Evaluator) -> None:
+    def __init__(self, parts: TrialParts, strategy: FewShot, model: PreTrainedModel, evaluator: Evaluator) -> None:
         self._task = parts.task
         self._schema = parts.prepared.schema
         self._model = model

@@ -57,9 +57,6 @@ class Attempts:
             log_tail=message.get("log_tail") or message.get("traceback") or "",
         )
 
-    def num_lost(self, job: str) -> int:
-        return self._lost[job].total()
-
 
 def place_error(reason: str, where: str | None = None) -> StudyError:
     """The disk is full, or a folder may not be written."""

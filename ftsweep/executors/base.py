@@ -1,6 +1,6 @@
 """Where trials run. The control process hands out jobs and reads messages; it never sees a model.
 
-Messages are JSON dictionaries with `type` and, all but `ready`, `job`; docs/contracts.md lists them.
+Messages are JSON dictionaries; `ftsweep.domain.messages` has a type for each kind, docs/contracts.md their meaning.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-Message = dict[str, Any]
+from ftsweep.domain.component import Component
+from ftsweep.domain.messages import Message
+
 Outbox = Callable[[Message], None]
 """Takes what a worker has to say."""
 
@@ -43,12 +45,14 @@ class ExecutorContext:
     """Builds a worker in this process around an outbox and a number of threads; only the inline executor uses it."""
 
 
-class Executor(ABC):
+class Executor(Component, ABC):
     """Runs jobs on workers. Constructor: keyword-only, the schema of the `executor` node; it starts nothing.
 
     All calls come from one thread. Messages arrive as JSON would carry them (no tuples, text keys), and every one that
     comes from a worker carries `worker`, its name ("gpu 0", "cpu 1"); those of one worker keep their order.
     """
+
+    component_kind = "executor"
 
     @abstractmethod
     def open(self, context: ExecutorContext) -> None:

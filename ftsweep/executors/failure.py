@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Literal
 
 import ftsweep
+from ftsweep.domain.messages import Failed
 from ftsweep.errors import FtsweepError
-from ftsweep.executors.base import Message
 from ftsweep.redaction import without_secrets
 
 PLACE_ERRNOS = {errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC, errno.EPERM, errno.EROFS}
@@ -25,7 +25,7 @@ _LIBRARIES = tuple(Path(sysconfig.get_path(kind)).resolve() for kind in ("stdlib
 _OWN = Path(ftsweep.__file__).resolve().parent
 
 
-def describe_failure(job: str, error: BaseException) -> Message:
+def describe_failure(job: str, error: BaseException) -> Failed:
     """The `failed` message of a job that raised this."""
     return {
         "type": "failed",

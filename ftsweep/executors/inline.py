@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
+from ftsweep.domain.messages import Quit
 from ftsweep.errors import ConfigError
 from ftsweep.executors.base import Executor, ExecutorContext, InlineWorker, Message
 from ftsweep.executors.devices import MAX_COUNT
@@ -79,7 +80,7 @@ class Inline(Executor):
         worker, self._worker = self._worker, None
         try:
             if worker is not None and not kill:
-                worker.handle({"type": "quit"})
+                worker.handle(Quit(type="quit"))
         finally:
             for path in self._added_paths:
                 if path in sys.path:

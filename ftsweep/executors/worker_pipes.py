@@ -10,6 +10,7 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import NoReturn
 
+from ftsweep.domain.messages import Heartbeat
 from ftsweep.executors.base import Message
 
 
@@ -71,7 +72,7 @@ class WorkerPipes:
     def _beat(self, interval_seconds: float, count_steps: Callable[[], int]) -> None:
         pause = threading.Event()
         while not pause.wait(interval_seconds):
-            self.write({"type": "heartbeat", "process": os.getpid(), "steps": count_steps()})
+            self.write(Heartbeat(type="heartbeat", process=os.getpid(), steps=count_steps()))
 
 
 def _end_group() -> NoReturn:

@@ -1,1 +1,69 @@
-"""What ruins a result: data quality, leaks between splits, unfit training."""
+"""Checks of the data before the first trial, and the limit on forgetting: what `_target_` may name under `guards`."""
+
+from typing import TYPE_CHECKING
+
+from ftsweep.exports import lazy_exports
+
+if TYPE_CHECKING:
+    from ftsweep.guards.base import DataGuard, Mode, Sighting
+    from ftsweep.guards.forgetting import Forgetting
+    from ftsweep.guards.label_names import AbsentClasses, LabelSpelling
+    from ftsweep.guards.labels import LabelErrors, TargetInInput
+    from ftsweep.guards.leakage import ExactCopies, NearDuplicates, NormalisedCopies, SharedGroups, SharedPassages
+    from ftsweep.guards.quality import ClassImbalance, ConflictingLabels, RareClasses, RepeatedRows, SmallData
+    from ftsweep.guards.rows import ChatTurns, CutInputs, CutTargets, InvalidTags, UnsupervisedRows, UnusableRows
+
+__all__ = [
+    "AbsentClasses",
+    "ChatTurns",
+    "ClassImbalance",
+    "ConflictingLabels",
+    "CutInputs",
+    "CutTargets",
+    "DataGuard",
+    "ExactCopies",
+    "Forgetting",
+    "InvalidTags",
+    "LabelErrors",
+    "LabelSpelling",
+    "Mode",
+    "NearDuplicates",
+    "NormalisedCopies",
+    "RareClasses",
+    "RepeatedRows",
+    "SharedGroups",
+    "SharedPassages",
+    "Sighting",
+    "SmallData",
+    "TargetInInput",
+    "UnsupervisedRows",
+    "UnusableRows",
+]
+
+__getattr__ = lazy_exports(
+    __name__,
+    AbsentClasses="label_names",
+    ChatTurns="rows",
+    ClassImbalance="quality",
+    ConflictingLabels="quality",
+    CutInputs="rows",
+    CutTargets="rows",
+    DataGuard="base",
+    ExactCopies="leakage",
+    Forgetting="forgetting",
+    InvalidTags="rows",
+    LabelErrors="labels",
+    LabelSpelling="label_names",
+    Mode="base",
+    NearDuplicates="leakage",
+    NormalisedCopies="leakage",
+    RareClasses="quality",
+    RepeatedRows="quality",
+    SharedGroups="leakage",
+    SharedPassages="leakage",
+    Sighting="base",
+    SmallData="quality",
+    TargetInInput="labels",
+    UnsupervisedRows="rows",
+    UnusableRows="rows",
+)

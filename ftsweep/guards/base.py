@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 from ftsweep.data.base import Row
 from ftsweep.domain.finding import Finding, Severity
+from ftsweep.domain.guard import Guard
 from ftsweep.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -47,12 +48,14 @@ class Sighting:
         return self.count / self.num_rows if self.num_rows else 0.0
 
 
-class DataGuard(ABC):
+class DataGuard(Guard, ABC):
     """One check of a data set. The constructor's keyword-only arguments are the schema of its node under `guards`.
 
     A subclass takes `mode` and hands its thresholds on; a threshold of None is never crossed. Importing its module must
     not import torch.
     """
+
+    modes = get_args(Mode)
 
     can_fix: ClassVar[bool] = False
     """Whether leaving rows of train out mends what it finds."""
@@ -66,8 +69,7 @@ class DataGuard(ABC):
     def __init__(
         self, *, mode: Mode = "refuse", warn_above: float | None = None, refuse_above: float | None = None
     ) -> None:
-        if mode not in get_args(Mode):
-            raise ConfigError(f"{mode!r} is not a mode", where="mode", remedy=f"Use {', '.join(get_args(Mode))}.")
+        super().__init__(mode)
         if mode == "fix" and not self.can_fix:
             what = "no row of train can be left out to mend this"
             raise ConfigError(what, where="mode", remedy="Use refuse, allow or off.")
@@ -75,7 +77,6 @@ class DataGuard(ABC):
             is_share = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
             if value is not None and not is_share:
                 raise ConfigError(f"{value!r} is not a share", where=name, remedy="Use 0 to 1, or null for never.")
-        self.mode = mode
         self.warn_above = warn_above
         self.refuse_above = refuse_above
 

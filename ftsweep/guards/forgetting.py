@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Literal, get_args
 
+from ftsweep.domain.guard import Guard
 from ftsweep.errors import ConfigError
 
 Mode = Literal["off", "on"]
@@ -12,7 +13,7 @@ Mode = Literal["off", "on"]
 LEAST_TOKENS = 1024
 
 
-class Forgetting:
+class Forgetting(Guard):
     """How much worse than the base a trial has become on general text: loss after minus loss before, nats per token.
 
     Args:
@@ -21,9 +22,10 @@ class Forgetting:
         tokens: so much held-out general text is measured.
     """
 
+    modes = get_args(Mode)
+
     def __init__(self, *, mode: Mode = "off", limit: float | None = 0.1, tokens: int = 64 * 512) -> None:
-        if mode not in get_args(Mode):
-            raise ConfigError(f"{mode!r} is not a mode", where="mode", remedy=f"Use {' or '.join(get_args(Mode))}.")
+        super().__init__(mode)
         is_number = isinstance(limit, int | float) and not isinstance(limit, bool) and math.isfinite(limit)
         if limit is not None and not (is_number and limit >= 0):
             remedy = "Use nats per token, 0 or more, or null to measure without a limit."
@@ -31,10 +33,5 @@ class Forgetting:
         if isinstance(tokens, bool) or not isinstance(tokens, int) or tokens < LEAST_TOKENS:
             remedy = f"Use at least {LEAST_TOKENS}: of less text the loss is chance."
             raise ConfigError(f"{tokens!r} tokens are not enough to measure on", where="tokens", remedy=remedy)
-        self.mode = mode
         self.limit = limit
         self.tokens = tokens
-
-    @property
-    def is_on(self) -> bool:
-        return self.mode == "on"

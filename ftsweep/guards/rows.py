@@ -50,11 +50,11 @@ class UnusableRows(DataGuard):
 
     def is_about(self, row: Row) -> bool:
         """Whether a row that cannot be used is this guard's business."""
-        return row.values.get("messages") is None
+        return not _is_chat(row)
 
 
 class ChatTurns(UnusableRows):
-    """Conversations whose roles are out of order, or with an empty message. They are always left out.
+    """Conversations that cannot be read, have no answer to learn, or that the chat template refuses. They are left out.
 
     Args:
         mode: refuse, allow or off.
@@ -62,10 +62,14 @@ class ChatTurns(UnusableRows):
         refuse_above: share of a split's rows.
     """
 
-    what = "are no conversation of user and assistant in turn, and are left out"
+    what = "are no conversations that can be learned from, and are left out"
 
     def is_about(self, row: Row) -> bool:
-        return row.values.get("messages") is not None
+        return _is_chat(row)
+
+
+def _is_chat(row: Row) -> bool:
+    return any(row.values.get(name) is not None for name in ("messages", "conversations"))
 
 
 class InvalidTags(DataGuard):

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from ftsweep.domain.component import Component
 from ftsweep.errors import ConfigError, ModelError
 
 if TYPE_CHECKING:
@@ -26,12 +27,14 @@ def check_dtype(dtype: str) -> str:
     return dtype
 
 
-class ModelSource(ABC):
+class ModelSource(Component, ABC):
     """A base model and its tokenizer, before any fine-tuning.
 
     The constructor's keyword-only arguments are the schema of the `model` node. It must not import torch, must not
     touch the network and must raise ConfigError for a value it cannot honour.
     """
+
+    component_kind = "model"
 
     dtype: str = "auto"
     """`auto`, `float32` or `bfloat16`: the type the frozen base is held in; auto is bfloat16 on CUDA, else float32."""

@@ -73,7 +73,7 @@ class HubModel(ModelSource):
 
     def reference(self) -> dict[str, Any]:
         return {
-            "_target_": "ftsweep.models.hub.HubModel",
+            "_target_": "ftsweep.models.HubModel",
             "name": self.name,
             "revision": self._cached_commit() or self.revision,
             "dtype": self.dtype,

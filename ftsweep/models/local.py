@@ -21,4 +21,4 @@ class LocalModel(FolderModel):
         super().__init__(folder=Path(path).expanduser().absolute(), dtype=dtype)
 
     def reference(self) -> dict[str, Any]:
-        return {"_target_": "ftsweep.models.local.LocalModel", "path": str(self.folder), "dtype": self.dtype}
+        return {"_target_": "ftsweep.models.LocalModel", "path": str(self.folder), "dtype": self.dtype}

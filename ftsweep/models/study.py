@@ -16,8 +16,9 @@ from ftsweep.errors import ConfigError, ModelError, UsageError, suggest
 from ftsweep.models.base import Head, ModelSource, Quantisation, check_dtype
 from ftsweep.models.folder import folder_fingerprint
 from ftsweep.models.local import LocalModel
-from ftsweep.store.atomic import made_by_one, read_json, written_folder
+from ftsweep.store.atomic import read_json, written_folder
 from ftsweep.store.folders import Store, StudyFolder
+from ftsweep.store.locks import made_by_one
 
 if TYPE_CHECKING:
     import torch
@@ -80,7 +81,7 @@ class StudyModel(ModelSource):
 
     def reference(self) -> dict[str, Any]:
         return {
-            "_target_": "ftsweep.models.study.StudyModel",
+            "_target_": "ftsweep.models.StudyModel",
             "study": self.study,
             "store": self.store,
             "dtype": self.dtype,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ftsweep.domain.component import Component
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.trial import Outcome, Proposal
@@ -43,11 +44,13 @@ class ChosenModel:
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
-class Recorder:
+class Recorder(Component):
     """Keeps the record of a study somewhere people look. This one is the null recorder: it keeps nothing.
 
     `timestamp` (seconds since 1970) is when the thing happened, for a call that is made later; None is now.
     """
+
+    component_kind = "recording"
 
     def open(self, facts: StudyFacts) -> None:
         """Find or make the study's place and its parent run `sweep`."""

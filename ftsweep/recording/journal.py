@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ class Journal:
         return replace(self, files=tuple(dict.fromkeys([*self.files, *files])))
 
     def write(self) -> Journal:
-        facts = {**vars(self.facts), "folder": None, "objective": asdict(self.facts.objective)}
+        facts = {**vars(self.facts), "folder": None, "objective": self.facts.objective.to_dict()}
         model = self.model and {**vars(self.model), "folder": str(self.model.folder)}
         data: dict[str, Any] = {
             "facts": facts,

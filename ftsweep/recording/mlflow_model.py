@@ -16,11 +16,12 @@ from ftsweep.recording.base import ChosenModel
 from ftsweep.recording.content import content_hash
 from ftsweep.recording.mlflow_run import MlflowRun
 from ftsweep.recording.mlflow_study import MlflowStudy
-from ftsweep.store.atomic import remove
+from ftsweep.store.atomic import read_json, remove
 
 if TYPE_CHECKING:
     from mlflow.entities import LoggedModel
     from mlflow.entities.model_registry import ModelVersion
+    from mlflow.models import ModelSignature
 
 ALIAS = "champion"
 _TEMPORARY = ".model-"
@@ -123,7 +124,7 @@ def _log_model(study: MlflowStudy, run: MlflowRun, model: ChosenModel, tags: dic
                 ),
                 python_model=_served_file(),
                 artifacts={"model": str(model.folder)},
-                signature=infer_signature(inputs, outputs),
+                signature=_with_study_names(infer_signature(inputs, outputs), model.folder),
                 input_example=inputs,
                 pip_requirements=_requirements(),
             )
@@ -134,6 +135,23 @@ def _log_model(study: MlflowStudy, run: MlflowRun, model: ChosenModel, tags: dic
         with suppress(Exception):  # the first error is the one to tell
             client.finalize_logged_model(logged.model_id, "FAILED")
         raise
+
+
+def _with_study_names(signature: ModelSignature, folder: Path) -> ModelSignature:
+    """The signature with the columns' names in the study's files beside the task's own; either may be left out."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    manifest = dict(read_json(folder / "ftsweep.json"))
+    mapping = (manifest.get("data") or {}).get("columns") or {}
+    specs = signature.inputs.inputs
+    named = {spec.name: mapping[spec.name] for spec in specs if isinstance(mapping.get(spec.name), str)}
+    named = {name: other for name, other in named.items() if other not in {spec.name for spec in specs}}
+    if not named:
+        return signature
+    either = [ColSpec(spec.type, spec.name, spec.required and spec.name not in named) for spec in specs]
+    more = [ColSpec(spec.type, named[spec.name], required=False) for spec in specs if spec.name in named]
+    return ModelSignature(Schema([*either, *more]), signature.outputs, signature.params)
 
 
 def _served_file() -> str:

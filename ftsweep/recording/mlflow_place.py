@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 from ftsweep.domain.objective import Objective
 from ftsweep.errors import ConfigError
 from ftsweep.recording.ui import runs_address, tracking_uri
-from ftsweep.store.atomic import made_by_one, remove
+from ftsweep.store.atomic import remove
 from ftsweep.store.folders import Store
+from ftsweep.store.locks import made_by_one
 
 _TEMPORARY = ".mlflow-"
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")

@@ -14,6 +14,8 @@ from typing import Any
 from ftsweep.errors import ConfigError
 from ftsweep.report import figures as figure_modules
 from ftsweep.report import summary, wording
+from ftsweep.report.base import Report
+from ftsweep.report.figures.base import Figure
 from ftsweep.report.rows import StudyRows
 from ftsweep.report.tables.approaches import approach_table
 from ftsweep.report.tables.classes import class_table
@@ -30,10 +32,11 @@ PLOT_CONFIG = {
 }
 
 
-class HtmlPage:
-    """Writes a study's page. `figures` names the figures to show, in this order; null shows all there are."""
+class HtmlPage(Report):
+    """Writes a study's page. `figures` are those to show, in this order: names, or figures of one's own; null shows all
+    that ftsweep has."""
 
-    def __init__(self, *, figures: Sequence[str] | None = None) -> None:
+    def __init__(self, *, figures: Sequence[str | Figure] | None = None) -> None:
         if isinstance(figures, str):
             raise ConfigError("figures must be a list of names", where="report.figures", remedy=f"Write [{figures}].")
         self.figures = tuple(figure_modules.READING_ORDER if figures is None else figures)
@@ -77,8 +80,9 @@ class HtmlPage:
         )
 
 
-def _section(name: str, rows: StudyRows) -> dict[str, Any]:
-    module = figure_modules.load(name)
+def _section(figure_of: str | Figure, rows: StudyRows) -> dict[str, Any]:
+    module = figure_modules.load(figure_of)
+    name = figure_of if isinstance(figure_of, str) else type(figure_of).__name__
     figure = module.figure(module.info(rows))
     return {
         "name": name,

@@ -183,7 +183,7 @@ def read_study(
     """
     if not folder.sweep_file.exists():
         raise UsageError(f"there is no study {folder.name!r}", where=str(folder.path), remedy="See: ftsweep status")
-    settings = read_settings(folder.sweep_file)
+    settings = read_settings(folder)
     result = folder.path / "result.json"
     with understood(result):
         notes = dict(read_json(result)) if result.exists() else {}

@@ -1,16 +1,19 @@
-"""What a report needs of a sweep as it was composed: the objective, the declared space, a few words on the rest."""
+"""What a report needs of a study's manifest: the objective, the declared space, a few words on the rest."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from ftsweep.domain.objective import Objective
-from ftsweep.domain.space import Choice, Dimension, FloatInterval, IntInterval
-from ftsweep.errors import DamagedFileError
+from ftsweep.domain.space import Choice, Dimension, FloatInterval
 from ftsweep.store.atomic import understood
+from ftsweep.store.folders import StudyFolder
+from ftsweep.store.manifest import StudyManifest
+
+UNNAMED = "main"
+"""The label of the one branch of a sweep without branches."""
 
 SUMMARY_NODES = ("model", "data", "task", "strategy")
 NAMING_KEYS = ("name", "path", "train")
@@ -46,72 +49,40 @@ class Settings:
         return {name: found[name] or _fitting(values[name]) for name in ordered}
 
 
-def read_settings(path: Path) -> Settings:
-    """The settings in a study's `sweep.yaml`; what it does not tell stays empty."""
-    import yaml  # type: ignore[import-untyped]
-    from omegaconf import OmegaConf  # slow to import, and only the control process has it
-    from omegaconf.errors import OmegaConfBaseException
-
-    try:
-        text = path.read_text(encoding="utf-8")
-        loaded = OmegaConf.to_container(OmegaConf.create(text), resolve=False)
-    except (yaml.YAMLError, OmegaConfBaseException, ValueError, RecursionError) as error:
-        raise DamagedFileError(path, str(error).partition("\n")[0]) from error
-    with understood(path):
-        return _settings(loaded, text)
+def read_settings(folder: StudyFolder) -> Settings:
+    """The settings of a study, from its manifest, with its sweep file's text."""
+    manifest, text = folder.manifest(), folder.sweep_file.read_text(encoding="utf-8", errors="replace")
+    with understood(folder.manifest_file):
+        return _settings(manifest, text)
 
 
-def _settings(loaded: Any, text: str) -> Settings:
-    tree: dict[str, Any] = {str(key): node for key, node in loaded.items()} if isinstance(loaded, dict) else {}
-    objective = {
-        key: value for key, value in _node(tree, "objective").items() if key in ("metric", "split", "direction")
+def _settings(manifest: StudyManifest, text: str) -> Settings:
+    branches = manifest.terms.branches
+    names = tuple(label for label in branches if list(branches) != [UNNAMED])
+    dimensions = {
+        f"{label}.{path}" if names else path: dimension
+        for label, branch in branches.items()
+        for path, dimension in branch.space.items()
     }
-    branches = _node(tree, "branches")
-    dimensions = dict(_walk(_node(tree, "space"), ""))
-    for name, branch in branches.items():
-        if isinstance(branch, Mapping):
-            dimensions |= _walk(_node(branch, "space"), f"{name}.")
     summary = {}
     for node in SUMMARY_NODES:  # with branches, a component stands in each of them
-        words = dict.fromkeys(_words(_node(place, node)) for place in (tree, *branches.values()))
+        words = dict.fromkeys(_words(branch.config.get(node) or {}) for branch in branches.values())
         summary[node] = ", ".join(word for word in words if word)
     summary = {node: words for node, words in summary.items() if words}
-    if branches:
-        summary["branches"] = ", ".join(map(str, branches))
+    if names:
+        summary["branches"] = ", ".join(names)
+    fits = [branch.config.get("guards", {}).get("fit", {}) for branch in branches.values()]
     return Settings(
-        objective=Objective(**objective),
-        num_rungs=_node(tree, "rungs").get("count"),
-        num_planned=_node(tree, "budget").get("trials"),
+        objective=manifest.terms.objective,
+        num_rungs=manifest.terms.num_rungs,
+        num_planned=manifest.num_trials,
         dimensions=dimensions,
         summary=summary,
-        branches=tuple(map(str, branches)),
-        pruner=_node(tree, "pruner"),
-        judges_fit=_node(_node(tree, "guards"), "fit").get("mode") != "off",
+        branches=names,
+        pruner=manifest.pruner,
+        judges_fit=all(fit.get("mode") != "off" for fit in fits),
         text=text,
     )
-
-
-def _node(tree: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    node = tree.get(key)
-    return node if isinstance(node, Mapping) else {}
-
-
-def _walk(node: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Dimension]]:
-    for key, value in node.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, list):
-            yield name, Choice(tuple(value))
-        elif isinstance(value, Mapping) and "low" in value and "high" in value:
-            yield name, _interval(value)
-        elif isinstance(value, Mapping):
-            yield from _walk(value, f"{name}.")
-
-
-def _interval(node: Mapping[str, Any]) -> Dimension:
-    low, high, log = node["low"], node["high"], bool(node.get("log"))
-    if isinstance(low, int) and isinstance(high, int):
-        return IntInterval(low, high, log)
-    return FloatInterval(float(low), float(high), log)
 
 
 def _words(node: Mapping[str, Any]) -> str:

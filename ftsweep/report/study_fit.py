@@ -46,7 +46,7 @@ def study_fit_tags(
     evidence: Mapping[str, Any],
 ) -> dict[str, str]:
     """The verdicts on a study and its trials, by number, as tags of the run of the whole study."""
-    settings = read_settings(folder.sweep_file)
+    settings = read_settings(folder)
     if not settings.judges_fit:
         return {}
     return study_tags(judged_study(records, settings, best, evidence), trials, best)

@@ -9,6 +9,16 @@ from ftsweep.domain.objective import Objective
 from ftsweep.domain.trial import Outcome, Proposal
 
 
+@dataclass(frozen=True)
+class StoredPause:
+    """Where and why the pruner paused a trial last."""
+
+    rung: int
+    reason: str
+    is_over: bool = False
+    """Whether the trial has gone on since."""
+
+
 @dataclass
 class StudyTrial:
     """What the study has stored of one trial."""
@@ -22,6 +32,13 @@ class StudyTrial:
     """By name; one above 0 is violated."""
     violating: list[int] = field(default_factory=list)
     """Rungs at which a constraint was violated."""
+    pause: StoredPause | None = None
+
+    @property
+    def pause_now(self) -> StoredPause | None:
+        """The pause at the rung that it reached last, unless it has gone on since."""
+        is_paused = self.pause is not None and not self.pause.is_over and self.pause.rung == max(self.values)
+        return self.pause if is_paused else None
 
     def best_value(self, objective: Objective) -> float | None:
         """The best value so far, of the rungs that keep every constraint if there are any; in the end the trial's."""

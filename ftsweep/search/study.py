@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from bisect import insort
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ import optuna
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from ftsweep.domain.decision import GO_ON, Decision, New, Next, Pause, Resume
 from ftsweep.domain.measurement import Measurement
-from ftsweep.domain.objective import Direction, Objective
+from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Branch
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal
 from ftsweep.errors import StudyError
-from ftsweep.search.entries import StudyTrial
+from ftsweep.search.entries import StoredPause, StudyTrial
 from ftsweep.search.importance import importances_of
 from ftsweep.search.planned import planned_settings
 from ftsweep.search.proposer import Proposer
@@ -25,13 +27,14 @@ from ftsweep.search.pruners.curves import Curves
 from ftsweep.search.pruners.pruners import Pruner
 from ftsweep.search.samplers.samplers import Sampler
 from ftsweep.search.storage.extend import ORIGIN, SET_ASIDE, optuna_name
-from ftsweep.search.storage.identity import IDENTITY, check_identity, describe
+from ftsweep.search.storage.identity import IDENTITY, describe, load_or_make
 from ftsweep.search.storage.owned import OwnedStorage
 from ftsweep.search.storage.sqlite import close_storage, open_storage
 from ftsweep.search.study_view import INFEASIBLE
 
 _OUTCOME = "outcome"
 _VIOLATING = "violating"  # rungs at which a constraint was violated
+_PAUSE = "pause"  # where and why the pruner paused a trial last, and whether it has gone on since
 
 
 class Study:
@@ -99,7 +102,7 @@ class Study:
         storage = OwnedStorage(database, path)
         try:
             identity = describe(objective, branches, num_rungs)
-            study = _load_or_make(storage, optuna_name(name, generation), objective.direction, identity)
+            study = load_or_make(storage, optuna_name(name, generation), objective.direction, identity)
             proposer = Proposer(study, branches, sampler, seed=seed, plan=plan, startup_per_branch=startup_per_branch)
             if IDENTITY not in study.user_attrs:  # not before the branches have proved that they can be searched
                 study.set_user_attr(IDENTITY, identity)
@@ -167,15 +170,41 @@ class Study:
         trial.values[rung] = value
         self._curves.add(number, rung, value, is_feasible=measurement.is_feasible)
 
-    def should_prune(self, number: int) -> str | None:
-        """Why the trial should stop at the rung it reached last; None when it should go on.
+    def decide(self, number: int) -> Decision:
+        """What becomes of the trial at the rung it reached last. A pause is stored, so that a restart finds it.
 
-        A default setting is never pruned: the others are measured against it.
+        A default setting always goes on: the others are measured against it.
         """
         trial = self._trial(number)
         if trial.proposal.is_default or trial.outcome is not None or not trial.values:
-            return None
-        return self._pruner.should_prune(self._curves, number, max(trial.values))
+            return GO_ON
+        rung = max(trial.values)
+        if trial.pause is not None and trial.pause.rung == rung:  # decided before
+            return GO_ON if trial.pause.is_over else Pause(trial.pause.reason)
+        decision = self._pruner.decide(self._curves, number, rung)
+        if isinstance(decision, Pause):
+            self._store_pause(number, StoredPause(rung, decision.reason))
+        return decision
+
+    def pause_of(self, number: int) -> StoredPause | None:
+        """Where and why the trial is paused now; None where it is not."""
+        return self._trial(number).pause_now
+
+    def next(self, paused: Collection[int] = (), avoid: Collection[str] = (), *, may_begin: bool = True) -> Next | None:
+        """What a free lane does: one of the paused trials goes on, where the pruner says so, else a new one begins.
+
+        `paused`: those that have given their lanes away. For `avoid` see `ask`; without `may_begin` none is asked for.
+        """
+        rungs = {number: max(self._trial(number).values) for number in sorted(paused)}
+        number = self._pruner.resume(self._curves, rungs) if rungs else None
+        if number is not None:
+            pause = self.pause_of(number) if number in rungs else None
+            if pause is None:
+                raise StudyError(f"the pruner resumes trial {number}, which is not paused", where="pruner")
+            self._store_pause(number, replace(pause, is_over=True))
+            return Resume(self._trials[number].proposal)
+        proposal = self.ask(avoid) if may_begin else None
+        return None if proposal is None else New(proposal)
 
     def tell(
         self,
@@ -227,6 +256,10 @@ class Study:
             raise StudyError(f"there is no trial {number} in the study {self._study.study_name!r}")
         return self._trials[number]
 
+    def _store_pause(self, number: int, pause: StoredPause) -> None:
+        self._storage.set_trial_user_attr(self._ids[number], _PAUSE, asdict(pause))
+        self._trials[number].pause = pause
+
     def _store_constraints(self, number: int, violations: Mapping[str, float]) -> None:
         if not violations:
             return
@@ -249,7 +282,9 @@ class Study:
         outcome = Outcome.from_dict(frozen.user_attrs[_OUTCOME]) if frozen.state.is_finished() else None
         values = dict(sorted(frozen.intermediate_values.items()))
         proposal = Proposal(frozen.number, branch, params, is_default)
-        return StudyTrial(proposal, values, outcome, frozen.constraints, list(frozen.user_attrs.get(_VIOLATING, ())))
+        violating, paused = list(frozen.user_attrs.get(_VIOLATING, ())), frozen.user_attrs.get(_PAUSE)
+        pause = None if paused is None else StoredPause(**paused)
+        return StudyTrial(proposal, values, outcome, frozen.constraints, violating, pause)
 
     def _note(self, trial_id: int, trial: StudyTrial) -> None:
         proposal = trial.proposal
@@ -262,17 +297,3 @@ class Study:
             insort(self._running, proposal.number)
         else:
             self._proposer.note_end(proposal.branch, proposal.number)
-
-
-def _load_or_make(storage: OwnedStorage, name: str, direction: Direction, identity: Mapping[str, Any]) -> optuna.Study:
-    """The study of this name. One that has no trials yet may be begun anew on other terms."""
-    study = optuna.create_study(study_name=name, storage=storage, direction=direction, load_if_exists=True)
-    stored = study.user_attrs.get(IDENTITY)
-    if study.get_trials(deepcopy=False):
-        if stored is not None:
-            check_identity(stored, identity, name)
-        return study
-    if stored in (None, identity) and study.direction.name.lower() == direction:
-        return study
-    optuna.delete_study(study_name=name, storage=storage)
-    return optuna.create_study(study_name=name, storage=storage, direction=direction)

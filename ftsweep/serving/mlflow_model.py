@@ -26,17 +26,35 @@ class ServedModel(PythonModel):
     def predict(self, context: PythonModelContext | None, model_input: pd.DataFrame, params: Any = None) -> Any:
         """One answer per row: a table for a table (with its index), a list of dictionaries for any other rows.
 
-        Rows have the task's input columns (`text`, `prompt`, `messages`); a plain string is the first of them. The
-        type hint is the one of which MLflow makes no schema: the logged signature counts.
+        Rows have the task's input columns (`text`, `prompt`, `messages`), or those that the study's files had for
+        them; a plain string is the first of them. Of several rows, one that cannot be answered has its reason in
+        `error`. The type hint is the one of which MLflow makes no schema: the logged signature counts.
+
+        Raises:
+            DataError: no row can be answered; it says which columns are wanted.
         """
         if isinstance(model_input, pd.DataFrame):
-            answers = self._predictor.predict(_rows_of_table(model_input))
+            answers = self._answers(_rows_of_table(model_input))
             return pd.DataFrame(answers, index=model_input.index)
         if isinstance(model_input, str | Mapping):
             model_input = [model_input]
         column = self._predictor.task.columns[0]
-        rows = [{column: row} if isinstance(row, str) else dict(row) for row in model_input]
-        return self._predictor.predict(rows)
+        return self._answers([{column: row} if isinstance(row, str) else dict(row) for row in model_input])
+
+    def _answers(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        from ftsweep.errors import DataError
+
+        names = self._predictor.columns
+        renamed = [{**row, **{name: row[own] for name, own in names.items() if own in row}} for row in rows]
+        columns = set(self._predictor.task.columns)
+        if renamed and not any(columns & row.keys() for row in renamed):
+            wanted = ", ".join(f"{name!r}" + f" (or {names[name]!r})" * (name in names) for name in sorted(columns))
+            found = ", ".join(sorted({key for row in rows for key in row})) or "none"
+            raise DataError(f"none of the columns is one that the model reads; it reads {wanted}; found: {found}")
+        answers = self._predictor.answers(renamed)
+        if answers and not any(isinstance(answer, dict) for answer in answers):
+            raise DataError(f"no row can be answered: {answers[0]}")
+        return [answer if isinstance(answer, dict) else {"error": str(answer)} for answer in answers]
 
 
 def _rows_of_table(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ftsweep.config.build import build
-from ftsweep.errors import UsageError
+from ftsweep.errors import UnanswerableError, UsageError
 from ftsweep.models.base import ModelSource
 from ftsweep.models.device import find_device
 from ftsweep.models.loading import resolve_dtype
@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from ftsweep.tasks.base import Task
 
 MANIFEST = "ftsweep.json"
+READING = ("columns", "encoding", "delimiter", "header", "quotes")
+"""Of the `data` node: how files of rows are read, which is how `predict` reads them too."""
+
+BASE = "base"
+"""The folder of an adapter's base, in an exported model that was made to open elsewhere."""
+
 _BATCH_SIZE = 32
 
 
@@ -49,6 +55,7 @@ def export_model(
                 "task": spec["config"]["task"],
                 "strategy": spec["config"]["strategy"],
                 "schema": dict(schema),
+                "data": {key: spec["config"].get("data", {}).get(key) for key in READING},
                 "allow": list(allowed),
                 "trial": spec["number"],
                 "params": spec["params"],
@@ -63,6 +70,10 @@ def copy_files(source: Path, destination: Path) -> None:
         shutil.copy2(file, destination / file.name)
 
 
+class NoAnswer(str):
+    """Why a row has no answer."""
+
+
 class Predictor:
     """Answers rows with one fine-tuned model."""
 
@@ -73,12 +84,31 @@ class Predictor:
         task: Task,
         strategy: Strategy,
         schema: Mapping[str, Any],
+        reading: Mapping[str, Any] | None = None,
     ) -> None:
         self.model = model
         self.tokenizer = tokenizer
         self.task = task
         self.strategy = strategy
         self.schema = schema
+        self.reading = {key: value for key, value in (reading or {}).items() if value is not None}
+        """How the study read its files: see `READING`."""
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """The task's name of a column that is asked to the name that the study's files have for it, if they differ."""
+        mapping = self.reading.get("columns") or {}
+        return {name: mapping[name] for name in self.task.question_columns if name in mapping}
+
+    def answers(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any] | NoAnswer]:
+        """One answer per row, in order, or why there is none for this row."""
+        try:
+            return list(self.predict(rows))
+        except UnanswerableError as error:
+            good = [values for place, values in enumerate(rows) if place not in error.reasons]
+            found = iter(self.predict(good) if good else [])
+            why = error.reasons
+            return [NoAnswer(why[place]) if place in why else next(found) for place in range(len(rows))]
 
     def predict(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """One answer per row, in order; rows have the task's input columns."""
@@ -87,13 +117,32 @@ class Predictor:
         )
 
 
+def source_of(folder: Path, manifest: Mapping[str, Any], allowed: Sequence[str]) -> ModelSource:
+    """Where an exported model, or an adapter's base, is loaded from: the folder itself if it lies there."""
+    source: ModelSource = build(manifest["model"], allowed=allowed)
+    if is_whole(folder):  # then its base need not be there any more
+        return LocalModel(path=str(folder), dtype=source.dtype)
+    if (folder / BASE).is_dir():
+        return LocalModel(path=str(folder / BASE), dtype=source.dtype)
+    return source
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether a folder holds a whole model of transformers, and no adapter."""
+    return (folder / "config.json").is_file() and not (folder / "adapter_config.json").is_file()
+
+
 def load_predictor(
-    folder: Path, *, allowed: Sequence[str] | None = None, device: torch.device | None = None
+    folder: Path,
+    *,
+    allowed: Sequence[str] | None = None,
+    device: torch.device | None = None,
+    is_exact: bool = False,
 ) -> Predictor:
     """The model in an exported folder, on this device (default: the best there is), in eval mode.
 
     `allowed` names packages beside ftsweep whose components may be built; None trusts the folder's own list, for
-    callers that run the folder's code anyway.
+    callers that run the folder's code anyway. `is_exact` loads the base in float32 and unquantised.
 
     Raises:
         UsageError: the folder is not an exported model.
@@ -115,20 +164,17 @@ def load_predictor(
     device = device or find_device()
     task = build(manifest["task"], allowed=allowed)
     strategy = build(manifest["strategy"], allowed=allowed)
-    source: ModelSource = build(manifest["model"], allowed=allowed)
-    is_whole = (folder / "config.json").is_file()  # then its base need not be there any more
-    if is_whole:
-        source = LocalModel(path=str(folder), dtype=source.dtype)
+    source = source_of(folder, manifest, allowed)
     head = strategy.head_for(task)
     labels = manifest["schema"].get("labels")
-    quantisation = None if is_whole else strategy.quantisation
+    quantisation = None if is_exact or is_whole(folder) else strategy.quantisation
     if quantisation is not None:
         strategy.check_machine()
-    dtype = resolve_dtype(source.dtype, device)
+    dtype = torch.float32 if is_exact else resolve_dtype(source.dtype, device)
     model = source.load(head, labels=labels, dtype=dtype, device=device, quantisation=quantisation)
-    if not is_whole:
+    if not is_whole(folder):
         model = strategy.apply(model, head)
         strategy.restore(model, folder)
     model.eval()
     model.requires_grad_(False)
-    return Predictor(model, source.tokenizer(), task, strategy, manifest["schema"])
+    return Predictor(model, source.tokenizer(), task, strategy, manifest["schema"], manifest.get("data"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -120,11 +119,12 @@ def _remove_torn(path: Path) -> None:
     """Remove what writers of this file or folder left that were killed; those that live keep theirs."""
     for torn in path.parent.glob(f".{escape(path.name)}.*.tmp"):
         writer = torn.name.split(".")[-2]
-        if not (writer.isdecimal() and _is_alive(int(writer))):
+        if not (writer.isdecimal() and is_alive(int(writer))):
             remove(torn)
 
 
-def _is_alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Whether a process of this machine has the number; another one may have got it since."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -179,17 +179,6 @@ def folder_size(path: Path) -> int:
                 status = (Path(folder) / name).lstat()
                 total += status.st_size if stat.S_ISREG(status.st_mode) else 0
     return total
-
-
-@contextmanager
-def made_by_one(folder: Path) -> Iterator[None]:
-    """Two processes that create a database's tables at once would stumble over each other."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def _sync(path: Path) -> None:

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import re
-import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from ftsweep.domain.measurement import Measurement
-from ftsweep.domain.objective import Objective
 from ftsweep.domain.trial import Outcome, Proposal, TrialRecord
 from ftsweep.domain.verdict import Verdict
-from ftsweep.errors import StudyLockedError, UsageError
+from ftsweep.errors import UsageError
 from ftsweep.store.atomic import append_line, read_json, read_lines, remove, understood, write_json
+from ftsweep.store.lease import Lease
+from ftsweep.store.manifest import StudyManifest
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-
-_LOCK_ATTEMPTS = 10
-_LOCK_WAIT_SECONDS = 0.03
 
 
 @dataclass(frozen=True)
@@ -80,19 +74,13 @@ class StudyFolder:
         return self.path / "sweep.yaml"
 
     @property
-    def facts_file(self) -> Path:
-        """What must not change between two runs of one study: branches, objective, rungs, seeds."""
+    def manifest_file(self) -> Path:
+        """What the study is; see `ftsweep.store.manifest`."""
         return self.path / "study.json"
 
-    def facts(self) -> dict[str, Any]:
-        """What `facts_file` holds."""
-        with understood(self.facts_file):
-            facts: dict[str, Any] = dict(read_json(self.facts_file))
-            Objective(**facts["objective"])
-            for key in ("objective", "budget", "branches", "report"):
-                dict(facts[key])
-            int(facts["rungs"]), int(facts["budget"]["trials"]), list(facts["allow"]), list(facts["search_folders"])
-        return facts
+    def manifest(self) -> StudyManifest:
+        """What the study is: for whoever reads it once."""
+        return StudyManifest.read(self.manifest_file)
 
     @property
     def data_file(self) -> Path:
@@ -100,24 +88,23 @@ class StudyFolder:
         return self.path / "data.json"
 
     @property
+    def lease(self) -> Lease:
+        """Who owns the study."""
+        return Lease(self.path)
+
+    @property
     def is_running(self) -> bool:
         """Whether a live process owns the study."""
-        if not (self.path / "lock").exists():
-            return False
-        with open(self.path / "lock", encoding="utf-8") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return True
-        return False
+        return self.lease.is_held
 
     @property
     def owner(self) -> str:
-        """The process that owns the study, as the lock names it; "" when none does or it has not signed yet."""
-        try:
-            return (self.path / "lock").read_text(encoding="utf-8").strip()
-        except FileNotFoundError:
-            return ""
+        """The process that owns the study; see `Lease.owner`."""
+        return self.lease.owner
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Own the study for the length of a block; see `Lease.taken`."""
+        return self.lease.taken()
 
     @property
     def report_file(self) -> Path:
@@ -207,56 +194,6 @@ class StudyFolder:
         remove(self.data_file)
         for path in self.path.glob("trials/baseline-*"):
             remove(path)
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Own the study until the block ends or the process dies.
-
-        The operating system releases the lock (flock) with its owner, so a stale one cannot exist; the file names the
-        owner for the message that a second process gets.
-
-        Raises:
-            StudyLockedError: a live process owns the study.
-            UsageError: the folder cannot be made or written.
-        """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            file = open(self.path / "lock", "a+", encoding="utf-8")  # noqa: SIM115 - closed by the block below
-        except OSError as error:
-            raise UsageError(
-                f"the study's folder cannot be made or written: {error.strerror}",
-                where=str(self.path),
-                remedy="Name a folder of your own with store.path=...",
-            ) from error
-        with file:
-            if not _taken(file):
-                file.seek(0)
-                owner = file.read().strip() or "another process"
-                raise StudyLockedError(
-                    f"study {self.name!r} is being run by {owner}",
-                    where=str(self.path / "lock"),
-                    remedy=f"Wait for it, stop it (ftsweep stop {self.name}), or give this run another name with "
-                    "study.name=...",
-                )
-            file.truncate(0)
-            file.write(f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
-            file.flush()
-            try:
-                yield
-            finally:
-                file.truncate(0)
-
-
-def _taken(file: TextIO) -> bool:
-    """Whether the lock could be taken. Who only asks after it (`is_running`) holds it for an instant: wait that out."""
-    for _ in range(_LOCK_ATTEMPTS):
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(_LOCK_WAIT_SECONDS)
-        else:
-            return True
-    return False
 
 
 @dataclass(frozen=True)

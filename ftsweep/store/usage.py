@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import stat
@@ -15,6 +14,7 @@ from typing import Any
 
 from ftsweep.store.atomic import folder_size, remove_folder
 from ftsweep.store.folders import Store, StudyFolder
+from ftsweep.store.locks import try_lock
 
 GIB = 2**30
 
@@ -107,7 +107,7 @@ def trim_cache(store: Store, limit_gib: float, *, besides: StudyFolder | None = 
 
 def running_since(folder: StudyFolder) -> float | None:
     """When the process that runs the study took its lock; None when none does."""
-    return (folder.path / "lock").stat().st_mtime if folder.is_running else None
+    return folder.lease.since
 
 
 def _last_use(path: Path) -> float:
@@ -127,12 +127,7 @@ def _size(path: Path) -> int:
 def _held(lock: Path) -> Iterator[bool]:
     """Whether the entry's lock could be taken; whoever makes or loads the entry holds it."""
     with lock.open("w", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
+        yield try_lock(file)
 
 
 def _files(path: Path) -> Iterator[tuple[Path, int]]:

@@ -9,6 +9,8 @@ from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ftsweep.domain.component import Component
+from ftsweep.domain.role import Role
 from ftsweep.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,14 +23,25 @@ if TYPE_CHECKING:
     from ftsweep.tasks.base import Task
 
 
-class Strategy(ABC):
+class Strategy(Component, ABC):
     """How a model is fine-tuned. The constructor's keyword-only arguments are the schema of the `strategy` node."""
+
+    component_kind = "strategy"
 
     changes_base: ClassVar[bool]
     """Whether training writes into the base's own weights (full), so that they must be put back after the trial."""
 
     trains: ClassVar[bool] = True
     """Whether any weight changes. One that trains none (few_shot) is measured once, and takes no training setting."""
+
+    is_reference: ClassVar[bool] = False
+    """Whether it is a baseline that strategies which train more should beat (few_shot, head)."""
+
+    takes_few: ClassVar[bool] = False
+    """Whether it learns from k examples of train, so that parts of train tell nothing of it."""
+
+    run: ClassVar[str] = "ftsweep.training.trial:TrialRun"
+    """What trains a trial of it, as `module:Class`: see `ftsweep.training.runs.choice`. Loaded by workers alone."""
 
     starts_as_base: bool = False
     """Whether `apply` leaves the model's answers as they were, but for a new head drawn first of all. Then what is
@@ -59,16 +72,19 @@ class Strategy(ABC):
     names_layers: bool = False
     """Whether settings name layers of the model, so that `check_base` must see it before the first trial."""
 
+    @property
+    def role(self) -> Role:
+        """What it is to the other strategies of a study."""
+        return Role(self.trains, self.is_reference, self.takes_few)
+
     def head_for(self, task: Task) -> Head:
         """The head that the base is loaded with."""
         return task.head
 
-    def check_task(self, task: Task) -> None:  # noqa: B027 - most strategies serve every task
+    def check_task(self, task: Task) -> None:
         """Raise ConfigError when the strategy cannot serve this task. Called without a model, and without torch."""
 
-    def check_data(  # noqa: B027
-        self, task: Task, tokenizer: PreTrainedTokenizerBase, schema: Mapping[str, Any]
-    ) -> None:
+    def check_data(self, task: Task, tokenizer: PreTrainedTokenizerBase, schema: Mapping[str, Any]) -> None:
         """Raise ConfigError when a setting does not fit what train has. Called by workers, when data are prepared."""
 
     def check_training(self, task: Task, training: TrainingSettings) -> None:
@@ -86,15 +102,19 @@ class Strategy(ABC):
                 remedy="Leave it 0 (training.l2_sp works with a new head), or choose a task of next tokens.",
             )
 
-    def check_machine(self) -> None:  # noqa: B027 - most strategies run anywhere
+    def check_machine(self) -> None:
         """Raise ConfigError or MissingExtraError when this machine cannot train so. Called by workers alone."""
 
-    def check_base(self, base: PreTrainedModel, head: Head) -> None:  # noqa: B027
+    def check_base(self, base: PreTrainedModel, head: Head) -> None:
         """Raise ConfigError when the settings name what this model has not."""
 
     def rate_factors(self, model: PreTrainedModel) -> Mapping[str, float]:
         """Factors on the learning rate by name of a trained parameter; 1 for those that are not named."""
         return {}
+
+    def decays(self, name: str, weight: nn.Parameter) -> bool:
+        """Whether a trained weight is held small by `training.weight_decay`: matrices, but no biases and norms."""
+        return weight.ndim >= 2 and not name.endswith("bias")
 
     def set_training(self, model: PreTrainedModel) -> None:
         """Put what trains into training mode (dropout)."""
@@ -119,7 +139,7 @@ class Strategy(ABC):
         """A whole transformers model that answers as `model` does. The base is spent by it, and must be loaded anew."""
         return model
 
-    def rescale(self, model: PreTrainedModel, head: Head, scale: float, start: Mapping[str, Tensor]) -> None:  # noqa: B027
+    def rescale(self, model: PreTrainedModel, head: Head, scale: float, start: Mapping[str, Tensor]) -> None:
         """Scale what training changed of a model that `restore` made; 1 leaves it, 0 takes it back. A new head stays.
 
         Of a strategy that is scalable. `start` holds the base's own weights by name where `changes_base`.
@@ -178,19 +198,14 @@ def check_length(strategy: Strategy, task: Task, tokenizer: PreTrainedTokenizerB
         )
 
 
-def parameter_groups(
-    model: nn.Module, weight_decay: float, rate_factors: Mapping[str, float] | None = None
-) -> list[dict[str, Any]]:
-    """Optimizer groups of exactly what trains, each with its `rate_factor`.
-
-    Matrices decay; biases, norms (all 1-d weights) and vectors that rest at 1 (IA3) do not.
-    """
-    factors = rate_factors or {}
+def parameter_groups(model: PreTrainedModel, strategy: Strategy, weight_decay: float) -> list[dict[str, Any]]:
+    """Optimizer groups of exactly what trains, each with its `rate_factor` and the decay that the strategy gives it."""
+    factors = strategy.rate_factors(model)
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            is_decayed = parameter.ndim >= 2 and not name.endswith("bias") and ".ia3_l." not in name
-            groups.setdefault((factors.get(name, 1.0), not is_decayed), []).append(parameter)
+            is_kept = not strategy.decays(name, parameter)
+            groups.setdefault((factors.get(name, 1.0), is_kept), []).append(parameter)
     return [
         {"params": parameters, "weight_decay": 0.0 if is_kept else weight_decay, "rate_factor": factor}
         for (factor, is_kept), parameters in sorted(groups.items(), key=lambda group: (-group[0][0], group[0][1]))

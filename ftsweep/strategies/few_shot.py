@@ -54,6 +54,9 @@ class FewShot(Strategy):
     starts_as_base = True
     moves_weights: ClassVar[bool] = False
     trains: ClassVar[bool] = False
+    is_reference: ClassVar[bool] = True
+    takes_few: ClassVar[bool] = True
+    run: ClassVar[str] = "ftsweep.training.runs.few_shot:FewShotRun"
 
     def __init__(
         self,

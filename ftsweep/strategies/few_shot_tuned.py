@@ -6,22 +6,24 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ftsweep.data.subsets.draws import Draws, Per
 from ftsweep.errors import ConfigError
 from ftsweep.strategies.base import Strategy
-from ftsweep.strategies.few_shot import FewShot
-from ftsweep.strategies.head_then_full import HeadThenFull
 from ftsweep.tasks.text import Text
 
 if TYPE_CHECKING:
+    from torch import nn
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from ftsweep.config.schema import TrainingSettings
     from ftsweep.models.base import Head
     from ftsweep.strategies.distance import Distance
     from ftsweep.tasks.base import Task
+
+OWN = frozenset({"run", "takes_few", "is_reference"})
+"""What it says of itself and not as its inner strategy does."""
 
 DRAW = "draw-{:03d}"
 """The folder of one draw's weights, in what is kept of a trial."""
@@ -40,7 +42,9 @@ class FewShotTuned(Strategy):
         draw: the number of the first one.
     """
 
-    changes_base: bool  # type: ignore[misc]  # this and all else that a strategy says of itself is as of the inner one
+    changes_base: bool  # type: ignore[misc]  # this and all else but `OWN` is as of the inner one
+    takes_few: ClassVar[bool] = True
+    run: ClassVar[str] = "ftsweep.training.runs.drawn:DrawnRun"
 
     def __init__(
         self,
@@ -55,12 +59,12 @@ class FewShotTuned(Strategy):
         if k == 0:
             remedy = "Use 1 or more; without examples there is few_shot."
             raise ConfigError("there is nothing to train on with k = 0", where="strategy.k", remedy=remedy)
-        if not isinstance(inner, Strategy) or isinstance(inner, FewShot | FewShotTuned | HeadThenFull):
+        if not isinstance(inner, Strategy) or inner.run != Strategy.run:
             what = f"{type(inner).__name__} cannot train on draws"
             raise ConfigError(what, where="strategy.inner", remedy="Choose lora, head, top_layers or full.")
         self.inner = inner
         self.k, self.per, self.num_draws, self.draw = k, per, draws, draw
-        for name in Strategy.__annotations__:
+        for name in set(Strategy.__annotations__) - OWN:
             setattr(self, name, getattr(inner, name))
         self.folders: list[Path] = []
         """Where each draw's weights were written, in the order of draws, for `save`."""
@@ -112,6 +116,9 @@ class FewShotTuned(Strategy):
 
     def rate_factors(self, model: PreTrainedModel) -> Mapping[str, float]:
         return self.inner.rate_factors(model)
+
+    def decays(self, name: str, weight: nn.Parameter) -> bool:
+        return self.inner.decays(name, weight)
 
     def set_training(self, model: PreTrainedModel) -> None:
         self.inner.set_training(model)

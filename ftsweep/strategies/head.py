@@ -30,6 +30,7 @@ class LinearProbe(Strategy):
     """Only the head trains, in float32; the body is frozen and in eval mode, so that its features never change."""
 
     changes_base: ClassVar[bool] = False
+    is_reference: ClassVar[bool] = True
     starts_as_base = True
     has_frozen_body: ClassVar[bool] = True
     exports_whole: ClassVar[bool] = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from ftsweep.errors import ConfigError
 from ftsweep.strategies.full import Full
@@ -18,6 +18,8 @@ class HeadThenFull(Full):
     A new head's first, random gradients then never reach the body and spoil what it knows. Batch size, schedule,
     warm-up and weight decay are those of `training`, in both phases.
     """
+
+    run: ClassVar[str] = "ftsweep.training.runs.two_phases:TwoPhaseRun"
 
     def __init__(self, *, head_epochs: float = 10, head_learning_rate: float = 3e-3) -> None:
         """`training.epochs` and `training.learning_rate` are those of the second phase."""

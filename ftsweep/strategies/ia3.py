@@ -75,6 +75,10 @@ class Ia3(PeftStrategy):
             fan_in_fan_out=stores_transposed([linear[name] for name in targets]),
         )
 
+    def decays(self, name: str, weight: nn.Parameter) -> bool:
+        """The factors rest at 1: decay would pull them to 0, and with them what they scale."""
+        return super().decays(name, weight) and ".ia3_l." not in name
+
     def rescale(self, model: PreTrainedModel, head: Head, scale: float, start: Mapping[str, Tensor]) -> None:
         from ftsweep.strategies.rescale import rescale_ia3
 

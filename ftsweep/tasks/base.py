@@ -9,7 +9,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
-from ftsweep.domain.objective import Direction
+from ftsweep.domain.component import Component
+from ftsweep.domain.metric import Metrics
 from ftsweep.models.base import Head
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Example(NamedTuple):
     labels: Sequence[int] | Sequence[float]
     was_cut: bool = False  # max_length cut its input
     was_target_cut: bool = False  # max_length cut what it should learn
+    unsaid: tuple[str, ...] = ()  # what of the row is not in it, or not as it was, in clauses
 
 
 LabelShape = Literal["example", "token", "vector"]
@@ -35,6 +37,9 @@ LabelShape = Literal["example", "token", "vector"]
 length per example ([rows, n])."""
 
 LabelType = Literal["int", "float"]
+TARGET_COLUMNS = frozenset({"label", "labels", "tags", "completion", "output"})
+"""What tasks call what is to be answered."""
+
 ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
 
 
@@ -42,14 +47,16 @@ class RowError(ValueError):
     """This row cannot become an example; the message says why. Whoever knows the row adds where it is."""
 
 
-class Task(ABC):
+class Task(Component, ABC):
     """One kind of supervised problem. The constructor's keyword-only arguments are the schema of the `task` node."""
+
+    component_kind = "task"
 
     head: ClassVar[Head]
     columns: ClassVar[tuple[str, ...]]
     """Columns the task can use; which are needed `check_columns` says."""
-    metrics: ClassVar[Mapping[str, Direction]]
-    """Every metric that `tally` makes, with the direction in which it gets better. `loss` is among them."""
+    metrics: ClassVar[Metrics]
+    """Every metric that `tally` makes, the best known first. `loss` is among them."""
     label_shape: ClassVar[LabelShape]
     label_type: ClassVar[LabelType] = "int"
     has_new_head: ClassVar[bool] = False
@@ -83,18 +90,27 @@ class Task(ABC):
     def target_text(self, values: Mapping[str, Any]) -> str:
         """The canonical target of a row; "" when the input is all there is (plain text)."""
 
+    @property
+    def question_columns(self) -> tuple[str, ...]:
+        """The columns that `predict` reads."""
+        return tuple(name for name in self.columns if name not in TARGET_COLUMNS)
+
     def without_target(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The row as a question: without what should be answered. What `predict` takes."""
         question = {name: value for name, value in values.items() if name in self.columns and value is not None}
-        question = {name: value for name, value in question.items() if name not in {"label", "completion"}}
-        messages = question.get("messages")
-        if messages and messages[-1]["role"] == "assistant":
-            question["messages"] = messages[:-1]
-        return question
+        return {name: value for name, value in question.items() if name != "label"}
+
+    def read_as(self, values: Mapping[str, Any]) -> str:
+        """The shape that a row's columns were found to have, for people; "" where there is only one."""
+        return ""
 
     def row_problem(self, values: Mapping[str, Any]) -> str | None:
         """What is wrong with a row that can be used all the same (tags that break their own rule); None for nothing."""
         return None
+
+    def labels_in(self, values: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """The labels of a row, each with how the data writes it; [] for a task without labels, or a row without."""
+        return []
 
     def stratum(self, values: Mapping[str, Any]) -> str | None:
         """What a split made by ftsweep keeps in proportion (the label); None for nothing."""
@@ -104,7 +120,7 @@ class Task(ABC):
     def learn_schema(self, train_rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         """What must be known before encoding, as JSON (`{"labels": [...], "counts": [...]}`), from train rows only."""
 
-    def check_schema(self, schema: Mapping[str, Any]) -> None:  # noqa: B027 - most settings fit any data
+    def check_schema(self, schema: Mapping[str, Any]) -> None:
         """Raise ConfigError when a setting does not fit what train has (a weight for a label that it lacks)."""
 
     @abstractmethod
@@ -117,7 +133,7 @@ class Task(ABC):
         carries; after the last row it may yield further examples.
         """
 
-    def check_model(self, model: PreTrainedModel) -> None:  # noqa: B027 - most tasks take every model with their head
+    def check_model(self, model: PreTrainedModel) -> None:
         """Raise ModelError when this model cannot do the task as its settings have it; a few short inputs at most."""
 
     def row_units(self, labels: torch.Tensor) -> torch.Tensor:

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from ftsweep.domain.objective import Direction
+from ftsweep.domain.metric import LOSS, Metric, Metrics, right_answers
 from ftsweep.errors import ConfigError, DataError, suggest
 from ftsweep.tasks.base import IGNORED, LabelShape, ProblemType, RowError, Tally
-from ftsweep.tasks.encoding.labels import in_label_order, label_indices, label_text
+from ftsweep.tasks.encoding.labels import checked_switch, in_label_order, label_indices, label_text, written
 from ftsweep.tasks.encoding.tokens import attempt
 from ftsweep.tasks.scores.class_scores import NUM_BINS, ClassTally, class_values
 from ftsweep.tasks.scores.resampled import class_metrics
@@ -32,19 +32,20 @@ class Classification(SequenceTask):
         class_weights: what a train row's loss is multiplied with: `none`; `balanced`, n / (labels * rows of its label);
             or a number per label, 1 for labels that are not named. Numbers are scaled to a mean of 1 over train.
         label_smoothing: the share of probability that training spreads over all labels alike.
+        fold_labels: whether labels that differ in case, spaces or the form of their characters are one.
 
-    Both change `training_losses` alone: what is measured stays the plain cross-entropy, so that trials with different
-    weights and smoothing can be compared.
+    Weights and smoothing change `training_losses` alone: what is measured stays the plain cross-entropy, so that trials
+    with different ones can be compared.
     """
 
     phrase = "classification"
     target = "label"
     columns = ("text", "text_pair", "label")
-    metrics: ClassVar[Mapping[str, Direction]] = {
-        "loss": "minimize",
-        "accuracy": "maximize",
-        "macro_f1": "maximize",
-        "calibration_error": "minimize",
+    metrics: ClassVar[Metrics] = {
+        "macro_f1": right_answers(is_readable=True, compares_parts=False),
+        "accuracy": right_answers(is_readable=True),
+        "loss": LOSS,
+        "calibration_error": Metric("minimize", 0, 1, compares_parts=False),
     }
     label_shape: ClassVar[LabelShape] = "example"
     problem_type: ClassVar[ProblemType | None] = "single_label_classification"
@@ -56,17 +57,23 @@ class Classification(SequenceTask):
         max_length: int = 128,
         class_weights: Literal["none", "balanced"] | dict[str, float] = "none",
         label_smoothing: float = 0.0,
+        fold_labels: bool = False,
     ) -> None:
         super().__init__(max_length=max_length)
-        self.class_weights = _checked_weights(class_weights)
+        self.fold_labels = checked_switch(fold_labels, "task.fold_labels")
+        self.class_weights = _checked_weights(class_weights, fold=self.fold_labels)
         self.label_smoothing = _checked_smoothing(label_smoothing)
         self._placed_weights: tuple[Any, torch.Tensor] | None = None
 
     def target_of(self, values: Mapping[str, Any]) -> str:
-        return label_of(values)
+        return label_text(values.get("label"), fold=self.fold_labels)
+
+    def labels_in(self, values: Mapping[str, Any]) -> list[tuple[str, str]]:
+        label = attempt(self.target_of, values)
+        return [] if isinstance(label, RowError) else [(label, written(values["label"]))]
 
     def stratum(self, values: Mapping[str, Any]) -> str | None:
-        label = attempt(label_of, values)
+        label = attempt(self.target_of, values)
         return None if isinstance(label, RowError) else label
 
     def learn_schema(self, train_rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -192,17 +199,12 @@ class Classification(SequenceTask):
         return found
 
 
-def label_of(values: Mapping[str, Any]) -> str:
-    """A row's label as text. Raises RowError without one."""
-    return label_text(values.get("label"))
-
-
-def _checked_weights(weights: str | Mapping[Any, float]) -> str | dict[str, float]:
+def _checked_weights(weights: str | Mapping[Any, float], *, fold: bool) -> str | dict[str, float]:
     if isinstance(weights, str):
         if weights in ("none", "balanced"):
             return weights
     elif isinstance(weights, Mapping) and weights and all(map(_is_weight, weights.values())):
-        return {label_text(label): float(weight) for label, weight in weights.items()}
+        return {label_text(label, fold=fold): float(weight) for label, weight in weights.items()}
     raise ConfigError(
         f"{weights!r} are no class weights",
         where="task.class_weights",

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
-from ftsweep.domain.objective import Direction
-from ftsweep.errors import ConfigError, DataError
+from ftsweep.domain.metric import LOSS, Metric, Metrics, right_answers
+from ftsweep.errors import ConfigError
 from ftsweep.tasks.base import IGNORED, Example, RowError
 from ftsweep.tasks.causal import CausalTask, num_virtual_tokens, transformers_model
-from ftsweep.tasks.encoding.chat import ChatFormat, Span, conversation_of, question_of
+from ftsweep.tasks.encoding.chat import ChatFormat, Rendered, Span
+from ftsweep.tasks.encoding.conversations import (
+    COLUMNS,
+    TARGETS,
+    Conversation,
+    Learn,
+    check_columns,
+    conversation_of,
+    is_chat,
+    question_of,
+    read_as,
+    without_answers,
+)
 from ftsweep.tasks.encoding.tokens import (
     ROWS_PER_CALL,
     attempt,
@@ -29,41 +42,54 @@ if TYPE_CHECKING:
 
 
 class Instruction(CausalTask):
-    """Instruction tuning. Columns `prompt` and `completion`, or `messages`: a list of {role, content}.
+    """Instruction tuning. Columns `prompt` and `completion`, `messages`, ShareGPT's `conversations` or Alpaca's.
 
-    Both are written with the tokenizer's chat template, or plainly where it has none (see ChatFormat).
+    All are written with the tokenizer's chat template, or plainly where it has none (see ChatFormat). What is read of
+    them is listed in docs/data-shapes.md.
     """
 
-    columns = ("prompt", "completion", "messages")
-    metrics: ClassVar[Mapping[str, Direction]] = {
-        "loss": "minimize",
-        "perplexity": "minimize",
-        "token_accuracy": "maximize",
+    columns = COLUMNS
+    metrics: ClassVar[Metrics] = {
+        "loss": LOSS,
+        "perplexity": Metric("minimize", low=1),
+        "token_accuracy": right_answers(),
     }
 
-    def __init__(self, *, max_length: int = 512, max_new_tokens: int = 128) -> None:
-        """`max_new_tokens` bounds the answers of `predict`; training does not depend on it."""
+    def __init__(self, *, max_length: int = 512, max_new_tokens: int = 128, learn: Learn = "all") -> None:
+        """`learn: last` learns a conversation's last answer only; `max_new_tokens` bounds the answers of `predict`."""
+        if learn not in get_args(Learn):
+            raise ConfigError(f"must be all or last, not {learn!r}", where="task.learn")
         if isinstance(max_new_tokens, bool) or not isinstance(max_new_tokens, int) or max_new_tokens < 1:
             raise ConfigError(
                 f"must be a whole number of at least 1, not {max_new_tokens!r}", where="task.max_new_tokens"
             )
         self.max_length = checked_max_length(max_length)
         self.max_new_tokens = max_new_tokens
+        self.learn = learn
 
     def check_columns(self, available: Iterable[str]) -> None:
-        found = sorted(set(available))
-        if "messages" not in found and not {"prompt", "completion"} <= set(found):
-            raise DataError(
-                "instruction needs the columns 'prompt' and 'completion', or 'messages'; "
-                f"found: {', '.join(found) or 'none'}",
-                remedy="Name yours with data.columns, for example data.columns.prompt=<its name>",
-            )
+        check_columns(available)
 
     def input_text(self, values: Mapping[str, Any]) -> str:
-        return self._texts(values, is_answer=False)
+        """What is not learned of it: the questions, and answers that are context; of a malformed row all it has."""
+        found = attempt(lambda row: conversation_of(row, self.learn), values)
+        return str(dict(values)) if isinstance(found, RowError) else _texts(found, is_learned=False)
 
     def target_text(self, values: Mapping[str, Any]) -> str:
-        return self._texts(values, is_answer=True)
+        """What is learned of it; of a malformed row all it has, so that `encode` may say what is wrong with it."""
+        found = attempt(lambda row: conversation_of(row, self.learn), values)
+        return str(dict(values)) if isinstance(found, RowError) else _texts(found, is_learned=True)
+
+    def read_as(self, values: Mapping[str, Any]) -> str:
+        return read_as(values)
+
+    def without_target(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The row as a question; a list of messages without the answers at its end."""
+        question = {name: value for name, value in super().without_target(values).items() if name not in TARGETS}
+        column = next((name for name in ("messages", "conversations") if is_chat(values) and name in question), None)
+        if column is not None:
+            question[column] = without_answers(question[column])
+        return question
 
     def learn_schema(self, train_rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         return {}
@@ -74,7 +100,9 @@ class Instruction(CausalTask):
         check_fits_tokenizer(self.max_length, tokenizer)
         chat = ChatFormat(tokenizer)
         for chunk in in_chunks(rows, ROWS_PER_CALL):
-            parts = [attempt(lambda values: chat.render(conversation_of(values)), values) for values in chunk]
+            parts = [
+                attempt(lambda values: chat.render(conversation_of(values, self.learn)), values) for values in chunk
+            ]
             rendered = [part for part in parts if not isinstance(part, RowError)]
             examples = iter(self._examples(rendered, tokenizer))
             for part in parts:
@@ -123,22 +151,21 @@ class Instruction(CausalTask):
         return answers
 
     def _examples(
-        self, rendered: Sequence[tuple[str, list[Span]]], tokenizer: PreTrainedTokenizerBase
+        self, rendered: Sequence[Rendered], tokenizer: PreTrainedTokenizerBase
     ) -> Iterator[Example | RowError]:
         if not rendered:
             return
         encoded = tokenizer(
-            [text for text, _ in rendered],
+            [each.text for each in rendered],
             add_special_tokens=False,
             return_attention_mask=False,
             return_offsets_mapping=True,
             verbose=False,
         )
-        for input_ids, offsets, (_, spans) in zip(
-            encoded["input_ids"], encoded["offset_mapping"], rendered, strict=True
-        ):
-            labels = answer_labels(input_ids, offsets, spans)
-            yield self.cut(input_ids, labels, tokenizer.bos_token_id)
+        for input_ids, offsets, each in zip(encoded["input_ids"], encoded["offset_mapping"], rendered, strict=True):
+            labels = answer_labels(input_ids, offsets, each.spans)
+            cut = self.cut(input_ids, labels, tokenizer.bos_token_id)
+            yield cut._replace(unsaid=each.unsaid) if isinstance(cut, Example) else cut
 
     def cut(self, input_ids: list[int], labels: list[int], bos_id: int | None) -> Example | RowError:
         """The prompt loses its oldest tokens (never a start token), then the last answer its end."""
@@ -194,17 +221,15 @@ class Instruction(CausalTask):
             pad_token_id=tokenizer.pad_token_id,
         )
 
-    def _texts(self, values: Mapping[str, Any], *, is_answer: bool) -> str:
-        """What the row says, or what it answers; of a malformed row what can be read."""
-        messages = values.get("messages")
-        if messages is None:
-            return str(values.get("completion" if is_answer else "prompt") or "")
-        try:
-            return "\n".join(
-                str(message["content"]) for message in messages if (message["role"] == "assistant") == is_answer
-            )
-        except (TypeError, KeyError):
-            return "" if is_answer else str(messages)
+
+def _texts(conversation: Conversation, *, is_learned: bool) -> str:
+    """The texts of messages that are learned, or of the others, a line each; calls of tools as JSON."""
+    parts = []
+    for message, learned in zip(conversation.messages, conversation.learned, strict=True):
+        if learned == is_learned:
+            calls = [json.dumps(call["function"], ensure_ascii=False) for call in message.get("tool_calls", ())]
+            parts += [*[message["content"]] * bool(message["content"]), *calls]
+    return "\n".join(parts)
 
 
 def answer_labels(input_ids: Sequence[int], offsets: Sequence[Span], spans: Sequence[Span]) -> list[int]:

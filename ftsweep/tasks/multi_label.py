@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ftsweep.domain.objective import Direction
+from ftsweep.domain.metric import LOSS, Metrics, right_answers
 from ftsweep.errors import ConfigError, DataError
 from ftsweep.tasks.base import IGNORED, LabelShape, ProblemType, RowError, Tally
-from ftsweep.tasks.encoding.labels import in_label_order, label_indices, label_text
+from ftsweep.tasks.encoding.labels import checked_switch, in_label_order, label_indices, label_text, written
 from ftsweep.tasks.encoding.tokens import attempt
 from ftsweep.tasks.scores.class_scores import (
     NUM_BINS,
@@ -40,22 +40,23 @@ class MultiLabel(SequenceTask):
         max_length: tokens of an input; a longer one is cut at the end.
         threshold: a label is given when its probability is at least this. It changes answers, `micro_f1`, `macro_f1`
             and `subset_accuracy`; neither training nor the loss.
+        fold_labels: whether labels that differ in case, spaces or the form of their characters are one.
     """
 
     phrase = "multi-label classification"
     target = "labels"
     columns = ("text", "text_pair", "labels")
-    metrics: ClassVar[Mapping[str, Direction]] = {
-        "loss": "minimize",
-        "micro_f1": "maximize",
-        "macro_f1": "maximize",
-        "subset_accuracy": "maximize",
+    metrics: ClassVar[Metrics] = {
+        "macro_f1": right_answers(is_readable=True, compares_parts=False),
+        "micro_f1": right_answers(),
+        "subset_accuracy": right_answers(),
+        "loss": LOSS,
     }
     label_shape: ClassVar[LabelShape] = "vector"
     problem_type: ClassVar[ProblemType | None] = "multi_label_classification"
     loss_settings = frozenset({"threshold"})
 
-    def __init__(self, *, max_length: int = 128, threshold: float = 0.5) -> None:
+    def __init__(self, *, max_length: int = 128, threshold: float = 0.5, fold_labels: bool = False) -> None:
         super().__init__(max_length=max_length)
         if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 < threshold < 1:
             raise ConfigError(
@@ -64,13 +65,19 @@ class MultiLabel(SequenceTask):
                 remedy="Use a number between 0 and 1.",
             )
         self.threshold = float(threshold)
+        self.fold_labels = checked_switch(fold_labels, "task.fold_labels")
 
     def target_of(self, values: Mapping[str, Any]) -> list[str]:
-        return labels_of(values)
+        return labels_of(values, fold=self.fold_labels)
+
+    def labels_in(self, values: Mapping[str, Any]) -> list[tuple[str, str]]:
+        if isinstance(attempt(self.target_of, values), RowError):
+            return []
+        return [(label_text(label, fold=self.fold_labels), written(label)) for label in values["labels"]]
 
     def stratum(self, values: Mapping[str, Any]) -> str | None:
         """The row's labels together; what few rows have in common shares its proportion with other such."""
-        labels = attempt(labels_of, values)
+        labels = attempt(self.target_of, values)
         return None if isinstance(labels, RowError) else ", ".join(labels) or "(none)"
 
     def learn_schema(self, train_rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -194,7 +201,7 @@ class MultiLabelTally(Tally):
         return self._sums.tolist() if self._sums is not None else [[0, 0, 0] for _ in self._labels]
 
 
-def labels_of(values: Mapping[str, Any]) -> list[str]:
+def labels_of(values: Mapping[str, Any], *, fold: bool = False) -> list[str]:
     """A row's labels, each once, in a stable order. Raises RowError when they are no list of labels."""
     labels = values.get("labels")
     if labels is None:
@@ -204,7 +211,7 @@ def labels_of(values: Mapping[str, Any]) -> list[str]:
             f"'labels' is {labels!r}, not a list; write a list of labels in a .jsonl or .parquet file, such as "
             '{"text": "...", "labels": ["a", "b"]}'
         )
-    return in_label_order({label_text(label, "labels") for label in labels})
+    return in_label_order({label_text(label, "labels", fold=fold) for label in labels})
 
 
 def _columns(sums: Sequence[Sequence[int]]) -> tuple[list[int], list[int], list[int]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ftsweep.domain.objective import Direction
+from ftsweep.domain.metric import LOSS, Metric, Metrics
 from ftsweep.errors import DataError
 from ftsweep.tasks.base import IGNORED, LabelShape, LabelType, ProblemType, RowError, Tally
 from ftsweep.tasks.encoding.tokens import attempt
@@ -37,13 +37,13 @@ class Regression(SequenceTask):
     phrase = "regression"
     target = "label"
     columns = ("text", "text_pair", "label")
-    metrics: ClassVar[Mapping[str, Direction]] = {
-        "loss": "minimize",
-        "rmse": "minimize",
-        "mae": "minimize",
-        "r2": "maximize",
-        "pearson": "maximize",
-        "spearman": "maximize",
+    metrics: ClassVar[Metrics] = {
+        "mae": Metric("minimize", low=0, is_readable=True),
+        "rmse": Metric("minimize", low=0),
+        "r2": Metric("maximize", high=1, compares_parts=False),
+        "pearson": Metric("maximize", -1, 1, compares_parts=False),
+        "spearman": Metric("maximize", -1, 1, compares_parts=False),
+        "loss": LOSS,
     }
     label_shape: ClassVar[LabelShape] = "example"
     label_type: ClassVar[LabelType] = "float"

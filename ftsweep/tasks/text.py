@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ftsweep.domain.objective import Direction
+from ftsweep.domain.metric import LOSS, Metric, Metrics
 from ftsweep.errors import DataError, ModelError
 from ftsweep.tasks.base import IGNORED, Example, RowError
 from ftsweep.tasks.causal import CausalTask, perplexity, sums_by_row, token_losses
@@ -42,7 +42,7 @@ class Text(CausalTask):
 
     columns = ("text",)
     mixes_rows = True
-    metrics: ClassVar[Mapping[str, Direction]] = {"loss": "minimize", "perplexity": "minimize"}
+    metrics: ClassVar[Metrics] = {"loss": LOSS, "perplexity": Metric("minimize", low=1)}
 
     def __init__(self, *, max_length: int = 512, packed: bool = True) -> None:
         """`packed` false makes every piece an example of its own, for models that cannot keep packed ones apart."""

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ftsweep.domain.objective import Direction
+from ftsweep.domain.metric import LOSS, Metric, Metrics, right_answers
 from ftsweep.errors import ConfigError, DataError, suggest
 from ftsweep.models.base import Head
 from ftsweep.tasks.base import IGNORED, Example, LabelShape, RowError, Tally, Task
 from ftsweep.tasks.encoding.bio import Entities, break_in, counts_by_row, find_entities, labels_of, type_of, types_of
+from ftsweep.tasks.encoding.labels import checked_switch, written
 from ftsweep.tasks.encoding.tagged import MISSED, example_of, words_and_tags_of, words_of
 from ftsweep.tasks.encoding.tokens import (
     ROWS_PER_CALL,
@@ -38,23 +39,25 @@ class TokenClassification(Task):
 
     A word's first sub-word is scored, all other tokens are not. Entities that an I begins are read as the scorer reads
     them, and learned in valid BIO. Words beyond `max_length` are neither learned nor measured, but for the entities
-    they belong to: those count as not found. Answers cover every word: longer rows are answered in pieces.
+    they belong to: those count as not found. Answers cover every word: longer rows are answered in pieces. With
+    `fold_labels` types that differ in case, spaces or the form of their characters are one.
     """
 
     head: ClassVar[Head] = "token_classification"
     columns = ("tokens", "tags", "text")  # text: what to predict may be given unsplit
-    metrics: ClassVar[Mapping[str, Direction]] = {
-        "loss": "minimize",
-        "f1": "maximize",
-        "precision": "maximize",
-        "recall": "maximize",
-        "token_accuracy": "maximize",
+    metrics: ClassVar[Metrics] = {
+        "f1": right_answers(is_readable=True),
+        "precision": Metric("maximize", 0, 1),
+        "recall": Metric("maximize", 0, 1),
+        "token_accuracy": right_answers(),
+        "loss": LOSS,
     }
     label_shape: ClassVar[LabelShape] = "token"
     has_new_head = True
 
-    def __init__(self, *, max_length: int = 128) -> None:
+    def __init__(self, *, max_length: int = 128, fold_labels: bool = False) -> None:
         self.max_length = checked_max_length(max_length)
+        self.fold_labels = checked_switch(fold_labels, "task.fold_labels")
 
     def check_columns(self, available: Iterable[str]) -> None:
         found = sorted(set(available))
@@ -78,9 +81,17 @@ class TokenClassification(Task):
         name = "text" if values.get("tokens") is None else "tokens"
         return {name: values[name]} if values.get(name) is not None else {}
 
+    def labels_in(self, values: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """The types of a row's entities."""
+        parts = attempt(self._parts, values)
+        if isinstance(parts, RowError):
+            return []
+        kinds = [(type_of(tag), type_of(raw)) for tag, raw in zip(parts[1], values["tags"], strict=True)]
+        return [(kind, written(raw)) for kind, raw in kinds if kind is not None]
+
     def row_problem(self, values: Mapping[str, Any]) -> str | None:
         """Where a usable row breaks the BIO rule, in words; None when it does not."""
-        parts = attempt(words_and_tags_of, values)
+        parts = attempt(self._parts, values)
         return None if isinstance(parts, RowError) else break_in(parts[1])
 
     def learn_schema(self, train_rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -91,7 +102,7 @@ class TokenClassification(Task):
         counts: Counter[str] = Counter()
         problems: Counter[str] = Counter()
         for values in train_rows:
-            part = attempt(words_and_tags_of, values)
+            part = attempt(self._parts, values)
             if isinstance(part, RowError):
                 problems[str(part)] += 1
             else:
@@ -114,7 +125,7 @@ class TokenClassification(Task):
         ids_by_label = {label: index for index, label in enumerate(schema["labels"])}
 
         def words_and_ids(values: Mapping[str, Any]) -> tuple[list[str], np.ndarray]:
-            words, tags = words_and_tags_of(values)
+            words, tags = self._parts(values)
             for tag in tags:
                 if tag not in ids_by_label:
                     known = types_of(schema["labels"])
@@ -222,6 +233,10 @@ class TokenClassification(Task):
             _answer(words, row_ids, row_probabilities, schema["labels"])
             for words, row_ids, row_probabilities in zip(questions, ids, probabilities, strict=True)
         ]
+
+    def _parts(self, values: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+        """A row's words and tags. Raises RowError where they are none."""
+        return words_and_tags_of(values, fold=self.fold_labels)
 
     def _word_tokenizer(self, tokenizer: PreTrainedTokenizerBase) -> WordTokenizer:
         check_fits_tokenizer(self.max_length, tokenizer)

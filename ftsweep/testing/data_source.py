@@ -18,7 +18,7 @@ from ftsweep.data.base import SPLITS, DataSource, Row
 
 
 class DataSourceContract:
-    """Promises of `ftsweep.data.base.DataSource`, as tests."""
+    """Promises of `ftsweep.data.DataSource`, as tests."""
 
     columns: ClassVar[tuple[str, ...]] = ("text", "label")
     """Columns that the source's rows have."""

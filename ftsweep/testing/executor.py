@@ -61,7 +61,7 @@ def poll_until_free(executor: Executor) -> list[Message]:
 
 
 class ExecutorContract:
-    """The promises of `ftsweep.executors.base.Executor`."""
+    """The promises of `ftsweep.executors.Executor`."""
 
     def make_executor(self) -> Executor:
         """A new executor, not yet opened, that can run at least one job at a time."""

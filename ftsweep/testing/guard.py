@@ -68,6 +68,10 @@ class WordTask:
     def row_problem(self, values: Mapping[str, Any]) -> str | None:
         return None
 
+    def labels_in(self, values: Mapping[str, Any]) -> list[tuple[str, str]]:
+        label = self.target_text(values)
+        return [(label, repr(label))] if label else []
+
     def stratum(self, values: Mapping[str, Any]) -> str | None:
         return self.target_text(values) or None
 
@@ -137,7 +141,7 @@ def view_of(splits: Splits, *, task: Any = None, group: str | None = None, witho
 
 
 class GuardContract:
-    """Promises of `ftsweep.guards.base.DataGuard`, as tests. The guard's settings need defaults.
+    """Promises of `ftsweep.guards.DataGuard`, as tests. The guard's settings need defaults.
 
     `view_of` shows rows to a guard in tests of your own.
     """

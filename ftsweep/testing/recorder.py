@@ -34,7 +34,7 @@ def study_facts(folder: StudyFolder) -> StudyFacts:
     return StudyFacts(
         folder,
         Objective(),
-        {"data": {"_target_": "ftsweep.data.sources.pydocs.PyDocs", "limit": 5}},
+        {"data": {"_target_": "ftsweep.data.PyDocs", "limit": 5}},
         "study: {name: example}\n",
         {"fingerprint": "5eed" * 16, "num_rows": {"train": 70, "validation": 15}},
         {"seed.data": "0", "git_commit": "c0ffee"},
@@ -77,7 +77,7 @@ def write_trial(folder: TrialFolder, number: int, outcome: Outcome | None = COMP
 
 
 class RecorderContract:
-    """Promises of `ftsweep.recording.base.Recorder`, as tests."""
+    """Promises of `ftsweep.recording.Recorder`, as tests."""
 
     @abstractmethod
     def make_recorder(self) -> Recorder:

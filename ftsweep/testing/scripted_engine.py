@@ -101,7 +101,7 @@ class _ScriptedJob:
 
     def ended(self) -> Message:
         result = {"answers": self.answers, "threads": self._engine.threads}
-        message: Message = {"type": "ended", "job": self.name, "result": result}
+        message = {"type": "ended", "job": self.name, "result": result}
         if self.message["type"] == "train":
             message["outcome"] = {"kind": "complete", "reason": ""}
         return message

@@ -78,6 +78,9 @@ class SimulatedExecutor(Executor):
         running = self._running.get(job)
         if running is not None and message["type"] == "pause":
             running.is_paused = True
+            if running.is_waiting:  # it is the answer
+                running.is_waiting = False
+                self._schedule(job, 0.0)
             return
         if running is None or not running.is_waiting:
             return

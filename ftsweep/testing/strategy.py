@@ -174,7 +174,7 @@ class StrategyContract:
         self, strategy: Strategy, base: PreTrainedModel, head: Head
     ) -> None:
         model = strategy.apply(base, head)
-        grouped = [id(weight) for group in parameter_groups(model, 0.1) for weight in group["params"]]
+        grouped = [id(weight) for group in parameter_groups(model, strategy, 0.1) for weight in group["params"]]
         trained = [id(weight) for weight in model.parameters() if weight.requires_grad]
         assert sorted(grouped) == sorted(trained)
 
@@ -277,7 +277,8 @@ def train(model: Any, *, num_steps: int = 2) -> None:
     """A few large steps on a loss that every weight has a part in."""
     import torch
 
-    optimizer = torch.optim.AdamW(parameter_groups(model, 0.0), lr=1e-2)
+    trained = [weight for weight in model.parameters() if weight.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=1e-2, weight_decay=0.0)
     model.train()
     for _ in range(num_steps):
         optimizer.zero_grad()

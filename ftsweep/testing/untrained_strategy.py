@@ -70,7 +70,7 @@ class UntrainedStrategyContract:
         model = strategy.apply(base, strategy.head_for(task))
         strategy.set_training(model)
         assert not any(module.training for module in model.modules())
-        assert parameter_groups(model, 0.1, strategy.rate_factors(model)) == []
+        assert parameter_groups(model, strategy, 0.1) == []
         assert torch.equal(outputs(model), answers)
         assert digest(model) == before
 

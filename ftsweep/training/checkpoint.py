@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,11 @@ from safetensors.torch import load_file, save_file
 from ftsweep.store.atomic import read_json, settle_folder, write_json, written_folder
 
 Weights = dict[str, torch.Tensor]
+
+SHARE_OF_TIME = 0.05
+"""How much of a trial's time its checkpoints at rungs may take."""
+MOST_SECONDS = 300.0
+"""After this long without one, a checkpoint is written between rungs."""
 
 
 @dataclass
@@ -51,6 +58,32 @@ class Checkpoint:
             )
         except (OSError, ValueError, SafetensorError):
             return None
+
+
+@dataclass
+class CheckpointTimes:
+    """When a trial's checkpoints were written, and what the last one cost."""
+
+    last: float = field(default_factory=time.monotonic)
+    cost_seconds: float = 0.0
+
+    @property
+    def is_due(self) -> bool:
+        """Whether one may be written at this rung."""
+        return time.monotonic() - self.last >= self.cost_seconds / SHARE_OF_TIME
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether one must be written, rung or not."""
+        return time.monotonic() - self.last > MOST_SECONDS
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Time the block that writes one."""
+        started = time.monotonic()
+        yield
+        self.last = time.monotonic()
+        self.cost_seconds = self.last - started
 
 
 def trained_weights(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:

@@ -7,13 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ftsweep.domain.measurement import Measurement
+from ftsweep.domain.metric import of_right_answers
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.trial import Outcome
 from ftsweep.verdicts.curve import NO_TESTS, FitCurve, PairedTests
-
-SHARES = ("macro_f1", "accuracy", "f1", "micro_f1", "subset_accuracy", "token_accuracy")
-"""Metrics that are shares of right answers, so that a standard error follows from the number of rows; best known first.
-For F1 scores sqrt(p (1 - p) / n) is an approximation."""
 
 TRAIN_RISE, TRAIN_FALL = 1.02, 0.9
 """Times its start: a train loss beyond the one has risen, below the other has fallen."""
@@ -43,8 +40,11 @@ class TrialFit:
 def share_metric(fit: TrialFit) -> str | None:
     """The task's metric that is a share of right answers: the objective's when it is one, else the best known."""
     measured = fit.measurements[-1].values if fit.measurements else {}
-    names = (fit.objective.metric, *SHARES) if fit.objective.metric in SHARES else SHARES
-    return next((name for name in names if f"validation/{name}" in measured), None)
+    names = {key.removeprefix("validation/") for key in measured if key.startswith("validation/")}
+    metrics, own = fit.objective.metrics, fit.objective.metric
+    if own in names and own in metrics and metrics[own].is_share:
+        return own
+    return of_right_answers(metrics, names)
 
 
 def scaled(fit: TrialFit, key: str, factor: float) -> str:

@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 GUARD = "fit"
 """The name of the judge among the guards."""
 
-SIMPLE = ("ftsweep.strategies.few_shot.FewShot", "ftsweep.strategies.head.LinearProbe")
-"""Strategies whose branches are a baseline for all others: who trains more than a head should beat them."""
-
 
 @dataclass
 class Verdicts:
@@ -59,7 +56,7 @@ class Verdicts:
 
     @property
     def is_on(self) -> bool:
-        return self._judge.mode != "off"
+        return self._judge.is_on
 
     def judge(self, record: TrialRecord) -> bool:
         """Judge a trial that has just measured or ended by all it has measured; whether its label has changed."""
@@ -127,14 +124,13 @@ class Verdicts:
     def _fit(self, record: TrialRecord, tests: PairedTests) -> TrialFit:
         branch = self.branches[record.proposal.branch]
         rows = self.data.get(branch.label, {}).get("num_examples", {})
-        own = str(branch.config["strategy"].get("_target_", ""))
         return TrialFit(
             record.measurements,
             self.objective,
             tests,
             rows.get("validation", 1),
             record.outcome,
-            branch.config_with(record.proposal.params) if own not in SIMPLE[:1] else {},
+            branch.config_with(record.proposal.params) if branch.role.trains else {},
             self.baseline.get(branch.label, {}),
             best_loss=self._best_loss,
         )
@@ -165,12 +161,12 @@ class Verdicts:
             self._best_loss = loss if self._best_loss is None else min(loss, self._best_loss)
 
     def _simple_approaches(self, complete: list[TrialRecord]) -> dict[str, dict[str, float]]:
-        """Metrics of the best trial of every branch that trains at most a head, by the branch's name."""
+        """Metrics of the best trial of every branch whose strategy is a reference, by the branch's name."""
         by_number = {record.number: record for record in complete}
         found = {}
         for name, number in best_trials(complete, self.objective).items():
             best = self.objective.best(by_number[number].measurements)
-            if best is not None and self.branches[name].config["strategy"].get("_target_") in SIMPLE:
+            if best is not None and self.branches[name].role.is_reference:
                 values = {key.partition("/")[2]: v for key, v in best.values.items() if key.startswith("validation/")}
                 found[name or "main"] = values
         return found

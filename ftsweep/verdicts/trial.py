@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any, Literal, get_args
 
+from ftsweep.domain.guard import Guard
 from ftsweep.domain.trial import OutcomeKind
 from ftsweep.domain.verdict import Verdict, VerdictKind, consistent
 from ftsweep.errors import ConfigError
@@ -26,7 +27,7 @@ CALIBRATION_RISE = 0.02
 LEAST_GAP = 0.1  # of the start's loss: where both losses are next to nothing, their ratio says nothing
 
 
-class FitVerdicts:
+class FitVerdicts(Guard):
     """Judges a trial by its rungs.
 
     Args:
@@ -41,6 +42,8 @@ class FitVerdicts:
         z: standard errors that a difference must exceed.
     """
 
+    modes = get_args(Mode)
+
     def __init__(
         self,
         *,
@@ -54,13 +57,11 @@ class FitVerdicts:
         far_above_best: float = 1.3,
         z: float = 2.0,
     ) -> None:
-        if mode not in get_args(Mode):
-            raise ConfigError(f"{mode!r} is not a mode", where="mode", remedy=f"Use {' or '.join(get_args(Mode))}.")
+        super().__init__(mode)
         for name, value in list(locals().items()):
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
-            if name not in ("self", "mode") and not (is_number and 0 < value < math.inf):
+            if name not in ("self", "mode", "__class__") and not (is_number and 0 < value < math.inf):
                 raise ConfigError(f"must be a number above 0, not {value!r}", where=name)
-        self.mode = mode
         self.overfit = overfit
         self.memorising = memorising
         self.min_progress = min_progress

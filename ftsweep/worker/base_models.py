@@ -1,10 +1,9 @@
-"""Base weights, loaded once per worker and handed to one trial after another, always as they were."""
+"""Base weights, loaded once per worker and lent to one trial after another, always as they were."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -28,8 +27,11 @@ _MAX_SHARE = 0.25  # of the device's memory for bases that wait for another tria
 class BaseModel:
     """One base with its head on the device. `pristine` holds its weights on the CPU once a trial may change them."""
 
+    key: str
+    """Equal for bases that are the same."""
     model: PreTrainedModel
     pristine: dict[str, torch.Tensor] | None = None
+    is_lent: bool = False
 
     @property
     def num_bytes(self) -> int:
@@ -38,11 +40,11 @@ class BaseModel:
 
 @dataclass
 class BaseModels:
-    """The bases of one worker, and the tokenizers."""
+    """The bases of one worker, and the tokenizers. Trials that are under way at once have a base each."""
 
     device: torch.device
     memory_bytes: int
-    _bases: OrderedDict[str, BaseModel] = field(default_factory=OrderedDict)
+    _bases: list[BaseModel] = field(default_factory=list)  # the one used last at the end
     _tokenizers: dict[str, PreTrainedTokenizerBase] = field(default_factory=dict)
 
     def tokenizer(self, source: ModelSource) -> PreTrainedTokenizerBase:
@@ -51,10 +53,18 @@ class BaseModels:
             self._tokenizers[key] = source.tokenizer()
         return self._tokenizers[key]
 
-    def take(
+    def lend(
         self, source: ModelSource, task: Task, strategy: Strategy, schema: Mapping[str, Any], *, precision: str
     ) -> BaseModel:
-        """The base for this trial, loaded if need be.
+        """As `look_at`, for a trial that will change it: nobody else gets it before `put_back` or `forget`."""
+        base = self.look_at(source, task, strategy, schema, precision=precision)
+        base.is_lent = True
+        return base
+
+    def look_at(
+        self, source: ModelSource, task: Task, strategy: Strategy, schema: Mapping[str, Any], *, precision: str
+    ) -> BaseModel:
+        """An untouched base for this trial, loaded if need be.
 
         Weights that will train, and all weights of a float32 trial, are held in float32 unless `model.dtype` says
         otherwise; frozen ones in the device's usual type.
@@ -64,16 +74,17 @@ class BaseModels:
         dtype = torch.float32 if is_free and needs_float32 else resolve_dtype(source.dtype, self.device)
         head, labels = strategy.head_for(task), schema.get("labels")
         key = _key(source.fingerprint(), head, labels, str(dtype), strategy.quantisation)
-        base = self._bases.get(key)
+        base = next((each for each in self._bases if each.key == key and not each.is_lent), None)
         if base is None:
             self._make_room()
             quantisation = strategy.quantisation
             model = source.load(head, labels=labels, dtype=dtype, device=self.device, quantisation=quantisation)
-            base = BaseModel(model)
-            self._bases[key] = base
+            base = BaseModel(key, model)
+        else:
+            self.forget(base)
+        self._bases.append(base)
         if task.problem_type is not None:
             base.model.config.problem_type = task.problem_type
-        self._bases.move_to_end(key)
         if strategy.changes_base and base.pristine is None:
             base.pristine = {
                 name: tensor.detach().to("cpu", copy=True) for name, tensor in base.model.state_dict().items()
@@ -91,14 +102,19 @@ class BaseModels:
         for parameter in base.model.parameters():
             parameter.grad = None
         base.model.eval()
+        base.is_lent = False
 
     def forget(self, base: BaseModel) -> None:
         """Give up a base whose weights are no longer its own."""
-        self._bases = OrderedDict((key, kept) for key, kept in self._bases.items() if kept is not base)
+        self._bases = [each for each in self._bases if each is not base]
 
     def _make_room(self) -> None:
-        while self._bases and sum(base.num_bytes for base in self._bases.values()) > _MAX_SHARE * self.memory_bytes:
-            self._bases.popitem(last=False)
+        """Give up those that wait, the one not used for longest first."""
+        while True:
+            idle = [each for each in self._bases if not each.is_lent]
+            if sum(base.num_bytes for base in idle) <= _MAX_SHARE * self.memory_bytes:
+                return
+            self.forget(idle.pop(0))
             release_memory(self.device)
 
 

@@ -14,13 +14,21 @@ from ftsweep.config.build import build
 from ftsweep.config.schema import TrainingSettings
 from ftsweep.data.prepared import PreparedSet, prepare
 from ftsweep.data.splitting.held_out import HeldOutTexts, WithoutHeldOut
+from ftsweep.data.subsets.train_share import TrainShare
 from ftsweep.errors import ConfigError, FtsweepError
 from ftsweep.evaluation.evaluate import Evaluator
+from ftsweep.evaluation.forgetting import ForgettingMeter
 from ftsweep.evaluation.general_text import GeneralText, held_out_text, replay_text
-from ftsweep.evaluation.parts import Parts
+from ftsweep.evaluation.trial_parts import TrialParts
 from ftsweep.guards.gate import DataGate
+from ftsweep.models.base import ModelSource
 from ftsweep.models.device import describe_device, find_device
-from ftsweep.strategies.base import check_length
+from ftsweep.store.folders import TrialFolder
+from ftsweep.strategies.base import check_length, start_checkpointing
+from ftsweep.tasks.base import Task
+from ftsweep.training.measuring import Start
+from ftsweep.training.runs.base import Run, RunStart
+from ftsweep.training.runs.choice import begin_run
 from ftsweep.worker.base_models import BaseModel, BaseModels
 
 if TYPE_CHECKING:
@@ -29,7 +37,7 @@ if TYPE_CHECKING:
 _TOKENS_PER_BATCH = {"cpu": 1024, "cuda": 32768}  # of an evaluation: what fits a CPU's cache, what fills a GPU
 
 
-class Workbench:
+class Components:
     """The device of one worker, and what its jobs share."""
 
     def __init__(self, allowed_packages: Sequence[str] = ()) -> None:
@@ -39,15 +47,46 @@ class Workbench:
         self.bases = BaseModels(self.device, memory_bytes=int(memory * 2**30))
         self._prepared: dict[str, PreparedSet] = {}
 
-    def parts_of(self, config: Mapping[str, Any], cache: Path, *, held_out: HeldOutTexts | None = None) -> Parts:
-        """The parts of a configuration, from the untouched base; its data without rows that tell what is held out."""
+    def parts_of(
+        self,
+        config: Mapping[str, Any],
+        cache: Path,
+        *,
+        stage_result: ModelSource | None = None,
+        held_out: HeldOutTexts | None = None,
+        train_share: float | None = None,
+    ) -> TrialParts:
+        """The parts of a configuration, on what its stages left (None: on the untouched base).
+
+        Its data are without rows that tell what is `held_out`, and of train there is only this share.
+        """
         source = build(config["model"], allowed=self.allowed)
         task = build(config["task"], allowed=self.allowed)
         strategy = build(config["strategy"], allowed=self.allowed)
         strategy.check_task(task)
         strategy.check_training(task, TrainingSettings(**config["training"]))
         strategy.check_machine()
-        check_length(strategy, task, self.bases.tokenizer(source))
+        tokenizer = self.bases.tokenizer(source)
+        check_length(strategy, task, tokenizer)
+        prepared = self._prepared_for(config, cache, source, task, held_out)
+        if train_share is not None:
+            prepared = TrainShare(prepared, train_share, config["seed"]["data"])
+        return TrialParts(
+            config=config,
+            cache=cache,
+            source=source,
+            tokenizer=tokenizer,
+            task=task,
+            strategy=strategy,
+            prepared=prepared,
+            replay=replay_text(config, task, source, tokenizer, cache, self.allowed),
+            stage_result=stage_result,
+        )
+
+    def _prepared_for(
+        self, config: Mapping[str, Any], cache: Path, source: ModelSource, task: Task, held_out: HeldOutTexts | None
+    ) -> PreparedSet:
+        """The data of a configuration, prepared once for all trials that agree in it."""
         # a stage has no guards: what a trial holds out is kept from its data in another way
         gate = DataGate.of(config["guards"], self.allowed) if config.get("guards") else None
         guards = None if gate is None else gate.settings
@@ -65,40 +104,66 @@ class Workbench:
                 gate=gate,
             )
         task.check_schema(self._prepared[key].meta["schema"])
-        return Parts(
-            source=source,
-            tokenizer=self.bases.tokenizer(source),
-            task=task,
-            strategy=strategy,
-            prepared=self._prepared[key],
-            replay=replay_text(config, task, source, self.bases.tokenizer(source), cache, self.allowed),
+        return self._prepared[key]
+
+    def general_of(self, parts: TrialParts, *, is_masked: bool = False) -> GeneralText | None:
+        """The held-out general text of a configuration; None when it names none."""
+        return held_out_text(
+            parts.config, parts.source, parts.tokenizer, parts.cache, self.allowed, is_masked=is_masked
         )
 
-    def general_of(self, config: Mapping[str, Any], cache: Path) -> GeneralText | None:
-        """The held-out general text of a configuration; None when it names none."""
-        source = build(config["model"], allowed=self.allowed)
-        return held_out_text(config, source, self.bases.tokenizer(source), cache, self.allowed)
+    def lend_base(self, parts: TrialParts) -> BaseModel:
+        """What the strategy may change, until it is put back or forgotten."""
+        schema, precision = parts.prepared.meta["schema"], parts.config["training"]["precision"]
+        return self.bases.lend(parts.base, parts.task, parts.strategy, schema, precision=precision)
 
-    def take_base(self, parts: Parts, config: Mapping[str, Any]) -> BaseModel:
-        schema = parts.prepared.meta["schema"]
-        precision = config["training"]["precision"]
-        return self.bases.take(parts.base, parts.task, parts.strategy, schema, precision=precision)
+    def look_at_base(self, parts: TrialParts, *, untouched: bool = False) -> PreTrainedModel:
+        """What the trial starts from, to be measured and not changed; `untouched`: by its stages neither."""
+        schema, precision = parts.prepared.meta["schema"], parts.config["training"]["precision"]
+        source = parts.source if untouched else parts.base
+        return self.bases.look_at(source, parts.task, parts.strategy, schema, precision=precision).model
 
-    def evaluator_of(self, parts: Parts, config: Mapping[str, Any]) -> Evaluator:
-        precision = config["training"]["precision"]
+    def evaluator_of(self, parts: TrialParts) -> Evaluator:
+        precision = parts.config["training"]["precision"]
         use_bfloat16 = precision == "bfloat16" or (precision == "auto" and self.device.type == "cuda")
         return Evaluator(
             task=parts.task,
             schema=parts.prepared.meta["schema"],
-            pad_token_id=self.bases.tokenizer(parts.source).pad_token_id,
+            pad_token_id=parts.tokenizer.pad_token_id,
             device=self.device,
             autocast_dtype=torch.bfloat16 if use_bfloat16 else None,
             tokens_per_batch=_TOKENS_PER_BATCH[self.device.type],
         )
 
+    def begin_run(
+        self,
+        parts: TrialParts,
+        base: BaseModel,
+        folder: TrialFolder,
+        *,
+        start: Start | None = None,
+        meter: ForgettingMeter | None = None,
+    ) -> Run:
+        """The run of these parts on a base that was lent for it, from what the folder holds of it."""
+        torch.manual_seed(parts.config["seed"]["model"])
+        model = parts.strategy.apply(base.model, parts.strategy.head_for(parts.task))
+        if parts.config["training"]["gradient_checkpointing"]:
+            start_checkpointing(model)
+        return begin_run(
+            RunStart(
+                parts=parts,
+                prepared=parts.prepared,
+                model=model,
+                evaluator=self.evaluator_of(parts),
+                folder=folder,
+                start=Start() if start is None else start,
+                meter=meter,
+            )
+        )
+
     @contextmanager
     def restored(
-        self, parts: Parts, config: Mapping[str, Any], best: Path, *, merged: bool = False, scale: float = 1.0
+        self, parts: TrialParts, best: Path, *, merged: bool = False, scale: float = 1.0
     ) -> Iterator[PreTrainedModel]:
         """A trial's kept weights, from its folder `best`, on the base, for the length of the block.
 
@@ -107,7 +172,7 @@ class Workbench:
         """
         if not best.is_dir():
             raise FtsweepError("no weights were kept of this trial", where=str(best))
-        base = self.take_base(parts, config)
+        base = self.lend_base(parts)
         model = parts.strategy.apply(base.model, parts.strategy.head_for(parts.task))
         try:
             parts.strategy.restore(model, best)
@@ -121,7 +186,7 @@ class Workbench:
                 self.bases.put_back(base, parts.strategy, model)
 
     @staticmethod
-    def _rescale(parts: Parts, model: PreTrainedModel, base: BaseModel, scale: float) -> None:
+    def _rescale(parts: TrialParts, model: PreTrainedModel, base: BaseModel, scale: float) -> None:
         strategy = parts.strategy
         if not strategy.is_scalable:
             raise ConfigError(

@@ -7,7 +7,6 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,37 +15,34 @@ from ftsweep.config.build import build
 from ftsweep.domain.forgetting import NAME
 from ftsweep.errors import ConfigError, ModelError
 from ftsweep.evaluation.forgetting import ForgettingMeter, Lender
-from ftsweep.evaluation.general_text import held_out_text
-from ftsweep.evaluation.parts import Parts
+from ftsweep.evaluation.trial_parts import TrialParts
 from ftsweep.guards.forgetting import Forgetting
 from ftsweep.models.device import describe_device
 from ftsweep.store.atomic import read_json, write_json
-from ftsweep.worker.components import Workbench
+from ftsweep.worker.components import Components
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-class Forgettings:
+class ForgettingMeters:
     """The meters of one worker: each base is measured once for each arithmetic, and the result kept in the cache."""
 
-    def __init__(self, bench: Workbench) -> None:
-        self._bench = bench
+    def __init__(self, components: Components) -> None:
+        self._components = components
         self._lenders: dict[str, Lender] = {}
 
-    def meter_of(self, parts: Parts, config: Mapping[str, Any], cache: Path) -> ForgettingMeter | None:
+    def meter_of(self, parts: TrialParts) -> ForgettingMeter | None:
         """How the models of this trial are measured; None when `guards.forgetting` is off.
 
         Raises:
             ConfigError, ModelError: this strategy or model cannot be measured.
         """
-        guard = forgetting_guard(config, self._bench.allowed)
+        guard = forgetting_guard(parts.config, self._components.allowed)
         if guard is None:
             return None
-        tokenizer = self._bench.bases.tokenizer(parts.source)
-        lender = None if parts.strategy.head_for(parts.task) == "causal_lm" else self._lender(parts, config)
-        is_masked = lender is not None and lender.is_masked
-        text = held_out_text(config, parts.source, tokenizer, cache, self._bench.allowed, is_masked=is_masked)
+        lender = None if parts.strategy.head_for(parts.task) == "causal_lm" else self._lender(parts)
+        text = self._components.general_of(parts, is_masked=lender is not None and lender.is_masked)
         if text is None:
             raise ConfigError(
                 "there is no general text to measure forgetting on",
@@ -56,25 +52,22 @@ class Forgettings:
         strategy = parts.strategy
         meter = ForgettingMeter(
             replace(text, num_tokens=guard.tokens),
-            self._bench.evaluator_of(parts, config),
+            self._components.evaluator_of(parts),
             math.nan,
             guard.limit,
             lender,
             is_unchanged=strategy.has_frozen_body or not strategy.trains,
         )
-        meter = replace(meter, base_loss=self._base_loss(meter, parts, config, cache))
+        meter = replace(meter, base_loss=self._base_loss(meter, parts))
         if lender is not None and lender.has_body:
             lender.drop_body()
         return meter
 
-    def _base_loss(self, meter: ForgettingMeter, parts: Parts, config: Mapping[str, Any], cache: Path) -> float:
+    def _base_loss(self, meter: ForgettingMeter, parts: TrialParts) -> float:
         """Of the untouched base, whatever stages the trial has: from the cache, or measured now."""
         lender = meter.lender
-        if lender is None:
-            base = self._bench.take_base(replace(parts, stage_result=None), config).model
-        else:
-            base = lender.model
-        file = cache / "forgetting" / f"{self._key(meter, parts, base)}.json"
+        base = self._components.look_at_base(parts, untouched=True) if lender is None else lender.model
+        file = parts.cache / "forgetting" / f"{self._key(meter, parts, base)}.json"
         if not file.exists():
             if lender is not None and not lender.has_body:
                 base = self._loaded(parts, base.dtype).model
@@ -82,7 +75,7 @@ class Forgettings:
             write_json(file, {"loss": loss, "tokens": meter.text.num_tokens, "model": dict(parts.source.reference())})
         return float(read_json(file)["loss"])
 
-    def _key(self, meter: ForgettingMeter, parts: Parts, base: PreTrainedModel) -> str:
+    def _key(self, meter: ForgettingMeter, parts: TrialParts, base: PreTrainedModel) -> str:
         """Of everything that decides what the base scores."""
         facts = [
             parts.source.fingerprint(),
@@ -92,12 +85,12 @@ class Forgettings:
             str(base.dtype),
             str(meter.evaluator.autocast_dtype),
             parts.strategy.quantisation,
-            str(describe_device(self._bench.device)["device"]),
+            str(describe_device(self._components.device)["device"]),
             torch.__version__,
         ]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
-    def _lender(self, parts: Parts, config: Mapping[str, Any]) -> Lender:
+    def _lender(self, parts: TrialParts) -> Lender:
         """In the type of the trial's body."""
         if parts.strategy.num_virtual_tokens or parts.strategy.quantisation is not None:
             raise ConfigError(
@@ -105,15 +98,15 @@ class Forgettings:
                 where="guards.forgetting",
                 remedy="Set it off, or choose strategy=lora, top_layers or full.",
             )
-        dtype = self._bench.take_base(parts, config).model.dtype
+        dtype = self._components.look_at_base(parts).dtype
         key = f"{parts.source.fingerprint()} {dtype}"
         if key not in self._lenders:
             self._lenders.clear()  # one model at a time beside the one that trains
             self._lenders[key] = self._loaded(parts, dtype)
         return self._lenders[key]
 
-    def _loaded(self, parts: Parts, dtype: torch.dtype) -> Lender:
-        device = self._bench.device
+    def _loaded(self, parts: TrialParts, dtype: torch.dtype) -> Lender:
+        device = self._components.device
         try:
             model = parts.source.load("causal_lm", labels=None, dtype=dtype, device=device)
             return Lender(model.requires_grad_(False), is_masked=False)

@@ -41,12 +41,12 @@ def general_overlap(text: GeneralText, trained: Trained, cache: Path) -> list[Fi
 def _looked_up(text: GeneralText, trained: Trained) -> list[Finding]:
     documents = _measured_rows(text)
     texts = [_content(row, task) for prepared, task in trained for row in prepared.rows("train")]
-    told = _told([text.task.input_text(row.values) for row in documents], texts)
-    count = int(told.sum())
+    is_trained_on = _overlaps([text.task.input_text(row.values) for row in documents], texts)
+    count = int(is_trained_on.sum())
     if count == 0:
         return []
     share = count / len(documents)
-    examples = [documents[number].place for number in np.flatnonzero(told)]
+    examples = [documents[number].place for number in np.flatnonzero(is_trained_on)]
     return [
         Finding(
             check="forgetting",
@@ -75,7 +75,7 @@ def _measured_rows(text: GeneralText) -> list[Row]:
     return [rows[number] for number in sorted({split.row_index(int(index)) for index in text.probe})]
 
 
-def _told(documents: Sequence[str], texts: Sequence[str]) -> np.ndarray:
+def _overlaps(documents: Sequence[str], texts: Sequence[str]) -> np.ndarray:
     """Which documents are among the texts, or lie to half in runs of 13 words of theirs. bool."""
     forms = [normalise(each) or "" for each in (*documents, *texts)]
     known = set(forms[len(documents) :]) - {""}

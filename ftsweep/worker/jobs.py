@@ -1,123 +1,141 @@
-"""The jobs of a worker that are no trials: prepare data, measure, export, predict. Each is done in one go."""
+"""The jobs of a worker that are no trials: prepare data, measure, compare, export. Each is done in one go."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from ftsweep.config.build import build
+from ftsweep.domain.messages import Message
 from ftsweep.evaluation.flagged_rows import by_flags, validation_by_flags
 from ftsweep.evaluation.intervals import compared, scored, scored_prior
-from ftsweep.evaluation.kept_weights import score_kept
-from ftsweep.evaluation.parts import Parts
+from ftsweep.evaluation.trial_parts import TrialParts
+from ftsweep.models.device import peak_memory_gib, release_memory
 from ftsweep.models.saving import save_whole
 from ftsweep.serving.model import copy_files, export_model, load_predictor
 from ftsweep.store.folders import TrialFolder
 from ftsweep.strategies.base import check_length, fresh_modules
-from ftsweep.worker.components import Workbench
-from ftsweep.worker.forgetting_meters import Forgettings
+from ftsweep.training.runs.choice import run_class
+from ftsweep.worker.components import Components
+from ftsweep.worker.forgetting_meters import ForgettingMeters
 from ftsweep.worker.general_overlap import general_overlap
 from ftsweep.worker.scale import scaled_scores
-from ftsweep.worker.stages import StageChain, stage_configs
+from ftsweep.worker.stages import StageChain, stage_configs, time_stages
 
-Message = dict[str, Any]
 _NUM_EXAMPLES = 3  # validation rows whose answers go with an exported model
+_NUM_TIMED_STEPS = 4
 
 
 class SingleJobs:
-    """Does one job after another on a workbench; docs/contracts.md says what each answers."""
+    """Does such jobs on a worker's components; docs/contracts.md says what each answers."""
 
-    def __init__(self, bench: Workbench, forgettings: Forgettings | None = None) -> None:
-        self.bench = bench
-        self.forgettings = forgettings or Forgettings(bench)
+    def __init__(self, components: Components, meters: ForgettingMeters | None = None) -> None:
+        self.components = components
+        self.meters = meters or ForgettingMeters(components)
 
     def do(self, job: Message) -> dict[str, Any]:
         """The result of a job of any of these kinds."""
         kinds = {
             "prepare": self._prepare,
             "baseline": self._baseline,
+            "estimate": self._estimate,
             "test": self._test,
             "compare": self._compare,
             "flagged": self._flagged,
             "scale": self._scale,
             "export": self._export,
-            "predict": self._predict,
         }
         return kinds[job["type"]](job)
 
     def _prepare(self, job: Message) -> dict[str, Any]:
         parts = self._parts(job)
         for node in job.get("tasks", ()):  # with the values that the search may give its settings
-            build(node, allowed=self.bench.allowed).check_schema(parts.prepared.meta["schema"])
+            build(node, allowed=self.components.allowed).check_schema(parts.prepared.meta["schema"])
         self._check_strategies(parts, job)
-        findings = [*parts.prepared.meta["findings"], *self._check_forgetting(parts, job)]
+        findings = [*parts.prepared.meta["findings"], *self._check_forgetting(parts)]
         return {
             **parts.prepared.meta,
             "findings": findings,
             "folder": str(parts.prepared.folder),
             "has_test": parts.prepared.has("test"),
-            "texts": self._prepare_texts(job) | ({} if parts.source.lasts else {"model": parts.source.fingerprint()}),
+            "texts": self._prepare_texts(parts) | ({} if parts.source.lasts else {"model": parts.source.fingerprint()}),
         }
 
-    def _check_forgetting(self, parts: Parts, job: Message) -> list[dict[str, Any]]:
+    def _check_forgetting(self, parts: TrialParts) -> list[dict[str, Any]]:
         """Measure the base, so that a model that cannot be is refused now; what train tells of the general text."""
-        config, cache = job["spec"]["config"], Path(job["cache"])
-        meter = self.forgettings.meter_of(parts, config, cache)
+        meter = self.meters.meter_of(parts)
         if meter is None:
             return []
-        chain = StageChain(self.bench, config, cache)
-        stages = [chain.parts_of(stage) for stage in stage_configs(config).values()]
+        chain = StageChain(self.components, parts.config, parts.cache)
+        stages = [chain.parts_of(stage) for stage in stage_configs(parts.config).values()]
         trained = [(each.prepared, each.task) for each in (parts, *stages)]
-        return [finding.to_dict() for finding in general_overlap(meter.text, trained, cache)]
+        return [finding.to_dict() for finding in general_overlap(meter.text, trained, parts.cache)]
 
-    def _prepare_texts(self, job: Message) -> dict[str, str]:
+    def _prepare_texts(self, parts: TrialParts) -> dict[str, str]:
         """Prepare the data of the stages and the general text; fingerprints by the key of the node."""
-        config, cache = job["spec"]["config"], Path(job["cache"])
-        chain = StageChain(self.bench, config, cache)
+        chain = StageChain(self.components, parts.config, parts.cache)
         found = {}
-        for name, stage in stage_configs(config).items():
+        for name, stage in stage_configs(parts.config).items():
             found[f"stages.{name}.data"] = chain.parts_of(stage).prepared.meta["fingerprint"]
-        reads_text = bool(found) or build(config["task"], allowed=self.bench.allowed).takes_text
-        general = self.bench.general_of(config, cache) if reads_text else None
-        if general is None and (meter := self.forgettings.meter_of(self._parts(job), config, cache)) is not None:
+        general = self.components.general_of(parts) if found or parts.task.takes_text else None
+        if general is None and (meter := self.meters.meter_of(parts)) is not None:
             general = meter.text
         return found if general is None else {**found, "general": general.prepared.meta["fingerprint"]}
 
-    def _check_strategies(self, parts: Parts, job: Message) -> None:
+    def _check_strategies(self, parts: TrialParts, job: Message) -> None:
         """Look at the strategies that the search may make before the first trial; at the model if they name it."""
-        strategies = [parts.strategy, *(build(node, allowed=self.bench.allowed) for node in job.get("strategies", ()))]
-        tokenizer = self.bench.bases.tokenizer(parts.source)
+        strategies = [
+            parts.strategy,
+            *(build(node, allowed=self.components.allowed) for node in job.get("strategies", ())),
+        ]
         for strategy in strategies:
-            check_length(strategy, parts.task, tokenizer)
-            strategy.check_data(parts.task, tokenizer, parts.prepared.meta["schema"])
+            check_length(strategy, parts.task, parts.tokenizer)
+            strategy.check_data(parts.task, parts.tokenizer, parts.prepared.meta["schema"])
         naming = [strategy for strategy in strategies if strategy.names_layers]
         if naming or parts.strategy.head_for(parts.task) != parts.task.head:  # the baseline does not load that head
-            base = self.bench.take_base(parts, job["spec"]["config"]).model
+            base = self.components.look_at_base(parts)
             for strategy in naming:
                 strategy.check_base(base, strategy.head_for(parts.task))
 
     def _baseline(self, job: Message) -> dict[str, Any]:
         config = job["spec"]["config"]
-        chain = StageChain(self.bench, config, Path(job["cache"]))
+        chain = StageChain(self.components, config, Path(job["cache"]))
         for stage in stage_configs(config).values():  # a base that cannot do a stage's task is refused before any trial
             parts = chain.parts_of(stage)
-            base = self.bench.take_base(parts, stage).model
+            base = self.components.look_at_base(parts)
             parts.task.check_model(base)
             if parts.strategy.names_layers:
                 parts.strategy.check_base(base, parts.strategy.head_for(parts.task))
         return {"validation": self._test_untouched(job, "validation")["test"]}
 
+    def _estimate(self, job: Message) -> dict[str, Any]:
+        """Time a few steps and one measurement of the configuration, and scale them to a whole trial."""
+        device = self.components.device
+        release_memory(device)
+        parts = self._parts(job)
+        meter = self.meters.meter_of(parts)
+        base = self.components.lend_base(parts)
+        run = self.components.begin_run(parts, base, TrialFolder(Path(job["folder"])), meter=meter)
+        try:
+            if device.type == "cuda":
+                torch.cuda.reset_peak_memory_stats(device)
+            timings = run.time_steps(num_steps=_NUM_TIMED_STEPS)
+        finally:
+            self.components.bases.put_back(base, parts.strategy, run.model)
+        stage_seconds = time_stages(self.components, parts.config, parts.cache, num_steps=_NUM_TIMED_STEPS)
+        return {**timings, "stage_seconds": stage_seconds, "peak_memory_gib": peak_memory_gib(device)}
+
     def _test(self, job: Message) -> dict[str, Any]:
         """Metrics on the test split, how sure they are and what they are made of: of a trial, or of its base."""
         if job["spec"].get("untouched"):
             return self._test_untouched(job)
-        parts, config, best = self._parts_of_ended(job), job["spec"]["config"], TrialFolder(Path(job["folder"])).best
-        with self.bench.restored(parts, config, best) as model:
-            evaluator = self.bench.evaluator_of(parts, config)
-            scores = score_kept(parts, model=model, evaluator=evaluator, folder=best, split_name="test")
+        parts, best = self._parts_of_ended(job), TrialFolder(Path(job["folder"])).best
+        with self.components.restored(parts, best) as model:
+            evaluator = self.components.evaluator_of(parts)
+            scores = run_class(parts.strategy).score_kept(parts, model, evaluator, best, "test")
             flagged = by_flags(parts.task, parts.prepared, "test", scores.evidence)
             return {**scored(parts.task, scores), "flagged": flagged}
 
@@ -125,74 +143,96 @@ class SingleJobs:
         parts = self._parts(job)
         return validation_by_flags(parts.task, parts.prepared, job)
 
-    def _parts_of_ended(self, job: Message) -> Parts:
+    def _parts_of_ended(self, job: Message) -> TrialParts:
         """The parts of a trial that has ended; its stages are made again when their result is not there any more."""
-        chain = StageChain(self.bench, job["spec"]["config"], Path(job["cache"]))
-        with closing(chain):
+        config, cache = job["spec"]["config"], Path(job["cache"])
+        with closing(StageChain(self.components, config, cache)) as chain:
             chain.finish()
-            parts = replace(self._parts(job), stage_result=chain.source)
-            self.bench.take_base(parts, job["spec"]["config"])  # while nobody may remove it
+            parts = self.components.parts_of(config, cache, stage_result=chain.source)
+            self.components.look_at_base(parts)  # loaded while nobody may remove it
         return parts
 
     def _scale(self, job: Message) -> dict[str, Any]:
-        parts, config, best = self._parts_of_ended(job), job["spec"]["config"], TrialFolder(Path(job["folder"])).best
-        meter = self.forgettings.meter_of(parts, config, Path(job["cache"]))
-        return scaled_scores(self.bench, parts, config, best, meter)
+        parts, best = self._parts_of_ended(job), TrialFolder(Path(job["folder"])).best
+        return scaled_scores(self.components, parts, best, self.meters.meter_of(parts))
 
     def _export(self, job: Message) -> dict[str, Any]:
-        parts, config, best = self._parts_of_ended(job), job["spec"]["config"], TrialFolder(Path(job["folder"])).best
+        parts, best = self._parts_of_ended(job), TrialFolder(Path(job["folder"])).best
         destination, scale = Path(job["destination"]), float(job.get("scale", 1.0))
         facts = {
             "scale": scale,
             "spec": job["spec"],
             "reference": parts.source.reference(),
             "schema": parts.prepared.meta["schema"],
-            "allowed": self.bench.allowed,
+            "allowed": self.components.allowed,
         }
-        tokenizer = self.bench.bases.tokenizer(parts.source)
+        tokenizer = parts.tokenizer
         if parts.strategy.exports_whole:
-            with self.bench.restored(parts, config, best, scale=scale) as model:
+            with self.components.restored(parts, best, scale=scale) as model:
                 export_model(destination, lambda folder: save_whole(model, folder), tokenizer, **facts)
         elif parts.stage_result is not None or (parts.strategy.merges and not parts.source.lasts):
             # an adapter's base would lie in the cache or in another study, where it cannot stay
-            with self.bench.restored(parts, config, best, merged=True, scale=scale) as model:
+            with self.components.restored(parts, best, merged=True, scale=scale) as model:
                 export_model(destination, lambda folder: save_whole(model, folder), tokenizer, **facts)
         elif scale != 1.0:
-            with self.bench.restored(parts, config, best, scale=scale) as model:
+            with self.components.restored(parts, best, scale=scale) as model:
                 export_model(destination, lambda folder: parts.strategy.save(model, folder), tokenizer, **facts)
         else:
             weights = parts.strategy.exported(best)
             export_model(destination, lambda folder: copy_files(weights, folder), tokenizer, **facts)
         examples = parts.prepared.rows("validation")[:_NUM_EXAMPLES]
         rows = [parts.task.without_target(row.values) for row in examples]
-        answers = load_predictor(destination, allowed=self.bench.allowed, device=self.bench.device).predict(rows)
+        answers = load_predictor(destination, allowed=self.components.allowed, device=self.components.device).predict(
+            rows
+        )
         return {"folder": str(destination), "rows": rows, "answers": answers}
 
-    def _predict(self, job: Message) -> dict[str, Any]:
-        predictor = load_predictor(Path(job["model_folder"]), allowed=self.bench.allowed, device=self.bench.device)
-        return {"answers": predictor.predict(job["rows"])}
-
     def _compare(self, job: Message) -> dict[str, Any]:
-        return compared(build(job["spec"]["config"]["task"], allowed=self.bench.allowed), job)
+        return compared(build(job["spec"]["config"]["task"], allowed=self.components.allowed), job)
 
     def _test_untouched(self, job: Message, split_name: str = "test") -> dict[str, Any]:
         """As `_test`, of the untouched base; of a new head its prior."""
-        parts, config = self._parts(job), job["spec"]["config"]
+        parts = self._parts(job)
         split = parts.prepared.split(split_name)
-        if parts.task.has_new_head and not self._came_with_head(parts, config):
+        if parts.task.has_new_head and not self._came_with_head(parts):
             labels = [split.labels(index).tolist() for index in range(len(split))]
             prior = scored_prior(parts.task, parts.prepared.meta["schema"], labels)
             if prior is not None:
                 return prior
-        base = self.bench.take_base(parts, config)
-        return {**scored(parts.task, self.bench.evaluator_of(parts, config).score(base.model, split)), "details": {}}
+        scores = self.components.evaluator_of(parts).score(self.components.look_at_base(parts), split)
+        return {**scored(parts.task, scores), "details": {}}
 
-    def _came_with_head(self, parts: Parts, config: Mapping[str, Any]) -> bool:
+    def _came_with_head(self, parts: TrialParts) -> bool:
         """Whether the base has learned this very task already, in the study that it comes from."""
         head = parts.strategy.head_for(parts.task)
         if parts.source.lasts or head != parts.task.head:
             return False
-        return not fresh_modules(self.bench.take_base(parts, config).model, head)
+        return not fresh_modules(self.components.look_at_base(parts), head)
 
-    def _parts(self, job: Message) -> Parts:
-        return self.bench.parts_of(job["spec"]["config"], Path(job["cache"]))
+    def _parts(self, job: Message) -> TrialParts:
+        return self.components.parts_of(job["spec"]["config"], Path(job["cache"]))
+
+
+class SingleJob:
+    """One of them as the engine has it: a job that is over with its first step."""
+
+    num_steps = 0
+    is_waiting = False
+    is_blocked = False
+
+    def __init__(self, message: Message, jobs: SingleJobs) -> None:
+        self.name: str = message["job"]
+        self._message = message
+        self._jobs = jobs
+
+    def answer(self, message: Message) -> None:
+        """There is nothing to answer."""
+
+    def step(self) -> list[Message]:
+        return [{"type": "ended", "job": self.name, "result": self._jobs.do(self._message)}]
+
+    def write_checkpoint(self) -> None:
+        """Submitted again, it is done from the start."""
+
+    def abandon(self) -> None:
+        """It holds nothing between steps."""

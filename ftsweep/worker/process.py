@@ -18,8 +18,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
+from ftsweep.domain.messages import Lost, Message, Quit, Spent
 from ftsweep.errors import ConfigError
-from ftsweep.executors.base import Message, Outbox
+from ftsweep.executors.base import Outbox
 from ftsweep.executors.failure import describe_failure
 from ftsweep.executors.worker_pipes import WorkerPipes
 from ftsweep.redaction import RedactingFormatter
@@ -79,8 +80,8 @@ class Worker:
                 self._attempt(lambda: self.engine.answer(message), jobs=None)
             case _ if self._is_spent:  # sent before `spent` was read
                 reason = "came to a worker that is being replaced"
-                lost = {"type": "lost", "kind": "process", "reason": reason, "log_tail": ""}
-                self._outbox({**lost, "job": message["job"]})
+                job = message["job"]
+                self._outbox(Lost(type="lost", job=job, kind="process", reason=reason, log_tail=""))
             case _:
                 self._begin(message)
                 self._attempt(lambda: self.engine.admit(message), jobs=[message["job"]])
@@ -98,7 +99,7 @@ class Worker:
             action()
         except (Exception, SystemExit) as error:
             self._is_spent = True
-            self._outbox({"type": "spent"})  # first, so that nobody thinks the failed job's lane is free
+            self._outbox(Spent(type="spent"))  # first, so that nobody thinks the failed job's lane is free
             failed = list(self._logs) if jobs is None else jobs
             if not failed:
                 _LOGGER.error("an error that belongs to no job", exc_info=error)
@@ -108,7 +109,7 @@ class Worker:
     def _tell(self, messages: Sequence[Message]) -> None:
         if self.engine.is_spent and not self._is_spent:
             self._is_spent = True
-            self._outbox({"type": "spent"})
+            self._outbox(Spent(type="spent"))
         for message in messages:
             if message["type"] in ("ended", "failed"):
                 self._end(message)
@@ -195,7 +196,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         allowed_packages=descriptor["allowed_packages"],
     )
     engines.append(worker.engine)
-    signal.signal(signal.SIGTERM, lambda *_: pipes.inbox.put({"type": "quit"}))
+    signal.signal(signal.SIGTERM, lambda *_: pipes.inbox.put(Quit(type="quit")))
     worker.announce()
     is_busy = False
     while not worker.is_finished:

@@ -6,24 +6,24 @@ from pathlib import Path
 from typing import Any
 
 from ftsweep.evaluation.forgetting import ForgettingMeter
-from ftsweep.evaluation.parts import Parts
-from ftsweep.worker.components import Workbench
+from ftsweep.evaluation.trial_parts import TrialParts
+from ftsweep.worker.components import Components
 
 SCALES = (0.0, 0.25, 0.5, 0.75)
 """Measured; at 1 it is the trial's own model, whose scores are known."""
 
 
 def scaled_scores(
-    bench: Workbench, parts: Parts, config: dict[str, Any], best: Path, meter: ForgettingMeter | None
+    components: Components, parts: TrialParts, best: Path, meter: ForgettingMeter | None
 ) -> dict[str, Any]:
     """`points`: of each scale its `scale` and `values` on validation and general text.
 
     [] for a strategy whose change cannot be scaled.
     """
     points: list[dict[str, Any]] = []
-    evaluator = bench.evaluator_of(parts, config)
+    evaluator = components.evaluator_of(parts)
     for scale in SCALES if parts.strategy.is_scalable else ():
-        with bench.restored(parts, config, best, scale=scale) as model:
+        with components.restored(parts, best, scale=scale) as model:
             scores = evaluator.measure(model, parts.prepared.split("validation"))
             values = {f"validation/{name}": value for name, value in scores.items()}
             points.append({"scale": scale, "values": {**values, **({} if meter is None else meter.values(model))}})

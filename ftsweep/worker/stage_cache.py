@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import logging
@@ -17,6 +16,7 @@ from typing import Any
 
 from ftsweep.store.atomic import folder_size, read_json, remove_folder, settle_folder, write_json, written_folder
 from ftsweep.store.folders import TrialFolder
+from ftsweep.store.locks import try_lock
 
 FORMAT = 1
 """Counts up when a result's layout or meaning changes."""
@@ -37,20 +37,13 @@ class StageLock:
         self._file: TextIOWrapper = path.open("w", encoding="utf-8")
 
     def try_shared(self) -> bool:
-        return self._try(fcntl.LOCK_SH)
+        return try_lock(self._file, is_shared=True)
 
     def try_alone(self) -> bool:
-        return self._try(fcntl.LOCK_EX)
+        return try_lock(self._file)
 
     def release(self) -> None:
         self._file.close()
-
-    def _try(self, kind: int) -> bool:
-        try:
-            fcntl.flock(self._file, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
 
 
 @dataclass(frozen=True)

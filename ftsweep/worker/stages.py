@@ -1,47 +1,34 @@
 """What a trial does before its own training: each stage trains the model that the one before it left.
 
 A stage's result is a whole model folder under a hash of everything that it depends on, so trials that agree in their
-stages share it: the first one makes it, and others that need it meanwhile wait. It is trained by the same run as a
-trial, with one rung; a killed one goes on from its checkpoint to the same weights.
+stages share it: the first one makes it, and others that need it meanwhile wait. A killed one goes on from its
+checkpoint to the same weights.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import torch
-
-import ftsweep
 from ftsweep.data.prepared import PreparedSet
 from ftsweep.data.splitting.held_out import HeldOutTexts
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.errors import FtsweepError
-from ftsweep.evaluation.evaluate import Evaluator
-from ftsweep.evaluation.general_text import GeneralText
-from ftsweep.evaluation.parts import Parts
+from ftsweep.evaluation.trial_parts import TrialParts
 from ftsweep.models.base import ModelSource
-from ftsweep.models.device import release_memory
 from ftsweep.models.local import LocalModel
-from ftsweep.models.saving import save_whole
-from ftsweep.store.atomic import read_json, remove, write_json
 from ftsweep.store.folders import TrialFolder
-from ftsweep.strategies.base import start_checkpointing
 from ftsweep.tasks.base import Task
-from ftsweep.training.checkpoint import put_weights
-from ftsweep.training.runs.choice import Run, begin_run
-from ftsweep.training.trial import Start
-from ftsweep.worker.base_models import BaseModel
-from ftsweep.worker.components import Workbench
+from ftsweep.worker.components import Components
 from ftsweep.worker.stage_cache import StageLock, StageResult
+from ftsweep.worker.stage_run import StageRun, facts_of
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+WAIT_SECONDS = 0.2
+"""Between two looks at a result that another worker, or another trial of this one, makes."""
 
-_WAIT_SECONDS = 0.2  # between two looks at a result that another worker makes
 _ONE_RUNG = {"rungs": {"count": 1}, "objective": {"metric": "loss", "split": "validation", "direction": "minimize"}}
 
 
@@ -54,20 +41,22 @@ def stage_configs(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 class StageChain:
     """The stages of one trial, made or found one after another by `step`.
 
-    When `is_done`, `source` has the weights that the trial starts from; `outcome` is set instead when a stage failed.
-    `close` when these weights are loaded: until then nobody may remove them.
+    When `is_done`, `source` has the weights that the trial starts from (None: it has no stages); `outcome` is set
+    instead when a stage failed. `close` when these weights are loaded: until then nobody may remove them.
     """
 
-    def __init__(self, bench: Workbench, config: Mapping[str, Any], cache: Path) -> None:
-        self._bench = bench
+    def __init__(self, components: Components, config: Mapping[str, Any], cache: Path) -> None:
+        self._components = components
         self._cache = cache
         self._left = stage_configs(config)
         self._config = config
-        self._run: _StageRun | None = None
+        self._run: StageRun | None = None
         self._lock: StageLock | None = None
         self.source: ModelSource | None = None
         self.results: dict[str, dict[str, Any]] = {}
         self.outcome: Outcome | None = None
+        self.is_blocked = False
+        """Whether the last step found that somebody else makes the result that it needs."""
         self.num_steps = 0
         self.paid_seconds = 0.0
         """Training time of the stages that were made here, and not found."""
@@ -79,62 +68,77 @@ class StageChain:
     def step(self) -> None:
         """One optimizer step of the stage under way, or a look whether its result is there."""
         name, config = next(iter(self._left.items()))
+        self.is_blocked = False
         if self._run is None:
             self._open(name, config)
         else:
-            self._advance(name, config, self._run)
+            self._advance(name, self._run)
 
     def finish(self) -> None:
         """All steps at once, for jobs that need the result now. Raises FtsweepError when a stage fails."""
         while not self.is_done:
             self.step()
+            if self.is_blocked:
+                time.sleep(WAIT_SECONDS)
         if self.outcome is not None:
             raise FtsweepError(self.outcome.reason, where="stages")
 
     def write_checkpoint(self) -> None:
-        if self._run is not None and self._run.run.outcome is None and self._run.run.rung >= 0:
-            self._run.run.write_checkpoint()
+        if self._run is not None:
+            self._run.write_checkpoint()
 
     def close(self) -> None:
+        """Let go of the result."""
         if self._lock is not None:
             self._lock.release()
             self._lock = None
 
-    def parts_of(self, config: Mapping[str, Any]) -> Parts:
+    def drop_run(self) -> None:
+        """Leave a stage under way as its last checkpoint has it; whoever comes next goes on with it."""
+        if self._run is not None:
+            self._run.abandon()
+            self._run = None
+
+    def abandon(self) -> None:
+        """Let go of everything."""
+        self.drop_run()
+        self.close()
+
+    def parts_of(self, config: Mapping[str, Any]) -> TrialParts:
         """A stage's parts: its data without what the trial holds out, on what the stage before it left."""
-        main = self._bench.parts_of(self._config, self._cache)
+        main = self._components.parts_of(self._config, self._cache)
         held_out = _held_out_texts(main.prepared, main.task)
-        parts = self._bench.parts_of(config, self._cache, held_out=held_out)
-        return replace(parts, stage_result=self.source)
+        return self._components.parts_of(config, self._cache, held_out=held_out, stage_result=self.source)
 
     def _open(self, name: str, config: Mapping[str, Any]) -> None:
-        """Use the result, or begin to make it; when another process is at it, wait a little."""
+        """Use the result, or begin to make it; when somebody else is at it, look again later."""
         parts = self.parts_of(config)
-        evaluator = self._bench.evaluator_of(parts, config)
-        result = StageResult.of(self._cache, _facts(config, parts, evaluator))
+        result = StageResult.of(self._cache, facts_of(parts, self._components.evaluator_of(parts)))
         lock = result.lock()
         if lock.try_shared() and (found := result.read()) is not None:
             self._use(name, result, lock, found)
             return
         if not lock.try_alone():
             lock.release()
-            time.sleep(_WAIT_SECONDS)
+            self.is_blocked = True
             return
         failed = result.run_folder.outcome()
         if failed is not None:
             lock.release()
             self._fail(name, failed)
         elif result.read() is None:
-            general = self._bench.general_of(config, self._cache)
-            self._run = _StageRun(self._bench, config, parts, evaluator, result, lock, general)
+            try:
+                self._run = StageRun(self._components, parts, result, lock)
+            except BaseException:
+                lock.release()
+                raise
         else:
             lock.release()  # another process has just made it: the next look finds it
 
-    def _advance(self, name: str, config: Mapping[str, Any], stage: _StageRun) -> None:
-        before = stage.run.num_steps
-        stage.step()
-        self.num_steps += stage.run.num_steps - before
-        outcome = stage.run.outcome
+    def _advance(self, name: str, stage: StageRun) -> None:
+        before = stage.num_steps
+        outcome = stage.step()
+        self.num_steps += stage.num_steps - before
         if outcome is None:
             return
         self._run = None
@@ -162,100 +166,19 @@ class StageChain:
         self.outcome = replace(outcome, reason=f"stage {name}: {outcome.reason}", best_rung=None)
 
 
-def time_stages(bench: Workbench, config: Mapping[str, Any], cache: Path, *, num_steps: int) -> float:
+def time_stages(components: Components, config: Mapping[str, Any], cache: Path, *, num_steps: int) -> float:
     """Seconds that a trial's stages take where their results are not there, from a few steps of each; keeps nothing."""
-    chain = StageChain(bench, config, cache)
+    chain = StageChain(components, config, cache)
     seconds = 0.0
     for stage in stage_configs(config).values():
         parts = chain.parts_of(stage)
-        base = bench.take_base(parts, stage)
-        run = _begin_run(parts, base, bench.evaluator_of(parts, stage), TrialFolder(cache / "no-such-run"), stage)
+        base = components.lend_base(parts)
+        run = components.begin_run(parts, base, TrialFolder(cache / "no-such-run"))
         try:
             seconds += run.time_steps(num_steps=num_steps)["trial_seconds"]
         finally:
-            bench.bases.put_back(base, parts.strategy, run.model)
+            components.bases.put_back(base, parts.strategy, run.model)
     return seconds
-
-
-@dataclass
-class _StageRun:
-    """A stage being made."""
-
-    bench: Workbench
-    config: Mapping[str, Any]
-    parts: Parts
-    evaluator: Evaluator
-    result: StageResult
-    lock: StageLock
-    general: GeneralText | None
-
-    def __post_init__(self) -> None:
-        self.base = self.bench.take_base(self.parts, self.config)
-        self.general_before = self._general_at_start()
-        self.run = _begin_run(self.parts, self.base, self.evaluator, self.result.run_folder, self.config)
-
-    def step(self) -> None:
-        self.run.step()
-        if self.run.is_waiting:
-            self.run.resume()
-
-    def keep(self) -> dict[str, Any]:
-        """Write the whole model and what was measured; the base is put back, or given up when it was merged into."""
-        strategy, model = self.parts.strategy, self.run.model
-        if self.run.best_weights is not None:
-            put_weights(model, self.run.best_weights)
-        whole = model if strategy.exports_whole else strategy.merged(model)
-        facts = self._measured(whole)
-        with self.result.written(facts) as folder:
-            save_whole(whole, folder)
-            self.bench.bases.tokenizer(self.parts.source).save_pretrained(folder)
-        if strategy.exports_whole:
-            self.bench.bases.put_back(self.base, strategy, model)
-        else:
-            self.bench.bases.forget(self.base)
-        self._end()
-        remove(self.result.run_folder.path)
-        return facts
-
-    def discard(self, outcome: Outcome) -> None:
-        """Put everything back. That it diverged is kept, so that no other trial tries it again."""
-        self.bench.bases.put_back(self.base, self.parts.strategy, self.run.model)
-        folder = self.result.run_folder
-        self._end()
-        remove(folder.path)
-        if outcome.kind is OutcomeKind.DIVERGED:
-            folder.write_outcome(outcome)
-        self.lock.release()
-
-    def _end(self) -> None:
-        del self.run  # the optimizer's state goes with it
-        release_memory(self.bench.device)
-
-    def _general_at_start(self) -> dict[str, float] | None:
-        """Scores on general text before the stage; of one that goes on as they were measured then."""
-        if self.general is None or self.parts.task.head != "causal_lm":
-            return None
-        file = self.result.run_folder.path / "general.json"
-        if not file.exists():
-            write_json(file, self.general.score(self.base.model, self.evaluator).values)
-        values: dict[str, float] = read_json(file)
-        return values
-
-    def _measured(self, whole: PreTrainedModel) -> dict[str, Any]:
-        """What the stage did: scores on its own validation split and on general text, before it and after it."""
-        measurements = self.result.run_folder.measurements()
-        own = [
-            {key.removeprefix("validation/"): value for key, value in each.values.items() if key.startswith("valid")}
-            for each in (measurements[0], measurements[-1])
-        ]
-        facts: dict[str, Any] = {"before": {"own": own[0]}, "after": {"own": own[1]}}
-        if self.general is not None and self.general_before is not None:
-            facts["before"]["general"] = self.general_before
-            facts["after"]["general"] = self.general.score(whole, self.evaluator).values
-        assert self.run.outcome is not None
-        extra = self.run.outcome.extra
-        seconds = round(measurements[-1].train_seconds, 3)
-        return {**facts, **extra, "train_seconds": seconds, "config": dict(self.config)}
 
 
 _HELD_OUT: dict[str, HeldOutTexts] = {}
@@ -267,27 +190,3 @@ def _held_out_texts(prepared: PreparedSet, task: Task) -> HeldOutTexts:
     if key not in _HELD_OUT:
         _HELD_OUT[key] = HeldOutTexts.of(prepared, task)
     return _HELD_OUT[key]
-
-
-def _begin_run(
-    parts: Parts, base: BaseModel, evaluator: Evaluator, folder: TrialFolder, config: Mapping[str, Any]
-) -> Run:
-    torch.manual_seed(config["seed"]["model"])
-    model = parts.strategy.apply(base.model, parts.strategy.head_for(parts.task))
-    if config["training"]["gradient_checkpointing"]:
-        start_checkpointing(model)
-    return begin_run(parts, model=model, evaluator=evaluator, folder=folder, config=config, start=Start())
-
-
-def _facts(config: Mapping[str, Any], parts: Parts, evaluator: Evaluator) -> dict[str, Any]:
-    """Everything that a stage's weights depend on."""
-    return {
-        "ftsweep": ftsweep.__version__,
-        "base": parts.base.fingerprint(),
-        "prepared": parts.prepared.meta["hash"],
-        "replay": None if parts.replay is None else parts.replay.path.parent.name,
-        "nodes": {name: config[name] for name in ("task", "strategy", "training")},
-        "dtype": config["model"].get("dtype"),
-        "seed": {name: config["seed"][name] for name in ("data", "model")},
-        "arithmetic": [str(evaluator.autocast_dtype), evaluator.device.type],
-    }

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from ftsweep.domain.forgetting import FORGETTING, LOSS
 from ftsweep.domain.trial import OutcomeKind
-from ftsweep.evaluation.parts import Parts
+from ftsweep.evaluation.trial_parts import TrialParts
 from ftsweep.store.atomic import read_json, write_json
 from ftsweep.store.folders import TrialFolder
 from ftsweep.tasks.causal import perplexity
-from ftsweep.training.runs.choice import Run
-from ftsweep.worker.components import Workbench
+from ftsweep.training.runs.base import Run
+from ftsweep.worker.components import Components
 from ftsweep.worker.stages import StageChain, stage_configs
 
 if TYPE_CHECKING:
@@ -45,65 +45,59 @@ def stage_scores(results: Mapping[str, Mapping[str, Any]]) -> Scores:
 class TextScores:
     """Measures the models of one worker's trials; the untouched base once for each base and arithmetic."""
 
-    def __init__(self, bench: Workbench) -> None:
-        self._bench = bench
+    def __init__(self, components: Components) -> None:
+        self._components = components
         self._of_base: dict[str, Scores] = {}
 
-    def measure_base(self, parts: Parts, config: Mapping[str, Any], cache: Path, model: PreTrainedModel) -> None:
+    def measure_base(self, parts: TrialParts, model: PreTrainedModel) -> None:
         """Score the base before anything is done to it. Of a trial with stages the first stage has done that."""
-        key = self._key(parts, config)
+        key = self._key(parts)
         if not parts.task.takes_text or parts.stage_result is not None or key in self._of_base:
             return
-        self._of_base[key] = _with_suffix(self._general(parts, config, cache, model), "_before")
+        self._of_base[key] = _with_suffix(self._general(parts, model), "_before")
 
-    def told_of(
-        self, parts: Parts, config: Mapping[str, Any], cache: Path, chain: StageChain | None, run: Run
-    ) -> dict[str, Any]:
-        """What an outcome tells of texts and stages: `metrics`, `stages`, and `train_seconds` with those of stages.
+    def outcome_extra(self, parts: TrialParts, chain: StageChain, run: Run) -> dict[str, Any]:
+        """What an outcome says of texts and stages: `metrics`, `stages`, and `train_seconds` with those of stages.
 
         A stage counts whole in the seconds of every trial that stands on it, whichever trial has made it.
         """
         assert run.outcome is not None
-        results = chain.results if chain is not None else {}
-        scores = {**self._of_base.get(self._key(parts, config), {}), **stage_scores(results)}
+        scores = {**self._of_base.get(self._key(parts), {}), **stage_scores(chain.results)}
         measured = measured_forgetting(run)
         is_kept_text = parts.task.takes_text and run.outcome.kind is OutcomeKind.COMPLETE
         if measured:
             scores |= measured
         elif is_kept_text:
-            scores |= self._general(parts, config, cache, run.model)
+            scores |= self._general(parts, run.model)
         if is_kept_text:
-            scores |= self._of_stages(parts, config, chain, run.model)
+            scores |= self._of_stages(parts, chain, run.model)
         extra: dict[str, Any] = {"metrics": _with_forgetting(scores)} if scores else {}
-        if chain is not None:
+        if chain.results:
             own_seconds = run.train_seconds - read_paid_seconds(run.folder)
-            seconds = own_seconds + sum(facts["train_seconds"] for facts in results.values())
-            told = ("train_seconds", "num_steps", "num_trained_parameters", "micro_batch_size", "before", "after")
-            stages = {name: {key: facts[key] for key in told} for name, facts in results.items()}
+            seconds = own_seconds + sum(facts["train_seconds"] for facts in chain.results.values())
+            kept = ("train_seconds", "num_steps", "num_trained_parameters", "micro_batch_size", "before", "after")
+            stages = {name: {key: facts[key] for key in kept} for name, facts in chain.results.items()}
             extra |= {"train_seconds": round(seconds, 3), "stages": stages}
         return extra
 
-    def _general(self, parts: Parts, config: Mapping[str, Any], cache: Path, model: PreTrainedModel) -> Scores:
-        general = self._bench.general_of(config, cache)
+    def _general(self, parts: TrialParts, model: PreTrainedModel) -> Scores:
+        general = self._components.general_of(parts)
         if general is None:
             return {}
-        values = general.score(model, self._bench.evaluator_of(parts, config)).values
+        values = general.score(model, self._components.evaluator_of(parts)).values
         return {f"general/{metric}": value for metric, value in values.items()}
 
-    def _of_stages(
-        self, parts: Parts, config: Mapping[str, Any], chain: StageChain | None, model: PreTrainedModel
-    ) -> Scores:
+    def _of_stages(self, parts: TrialParts, chain: StageChain, model: PreTrainedModel) -> Scores:
         scores: Scores = {}
-        for name, stage in stage_configs(config).items() if chain is not None else ():
-            own = chain.parts_of(stage)  # type: ignore[union-attr]
+        for name, stage in stage_configs(parts.config).items():
+            own = chain.parts_of(stage)
             if own.task.head == parts.task.head:
-                evaluator = self._bench.evaluator_of(own, stage)
-                values = evaluator.measure(model, own.prepared.split("validation"))
+                values = self._components.evaluator_of(own).measure(model, own.prepared.split("validation"))
                 scores |= {f"{name}/{metric}": value for metric, value in values.items()}
         return scores
 
-    def _key(self, parts: Parts, config: Mapping[str, Any]) -> str:
-        precision = config["training"]["precision"]
+    def _key(self, parts: TrialParts) -> str:
+        config, precision = parts.config, parts.config["training"]["precision"]
         return json.dumps([parts.source.fingerprint(), config["general"], config["seed"]["data"], precision])
 
 

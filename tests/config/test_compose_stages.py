@@ -56,9 +56,9 @@ def compose(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Sw
 def test_a_stage_is_whole_in_every_trials_config(compose: Callable[..., SweepConfig]) -> None:
     (branch,) = compose(STAGED).branches
     stage = branch.config["stages"]["domain"]
-    assert stage["data"]["_target_"] == "ftsweep.data.sources.pydocs.PyDocs"
-    assert stage["task"] == {"_target_": "ftsweep.tasks.text.Text", "max_length": 512, "packed": True}
-    assert stage["strategy"] == {"_target_": "ftsweep.strategies.full.Full"}
+    assert stage["data"]["_target_"] == "ftsweep.data.PyDocs"
+    assert stage["task"] == {"_target_": "ftsweep.tasks.Text", "max_length": 512, "packed": True}
+    assert stage["strategy"] == {"_target_": "ftsweep.strategies.Full"}
     assert stage["training"] | {"epochs": 1, "batch_size": 8, "learning_rate": 2e-4} == stage["training"]
     assert stage["training"]["precision"] == "float32", "how it is computed is the sweep's own way"
 

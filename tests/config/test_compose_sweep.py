@@ -63,7 +63,7 @@ def test_a_sweep_file_becomes_a_whole_checked_config(compose: Callable[..., Swee
     }
     assert branch.config["training"] | {"epochs": 2, "batch_size": 4} == branch.config["training"]
     assert branch.config["strategy"] == {
-        "_target_": "ftsweep.strategies.lora.Lora",
+        "_target_": "ftsweep.strategies.Lora",
         "rank": 8,
         "alpha": None,
         "dropout": 0.0,
@@ -104,20 +104,20 @@ def test_one_bound_can_be_moved_from_the_command_line(compose: Callable[..., Swe
 
 def test_a_group_override_wins_over_the_file(compose: Callable[..., SweepConfig]) -> None:
     config = compose(DEFAULTS + SPACE, "strategy=full", "~space.strategy", "pruner=none", "executor=inline")
-    assert config.branches[0].config["strategy"] == {"_target_": "ftsweep.strategies.full.Full"}
-    assert config.pruner == {"_target_": "ftsweep.search.pruners.pruners.NoPruner"}
+    assert config.branches[0].config["strategy"] == {"_target_": "ftsweep.strategies.Full"}
+    assert config.pruner == {"_target_": "ftsweep.search.pruners.NoPruner"}
 
 
 def test_a_group_that_the_file_leaves_open_can_be_chosen_on_the_command_line(
     compose: Callable[..., SweepConfig],
 ) -> None:
     config = compose(DEFAULTS.replace("model: tiny, ", "") + SPACE, "model=tiny")
-    assert config.branches[0].config["model"]["_target_"] == "ftsweep.models.tiny.TinyModel"
+    assert config.branches[0].config["model"]["_target_"] == "ftsweep.models.TinyModel"
 
 
 def test_the_pruner_inside_the_patient_one_can_be_chosen(compose: Callable[..., SweepConfig]) -> None:
     pruner = compose(DEFAULTS + SPACE, "pruner=patient", "pruner@pruner.pruner=hyperband").pruner
-    assert pruner["pruner"]["_target_"] == "ftsweep.search.pruners.pruners.Hyperband"
+    assert pruner["pruner"]["_target_"] == "ftsweep.search.pruners.Hyperband"
     assert "startup_trials" not in pruner["pruner"]
 
 
@@ -371,7 +371,7 @@ def test_groups_and_classes_beside_the_sweep_file_win_and_torch_stays_out(tmp_pa
     (tmp_path / "my_tasks.py").write_text(TASK)
     for group, name, text in [
         ("task", "classification", "_target_: my_tasks.Mine\nstyle: plain\n"),
-        ("strategy", "lora", "_target_: ftsweep.strategies.lora.Lora\nrank: 2\n"),
+        ("strategy", "lora", "_target_: ftsweep.strategies.Lora\nrank: 2\n"),
     ]:
         (tmp_path / group).mkdir()
         (tmp_path / group / f"{name}.yaml").write_text(text)
@@ -434,13 +434,13 @@ def test_the_users_search_path_survives_and_wins_over_shipped_groups(
     entry: str, compose: Callable[..., SweepConfig]
 ) -> None:
     Path("extra/strategy").mkdir(parents=True)
-    Path("extra/strategy/lora.yaml").write_text("_target_: ftsweep.strategies.lora.Lora\nrank: 77\n")
+    Path("extra/strategy/lora.yaml").write_text("_target_: ftsweep.strategies.Lora\nrank: 77\n")
     text = DEFAULTS + "space: {training: {epochs: [1, 2]}}\nbudget: {trials: 2}\n"
     written = compose(text + f"hydra: {{searchpath: ['{entry}']}}\n")
     typed = compose(text, f"hydra.searchpath=['{entry}']")
     for config in (written, typed):
         assert config.branches[0].config["strategy"]["rank"] == 77
-        assert config.pruner["_target_"] == "ftsweep.search.pruners.pruners.Median"
+        assert config.pruner["_target_"] == "ftsweep.search.pruners.Median"
 
 
 def test_files_are_found_beside_the_sweep_file_first_then_from_the_current_folder(

@@ -11,17 +11,20 @@ import sys
 from importlib import import_module
 from pathlib import Path
 from pkgutil import resolve_name
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from ftsweep.config.compose import compose_sweep
 from ftsweep.data.base import DataSource
+from ftsweep.domain.decision import GO_ON, Prune
 from ftsweep.domain.objective import Objective
 from ftsweep.errors import ConfigError
 from ftsweep.guards.base import DataGuard
 from ftsweep.models.base import Head
 from ftsweep.search.pruners.curves import Curves
+from ftsweep.search.samplers import Ask
 from ftsweep.strategies.base import Strategy
 from ftsweep.tasks.base import Task
 from ftsweep.testing.data_source import DataSourceContract
@@ -35,7 +38,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "tickets"
-SMALL = ["executor=inline", "recording=none", "budget.trials=2", "rungs.count=2", "training.epochs=1"]
+SMALL = [
+    *("executor=inline", "recording=none", "budget.trials=2", "rungs.count=2"),
+    *("training.epochs=1", "selection.seeds=0"),
+]
 
 
 @pytest.fixture(autouse=True)
@@ -122,13 +128,57 @@ def test_pruner_stops_what_is_far_behind_the_best() -> None:
     values = {0: {1: 1.0, 2: 0.4}, 1: {1: 1.0, 2: 0.8}, 2: {1: 1.0, 2: 1.0}}
     curves = Curves.of(values, Objective(), num_rungs=4)
     pruner = import_module("ticket_parts").BehindBest(distance=0.5)
-    assert [pruner.should_prune(curves, number, 2) is not None for number in values] == [False, False, True]
-    assert pruner.should_prune(curves, 2, 1) is None, "not before half of the run"
+    assert [isinstance(pruner.decide(curves, number, 2), Prune) for number in values] == [False, False, True]
+    assert pruner.decide(curves, 2, 1) == GO_ON, "not before half of the run"
 
 
 def test_pruner_refuses_a_distance_of_nothing() -> None:
     with pytest.raises(ConfigError, match="distance"):
         import_module("ticket_parts").BehindBest(distance=0.0)
+
+
+def test_strategy_names_its_own_run_whose_rate_begins_again() -> None:
+    from ftsweep.training.runs.choice import run_class
+    from ftsweep.training.trial import TrialRun
+
+    restarts = run_class(import_module("ticket_parts").Norms(cycles=2))
+    assert issubclass(restarts, TrialRun)
+    stepper = object.__new__(restarts.stepper_class)
+    stepper.strategy, stepper.plan = SimpleNamespace(cycles=2), SimpleNamespace(num_steps=4)
+    stepper.settings = SimpleNamespace(learning_rate=1.0)
+    rates = []
+    for stepper.num_steps in range(4):
+        rates.append(stepper.rate_now())
+    assert rates == pytest.approx([1.0, 0.5, 1.0, 0.5])
+
+
+def test_strategy_whose_run_is_not_there_is_refused_in_words() -> None:
+    from ftsweep.training.runs.choice import run_class
+
+    strategy = import_module("ticket_parts").Norms()
+    strategy.run = "ticket_runs:Nothing"
+    with pytest.raises(ConfigError, match=r"Norms\.run names 'ticket_runs:Nothing'.*module:Class"):
+        run_class(strategy)
+
+
+def test_metric_of_its_own_is_one_that_the_core_knows_of() -> None:
+    config = compose_sweep(str(EXAMPLE / "tickets.yaml"))
+    cost = config.objective.metrics["cost"]
+    assert (config.objective.direction, cost.low, cost.is_readable) == ("minimize", 0, True)
+    with pytest.raises(ConfigError, match=r"validation/cost stays above 0: a target of -1 is never reached"):
+        compose_sweep(str(EXAMPLE / "tickets.yaml"), ["study.target=-1"])
+
+
+def test_sampler_proposes_the_same_from_the_same_seed() -> None:
+    from optuna import create_study
+    from optuna.distributions import FloatDistribution
+
+    sampler, line = import_module("ticket_parts").Evolution(population=4), {"x": FloatDistribution(0.0, 1.0)}
+    asks = [Ask(seed=seed, study_seed=0, num_branches=1) for seed in (1, 1, 2)]
+    first, again, other = (create_study(sampler=sampler.make(ask)).ask(line).params["x"] for ask in asks)
+    assert first == again != other
+    with pytest.raises(ConfigError, match="population"):
+        import_module("ticket_parts").Evolution(population=1)
 
 
 def test_page_names_every_contract_and_base_class_there_is() -> None:
@@ -156,4 +206,6 @@ def test_example_runs_and_its_model_answers(tmp_path: Path) -> None:
         return done.stdout
 
     assert "is best: validation/cost" in ftsweep("run", "tickets.yaml", *SMALL)
+    page = (tmp_path / "mlruns" / "studies" / "tickets" / "report.html").read_text(encoding="utf-8")
+    assert "Cost against accuracy" in page, "the figure of one's own"
     assert '"label"' in ftsweep("predict", "tickets", stdin="I was charged twice\n")

@@ -41,7 +41,7 @@ def test_shown_text_is_yaml_of_the_whole_config() -> None:
 
 def test_files_beside_the_sweep_are_named_as_the_user_knows_them(tmp_path: Path) -> None:
     (tmp_path / "strategy").mkdir()
-    (tmp_path / "strategy/mine.yaml").write_text("# Ours.\n_target_: ftsweep.strategies.lora.Lora\nrank: 4\n")
+    (tmp_path / "strategy/mine.yaml").write_text("# Ours.\n_target_: ftsweep.strategies.Lora\nrank: 4\n")
     sweep = tmp_path / "s.yaml"
     sweep.write_text((shipped_folder("sweeps") / "quickstart.yaml").read_text())
     sources = explain_sweep(str(sweep), ["strategy=mine"]).sources

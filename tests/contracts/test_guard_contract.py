@@ -6,7 +6,7 @@ from typing import Any
 
 from ftsweep.config.build import locate
 from ftsweep.config.folders import shipped_folder
-from ftsweep.guards import labels, leakage, quality, rows
+from ftsweep.guards import label_names, labels, leakage, quality, rows
 from ftsweep.guards.base import DataGuard
 from ftsweep.testing.guard import AnswerTask, GuardContract, Splits, WordTask
 from ftsweep.testing.rows import answered, edited, labelled
@@ -287,3 +287,23 @@ class TestSmallData(GuardContract):
 
     def faulty(self) -> Splits:
         return {"train": TRAIN, "validation": HELD_OUT[:49]}
+
+
+class TestLabelSpelling(GuardContract):
+    guard_class = label_names.LabelSpelling
+
+    def clean(self) -> Splits:
+        return CLEAN
+
+    def faulty(self) -> Splits:
+        return {"train": [*TRAIN, {**TRAIN[0], "label": "A "}], "validation": HELD_OUT}
+
+
+class TestAbsentClasses(GuardContract):
+    guard_class = label_names.AbsentClasses
+
+    def clean(self) -> Splits:
+        return CLEAN
+
+    def faulty(self) -> Splits:
+        return {"train": TRAIN, "validation": [row for row in HELD_OUT if row["label"] == "a"]}

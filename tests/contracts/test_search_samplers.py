@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from ftsweep.domain.measurement import Measurement
-from ftsweep.domain.objective import Direction, Objective
+from ftsweep.domain.metric import Direction
+from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Branch, Choice, FloatInterval, IntInterval, Space
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal
 from ftsweep.search.pruners.pruners import NoPruner

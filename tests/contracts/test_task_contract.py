@@ -190,13 +190,13 @@ class TestInstructionWithMessages(TestInstructionWithPrompts):
     rows = (
         turns("What is it?", "A thing."),
         turns("One", "two", "three and a little more", "four"),
+        turns("one", "two", "the last word is not the assistant's"),
         turns("Why", "Because it is so, and has always been so."),
         {"messages": [{"role": "system", "content": "Be short."}, *turns("Who?", "You")["messages"]]},
     )
     bad_rows = (
         turns("no answer"),
-        turns("one", "two", "the last word is not the assistant's"),
-        turns("begins with", "the wrong role", first=("assistant", "user")),
+        turns("answers", "nobody's question", first=("assistant", "user")),
         turns("the same", "role twice", first=("user",)),
         turns("an unknown", "role", first=("user", "robot")),
         turns("an empty answer", ""),

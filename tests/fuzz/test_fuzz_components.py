@@ -33,7 +33,7 @@ values = st.recursive(
         | st.dictionaries(
             st.sampled_from(["train", "text", "a", "", "_target_"]) | st.text(max_size=3), inner, max_size=3
         )
-        | st.just({"_target_": "ftsweep.strategies.lora.Lora"})
+        | st.just({"_target_": "ftsweep.strategies.Lora"})
     ),
     max_leaves=6,
 )

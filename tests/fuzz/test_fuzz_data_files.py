@@ -15,30 +15,33 @@ import pytest
 from fuzzing import fuzz
 from hypothesis import strategies as st
 
+from ftsweep.data.files.found import find_files
+from ftsweep.data.files.kinds import FORMATS
+from ftsweep.data.files.reading import open_file
 from ftsweep.data.sources.files import Files
-from ftsweep.data.sources.readers import READERS
 from ftsweep.errors import DataError
 
-SUFFIXES = sorted(READERS)
+SUFFIXES = sorted(FORMATS)
 
 
 @cache
 def whole(suffix: str) -> bytes:
     """A good file of this kind."""
     rows = [{"text": f"a text of number {index}, \u00e9", "label": "ab"[index % 2]} for index in range(12)]
-    if suffix == ".parquet":
+    kind = FORMATS[suffix]
+    if kind == "parquet":
         buffer = io.BytesIO()
         pq.write_table(pa.Table.from_pylist(rows), buffer)
         return buffer.getvalue()
-    separator = "\t" if suffix == ".tsv" else ","
+    separator = "\t" if kind == "tsv" else ","
     return {
-        ".json": json.dumps(rows),
-        ".jsonl": "".join(json.dumps(row) + "\n" for row in rows),
-        ".txt": "\n\n".join(row["text"] for row in rows),
+        "json": json.dumps(rows),
+        "jsonl": "".join(json.dumps(row) + "\n" for row in rows),
+        "txt": "\n\n".join(row["text"] for row in rows),
     }.get(
-        suffix,
+        kind,
         "a O\nb B-x\n\n" * 9
-        if suffix in (".conll", ".bio")
+        if kind == "conll"
         else f"text{separator}label\n" + "".join(f'"{row["text"]}"{separator}{row["label"]}\n' for row in rows),
     ).encode()
 
@@ -107,5 +110,6 @@ def test_what_was_written_as_json_lines_is_read_back(rows: list[dict[str, Any]])
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.jsonl"
         path.write_bytes(lines)
-        found = READERS[".jsonl"](path, "rows.jsonl")
-    assert [values for values, _ in found] == rows
+        (file,) = find_files(str(path)).splits["train"]
+        found = list(open_file(file))
+    assert [row.values for row in found] == rows

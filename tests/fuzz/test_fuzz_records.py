@@ -9,6 +9,7 @@ from typing import Any
 
 from fuzzing import fuzz
 from hypothesis import strategies as st
+from study_manifests import write_manifest
 
 from ftsweep.control.conclude import Conclusion, result_file
 from ftsweep.domain.measurement import Measurement
@@ -60,40 +61,29 @@ def test_a_damaged_measurement_log_tells_nothing_that_was_not_written(changes: A
         assert trial.measurements() == [*found, measurement(num_rungs)], "it can be gone on with"
 
 
-FACTS = {
-    "study": "s",
-    "sweep_file": "x.yaml",
-    "objective": {"metric": "loss", "split": "validation", "direction": "minimize"},
-    "rungs": 3,
-    "seed": {},
-    "branches": {"main": {"config": {}, "space": {}}},
-    "budget": {"trials": 3},
-    "report": {"_target_": "ftsweep.report.page.HtmlPage"},
-    "allow": [],
-    "search_folders": [],
-}
+SWEEP = "objective: {metric: loss}\nspace: {training: {epochs: {low: 1, high: 3}}}\n"
 SPEC = {"number": 3, "branch": "", "params": {"a": 1}, "is_default": False, "config": {}}
 RESULT = {"sentence": "Trial 3 won.", "winner": {"number": 3, "value": 0.1}, "baseline": {"main": {"loss": 1.0}}}
 
 
-@fuzz(40, changes=edits, which=st.sampled_from(["spec", "outcome", "facts", "result", "baseline", "sweep"]))
+@fuzz(40, changes=edits, which=st.sampled_from(["spec", "outcome", "manifest", "result", "baseline", "settings"]))
 def test_a_damaged_file_of_a_study_is_read_or_told_with_its_name(changes: Any, which: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         study = Store(Path(folder)).study("s")
         trial = study.trial(3)
         write_json(trial.spec_file, SPEC)
-        write_json(study.facts_file, FACTS)
+        write_manifest(study, SWEEP)
         trial.write_outcome(Outcome(OutcomeKind.PRUNED, "it was behind", 2, 1, extra={"num_steps": 3}))
         write_json(result_file(study), RESULT)
         write_json(study.baseline("main").path / "baseline.json", {"loss": 1.5})
-        study.sweep_file.write_text("objective: {metric: loss}\nspace: {training: {epochs: {low: 1, high: 3}}}\n")
+        study.sweep_file.write_text(SWEEP)
         readers: dict[str, tuple[Path, Callable[[], Any]]] = {
             "spec": (trial.spec_file, study.records),
             "outcome": (trial.outcome_file, study.records),
-            "facts": (study.facts_file, study.facts),
+            "manifest": (study.manifest_file, study.manifest),
             "result": (result_file(study), lambda: Conclusion.read(study)),
             "baseline": (study.baseline("main").path / "baseline.json", study.baselines),
-            "sweep": (study.sweep_file, lambda: read_settings(study.sweep_file)),
+            "settings": (study.manifest_file, lambda: read_settings(study)),
         }
         file, read = readers[which]
         read()
@@ -103,7 +93,8 @@ def test_a_damaged_file_of_a_study_is_read_or_told_with_its_name(changes: Any, w
             read()
         except FtsweepError as error:
             told = error
-        assert told is None or (str(file) in str(told) and told.exit_code == 1)
+        is_another_version = which in ("manifest", "settings") and "version of ftsweep" in str(told)
+        assert told is None or (str(file) in str(told) and told.exit_code == (2 if is_another_version else 1))
 
 
 @fuzz(15, changes=edits)

@@ -36,7 +36,7 @@ WORDS = [
     "lora",
     "os.system",
     "ftsweep.executors.process.WorkerProcess",
-    "ftsweep.tasks.text.Text",
+    "ftsweep.tasks.Text",
     "../x",
     "/etc/passwd",
     "..",

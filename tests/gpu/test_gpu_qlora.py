@@ -24,12 +24,12 @@ def test_trial_on_four_bits_learns_and_its_model_answers_alike_when_exported(
 ) -> None:
     from ftsweep.serving.model import load_predictor
 
-    config["strategy"] = {"_target_": "ftsweep.strategies.qlora.QLora", "rank": 4}
+    config["strategy"] = {"_target_": "ftsweep.strategies.QLora", "rank": 4}
     config["training"]["gradient_checkpointing"] = checkpointing
     measured, outcome = finish(engine, tmp_path, config)
     assert outcome["kind"] == "complete"
     assert measured[-1] < 0.7 * measured[0]
-    (base,) = engine.bench.bases._bases.values()
+    (base,) = engine.components.bases._bases
     kinds = [type(module).__name__ for module in base.model.modules()]
     assert kinds.count("Linear4bit") == 28
     assert not isinstance(base.model.score.weight, type(base.model.model.layers[0].mlp.up_proj.weight))
@@ -51,11 +51,11 @@ def test_trial_on_four_bits_learns_and_its_model_answers_alike_when_exported(
 
 def test_lora_and_qlora_share_no_base_and_no_start(engine: Any, tmp_path: Path, config: dict[str, Any]) -> None:
     plain, _ = finish(engine, tmp_path, config)
-    config["strategy"] = {"_target_": "ftsweep.strategies.qlora.QLora", "rank": 4}
+    config["strategy"] = {"_target_": "ftsweep.strategies.QLora", "rank": 4}
     small, _ = finish(engine, tmp_path, config, "trial-0001")
     assert small[0] != plain[0], "a base in 4 bits answers a little otherwise"
     assert small[0] == pytest.approx(plain[0], abs=0.3)
-    sizes = [base.num_bytes for base in engine.bench.bases._bases.values()]
+    sizes = [base.num_bytes for base in engine.components.bases._bases]
     assert min(sizes) < 0.8 * max(sizes)
 
 

@@ -30,12 +30,12 @@ def config(tmp_path: Path) -> dict[str, Any]:
         lines.append(json.dumps({"text": f"{text} {name}", "label": label}))
     (tmp_path / "rows.jsonl").write_text("\n".join(lines), encoding="utf-8")
     return {
-        "model": {"_target_": "ftsweep.models.tiny.TinyModel", "dtype": "auto"},
+        "model": {"_target_": "ftsweep.models.TinyModel", "dtype": "auto"},
         "stages": {},
-        "data": {"_target_": "ftsweep.data.sources.files.Files", "train": str(tmp_path / "rows.jsonl")},
+        "data": {"_target_": "ftsweep.data.Files", "train": str(tmp_path / "rows.jsonl")},
         "general": None,
-        "task": {"_target_": "ftsweep.tasks.classification.Classification", "max_length": 32},
-        "strategy": {"_target_": "ftsweep.strategies.lora.Lora", "rank": 4},
+        "task": {"_target_": "ftsweep.tasks.Classification", "max_length": 32},
+        "strategy": {"_target_": "ftsweep.strategies.Lora", "rank": 4},
         "training": {
             "learning_rate": 5e-3,
             "batch_size": 16,
@@ -133,9 +133,9 @@ def test_trial_measures_are_on_disk_and_weights_are_kept(engine: Any, tmp_path: 
 @pytest.mark.parametrize(
     "strategy",
     [
-        {"_target_": "ftsweep.strategies.head.LinearProbe"},
-        {"_target_": "ftsweep.strategies.head_then_full.HeadThenFull", "head_epochs": 2},
-        {"_target_": "ftsweep.strategies.top_layers.TopLayers", "num_layers": 1},
+        {"_target_": "ftsweep.strategies.LinearProbe"},
+        {"_target_": "ftsweep.strategies.HeadThenFull", "head_epochs": 2},
+        {"_target_": "ftsweep.strategies.TopLayers", "num_layers": 1},
     ],
     ids=["head", "head_then_full", "top_layers"],
 )
@@ -152,7 +152,7 @@ def test_frozen_bodies_train_and_give_all_memory_back(
 def test_head_on_cached_features_trains_as_on_the_body(
     engine: Any, tmp_path: Path, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config["strategy"] = {"_target_": "ftsweep.strategies.head.LinearProbe"}
+    config["strategy"] = {"_target_": "ftsweep.strategies.LinearProbe"}
     config["training"]["precision"] = "float32"
     cached, _ = finish(engine, tmp_path, config, "cached")
     monkeypatch.setattr("ftsweep.training.runs.choice.cached_features", lambda model, parts, evaluator: None)

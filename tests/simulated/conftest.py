@@ -18,15 +18,15 @@ from ftsweep.config.schema import (
     StudySettings,
     SweepConfig,
 )
-from ftsweep.control.sweep import Sweep
+from ftsweep.control.live_study import LiveStudy
 from ftsweep.domain.objective import Objective
-from ftsweep.search.pruners.pruners import Median
+from ftsweep.search.pruners.pruners import Median, Pruner
 from ftsweep.search.samplers.samplers import Random
 from ftsweep.search.study import Study
 from ftsweep.store.folders import Store
 from ftsweep.testing.simulated import SimulatedExecutor
 
-MakeSweep = Callable[..., Sweep]
+MakeSweep = Callable[..., LiveStudy]
 
 
 @pytest.fixture
@@ -46,9 +46,10 @@ def make_sweep(tmp_path: Path) -> Iterator[MakeSweep]:
         quantity: bool = False,
         stops: Mapping[str, Any] | None = None,
         generation: int = 1,
+        pruner: Pruner | None = None,
         place: Path = tmp_path,
         **budget: Any,
-    ) -> Sweep:
+    ) -> LiveStudy:
         for study in opened:
             study.close()
         opened.clear()
@@ -74,14 +75,14 @@ def make_sweep(tmp_path: Path) -> Iterator[MakeSweep]:
             config.objective,
             config.branches,
             Random(),
-            Median(),
+            pruner or Median(),
             seed=seed,
             num_rungs=NUM_RUNGS,
             generation=generation,
         )
         opened.append(study)
         executor = SimulatedExecutor(curve, num_rungs=NUM_RUNGS, workers=workers)
-        return Sweep(config, folder, study, executor, Calls(), clock=executor.clock)
+        return LiveStudy(config, folder, study, executor, Calls(), clock=executor.clock)
 
     yield make
     for study in opened:

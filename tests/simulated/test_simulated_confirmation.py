@@ -7,10 +7,10 @@ from collections.abc import Callable
 from simulated_parts import branch
 
 from ftsweep.control.jobs import Stopped
-from ftsweep.control.sweep import Sweep
+from ftsweep.control.live_study import LiveStudy
 from ftsweep.store.atomic import read_json
 
-MakeSweep = Callable[..., Sweep]
+MakeSweep = Callable[..., LiveStudy]
 
 
 def test_the_best_are_run_again_with_fresh_seeds_and_the_rest_are_not(make_sweep: MakeSweep) -> None:

@@ -12,16 +12,19 @@ from simulated_parts import branch
 
 from ftsweep.control import extension as extension_module
 from ftsweep.control.conclude import Conclusion
-from ftsweep.control.extension import Extension, changed_data, check_extendable, extend, settle
-from ftsweep.control.run import check_same_trials
-from ftsweep.control.sweep import Sweep
+from ftsweep.control.continuity import changed_data, check_extendable, check_same_trials, manifest_of
+from ftsweep.control.extension import settle
+from ftsweep.control.live_study import LiveStudy
 from ftsweep.domain.space import Branch, Choice, FloatInterval, Space
+from ftsweep.domain.terms import Change
 from ftsweep.errors import ConfigError
+from ftsweep.store.folders import StudyFolder
+from ftsweep.store.manifest import Extension, StudyManifest
 
-MakeSweep = Callable[..., Sweep]
+MakeSweep = Callable[..., LiveStudy]
 
 
-def run(sweep: Sweep) -> Sweep:
+def run(sweep: LiveStudy) -> LiveStudy:
     sweep.prepare()
     sweep.measure_baselines()
     sweep.search()
@@ -42,21 +45,31 @@ def in_space(**dimensions: Any) -> Branch:
     return Branch("", whole.config, Space({path: each for path, each in space.items() if each is not None}))
 
 
-def extended(make_sweep: MakeSweep, first: Sweep, new: Branch, **changes: Any) -> Sweep:
+def extended(make_sweep: MakeSweep, first: LiveStudy, new: Branch, **changes: Any) -> LiveStudy:
     """What `ftsweep run ... study.extend=true` does before the search."""
     config = replace(first.config, branches=(new,))
-    done = extend(config, first.folder, {"branches": {}})
-    settle(config, first.folder, done)
-    sweep = make_sweep(branches=(new,), generation=done.generation, **changes)
+    done = settle(config, first.folder, extend(config, first.folder))
+    sweep = make_sweep(branches=(new,), generation=done.extension.generation, **changes)
     check_same_trials(sweep.study, sweep.folder)
     return sweep
 
 
-def change(config: Any, first: Sweep) -> None:
-    settle(config, first.folder, extend(config, first.folder, {}))
+def extend(config: Any, folder: StudyFolder) -> StudyManifest:
+    """The study's manifest once its trials are taken over."""
+    extension_module.extend(config, folder, manifest_of(config, told(folder)))
+    return folder.manifest()
 
 
-def trained(sweep: Sweep) -> list[str]:
+def told(folder: StudyFolder) -> Extension:
+    """How the study has changed so far."""
+    return folder.manifest().extension if folder.manifest_file.exists() else Extension()
+
+
+def change(config: Any, first: LiveStudy) -> None:
+    settle(config, first.folder, extend(config, first.folder))
+
+
+def trained(sweep: LiveStudy) -> list[str]:
     executor: Any = sweep.executor
     return [job for job in executor.jobs if job.startswith("trial-")]
 
@@ -70,7 +83,7 @@ def test_wider_space_counts_all_earlier_trials(make_sweep: MakeSweep) -> None:
     assert sweep.records[:6] == first.records
     conclusion = sweep.conclude()
     assert conclusion.num_trials == 10
-    assert Extension.read(sweep.folder).set_aside == {}
+    assert told(sweep.folder).set_aside == {}
 
 
 def test_narrower_space_sets_trials_aside_and_gives_their_numbers_to_nobody(make_sweep: MakeSweep) -> None:
@@ -84,9 +97,9 @@ def test_narrower_space_sets_trials_aside_and_gives_their_numbers_to_nobody(make
     assert not set(outside) & {record.number for record in sweep.records}
     assert max(record.number for record in sweep.records) == 7 + len(outside)
     assert {record.proposal.params["strategy.rank"] for record in sweep.records} == {8}
-    told = Extension.read(sweep.folder)
-    assert sorted(told.set_aside) == sorted(map(str, outside))
-    assert "strategy.rank=4 lies outside {8}" in told.text
+    extension = told(sweep.folder)
+    assert sorted(extension.set_aside) == sorted(map(str, outside))
+    assert "strategy.rank=4 lies outside {8}" in extension.text
     assert (sweep.folder.path / "set_aside" / f"{outside[0]:04d}" / "outcome.json").exists()
     assert sweep.conclude().number not in outside
 
@@ -111,15 +124,15 @@ def test_removed_dimension_keeps_the_trials_that_had_its_value(make_sweep: MakeS
     sweep = extended(make_sweep, first, in_space(rank=None), trials=8)
     kept = [record.proposal.number for record in sweep.study.records()]
     assert kept == [record.number for record in first.records if record.proposal.params["strategy.rank"] == 8]
-    assert "its strategy.rank is 4, not 8" in Extension.read(sweep.folder).text
+    assert "its strategy.rank is 4, not 8" in told(sweep.folder).text
 
 
 def test_space_that_holds_no_trial_is_refused_and_nothing_changes(make_sweep: MakeSweep) -> None:
     first = run(make_sweep(trials=4))
     config = replace(first.config, branches=(in_space(rank=Choice((64,))),))
     with pytest.raises(ConfigError, match=r"none of the 4 trials .* strategy.rank=\d lies outside \{64\}"):
-        extend(config, first.folder, {})
-    assert not (first.folder.path / "extension.json").exists()
+        extend(config, first.folder)
+    assert not (first.folder.manifest_file).exists()
     assert len(make_sweep(trials=4).study.records()) == 4
 
 
@@ -146,26 +159,28 @@ def test_kill_in_the_middle_of_the_change_loses_nothing(
     config = replace(first.config, branches=(narrow,))
     with monkeypatch.context() as patched:
         if where == "settled":
-            write = Extension.write
+            write = StudyManifest.write
             patched.setattr(
-                Extension, "write", lambda self, folder: dying() if self.is_settled else write(self, folder)
+                StudyManifest,
+                "write",
+                lambda self, file: dying() if self.extension.is_settled else write(self, file),
             )
         elif where == "moved":
             patched.setattr("os.replace", dying_after_move)
         elif where == "write":
-            patched.setattr(Extension, "write", dying)
+            patched.setattr(StudyManifest, "write", dying)
         else:
             patched.setattr(f"ftsweep.control.extension.{where}", dying)
         with pytest.raises(Killed):
             change(config, first)
 
-    found = Extension.read(first.folder)
+    found = told(first.folder)
     if found.generation == 1:  # the study is as it was
         same = make_sweep(trials=8)
         check_same_trials(same.study, same.folder)
         assert len(same.study.records()) == 8
-        found = extend(config, first.folder, {})
-    settle(config, first.folder, found)
+        found = extend(config, first.folder).extension
+    settle(config, first.folder, first.folder.manifest())
     sweep = make_sweep(trials=8, branches=(narrow,), generation=found.generation)
     check_same_trials(sweep.study, sweep.folder)
     run(sweep)
@@ -187,9 +202,9 @@ def test_leader_whose_weights_are_gone_is_run_again_to_the_same_values(make_swee
     rate = FloatInterval(1e-5, middle, log=True) if best > other else FloatInterval(middle, 1e-1, log=True)
     new = replace(branch(rate=1e-5), space=Space({**branch().space.dimensions, "training.learning_rate": rate}))
     sweep = run(extended(make_sweep, first, new, trials=len(first.records) - 1))
-    assert Extension.read(sweep.folder).again == (lost.number,)
+    assert told(sweep.folder).again == (lost.number,)
     assert f"trial-{lost.number:04d}" in trained(sweep)
-    assert [m.values for m in sweep.trials[lost.number].measurements] == [m.values for m in lost.measurements]
+    assert [m.values for m in sweep.trials.by_number[lost.number].measurements] == [m.values for m in lost.measurements]
     assert sweep.folder.trial(lost.number).best.exists()
 
 
@@ -206,7 +221,8 @@ def test_former_result_is_not_taken_for_the_new_one(make_sweep: MakeSweep) -> No
 def test_second_change_after_a_first_one_that_was_killed_brings_nobody_back(make_sweep: MakeSweep) -> None:
     first = run(make_sweep(trials=8))
     narrow, wide = in_space(rank=Choice((8,))), in_space(rank=Choice((4, 8, 16)))
-    aside = extend(replace(first.config, branches=(narrow,)), first.folder, {}).set_aside  # killed before it settled
+    done = extend(replace(first.config, branches=(narrow,)), first.folder)  # killed before it settled
+    aside = done.extension.set_aside
     change(replace(first.config, branches=(wide,)), first)
     sweep = make_sweep(trials=8, branches=(wide,), generation=3)
     check_same_trials(sweep.study, sweep.folder)
@@ -219,7 +235,7 @@ def test_branch_that_is_new_joins_the_trials_of_the_first_one(make_sweep: MakeSw
     first = run(make_sweep(trials=4))
     branches = (branch("lora"), branch("wide", rate=1e-2))
     config = replace(first.config, branches=branches)
-    settle(config, first.folder, extend(config, first.folder, {}))
+    settle(config, first.folder, extend(config, first.folder))
     sweep = run(make_sweep(trials=8, branches=branches, generation=2))
     assert [record.proposal.branch for record in sweep.records[:4]] == ["lora"] * 4
     assert {record.proposal.branch for record in sweep.records[4:]} >= {"wide"}
@@ -235,9 +251,9 @@ def test_data_of_branches_that_were_all_renamed_is_still_compared() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    ["objective.metric was 'loss', is now 'f1'", "rungs was 10, is now 5", "branches.main.config.data.train was 1"],
+    ["objective.metric", "rungs", "branches.main.config.data.train"],
 )
 def test_change_after_which_nothing_can_be_compared_is_refused(change: str, tmp_path: Any) -> None:
     with pytest.raises(ConfigError, match="cannot be compared"):
-        check_extendable([change], "mine", tmp_path)
-    check_extendable(["branches.main.space.training.data was [1 .. 2]"], "mine", tmp_path)
+        check_extendable([Change(change, "was 1, is now 2")], "mine", tmp_path)
+    check_extendable([Change("branches.main.space.training.data", "was [1 .. 2]")], "mine", tmp_path)

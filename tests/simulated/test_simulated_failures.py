@@ -10,13 +10,13 @@ import pytest
 from simulated_parts import loss_curve
 
 from ftsweep.control.jobs import Stopped, as_error
-from ftsweep.control.sweep import Sweep
+from ftsweep.control.live_study import LiveStudy
 from ftsweep.domain.trial import OutcomeKind
 from ftsweep.errors import StudyError
 from ftsweep.executors.attempts import MAX_RETRIES
 from ftsweep.testing.simulated import SimulatedExecutor
 
-MakeSweep = Callable[..., Sweep]
+MakeSweep = Callable[..., LiveStudy]
 FULL_DISK = {
     "type": "failed",
     "kind": "place",
@@ -29,14 +29,14 @@ KILLED_FOR_MEMORY = {"type": "lost", "kind": "memory", "reason": "worker cpu 0 w
 SEGFAULT = {"type": "lost", "kind": "process", "reason": "worker cpu 0 was killed by SIGSEGV", "log_tail": "the end"}
 
 
-def run(sweep: Sweep) -> Sweep:
+def run(sweep: LiveStudy) -> LiveStudy:
     sweep.prepare()
     sweep.measure_baselines()
     sweep.search()
     return sweep
 
 
-def kinds(sweep: Sweep) -> Counter[OutcomeKind | None]:
+def kinds(sweep: LiveStudy) -> Counter[OutcomeKind | None]:
     return Counter(record.outcome.kind if record.outcome else None for record in sweep.records)
 
 
@@ -73,7 +73,7 @@ def test_disk_that_has_room_again_is_no_loss(make_sweep: MakeSweep) -> None:
 
 def test_trial_that_exhausts_the_machine_twice_is_a_bad_region(make_sweep: MakeSweep) -> None:
     sweep = run(make_sweep(Misfortune(KILLED_FOR_MEMORY, trials={2}, times=2), trials=5))
-    outcome = sweep.trials[2].outcome
+    outcome = sweep.trials.by_number[2].outcome
     assert outcome is not None
     assert outcome.kind is OutcomeKind.INFEASIBLE
     assert "ran out of memory" in outcome.reason

@@ -12,18 +12,18 @@ import pytest
 from simulated_parts import branch, loss_curve
 
 from ftsweep.control.conclude import Conclusion
-from ftsweep.control.sweep import Sweep
+from ftsweep.control.live_study import LiveStudy
 from ftsweep.domain.space import Branch
 from ftsweep.domain.trial import OutcomeKind
 from ftsweep.search.storage.sqlite import open_storage
 
-MakeSweep = Callable[..., Sweep]
+MakeSweep = Callable[..., LiveStudy]
 LIMIT = 0.05
 
 
 def guarded(limit: float | None) -> tuple[Branch]:
     plain = branch()
-    guard = {"_target_": "ftsweep.guards.forgetting.Forgetting", "mode": "on", "limit": limit, "tokens": 2048}
+    guard = {"_target_": "ftsweep.guards.Forgetting", "mode": "on", "limit": limit, "tokens": 2048}
     return (Branch(plain.name, {**plain.config, "guards": {"forgetting": guard}}, plain.space),)
 
 
@@ -34,7 +34,7 @@ def forgetful_curve(spec: dict[str, Any], rung: int) -> dict[str, float]:
     return {**loss_curve(spec, rung), "general/loss": 3 + forgetting, "general/forgetting": forgetting}
 
 
-def conclude(sweep: Sweep) -> Conclusion:
+def conclude(sweep: LiveStudy) -> Conclusion:
     sweep.prepare()
     sweep.measure_baselines()
     sweep.search()
@@ -83,17 +83,17 @@ def test_study_that_was_killed_comes_to_the_same_choice(
     class Killed(BaseException):
         pass
 
-    original = type(killed)._measured
+    original = killed.sweep._measured
 
-    def measured(self: Sweep, *arguments: Any) -> None:
+    def measured(*arguments: Any) -> None:
         nonlocal count
         count += 1
         if count == crash_at:
             raise Killed
-        original(self, *arguments)
+        original(*arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(type(killed), "_measured", measured)
+        patched.setattr(killed.sweep, "_measured", measured)
         with pytest.raises(Killed):
             conclude(killed)
     again = make_sweep(forgetful_curve, trials=8, branches=guarded(LIMIT), seed=3, place=tmp_path / "killed")

@@ -8,26 +8,26 @@ from typing import Any
 import pytest
 from simulated_parts import branch
 
-from ftsweep.control.stopping import lasting_halt
-from ftsweep.control.sweep import Sweep
+from ftsweep.control.live_study import LiveStudy
 from ftsweep.domain.trial import OutcomeKind
+from ftsweep.store.requests import Requests
 
-MakeSweep = Callable[..., Sweep]
+MakeSweep = Callable[..., LiveStudy]
 
 
-def run(sweep: Sweep) -> Sweep:
+def run(sweep: LiveStudy) -> LiveStudy:
     sweep.prepare()
     sweep.measure_baselines()
     sweep.search()
     return sweep
 
 
-def submitted(sweep: Sweep) -> list[str]:
+def submitted(sweep: LiveStudy) -> list[str]:
     executor: Any = sweep.executor
     return [job for job in executor.jobs if job.startswith("trial-")]
 
 
-def kinds(sweep: Sweep) -> list[str | None]:
+def kinds(sweep: LiveStudy) -> list[str | None]:
     return [record.outcome.kind.value if record.outcome else None for record in sweep.records]
 
 
@@ -44,7 +44,7 @@ def test_wall_budget_sets_trials_aside_at_the_limit_and_the_next_run_goes_on(mak
     assert [record.number for record in again.records] == list(range(8))
     assert None not in kinds(again)
     for number, num_rungs in begun.items():  # continued, not begun anew
-        timestamps = [measurement.timestamp for measurement in again.trials[number].measurements]
+        timestamps = [measurement.timestamp for measurement in again.trials.by_number[number].measurements]
         assert len(timestamps) > num_rungs
 
 
@@ -107,7 +107,7 @@ def test_worker_hours_end_the_search_for_good(make_sweep: MakeSweep) -> None:
     spent = sum(record.measurements[-1].train_seconds for record in sweep.records if record.measurements)
     assert 180 - 6 <= spent <= 180 + 6
     again = make_sweep(trials=50, worker_hours=0.05)
-    assert lasting_halt(again.config, again.folder, again.folder.records()) is not None
+    assert again.stopping.lasting(again.folder.records()) is not None
     again.search()
     assert submitted(again) == []
     more = run(make_sweep(trials=50, worker_hours=0.1))
@@ -126,7 +126,7 @@ def test_study_ends_at_its_target_and_a_harder_one_goes_on(make_sweep: MakeSweep
     again = make_sweep(trials=40, branches=off, stops={"target": 0.5})
     again.search()
     assert submitted(again) == []
-    assert lasting_halt(again.config, again.folder, again.folder.records()) is not None
+    assert again.stopping.lasting(again.folder.records()) is not None
     harder = run(make_sweep(trials=40, branches=off, stops={"target": 0.19}))
     assert len(harder.records) > len(sweep.records)
 
@@ -160,17 +160,17 @@ def test_trial_that_is_stopped_by_request_is_pruned_and_not_continued(make_sweep
     def asking(timeout: float) -> Any:
         messages = poll(timeout)
         if any(message["type"] == "measured" and message["job"] == "trial-0001" for message in messages):
-            sweep._requests.ask_to_stop_trial(1)
+            Requests(sweep.folder).ask_to_stop_trial(1)
         return messages
 
     executor.poll = asking
     run(sweep)
-    outcome = sweep.trials[1].outcome
+    outcome = sweep.trials.by_number[1].outcome
     assert outcome is not None
     assert (outcome.kind, outcome.reason) == (OutcomeKind.PRUNED, "stopped by the user")
-    assert len(sweep.trials[1].measurements) <= 3
+    assert len(sweep.trials.by_number[1].measurements) <= 3
     assert kinds(sweep)[0] == kinds(sweep)[2] == "complete"
-    assert sweep._requests.trials() == []
+    assert Requests(sweep.folder).trials() == []
 
 
 def test_waiting_trial_is_stopped_by_request_before_it_goes_on(make_sweep: MakeSweep) -> None:
@@ -191,9 +191,9 @@ def test_waiting_trial_is_stopped_by_request_before_it_goes_on(make_sweep: MakeS
     with pytest.raises(Killed):
         run(sweep)
     (waiting,) = [record.number for record in sweep.records if record.outcome is None]
-    sweep._requests.ask_to_stop_trial(waiting)
+    Requests(sweep.folder).ask_to_stop_trial(waiting)
     again = run(make_sweep(trials=3))
-    assert again.trials[waiting].outcome.reason == "stopped by the user"  # type: ignore[union-attr]
+    assert again.trials.by_number[waiting].outcome.reason == "stopped by the user"  # type: ignore[union-attr]
     assert f"trial-{waiting:04d}" not in submitted(again)
     assert len(again.records) == 3
 

@@ -11,10 +11,11 @@ from simulated_parts import branch, loss_curve
 
 from ftsweep.control.conclude import Conclusion
 from ftsweep.control.jobs import Stopped
-from ftsweep.control.sweep import Sweep
+from ftsweep.control.live_study import LiveStudy
+from ftsweep.domain.role import Role
 from ftsweep.store.atomic import read_json
 
-MakeSweep = Callable[..., Sweep]
+MakeSweep = Callable[..., LiveStudy]
 
 
 def hungry_curve(spec: dict[str, Any], rung: int) -> dict[str, float]:
@@ -23,7 +24,7 @@ def hungry_curve(spec: dict[str, Any], rung: int) -> dict[str, float]:
     return {name: value + lost for name, value in loss_curve(spec, rung).items()}
 
 
-def searched(make_sweep: MakeSweep, **settings: Any) -> Sweep:
+def searched(make_sweep: MakeSweep, **settings: Any) -> LiveStudy:
     sweep = make_sweep(hungry_curve, trials=5, quantity=True, **settings)
     sweep.prepare()
     sweep.search()
@@ -77,8 +78,6 @@ def test_a_stop_between_parts_leaves_the_rest_for_the_next_process(make_sweep: M
 
 
 def test_a_setting_that_learns_from_k_examples_is_not_asked(make_sweep: MakeSweep) -> None:
-    few = branch()
-    config = {**few.config, "strategy": {**few.config["strategy"], "k": 4}}
-    sweep = searched(make_sweep, branches=(replace(few, config=config),))
+    sweep = searched(make_sweep, branches=(replace(branch(), role=Role(takes_few=True)),))
     assert "learns from k examples" in sweep.conclude().quantity["sentence"]
     assert not (sweep.folder.path / "quantity").exists()

@@ -11,22 +11,22 @@ from typing import Any
 import pytest
 from simulated_parts import branch, loss_curve
 
-from ftsweep.control.run import check_same_trials
-from ftsweep.control.sweep import Sweep
+from ftsweep.control.continuity import check_same_trials
+from ftsweep.control.live_study import LiveStudy
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.errors import StudyError, UsageError
 
-MakeSweep = Callable[..., Sweep]
+MakeSweep = Callable[..., LiveStudy]
 
 
-def run(sweep: Sweep) -> Sweep:
+def run(sweep: LiveStudy) -> LiveStudy:
     sweep.prepare()
     sweep.measure_baselines()
     sweep.search()
     return sweep
 
 
-def kinds(sweep: Sweep) -> Counter[OutcomeKind | None]:
+def kinds(sweep: LiveStudy) -> Counter[OutcomeKind | None]:
     return Counter(record.outcome.kind if record.outcome else None for record in sweep.records)
 
 
@@ -154,7 +154,7 @@ def test_trial_that_keeps_losing_workers_fails_and_the_study_goes_on(make_sweep:
         return loss_curve(spec, rung)
 
     sweep = run(make_sweep(curve, trials=5))
-    outcome = sweep.trials[2].outcome
+    outcome = sweep.trials.by_number[2].outcome
     assert outcome is not None
     assert (outcome.kind, outcome.error_class, outcome.log_tail) == (OutcomeKind.FAILED, "WorkerLost", "the end")
     assert kinds(sweep)[OutcomeKind.FAILED] == 1
@@ -196,8 +196,8 @@ def test_infeasible_and_diverged_trials_end_and_are_never_best(make_sweep: MakeS
         return loss_curve(spec, rung)
 
     sweep = run(make_sweep(curve, trials=8))
-    assert sweep.trials[1].outcome.kind is OutcomeKind.INFEASIBLE  # type: ignore[union-attr]
-    assert sweep.trials[2].outcome.kind is OutcomeKind.DIVERGED  # type: ignore[union-attr]
+    assert sweep.trials.by_number[1].outcome.kind is OutcomeKind.INFEASIBLE  # type: ignore[union-attr]
+    assert sweep.trials.by_number[2].outcome.kind is OutcomeKind.DIVERGED  # type: ignore[union-attr]
     conclusion = sweep.conclude()
     assert conclusion.number not in {None, 1, 2}
 

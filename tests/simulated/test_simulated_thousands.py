@@ -19,7 +19,7 @@ from ftsweep.config.schema import (
     StudySettings,
     SweepConfig,
 )
-from ftsweep.control.sweep import Sweep
+from ftsweep.control.live_study import LiveStudy
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.trial import OutcomeKind
 from ftsweep.search.pruners.pruners import Median
@@ -88,7 +88,7 @@ def test_budget_is_exact_nothing_is_lost_or_doubled_and_the_right_trial_wins(
     executor = SimulatedExecutor(curves, num_rungs=NUM_RUNGS, workers=workers)
     recorder = Calls()
     with closing(open_study(config)) as study:
-        sweep = Sweep(config, Store(tmp_path).study("thousands"), study, executor, recorder, clock=executor.clock)
+        sweep = LiveStudy(config, Store(tmp_path).study("thousands"), study, executor, recorder, clock=executor.clock)
         lanes = Lanes(executor, study, trials)
         sweep.prepare()
         sweep.measure_baselines()

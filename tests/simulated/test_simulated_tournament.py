@@ -12,15 +12,16 @@ import pytest
 from simulated_parts import Calls, branch, loss_curve
 
 from ftsweep.control.conclude import Conclusion, comparison_file
+from ftsweep.control.continuity import manifest_of
+from ftsweep.control.live_study import LiveStudy
 from ftsweep.control.run import _is_complete
-from ftsweep.control.sweep import Sweep
 from ftsweep.domain.space import Branch, Choice, Space
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.report.rows import read_study
 from ftsweep.search.study import Study
 from ftsweep.store.atomic import write_text
 
-MakeSweep = Callable[..., Sweep]
+MakeSweep = Callable[..., LiveStudy]
 BRANCHES = (branch("full", rate=1e-3), branch("lora", rate=2e-2), branch("head", rate=1e-2))
 
 
@@ -46,20 +47,20 @@ class Kept(Calls):
         self.files += [file.name for file in files]
 
 
-def run(sweep: Sweep) -> Sweep:
+def run(sweep: LiveStudy) -> LiveStudy:
     sweep.prepare()
     sweep.measure_baselines()
     sweep.search()
     return sweep
 
 
-def looks(sweep: Sweep) -> Counter[str]:
+def looks(sweep: LiveStudy) -> Counter[str]:
     """How often each test job was submitted."""
     jobs: list[str] = sweep.executor.jobs  # type: ignore[attr-defined]
     return Counter(job for job in jobs if job.startswith("test-"))
 
 
-def with_weights(sweep: Sweep) -> set[int]:
+def with_weights(sweep: LiveStudy) -> set[int]:
     return {record.number for record in sweep.records if sweep.folder.trial(record.number).best.exists()}
 
 
@@ -193,7 +194,8 @@ def test_recorder_is_told_of_every_approach(make_sweep: MakeSweep) -> None:
 
 def test_report_shows_approaches_while_the_study_runs_and_after(make_sweep: MakeSweep) -> None:
     sweep = run(make_sweep(trials=9, branches=BRANCHES))
-    write_text(sweep.folder.sweep_file, "branches: {full: {}, lora: {}, head: {}}\nobjective: {metric: loss}\n")
+    write_text(sweep.folder.sweep_file, "branches: {full: {}, lora: {}, head: {}}\n")
+    manifest_of(sweep.config).write(sweep.folder.manifest_file)
     before = read_study(sweep.folder)
     assert {approach.name for approach in before.approaches} == {"untouched base", "full", "lora", "head"}
     assert not any(approach.test for approach in before.approaches)

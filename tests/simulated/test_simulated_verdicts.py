@@ -8,12 +8,12 @@ from typing import Any
 
 from simulated_parts import branch, loss_curve
 
-from ftsweep.control.sweep import Sweep
+from ftsweep.control.live_study import LiveStudy
 from ftsweep.domain.snapshot import Snapshot
 from ftsweep.domain.trial import Proposal
 
-MakeSweep = Callable[..., Sweep]
-JUDGE = {"fit": {"_target_": "ftsweep.verdicts.trial.FitVerdicts", "mode": "judge"}}
+MakeSweep = Callable[..., LiveStudy]
+JUDGE = {"fit": {"_target_": "ftsweep.verdicts.FitVerdicts", "mode": "judge"}}
 
 
 def judged_branch() -> Any:
@@ -27,7 +27,7 @@ def memorising_later(spec: dict[str, Any], rung: int) -> dict[str, float]:
     return {**values, "train/loss": 0.1 * values["validation/loss"]} if rung >= 5 else values
 
 
-def run(sweep: Sweep) -> Sweep:
+def run(sweep: LiveStudy) -> LiveStudy:
     sweep.prepare()
     sweep.measure_baselines()
     sweep.search()
@@ -61,6 +61,6 @@ def test_the_next_process_knows_the_verdicts_of_the_last_one(make_sweep: MakeSwe
     first = run(make_sweep(trials=3, branches=(judged_branch(),)))
     second = make_sweep(trials=4, branches=(judged_branch(),))
     second.prepare()
-    second._recover()
+    second.trials.recover()
     assert second.verdicts.found == first.verdicts.found
     assert set(second.verdicts.found) == {0, 1, 2}

@@ -14,17 +14,17 @@ from training_rows import sentences, write_rows
 def config(tmp_path: Path) -> dict[str, Any]:
     """A trial's config; tests change what they are about."""
     return {
-        "model": {"_target_": "ftsweep.models.tiny.TinyModel", "dtype": "auto"},
+        "model": {"_target_": "ftsweep.models.TinyModel", "dtype": "auto"},
         "stages": {},
         "general": None,
         "data": {
-            "_target_": "ftsweep.data.sources.files.Files",
+            "_target_": "ftsweep.data.Files",
             "train": write_rows(tmp_path / "train.jsonl", sentences(60)),
             "validation": write_rows(tmp_path / "validation.jsonl", sentences(20, offset=1000)),
             "test": write_rows(tmp_path / "test.jsonl", sentences(20, offset=2000)),
         },
-        "task": {"_target_": "ftsweep.tasks.classification.Classification", "max_length": 24},
-        "strategy": {"_target_": "ftsweep.strategies.lora.Lora", "rank": 2},
+        "task": {"_target_": "ftsweep.tasks.Classification", "max_length": 24},
+        "strategy": {"_target_": "ftsweep.strategies.Lora", "rank": 2},
         "training": {
             "learning_rate": 5e-3,
             "batch_size": 8,

@@ -1,5 +1,5 @@
-"""A data source, a task, a strategy, a pruner and a guard for tickets.yaml. Torch is imported in methods: the control
-process, which never imports it, builds these classes too."""
+"""A data source, a task, a strategy, a sampler, a pruner, a guard and a figure for tickets.yaml. Torch is imported in
+methods: the control process, which never imports it, builds these classes too."""
 
 from __future__ import annotations
 
@@ -9,19 +9,26 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ftsweep.data.base import DataSource, Row
-from ftsweep.domain.objective import Direction
+from ftsweep.data import DataSource, Row
+from ftsweep.domain.decision import GO_ON, Decision, Prune
+from ftsweep.domain.metric import Metric, Metrics
 from ftsweep.errors import ConfigError, DataError
-from ftsweep.guards.base import DataGuard, Mode, Sighting, of_rows, places
-from ftsweep.search.pruners.curves import Curves
-from ftsweep.search.pruners.pruners import Pruner
-from ftsweep.strategies.base import Strategy, end_checkpointing, fresh_modules, redraw_fresh_modules
-from ftsweep.tasks.base import IGNORED, Tally
-from ftsweep.tasks.classification import Classification
+from ftsweep.guards import DataGuard, Mode, Sighting
+from ftsweep.guards.base import of_rows, places
+from ftsweep.report import Figure, StudyRows
+from ftsweep.report.figures import theme
+from ftsweep.search.pruners import Curves, Pruner
+from ftsweep.search.samplers import Ask, Sampler
+from ftsweep.strategies import Strategy
+from ftsweep.strategies.base import end_checkpointing, fresh_modules, redraw_fresh_modules
+from ftsweep.tasks import Classification, Tally
+from ftsweep.tasks.base import IGNORED
 from ftsweep.tasks.scores.class_scores import ClassTally
 
 if TYPE_CHECKING:
+    import plotly.graph_objects as go
     import torch
+    from optuna.samplers import BaseSampler
     from transformers import PreTrainedModel
 
     from ftsweep.data.inspection import DataView
@@ -61,7 +68,7 @@ class Routing(Classification):
     Trained as any classification; answered with the label of least expected cost, and scored by the mean `cost`.
     """
 
-    metrics: ClassVar[Mapping[str, Direction]] = {**Classification.metrics, "cost": "minimize"}
+    metrics: ClassVar[Metrics] = {"cost": Metric("minimize", low=0, is_readable=True), **Classification.metrics}
     loss_settings = frozenset({"costs"})  # rows are encoded alike, whatever mistakes cost
 
     def __init__(self, *, costs: dict[str, float] | None = None, max_length: int = 128) -> None:
@@ -121,9 +128,21 @@ class CostTally(ClassTally):
 
 
 class Norms(Strategy):
-    """Trains the normalisation weights and a new head; writes them as safetensors."""
+    """Trains the normalisation weights and a new head, at a rate that falls and begins again `cycles` times.
+
+    Writes what it trained as safetensors.
+    """
 
     changes_base: ClassVar[bool] = True  # so the base's own weights are put back after each trial
+    run: ClassVar[str] = "ticket_runs:Restarts"  # loaded by workers alone: it may import torch at its top
+
+    def __init__(self, *, cycles: int = 2) -> None:
+        if cycles < 1:
+            raise ConfigError(f"{cycles} is no number of cycles", where="strategy.cycles", remedy="Give 1 or more.")
+        self.cycles = cycles
+
+    def decays(self, name: str, weight: torch.nn.Parameter) -> bool:
+        return super().decays(name, weight) and "norm" not in name.lower()
 
     def apply(self, base: PreTrainedModel, head: Head) -> PreTrainedModel:
         redraw_fresh_modules(base, head)
@@ -154,6 +173,22 @@ class Norms(Strategy):
                 parameter.copy_(weights[name])
 
 
+class Evolution(Sampler):
+    """Crosses and mutates the best settings of the generation before (NSGA-II, Deb et al. 2002)."""
+
+    prefers_branches = True
+
+    def __init__(self, *, population: int = 10) -> None:
+        if population < 2:
+            raise ConfigError(f"{population} cannot be crossed", where="sampler.population", remedy="Give 2 or more.")
+        self.population = population
+
+    def make(self, ask: Ask) -> BaseSampler:
+        from optuna.samplers import NSGAIISampler
+
+        return NSGAIISampler(population_size=self.population, seed=ask.seed)
+
+
 class BehindBest(Pruner):
     """Stops a trial whose best value so far is `distance` worse than the best peer's, from half of the run on."""
 
@@ -162,14 +197,15 @@ class BehindBest(Pruner):
             raise ConfigError(f"{distance} is no distance", where="pruner.distance", remedy="Give a number above 0.")
         self.distance = distance
 
-    def _reason(self, curves: Curves, number: int, rung: int) -> str | None:
+    def _decide(self, curves: Curves, number: int, rung: int) -> Decision:
         own = curves.score(number, rung)
         if own is None or rung < curves.num_rungs / 2 or not curves.num_peers(number, rung):
-            return None
+            return GO_ON
         best = curves.peer_percentile(number, rung, 0)  # scores: lower is better, whatever the direction
         if own - best <= self.distance:
-            return None
-        return f"{curves.value_text(own)} at rung {rung} is over {self.distance:g} behind {curves.value_text(best)}."
+            return GO_ON
+        behind = f"is over {self.distance:g} behind {curves.value_text(best)}"
+        return Prune(f"{curves.value_text(own)} at rung {rung} {behind}.")
 
 
 def _trained(model: PreTrainedModel) -> dict[str, torch.nn.Parameter]:
@@ -198,3 +234,25 @@ class Addresses(DataGuard):
                     remedy="Mask it in the source, or leave these rows of train out",
                     train_rows=found if split == "train" else (),
                 )
+
+
+class CostAgainstAccuracy(Figure):
+    """What a trial's mistakes cost, beside how many there are."""
+
+    TITLE = "Cost against accuracy"
+    READING = "A point per trial at its best rung. Low and to the right is best: few mistakes, and cheap ones."
+
+    def info(self, rows: StudyRows) -> list[tuple[int, float, float]]:
+        """(trial, accuracy, cost) of every trial that has both."""
+        keys = ("validation/accuracy", "validation/cost")
+        values = {trial.number: trial.best_values() for trial in rows.trials}
+        return [(number, *(found[key] for key in keys)) for number, found in values.items() if {*keys} <= {*found}]
+
+    def figure(self, info: list[tuple[int, float, float]]) -> go.Figure:
+        import plotly.graph_objects as go
+
+        numbers, accuracies, costs = zip(*info, strict=True) if info else ((), (), ())
+        return go.Figure(
+            go.Scatter(x=accuracies, y=costs, mode="markers+text", text=numbers, textposition="top center"),
+            layout=theme.layout(height=360, xaxis={"title": "accuracy"}, yaxis={"title": "cost"}),
+        )

@@ -18,6 +18,8 @@ from typing import Any
 from ftsweep.config.build import build, check_targets, import_path, is_own, locate, targets
 from ftsweep.config.checks.kinds import check_kind
 from ftsweep.config.checks.values import parameters, settings_problem, value_problem
+from ftsweep.domain.metric import Metric, Metrics
+from ftsweep.domain.role import Role
 from ftsweep.errors import ConfigError, FtsweepError, suggest
 
 CONTROL_GROUPS = ("executor", "sampler", "pruner", "recording", "report")
@@ -40,7 +42,10 @@ class Checked:
     """A checked node with every default filled in, and what its class says of itself."""
 
     node: Mapping[str, Any]
-    metrics: Mapping[str, str] | None = None
+    metrics: Metrics | None = None
+    """Of a task: what it measures."""
+    role: Role = field(default_factory=Role)
+    """Of a strategy: what it is to the others."""
 
 
 def check_components(
@@ -71,13 +76,24 @@ def check_component(request: Request, *, allowed: Sequence[str] = ()) -> Checked
     check_targets(request.node, allowed=allowed, where=request.group)
     check_kind(locate(request.node["_target_"], where=request.group), request.group)
     node = _complete(request.node, request.group)
-    build(node, allowed=allowed, where=request.group)
+    built = build(node, allowed=allowed, where=request.group)
     cls = locate(node["_target_"], where=request.group)
     for path, values in request.values.items():
         for value in values:
             _check_value(cls, node, path, value, request.group, allowed)
+    return Checked(node, _metrics(cls, request.group), getattr(built, "role", Role()))
+
+
+def _metrics(cls: type, where: str) -> Metrics | None:
     metrics = getattr(cls, "metrics", None)
-    return Checked(node, dict(metrics) if isinstance(metrics, Mapping) else None)
+    if not isinstance(metrics, Mapping):
+        return None
+    for name, metric in metrics.items():
+        if not isinstance(metric, Metric):
+            what = f"{cls.__qualname__}.metrics says {metric!r} of {name!r}"
+            remedy = 'Say what it is by a Metric (ftsweep.domain.metric): Metric("minimize", low=0).'
+            raise ConfigError(what, where=where, remedy=remedy)
+    return dict(metrics)
 
 
 def _answer(request: Request, allowed: Sequence[str]) -> Checked | FtsweepError:
@@ -128,22 +144,31 @@ def _to_json(answer: Checked | FtsweepError) -> dict[str, Any]:
 
 
 def _from_json(answer: Mapping[str, Any]) -> Checked | FtsweepError:
-    return ConfigError(**answer["error"]) if "error" in answer else Checked(**answer)
+    if "error" in answer:
+        return ConfigError(**answer["error"])
+    metrics = answer["metrics"]
+    known = None if metrics is None else {name: Metric(**metric) for name, metric in metrics.items()}
+    return Checked(answer["node"], known, Role(**answer["role"]))
 
 
 def _complete(node: Mapping[str, Any], where: str) -> dict[str, Any]:
     """The node with the constructor's defaults, nested components too, after checking keys and types."""
     cls = locate(node["_target_"], where=where)
-    settings = {
-        key: _complete(value, f"{where}.{key}") if isinstance(value, Mapping) and "_target_" in value else value
-        for key, value in node.items()
-        if key != "_target_"
-    }
+    settings = {key: _complete_inside(value, f"{where}.{key}") for key, value in node.items() if key != "_target_"}
     problem = settings_problem(cls, settings)
     if problem:
         raise ConfigError(f"{problem.what} ({node['_target_']})", where=f"{where}.{problem.key}", remedy=problem.remedy)
     defaults = {key: _plain(each.default) for key, each in parameters(cls).items() if not each.is_required}
     return {"_target_": node["_target_"], **settings, **{key: defaults[key] for key in defaults if key not in settings}}
+
+
+def _complete_inside(value: Any, where: str) -> Any:
+    """A setting's value with the defaults of the components in it, those in lists too."""
+    if isinstance(value, Mapping) and "_target_" in value:
+        return _complete(value, where)
+    if isinstance(value, list):
+        return [_complete_inside(each, f"{where}[{index}]") for index, each in enumerate(value)]
+    return value
 
 
 def _check_value(cls: type, node: Mapping[str, Any], path: str, value: Any, where: str, allowed: Sequence[str]) -> None:

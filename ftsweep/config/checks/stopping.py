@@ -9,26 +9,6 @@ from ftsweep.config.layers import Layers
 from ftsweep.domain.objective import Objective
 from ftsweep.errors import ConfigError
 
-_AT_MOST_ONE = frozenset(
-    [
-        "accuracy",
-        "macro_f1",
-        "micro_f1",
-        "f1",
-        "precision",
-        "recall",
-        "subset_accuracy",
-        "token_accuracy",
-        "r2",
-        "pearson",
-        "spearman",
-    ]
-)
-"""Metrics of shipped tasks that no model brings above 1."""
-
-_ABOVE_ZERO = frozenset(["loss", "perplexity", "rmse", "mae", "ece", "brier"])
-"""Metrics of shipped tasks that no model brings below 0."""
-
 
 def check_stops(layers: Layers, study: Mapping[str, Any], num_trials: int, objective: Objective) -> None:
     """Refuse a target that cannot be reached and patience that cannot run out.
@@ -38,10 +18,9 @@ def check_stops(layers: Layers, study: Mapping[str, Any], num_trials: int, objec
     """
     target, patience = study.get("target"), study.get("patience")
     where, what, remedy = "study.target", "", "Name a value that a good model reaches, or leave it out."
-    if target is not None and objective.metric in _AT_MOST_ONE and target > 1:
-        what = f"{objective.key} is at most 1: a target of {target:g} is never reached"
-    elif target is not None and objective.metric in _ABOVE_ZERO and target <= 0:
-        what = f"{objective.key} stays above 0: a target of {target:g} is never reached"
+    why = objective.metrics[objective.metric].cannot_reach(target) if target is not None else ""
+    if why:
+        what = f"{objective.key} {why}: a target of {target:g} is never reached"
     elif patience is not None and patience >= num_trials:
         where, remedy = "study.patience", "Name a smaller number, or raise budget.trials."
         what = f"of {num_trials} trials, {patience} in a row that are no better than an earlier one cannot be"

@@ -11,14 +11,16 @@ from ftsweep.config.nodes import core as settings
 from ftsweep.config.nodes.space import extremes
 from ftsweep.config.nodes.stage_keys import stage_groups
 from ftsweep.config.schema import BRANCH_GROUPS, COMPONENT_GROUPS, GENERAL, GUARDS, STAGES
+from ftsweep.domain.metric import Metrics
+from ftsweep.domain.role import Role
 from ftsweep.domain.space import Space
 from ftsweep.errors import ConfigError, FtsweepError
 
 
 def checked_components(
     layers: Layers, spaces: Sequence[Space], allowed: Sequence[str]
-) -> tuple[dict[tuple[str, str], Mapping[str, Any]], dict[str, Mapping[str, str]]]:
-    """Complete component nodes by (branch, dotted key), and each branch's task metrics.
+) -> tuple[dict[tuple[str, str], Mapping[str, Any]], dict[str, Metrics], dict[str, Role]]:
+    """Complete component nodes by (branch, dotted key), and by branch its task's metrics and its strategy's role.
 
     Nodes that all branches share are under branch "".
     """
@@ -30,7 +32,8 @@ def checked_components(
     folders = () if layers.file.is_shipped else (layers.file.folder,)
     answers = check_components([request for _, request in requests], allowed=allowed, folders=folders)
     nodes: dict[tuple[str, str], Mapping[str, Any]] = {}
-    metrics: dict[str, Mapping[str, str]] = {}
+    metrics: dict[str, Metrics] = {}
+    roles: dict[str, Role] = {}
     for (branch, request), answer in zip(requests, answers, strict=True):
         if isinstance(answer, FtsweepError):
             raise _relocated(layers, branch, request.group, answer)
@@ -39,7 +42,9 @@ def checked_components(
         nodes[branch.name if _is_of_branch(request.group) else "", request.group] = answer.node
         if request.group == "task":
             metrics[branch.name] = _task_metrics(layers, branch, answer)
-    return nodes, metrics
+        elif request.group == "strategy":
+            roles[branch.name] = answer.role
+    return nodes, metrics, roles
 
 
 def _shared_groups(layers: Layers) -> list[str]:
@@ -85,9 +90,9 @@ def _relocated(layers: Layers, branch: BranchLayer, group: str, error: FtsweepEr
     return ConfigError(error.what, where=f"{place}:{rest}" if rest else place, remedy=remedy)
 
 
-def _task_metrics(layers: Layers, branch: BranchLayer, task: Checked) -> Mapping[str, str]:
+def _task_metrics(layers: Layers, branch: BranchLayer, task: Checked) -> Metrics:
     if not task.metrics:
         what = f"{task.node['_target_']} has no `metrics`"
-        remedy = "A task derives from ftsweep.tasks.base.Task."
+        remedy = "A task derives from ftsweep.tasks.Task."
         raise ConfigError(what, where=layers.where("task", branch), remedy=remedy)
     return task.metrics

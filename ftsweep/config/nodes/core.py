@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os.path
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -13,7 +14,16 @@ from ftsweep.config.checks.values import parameters, settings_problem, value_pro
 from ftsweep.config.layers import BranchLayer, Layers
 from ftsweep.config.nodes.space import extremes
 from ftsweep.config.nodes.stage_keys import INHERITED
-from ftsweep.config.schema import GENERAL, NAME_PATTERN, STAGES, StoreSettings, StudySettings, TrainingSettings
+from ftsweep.config.schema import (
+    GENERAL,
+    NAME_PATTERN,
+    STAGES,
+    ObjectiveSettings,
+    StoreSettings,
+    StudySettings,
+    TrainingSettings,
+)
+from ftsweep.domain.metric import Metrics
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Branch, Space
 from ftsweep.errors import ConfigError, suggest
@@ -103,13 +113,13 @@ def study_settings(layers: Layers, branches: Sequence[Branch], num_trials: int, 
     return StudySettings(**{**typed, "enqueue": enqueued})
 
 
-def objective(layers: Layers, metrics_by_branch: Mapping[str, Mapping[str, str]]) -> Objective:
+def objective(layers: Layers, metrics_by_branch: Mapping[str, Metrics]) -> Objective:
     """The objective, checked against the metrics that every branch's task makes.
 
     Without a direction it is the metric's own; a contradicting one is refused, as are splits other than validation.
     """
     node = {key: value for key, value in mapping(layers, "objective").items() if value is not None}
-    problem = settings_problem(Objective, node)
+    problem = settings_problem(ObjectiveSettings, node)
     if problem:
         raise ConfigError(problem.what, where=layers.where(f"objective.{problem.key}"), remedy=problem.remedy)
     chosen = Objective(**node)
@@ -124,12 +134,12 @@ def objective(layers: Layers, metrics_by_branch: Mapping[str, Mapping[str, str]]
             task = f"the task of branch {name!r}" if name else "the task"
             what = f"{task} makes no metric {chosen.metric!r}"
             raise ConfigError(what, where=layers.where("objective.metric"), remedy=suggest(chosen.metric, metrics))
-        own = metrics[chosen.metric]
+        own = metrics[chosen.metric].direction
         if "direction" in node and node["direction"] != own:
             what = f"{chosen.metric} is not to be {node['direction']}d"
             remedy = f"Set objective.direction={own}, or leave it out."
             raise ConfigError(what, where=layers.where("objective.direction"), remedy=remedy)
-        chosen = Objective(chosen.metric, chosen.split, own)  # type: ignore[arg-type]
+        chosen = Objective(chosen.metric, chosen.split, own, {**metrics, **chosen.metrics})
     return chosen
 
 
@@ -142,22 +152,36 @@ def with_absolute_paths(layers: Layers, group: str, node: Mapping[str, Any], bra
     kind = "data" if group == GENERAL else group.rpartition(".")[2]
     for key in _PATH_KEYS.get(kind, ()):
         value = result.get(key)
-        if not isinstance(value, str):
-            continue
-        typed = Path(value).expanduser()
-        candidates = [typed] if layers.file.is_shipped else [layers.file.folder / typed, typed]
-        # not resolve(): a link that is pointed elsewhere must not change the study's configuration
-        found = next((os.path.abspath(path) for path in candidates if path.exists()), None)  # noqa: PTH100
-        if found is None:
-            looked = "" if typed.is_absolute() else f" (looked in {' and '.join(_folders(layers))})"
-            remedy = "Give a path that exists; a relative one is meant from the sweep file or the current folder."
-            where = layers.where(f"{group}.{key}", branch)
-            raise ConfigError(f"there is no file or folder {value!r}{looked}", where=where, remedy=remedy)
-        result[key] = found
+        place = f"{group}.{key}"
+        if isinstance(value, str):
+            result[key] = _absolute(layers, value, place, branch)
+        elif kind == "data" and isinstance(value, list) and all(isinstance(each, str) for each in value):
+            result[key] = [_absolute(layers, each, place, branch) for each in value]
     if kind == "model" and "store" in result and isinstance(result["store"], str | None):  # of another study
         typed = Path(result["store"] or store_settings(layers).path).expanduser()
         result["store"] = os.path.abspath(typed)  # noqa: PTH100
     return result
+
+
+def _absolute(layers: Layers, value: str, place: str, branch: BranchLayer) -> str:
+    """The path, the pattern or the archive's member that is there, absolute."""
+    typed = Path(value).expanduser()
+    folders = [Path.cwd()] if layers.file.is_shipped else [layers.file.folder, Path.cwd()]
+    for folder in folders:
+        path = folder / typed
+        # not resolve(): a link that is pointed elsewhere must not change the study's configuration
+        if path.exists() or any(each.is_file() and each.suffix.lower() == ".zip" for each in path.parents):
+            return os.path.abspath(path)  # noqa: PTH100
+    for folder in folders if any(sign in value for sign in "*?[") else ():
+        pattern = str(typed) if typed.is_absolute() else os.path.join(glob.escape(str(folder)), typed)  # noqa: PTH118
+        if next(glob.iglob(pattern, recursive=True), None) is not None:  # noqa: PTH207 - Path.glob takes no absolute ones
+            return os.path.abspath(pattern)  # noqa: PTH100
+    looked = "" if typed.is_absolute() else f" (looked in {' and '.join(_folders(layers))})"
+    raise ConfigError(
+        f"there is no file or folder {value!r}{looked}",
+        where=layers.where(place, branch),
+        remedy="Give a path that exists; a relative one is meant from the sweep file or the current folder.",
+    )
 
 
 def as_node(settings: Any) -> dict[str, Any]:

@@ -2,69 +2,133 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from ftsweep.data.base import Row
 from ftsweep.errors import ConfigError, DataError, suggest
 
+FileColumns = str | int | list[str]
+"""A file's column by its name or its number (from 1); or several, each a label of its own."""
 
-def check_mapping(columns: Mapping[str, str] | None, *, key: str = "data.columns") -> dict[str, str]:
+_ON = {"1", "1.0", "true", "yes", "y", "x"}
+_OFF = {"0", "0.0", "false", "no", "n"}
+
+
+def check_mapping(columns: Mapping[str, Any] | None, *, key: str = "data.columns") -> dict[str, FileColumns]:
     """`task's name: file's name` as a dictionary; ConfigError when it is something else."""
     if columns is None:
         return {}
-    if not isinstance(columns, Mapping) or not all(
-        isinstance(name, str) and name for pair in columns.items() for name in pair
-    ):
-        raise ConfigError(
-            f"{columns!r} does not map names to names",
-            where=key,
-            remedy="Write the task's name, then the file's: {text: tweet, label: emotion}.",
-        )
-    return dict(columns)
+    if not isinstance(columns, Mapping) or not all(isinstance(name, str) and name for name in columns):
+        _refuse_mapping(columns, key)
+    for value in columns.values():
+        is_number = isinstance(value, int) and not isinstance(value, bool) and value > 0
+        is_list = isinstance(value, Sequence) and not isinstance(value, str) and value
+        if is_list and all(isinstance(each, str) and each for each in value):
+            continue
+        if not is_number and not (isinstance(value, str) and value):
+            _refuse_mapping(columns, key)
+    return {name: value if isinstance(value, str | int) else list(value) for name, value in columns.items()}
 
 
-def rename_rows(
-    raw: Sequence[tuple[Mapping[str, Any], str]],
-    *,
-    wanted: Iterable[str],
-    mapping: Mapping[str, str],
-    group: str | None,
-    where: str,
-) -> list[Row]:
-    """Rows with the wanted columns under the task's names, and the group column under its own.
+def check_names(names: Mapping[str, str] | None, *, key: str) -> dict[str, str]:
+    """The same where only names are possible."""
+    found = check_mapping(names, key=key)
+    if not all(isinstance(name, str) for name in found.values()):
+        _refuse_mapping(names, key)
+    return {name: str(value) for name, value in found.items()}
 
-    `raw` holds pairs of (values by file column, place). A column that is mapped, or declared as the group, must exist
-    in the file; any other may be missing, in the file or in a row: the task says which it needs.
+
+class Columns:
+    """Which of a file's columns become which of the task's.
+
+    A column that is mapped, or declared as the group, must exist in the file; any other may be missing, in the file or
+    in a row: the task says which it needs.
     """
-    found = list(dict.fromkeys(name for values, _ in raw for name in values))
-    wanted = tuple(wanted)
-    for name, file_name in mapping.items():
-        if name not in wanted and name != group:
-            raise ConfigError(
-                f"{name!r} is no column that the task reads",
-                where=f"data.columns.{name}",
-                remedy="Write the task's name, then the file's: {text: tweet}. " + suggest(name, wanted),
-            )
-        if file_name not in found:
-            raise DataError(
-                f"there is no column {file_name!r}, which data.columns.{name} names",
-                where=where,
-                remedy=suggest(file_name, found),
-            )
-    file_group = None if group is None else mapping.get(group, group)
-    if file_group is not None and file_group not in found:
-        raise DataError(
-            f"there is no column {file_group!r}, which data.group names", where=where, remedy=suggest(file_group, found)
+
+    def __init__(self, wanted: Iterable[str], mapping: Mapping[str, FileColumns], group: str | None) -> None:
+        self._wanted = tuple(wanted)
+        self._mapping = dict(mapping)
+        self._group = group
+        for name, value in mapping.items():
+            if name not in self._wanted and name != group:
+                raise ConfigError(
+                    f"{name!r} is no column that the task reads",
+                    where=f"data.columns.{name}",
+                    remedy="Write the task's name, then the file's: {text: tweet}. " + suggest(name, self._wanted),
+                )
+            if isinstance(value, list) and name != "labels":
+                raise ConfigError(
+                    f"{value!r} are several columns, and only 'labels' can be made of several",
+                    where=f"data.columns.{name}",
+                    remedy=f"Name one of them: data.columns.{name}={value[0]}.",
+                )
+        self.names = tuple(dict.fromkeys([*self._wanted, *([group] if group is not None else [])]))
+        """The columns that rows may have, under the task's names."""
+        self._sources = {name: mapping.get(name, name) for name in self.names}
+
+    @property
+    def keep(self) -> frozenset[str]:
+        """The file's columns that are read, numbers as text."""
+        return frozenset(
+            str(each)
+            for source in self._sources.values()
+            for each in (source if isinstance(source, list) else [source])
         )
-    kept = {name: mapping.get(name, name) for name in (*wanted, *((group,) if group is not None else ()))}
-    file_columns = tuple(found)
-    return [
-        Row(
-            {name: values[file_name] for name, file_name in kept.items() if file_name in values},
-            place,
-            file_columns,
-            getattr(values, "problem", ""),
-        )
-        for values, place in raw
-    ]
+
+    def resolved(self, found: Sequence[str]) -> Columns:
+        """The same with numbers that no column is called by replaced by the names of the columns at these places."""
+        places = {
+            name: found[value - 1]
+            for name, value in self._mapping.items()
+            if isinstance(value, int) and str(value) not in found and value <= len(found)
+        }
+        return Columns(self._wanted, {**self._mapping, **places}, self._group) if places else self
+
+    def check(self, found: Iterable[str], where: str, *, but: Collection[str] = ()) -> None:
+        """Raise DataError for a column (`but` these) that is mapped, or declared as the group, and that no row has."""
+        found = list(found)
+        for name, source in self._sources.items():
+            is_said = (name in self._mapping or name == self._group) and name not in but
+            for each in (source if isinstance(source, list) else [source]) if is_said else ():
+                if str(each) not in found:
+                    key = f"data.columns.{name}" if name in self._mapping else "data.group"
+                    what = f"there is no column {each!r}, which {key} names"
+                    raise DataError(what, where=where, remedy=suggest(str(each), found))
+
+    def values(self, raw: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+        """A row's values under the task's names, and what is wrong with it ("" for nothing)."""
+        values: dict[str, Any] = {}
+        for name, source in self._sources.items():
+            if isinstance(source, list):
+                chosen, problem = _chosen(raw, source)
+                if problem:
+                    return {}, problem
+                values[name] = chosen
+            elif source in raw:
+                values[name] = raw[source]  # type: ignore[index]
+            elif isinstance(source, int) and str(source) in raw:
+                values[name] = raw[str(source)]
+        return values, ""
+
+
+def _chosen(raw: Mapping[str, Any], columns: Sequence[str]) -> tuple[list[str], str]:
+    """The columns that hold a 1, of columns that hold 0 or 1."""
+    chosen = []
+    for column in columns:
+        value = raw.get(column)
+        text = str(value).strip().lower()
+        if value is None or text in ("", "nan"):
+            return [], f"{column!r} is missing or empty; a column per label holds 0 or 1"
+        if text in _ON:
+            chosen.append(column)
+        elif text not in _OFF:
+            return [], f"{column!r} is {value!r}; a column per label holds 0 or 1"
+    return chosen, ""
+
+
+def _refuse_mapping(columns: Any, key: str) -> None:
+    raise ConfigError(
+        f"{columns!r} does not map names to names",
+        where=key,
+        remedy="Write the task's name, then the file's: {text: tweet, label: emotion}.",
+    )

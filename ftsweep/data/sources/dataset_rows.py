@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from ftsweep.data.sources.readers import RawRows
+from ftsweep.data.files.base import RawRow
+from ftsweep.data.files.class_names import named
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -13,19 +15,22 @@ NAMES = {"validation": ("validation", "valid", "val", "dev"), "test": ("test",),
 """What data sets call the three splits."""
 
 
-def raw_rows(dataset: Dataset, name: str) -> RawRows:
-    """(values, place) of every row; the number in a place counts from 1. An unlabelled class (-1) becomes None."""
+def raw_rows(dataset: Dataset, keep: frozenset[str] | None = None) -> Iterator[RawRow]:
+    """Every row, with the columns to keep; numbers count from 1. An unlabelled class (-1) becomes None."""
     from datasets import ClassLabel
 
-    feature_names = {
-        column: feature for column, feature in dataset.features.items() if isinstance(_innermost(feature), ClassLabel)
+    dataset = dataset.with_format(None)
+    if keep is not None:
+        dataset = dataset.select_columns([name for name in dataset.column_names if name in keep])
+    classes = {
+        column: list(inner.names)
+        for column, feature in dataset.features.items()
+        if isinstance(inner := _innermost(feature), ClassLabel)
     }
-    rows: RawRows = []
-    for number, values in enumerate(dataset.with_format(None), start=1):
-        for column, feature in feature_names.items():
-            values[column] = _names_of(values[column], _innermost(feature))
-        rows.append((values, f"{name}:{number}"))
-    return rows
+    for number, values in enumerate(dataset, start=1):
+        for column, names in classes.items():
+            values[column] = named(values[column], names)
+        yield RawRow(values, number)
 
 
 def named_split(splits: Any, split: str) -> str | None:
@@ -42,9 +47,3 @@ def _innermost(feature: Any) -> Any:
             feature = feature.feature
         else:
             return feature
-
-
-def _names_of(value: Any, labels: Any) -> Any:
-    if isinstance(value, list):
-        return [_names_of(item, labels) for item in value]
-    return None if value is None or value < 0 else labels.int2str(int(value))

@@ -1,102 +1,168 @@
-"""`data: files`: rows from jsonl, json, csv, tsv, parquet, txt and conll files, or folders that `datasets` saved."""
+"""`data: files`: rows from files of every usual kind, packed or not, one or many; or folders that `datasets` saved."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ftsweep.data.base import SPLITS, DataSource, Row, check_fractions, check_limit, sampled
-from ftsweep.data.sources.columns import check_mapping, rename_rows
-from ftsweep.data.sources.readers import RawRows, read_rows
+from ftsweep.data.files.base import Quotes, ReadSettings
+from ftsweep.data.files.found import FoundFiles, check_exists, find_files, saved_dataset
+from ftsweep.data.files.kinds import DataFile
+from ftsweep.data.files.reading import open_file
+from ftsweep.data.files.text_lists import TextLists
+from ftsweep.data.sources.columns import Columns, FileColumns, check_mapping
+from ftsweep.data.sources.loaded import SplitReader
+from ftsweep.domain.finding import Finding
 from ftsweep.errors import ConfigError, DataError
 
-_SAVED_DATASET = "state.json"
-_SAVED_DICT = "dataset_dict.json"
+Paths = str | list[str]
 
 
 class Files(DataSource):
     """Rows from files, with the splits the user names; what is missing of them ftsweep takes from `train`.
 
     Args:
-        train: a file or a saved data set's folder. A saved DatasetDict brings its other splits along.
-        validation: the validation split's file; null takes `validation_fraction` of train.
-        test: the test split's file; null takes `test_fraction` of train, but only if validation is null too.
-        columns: the task's name of a column to the file's: `{text: tweet}`.
+        train: a file, a pattern, a folder, a zip archive or a list of them; or a saved data set's folder. A folder
+            whose files name their splits, and a saved DatasetDict, bring the other splits along.
+        validation: the same for the validation split; null takes `validation_fraction` of train.
+        test: the same for the test split; null takes `test_fraction` of train, but only if validation is null too.
+        columns: the task's name of a column to the file's name or number: `{text: tweet, label: 3}`; `labels` may be
+            made of several columns of 0 and 1.
         group: a column whose equal values must stay in one split.
-        limit: at most this many rows of each split, drawn from all over the file, before ftsweep makes a split.
+        limit: at most this many rows of each split, drawn from all over it, before ftsweep makes a split.
         validation_fraction: share of train for a split that ftsweep makes.
         test_fraction: the same for test; 0 for none.
+        encoding: of all files of text; null finds it out, and says so.
+        delimiter: what separates the cells of a table; null finds it out.
+        header: whether a table's first line names its columns; null takes it for names unless it looks like a row.
+        quotes: of a table: `check` reads quoted cells and tells where a quote mark is missing, `trust` takes every
+            cell that closes, `none` takes quote marks as text.
     """
 
     def __init__(
         self,
         *,
-        train: str,
-        validation: str | None = None,
-        test: str | None = None,
-        columns: Mapping[str, str] | None = None,
+        train: Paths,
+        validation: Paths | None = None,
+        test: Paths | None = None,
+        columns: Mapping[str, FileColumns] | None = None,
         group: str | None = None,
         limit: int | None = None,
         validation_fraction: float = 0.1,
         test_fraction: float = 0.1,
+        encoding: str | None = None,
+        delimiter: str | None = None,
+        header: bool | None = None,
+        quotes: Quotes = "check",
     ) -> None:
-        self.paths: dict[str, Path] = {}
-        for split, path in zip(SPLITS, (train, validation, test), strict=True):
-            if path is None:
+        self.paths: dict[str, list[str]] = {}
+        for split, named in zip(SPLITS, (train, validation, test), strict=True):
+            if named is None:
                 continue
-            if not isinstance(path, str) or not path.strip():
-                raise ConfigError(f"{path!r} is not a file's name", where=f"data.{split}", remedy="Write its path.")
-            self.paths[split] = Path(path).expanduser()
+            names = [named] if isinstance(named, str) else named
+            is_list = isinstance(names, Sequence) and bool(names)
+            if not is_list or not all(isinstance(name, str) and name.strip() for name in names):
+                raise ConfigError(f"{named!r} is not a file's name", where=f"data.{split}", remedy="Write its path.")
+            self.paths[split] = list(names)
         check_fractions(validation_fraction, test_fraction)
         self.columns = check_mapping(columns)
         self.group = group
         self.limit = check_limit(limit)
         self.validation_fraction = validation_fraction
         self.test_fraction = test_fraction
+        self.settings = ReadSettings(encoding, delimiter, header, quotes, mapping=self.columns)
+        self.findings: Sequence[Finding] = ()
 
     def fingerprint(self) -> str:
         """Hash of the files' contents and of what is taken from them; where they lie does not matter."""
-        digest = hashlib.sha256(json.dumps(["files", self.columns, self.group, self.limit], sort_keys=True).encode())
-        for split, path in self.paths.items():
-            self._check_exists(split, path)
-            digest.update(f"\0{split}{path.suffix}".encode())
-            files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
-            try:
-                for file in files:
-                    with file.open("rb") as opened:
+        said = [self.settings.encoding, self.settings.delimiter, self.settings.header, self.settings.quotes]
+        facts = ["files", self.columns, self.group, self.limit, *said]
+        digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+        for split in self.paths:
+            for path, kind in self._contents(split):
+                digest.update(f"\0{split}{kind}".encode())
+                try:
+                    with path.open("rb") as opened:
                         digest.update(hashlib.file_digest(opened, "sha256").digest())
-            except OSError as error:
-                raise DataError(f"cannot be read: {error.strerror or error}", where=str(path)) from error
+                except OSError as error:
+                    raise DataError(f"cannot be read: {error.strerror or error}", where=str(path)) from error
         return digest.hexdigest()[:32]
 
-    def load(self, columns: Iterable[str]) -> dict[str, list[Row]]:
-        """Rows by split. A file that cannot be parsed is refused with all it is wrong with, by file and line."""
-        wanted = tuple(columns)
-        splits: dict[str, list[Row]] = {}
-        for split, (raw, where) in self._read().items():
-            rows = rename_rows(raw, wanted=wanted, mapping=self.columns, group=self.group, where=where)
-            splits[split] = sampled(rows, self.limit)
-        return splits
+    def load(self, columns: Iterable[str]) -> dict[str, Sequence[Row]]:
+        """Rows by split. A file that cannot be parsed is refused with all that is wrong with it, by file and line."""
+        wanted = Columns(columns, self.columns, self.group)
+        self.settings = ReadSettings(
+            self.settings.encoding,
+            self.settings.delimiter,
+            self.settings.header,
+            self.settings.quotes,
+            wanted=wanted.names,
+            mapping=self.columns,
+            keep=wanted.keep,
+        )
+        lists = TextLists()
+        readers: dict[str, SplitReader] = {}
+        findings: list[Finding] = []
+        for split in self.paths:
+            saved = self._saved_folder(split)
+            if saved is not None:
+                self._read_saved(split, saved, wanted, lists, readers)
+                continue
+            found = self._find(split)
+            findings += found.findings
+            for other, files in found.splits.items():
+                readers[other] = reader = SplitReader(wanted, lists, _where(files))
+                for file in files:
+                    reader.read_file(open_file(file, self.settings))
+        loaded = {split: readers[split].end() for split in SPLITS if split in readers}
+        told = [finding for reader in readers.values() for finding in reader.findings]
+        self.findings = [*findings, *told, *lists.findings]
+        return {split: rows if self.limit is None else sampled(rows, self.limit) for split, rows in loaded.items()}
 
-    def _read(self) -> dict[str, tuple[RawRows, str]]:
-        found: dict[str, tuple[RawRows, str]] = {}
-        for split, path in self.paths.items():
-            self._check_exists(split, path)
-            name = self._place_name(path)
-            if (path / _SAVED_DATASET).exists() or (path / _SAVED_DICT).exists():
-                found |= {key: (raw, str(path)) for key, raw in self._read_saved(split, path, name).items()}
-            else:
-                found[split] = (read_rows(path, name), str(path))
-        return {split: found[split] for split in SPLITS if split in found}
+    def _find(self, split: str) -> FoundFiles:
+        found = find_files(self.paths[split], split=split, shared=[other for other in self.paths if other != split])
+        for other, files in found.splits.items():
+            found.splits[other] = [self._named_apart(other, file) for file in files]
+        return found
 
-    def _read_saved(self, split: str, path: Path, name: str) -> dict[str, RawRows]:
+    def _named_apart(self, split: str, file: DataFile) -> DataFile:
+        """The file with its folder's name before its own when another split's file has the same name."""
+        others = [Path(name) for other, names in self.paths.items() if other != split for name in names]
+        if all(other.name != file.path.name for other in others) or "/" in file.name:
+            return file
+        return DataFile(file.path, f"{file.path.parent.name}/{file.name}", file.format, file.compression, file.member)
+
+    def _contents(self, split: str) -> list[tuple[Path, str]]:
+        """The files on disk that a split's rows come from, with what else decides how they are read."""
+        saved = self._saved_folder(split)
+        if saved is not None:
+            return [(file, "") for file in sorted(saved.rglob("*")) if file.is_file()]
+        found = self._find(split).splits
+        return [(file.path, f"{other}{file.format}{file.member}") for other, files in found.items() for file in files]
+
+    def _saved_folder(self, split: str) -> Path | None:
+        paths = [Path(name).expanduser() for name in self.paths[split]]
+        saved = [path for path in paths if saved_dataset(path)]
+        if saved and len(paths) > 1:
+            raise DataError(
+                "is a folder that datasets saved, which cannot stand in a list",
+                where=f"data.{split}={saved[0]}",
+                remedy="Name it alone, or save its rows as parquet.",
+            )
+        return saved[0] if saved else None
+
+    def _read_saved(
+        self, split: str, path: Path, columns: Columns, lists: TextLists, readers: dict[str, SplitReader]
+    ) -> None:
         """Of a saved Dataset its rows; of a saved DatasetDict this split, and with `train` those not named apart."""
         from datasets import DatasetDict, load_from_disk
 
         from ftsweep.data.sources.dataset_rows import named_split, raw_rows
 
+        check_exists(split, path)
         try:
             saved = load_from_disk(str(path))
         except (OSError, ValueError, KeyError) as error:
@@ -105,32 +171,27 @@ class Files(DataSource):
                 where=str(path),
                 remedy="Save it again with save_to_disk.",
             ) from error
+        name = path.name
+        if sum(Path(other).name == name for names in self.paths.values() for other in names) > 1:
+            name = f"{path.parent.name}/{name}"
         if not isinstance(saved, DatasetDict):
-            return {split: raw_rows(saved, name)}
-        asked = [other for other in SPLITS if other == split or (split == "train" and other not in self.paths)]
-        rows = {}
-        for other in asked:
-            saved_name = named_split(saved, other)
-            if saved_name is not None:
-                rows[other] = raw_rows(saved[saved_name], f"{name}/{saved_name}")
-        if split not in rows:
-            raise DataError(
-                f"the saved data set has no split {split!r}, only {', '.join(saved)}",
-                where=str(path),
-                remedy=f"Name one split's folder instead, such as data.{split}={path}/{next(iter(saved))}.",
-            )
-        return rows
+            chosen = {split: (saved, name)}
+        else:
+            asked = [other for other in SPLITS if other == split or (split == "train" and other not in self.paths)]
+            found = {other: saved_name for other in asked if (saved_name := named_split(saved, other)) is not None}
+            if split not in found:
+                raise DataError(
+                    f"the saved data set has no split {split!r}, only {', '.join(saved)}",
+                    where=str(path),
+                    remedy=f"Name one split's folder instead, such as data.{split}={path}/{next(iter(saved))}.",
+                )
+            chosen = {other: (saved[each], f"{name}/{each}") for other, each in found.items()}
+        for other, (dataset, place) in chosen.items():
+            readers[other] = reader = SplitReader(columns.resolved(dataset.column_names), lists, str(path))
+            keep = columns.resolved(dataset.column_names).keep
+            reader.read_rows(raw_rows(dataset, keep), place, dataset.column_names)
 
-    def _place_name(self, path: Path) -> str:
-        """The file's name; with its folder when another split's file has the same name."""
-        is_shared = sum(other.name == path.name for other in self.paths.values()) > 1
-        return f"{path.parent.name}/{path.name}" if is_shared else path.name
 
-    def _check_exists(self, split: str, path: Path) -> None:
-        if path.is_file() or path.is_dir():
-            return
-        if path.exists():
-            raise DataError("is neither a file nor a folder", where=f"data.{split}={path}", remedy="Name a file.")
-        near = sorted(file.name for file in path.parent.glob("*") if file.suffix == path.suffix)[:5]
-        remedy = f"Beside it there are: {', '.join(near)}." if near else "Paths are relative to where the command runs."
-        raise DataError("there is no such file", where=f"data.{split}={path}", remedy=remedy)
+def _where(files: Sequence[DataFile]) -> str:
+    more = f" and {len(files) - 1} more files" if len(files) > 1 else ""
+    return f"{files[0].where}{more}" if files else "data"

@@ -6,11 +6,13 @@ import functools
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ftsweep.data.base import SPLITS, DataSource, Row, check_fractions, check_limit, sampled
-from ftsweep.data.sources.columns import check_mapping, rename_rows
+from ftsweep.data.files.text_lists import TextLists
+from ftsweep.data.sources.columns import Columns, FileColumns, check_mapping, check_names
+from ftsweep.data.sources.loaded import SplitReader
 from ftsweep.errors import ConfigError, DataError, suggest
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ class Hub(DataSource):
         name: owner and name on the hub: `cardiffnlp/tweet_eval`.
         config: the data set's configuration (subset), where it has several: `emotion`.
         splits: ours to the data set's: `{train: train, validation: dev}`; null takes those with the usual names.
-        columns: the task's name of a column to the data set's.
+        columns: the task's name of a column to the data set's; `labels` may be made of several columns of 0 and 1.
         group: a column whose equal values must stay in one split.
         limit: at most this many rows of each split, drawn from all over it.
         validation_fraction: share of train for a split that ftsweep makes, where none is named.
@@ -40,7 +42,7 @@ class Hub(DataSource):
         name: str,
         config: str | None = None,
         splits: Mapping[str, str] | None = None,
-        columns: Mapping[str, str] | None = None,
+        columns: Mapping[str, FileColumns] | None = None,
         group: str | None = None,
         limit: int | None = None,
         validation_fraction: float = 0.1,
@@ -49,7 +51,7 @@ class Hub(DataSource):
     ) -> None:
         if not isinstance(name, str) or not name.strip():
             raise ConfigError(f"{name!r} is not a data set's name", where="data.name", remedy="Such as owner/name.")
-        self.splits = check_mapping(splits, key="data.splits")
+        self.splits = check_names(splits, key="data.splits")
         for split in self.splits:
             if split not in SPLITS:
                 raise ConfigError(f"{split!r} is not a split", where="data.splits", remedy=suggest(split, SPLITS))
@@ -75,18 +77,20 @@ class Hub(DataSource):
             facts += [f"{split}:{dataset._fingerprint}" for split, dataset in self._chosen().items()]
         return hashlib.sha256(json.dumps(["hub", *facts], sort_keys=True).encode()).hexdigest()[:32]
 
-    def load(self, columns: Iterable[str]) -> dict[str, list[Row]]:
+    def load(self, columns: Iterable[str]) -> dict[str, Sequence[Row]]:
         """Rows by split; places read `owner/name/train:17`, counted from 1."""
         from ftsweep.data.sources.dataset_rows import raw_rows
 
-        wanted = tuple(columns)
-        rows: dict[str, list[Row]] = {}
+        wanted, lists = Columns(columns, self.columns, self.group), TextLists()
+        readers: dict[str, SplitReader] = {}
         for split, dataset in self._chosen().items():
             where = f"{self.name}/{self.splits.get(split, split)}"
-            raw = raw_rows(dataset, where)
-            renamed = rename_rows(raw, wanted=wanted, mapping=self.columns, group=self.group, where=where)
-            rows[split] = sampled(renamed, self.limit)
-        return rows
+            resolved = wanted.resolved(dataset.column_names)
+            readers[split] = SplitReader(resolved, lists, where)
+            readers[split].read_rows(raw_rows(dataset, resolved.keep), where, dataset.column_names)
+        loaded = {split: reader.end() for split, reader in readers.items()}
+        self.findings = lists.findings
+        return {split: rows if self.limit is None else sampled(rows, self.limit) for split, rows in loaded.items()}
 
     def _chosen(self) -> dict[str, Dataset]:
         from ftsweep.data.sources.dataset_rows import named_split

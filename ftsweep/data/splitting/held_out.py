@@ -89,6 +89,7 @@ class WithoutHeldOut(DataSource):
 
     def load(self, columns: Iterable[str]) -> dict[str, list[Row]]:
         loaded = self._source.load(columns)
+        self.findings = self._source.findings
         kept = {name: [row for row in rows if not self._is_told(row)] for name, rows in loaded.items()}
         num_rows = sum(map(len, loaded.values()))
         num_left_out = num_rows - sum(map(len, kept.values()))

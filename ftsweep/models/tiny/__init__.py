@@ -17,4 +17,4 @@ class TinyModel(FolderModel):
         super().__init__(folder=FOLDER, dtype=dtype)
 
     def reference(self) -> dict[str, Any]:
-        return {"_target_": "ftsweep.models.tiny.TinyModel", "dtype": self.dtype}
+        return {"_target_": "ftsweep.models.TinyModel", "dtype": self.dtype}

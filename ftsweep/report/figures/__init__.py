@@ -1,7 +1,8 @@
 """Figures of a study: one file each, a pure `info` function of the rows and a `figure` function of that info.
 
 A figure's module has `TITLE`, `READING` (how to read it), `info(rows)` and `figure(info)`, and `is_about(rows)` where
-some studies have nothing of the kind. Importing it does not import plotly; drawing does.
+some studies have nothing of the kind. A user's figure is an object with the same names (`base.Figure`). Importing it
+does not import plotly; drawing does.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from ftsweep.errors import ConfigError, suggest
+from ftsweep.report.figures.base import Figure
 from ftsweep.report.rows import StudyRows
 
 if TYPE_CHECKING:
@@ -42,24 +44,29 @@ class FigureModule(Protocol):
     def figure(self, info: Any) -> go.Figure: ...
 
 
-def load(name: str) -> FigureModule:
-    """A figure by its name.
+def load(name: str | Figure) -> FigureModule:
+    """A figure by its name; one of the user's own as it is.
 
     Raises:
         ConfigError: there is none of that name; the message names the near ones.
     """
+    if isinstance(name, Figure):
+        return name
+    if not isinstance(name, str):
+        remedy = "Give a name, or a node with the `_target_` of a class that derives from ftsweep.report.Figure."
+        raise ConfigError(f"{name!r} is no figure", where="report.figures", remedy=remedy)
     if name not in READING_ORDER:
         raise ConfigError(f"there is no figure {name!r}", where="report.figures", remedy=suggest(name, READING_ORDER))
     return cast(FigureModule, import_module(f"ftsweep.report.figures.{name}"))
 
 
-def is_about(name: str, rows: StudyRows) -> bool:
+def is_about(name: str | Figure, rows: StudyRows) -> bool:
     """Whether the study has what the named figure is about; of most figures every study has."""
     module: Any = load(name)
     return not hasattr(module, "is_about") or bool(module.is_about(rows))
 
 
-def draw(name: str, rows: StudyRows) -> go.Figure:
+def draw(name: str | Figure, rows: StudyRows) -> go.Figure:
     """The named figure of a study."""
     module = load(name)
     return module.figure(module.info(rows))

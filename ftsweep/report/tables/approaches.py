@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ftsweep.analysis.advice import READABLE
 from ftsweep.analysis.approach import Approach
 from ftsweep.analysis.comparison import compare
 from ftsweep.domain.objective import Objective
@@ -56,7 +55,8 @@ def approach_table(approaches: Sequence[Approach], objective: Objective, best: i
     """`best` is the number of the best trial of all. None in a study without branches."""
     if not approaches:
         return None
-    metrics = [name for name in dict.fromkeys([objective.metric, *READABLE]) if any(name in a.test for a in approaches)]
+    told = [name for name, metric in objective.metrics.items() if metric.is_readable]
+    metrics = [name for name in dict.fromkeys([objective.metric, *told]) if any(name in a.test for a in approaches)]
     has_forgetting = any(approach.forgetting is not None for approach in approaches)
     columns = ["best trial", objective.key, *(f"test/{name}" for name in metrics)]
     columns += ["weights trained", "training time", "trials", "time of all"]

@@ -21,37 +21,49 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from ftsweep.domain.component import Component
+from ftsweep.domain.decision import GO_ON, Decision, Prune
 from ftsweep.errors import ConfigError
 from ftsweep.search.pruners.curves import Curves
 
 
-class Pruner(ABC):
+class Pruner(Component, ABC):
     """Decides from curves alone. Constructor: keyword-only, the schema of the `pruner` node."""
 
-    def should_prune(self, curves: Curves, number: int, rung: int) -> str | None:
-        """Why trial `number`, which has just reached `rung`, should stop; None when it should go on.
+    component_kind = "pruner"
 
-        The last rung is never pruned: the trial is complete there. Nor is a rung without a finite value.
+    def decide(self, curves: Curves, number: int, rung: int) -> Decision:
+        """Whether trial `number`, which has just reached `rung`, goes on, ends there, or is paused there.
+
+        At the last rung it goes on: it is complete. So it does at a rung without a finite value.
         """
         if rung >= curves.num_rungs or curves.score(number, rung) is None:
-            return None
-        return self._reason(curves, number, rung)
+            return GO_ON
+        return self._decide(curves, number, rung)
+
+    def resume(self, curves: Curves, paused: Mapping[int, int]) -> int | None:
+        """Which of the trials that it paused goes on now that a lane is free; None leaves the lane to a new one.
+
+        paused: trial number to the rung at which it waits. Paused trials that never go on end as pruned with the
+        search.
+        """
+        return None
 
     def group(self, number: int) -> int:
         """Trials of different groups are not compared."""
         return 0
 
     @abstractmethod
-    def _reason(self, curves: Curves, number: int, rung: int) -> str | None: ...
+    def _decide(self, curves: Curves, number: int, rung: int) -> Decision: ...
 
 
 class NoPruner(Pruner):
     """Every trial runs to its end."""
 
-    def _reason(self, curves: Curves, number: int, rung: int) -> str | None:
-        return None
+    def _decide(self, curves: Curves, number: int, rung: int) -> Decision:
+        return GO_ON
 
 
 class Percentile(Pruner):
@@ -88,17 +100,17 @@ class Percentile(Pruner):
     def _threshold_name(self) -> str:
         return "the median" if self.percentile == 50 else f"percentile {self.percentile:g}"
 
-    def _reason(self, curves: Curves, number: int, rung: int) -> str | None:
+    def _decide(self, curves: Curves, number: int, rung: int) -> Decision:
         if number < self.startup_trials or rung <= self.warmup * curves.num_rungs + 1e-9:
-            return None
+            return GO_ON
         # Both rungs are judged by the peers known now, so the answer depends on the curves alone.
         if not all(self._is_worse(curves, number, rung - back) for back in range(self.patience + 1)):
-            return None
+            return GO_ON
         score = curves.score(number, rung)
         assert score is not None
         threshold = curves.peer_percentile(number, rung, self.percentile)
         again = "" if self.patience == 0 else f", for {self.patience + 1} rungs in a row"
-        return (
+        return Prune(
             f"{curves.objective.key} {curves.value_text(score)} at rung {rung} is {curves.worse_word} "
             f"{self._threshold_name} {curves.value_text(threshold)} of {curves.num_peers(number, rung)} peers{again}."
         )
@@ -147,20 +159,20 @@ class SuccessiveHalving(Pruner):
             yield fraction
             fraction *= self.reduction
 
-    def _reason(self, curves: Curves, number: int, rung: int) -> str | None:
+    def _decide(self, curves: Curves, number: int, rung: int) -> Decision:
         levels = list(self._levels())[self._first_level(number) :]
         if rung not in {max(1, math.ceil(fraction * curves.num_rungs - 1e-9)) for fraction in levels}:
-            return None
+            return GO_ON
         num_peers = curves.num_peers(number, rung)
         if num_peers < self.min_peers:
-            return None
+            return GO_ON
         num_kept = max(1, (num_peers + 1) // self.reduction)
         num_better = curves.num_better_peers(number, rung)
         if num_better < num_kept:
-            return None
+            return GO_ON
         score = curves.score(number, rung)
         assert score is not None
-        return (
+        return Prune(
             f"{curves.objective.key} {curves.value_text(score)} at rung {rung} is number {num_better + 1} of "
             f"{num_peers + 1} trials; the best {num_kept} go on."
         )
@@ -201,7 +213,7 @@ class Patient(Pruner):
             raise ConfigError(
                 f"patient needs a pruner to wrap, not {pruner!r}",
                 where="pruner.pruner",
-                remedy="Name one, for example pruner.pruner={_target_: ftsweep.search.pruners.pruners.Median}.",
+                remedy="Name one, for example pruner.pruner={_target_: ftsweep.search.pruners.Median}.",
             )
         _require(patience >= 1, "patience", patience, "1 or more")
         _require(min_delta >= 0, "min_delta", min_delta, "0 or more")
@@ -212,14 +224,19 @@ class Patient(Pruner):
     def group(self, number: int) -> int:
         return self.pruner.group(number)
 
-    def _reason(self, curves: Curves, number: int, rung: int) -> str | None:
+    def _decide(self, curves: Curves, number: int, rung: int) -> Decision:
         now, before = curves.score(number, rung), curves.score(number, rung - self.patience)
         if now is None or before is None or before - now > self.min_delta:
-            return None
-        reason = self.pruner.should_prune(curves, number, rung)
-        if reason is None:
-            return None
-        return f"{reason} It has not improved for {self.patience} rung{'s' if self.patience > 1 else ''}."
+            return GO_ON
+        decision = self.pruner.decide(curves, number, rung)
+        if not isinstance(decision, Prune):
+            return decision
+        return Prune(
+            f"{decision.reason} It has not improved for {self.patience} rung{'s' if self.patience > 1 else ''}."
+        )
+
+    def resume(self, curves: Curves, paused: Mapping[int, int]) -> int | None:
+        return self.pruner.resume(curves, paused)
 
 
 def _require(holds: bool, name: str, value: object, wanted: str) -> None:

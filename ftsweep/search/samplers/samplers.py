@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from ftsweep.domain.component import Component
 from ftsweep.domain.space import Branch, FloatInterval, IntInterval
 from ftsweep.errors import ConfigError, MissingExtraError
 from ftsweep.search.samplers.points import num_values
@@ -37,8 +38,10 @@ class Ask:
     num_branches: int
 
 
-class Sampler(ABC):
+class Sampler(Component, ABC):
     """Makes an Optuna sampler for one ask. Constructor: keyword-only, the schema of the `sampler` node."""
+
+    component_kind = "sampler"
 
     prefers_branches: ClassVar[bool] = False
     """Whether it learns which branch is better; for others the branches take turns."""
@@ -48,7 +51,7 @@ class Sampler(ABC):
     attempts: ClassVar[int] = 4
     """How often it may propose a setting that was tried before, until chance decides."""
 
-    def check(self, branches: Sequence[Branch]) -> None:  # noqa: B027 - most search any space
+    def check(self, branches: Sequence[Branch]) -> None:
         """Refuse a space that this sampler cannot search, or a missing package.
 
         Raises:
@@ -59,7 +62,7 @@ class Sampler(ABC):
     def make(self, ask: Ask) -> BaseSampler:
         """A fresh Optuna sampler, so that nothing but the stored trials and the seed decides what it proposes."""
 
-    def close(self) -> None:  # noqa: B027 - most start nothing
+    def close(self) -> None:
         """End what `make` started."""
 
 

@@ -24,7 +24,7 @@ ORIGIN = "origin"
 SET_ASIDE = "set aside"
 """The origin of a stored trial that only keeps its number from being given again."""
 
-_CARRIED = ("outcome", "violating")
+_CARRIED = ("outcome", "violating", "pause")
 _CONSTRAINTS = "constraints"  # how Optuna's system attributes for constraints begin
 
 

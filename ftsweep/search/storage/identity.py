@@ -1,68 +1,55 @@
-"""What makes two runs the same study: objective, space and rungs, as plain JSON that is stored with the study."""
+"""What of a study's terms lies in Optuna's database, so that nobody goes on with its trials under others."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
-from ftsweep.domain.objective import Objective
-from ftsweep.domain.space import Branch, Dimension
-from ftsweep.errors import ConfigError
+import optuna
 
-IDENTITY = "ftsweep"
+from ftsweep.domain.metric import Direction
+from ftsweep.domain.objective import Objective
+from ftsweep.domain.space import Branch
+from ftsweep.domain.terms import BranchTerms, StudyTerms, changes
+from ftsweep.errors import ConfigError
+from ftsweep.search.storage.owned import OwnedStorage
+
+IDENTITY = "terms"
 """The attribute of an Optuna study that holds what `describe` says."""
 
 
 def describe(objective: Objective, branches: Sequence[Branch], num_rungs: int) -> dict[str, Any]:
-    """Everything that must not change between two runs of one study, by the key a person would change it with."""
-    space = {
-        branch.param_name(path): _dimension(dimension)
-        for branch in branches
-        for path, dimension in branch.space.dimensions.items()
-    }
-    facts = {
-        **{f"objective.{key}": value for key, value in asdict(objective).items()},
-        "rungs.count": num_rungs,
-        "branches": [branch.name for branch in branches],
-        **{f"space.{name}": dimension for name, dimension in space.items()},
-    }
-    plain: dict[str, Any] = json.loads(json.dumps(facts, default=list))
-    return plain
+    """The terms that the search depends on: objective, space and rungs, as plain JSON."""
+    spaces = {branch.label: BranchTerms(space=branch.space.dimensions) for branch in branches}
+    return StudyTerms(objective, num_rungs, {}, spaces).to_dict()
 
 
-def check_identity(stored: Mapping[str, Any], now: Mapping[str, Any], name: str) -> None:
-    """Refuse to go on with a study under other terms than it began.
+def check_identity(stored: Mapping[str, Any] | None, now: Mapping[str, Any], name: str) -> None:
+    """Refuse to go on with trials that were made under other terms.
 
     Raises:
         ConfigError: names each difference.
     """
-    differences = [
-        f"{key} was {_text(stored, key)} and is {_text(now, key)}"
-        for key in dict.fromkeys([*stored, *now])
-        if stored.get(key) != now.get(key) or (key in stored) != (key in now)
-    ]
-    if differences:
+    if stored is None:
+        found = ["it does not tell which; another version of ftsweep wrote it"]
+    else:
+        found = [change.text for change in changes(StudyTerms.from_dict(stored), StudyTerms.from_dict(now))]
+    if found:
         raise ConfigError(
-            f"the study {name!r} was begun on other terms: {'; '.join(differences)}",
+            f"Optuna's database has trials of study {name!r} that were made on other terms: {'; '.join(found)}",
             where="study.name",
             remedy="Set these back to go on with it, or begin another study with study.name=...",
         )
 
 
-def _dimension(dimension: Dimension) -> dict[str, Any]:
-    return {"kind": type(dimension).__name__, **asdict(dimension)}
-
-
-def _text(facts: Mapping[str, Any], key: str) -> str:
-    if key not in facts:
-        return "not there"
-    value = facts[key]
-    if isinstance(value, dict) and "kind" in value:
-        if value["kind"] == "Choice":
-            return json.dumps(value["values"])
-        settings = {"low": None, "high": None, "log": False, "step": None, **value}
-        extras = (", log" if settings["log"] else "") + (f", step {settings['step']}" if settings["step"] else "")
-        return f"{settings['low']} .. {settings['high']}{extras}"
-    return json.dumps(value)
+def load_or_make(storage: OwnedStorage, name: str, direction: Direction, identity: Mapping[str, Any]) -> optuna.Study:
+    """The study of this name. One that has no trials yet may be begun anew on other terms."""
+    study = optuna.create_study(study_name=name, storage=storage, direction=direction, load_if_exists=True)
+    stored = study.user_attrs.get(IDENTITY)
+    if study.get_trials(deepcopy=False):
+        check_identity(stored, identity, name)
+        return study
+    if stored in (None, identity) and study.direction.name.lower() == direction:
+        return study
+    optuna.delete_study(study_name=name, storage=storage)
+    return optuna.create_study(study_name=name, storage=storage, direction=direction)

@@ -10,7 +10,8 @@ from optuna.storages import RDBStorage
 from sqlalchemy.engine import Connection
 
 from ftsweep.errors import StudyError
-from ftsweep.store.atomic import made_by_one, written_file
+from ftsweep.store.atomic import written_file
+from ftsweep.store.locks import made_by_one
 
 BUSY_SECONDS = 60.0
 

@@ -2,65 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from ftsweep.errors import ModelError
 from ftsweep.tasks.base import RowError
+from ftsweep.tasks.encoding.chat_variants import variants_of
+from ftsweep.tasks.encoding.conversations import Conversation
+from ftsweep.tasks.encoding.messages import Message
+from ftsweep.tasks.encoding.unsaid import unsaid_in
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-Message = dict[str, str]
 Span = tuple[int, int]
 """First character and the one after the last."""
 
-ROLES = ("system", "user", "assistant")
 _GENERATION = re.compile(r"\{%-?\s*generation\s*-?%\}")
 
 
-def conversation_of(values: Mapping[str, Any]) -> list[Message]:
-    """A row as messages that end with an answer. Raises RowError for roles out of order and empty texts."""
-    if values.get("messages") is not None:
-        messages = checked_messages(values["messages"])
-    elif values.get("prompt") is None and values.get("completion") is None:
-        raise RowError("it has neither 'prompt' and 'completion' nor 'messages'")
-    else:
-        pairs = (("user", "prompt"), ("assistant", "completion"))
-        messages = [{"role": role, "content": _text(values.get(column), column)} for role, column in pairs]
-    if messages[-1]["role"] != "assistant":
-        raise RowError("the last message is not the assistant's: there is no answer to learn")
-    return messages
+class Rendered(NamedTuple):
+    """A conversation's text, its learned answers' places in it, and what of the row is not in it, in clauses."""
 
-
-def question_of(values: Mapping[str, Any]) -> list[Message]:
-    """A row as messages that wait for an answer: what it has of a last answer is left out."""
-    if values.get("messages") is None:
-        return [{"role": "user", "content": _text(values.get("prompt"), "prompt")}]
-    messages = checked_messages(values["messages"])
-    return messages[:-1] if messages[-1]["role"] == "assistant" else messages
-
-
-def checked_messages(messages: Any) -> list[Message]:
-    """An optional system message, then user and assistant in turn, none of them empty."""
-    if isinstance(messages, str | Mapping) or not hasattr(messages, "__iter__"):
-        raise RowError("'messages' is not a list of {role, content}")
-    checked: list[Message] = []
-    expected = "user"
-    for place, message in enumerate(messages, start=1):
-        if not isinstance(message, Mapping) or "role" not in message:
-            raise RowError(f"message {place} is not a mapping with 'role' and 'content'")
-        role = message["role"]
-        if role not in ROLES:
-            raise RowError(f"message {place} has the role {role!r}; known roles: {', '.join(ROLES)}")
-        if role != expected and not (role == "system" and place == 1):
-            raise RowError(f"message {place} has the role {role!r} where {expected!r} is due")
-        expected = {"system": "user", "user": "assistant", "assistant": "user"}[role]
-        checked.append({"role": role, "content": _text(message.get("content"), f"message {place} ({role})")})
-    if all(message["role"] == "system" for message in checked):
-        raise RowError("'messages' has no message of a user")
-    return checked
+    text: str
+    spans: list[Span]
+    unsaid: tuple[str, ...] = ()
 
 
 class ChatFormat:
@@ -82,107 +51,141 @@ class ChatFormat:
         marked = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
         self._special = tuple(sorted(marked | set(tokenizer.all_special_tokens), key=len, reverse=True))
 
-    def render(self, messages: Sequence[Message]) -> tuple[str, list[Span]]:
-        """The conversation's text up to the end of its last answer, and the answers' places in it.
+    def render(self, conversation: Conversation) -> Rendered:
+        """The conversation's text up to the end of its last learned answer, and the learned answers' places in it.
 
         An answer's place includes the token that ends its turn; the last one ends with the end-of-text token when the
-        template has none. Raises RowError when the template refuses the messages, ModelError when its answers cannot
-        be found.
+        template has none. Raises RowError when the template refuses the messages in every way of writing them, leaves
+        an answer out, or writes it so that it cannot be found; ModelError without an end-of-text token.
         """
         if self._template is None:
-            text, spans = self._plain(messages)
-        elif _GENERATION.search(self._template):
-            text, spans = self._marked(messages)
-        else:
-            text, spans = self._by_prefixes(messages)
-        spans = [self._tidy(text, span) for span in spans]
-        start, end = spans[-1]
-        if not text[:end].endswith(self._special):
-            ended = text[:end] + self._end_of_text()
-            return ended, [*spans[:-1], (start, len(ended))]
-        return text[:end], spans
+            text, spans = self._plain(conversation)
+            unsaid = (*conversation.unsaid, *unsaid_in(text, conversation))
+            return self._ended(text, [span for span, is_learned in spans if is_learned], unsaid)
+        errors: list[RowError] = []
+        for variant in variants_of(conversation, self._template):
+            try:
+                return self._by_template(variant)
+            except RowError as error:
+                errors.append(error)
+        raise errors[0]
 
-    def render_question(self, messages: Sequence[Message]) -> str:
+    def render_question(self, conversation: Conversation) -> str:
         """The text after which the model answers."""
         if self._template is None:
-            return self._plain(messages)[0]
-        return self._apply(messages, ask=True)
+            return self._plain(conversation)[0]
+        errors: list[RowError] = []
+        for variant in variants_of(conversation, self._template):
+            try:
+                text = self._apply(variant.messages, variant.tools, ask=True)
+                unsaid_in(text, variant)
+            except RowError as error:
+                errors.append(error)
+            else:
+                return text
+        raise errors[0]
 
     def end_ids(self) -> list[int]:
         """Tokens that end an answer: end of text, and the template's end of turn."""
-        text, _ = self.render([{"role": "user", "content": "a"}, {"role": "assistant", "content": "a"}])
+        turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "a"}]
+        text = self.render(Conversation(turns, [False, True])).text
         last = self._tokenizer(text, add_special_tokens=False)["input_ids"][-1]
         return sorted({last, self._tokenizer.eos_token_id} - {None})
 
-    def _plain(self, messages: Sequence[Message]) -> tuple[str, list[Span]]:
+    def _by_template(self, conversation: Conversation) -> Rendered:
+        is_marked = _GENERATION.search(str(self._template)) is not None
+        text, spans = self._marked(conversation) if is_marked else self._by_prefixes(conversation)
+        unsaid = unsaid_in(text, conversation)
+        return self._ended(text, [self._tidy(text, span) for span in spans], (*conversation.unsaid, *unsaid))
+
+    def _ended(self, text: str, spans: list[Span], unsaid: tuple[str, ...]) -> Rendered:
+        start, end = spans[-1]
+        if not text[:end].endswith(self._special):
+            ended = text[:end] + self._end_of_text()
+            return Rendered(ended, [*spans[:-1], (start, len(ended))], unsaid)
+        return Rendered(text[:end], spans, unsaid)
+
+    def _plain(self, conversation: Conversation) -> tuple[str, list[tuple[Span, bool]]]:
         bos = self._tokenizer.bos_token or ""
         first = self._tokenizer("a")["input_ids"][0]
         text, spans = (bos if first == self._tokenizer.bos_token_id else ""), []
-        for message in messages:
+        text += "".join(json.dumps(tool, ensure_ascii=False) + "\n" for tool in conversation.tools)
+        for message, is_learned in zip(conversation.messages, conversation.learned, strict=True):
             start, is_answer = len(text), message["role"] == "assistant"
-            text += message["content"] + (self._end_of_text() if is_answer else "\n")
+            text += _plain_text(message) + (self._end_of_text() if is_answer else "\n")
             if is_answer:
-                spans.append((start, len(text)))
+                spans.append(((start, len(text)), is_learned))
         return text, spans
 
-    def _marked(self, messages: Sequence[Message]) -> tuple[str, list[Span]]:
+    def _marked(self, conversation: Conversation) -> tuple[str, list[Span]]:
         """By the template's own {% generation %} blocks."""
-        from jinja2 import TemplateError
         from transformers.utils.chat_template_utils import render_jinja_template
 
-        try:
+        with _refusals():
             rendered: Any = render_jinja_template(
-                conversations=[list(messages)],
+                conversations=[list(conversation.messages)],
+                tools=list(conversation.tools) or None,  # type: ignore[arg-type]
                 chat_template=self._template,
                 return_assistant_tokens_mask=True,
                 add_generation_prompt=False,
                 **cast(dict[str, Any], self._tokenizer.special_tokens_map),
             )
-        except TemplateError as error:
-            raise RowError(f"the chat template refuses it: {error}") from error
         (text,), (spans,) = rendered
         if not spans:
-            raise ModelError("the tokenizer's chat template marks no answer with its {% generation %} block")
-        return text, [(start, end) for start, end in spans]
+            raise RowError("the tokenizer's chat template marks no answer of it with its {% generation %} block")
+        answers = [
+            is_learned
+            for message, is_learned in zip(conversation.messages, conversation.learned, strict=True)
+            if message["role"] == "assistant"
+        ]
+        if len(spans) == len(answers):
+            return text, [(start, end) for (start, end), is_learned in zip(spans, answers, strict=True) if is_learned]
+        if all(answers):
+            return text, [(start, end) for start, end in spans]
+        raise RowError(
+            f"the chat template marks {len(spans)} answers of {len(answers)}, so those to learn cannot be told apart"
+        )
 
-    def _by_prefixes(self, messages: Sequence[Message]) -> tuple[str, list[Span]]:
-        """By rendering up to each answer, and up to its end: both must be how the whole text begins."""
-        text = self._apply(messages)
+    def _by_prefixes(self, conversation: Conversation) -> tuple[str, list[Span]]:
+        """By rendering up to each learned answer, and up to its end: both must be how the whole text begins."""
+        messages, tools = conversation.messages, conversation.tools
+        text = self._apply(messages, tools)
         spans: list[Span] = []
-        for index, message in enumerate(messages):
-            if message["role"] != "assistant":
+        for index, (message, is_learned) in enumerate(zip(messages, conversation.learned, strict=True)):
+            if not is_learned:
                 continue
-            before = self._apply(messages[:index], ask=True)
-            if not text.startswith(before):
+            if index == 0:  # a greeting: most templates render no empty conversation to compare with
+                start = text.find(message["content"].strip())
+            else:
+                before = self._apply(messages[:index], tools, ask=True)
                 # Templates that ignore the wish for an answer's header render none without it either.
-                raise self._broken_prefix()
-            after = self._apply(messages[: index + 1])
-            end = len(after) if text.startswith(after) else self._end_of_turn(text, len(before), message["content"])
-            spans.append((len(before), end))
+                start = len(before) if text.startswith(before) else -1
+            if start < 0:
+                raise _broken_prefix()
+            after = self._apply(messages[: index + 1], tools)
+            end = len(after) if text.startswith(after) else self._end_of_turn(text, start, message["content"])
+            spans.append((start, end))
         return text, spans
 
     def _end_of_turn(self, text: str, start: int, content: str) -> int:
         """The end of an earlier answer in templates that write a last answer differently (with a thought block)."""
-        place = text.find(content.strip(), start)
-        end = place + len(content.strip())
+        said = content.rpartition("</think>")[2].strip() or content.strip()
+        place = text.find(said, start)
+        end = place + len(said)
         if place < 0 or not text.startswith(self._special, end):
-            raise self._broken_prefix()
+            raise _broken_prefix()
         return end  # `_tidy` takes the token that ends the turn along
 
-    def _broken_prefix(self) -> ModelError:
-        return ModelError(
-            "the tokenizer's chat template writes a conversation differently once it goes on, "
-            "so the answers in it cannot be told from the rest",
-            remedy="Use rows with one answer each, or a tokenizer whose template has {% generation %} blocks",
-        )
-
-    def _apply(self, messages: Sequence[Message], *, ask: bool = False) -> str:
-        from jinja2 import TemplateError
-
-        try:
-            return str(self._tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=ask))
-        except TemplateError as error:
-            raise RowError(f"the chat template refuses it: {error}") from error
+    def _apply(self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = (), *, ask: bool = False) -> str:
+        with _refusals():
+            return str(
+                self._tokenizer.apply_chat_template(
+                    list(messages),
+                    tools=list(tools) or None,  # type: ignore[arg-type]
+                    tokenize=False,
+                    add_generation_prompt=ask,
+                )
+            )
 
     def _tidy(self, text: str, span: Span) -> Span:
         """Without white space after the answer's end, with the token that ends its turn."""
@@ -204,9 +207,25 @@ class ChatFormat:
         return str(token)
 
 
-def _text(value: Any, name: str) -> str:
-    if not isinstance(value, str):
-        raise RowError(f"{name} is missing" if value is None else f"{name} is of type {type(value).__name__}, not text")
-    if not value.strip():
-        raise RowError(f"{name} is empty")
-    return value
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What a template raises over one conversation, as that row's error."""
+    from jinja2 import TemplateError
+
+    try:
+        yield
+    except (TemplateError, TypeError, LookupError, ValueError, AttributeError) as error:
+        raise RowError(f"the chat template refuses it: {error}") from error
+
+
+def _plain_text(message: Message) -> str:
+    """A message's text, and its calls of tools as JSON, a line each."""
+    calls = [json.dumps(call["function"], ensure_ascii=False) for call in message.get("tool_calls", ())]
+    return "\n".join([message["content"]] * bool(message["content"]) + calls)
+
+
+def _broken_prefix() -> RowError:
+    return RowError(
+        "the tokenizer's chat template writes the conversation differently once it goes on, so its answers cannot be "
+        "told from the rest; use task.learn=last or rows with one answer each"
+    )

@@ -9,6 +9,7 @@ import numpy as np
 
 from ftsweep.tasks.base import IGNORED, Example, RowError
 from ftsweep.tasks.encoding.bio import find_entities, type_of
+from ftsweep.tasks.encoding.labels import folded
 from ftsweep.tasks.encoding.words import SubWords
 
 MISSED = -1000
@@ -33,8 +34,11 @@ def words_of(values: Mapping[str, Any]) -> list[str]:
     return list(words)
 
 
-def words_and_tags_of(values: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """A row's words and their BIO tags. Raises RowError for anything but two lists of text of one length."""
+def words_and_tags_of(values: Mapping[str, Any], *, fold: bool = False) -> tuple[list[str], list[str]]:
+    """A row's words and their BIO tags. Raises RowError for anything but two lists of text of one length.
+
+    With `fold` types that differ in case, spaces or the form of their characters are one.
+    """
     if isinstance(values.get("tokens"), str):
         raise RowError("'tokens' is of type str, not a list of words")
     words, tags = words_of({"tokens": values.get("tokens")}), values.get("tags")
@@ -52,7 +56,7 @@ def words_and_tags_of(values: Mapping[str, Any]) -> tuple[list[str], list[str]]:
         if not isinstance(tag, str):
             raise RowError(f"tag {place} of 'tags' is {tag!r}, not text")
         type_of(tag)
-    return words, list(tags)
+    return words, [f"{tag[:2]}{folded(tag[2:])}" if len(tag) > 2 else tag for tag in tags] if fold else list(tags)
 
 
 def example_of(encoded: SubWords, ids: np.ndarray) -> Example | RowError:

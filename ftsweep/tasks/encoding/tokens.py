@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ftsweep.errors import ConfigError, DataError
+from ftsweep.errors import ConfigError, UnanswerableError
 from ftsweep.tasks.base import RowError
 
 if TYPE_CHECKING:
@@ -63,14 +63,12 @@ def attempt(make: Callable[[Mapping[str, Any]], T], values: Mapping[str, Any]) -
 
 
 def to_predict(make: Callable[[Mapping[str, Any]], T], rows: Sequence[Mapping[str, Any]]) -> list[T]:
-    """What `make` makes of each row. Raises DataError naming the first row, counted from 1, that it refuses."""
-    made = []
-    for number, values in enumerate(rows, start=1):
-        try:
-            made.append(make(values))
-        except RowError as error:
-            raise DataError(str(error), where=f"row {number}") from error
-    return made
+    """What `make` makes of each row. Raises UnanswerableError with all rows that it refuses."""
+    made = [attempt(make, values) for values in rows]
+    reasons = {place: str(part) for place, part in enumerate(made) if isinstance(part, RowError)}
+    if reasons:
+        raise UnanswerableError(reasons)
+    return [part for part in made if not isinstance(part, RowError)]
 
 
 def in_chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ftsweep.tasks.base import IGNORED, RowError
-from ftsweep.tasks.encoding.chat import ChatFormat, Message, Span, conversation_of, question_of
+from ftsweep.tasks.encoding.chat import ChatFormat, Span
+from ftsweep.tasks.encoding.conversations import Conversation, conversation_of, question_of
+from ftsweep.tasks.encoding.messages import Message
 from ftsweep.tasks.instruction import Instruction, answer_labels
 from ftsweep.tasks.prompts.prompt_tokens import check_context, check_tokenizer, cut_texts, start_ids
 from ftsweep.tasks.prompts.templates import Template
@@ -109,37 +111,40 @@ class AnswerPrompts:
     # -- as one conversation --------------------------------------------------------------------------------------
 
     def _conversation(self, demonstrations: Sequence[Values], values: Values) -> _Written:
-        messages, num_before = self._with_turns(demonstrations, conversation_of(values))
-        text, answers = self._chat.render(messages)
-        num_own = sum(message["role"] == "assistant" for message in messages[num_before:])
-        return _Written(text, self._head(text, messages, num_before), answers[-num_own:])
+        whole, num_before = self._with_turns(demonstrations, conversation_of(values, self._task.learn))
+        text, answers, _ = self._chat.render(whole)
+        return _Written(text, self._head(text, whole.messages, num_before), answers)
 
     def _open_conversation(self, demonstrations: Sequence[Values], values: Values) -> tuple[str, int]:
-        messages, num_before = self._with_turns(demonstrations, question_of(values))
-        text = self._chat.render_question(messages)
-        return text, self._head(text, messages, num_before)
+        whole, num_before = self._with_turns(demonstrations, question_of(values))
+        text = self._chat.render_question(whole)
+        return text, self._head(text, whole.messages, num_before)
 
-    def _with_turns(self, demonstrations: Sequence[Values], own: list[Message]) -> tuple[list[Message], int]:
-        """The whole conversation, and how many of its messages stand before the row's own."""
-        system = [message for message in own[:1] if message["role"] == "system"]
+    def _with_turns(self, demonstrations: Sequence[Values], own: Conversation) -> tuple[Conversation, int]:
+        """The whole conversation, of which the row's own answers are learned, and how many messages stand before it."""
+        num_system = int(own.messages[0]["role"] in ("system", "developer"))
+        system = list(own.messages[:num_system])
         if self._instruction:
             if system:
                 raise RowError("it has a system message of its own, and strategy.instruction would be a second one")
             system = [{"role": "system", "content": self._instruction}]
         turns = [message for values in demonstrations for message in self._turns(values)]
-        rest = own[1:] if own[0]["role"] == "system" else own
-        return [*system, *turns, *rest], len(system) + len(turns)
+        num_before = len(system) + len(turns)
+        learned = [*[False] * num_before, *own.learned[num_system:]]
+        messages = [*system, *turns, *own.messages[num_system:]]
+        return Conversation(messages, learned, own.tools, own.unsaid), num_before
 
     def _turns(self, values: Values) -> list[Message]:
         """A demonstration's messages, cut; a system message of its own is left out."""
-        messages = [message for message in conversation_of(values) if message["role"] != "system"]
+        found = conversation_of(values).messages
+        messages = [message for message in found if message["role"] not in ("system", "developer")]
         contents = cut_texts(self._tokenizer, [each["content"] for each in messages], self._max_demonstration_tokens)
         return [{**message, "content": content} for message, content in zip(messages, contents, strict=True)]
 
     def _head(self, text: str, messages: Sequence[Message], num_before: int) -> int:
         """How many characters the conversation has before the content of the row's first message."""
         other = [*messages[:num_before], {"role": "user", "content": "\x00"}]
-        pairs = zip(text, self._chat.render_question(other), strict=False)
+        pairs = zip(text, self._chat.render_question(Conversation(other, [False] * len(other))), strict=False)
         return next((place for place, (one, two) in enumerate(pairs) if one != two), len(text))
 
     # -- by a template --------------------------------------------------------------------------------------------

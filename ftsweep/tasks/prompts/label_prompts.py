@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ftsweep.errors import ConfigError, suggest
-from ftsweep.tasks.classification import Classification, label_of
+from ftsweep.tasks.classification import Classification
 from ftsweep.tasks.encoding.tokens import token_ids
 from ftsweep.tasks.prompts.prompt_tokens import (
     ANCHOR,
@@ -93,7 +93,7 @@ class LabelPrompts:
         parts = [self._instruction] if self._instruction else []
         for values in demonstrations:
             texts = self._cut(self._template.texts_of(values), self._max_demonstration_tokens)
-            parts.append(self._template.demonstration(texts, self._words[label_of(values)]))
+            parts.append(self._template.demonstration(texts, self._words[self._task.target_of(values)]))
         return "".join(part + self._separator for part in parts)
 
     def _cut(self, texts: Texts, max_tokens: int) -> Texts:

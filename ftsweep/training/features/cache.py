@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import logging
 import os
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,8 +17,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from ftsweep.evaluation.evaluate import Evaluator
-from ftsweep.evaluation.parts import Parts
+from ftsweep.evaluation.trial_parts import TrialParts
 from ftsweep.store.atomic import folder_size, read_json, remove_folder, settle_folder, write_json, written_folder
+from ftsweep.store.locks import locked
 from ftsweep.strategies.trained_part import backbone
 from ftsweep.training.features.head_positions import find_position
 from ftsweep.training.features.table import SPLITS, Features, compute_features, num_positions
@@ -40,7 +38,7 @@ DISK_SHARE = 0.25
 _LOGGER = logging.getLogger(__name__)
 
 
-def cached_features(model: PreTrainedModel, parts: Parts, evaluator: Evaluator) -> Features | None:
+def cached_features(model: PreTrainedModel, parts: TrialParts, evaluator: Evaluator) -> Features | None:
     """The features of the model's body on the device: read, or computed and kept, while other workers wait.
 
     None, and the log says why, when the head needs more of the body than its hidden states, or the table is too large:
@@ -52,7 +50,7 @@ def cached_features(model: PreTrainedModel, parts: Parts, evaluator: Evaluator) 
     folder = root / _key(model, parts, evaluator)
     found = _read(folder)
     if found is None:
-        with _locked(folder):
+        with locked(folder.with_name(f".{folder.name}.lock")):  # one process makes this table
             found = _read(folder) or _make(folder, model, parts, evaluator)  # another worker may have made it
     if found is None or evaluator.device.type == "cpu":
         return found
@@ -62,7 +60,7 @@ def cached_features(model: PreTrainedModel, parts: Parts, evaluator: Evaluator) 
     return Features(found.position, found.rows.to(evaluator.device))
 
 
-def _key(model: PreTrainedModel, parts: Parts, evaluator: Evaluator) -> str:
+def _key(model: PreTrainedModel, parts: TrialParts, evaluator: Evaluator) -> str:
     """Equal where the hidden states are: weights, rows as encoded, architecture, arithmetic."""
     facts = [
         FORMAT,
@@ -90,7 +88,7 @@ def _read(folder: Path) -> Features | None:
     return Features(meta["position"], rows)
 
 
-def _make(folder: Path, model: PreTrainedModel, parts: Parts, evaluator: Evaluator) -> Features | None:
+def _make(folder: Path, model: PreTrainedModel, parts: TrialParts, evaluator: Evaluator) -> Features | None:
     started = time.monotonic()
     found = find_position(model, parts.prepared, evaluator)
     if found is None:
@@ -155,12 +153,3 @@ def _say_without(reason: str) -> None:
 
 def _gib(num_bytes: int) -> str:
     return f"{num_bytes / 2**30:.2f}"
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Be the only process that makes this table. The operating system releases the lock of a process that dies."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_name(f".{folder.name}.lock").open("w", encoding="utf-8") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

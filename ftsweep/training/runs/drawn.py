@@ -4,30 +4,28 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import torch
 
-from ftsweep.data.encoded import EncodedSplit
-from ftsweep.data.prepared import PreparedSet
 from ftsweep.data.subsets.draws import DrawnSplit, TooFewExamplesError
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.errors import ConfigError
-from ftsweep.evaluation.drawn_scores import DrawnScores, draw_seeds, read_drawn, write_drawn
-from ftsweep.evaluation.evaluate import Evaluator
-from ftsweep.evaluation.forgetting import ForgettingMeter
-from ftsweep.evaluation.parts import Parts
+from ftsweep.evaluation.drawn_scores import DrawnScores, draw_seeds, mean_scores, read_drawn, write_drawn
+from ftsweep.evaluation.evaluate import Evaluator, SplitScores
 from ftsweep.evaluation.prompt_scores import class_labels
+from ftsweep.evaluation.trial_parts import TrialParts
 from ftsweep.store.atomic import written_folder
-from ftsweep.store.folders import TrialFolder
-from ftsweep.strategies.few_shot_tuned import DRAW, FewShotTuned
+from ftsweep.strategies.few_shot_tuned import DRAW, FewShotTuned, draw_folders
 from ftsweep.training.checkpoint import Weights, copy_weights, put_weights, trained_weights
+from ftsweep.training.mix import with_replay
+from ftsweep.training.runs.base import RunStart
 from ftsweep.training.runs.few_shot import measured_once
-from ftsweep.training.trial import OutOfMemoryAtOneError, TrialRun
+from ftsweep.training.step import OutOfMemoryAtOneError, Stepper
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -43,21 +41,10 @@ class DrawnRun:
     A draw's scores and weights are on disk when it ends; a killed trial repeats the draw that was under way.
     """
 
-    def __init__(
-        self,
-        parts: Parts,
-        strategy: FewShotTuned,
-        prepared: PreparedSet,
-        *,
-        model: PreTrainedModel,
-        evaluator: Evaluator,
-        folder: TrialFolder,
-        config: Mapping[str, Any],
-        meter: ForgettingMeter | None = None,
-    ) -> None:
-        """`prepared` is that of `parts`, or its features."""
-        self.model = model
-        self.folder = folder
+    def __init__(self, given: RunStart) -> None:
+        parts, strategy = given.parts, cast(FewShotTuned, given.parts.strategy)
+        self.model = given.model
+        self.folder = given.folder
         self.best_weights: Weights | None = None
         self.outcome: Outcome | None = None
         self.is_waiting = False
@@ -65,22 +52,32 @@ class DrawnRun:
         self.num_steps = 0  # of this process
         self._parts = parts
         self._strategy = strategy
-        self._prepared = prepared
-        self._evaluator = evaluator
-        self._config = config
-        self._meter = meter
-        self._num_rungs: int = config["rungs"]["count"]
-        self._start = copy_weights(model)
-        self._scores = {draw: scores for (draw, _), scores in read_drawn(folder.path).items()}
+        self._prepared = given.prepared
+        self._evaluator = given.evaluator
+        self._meter = given.meter
+        self._num_rungs: int = parts.config["rungs"]["count"]
+        self._start = copy_weights(given.model)
+        self._scores = {draw: scores for (draw, _), scores in read_drawn(given.folder.path).items()}
         self.train_seconds = sum(scores.seconds for scores in self._scores.values())
-        self._training: TrialRun | None = None
+        self._training: Stepper | None = None
         self._draws: dict[int, list[int]] = {}
-        draws, seeds = strategy.draws_for(parts.task), draw_seeds(config)
+        draws, seeds = strategy.draws_for(parts.task), draw_seeds(parts.config)
         labels = class_labels(parts.prepared.split("train"), parts.task)
         try:
             self._draws = {draw: draws.examples(labels, draw=draw, seeds=seeds) for draw in draws.numbers}
         except TooFewExamplesError as error:
             self._end(OutcomeKind.INFEASIBLE, str(error))
+
+    @staticmethod
+    def score_kept(
+        parts: TrialParts, model: PreTrainedModel, evaluator: Evaluator, folder: Path, split: str
+    ) -> SplitScores:
+        """The mean over draws, each with its own weights."""
+        strategy, found = cast(FewShotTuned, parts.strategy), []
+        for draw in draw_folders(folder):
+            strategy.inner.restore(model, draw)
+            found.append(evaluator.score(model, parts.prepared.split(split)))
+        return mean_scores(found)
 
     def step(self) -> Measurement | None:
         """Take one optimizer step, or score a draw that has ended; the measurement when it was the last one."""
@@ -91,7 +88,7 @@ class DrawnRun:
             self._training = self._begin(self._draws[draw], draw)
         if self._training.num_steps < self._training.plan.num_steps:
             try:
-                self._training.step_without_rungs()
+                self._training.take()
             except OutOfMemoryAtOneError as error:
                 self._end(OutcomeKind.INFEASIBLE, f"out of memory at micro-batch size 1: {error}")
             self.num_steps += 1
@@ -117,7 +114,7 @@ class DrawnRun:
         training = self._begin(examples, draw)
         num_timed = min(1 + num_steps, training.plan.num_steps)
         for _ in range(num_timed):
-            training.step_without_rungs()
+            training.take()
         step_seconds = training.train_seconds / num_timed
         started = time.monotonic()
         self._evaluator.score(self.model, self._prepared.split("validation"))
@@ -130,23 +127,21 @@ class DrawnRun:
             "trial_seconds": step_seconds * total + measure_seconds * len(self._draws),
         }
 
-    def _begin(self, examples: Sequence[int], draw: int) -> TrialRun:
+    def _begin(self, examples: Sequence[int], draw: int) -> Stepper:
         """The training on these examples, from the weights that all draws start with."""
+        config = self._parts.config
         put_weights(self.model, self._start)
-        seed = self._config["seed"]["model"]
-        torch.manual_seed(seed + draw)  # dropout of a draw does not depend on the draws before it
-        return TrialRun(
+        torch.manual_seed(config["seed"]["model"] + draw)  # dropout of a draw does not depend on the draws before it
+        drawn = DrawnSplit(self._prepared.split("train"), examples)
+        return Stepper(
+            self._parts,
             model=self.model,
-            task=self._parts.task,
-            strategy=self._strategy.inner,
-            prepared=_DrawnSet(self._prepared, examples),
+            examples=with_replay(drawn, self._parts.replay, config["training"]["replay"], config["seed"]["data"]),
             evaluator=self._evaluator,
-            folder=self.folder,  # without a checkpoint, and without measurements but the trial's own
-            config=self._config,
-            replay=self._parts.replay,
+            strategy=self._strategy.inner,
         )
 
-    def _score(self, draw: int, training: TrialRun) -> None:
+    def _score(self, draw: int, training: Stepper) -> None:
         scores = self._evaluator.score(self.model, self._prepared.split("validation"))
         if not math.isfinite(scores.values["loss"]):
             self._end(OutcomeKind.DIVERGED, f"the loss is NaN or infinite after the training of draw {draw}")
@@ -204,15 +199,3 @@ class DrawnRun:
                 "num_trained_parameters": sum(weight.numel() for weight in trained_weights(self.model).values()),
             },
         )
-
-
-class _DrawnSet(PreparedSet):
-    """A prepared set whose train split are these examples."""
-
-    def __init__(self, prepared: PreparedSet, examples: Sequence[int]) -> None:
-        super().__init__(prepared.folder, prepared.meta)
-        self._whole = prepared
-        self._drawn = DrawnSplit(prepared.split("train"), examples)
-
-    def split(self, name: str) -> EncodedSplit:
-        return self._drawn if name == "train" else self._whole.split(name)

@@ -6,7 +6,8 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -23,10 +24,10 @@ from ftsweep.evaluation.drawn_scores import (
     spreads,
     write_drawn,
 )
-from ftsweep.evaluation.evaluate import Evaluator
+from ftsweep.evaluation.evaluate import Evaluator, SplitScores
 from ftsweep.evaluation.forgetting import ForgettingMeter
-from ftsweep.evaluation.parts import Parts
 from ftsweep.evaluation.prompt_scores import PromptScorer, rows_of
+from ftsweep.evaluation.trial_parts import TrialParts
 from ftsweep.store.atomic import append_line
 from ftsweep.store.folders import TrialFolder
 from ftsweep.store.row_scores import RungLosses, write_losses
@@ -34,6 +35,7 @@ from ftsweep.strategies.asking import Prompt
 from ftsweep.strategies.few_shot import FewShot
 from ftsweep.tasks.prompts.prompt_tokens import PromptTooLongError
 from ftsweep.training.checkpoint import Weights
+from ftsweep.training.runs.base import RunStart
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -51,17 +53,9 @@ class FewShotRun:
     A prompt that does not fit the model's context, and a draw that train is too small for, make the trial infeasible.
     """
 
-    def __init__(
-        self,
-        parts: Parts,
-        strategy: FewShot,
-        *,
-        model: PreTrainedModel,
-        evaluator: Evaluator,
-        folder: TrialFolder,
-        config: Mapping[str, Any],
-        meter: ForgettingMeter | None = None,
-    ) -> None:
+    def __init__(self, given: RunStart) -> None:
+        parts, model, folder = given.parts, given.model, given.folder
+        strategy, config = cast(FewShot, parts.strategy), parts.config
         self.model = model
         self.folder = folder
         self.outcome: Outcome | None = None
@@ -70,9 +64,9 @@ class FewShotRun:
         self.num_steps = 0  # prompts scored by this process
         self.best_weights: Weights | None = {}  # nothing trains; the strategy keeps the prompts
         self._strategy = strategy
-        self._meter = meter
+        self._meter = given.meter
         self._num_rungs: int = config["rungs"]["count"]
-        self._scorer = PromptScorer(parts, strategy, model, evaluator)
+        self._scorer = PromptScorer(parts, strategy, model, given.evaluator)
         self._rows = rows_of(parts.prepared, "validation", parts.task)
         self._scores = read_drawn(folder.path)
         self.train_seconds = sum(scores.seconds for scores in self._scores.values())
@@ -87,6 +81,15 @@ class FewShotRun:
         for draw, order, examples in chosen:
             self._examples.append(examples)
             self._prompts.append(Prompt(draw, order, tuple(train.values[index] for index in examples)))
+
+    @staticmethod
+    def score_kept(
+        parts: TrialParts, model: PreTrainedModel, evaluator: Evaluator, folder: Path, split: str
+    ) -> SplitScores:
+        """The mean over the prompts that the strategy has restored."""
+        strategy = cast(FewShot, parts.strategy)
+        scorer, rows = PromptScorer(parts, strategy, model, evaluator), rows_of(parts.prepared, split, parts.task)
+        return mean_scores([scorer.score(prompt, rows)[0] for prompt in strategy.prompts])
 
     def step(self) -> Measurement | None:
         """Score the next prompt; the measurement when it was the last one."""

@@ -7,25 +7,23 @@ lies between rung 0, which is measured before any training, and the first step o
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
-from ftsweep.domain.measurement import Measurement
 from ftsweep.evaluation.evaluate import Evaluator
-from ftsweep.evaluation.forgetting import ForgettingMeter
-from ftsweep.evaluation.parts import Parts
-from ftsweep.store.folders import TrialFolder
+from ftsweep.evaluation.trial_parts import TrialParts
 from ftsweep.strategies.head_then_full import HeadThenFull
 from ftsweep.strategies.trained_part import head_modules, train_what_trains
 from ftsweep.training.checkpoint import Checkpoint
 from ftsweep.training.features.cache import cached_features
 from ftsweep.training.features.table import FeatureSet, feature_evaluator, put_back_body, replace_body
+from ftsweep.training.mix import Examples
 from ftsweep.training.regularisers import Regularisers
 from ftsweep.training.schedule import BatchPlan, rate_factor
-from ftsweep.training.trial import Start, TrialRun, make_optimizer
+from ftsweep.training.step import Stepper, StepTimes, make_optimizer
+from ftsweep.training.trial import TrialRun
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -60,53 +58,31 @@ class TwoPhasePlan:
         return "head" if step < self.head.num_steps else "full"
 
 
-class TwoPhaseRun(TrialRun):
+class TwoPhaseStepper(Stepper):
     """Trains the head, then the whole model; goes on from a checkpoint of either phase."""
 
-    def __init__(
-        self,
-        parts: Parts,
-        strategy: HeadThenFull,
-        *,
-        model: PreTrainedModel,
-        evaluator: Evaluator,
-        folder: TrialFolder,
-        config: Mapping[str, Any],
-        start: Start | None = None,
-        meter: ForgettingMeter | None = None,
-    ) -> None:
+    def __init__(self, parts: TrialParts, *, model: PreTrainedModel, examples: Examples, evaluator: Evaluator) -> None:
+        super().__init__(parts, model=model, examples=examples, evaluator=evaluator)
+        strategy, seed = cast(HeadThenFull, parts.strategy), parts.config["seed"]["data"]
         self.phase: Phase | None = None  # before the first step: everything would train
         self._parts = parts
-        self._strategy = strategy
-        super().__init__(
-            model=model,
-            task=parts.task,
-            strategy=strategy,
-            prepared=parts.prepared,
-            evaluator=evaluator,
-            folder=folder,
-            config=config,
-            start=start,
-            meter=meter,
-        )
-        lengths, seed = self.train_split.lengths, config["seed"]["data"]
-        size = self.settings.batch_size
-        self._plan = TwoPhasePlan(
+        self._head_rate = strategy.head_learning_rate
+        self._of_full = (examples, evaluator, self.regularisers)
+        lengths, size = examples.lengths, self.settings.batch_size
+        self._two = TwoPhasePlan(
             head=BatchPlan(lengths, size, strategy.head_epochs, seed),
             full=BatchPlan(lengths, size, self.settings.epochs, seed),
         )
-        self.plan = self._plan
-        if self.phase == "head":
-            train_what_trains(model)  # the strategy's own mode is that of the second phase
+        self.plan = self._two
 
-    def step_without_rungs(self) -> None:
-        phase = self._plan.phase(self.num_steps)
+    def take(self) -> None:
+        phase = self._two.phase(self.num_steps)
         if phase != self.phase:
             self._enter(phase)
-        super().step_without_rungs()
+        super().take()
 
     def rate_now(self) -> float:
-        head, full = self._plan.head.num_steps, self._plan.full.num_steps
+        head, full = self._two.head.num_steps, self._two.full.num_steps
         is_head = self.phase == "head"
         factor = rate_factor(
             self.num_steps if is_head else self.num_steps - head,
@@ -114,59 +90,63 @@ class TwoPhaseRun(TrialRun):
             warmup=self.settings.warmup,
             schedule=self.settings.schedule,
         )
-        return factor * (self._strategy.head_learning_rate if is_head else self.settings.learning_rate)
+        return factor * (self._head_rate if is_head else self.settings.learning_rate)
 
-    def time_steps(self, *, num_steps: int) -> dict[str, float]:
-        """Both phases; the head's steps are timed on their own."""
-        head, full = self._plan.head.num_steps, self._plan.full.num_steps
+    @property
+    def num_seen(self) -> int:
+        """Examples of both phases."""
+        head = self._two.head
+        return head.examples_before(min(self.num_steps, head.num_steps)) + self._two.examples_before(self.num_steps)
+
+    def times(self, num_steps: int) -> StepTimes:
+        """A step is one of the second phase; the head's are timed on their own."""
+        head, full = self._two.head.num_steps, self._two.full.num_steps
         num_timed = min(num_steps, head - 1)
-        self.step_without_rungs()
+        self.take()
         started = time.monotonic()
         for _ in range(num_timed):
-            self.step_without_rungs()
+            self.take()
         head_seconds = (time.monotonic() - started) / max(1, num_timed)
         self.num_steps = head
-        timings = super().time_steps(num_steps=min(num_steps, full - 1))
-        timings["trial_seconds"] += head * (head_seconds - timings["step_seconds"])
-        return timings
+        one = super().times(min(num_steps, full - 1)).one
+        return StepTimes(one=one, all=head * head_seconds + full * one)
 
     def progress(self) -> dict[str, Any]:
         return {**super().progress(), "phase": self.phase}
 
-    def prepare_to_continue(self, checkpoint: Checkpoint) -> None:
+    def continue_from(self, checkpoint: Checkpoint) -> None:
+        """Have the same weights train that trained when the checkpoint was written, and put them back."""
         if checkpoint.progress["phase"] is not None:
             self._enter(checkpoint.progress["phase"])
-
-    def _measured(self, rung: int) -> Measurement:
-        """As ever, with the examples of both phases counted."""
-        measurement = super()._measured(rung)
-        num_head = self._plan.head.examples_before(min(self.num_steps, self._plan.head.num_steps))
-        return replace(measurement, num_examples=num_head + measurement.num_examples)
+        super().continue_from(checkpoint)
 
     def _enter(self, phase: Phase) -> None:
         """Have the phase's weights train, on its examples, with an optimizer of its own."""
-        if self.phase is None:
-            self._of_full = (self.evaluator, self.regularisers)
-        self.evaluator, self.regularisers = self._of_full
-        self.examples = self.train_split
+        self.examples, self.evaluator, self.regularisers = self._of_full
         if phase == "head":
             self._enter_head()
         else:
             put_back_body(self.model)
             self.model.requires_grad_(True)
-            self._strategy.set_training(self.model)
-        self.optimizer = make_optimizer(self.model, self._strategy, self.settings, self.device)
+            self.strategy.set_training(self.model)
+        self.optimizer = make_optimizer(self.model, self.strategy, self.settings, self.evaluator.device)
         self.phase = phase
 
     def _enter_head(self) -> None:
         self.model.requires_grad_(False)
-        for module in head_modules(self.model, self._strategy.head_for(self.task)).values():
+        for module in head_modules(self.model, self.strategy.head_for(self.task)).values():
             module.requires_grad_(True)
         # what trains now is new: there is no base that it could be pulled back to
-        self.regularisers = Regularisers(self.model, self.task, self._strategy, replace(self.settings, l2_sp=0.0))
+        self.regularisers = Regularisers(self.model, self.task, self.strategy, replace(self.settings, l2_sp=0.0))
         features = cached_features(self.model, self._parts, self.evaluator)
         if features is not None:
             replace_body(self.model, features)
             self.examples = FeatureSet(self._parts.prepared, features.position).split("train")
             self.evaluator = feature_evaluator(self.evaluator, features)
         train_what_trains(self.model)
+
+
+class TwoPhaseRun(TrialRun):
+    """A trial whose steps are of two phases."""
+
+    stepper_class = TwoPhaseStepper

@@ -7,8 +7,9 @@ from typing import Any
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
+from ftsweep.tasks.classification import Classification
 
-OBJECTIVE = Objective("accuracy", direction="maximize")
+OBJECTIVE = Objective("accuracy", direction="maximize", metrics=Classification.metrics)
 ROWS = {"train": 1000, "validation": 300, "test": 400}
 
 

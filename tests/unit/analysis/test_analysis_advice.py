@@ -107,7 +107,7 @@ def test_without_a_test_split_validation_speaks() -> None:
 
 
 def test_loss_is_chosen_by_and_accuracy_spoken_of() -> None:
-    loss = Objective("loss")
+    loss = Objective("loss", metrics=OBJECTIVE.metrics)
     one, other = (record(n, b, a, seconds=s) for n, b, a, s in ((0, "full", 0.8, 40), (1, "head", 0.6, 1)))
     assert "Use full: accuracy 0.81 on test. Cheaper: head costs 0.02" in say(one, other, objective=loss)
     only_loss = {name: {"loss": scores["loss"]} for name, scores in TEST.items()}

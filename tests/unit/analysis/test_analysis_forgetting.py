@@ -19,6 +19,7 @@ from ftsweep.analysis.forgetting import (
     scaling_csv,
 )
 from ftsweep.analysis.selection import choose_best, explain_no_winner, rank, rank_of_all
+from ftsweep.domain.decision import Prune
 from ftsweep.domain.forgetting import FORGETTING, band
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
@@ -27,10 +28,16 @@ from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
 from ftsweep.errors import ConfigError
 from ftsweep.guards.forgetting import Forgetting
 from ftsweep.search.pruners.curves import Curves
-from ftsweep.search.pruners.pruners import Median
+from ftsweep.search.pruners.pruners import Median, Pruner
 
 LOSS = Objective()
 LIMIT = 0.1
+
+
+def why(pruner: Pruner, curves: Curves, number: int, rung: int) -> str | None:
+    """Why the pruner ends the trial there; None where it goes on."""
+    decision = pruner.decide(curves, number, rung)
+    return decision.reason if isinstance(decision, Prune) else None
 
 
 def record(
@@ -89,13 +96,13 @@ def test_feasible_trial_is_not_pruned_for_peers_that_break_the_limit() -> None:
         limited.add(number, 1, 1.0, is_feasible=False)
     for curves in (free, limited):
         curves.add(9, 1, 2.0)
-    assert pruner.should_prune(free, 9, 1) is not None
-    assert pruner.should_prune(limited, 9, 1) is None
+    assert why(pruner, free, 9, 1) is not None
+    assert why(pruner, limited, 9, 1) is None
     for number in range(10, 14):
         limited.add(number, 1, 1.5)
-    assert pruner.should_prune(limited, 9, 1) is not None, "feasible peers are better"
+    assert why(pruner, limited, 9, 1) is not None, "feasible peers are better"
     limited.add(20, 1, 3.0, is_feasible=False)
-    assert pruner.should_prune(limited, 20, 1) is not None, "a trial over the limit is held against everybody"
+    assert why(pruner, limited, 20, 1) is not None, "a trial over the limit is held against everybody"
 
 
 def test_result_says_what_the_limit_costs_and_names_the_unconstrained_choice() -> None:

@@ -11,12 +11,12 @@ from rich.console import Console
 from ftsweep.analysis.approach import Approach
 from ftsweep.cli.printing import print_best, print_ending, print_store, print_study
 from ftsweep.control.conclude import Conclusion
-from ftsweep.control.extension import Extension
 from ftsweep.control.overview import StudyOverview
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.snapshot import Snapshot
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
 from ftsweep.store.folders import Store, StudyFolder
+from ftsweep.store.manifest import Extension
 
 APPROACHES = [
     Approach("untouched base", ("full",), is_base=True, validation={"loss": 2.0}, trained_parameters=0),
@@ -48,7 +48,7 @@ def overview(tmp_path: Path, conclusion: Conclusion | None, folder: StudyFolder 
     snapshot = Snapshot("s", "complete", Objective(), 10, 1, (trial,))
     folder = folder or Store(tmp_path).study("s")
     disk = {"total": 0, "weights": 0, "checkpoints": 0, "other": 0}
-    return StudyOverview(folder, {}, snapshot, conclusion, disk, Extension(), folder.lost_workers())
+    return StudyOverview(folder, snapshot, conclusion, disk, Extension(), folder.lost_workers())
 
 
 def concluded(with_branches: bool) -> Conclusion:

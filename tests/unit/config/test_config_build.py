@@ -62,7 +62,7 @@ def test_nested_components_are_built_first_and_values_stay_plain() -> None:
 
 
 def test_ftsweeps_own_components_need_no_permission() -> None:
-    assert type(build({"_target_": "ftsweep.tasks.text.Text", "max_length": 64})).__name__ == "Text"
+    assert type(build({"_target_": "ftsweep.tasks.Text", "max_length": 64})).__name__ == "Text"
 
 
 @given(st.text(st.sampled_from("${}\\a?.:'\" \n")))
@@ -86,7 +86,7 @@ NO_PATH = [
     "ftsweep..models.Model",
     "ftsweep.models.tiny.__builtins__",
     "ftsweep.models.tiny.__class__",
-    "ftsweep.models.base.ModelSource.__init__.__globals__",
+    "ftsweep.models.ModelSource.__init__.__globals__",
     "built_components.Wrapper.__init__",
     "built_components._hidden",
     "built_components",
@@ -164,7 +164,7 @@ def test_user_folders_never_shadow_installed_modules(tmp_path: Path) -> None:
 def test_building_needs_no_hydra_pydantic_optuna_or_torch() -> None:
     code = (
         "import sys; from ftsweep.config.build import build\n"
-        "build({'_target_': 'ftsweep.tasks.text.Text', 'max_length': 64})\n"
+        "build({'_target_': 'ftsweep.tasks.Text', 'max_length': 64})\n"
         "heavy = {'hydra', 'omegaconf', 'pydantic', 'optuna', 'mlflow', 'torch'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )

@@ -99,7 +99,7 @@ NO_COMPONENTS = [
 
 @pytest.mark.parametrize("node", NO_COMPONENTS, ids=lambda node: node["_target_"])
 def test_a_class_of_ftsweep_that_is_no_component_is_never_made(node: Any, tmp_path: Path) -> None:
-    for each in (node, {"_target_": "ftsweep.strategies.lora.Lora", "targets": [node]}):
+    for each in (node, {"_target_": "ftsweep.strategies.Lora", "targets": [node]}):
         with pytest.raises(ConfigError, match=r"is not a component class|has no class"):
             build(each)
     group = tmp_path / "executor"
@@ -115,8 +115,8 @@ def test_a_class_of_ftsweep_that_is_no_component_is_never_made(node: Any, tmp_pa
     ("override", "says"),
     [
         ("strategy=../model/tiny", "TinyModel is no strategy"),
-        ("task._target_=ftsweep.strategies.lora.Lora", "Lora is no task"),
-        ("sampler._target_=ftsweep.search.pruners.pruners.NoPruner", "NoPruner is no sampler"),
+        ("task._target_=ftsweep.strategies.Lora", "Lora is no task"),
+        ("sampler._target_=ftsweep.search.pruners.NoPruner", "NoPruner is no sampler"),
         ("~guards", "names no guard"),
         ("seed.data=4294967296", "seed.data"),
         ("store.path=", "names no folder"),

@@ -147,7 +147,7 @@ def test_a_column_that_no_task_reads_is_not_passed_over(tmp_path):
 
 def test_bad_jsonl_lines_are_named_all_in_one_message(tmp_path):
     lines = ['{"text": "ok"}', "{broken", "[1, 2]", b"\xff\xfe bad".decode("latin-1"), "nope", "3", "true", '{"a": 1']
-    content = "\n".join(lines).encode("latin-1")
+    content = "\n".join([*lines, *['{"text": "ok"}'] * 30]).encode("latin-1")
     with pytest.raises(DataError) as caught:
         Files(train=write(tmp_path / "r.jsonl", content)).load(COLUMNS)
     message = str(caught.value)
@@ -155,7 +155,7 @@ def test_bad_jsonl_lines_are_named_all_in_one_message(tmp_path):
         assert f"r.jsonl:{line}: " in message
     assert "{broken" in message
     assert "not an object" in message
-    assert "not UTF-8 (byte 0xff" in message
+    assert "cannot be decoded (byte 0xff)" in message
     assert "7 lines cannot be read" in message
     assert "and 2 more" in message
 
@@ -187,22 +187,20 @@ def test_bad_csv_lines_are_named(tmp_path):
         ("r.jsonl", "", "has no rows"),
         ("r.csv", "text,label\n", "has no rows"),
         ("r.csv", "text,text\nx,y\n", "more than one column 'text'"),
-        ("r.csv", 'text;label\n"x, y";a\n', "r.csv:1: its first line has no comma between columns: text;label"),
-        ("r.tsv", "text,label\nx,a\n", "r.tsv:1: its first line has no tab between columns: text,label"),
-        ("r.csv", 'text,label\n"never closed,a\n', "r.csv:2: unexpected end of data"),
+        ("r.csv", 'text,label\n"never closed,a\n', "r.csv:2: a quote mark opens a cell and does not close it"),
         ("r.json", "[]", "has no rows"),
-        ("r.json", '[{"a": 1},\n{"b" 2}]', "r.json:2: Expecting ':' delimiter"),
-        ("r.json", '[{"a": 1}, 5]', "row 2.: not an object: 5"),
+        ("r.json", '[{"a": 1},\n{"b" 2}]', "r.json:2: cannot be read as JSON: Expecting ':' delimiter"),
+        ("r.json", '[{"a": 1}, 5]', "r.json:2: not an object: 5"),
         ("r.json", '"text"', "holds one str, not a list"),
-        ("r.txt", b"fine\ncaf\xe9\n", r"r.txt:2: is not UTF-8 \(byte 0xe9"),
+        ("r.txt", b"fine\ncaf\x8e\n", r"r.txt:2: is not UTF-8 \(byte 0x8e"),
         (
             "r.conll",
-            "fine O\nalone\n\ntoo\n",
-            "2 lines cannot be read: r.conll:2: a word without a tag: alone; r.conll:4",
+            "fine O\nalone\n\ntoo\nmany O\nmore O\n",
+            "2 lines cannot be read: r.conll:1: line 2: a word without a tag: alone; r.conll:4",
         ),
         ("r.bio", "\n-DOCSTART- O\n", "has no rows"),
         ("r.parquet", b"PAR1nonsense", "cannot be read as parquet"),
-        ("r.xlsx", b"x", "files of the kind '.xlsx' cannot be read.*jsonl"),
+        ("r.docx", b"x", "files of the kind '.docx' cannot be read.*jsonl"),
     ],
 )
 def test_files_that_cannot_be_read_are_refused_clearly(tmp_path, name, content, message):
@@ -221,7 +219,7 @@ def test_a_missing_file_is_refused_with_what_lies_beside_it(tmp_path):
 
 
 def test_a_folder_that_is_no_saved_dataset_is_refused(tmp_path):
-    with pytest.raises(DataError, match="save_to_disk did not write"):
+    with pytest.raises(DataError, match="a folder without a file of rows"):
         Files(train=str(tmp_path)).load(COLUMNS)
 
 
@@ -270,7 +268,7 @@ def test_places_tell_two_files_of_one_name_apart(tmp_path):
         ({"test_fraction": 1.5}, "data.test_fraction"),
         ({"test_fraction": "0.1"}, "data.test_fraction"),
         ({"validation_fraction": 0.6, "test_fraction": 0.4}, "leave no rows to train on"),
-        ({"columns": {"text": 3}}, "data.columns"),
+        ({"columns": {"text": 3.5}}, "data.columns"),
         ({"columns": "text"}, "data.columns"),
         ({"validation": 3}, "data.validation"),
     ],

@@ -62,7 +62,7 @@ def test_a_worker_tells_flagged_rows_of_validation_and_of_test_apart(make_job, c
     leaked = sentences(60)[:5]
     for name, offset in (("validation", 1000), ("test", 2000)):
         config["data"][name] = write_rows(tmp_path / f"leaky_{name}.jsonl", [*leaked, *sentences(15, offset=offset)])
-    config["guards"] = {"exact": {"_target_": "ftsweep.guards.leakage.ExactCopies", "mode": "allow"}}
+    config["guards"] = {"exact": {"_target_": "ftsweep.guards.ExactCopies", "mode": "allow"}}
     config["training"]["epochs"] = 1
     engine, job = Engine(), make_job()
     done(engine, job)

@@ -117,9 +117,9 @@ def test_a_made_split_keeps_rows_that_tell_of_each_other_together_and_says_what_
 
 def test_a_gate_is_made_of_the_nodes_of_data_guards_alone():
     nodes = {
-        "exact": {"_target_": "ftsweep.guards.leakage.ExactCopies", "mode": "fix"},
-        "near": {"_target_": "ftsweep.guards.leakage.NearDuplicates", "mode": "off", "similarity": 0.9},
-        "fit": {"_target_": "ftsweep.verdicts.trial.FitVerdicts"},
+        "exact": {"_target_": "ftsweep.guards.ExactCopies", "mode": "fix"},
+        "near": {"_target_": "ftsweep.guards.NearDuplicates", "mode": "off", "similarity": 0.9},
+        "fit": {"_target_": "ftsweep.verdicts.FitVerdicts"},
     }
     made = DataGate.of(nodes, ())
     assert set(made.settings) == {"exact", "near"}

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 import pytest
@@ -31,10 +31,15 @@ pytestmark = [
 class EchoPredictor:
     """Answers with what it was asked and the folder it was loaded from."""
 
-    task = SimpleNamespace(columns=("text", "label"))
+    task = SimpleNamespace(columns=("text", "label", "messages", "prompt", "tokens"))
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    columns: ClassVar[dict[str, str]] = {"text": "tweet"}
+
+    def answers(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any] | str]:
+        return [self.predict([row])[0] if row.get("text") != "" else "'text' is empty" for row in rows]
 
     def predict(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         return [{"label": str(sorted(row.items())), "probability": 0.5} for row in rows]
@@ -152,6 +157,33 @@ def test_empty_cells_of_a_table_are_left_out_and_messages_stay_plain(
     served = loaded.unwrap_python_model()
     mixed = pd.DataFrame([{"messages": messages}, {"prompt": "hi"}])
     assert served.predict(None, mixed).to_dict("records")[1] == EchoPredictor(Path()).predict([{"prompt": "hi"}])[0]
+
+
+def test_the_columns_of_the_studys_files_are_taken_too_and_others_are_refused_by_name(
+    folder: StudyFolder, recorder: MlflowRecorder, model: ChosenModel
+) -> None:
+    write_json(model.folder / "ftsweep.json", {"task": {}, "data": {"columns": {"text": "tweet", "label": "mood"}}})
+    recorder.register(model)
+    loaded = load_champion(folder)
+    own = loaded.predict(pd.DataFrame({"text": ["one", "two"]}))["label"]
+    named = loaded.predict(pd.DataFrame({"tweet": ["one", "two"], "id": [1, 2]}))["label"]
+    assert len(own) == len(named) == 2
+    assert "('text', 'one')" in own[0]
+    assert "('text', 'one')" in named[0]
+    with pytest.raises(Exception, match=r"'text' \(or 'tweet'\)"):
+        loaded.predict(pd.DataFrame({"body": ["one"]}))
+
+
+def test_one_row_without_an_answer_does_not_take_the_others(
+    folder: StudyFolder, recorder: MlflowRecorder, model: ChosenModel
+) -> None:
+    recorder.register(model)
+    loaded = load_champion(folder)
+    answers = loaded.predict(pd.DataFrame({"text": ["one", ""]}))
+    assert answers["error"].tolist()[1] == "'text' is empty"
+    assert "one" in answers["label"][0]
+    with pytest.raises(Exception, match="no row can be answered: 'text' is empty"):
+        loaded.predict(pd.DataFrame({"text": [""]}))
 
 
 @pytest.mark.parametrize("entities", [[], [{"type": "a", "start": 0, "end": 1, "text": "x", "probability": 0.5}]])

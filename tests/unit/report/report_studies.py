@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from study_manifests import write_manifest
+
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.store.atomic import append_line, write_json, write_text
 from ftsweep.store.folders import Store, StudyFolder
+from ftsweep.tasks.classification import Classification
 from ftsweep.tasks.scores.class_scores import class_report, reliability
 
 RUNGS = 10
@@ -19,9 +22,9 @@ study: {name: demo}
 budget: {trials: 14}
 objective: {metric: loss, split: validation, direction: minimize}
 rungs: {count: 10}
-model: {_target_: ftsweep.models.tiny.TinyModel, dtype: auto}
-data: {_target_: ftsweep.data.sources.pydocs.PyDocs, limit: null}
-task: {_target_: ftsweep.tasks.classification.Classification, max_length: 128}
+model: {_target_: ftsweep.models.TinyModel, dtype: auto}
+data: {_target_: ftsweep.data.PyDocs, limit: null}
+task: {_target_: ftsweep.tasks.Classification, max_length: 128}
 space:
   training:
     learning_rate: {low: 1e-4, high: 1e-2, log: true}
@@ -51,6 +54,7 @@ class StudyBuilder:
     def __init__(self, root: Path, name: str = "demo", sweep: str = SWEEP) -> None:
         self.folder = Store(root).study(name)
         write_text(self.folder.sweep_file, sweep)
+        write_manifest(self.folder, sweep, metrics=Classification.metrics)
 
     def trial(
         self,

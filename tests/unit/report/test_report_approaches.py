@@ -13,6 +13,9 @@ from ftsweep.report.rows import read_study
 from ftsweep.report.tables.approaches import approach_table
 from ftsweep.report.wording import NOTHING
 from ftsweep.store.atomic import read_json, write_json
+from ftsweep.tasks.classification import Classification
+
+LOSS = Objective(metrics=Classification.metrics)
 
 BASE = Approach("untouched base", ("a", "b"), is_base=True, validation={"loss": 2.0}, trained_parameters=0)
 GOOD = Approach(
@@ -21,7 +24,7 @@ GOOD = Approach(
     trial=4,
     num_trials=3,
     validation={"loss": 0.5},
-    test={"loss": 0.6, "accuracy": 0.8, "ece": 0.1},
+    test={"loss": 0.6, "accuracy": 0.8, "calibration_error": 0.1},
     trained_parameters=12_345,
     train_seconds=65.0,
     branch_seconds=130.0,
@@ -30,7 +33,7 @@ NONE = Approach("b", ("b",), num_trials=2, fate="2 pruned", branch_seconds=4.0, 
 
 
 def test_table_shows_scores_and_costs_and_dashes_for_the_unknown():
-    table = approach_table([BASE, GOOD, NONE], Objective(), 4)
+    table = approach_table([BASE, GOOD, NONE], LOSS, 4)
     assert table is not None
     assert table.columns == (
         "best trial",
@@ -49,8 +52,8 @@ def test_table_shows_scores_and_costs_and_dashes_for_the_unknown():
 
 
 def test_forgetting_has_a_column_only_where_it_was_measured():
-    assert "forgetting" not in approach_table([BASE, GOOD], Objective(), 4).columns
-    table = approach_table([BASE, replace(GOOD, forgetting=0.125)], Objective(), 4)
+    assert "forgetting" not in approach_table([BASE, GOOD], LOSS, 4).columns
+    table = approach_table([BASE, replace(GOOD, forgetting=0.125)], LOSS, 4)
     assert table.columns[-1] == "forgetting"
     assert [line.cells[-1] for line in table.lines] == [NOTHING, "0.125"]
 

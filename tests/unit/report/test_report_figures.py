@@ -27,7 +27,7 @@ from ftsweep.report.figures import (
 from ftsweep.report.figures.scale import axis_of, value_axis
 from ftsweep.report.rows import StudyRows, TrialRow, read_study
 
-SHARED = {"theme", "scale"}
+SHARED = {"base", "theme", "scale"}
 
 
 def words(figure) -> str:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ftsweep.domain.decision import Prune
 from ftsweep.domain.objective import Objective
 from ftsweep.errors import ConfigError
 from ftsweep.search.pruners.curves import Curves
@@ -16,6 +17,12 @@ from ftsweep.search.pruners.pruners import Hyperband, Median, NoPruner, Patient,
 
 LOSS = Objective()
 ACCURACY = Objective("accuracy", "validation", "maximize")
+
+
+def why(pruner: Pruner, curves: Curves, number: int, rung: int) -> str | None:
+    """Why the pruner ends the trial there; None where it goes on."""
+    decision = pruner.decide(curves, number, rung)
+    return decision.reason if isinstance(decision, Prune) else None
 
 
 def flat_curves(values: list[float], num_rungs: int = 10, objective: Objective = LOSS, upto: int = 10) -> Curves:
@@ -50,26 +57,26 @@ def test_score_is_the_best_so_far_and_bad_numbers_are_no_score() -> None:
 
 def test_median_prunes_the_worse_half_with_a_reason() -> None:
     curves = flat_curves([1.0, 1.1, 1.2, 1.3, 1.4, 1.92, 0.5])
-    assert Median().should_prune(curves, 6, 4) is None
-    assert Median().should_prune(curves, 5, 4) == (
+    assert why(Median(), curves, 6, 4) is None
+    assert why(Median(), curves, 5, 4) == (
         "validation/loss 1.92 at rung 4 is above the median 1.15 of 6 peers, for 2 rungs in a row."
     )
     curves = flat_curves([0.9, 0.8, 0.8, 0.8, 0.8, 0.4, 0.95], objective=ACCURACY)
-    assert Median().should_prune(curves, 6, 4) is None
-    assert Median(patience=0).should_prune(curves, 5, 4) == (
+    assert why(Median(), curves, 6, 4) is None
+    assert why(Median(patience=0), curves, 5, 4) == (
         "validation/accuracy 0.4 at rung 4 is below the median 0.8 of 6 peers."
     )
 
 
 def test_median_spares_startup_trials_warm_up_few_peers_and_the_last_rung() -> None:
     curves = flat_curves([1.0] * 6 + [2.0, 2.0])
-    assert Median().should_prune(curves, 6, 4)
-    assert Median(startup_trials=7).should_prune(curves, 6, 4) is None
-    assert Median().should_prune(curves, 6, 3) is None
-    assert Median(warmup=0.2).should_prune(curves, 6, 3)
-    assert Median(min_peers=8).should_prune(curves, 6, 4) is None
-    assert Median().should_prune(curves, 6, 9)
-    assert Median().should_prune(curves, 6, 10) is None
+    assert why(Median(), curves, 6, 4)
+    assert why(Median(startup_trials=7), curves, 6, 4) is None
+    assert why(Median(), curves, 6, 3) is None
+    assert why(Median(warmup=0.2), curves, 6, 3)
+    assert why(Median(min_peers=8), curves, 6, 4) is None
+    assert why(Median(), curves, 6, 9)
+    assert why(Median(), curves, 6, 10) is None
 
 
 def test_one_rung_on_the_wrong_side_is_forgiven() -> None:
@@ -78,48 +85,46 @@ def test_one_rung_on_the_wrong_side_is_forgiven() -> None:
     for number in range(6):
         table[number] |= dict.fromkeys(range(4, 11), 0.5)
     curves = Curves.of(table, LOSS, 10)
-    assert Median().should_prune(curves, 6, 4) is None
-    assert Median(patience=0).should_prune(curves, 6, 4)
+    assert why(Median(), curves, 6, 4) is None
+    assert why(Median(patience=0), curves, 6, 4)
     curves.add(6, 5, 0.8)
-    assert Median().should_prune(curves, 6, 5)
+    assert why(Median(), curves, 6, 5)
 
 
 def test_warm_up_follows_the_number_of_rungs() -> None:
     values = [1.0] * 6 + [2.0]
     for num_rungs, first in [(4, 2), (10, 4), (20, 7)]:
         curves = flat_curves(values, num_rungs, upto=num_rungs)
-        pruned = [rung for rung in range(1, num_rungs + 1) if Median(patience=0).should_prune(curves, 6, rung)]
+        pruned = [rung for rung in range(1, num_rungs + 1) if why(Median(patience=0), curves, 6, rung)]
         assert pruned == list(range(first, num_rungs))
 
 
 def test_trials_in_lockstep_are_peers_though_none_is_complete() -> None:
     curves = flat_curves([1.0 + number / 10 for number in range(12)], upto=4)
-    pruned = [number for number in range(12) if Median().should_prune(curves, number, 4)]
+    pruned = [number for number in range(12) if why(Median(), curves, number, 4)]
     assert pruned == [6, 7, 8, 9, 10, 11]
 
 
 def test_percentile_stops_only_the_worst_part() -> None:
     curves = flat_curves([float(number) for number in range(20)])
-    assert [n for n in range(20) if Percentile(percentile=75).should_prune(curves, n, 5)] == [15, 16, 17, 18, 19]
-    assert "percentile 75" in (Percentile(percentile=75).should_prune(curves, 19, 5) or "")
+    assert [n for n in range(20) if why(Percentile(percentile=75), curves, n, 5)] == [15, 16, 17, 18, 19]
+    assert "percentile 75" in (why(Percentile(percentile=75), curves, 19, 5) or "")
 
 
 def test_equal_trials_are_never_pruned() -> None:
     curves = flat_curves([1.0] * 20)
     for pruner in (Median(), Percentile(), SuccessiveHalving(), Hyperband()):
-        assert not [n for n in range(20) for rung in range(1, 11) if pruner.should_prune(curves, n, rung)]
+        assert not [n for n in range(20) for rung in range(1, 11) if why(pruner, curves, n, rung)]
 
 
 def test_successive_halving_keeps_the_best_third_at_its_rungs() -> None:
     curves = flat_curves([float(number) for number in range(9)])
     pruner = SuccessiveHalving(first=0.2, reduction=3)
-    assert [n for n in range(9) if pruner.should_prune(curves, n, 2)] == [3, 4, 5, 6, 7, 8]
-    assert [rung for rung in range(1, 11) if pruner.should_prune(curves, 8, rung)] == [2, 6]
-    assert pruner.should_prune(curves, 8, 2) == (
-        "validation/loss 8 at rung 2 is number 9 of 9 trials; the best 3 go on."
-    )
+    assert [n for n in range(9) if why(pruner, curves, n, 2)] == [3, 4, 5, 6, 7, 8]
+    assert [rung for rung in range(1, 11) if why(pruner, curves, 8, rung)] == [2, 6]
+    assert why(pruner, curves, 8, 2) == ("validation/loss 8 at rung 2 is number 9 of 9 trials; the best 3 go on.")
     few = flat_curves([0.0, 1.0, 2.0])
-    assert pruner.should_prune(few, 2, 2) is None
+    assert why(pruner, few, 2, 2) is None
 
 
 def test_hyperband_compares_within_brackets_and_its_last_bracket_never_prunes() -> None:
@@ -132,12 +137,7 @@ def test_hyperband_compares_within_brackets_and_its_last_bracket_never_prunes() 
     curves = Curves.of(table, LOSS, 10, pruner.group)
     earliest = {
         bracket: min(
-            (
-                r
-                for r in range(1, 11)
-                for n in range(400)
-                if brackets[n] == bracket and pruner.should_prune(curves, n, r)
-            ),
+            (r for r in range(1, 11) for n in range(400) if brackets[n] == bracket and why(pruner, curves, n, r)),
             default=None,
         )
         for bracket in range(4)
@@ -152,16 +152,16 @@ def test_patient_lets_an_improving_trial_go_on() -> None:
     table[7] = dict.fromkeys(range(1, 11), 3.0)
     curves = Curves.of(table, LOSS, 10)
     pruner = Patient(pruner=Median(), patience=2)
-    assert Median().should_prune(curves, 6, 5)
-    assert pruner.should_prune(curves, 6, 5) is None
-    assert (pruner.should_prune(curves, 7, 5) or "").endswith("It has not improved for 2 rungs.")
-    assert Patient(pruner=Median(), min_delta=0.2).should_prune(curves, 6, 5)
+    assert why(Median(), curves, 6, 5)
+    assert why(pruner, curves, 6, 5) is None
+    assert (why(pruner, curves, 7, 5) or "").endswith("It has not improved for 2 rungs.")
+    assert why(Patient(pruner=Median(), min_delta=0.2), curves, 6, 5)
     assert Patient(pruner=Hyperband()).group(3) == Hyperband().group(3)
 
 
 def test_no_pruner_prunes_nothing() -> None:
     curves = flat_curves([1.0] * 10 + [99.0])
-    assert not [rung for rung in range(1, 11) if NoPruner().should_prune(curves, 10, rung)]
+    assert not [rung for rung in range(1, 11) if why(NoPruner(), curves, 10, rung)]
 
 
 @given(st.lists(st.lists(st.floats(0, 5), min_size=10, max_size=10), min_size=8, max_size=16), st.randoms())
@@ -172,10 +172,10 @@ def test_the_best_trial_at_a_rung_is_never_pruned(table: list[list[float]], rand
     for rung in range(1, 11):
         best = min(range(len(table)), key=lambda n: min(table[n][:rung]))
         for pruner in pruners:
-            assert pruner.should_prune(curves, best, rung) is None
+            assert why(pruner, curves, best, rung) is None
         median = statistics.median(min(row[:rung]) for row in table)
         for number, row in enumerate(table):
-            if Median(patience=0).should_prune(curves, number, rung):
+            if why(Median(patience=0), curves, number, rung):
                 assert min(row[:rung]) >= median
 
 

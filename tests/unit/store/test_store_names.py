@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from study_manifests import write_manifest
 
 from ftsweep.cli.main import main
 from ftsweep.config.folders import copy_sweep
@@ -74,13 +75,10 @@ def test_copy_overwrites_nothing_and_follows_no_link(tmp_path: Path) -> None:
 
 @pytest.fixture
 def study(tmp_path: Path) -> Any:
-    from ftsweep.store.atomic import write_json
-
     folder = Store(tmp_path / "mlruns").study("s")
-    facts = {"objective": {"metric": "loss"}, "rungs": 3, "budget": {"trials": 1}, "branches": {}, "allow": []}
-    page = {"_target_": "ftsweep.report.page.HtmlPage", "figures": ["history"]}
-    write_json(folder.facts_file, {**facts, "report": page, "search_folders": []})
-    folder.sweep_file.write_text("objective: {metric: loss, split: validation, direction: minimize}\n")
+    page = {"_target_": "ftsweep.report.HtmlPage", "figures": ["history"]}
+    write_manifest(folder, report=page)
+    folder.sweep_file.write_text("study: {name: s}\n")
     return folder
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from study_manifests import write_manifest
 
 from ftsweep.control.clean import clean
 from ftsweep.control.conclude import Conclusion
@@ -45,17 +46,7 @@ def store(tmp_path: Path) -> Store:
 def study(store: Store) -> StudyFolder:
     """Four trials, the best first; all weights are still there, as a kill may leave them."""
     folder = store.study("mine")
-    facts: dict[str, Any] = {
-        "objective": {"metric": "loss", "split": "validation", "direction": "minimize"},
-        "rungs": 1,
-        "budget": {"trials": 4},
-        "selection": {"top": 2, "seeds": 0},
-        "branches": {},
-        "report": {},
-        "allow": [],
-        "search_folders": [],
-    }
-    write_json(folder.facts_file, facts)
+    write_manifest(folder, selection={"top": 2, "seeds": 0})
     folder.sweep_file.write_text("study: {name: mine}\n")
     for number in range(4):
         trial = folder.trial(number)

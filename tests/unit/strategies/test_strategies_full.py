@@ -69,7 +69,7 @@ def test_a_new_head_is_drawn_and_the_backbone_kept():
 
 def test_biases_and_norms_do_not_decay():
     model = Full().apply(random_bert(), "sequence_classification")
-    decayed, kept = parameter_groups(model, 0.1)
+    decayed, kept = parameter_groups(model, Full(), 0.1)
     assert (decayed["weight_decay"], kept["weight_decay"]) == (0.1, 0.0)
     names = {id(weight): name for name, weight in model.named_parameters()}
     assert all("bias" not in names[id(weight)] and "LayerNorm" not in names[id(weight)] for weight in decayed["params"])
@@ -78,6 +78,6 @@ def test_biases_and_norms_do_not_decay():
 
 def test_no_group_is_empty():
     model = random_bert().requires_grad_(False)
-    assert parameter_groups(model, 0.1) == []
+    assert parameter_groups(model, Full(), 0.1) == []
     model.classifier.bias.requires_grad_(True)
-    assert [len(group["params"]) for group in parameter_groups(model, 0.1)] == [1]
+    assert [len(group["params"]) for group in parameter_groups(model, Full(), 0.1)] == [1]

@@ -85,8 +85,9 @@ def test_a_head_of_several_layers_is_put_back():
 
 def test_factors_do_not_decay():
     """They rest at 1: decay would pull them to 0, and with them what they scale."""
-    model = Ia3().apply(random_llama(), "causal_lm")
-    assert {group["weight_decay"] for group in parameter_groups(model, 0.1)} == {0.0}
+    strategy = Ia3()
+    model = strategy.apply(random_llama(), "causal_lm")
+    assert {group["weight_decay"] for group in parameter_groups(model, strategy, 0.1)} == {0.0}
 
 
 def test_the_distance_is_that_of_the_merged_weights():

@@ -5,7 +5,8 @@ import torch
 
 from ftsweep.errors import ConfigError, DataError, ModelError
 from ftsweep.tasks.base import IGNORED, RowError
-from ftsweep.tasks.encoding.chat import ChatFormat, conversation_of
+from ftsweep.tasks.encoding.chat import ChatFormat
+from ftsweep.tasks.encoding.conversations import conversation_of
 from ftsweep.tasks.instruction import Instruction
 from ftsweep.testing.random_models import byte_tokenizer, random_llama
 
@@ -113,10 +114,10 @@ def test_what_predict_shows_the_model_is_how_the_example_begins(template, row):
     assert example.labels[len(question) - 1] == IGNORED
 
 
-def test_a_template_that_hides_its_answers_is_refused():
-    with pytest.raises(ModelError, match="chat template"):
+def test_a_conversation_whose_answers_a_template_hides_is_a_bad_row():
+    with pytest.raises(RowError, match="chat template"):
         encoded(PAIR, COUNTING)
-    with pytest.raises(ModelError, match="marks no answer"):
+    with pytest.raises(RowError, match="marks no answer"):
         encoded(
             PAIR,
             MARKED.replace("'assistant'", "'nobody'"),
@@ -124,8 +125,8 @@ def test_a_template_that_hides_its_answers_is_refused():
 
 
 def test_what_a_template_refuses_is_a_bad_row():
-    with pytest.raises(RowError, match="no system role"):
-        encoded(TURNS, SYSTEMLESS)
+    with pytest.raises(RowError, match="no questions"):
+        encoded(TURNS, "{{ raise_exception('no questions') }}")
     assert learned(encoded(PAIR, SYSTEMLESS)) == ["Yes.<|end|>"]
 
 
@@ -137,8 +138,8 @@ def test_without_an_end_token_an_answer_has_no_end():
 
 
 def test_a_row_with_both_forms_is_read_as_messages():
-    assert conversation_of({**PAIR, **TURNS}) == TURNS["messages"]
-    assert conversation_of({**PAIR, "messages": None})[0]["content"] == "Hi?"
+    assert conversation_of({**PAIR, **TURNS}).messages == TURNS["messages"]
+    assert conversation_of({**PAIR, "messages": None}).messages[0]["content"] == "Hi?"
 
 
 def test_a_long_prompt_is_cut_from_the_left_and_keeps_the_start_token():

@@ -19,7 +19,7 @@ from transformers import BertConfig, BertForSequenceClassification, BertModel
 
 from ftsweep.domain.measurement import Measurement
 from ftsweep.models.tiny import FOLDER
-from ftsweep.training import trial as loop
+from ftsweep.training import checkpoint
 from ftsweep.training.features import cache as feature_cache
 from ftsweep.training.features.table import CachedBody, Features, put_back_body, replace_body
 from ftsweep.worker.engine import Engine
@@ -27,9 +27,9 @@ from ftsweep.worker.engine import Engine
 Config = dict[str, Any]
 MakeJob = Callable[..., dict[str, Any]]
 
-PROBE = {"_target_": "ftsweep.strategies.head.LinearProbe"}
+PROBE = {"_target_": "ftsweep.strategies.LinearProbe"}
 LP_FT = {
-    "_target_": "ftsweep.strategies.head_then_full.HeadThenFull",
+    "_target_": "ftsweep.strategies.HeadThenFull",
     "head_epochs": 1.5,
     "head_learning_rate": 1e-2,
 }
@@ -52,7 +52,7 @@ def encoder(tmp_path: Path) -> dict[str, Any]:
     BertModel(config, add_pooling_layer=False).save_pretrained(folder)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(FOLDER / name, folder)
-    return {"_target_": "ftsweep.models.local.LocalModel", "path": str(folder)}
+    return {"_target_": "ftsweep.models.LocalModel", "path": str(folder)}
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def decoder(tmp_path: Path) -> dict[str, Any]:
         shutil.copy(path, folder)
     written = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**written, "classifier_dropout": 0.3}))
-    return {"_target_": "ftsweep.models.local.LocalModel", "path": str(folder)}
+    return {"_target_": "ftsweep.models.LocalModel", "path": str(folder)}
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def minilm() -> dict[str, Any]:
     shared = Path(os.environ.get("FTSWEEP_SHARED", Path(__file__).parents[4] / "shared"))
     if not (shared / "models" / "minilm" / "config.json").exists():
         pytest.skip("models/minilm is not there; name its parent folder with FTSWEEP_SHARED")
-    return {"_target_": "ftsweep.models.local.LocalModel", "path": str(shared / "models" / "minilm")}
+    return {"_target_": "ftsweep.models.LocalModel", "path": str(shared / "models" / "minilm")}
 
 
 def as_tags(config: Config, tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def as_tags(config: Config, tmp_path: Path) -> None:
             tags = ["O" if word.isdigit() else f"B-{'ship' if word < 'm' else 'cow'}" for word in words]
             lines.append(json.dumps({"tokens": words, "tags": tags}) + "\n")
         (tmp_path / f"{name}.jsonl").write_text("".join(lines))
-    config["task"] = {"_target_": "ftsweep.tasks.token_classification.TokenClassification", "max_length": 24}
+    config["task"] = {"_target_": "ftsweep.tasks.TokenClassification", "max_length": 24}
 
 
 def be_brief(config: Config) -> None:
@@ -123,8 +123,8 @@ def check_equal_to_uncached(make_job: MakeJob, tmp_path: Path, monkeypatch: pyte
     cached, plain = make_job(name="cached"), make_job(name="plain")
     with_table = finish(Engine(threads=1), cached)
     assert len(tables(tmp_path)) == 1
-    for module in ("runs", "two_phases"):
-        monkeypatch.setattr(f"ftsweep.training.{module}.cached_features", lambda model, parts, evaluator: None)
+    for module in ("choice", "two_phases"):
+        monkeypatch.setattr(f"ftsweep.training.runs.{module}.cached_features", lambda model, parts, evaluator: None)
     without = finish(Engine(threads=1), plain)
     for one, other in zip(with_table, without, strict=True):
         assert (one.num_examples, one.num_tokens) == (other.num_examples, other.num_tokens)
@@ -244,7 +244,7 @@ def test_tables_not_used_for_longest_make_room(tmp_path: Path, monkeypatch: pyte
 def test_head_then_full_killed_in_either_phase_continues_to_the_same_result(
     phase: str, config: Config, make_job: MakeJob, encoder: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "_CHECKPOINT_SHARE", math.inf)  # a checkpoint at every rung
+    monkeypatch.setattr(checkpoint, "SHARE_OF_TIME", math.inf)  # a checkpoint at every rung
     config["model"], config["strategy"] = encoder, LP_FT
     config["rungs"]["count"] = 2
     undisturbed = finish(Engine(threads=1), make_job(name="trial-0000"))
@@ -290,9 +290,9 @@ def test_base_is_whole_again_after_a_trial_on_cached_features(config: Config, ma
     be_brief(config)
     engine = Engine(threads=1)
     finish(engine, make_job(name="trial-0000"))
-    (base,) = engine.bench.bases._bases.values()
+    (base,) = engine.components.bases._bases
     assert not any(isinstance(module, CachedBody) for module in base.model.modules())
-    config["strategy"] = {"_target_": "ftsweep.strategies.lora.Lora"}
+    config["strategy"] = {"_target_": "ftsweep.strategies.Lora"}
     after_probe = finish(engine, make_job(name="trial-0001"))
     assert values(after_probe) == values(finish(Engine(threads=1), make_job(name="trial-0002")))
 

@@ -10,14 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from engine_steps import step
 from training_rows import write_rows
 
 from ftsweep.errors import ConfigError
 from ftsweep.evaluation.evaluate import Evaluator
 from ftsweep.evaluation.general_text import held_out_text
+from ftsweep.store.folders import TrialFolder
 from ftsweep.tasks.text import Text
 from ftsweep.testing.random_models import byte_tokenizer, random_llama
 from ftsweep.training.mix import Mix, with_replay
+from ftsweep.worker.components import Components
 from ftsweep.worker.engine import Engine
 
 
@@ -80,12 +83,12 @@ def text_config(config: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
     words = ["tide", "barn", "cloud", "stone"]
     rows = [{"text": f"{words[n % 4]} {words[n // 4 % 4]} {words[n // 16 % 4]} {chr(97 + n % 26)}"} for n in range(50)]
     config["general"] = {
-        "_target_": "ftsweep.data.sources.files.Files",
+        "_target_": "ftsweep.data.Files",
         "train": write_rows(tmp_path / "general.jsonl", rows),
         "validation_fraction": 0.2,
         "test_fraction": 0.0,
     }
-    config["task"] = {"_target_": "ftsweep.tasks.text.Text", "max_length": 24, "packed": False}
+    config["task"] = {"_target_": "ftsweep.tasks.Text", "max_length": 24, "packed": False}
     config["training"]["replay"] = 0.25
     return config
 
@@ -93,26 +96,27 @@ def text_config(config: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
 def test_a_trial_trains_on_the_mix_and_is_judged_by_its_own_data(
     text_config: dict[str, Any], make_job: Callable[..., dict[str, Any]]
 ) -> None:
-    engine = Engine(threads=1)
-    trial = engine._begin_trial(make_job("estimate"))
-    run: Any = trial.run
-    assert isinstance(run.examples, Mix)
-    assert len(run.train_split) == 60
-    assert len(run.examples) == 80
-    assert run.plan.num_examples == 160, "two epochs of the mix"
-    assert run.probe.max() < 60
-    taken = np.concatenate([run.plan.indices(step) for step in range(run.plan.num_steps)])
+    job, components = make_job(), Components()
+    parts = components.parts_of(text_config, Path(job["cache"]))
+    run: Any = components.begin_run(parts, components.lend_base(parts), TrialFolder(Path(job["folder"])))
+    stepper = run.stepper
+    assert isinstance(stepper.examples, Mix)
+    assert len(parts.prepared.split("train")) == 60
+    assert len(stepper.examples) == 80
+    assert stepper.plan.num_examples == 160, "two epochs of the mix"
+    assert run.scorer.probe.max() < 60
+    taken = np.concatenate([stepper.plan.indices(number) for number in range(stepper.plan.num_steps)])
     assert sorted(taken.tolist()) == sorted([*range(80), *range(80)])
 
 
 def test_a_task_that_learns_no_text_cannot_replay(
     text_config: dict[str, Any], make_job: Callable[..., dict[str, Any]]
 ) -> None:
-    text_config["task"] = {"_target_": "ftsweep.tasks.classification.Classification", "max_length": 24}
+    text_config["task"] = {"_target_": "ftsweep.tasks.Classification", "max_length": 24}
     engine = Engine(threads=1)
     engine.admit(make_job("prepare"))
     with pytest.raises(ConfigError, match="cannot be mixed into this task"):
-        engine.step()
+        step(engine)
 
 
 def test_general_loss_is_that_of_transformers_on_held_out_documents(

@@ -14,22 +14,25 @@ from rich.console import Console
 
 from ftsweep.cli.printing import print_study
 from ftsweep.config.compose import compose_sweep
-from ftsweep.control.extension import Extension
+from ftsweep.control.continuity import manifest_of
 from ftsweep.control.overview import StudyOverview
-from ftsweep.control.run import study_facts
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.snapshot import Snapshot
 from ftsweep.domain.space import Branch, FloatInterval, Space
+from ftsweep.domain.terms import changes
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
 from ftsweep.domain.verdict import VerdictKind
 from ftsweep.errors import ConfigError
 from ftsweep.store.folders import Store, StudyFolder
+from ftsweep.store.manifest import Extension
 from ftsweep.store.row_scores import RungLosses, write_losses
+from ftsweep.strategies import LinearProbe
+from ftsweep.tasks.classification import Classification
 from ftsweep.verdicts import live as module
 from ftsweep.verdicts.live import Verdicts
 
-JUDGE = {"_target_": "ftsweep.verdicts.trial.FitVerdicts", "mode": "judge"}
+JUDGE = {"_target_": "ftsweep.verdicts.FitVerdicts", "mode": "judge"}
 OVERFIT = ([2.0, 1.2, 1.0, 1.1, 1.3], [2.0, 1.1, 0.9, 0.8, 0.7])
 WEAK = ([2.0, 1.2, 1.1, 1.1], [2.0, 1.2, 1.09, 1.09])
 FINE = ([2.0, 0.8, 0.5, 0.499], [2.0, 0.7, 0.45, 0.45])
@@ -46,12 +49,12 @@ def judge_of(folder: StudyFolder, baseline: Any = None, branches: Any = None, **
     space = Space({"training.learning_rate": FloatInterval(1e-4, 1e-1, log=True)})
     config = {
         "training": {"learning_rate": 1e-3, "epochs": 4},
-        "strategy": {"_target_": "ftsweep.strategies.lora.Lora", "dropout": 0.0},
+        "strategy": {"_target_": "ftsweep.strategies.Lora", "dropout": 0.0},
         "guards": {"fit": {**JUDGE, **settings}},
     }
     branches = branches or {"": Branch("", config, space)}
     data = {branch.label: {"num_examples": {"validation": NUM_ROWS}} for branch in branches.values()}
-    return Verdicts(folder, Objective(), branches, baseline or {}, data)
+    return Verdicts(folder, Objective(metrics=Classification.metrics), branches, baseline or {}, data)
 
 
 def trial(
@@ -126,8 +129,9 @@ def test_a_trial_far_above_a_later_best_is_told_when_the_search_is_over(folder: 
 
 def test_a_branch_that_trains_a_head_is_a_baseline_for_the_others(folder: StudyFolder) -> None:
     lora = judge_of(folder).branches[""]
-    head = {**lora.config, "strategy": {"_target_": "ftsweep.strategies.head.LinearProbe"}}
-    branches = {"lora": Branch("lora", lora.config, Space()), "head": Branch("head", head, Space())}
+    head = {**lora.config, "strategy": {"_target_": "ftsweep.strategies.LinearProbe"}}
+    role = LinearProbe().role
+    branches = {"lora": Branch("lora", lora.config, Space()), "head": Branch("head", head, Space(), role)}
     judge = judge_of(folder, branches=branches)
     records = []
     for number, (name, accuracy) in enumerate([("lora", 0.5), ("head", 0.8)]):
@@ -164,17 +168,17 @@ def test_what_lies_on_disk_is_plain_json(folder: StudyFolder) -> None:
 
 def test_another_class_is_no_judge(folder: StudyFolder) -> None:
     with pytest.raises(ConfigError, match="no judge of trials"):
-        judge_of(folder, _target_="ftsweep.guards.leakage.ExactCopies", mode="refuse")
+        judge_of(folder, _target_="ftsweep.guards.ExactCopies", mode="refuse")
 
 
 def test_a_study_may_go_on_with_another_judge_but_not_with_other_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    facts = [
-        study_facts(compose_sweep("quickstart", more)) for more in ([], ["guards.fit=off"], ["training.epochs=2.5"])
-    ]
-    assert facts[0]["branches"] == facts[1]["branches"] != facts[2]["branches"]
+    overrides = ([], ["guards.fit=off"], ["training.epochs=2.5"])
+    plain, unjudged, longer = (manifest_of(compose_sweep("quickstart", more)).terms for more in overrides)
+    assert changes(plain, unjudged) == []
+    assert [change.path for change in changes(plain, longer)] == ["branches.main.config.training.epochs"]
 
 
 def test_status_and_best_tell_why_and_what_to_do(folder: StudyFolder) -> None:
@@ -183,7 +187,7 @@ def test_status_and_best_tell_why_and_what_to_do(folder: StudyFolder) -> None:
         judge.judge(record)
     snapshot = Snapshot("fits", "running", Objective(), 4, 2, records, verdicts=folder.verdicts())
     console = Console(file=io.StringIO(), width=160)
-    overview = StudyOverview(folder, {"objective": {}}, snapshot, None, disk=DISK, extension=Extension.read(folder))
+    overview = StudyOverview(folder, snapshot, None, disk=DISK, extension=Extension())
     print_study(console, overview)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "overfit (severe)" in text.split("\n")[2]

@@ -13,6 +13,7 @@ from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.domain.verdict import Verdict, VerdictKind
 from ftsweep.errors import ConfigError
 from ftsweep.store.row_scores import RungLosses, read_losses, write_losses
+from ftsweep.tasks.classification import Classification
 from ftsweep.verdicts.curve import PairedTests, paired_z
 from ftsweep.verdicts.facts import TrialFit
 from ftsweep.verdicts.trial import FitVerdicts
@@ -35,7 +36,7 @@ def fit_of(validation, train, *, noise=0.02, kind=OutcomeKind.COMPLETE, metrics=
     outcome = None if kind is None else Outcome(kind, "why", extra=extra or {})
     best = min(range(1, len(rows)), key=lambda rung: validation[rung])
     tests = PairedTests(paired_z(rows[0], rows[best]), paired_z(rows[-1], rows[best]))
-    return TrialFit(measurements, Objective(), tests, NUM_ROWS, outcome, CONFIG, **facts)
+    return TrialFit(measurements, Objective(metrics=Classification.metrics), tests, NUM_ROWS, outcome, CONFIG, **facts)
 
 
 def judged(fit):
@@ -176,7 +177,10 @@ def test_nothing_is_said_of_the_fit_of_a_trial_that_broke(kind):
 def test_of_a_trial_that_measures_once_only_a_baseline_that_beats_it_is_told():
     once = Measurement(5, 1.0, 0, 0, 0.0, 0.0, {"validation/accuracy": 0.5})
     fit = TrialFit(
-        [once], Objective("accuracy", direction="maximize"), num_rows=400, outcome=Outcome(OutcomeKind.COMPLETE)
+        [once],
+        Objective("accuracy", direction="maximize", metrics=Classification.metrics),
+        num_rows=400,
+        outcome=Outcome(OutcomeKind.COMPLETE),
     )
     assert FitVerdicts().judge(fit) == []
     (verdict,) = FitVerdicts().judge(replace(fit, baseline={"accuracy": 0.6}))

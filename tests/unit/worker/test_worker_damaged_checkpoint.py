@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ftsweep.store.folders import TrialFolder
-from ftsweep.training import trial as loop
+from ftsweep.training import checkpoint
 from ftsweep.worker.engine import Engine
 
 MakeJob = Callable[..., dict[str, Any]]
@@ -60,7 +60,7 @@ DAMAGES = (
 def test_trial_with_a_damaged_checkpoint_begins_anew_and_ends_the_same(
     make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "_CHECKPOINT_SHARE", math.inf)  # a checkpoint at every rung
+    monkeypatch.setattr(checkpoint, "SHARE_OF_TIME", math.inf)  # a checkpoint at every rung
     undisturbed = train(make_job(name="trial-0000"))
     for number, (name, damage) in enumerate(DAMAGES, start=1):
         job = make_job(name=f"trial-{number:04d}")

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from engine_steps import step
 
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.trial import OutcomeKind
@@ -18,7 +19,8 @@ from ftsweep.models.tiny import FOLDER
 from ftsweep.serving.model import load_predictor
 from ftsweep.store.folders import TrialFolder
 from ftsweep.tasks.classification import Classification
-from ftsweep.training import trial as loop
+from ftsweep.training import checkpoint
+from ftsweep.training.measuring import RungScorer
 from ftsweep.worker.engine import Engine
 
 Job = dict[str, Any]
@@ -30,7 +32,7 @@ def finish(engine: Engine, job: Job, *, stop_at: int | None = None) -> tuple[lis
     engine.admit(job)
     measured = []
     while True:
-        for message in engine.step():
+        for message in step(engine):
             if message["type"] == "ended":
                 return measured, message
             measured.append(Measurement.from_dict(message["measurement"]))
@@ -98,7 +100,7 @@ def test_trials_of_one_worker_do_not_depend_on_those_before(
 def test_killed_trial_continues_to_the_same_result(
     make_job: MakeJob, config: dict[str, Any], killed_at: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "_CHECKPOINT_SHARE", math.inf)  # a checkpoint at every rung
+    monkeypatch.setattr(checkpoint, "SHARE_OF_TIME", math.inf)  # a checkpoint at every rung
     config["strategy"]["dropout"] = 0.2  # so that the generators' state matters
     undisturbed, _ = finish(Engine(threads=1), make_job(name="trial-0000"))
 
@@ -128,7 +130,7 @@ def test_trial_killed_between_checkpoints_measures_no_rung_twice(
     make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     undisturbed, _ = finish(Engine(threads=1), make_job(name="trial-0000"))
-    monkeypatch.setattr(loop, "_CHECKPOINT_SHARE", 1e-12)  # one checkpoint, at rung 0 at most
+    monkeypatch.setattr(checkpoint, "SHARE_OF_TIME", 1e-12)  # one checkpoint, at rung 0 at most
     job = make_job(name="trial-0001")
     killed = Engine(threads=1)
     killed.admit(job)
@@ -244,10 +246,10 @@ def test_what_precedes_training_is_measured_once_per_worker_and_is_true(
         config["strategy"]["rank"] = 4  # another setting of the same strategy
     config["training"]["learning_rate"] = 1e-3
     counted = []
-    original = loop.TrialRun.values_now
-    monkeypatch.setattr(loop.TrialRun, "values_now", lambda self: counted.append(self.rung) or original(self))
+    original = RungScorer.now
+    monkeypatch.setattr(RungScorer, "now", lambda self: counted.append("a rung") or original(self))
     reused, _ = finish(used, make_job(name="trial-0001"))
-    assert counted == [1, 2, 3, 4]
+    assert len(counted) == 4, "rung 0 was measured again"
     fresh, _ = finish(Engine(threads=1), make_job(name="trial-0002"))
     assert values(reused) == values(fresh)
 
@@ -292,7 +294,7 @@ def test_exported_model_answers_like_the_trial_and_without_the_engine(
     config["strategy"] = {"_target_": f"ftsweep.strategies.{strategy}"}
     base = tmp_path / "base"
     shutil.copytree(FOLDER, base)
-    config["model"] = {"_target_": "ftsweep.models.local.LocalModel", "path": str(base), "dtype": "auto"}
+    config["model"] = {"_target_": "ftsweep.models.LocalModel", "path": str(base), "dtype": "auto"}
     job = make_job()
     finish(engine, job)
     destination = tmp_path / "model"

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from engine_steps import step
 from training_rows import sentences, write_rows
 
 from ftsweep.domain.measurement import Measurement
@@ -28,14 +29,14 @@ from ftsweep.worker.engine import Engine
 Job = dict[str, Any]
 MakeJob = Callable[..., Job]
 
-ASKED = {"_target_": "ftsweep.strategies.few_shot.FewShot", "k": 2, "draws": 2, "orders": 2}
+ASKED = {"_target_": "ftsweep.strategies.FewShot", "k": 2, "draws": 2, "orders": 2}
 TUNED = {
-    "_target_": "ftsweep.strategies.few_shot_tuned.FewShotTuned",
-    "inner": {"_target_": "ftsweep.strategies.lora.Lora", "rank": 2, "dropout": 0.1},
+    "_target_": "ftsweep.strategies.FewShotTuned",
+    "inner": {"_target_": "ftsweep.strategies.Lora", "rank": 2, "dropout": 0.1},
     "k": 2,
     "draws": 3,
 }
-HEAD = {**TUNED, "inner": {"_target_": "ftsweep.strategies.head.LinearProbe"}}
+HEAD = {**TUNED, "inner": {"_target_": "ftsweep.strategies.LinearProbe"}}
 
 
 def finish(engine: Engine, job: Job) -> tuple[list[Measurement], Job]:
@@ -43,7 +44,7 @@ def finish(engine: Engine, job: Job) -> tuple[list[Measurement], Job]:
     engine.admit(job)
     measured = []
     while True:
-        for message in engine.step():
+        for message in step(engine):
             if message["type"] == "ended":
                 return measured, message
             measured.append(Measurement.from_dict(message["measurement"]))
@@ -144,10 +145,7 @@ def test_kept_prompts_score_and_answer_as_they_were_measured(
     alone = load_predictor(destination, allowed=()).predict([exported["result"]["rows"][0]])
     assert alone[0]["probability"] == pytest.approx(answers[0]["probability"], abs=1e-5), "company changes an answer"
     assert not list(destination.glob("*.safetensors"))
-    _, predicted = finish(
-        engine, make_job("predict", "predict", model_folder=str(destination), rows=exported["result"]["rows"])
-    )
-    assert predicted["result"]["answers"] == answers
+    assert load_predictor(destination, allowed=()).predict(exported["result"]["rows"]) == answers
 
 
 @pytest.mark.parametrize(("strategy", "done"), [(ASKED, 3), (TUNED, 2)], ids=["asked", "tuned"])
@@ -237,7 +235,7 @@ def test_every_draw_trains_from_the_same_start_and_its_weights_are_kept(
 
 def test_trials_leave_the_base_as_they_found_it(engine: Engine, make_job: MakeJob, config: dict[str, Any]) -> None:
     values = []
-    for number, strategy in enumerate((ASKED, {**TUNED, "inner": {"_target_": "ftsweep.strategies.full.Full"}}, ASKED)):
+    for number, strategy in enumerate((ASKED, {**TUNED, "inner": {"_target_": "ftsweep.strategies.Full"}}, ASKED)):
         config["strategy"] = strategy
         (measurement,), _ = finish(engine, make_job(name=f"trial-{number:04d}"))
         values.append(dict(measurement.values))
@@ -261,7 +259,7 @@ def test_setting_that_does_not_fit_is_infeasible_with_the_numbers(
     assert re.search(told, ended["outcome"]["reason"])
     engine.admit(make_job("estimate", "estimate-main"))
     with pytest.raises(ConfigError, match=r"demonstrations|examples of every label"):
-        engine.step()
+        step(engine)
 
 
 @pytest.mark.parametrize("strategy", [ASKED, TUNED], ids=["asked", "tuned"])
@@ -283,7 +281,7 @@ def test_instruction_is_asked_behind_earlier_turns(
     rows = [{"prompt": f"What is {n} and one?", "completion": f"It is {n + 1}."} for n in range(80)]
     for name, part in (("train", rows[:60]), ("validation", rows[60:70]), ("test", rows[70:])):
         config["data"][name] = write_rows(tmp_path / f"answers-{name}.jsonl", part)
-    config["task"] = {"_target_": "ftsweep.tasks.instruction.Instruction", "max_length": 64, "max_new_tokens": 4}
+    config["task"] = {"_target_": "ftsweep.tasks.Instruction", "max_length": 64, "max_new_tokens": 4}
     config["strategy"] = {**ASKED, "k": 0}
     (zero,), _ = finish(engine, make_job(name="trial-0000"))
     _, base = finish(engine, make_job("baseline", "baseline-main"))
@@ -309,11 +307,11 @@ def test_encoder_is_refused_by_the_models_own_message(
         folder
     )
     TinyModel().tokenizer().save_pretrained(folder)
-    config["model"] = {"_target_": "ftsweep.models.local.LocalModel", "path": str(folder)}
+    config["model"] = {"_target_": "ftsweep.models.LocalModel", "path": str(folder)}
     config["strategy"] = ASKED
     engine.admit(make_job("prepare", "prepare-main"))
     with pytest.raises(ModelError, match="encoder"):
-        engine.step()
+        step(engine)
 
 
 def test_words_that_do_not_fit_the_labels_are_refused_before_any_trial(
@@ -323,4 +321,4 @@ def test_words_that_do_not_fit_the_labels_are_refused_before_any_trial(
     searched = {**ASKED, "label_words": {"see": "water"}}
     engine.admit(make_job("prepare", "prepare-main", strategies=[ASKED, searched]))
     with pytest.raises(ConfigError, match="Did you mean 'sea'"):
-        engine.step()
+        step(engine)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from engine_steps import step
 from training_rows import sentences, write_rows
 
 from ftsweep.domain.forgetting import FORGETTING, LOSS
@@ -26,9 +27,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is d
 Job = dict[str, Any]
 MakeJob = Callable[..., Job]
 PAGES = [f"page {number}: nothing much happens by the quiet river, number {number * 7}" for number in range(12)]
-LORA = {"_target_": "ftsweep.strategies.lora.Lora", "rank": 4}
-FULL = {"_target_": "ftsweep.strategies.full.Full"}
-TEXT = {"_target_": "ftsweep.tasks.text.Text", "max_length": 64, "packed": False}
+LORA = {"_target_": "ftsweep.strategies.Lora", "rank": 4}
+FULL = {"_target_": "ftsweep.strategies.Full"}
+TEXT = {"_target_": "ftsweep.tasks.Text", "max_length": 64, "packed": False}
 
 
 def run(engine: Engine, job: Job) -> tuple[list[Measurement], Job]:
@@ -36,7 +37,7 @@ def run(engine: Engine, job: Job) -> tuple[list[Measurement], Job]:
     engine.admit(job)
     measured = []
     while True:
-        for message in engine.step():
+        for message in step(engine):
             if message["type"] == "ended":
                 return measured, message.get("outcome") or message["result"]
             measured.append(Measurement.from_dict(message["measurement"]))
@@ -60,13 +61,13 @@ def engine() -> Engine:
 def guarded(config: dict[str, Any], tmp_path: Path, llama: Path) -> dict[str, Any]:
     """The config with a random decoder, general text of its own, and the guard on."""
     rows = [{"text": page} for page in PAGES]
-    config["model"] = {"_target_": "ftsweep.models.local.LocalModel", "path": str(llama), "dtype": "auto"}
+    config["model"] = {"_target_": "ftsweep.models.LocalModel", "path": str(llama), "dtype": "auto"}
     config["general"] = {
-        "_target_": "ftsweep.data.sources.files.Files",
+        "_target_": "ftsweep.data.Files",
         "train": write_rows(tmp_path / "replay.jsonl", [{"text": f"replayed {n}"} for n in range(8)]),
         "validation": write_rows(tmp_path / "general.jsonl", rows),
     }
-    guard = {"_target_": "ftsweep.guards.forgetting.Forgetting", "mode": "on", "limit": 0.01, "tokens": 8192}
+    guard = {"_target_": "ftsweep.guards.Forgetting", "mode": "on", "limit": 0.01, "tokens": 8192}
     config["guards"] = {"forgetting": guard}
     config["rungs"]["count"] = 2
     config["training"] |= {"epochs": 1, "learning_rate": 2e-2}
@@ -150,7 +151,7 @@ def test_forgetting_of_a_classifier_is_that_of_its_body_under_the_head_of_the_ba
 
 
 def test_a_frozen_body_forgets_nothing(engine: Engine, make_job: MakeJob, guarded: dict[str, Any]) -> None:
-    guarded["strategy"] = {"_target_": "ftsweep.strategies.head.LinearProbe"}
+    guarded["strategy"] = {"_target_": "ftsweep.strategies.LinearProbe"}
     measured, _ = run(engine, make_job())
     assert [each.values[FORGETTING] for each in measured] == [0, 0, 0]
 
@@ -171,7 +172,7 @@ def test_each_split_of_the_general_text_has_a_base_loss_of_its_own(
 ) -> None:
     guarded["task"], guarded["strategy"] = TEXT, LORA
     rows = [{"text": " ".join(chr(97 + number) * length for length in range(1, 12))} for number in range(20)]
-    source = {"_target_": "ftsweep.data.sources.files.Files", "train": write_rows(tmp_path / "pages.jsonl", rows)}
+    source = {"_target_": "ftsweep.data.Files", "train": write_rows(tmp_path / "pages.jsonl", rows)}
     guarded["general"] = {**source, "validation_fraction": 0.3}
     for seed in (0, 1):
         guarded["seed"] = {"data": seed, "model": 0, "sampler": 0}

@@ -26,8 +26,7 @@ from ftsweep.tasks.classification import Classification
 from ftsweep.tasks.instruction import Instruction
 from ftsweep.testing.random_models import random_bert, random_llama
 from ftsweep.testing.strategy import clone, train
-from ftsweep.training import regularisers
-from ftsweep.training import trial as loop
+from ftsweep.training import checkpoint, regularisers
 from ftsweep.training.regularisers import Regularisers
 from ftsweep.worker.engine import Engine
 
@@ -218,7 +217,7 @@ def make_small_and_generative(config: dict[str, Any]) -> None:
         rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()][:count]
         rows = [{"prompt": row["text"], "completion": row["label"]} for row in rows]
         path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    config["task"] = {"_target_": "ftsweep.tasks.instruction.Instruction", "max_length": 48}
+    config["task"] = {"_target_": "ftsweep.tasks.Instruction", "max_length": 48}
     config["rungs"]["count"] = 2
 
 
@@ -226,7 +225,7 @@ def make_small_and_generative(config: dict[str, Any]) -> None:
 def test_trials_that_are_pulled_continue_to_the_same_result_in_any_micro_batches(
     make_job: Callable[..., dict[str, Any]], config: dict[str, Any], monkeypatch: pytest.MonkeyPatch, strategy: str
 ) -> None:
-    monkeypatch.setattr(loop, "_CHECKPOINT_SHARE", math.inf)  # a checkpoint at every rung
+    monkeypatch.setattr(checkpoint, "SHARE_OF_TIME", math.inf)  # a checkpoint at every rung
     make_small_and_generative(config)
     config["strategy"] = {"_target_": f"ftsweep.strategies.{strategy}"}
     plain, _ = finish(Engine(threads=1), make_job(name="trial-0000"))

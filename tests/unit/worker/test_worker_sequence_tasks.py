@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from engine_steps import step
 
 from ftsweep.domain.measurement import Measurement
 from ftsweep.errors import ConfigError
@@ -31,7 +32,7 @@ def finish(engine: Engine, job: dict[str, Any]) -> tuple[list[Measurement], dict
     engine.admit(job)
     measured = []
     while True:
-        for message in engine.step():
+        for message in step(engine):
             if message["type"] == "ended":
                 return measured, message
             measured.append(Measurement.from_dict(message["measurement"]))
@@ -57,7 +58,7 @@ def sentences(count: int, offset: int = 0) -> list[dict[str, Any]]:
 def config(config: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
     for split, (count, offset) in {"train": (48, 0), "validation": (16, 1000), "test": (16, 2000)}.items():
         config["data"][split] = write_rows(tmp_path / f"{split}.jsonl", sentences(count, offset))
-    config["strategy"] = {"_target_": "ftsweep.strategies.full.Full"}
+    config["strategy"] = {"_target_": "ftsweep.strategies.Full"}
     config["training"] |= {"learning_rate": 1e-3, "batch_size": 16, "epochs": 2}
     config["rungs"] = {"count": 2}
     return config

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from engine_steps import step
 from safetensors.torch import load_file
 from training_rows import sentences, write_rows
 
@@ -24,9 +25,9 @@ from ftsweep.worker.stage_cache import StageResult
 Job = dict[str, Any]
 MakeJob = Callable[..., Job]
 
-TEXT = {"_target_": "ftsweep.tasks.text.Text", "max_length": 64, "packed": True}
-FULL = {"_target_": "ftsweep.strategies.full.Full"}
-LORA = {"_target_": "ftsweep.strategies.lora.Lora", "rank": 2}
+TEXT = {"_target_": "ftsweep.tasks.Text", "max_length": 64, "packed": True}
+FULL = {"_target_": "ftsweep.strategies.Full"}
+LORA = {"_target_": "ftsweep.strategies.Lora", "rank": 2}
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def small_model(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("model")
     random_llama().save_pretrained(folder)
     byte_tokenizer().save_pretrained(folder)
-    return {"_target_": "ftsweep.models.local.LocalModel", "path": str(folder), "dtype": "auto"}
+    return {"_target_": "ftsweep.models.LocalModel", "path": str(folder), "dtype": "auto"}
 
 
 @pytest.fixture
@@ -51,9 +52,9 @@ def staged(config: dict[str, Any], tmp_path: Path, small_model: dict[str, Any]) 
     config["model"] = small_model
     config["training"] |= {"epochs": 1, "batch_size": 16}
     config["rungs"]["count"] = 1
-    config["general"] = {"_target_": "ftsweep.data.sources.files.Files", "train": general}
+    config["general"] = {"_target_": "ftsweep.data.Files", "train": general}
     config["stages"]["domain"] = {
-        "data": {"_target_": "ftsweep.data.sources.files.Files", "train": pages},
+        "data": {"_target_": "ftsweep.data.Files", "train": pages},
         "task": dict(TEXT),
         "strategy": dict(FULL),
         "training": {**config["training"], "learning_rate": 1e-3, "batch_size": 2, "replay": 0.2},
@@ -71,7 +72,7 @@ def finish(engine: Engine, job: Job) -> Job:
     """Run a job to its end; the last message."""
     engine.admit(job)
     while True:
-        for message in engine.step():
+        for message in step(engine):
             if message["type"] == "ended":
                 return message
             engine.answer({"type": "continue", "job": job["job"]})
@@ -144,9 +145,8 @@ def test_a_stage_killed_on_its_way_goes_on_to_the_same_weights(
         assert killed.step() == []
     if checkpoint:
         killed.drain()
-    assert killed._chain is not None
-    assert killed._chain._run is not None
-    killed._chain._run.lock.release()  # the system does this for a dead process
+    (under_way,) = killed._jobs.values()
+    under_way._chain._run.lock.release()  # the system does this for a dead process
     told = finish(Engine(threads=1), job)["outcome"]["extra"]["metrics"]
     assert told == expected
     left, right = weights_of(job), weights_of(undisturbed)
@@ -158,7 +158,7 @@ def test_a_stage_killed_on_its_way_goes_on_to_the_same_weights(
 def test_a_result_that_another_worker_makes_is_waited_for(
     engine: Engine, staged: Job, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ftsweep.worker.stages._WAIT_SECONDS", 0.0)
+    monkeypatch.setattr("ftsweep.worker.engine.WAIT_SECONDS", 0.0)
     other = Engine(threads=1)
     other.admit(make_job(name="trial-0000"))
     for _ in range(3):
@@ -245,7 +245,7 @@ def test_a_base_that_predicts_no_text_is_refused_before_any_trial(
     folder = tmp_path / "bert"
     random_bert().save_pretrained(folder)
     byte_tokenizer().save_pretrained(folder)
-    staged["model"] = {"_target_": "ftsweep.models.local.LocalModel", "path": str(folder), "dtype": "auto"}
+    staged["model"] = {"_target_": "ftsweep.models.LocalModel", "path": str(folder), "dtype": "auto"}
     with pytest.raises(ModelError, match="is an encoder and cannot do text generation"):
         finish(engine, make_job("baseline", "baseline-main"))
 
@@ -268,3 +268,58 @@ def test_results_make_room_for_newer_ones_unless_someone_loads_them(
             (folder / "model.safetensors").write_bytes(b"weights")
     assert [result.read() is not None for result in made] == [True, False, True]
     lock.release()
+
+
+def test_trials_of_one_worker_share_the_stage_that_the_first_of_them_makes(
+    staged: Job, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = make_job(name="trial-0000", cache=make_job()["cache"] + "-alone")
+    finish(Engine(threads=1), alone)
+    monkeypatch.setattr("ftsweep.worker.engine.time.sleep", lambda _: pytest.fail("it waited, and had a stage to make"))
+    jobs = [make_job(name="trial-0001"), make_job(name="trial-0002")]
+    engine = Engine(threads=1, lanes=2)
+    for job in jobs:
+        engine.admit(job)
+    outcomes = []
+    while engine.is_busy:
+        for message in engine.step():
+            if message["type"] == "ended":
+                outcomes.append(message["outcome"]["kind"])
+            engine.answer({"type": "continue", "job": message["job"]})
+    assert outcomes == ["complete", "complete"]
+    assert len(results(jobs[0])) == 1
+    measured = [[each.values for each in TrialFolder(Path(job["folder"])).measurements()] for job in (alone, *jobs)]
+    assert measured[0] == measured[1] == measured[2]
+
+
+@pytest.mark.parametrize("kind", ["pause", "stop"])
+def test_a_trial_can_be_paused_and_stopped_while_its_stage_is_made(staged: Job, make_job: MakeJob, kind: str) -> None:
+    undisturbed = make_job(name="trial-0000", cache=make_job()["cache"] + "-alone")
+    finish(Engine(threads=1), undisturbed)
+    engine, job = Engine(threads=1), make_job(name="trial-0001")
+    engine.admit(job)
+    for _ in range(4):
+        assert engine.step() == []
+    before = engine.num_steps
+    assert before > 0
+    engine.answer({"type": kind, "job": job["job"], "kind": "pruned", "reason": "the test says so"})
+    (message,) = engine.step()
+    folder = TrialFolder(Path(job["folder"]))
+    if kind == "stop":
+        assert message["outcome"]["kind"] == "pruned"
+        assert folder.outcome() is not None
+        job = make_job(name="trial-0002")
+    else:
+        assert message["outcome"] is None
+        assert folder.outcome() is None
+    finish(engine, job)  # its stage goes on from where it was left
+    assert engine.num_steps == num_all_steps(undisturbed)
+    left, right = weights_of(job), weights_of(undisturbed)
+    assert all(left[name].equal(right[name]) for name in left)
+
+
+def num_all_steps(job: Job) -> int:
+    """Optimizer steps of a trial and its stages."""
+    outcome = TrialFolder(Path(job["folder"])).outcome()
+    assert outcome is not None
+    return int(outcome.extra["num_steps"]) + sum(each["num_steps"] for each in outcome.extra["stages"].values())

@@ -42,7 +42,7 @@ def test_chosen_model_answers_after_the_study_it_came_from_is_gone(
     strategy: str, earlier: Path, config: Config, make_job: MakeJob, tmp_path: Path
 ) -> None:
     config["model"] = {
-        "_target_": "ftsweep.models.study.StudyModel",
+        "_target_": "ftsweep.models.StudyModel",
         "study": "earlier",
         "store": str(tmp_path),
         "dtype": "auto",
@@ -68,7 +68,7 @@ def test_head_of_the_earlier_study_is_where_the_same_task_begins(
 ) -> None:
     from_scratch = first_loss(make_job("train", "trial-0001"))
     config["model"] = {
-        "_target_": "ftsweep.models.study.StudyModel",
+        "_target_": "ftsweep.models.StudyModel",
         "study": "earlier",
         "store": str(tmp_path),
         "dtype": "auto",

@@ -41,7 +41,7 @@ def entity_config(config: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
         path = tmp_path / f"{split}.jsonl"
         path.write_text("".join(json.dumps(row) + "\n" for row in sentences(count, offset)))
         config["data"][split] = str(path)
-    config["task"] = {"_target_": "ftsweep.tasks.token_classification.TokenClassification", "max_length": 24}
+    config["task"] = {"_target_": "ftsweep.tasks.TokenClassification", "max_length": 24}
     config["objective"] = {"metric": "f1", "split": "validation", "direction": "maximize"}
     return config
 
@@ -49,8 +49,8 @@ def entity_config(config: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("strategy", "rate"),
     [
-        ({"_target_": "ftsweep.strategies.lora.Lora", "rank": 4}, 2e-2),
-        ({"_target_": "ftsweep.strategies.full.Full"}, 3e-3),
+        ({"_target_": "ftsweep.strategies.Lora", "rank": 4}, 2e-2),
+        ({"_target_": "ftsweep.strategies.Full"}, 3e-3),
     ],
     ids=["lora", "full"],
 )

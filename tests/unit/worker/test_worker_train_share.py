@@ -11,7 +11,7 @@ import pytest
 from ftsweep.store.folders import TrialFolder
 from ftsweep.worker.engine import Engine
 
-PROBE = {"_target_": "ftsweep.strategies.head.LinearProbe"}
+PROBE = {"_target_": "ftsweep.strategies.LinearProbe"}
 
 
 def train(engine: Engine, job: dict[str, Any]) -> TrialFolder:

@@ -1,9 +1,11 @@
-"""The built components of one job."""
+"""The built components of one configuration."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ftsweep.data.encoded import EncodedSplit
 from ftsweep.data.prepared import PreparedSet
@@ -16,9 +18,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Parts:
-    """What a trial is made of: the model's source and tokenizer, task, strategy, and the data as prepared for them."""
+class TrialParts:
+    """What a trial is made of: its configuration, and what was built of it: model source, task, strategy, data."""
 
+    config: Mapping[str, Any]
+    cache: Path
     source: ModelSource
     tokenizer: PreTrainedTokenizerBase
     task: Task

@@ -1,0 +1,95 @@
+"""`ftsweep predict`: rows in, answers out, a bounded number at a time; rows without an answer say why."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from ftsweep.serving.model import Predictor
+    from ftsweep.serving.questions import FileQuestions, Question, TypedQuestions
+
+ROWS_AT_ONCE = 1024
+"""Rows that are held at a time, from reading to writing."""
+
+
+def answer_rows(predictor: Predictor, named: str, out: Path | None, *, keeps_columns: bool) -> int:
+    """Answer the rows of `named` (`-`: standard input) on standard output, or in a file; how many have no answer."""
+    from ftsweep.serving.answer_files import ERROR, answer_file, line_of, with_columns
+
+    num_missing = 0
+    with ExitStack() as stack:
+        questions = _questions(predictor, named, stack, keeps_columns=keeps_columns)
+        for finding in questions.findings:
+            click.echo(f"{finding.severity}: {finding.text}", err=True)
+        file = None if out is None else stack.enter_context(answer_file(out))
+        advance = stack.enter_context(_progress(questions.num_lines, shows=file is not None))
+        for chunk in _chunks(questions):
+            records: list[Mapping[str, Any]] = []
+            for question, answer in zip(chunk, _answers(predictor, chunk), strict=True):
+                num_missing += ERROR in answer
+                records.append(with_columns(question.original, answer) if keeps_columns else answer)
+            if file is not None:
+                file.write(records)
+            else:
+                sys.stdout.writelines(line_of(record) + "\n" for record in records)
+                sys.stdout.flush()
+            advance(len(chunk))
+    return num_missing
+
+
+def _questions(
+    predictor: Predictor, named: str, stack: ExitStack, *, keeps_columns: bool
+) -> FileQuestions | TypedQuestions:
+    from ftsweep.errors import UsageError
+    from ftsweep.serving.questions import FileQuestions, TypedQuestions, has_format
+
+    if named != "-" and has_format(named):
+        return FileQuestions(named, predictor.task, predictor.reading, keeps_columns=keeps_columns)
+    if named == "-":
+        return TypedQuestions(sys.stdin, predictor.task, predictor.reading, name="standard input")
+    try:
+        lines = stack.enter_context(Path(named).open(encoding="utf-8"))  # noqa: SIM115 - the stack closes it
+    except OSError as error:
+        raise UsageError(
+            f"cannot be read: {error.strerror or error}", where=named, remedy="Name a file that is there."
+        ) from error
+    return TypedQuestions(lines, predictor.task, predictor.reading, name=Path(named).name)
+
+
+def _answers(predictor: Predictor, chunk: list[Question]) -> Iterator[dict[str, Any]]:
+    """One record per question: the answer, or `error`, which names the place."""
+    from ftsweep.serving.answer_files import ERROR
+    from ftsweep.serving.model import NoAnswer
+
+    found = iter(predictor.answers([question.values for question in chunk if not question.problem]))
+    for question in chunk:
+        answer = NoAnswer(question.problem) if question.problem else next(found)
+        yield {ERROR: f"{question.place}: {answer}"} if isinstance(answer, NoAnswer) else answer
+
+
+def _chunks(questions: Iterable[Question]) -> Iterator[list[Question]]:
+    rows = iter(questions)
+    while chunk := list(islice(rows, ROWS_AT_ONCE)):
+        yield chunk
+
+
+@contextmanager
+def _progress(total: int | None, *, shows: bool) -> Iterator[Any]:
+    """A function that takes how many rows are done; it draws a bar on a terminal's standard error."""
+    if not shows or not sys.stderr.isatty():
+        yield lambda num_rows: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("rows"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        bar = progress.add_task("rows", total=total)
+        yield lambda num_rows: progress.advance(bar, num_rows)

@@ -1,0 +1,187 @@
+"""One study in the process that runs it: its parts put together, and its phases from data to conclusion."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ftsweep.analysis.confirmation import contenders
+from ftsweep.config.schema import SweepConfig
+from ftsweep.control.conclude import Conclusion, Ending
+from ftsweep.control.confirm import Confirmation
+from ftsweep.control.data_scaling import QuantityProbe
+from ftsweep.control.jobs import Jobs
+from ftsweep.control.listeners import Judging, Recording
+from ftsweep.control.losses import Losses
+from ftsweep.control.monitor import StudyMonitor
+from ftsweep.control.prepare import check_data, measured_baseline, prepare_data
+from ftsweep.control.retention import Retention
+from ftsweep.control.stopping import Stopping
+from ftsweep.control.sweep import Sweep
+from ftsweep.control.trials import Trials
+from ftsweep.domain.snapshot import Snapshot
+from ftsweep.domain.trial import TrialRecord
+from ftsweep.executors.base import Executor
+from ftsweep.recording.base import Recorder
+from ftsweep.search.study import Study
+from ftsweep.store.folders import StudyFolder
+from ftsweep.store.requests import Requests
+from ftsweep.verdicts.live import Verdicts
+
+
+@dataclass
+class LiveStudy:
+    """A study that this process runs, and whose lock it holds. Its phases in order: `prepare`, `measure_baselines`,
+    `search`, `conclude`. Each may be stopped, and a later process goes on with it.
+    """
+
+    config: SweepConfig
+    folder: StudyFolder
+    study: Study
+    executor: Executor
+    recorder: Recorder
+    watch: Callable[[Snapshot], None] = lambda snapshot: None
+    clock: Callable[[], float] = time.monotonic
+    data: dict[str, Any] = field(default_factory=dict)
+    """Facts of the prepared sets, by branch label."""
+    baseline: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Metrics of the untouched bases on validation, by branch label."""
+
+    def __post_init__(self) -> None:
+        config, folder, objective = self.config, self.folder, self.config.objective
+        branches = {branch.name: branch for branch in config.branches}
+        losses, requests = Losses(folder), Requests(folder)
+        self.verdicts = Verdicts(folder, objective, branches, self.baseline, self.data)
+        self.trials = Trials(self.study, folder, objective, config.rungs.count, branches, losses)
+        self.recording = Recording(self.recorder, objective, branches, self.data, self.verdicts)
+        self.trials.listeners = (
+            Judging(self.verdicts),
+            self.recording,
+            Retention(folder, objective, config.selection.top),
+        )
+        self.monitor = StudyMonitor(
+            config,
+            self.trials,
+            losses,
+            self.baseline,
+            self.verdicts.found,
+            requests,
+            owner=folder.owner,
+            hurry=self.recorder.hurry,
+            watch=lambda snapshot: self.watch(snapshot),
+            clock=self.clock,
+        )
+        self.jobs = Jobs(self.executor, folder, folder.store.cache, losses, self.monitor)
+        self.stopping = Stopping(config, folder, self.monitor.elapsed_seconds)
+        self.sweep = Sweep(
+            self.study,
+            self.trials,
+            self.executor,
+            self.jobs,
+            self.stopping,
+            requests,
+            self.monitor,
+            num_trials=config.budget.trials,
+            num_rungs=config.rungs.count,
+        )
+
+    # -- phases ---------------------------------------------------------------------------------------------------
+
+    def prepare(self) -> Mapping[str, Any]:
+        """Have the data of every branch prepared; facts by branch label. Bad data raises here: see `check_data`."""
+        self.data.update(prepare_data(self.config, self.jobs))
+        check_data(self.config, self.folder, self.data)
+        return self.data
+
+    def measure_baselines(self) -> None:
+        """Measure each branch's untouched base on validation, once per study."""
+        for branch in self.config.branches:
+            values = measured_baseline(branch, self.folder, self.jobs)
+            self.baseline[branch.label] = values
+            self.recording.record_baseline(branch, values)
+
+    def search(self) -> None:
+        """See `Sweep.search`."""
+        self.sweep.search()
+
+    def conclude(self) -> Conclusion:
+        """Choose, test once, compare, export and register; see `ftsweep.control.conclude`."""
+        for record in self.verdicts.settle(self.records):
+            self.recording.record_end(record)
+        confirmations = self.confirm()
+        ending = Ending(
+            self.config,
+            self.folder,
+            self.records,
+            call=self._call_for_trial,
+            recorder=self.recorder,
+            baseline=self.baseline,
+            data=self.data,
+            importances=self.study.importances(),
+            note=self.note,
+            confirmations=confirmations,
+            probe=self._probe if self.config.selection.quantity else None,
+            scaling=self._scaling,
+        )
+        return ending.conclude()
+
+    def confirm(self) -> dict[int, list[TrialRecord]]:
+        """Run the best trials again with fresh seeds, as `selection` says; their runs by trial number."""
+        settings = self.config.selection
+        chosen = contenders(self.records, self.config.objective, settings.top) if settings.seeds else []
+        if not chosen:
+            return {}
+        confirmation = Confirmation(self.jobs, self._why_not_confirm)
+        runs = confirmation.run(chosen, settings.seeds)
+        self.monitor.note = " ".join(filter(None, (self.note, confirmation.note)))
+        return runs
+
+    def stop(self) -> None:
+        """End whatever goes on at the next opportunity; running trials stay to be continued. A signal handler may."""
+        self.monitor.stop()
+
+    # -- how it stands --------------------------------------------------------------------------------------------
+
+    @property
+    def is_stopping(self) -> bool:
+        return self.monitor.is_stopping
+
+    @property
+    def note(self) -> str:
+        """Why the study ended before its number of trials; "" where it did not."""
+        return self.monitor.note
+
+    @property
+    def records(self) -> list[TrialRecord]:
+        return self.trials.records
+
+    def snapshot(self, phase: str) -> Snapshot:
+        return self.monitor.snapshot(phase)
+
+    # -- jobs about trials ----------------------------------------------------------------------------------------
+
+    def _why_not_confirm(self, record: TrialRecord) -> str | None:
+        halt = self.stopping.may_confirm(record, self.records, self.folder.confirmed())
+        return None if halt is None else halt.text
+
+    def _probe(self, number: int) -> dict[str, Any]:
+        """Whether more data would help the setting of a trial."""
+        record = self.trials.by_number[number]
+        probe = QuantityProbe(
+            self.jobs,
+            self.config.objective,
+            self._call_for_trial,
+            takes_few=self.trials.branches[record.proposal.branch].role.takes_few,
+            refuse=self._why_not_confirm,
+        )
+        num_examples = self.data[record.proposal.branch or "main"]["num_examples"]["train"]
+        return probe.measure(record, max(1, self.config.selection.seeds), num_examples)
+
+    def _scaling(self, number: int) -> dict[str, Any]:
+        """What a trial scores when its trained change is made smaller."""
+        return self._call_for_trial("scale", f"scaling what trial {number} has learned", number, {})
+
+    def _call_for_trial(self, kind: str, phase: str, number: int, extra: Mapping[str, Any]) -> dict[str, Any]:
+        return self.jobs.call(self.jobs.about_trial(kind, number, extra), phase)

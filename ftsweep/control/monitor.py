@@ -1,0 +1,102 @@
+"""Whoever watches a study: sees snapshots at a bounded pace, and may have it stop by a signal or `ftsweep stop`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from ftsweep.config.schema import SweepConfig
+from ftsweep.control.jobs import Monitor
+from ftsweep.control.losses import Losses
+from ftsweep.control.throttle import Pace
+from ftsweep.control.trials import Trials
+from ftsweep.domain.snapshot import Snapshot
+from ftsweep.domain.verdict import Verdict
+from ftsweep.store.requests import Requests
+
+_LOGGER = logging.getLogger(__name__)
+STOP_SECONDS = 6.0  # for the record to arrive, once the user wants to stop: all of it together stays under ten
+
+
+@dataclass
+class StudyMonitor(Monitor):
+    """Of the process that runs the study, which `owner` names."""
+
+    config: SweepConfig
+    trials: Trials
+    losses: Losses
+    baseline: Mapping[str, Mapping[str, float]]
+    """Metrics of the untouched bases, by branch label; may be filled in later."""
+    verdicts: Mapping[int, tuple[Verdict, ...]]
+    requests: Requests
+    owner: str
+    hurry: Callable[[float], None]
+    """Has the record arrive within so many seconds."""
+    watch: Callable[[Snapshot], None]
+    clock: Callable[[], float]
+    is_stopping: bool = False
+    note: str = ""
+    """Why the search came to its end before its number of trials; "" while it goes on."""
+    _pace: Pace = field(default_factory=Pace)
+    _shown: str = ""
+    _search_started: float | None = None
+    _done_before: float = 0.0
+    """Trials' worth of work that earlier processes did."""
+
+    def __post_init__(self) -> None:
+        self._started = self.clock()
+
+    def elapsed_seconds(self) -> float:
+        """Wall time of this run of the command."""
+        return self.clock() - self._started
+
+    def begin_search(self) -> None:
+        """From now on the pace of trials tells how long the rest takes."""
+        self._search_started, self._done_before = self.clock(), self.snapshot("").num_done
+
+    def end_search(self) -> None:
+        """Show the last endings, whatever the pace."""
+        self._shown = ""
+        self.show("searching")
+
+    def stop(self) -> None:
+        """End whatever goes on at the next opportunity; running trials stay to be continued. A signal handler may."""
+        self.is_stopping = True
+        self.hurry(STOP_SECONDS)
+
+    def show(self, phase: str) -> None:
+        if not self.is_stopping and self.requests.is_asked_to_stop(self.owner):
+            self.note = "Stopped by `ftsweep stop`."
+            _LOGGER.info("%s", self.note)
+            self.stop()
+        if phase == self._shown and not self._pace.is_due():
+            return
+        self._shown = phase
+        with self._pace.measured():
+            snapshot = self.snapshot(phase)
+            self.watch(replace(snapshot, seconds_left=self._seconds_left(snapshot)))
+
+    def snapshot(self, phase: str) -> Snapshot:
+        """The study as it stands."""
+        metric = self.config.objective.metric
+        return Snapshot(
+            study=self.config.study.name,
+            phase=phase,
+            objective=self.config.objective,
+            num_rungs=self.config.rungs.count,
+            num_planned=self.config.budget.trials,
+            trials=tuple(self.trials.records),
+            baseline={label: values[metric] for label, values in self.baseline.items() if metric in values},
+            elapsed_seconds=self.elapsed_seconds(),
+            note=" ".join(filter(None, (self.note, self.losses.text))),
+            verdicts=self.verdicts,
+        )
+
+    def _seconds_left(self, snapshot: Snapshot) -> float | None:
+        """By the pace of this process's search."""
+        if self._search_started is None:
+            return None
+        done = snapshot.num_done - self._done_before
+        left = max(0.0, snapshot.num_planned - snapshot.num_done)
+        return None if done <= 0 else (self.clock() - self._search_started) * left / done

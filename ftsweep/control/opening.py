@@ -1,0 +1,62 @@
+"""What a command opens for a study: its folder, its trials in Optuna's database, the executor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ftsweep.config.build import build, import_path
+from ftsweep.config.schema import SweepConfig
+from ftsweep.executors.base import Executor, ExecutorContext, Message
+from ftsweep.search.study import Study
+from ftsweep.store.folders import Store, StudyFolder
+
+
+def store_of(config: SweepConfig) -> Store:
+    return Store(Path(config.store.path).absolute())
+
+
+def study_folder(config: SweepConfig) -> StudyFolder:
+    return store_of(config).study(config.study.name)
+
+
+def open_study(config: SweepConfig, folder: StudyFolder, generation: int = 1) -> Study:
+    """The study's trials in the store's Optuna database."""
+    return Study.open(
+        folder.store.optuna_database,
+        config.study.name,
+        config.objective,
+        config.branches,
+        build(config.sampler, allowed=config.allowed_packages),
+        build(config.pruner, allowed=config.allowed_packages),
+        seed=config.seed.sampler,
+        num_rungs=config.rungs.count,
+        enqueue=config.study.enqueue,
+        generation=generation,
+    )
+
+
+def make_executor(config: SweepConfig) -> Executor:
+    """The executor, not opened yet."""
+    with import_path(config.search_folders):
+        executor: Executor = build(config.executor, allowed=config.allowed_packages)
+    return executor
+
+
+def executor_context(config: SweepConfig, log_folder: Path, *, holder: str) -> ExecutorContext:
+    """What workers need to know. `holder` says who uses the devices; "" holds none."""
+
+    def make_inline_worker(outbox: Callable[[Message], None], threads: int | None = None) -> Any:
+        from ftsweep.worker.engine import Engine
+        from ftsweep.worker.process import Worker
+
+        return Worker(Engine(threads=threads, allowed_packages=config.allowed_packages), outbox)
+
+    return ExecutorContext(
+        log_folder=log_folder,
+        python_path=config.search_folders,
+        allowed_packages=config.allowed_packages,
+        make_inline_worker=make_inline_worker,
+        holder=holder,
+    )

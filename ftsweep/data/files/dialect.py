@@ -1,0 +1,122 @@
+"""How a table is written: what separates its cells, and whether its first line names the columns."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+_CANDIDATES = (",", "\t", ";", "|")
+_MIN_AGREEMENT = 0.9
+"""Share of a sample's rows that have as many cells as the first."""
+_LONG_NAME = 60  # characters that no column's name has
+_MAX_VALUES = 50
+_MIN_SEEN = 10
+
+
+Quoting = Literal[0, 3]
+"""csv.QUOTE_MINIMAL, or csv.QUOTE_NONE: quote marks are text."""
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """What a sample of a table shows."""
+
+    delimiter: str
+    first: tuple[str, ...]
+    """The cells of the first line, as written."""
+    num_before: int
+    """Lines before it: blank ones, and Excel's `sep=;`."""
+    seems_headless: bool
+    """Whether the first line looks like the others."""
+
+
+def find_dialect(
+    lines: Sequence[str], *, default: str, said: str | None, wanted: Sequence[str], quoting: Quoting
+) -> Dialect:
+    """The dialect of a table that begins with these lines (whole ones, with their ends)."""
+    num_before = next((number for number, line in enumerate(lines) if line.strip()), len(lines))
+    body = lines[num_before:]
+    told = body[0].strip().strip('"') if body else ""
+    if told.startswith("sep=") and len(told) == 5:
+        said, num_before, body = said or told[4], num_before + 1, body[1:]
+    delimiter = said or _likeliest(body, default, wanted, quoting)
+    records = list(_records(body, delimiter, quoting))
+    first = tuple(records[0]) if records else ()
+    return Dialect(delimiter, first, num_before, _seems_headless(first, records[1:], wanted))
+
+
+def closed_values(lines: Sequence[str], delimiter: str, num_columns: int) -> dict[int, set[str]]:
+    """The values of columns that have only a few, from lines that are whole rows: what a label's column looks like."""
+    rows = [cells for line in lines if (cells := alone(line, delimiter)) is not None and len(cells) == num_columns]
+    if len(rows) < _MIN_SEEN:
+        return {}
+    found = {}
+    for column in range(num_columns):
+        values = {cells[column] for cells in rows}
+        if len(values) <= min(_MAX_VALUES, len(rows) / 4):
+            found[column] = values
+    return found
+
+
+def alone(line: str, delimiter: str) -> list[str] | None:
+    """The cells of a line by itself, quote marks taken as text where they do not pair up; None of a blank one."""
+    if '"' in line:
+        try:
+            return next(csv.reader([line], delimiter=delimiter, strict=True), None)
+        except csv.Error:
+            pass
+    text = line.rstrip("\r\n")
+    return text.split(delimiter) if text else None
+
+
+def _likeliest(lines: Sequence[str], default: str, wanted: Sequence[str], quoting: Quoting) -> str:
+    """The separator whose header has the most wanted names, and then whose rows agree with it."""
+
+    def score(delimiter: str) -> tuple[int, bool, bool, int]:
+        records = list(_records(lines, delimiter, quoting))
+        if not records or len(records[0]) < 2:
+            return (0, False, False, 0)
+        size = len(records[0])
+        agreement = sum(len(cells) == size for cells in records) / len(records)
+        names = {cell.strip() for cell in records[0]}
+        return (len(names & set(wanted)), agreement >= _MIN_AGREEMENT, delimiter == default, size)
+
+    best = max((default, *_CANDIDATES), key=score)
+    num_names, agrees, _, _ = score(best)
+    return best if num_names or agrees else default
+
+
+def _records(lines: Sequence[str], delimiter: str, quoting: Quoting) -> Iterator[list[str]]:
+    """Rows of a sample; where a quote mark swallows the rest of it, its lines one by one."""
+    try:
+        records = [cells for cells in csv.reader(lines, delimiter=delimiter, quoting=quoting, strict=True) if cells]
+    except csv.Error:
+        records = [cells for line in lines if (cells := alone(line, delimiter))]
+    return iter(records)
+
+
+def _seems_headless(first: Sequence[str], others: Sequence[Sequence[str]], wanted: Sequence[str]) -> bool:
+    names = [cell.strip().lstrip("\ufeff") for cell in first]
+    if not names or {name.lower() for name in names} & {name.lower() for name in wanted}:
+        return False
+    rows = [cells for cells in others if len(cells) == len(first)]
+    if not rows:
+        return False
+    for column, name in enumerate(names):
+        values = Counter(cells[column].strip() for cells in rows)
+        if len(name) > _LONG_NAME or name.count(" ") > 5:
+            return True
+        if name and (values[name] > 1 or (_is_number(name) and all(map(_is_number, values)))):
+            return True
+    return False
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

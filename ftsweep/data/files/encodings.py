@@ -1,0 +1,251 @@
+"""Which encoding a file of text is in: said by its user, by its first bytes, or found, and then told."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ftsweep.data.files.kinds import DataFile
+from ftsweep.data.files.unpacked import opened
+from ftsweep.errors import ConfigError, DataError
+
+_BLOCK = 1 << 20
+_MARKS = [
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+]
+_SAMPLE_LINES = 5_000
+"""Lines with other bytes than ASCII by which a single-byte encoding is judged."""
+
+_MAX_BAD = 0.1
+"""Share of the lines with other characters than ASCII that may be damaged in a file of UTF-8."""
+
+_MAX_ODD = 0.05
+_MAX_ADJACENT = 0.35
+"""Share of letters that stand beside another such one: in Western European text few, in other alphabets nearly all."""
+
+# In cp1252 text no sign stands inside of a word (but for apostrophes, hyphens and the like), and no capital behind a
+# small letter of ASCII: a superscript three, or a Z with caron, is what a letter of another code page looks like there.
+_IN_WORDS = "\u2019\u2018\xb4\xb7\u2013\u2014\u2026\u2022\xae\u2122\xb0\u201c\u201d"
+_CAPITALS = "\u017d\u0160\u0152\u0178\xc0-\xd6\xd8-\xde"
+_ODD = re.compile(rf"(?<=[^\W\d_])[^\w\s\x00-\x7f{_IN_WORDS}](?=[^\W\d_])|(?<=[a-z])[{_CAPITALS}](?![A-Z{_CAPITALS}])")
+_OTHER = re.compile(rb"[\x80-\xff]")
+_SIDE_BY_SIDE = re.compile(rb"[\xc0-\xff]{2,}|[\x80-\xff]{3,}")
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How to decode a file, and what is known of its lines."""
+
+    name: str
+    """A codec of Python."""
+    is_guess: bool = False
+    num_lines: int = 0
+    first_line: int = 0
+    """The first line that other characters than ASCII or damage is on; 0 for none."""
+    num_bad_lines: int = 0
+    """Lines that the codec cannot read."""
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether a line end is more than one byte."""
+        return self.name.startswith(("utf-16", "utf-32"))
+
+
+def checked_encoding(name: str | None) -> str | None:
+    """The name, if it is one of an encoding of text; else ConfigError."""
+    if name is None:
+        return None
+    try:
+        if not isinstance(name, str):
+            raise LookupError
+        info = codecs.lookup(name)
+        if not getattr(info, "_is_text_encoding", True):
+            raise LookupError
+    except LookupError:
+        known = "utf-8, utf-16, cp1252, latin-1, cp1250, cp1251, mac-roman, shift_jis, gb18030"
+        raise ConfigError(
+            f"{name!r} is no encoding of text", where="data.encoding", remedy=f"Such as {known}."
+        ) from None
+    return info.name
+
+
+def find_encoding(file: DataFile, said: str | None = None) -> Encoding:
+    """The file's encoding after one pass over all of its bytes.
+
+    Raises:
+        DataError: the bytes fit neither what is said nor anything that can be told from them.
+    """
+    with opened(file) as stream:
+        first = stream.read(4096)
+        rest = _blocks(stream, first)
+        name = said or _marked(first) or _unmarked_wide(first)
+        if name is not None and name.startswith(("utf-16", "utf-32")):
+            is_said = said is not None or _marked(first) is not None
+            return _wide(file, rest, name, is_guess=not is_said)
+        survey = _Survey(name or "utf-8")
+        for block in rest:
+            survey.add(block)
+        survey.end()
+    if name is not None:
+        _check_said(file, survey, name)
+        return _found(survey, "utf-8-sig" if name == "utf-8" else name)
+    if not survey.num_bad:
+        return _found(survey, "utf-8")
+    if survey.num_bad <= _MAX_BAD * survey.num_good:
+        return _found(survey, "utf-8")
+    return _western(file, survey)
+
+
+class _Survey:
+    """Lines of one codec: how many there are, which it cannot read, which hold other characters than ASCII."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._tail: list[bytes] = []
+        self.num_lines = 0
+        self.num_good = 0
+        self.num_bad = 0
+        self.first_bad = 0
+        self.first_other = 0
+        self.bad_byte = ""
+        self.samples: list[bytes] = []
+
+    def add(self, block: bytes) -> None:
+        end = block.rfind(b"\n") + 1
+        if end:
+            self._lines(b"".join([*self._tail, block[:end]]))
+            self._tail = []
+        self._tail.append(block[end:])
+
+    def end(self) -> None:
+        tail = b"".join(self._tail)
+        if tail:
+            self._lines(tail)
+
+    def _lines(self, whole: bytes) -> None:
+        if not whole.isascii():
+            try:
+                whole.decode(self._name)
+                is_bad = False
+            except UnicodeDecodeError:
+                is_bad = True
+            if is_bad or not self.first_other or self._name != "utf-8":
+                self._look(whole)
+            else:
+                self.num_good += 1  # lines of a block that is all good are not counted one by one
+        self.num_lines += whole.count(b"\n") + (not whole.endswith(b"\n"))
+
+    def _look(self, whole: bytes) -> None:
+        for number, line in enumerate(whole.split(b"\n"), start=self.num_lines + 1):
+            if line.isascii():
+                continue
+            self.first_other = self.first_other or number
+            if len(self.samples) < _SAMPLE_LINES:
+                self.samples.append(line)
+            try:
+                line.decode(self._name)
+                self.num_good += 1
+            except UnicodeDecodeError as error:
+                self.num_bad += 1
+                if not self.first_bad:
+                    self.first_bad = number
+                    self.bad_byte = f"byte 0x{line[error.start]:02x}: {error.reason}"
+
+
+def _blocks(stream: object, first: bytes) -> Iterator[bytes]:
+    yield first
+    while block := stream.read(_BLOCK):  # type: ignore[attr-defined]
+        yield block
+
+
+def _marked(first: bytes) -> str | None:
+    return next((name for mark, name in _MARKS if first.startswith(mark)), None)
+
+
+def _unmarked_wide(first: bytes) -> str | None:
+    """UTF-16 without a byte order mark: every other byte of mostly Latin text is 0."""
+    half = len(first) // 2
+    if half < 8:
+        return None
+    low, high = first[0 : 2 * half : 2].count(0), first[1 : 2 * half : 2].count(0)
+    if high > 0.4 * half and low < 0.05 * half:
+        return "utf-16-le"
+    return "utf-16-be" if low > 0.4 * half and high < 0.05 * half else None
+
+
+def _wide(file: DataFile, blocks: Iterator[bytes], name: str, *, is_guess: bool) -> Encoding:
+    decoder = codecs.getincrementaldecoder(name)()
+    num_lines, is_whole = 0, True
+    try:
+        for block in blocks:
+            text = decoder.decode(block)
+            num_lines += text.count("\n")
+            is_whole = text.endswith("\n") if text else is_whole
+        decoder.decode(b"", final=True)
+    except UnicodeError as error:
+        remedy = "Say which it is with data.encoding, or save it as UTF-8."
+        what = f"cannot be read as {name.upper()} ({getattr(error, 'reason', error)})"
+        raise DataError(what, where=f"{file.where}:{num_lines + 1}", remedy=remedy) from None
+    return Encoding(name, is_guess, num_lines + (not is_whole), 1)
+
+
+def _check_said(file: DataFile, survey: _Survey, name: str) -> None:
+    if survey.num_bad > _MAX_BAD * max(survey.num_good, survey.num_lines):
+        raise DataError(
+            f"{survey.num_bad} of {survey.num_lines} lines cannot be read as {name} ({survey.bad_byte})",
+            where=f"{file.where}:{survey.first_bad}",
+            remedy="Say another with data.encoding, or leave it out: what the file seems to be is then told.",
+        )
+
+
+def _western(file: DataFile, survey: _Survey) -> Encoding:
+    """cp1252, if what it makes of the bytes looks like words of Western Europe; else DataError."""
+    sample = b"\n".join(survey.samples)
+    num_other = len(_OTHER.findall(sample))
+    num_adjacent = sum(map(len, _SIDE_BY_SIDE.findall(sample)))
+    why = ""
+    try:
+        text = sample.decode("cp1252")
+    except UnicodeDecodeError as error:
+        why = f"byte 0x{sample[error.start]:02x} stands for nothing there"
+    else:
+        num_odd = len(_ODD.findall(text))
+        if num_adjacent > _MAX_ADJACENT * num_other:
+            why = "its letters would be accented side by side"
+        elif num_odd > _MAX_ODD * num_other:
+            why = "it would have signs inside of words"
+    if not why:
+        return Encoding("cp1252", True, survey.num_lines, survey.first_bad)
+    if survey.num_bad <= _MAX_BAD * survey.num_lines:  # a few lines of something else in a file of ASCII
+        return _found(survey, "utf-8")
+    raise DataError(
+        f"is not UTF-8 ({survey.bad_byte}), and no Western European text (cp1252) either: {why}",
+        where=f"{file.where}:{survey.first_bad}",
+        remedy=f"Say which encoding it is in: data.encoding={_likeliest(sample)}.",
+    )
+
+
+def _likeliest(sample: bytes) -> str:
+    """What charset-normalizer takes the sample for, and what else is common."""
+    try:
+        from charset_normalizer import from_bytes
+
+        best = from_bytes(sample[:50_000]).best()
+    except (ImportError, ValueError, LookupError):
+        best = None
+    others = ["cp1251", "cp1250", "mac-roman", "shift_jis", "gb18030"]
+    if best is None or best.encoding in ("utf_8", "ascii"):
+        return f"{others[0]} (or {', '.join(others[1:])})"
+    name = best.encoding.replace("_", "-") if best.encoding != "shift_jis" else best.encoding
+    return f"{name} (it seems; or {', '.join(other for other in others if other != name)})"
+
+
+def _found(survey: _Survey, name: str) -> Encoding:
+    first = survey.first_bad or survey.first_other
+    return Encoding(name, False, survey.num_lines, first, survey.num_bad)

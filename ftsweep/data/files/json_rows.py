@@ -1,0 +1,186 @@
+"""Rows of JSON lines, and of a JSON file that holds them all: a list, columns, or a list under a name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NoReturn
+
+from ftsweep.data.files.base import OpenedFile, RawRow, ReadSettings
+from ftsweep.data.files.encodings import Encoding
+from ftsweep.data.files.kinds import DataFile
+from ftsweep.data.files.text import excerpt, opened_text, undecoded
+from ftsweep.errors import DataError
+
+_NUM_FIRST = 20
+"""Rows whose keys are the columns that a file is said to have."""
+
+
+class JsonLines(OpenedFile):
+    """One JSON object a line."""
+
+    remedy = 'Every line must be one JSON object, such as {"text": "...", "label": "..."}'
+
+    def __init__(self, file: DataFile, settings: ReadSettings, encoding: Encoding) -> None:
+        super().__init__(file, settings, encoding)
+        names: dict[str, None] = {}
+        for row, _ in zip(self.rows(), range(_NUM_FIRST), strict=False):
+            names |= dict.fromkeys(row.values)
+        self.facts.columns = tuple(names)
+
+    def rows(self) -> Iterator[RawRow]:
+        assert self.encoding is not None
+        is_damaged = bool(self.encoding.num_bad_lines)
+        # a file of old Macs has no "\n" at all
+        newline = None if self.encoding.num_lines <= 1 else "\n"
+        with opened_text(self.file, self.encoding, newline=newline) as text:  # type: ignore[arg-type]
+            for number, line in enumerate(text, start=1):
+                if line.isspace():
+                    continue
+                yield from _rows_of(line.lstrip("\ufeff") if number == 1 else line, number, is_damaged)
+
+
+def _rows_of(line: str, number: int, is_damaged: bool) -> Iterator[RawRow]:
+    try:
+        value = json.loads(line)
+        if "\\u" in line:
+            check_whole(value)
+    except (ValueError, RecursionError) as error:
+        parts = [part for part in line.split("\r") if part.strip()]
+        if len(parts) > 1:
+            for part in parts:
+                yield from _rows_of(part, number, is_damaged)
+        elif is_damaged and (byte := undecoded(line)) is not None:
+            yield RawRow({}, number, f"cannot be decoded ({byte}): {excerpt(line)}")
+        else:
+            yield RawRow({}, number, f"{parse_text(error)}: {excerpt(line)}")
+        return
+    if not isinstance(value, dict):
+        yield RawRow({}, number, f"not an object: {excerpt(line)}")
+    elif is_damaged and (byte := undecoded(line)) is not None:
+        yield RawRow({}, number, f"cannot be decoded ({byte}): {excerpt(line)}")
+    else:
+        yield RawRow(value, number)
+
+
+class JsonFile(OpenedFile):
+    """One JSON value that holds all rows."""
+
+    remedy = 'The file must hold a list of objects, [{"text": "..."}, ...], or one object per line'
+
+    def __init__(self, file: DataFile, settings: ReadSettings, encoding: Encoding) -> None:
+        super().__init__(file, settings, encoding)
+        self._values = self._parsed()
+        names: dict[str, None] = {}
+        for value in self._values[:_NUM_FIRST]:
+            names |= dict.fromkeys(value if isinstance(value, Mapping) else ())
+        self.facts.columns = tuple(names)
+
+    def rows(self) -> Iterator[RawRow]:
+        for number, value in enumerate(self._values, start=1):
+            if isinstance(value, Mapping):
+                yield RawRow(value, number)
+            else:
+                yield RawRow({}, number, f"not an object: {excerpt(repr(value))}")
+
+    def _parsed(self) -> Sequence[Any]:
+        assert self.encoding is not None
+        with opened_text(self.file, self.encoding) as file:
+            text = file.read().lstrip("\ufeff")
+        if not text.strip():
+            return []
+        try:
+            value = json.loads(text)
+            if "\\u" in text:
+                check_whole(value)
+        except json.JSONDecodeError as error:
+            line = text.split("\n")[error.lineno - 1]
+            self._refuse(f"{error.msg}: {excerpt(line)}", error.lineno)
+        except (ValueError, RecursionError) as error:
+            self._refuse(parse_text(error), None)
+        if self.encoding.num_bad_lines and (byte := undecoded(text)) is not None:
+            self._refuse(f"cannot be decoded ({byte})", self.encoding.first_line)
+        rows, how = table_in(value)
+        if rows is None:
+            raise DataError(
+                f"holds one {type(value).__name__}, not a list of rows", where=self.file.where, remedy=self.remedy
+            )
+        if how:
+            self.assumed.append(self.note("columns", how))
+        return rows
+
+    def _refuse(self, why: str, line: int | None) -> NoReturn:
+        where = self.file.where if line is None else f"{self.file.where}:{line}"
+        raise DataError(f"cannot be read as JSON: {why}", where=where, remedy=self.remedy)
+
+
+def is_lines(file: DataFile, encoding: Encoding) -> bool:
+    """Whether a file with a name of JSON holds an object a line: its first line is one by itself."""
+    with opened_text(file, encoding) as text:
+        first = next((line for line in text if line.strip("\ufeff \t\r\n")), "").lstrip("\ufeff")
+        has_more = any(line.strip() for line in text)
+    if not first.lstrip().startswith("{"):
+        return False
+    try:
+        value = json.loads(first)
+    except (ValueError, RecursionError):
+        # a first line that is broken, and no beginning of an object over many lines
+        return has_more and first.rstrip().endswith("}")
+    return has_more or table_in(value)[0] is None
+
+
+def is_list(file: DataFile, encoding: Encoding) -> bool:
+    """Whether a file with a name of JSON lines holds one list."""
+    with opened_text(file, encoding) as text:
+        first = next((line for line in text if line.strip("\ufeff \t\r\n")), "")
+    return first.lstrip("\ufeff").lstrip().startswith("[") and not first.rstrip().endswith("]")
+
+
+def table_in(value: Any) -> tuple[Sequence[Any] | None, str]:
+    """The rows in a JSON value, and how it holds them where that is not plain; None without any.
+
+    The shapes are those of pandas' `to_json` (records, columns, index, split, table), of columns as lists, and of a
+    list of rows under a name.
+    """
+    if isinstance(value, list):
+        return value, ""
+    if not isinstance(value, dict) or not value:
+        return None, ""
+    names, inner = value.get("columns"), value.get("data")
+    if isinstance(names, list) and isinstance(inner, list) and all(isinstance(row, list) for row in inner):
+        return [
+            dict(zip(names, row, strict=False)) if len(row) == len(names) else row for row in inner
+        ], "holds columns and data"
+    tables = [name for name, member in value.items() if isinstance(member, list) and _are_objects(member)]
+    if len(tables) == 1:
+        others = [name for name in value if name != tables[0]]
+        more = f"; passed over: {', '.join(others)}" if others else ""
+        return value[tables[0]], f"holds its rows under {tables[0]!r}{more}"
+    members = list(value.values())
+    if all(isinstance(member, list) for member in members) and len(set(map(len, members))) == 1:
+        return [dict(zip(value, cells, strict=True)) for cells in zip(*members, strict=True)], "holds a list per column"
+    if all(isinstance(member, dict) and member for member in members):
+        if all(name.isdigit() for name in value):
+            return members, "holds an object per row"
+        keys = list(members[0])
+        if all(list(member) == keys for member in members) and all(key.isdigit() for key in keys):
+            return [{name: member[key] for name, member in value.items()} for key in keys], "holds an object per column"
+    return None, ""
+
+
+def parse_text(error: ValueError | RecursionError) -> str:
+    """Why Python's JSON parser gives up: its own words, or that of a limit of Python's."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at column {error.colno}"
+    if isinstance(error, UnicodeEncodeError):
+        return "half a character (an escape \\ud800 to \\udfff that stands alone)"
+    return "too deep" if isinstance(error, RecursionError) else "a number with too many digits"
+
+
+def check_whole(value: Any) -> None:
+    """Raise UnicodeEncodeError for text with half a character: JSON may hold it, and no tokenizer takes it."""
+    json.dumps(value, ensure_ascii=False).encode("utf-8", "strict")
+
+
+def _are_objects(members: Sequence[Any]) -> bool:
+    return bool(members) and all(isinstance(member, dict) for member in members)

@@ -1,0 +1,67 @@
+"""The door to files of rows: open one, see what was found out about it, and read its rows with their places.
+
+for file in find_files("shards/*.jsonl.gz").splits["train"]:
+    table = open_file(file)
+    print(table.facts, table.assumed)
+    for row in table:
+        print(table.place(row), row.problem or row.values)
+"""
+
+from __future__ import annotations
+
+from ftsweep.data.files.base import OpenedFile, ReadSettings
+from ftsweep.data.files.conll import ConllFile
+from ftsweep.data.files.encodings import Encoding, find_encoding
+from ftsweep.data.files.json_rows import JsonFile, JsonLines, is_lines, is_list
+from ftsweep.data.files.kinds import DataFile
+from ftsweep.data.files.parquet_rows import ParquetFile
+from ftsweep.data.files.plain import PlainText
+from ftsweep.data.files.tables import TableFile
+from ftsweep.domain.finding import Finding, Severity
+
+
+def open_file(file: DataFile, settings: ReadSettings | None = None) -> OpenedFile:
+    """The file, ready to be read; one pass over text finds its encoding.
+
+    Raises:
+        DataError: it cannot be opened, decoded or understood; the message names the line where there is one.
+    """
+    settings = settings or ReadSettings()
+    if file.format == "parquet":
+        return ParquetFile(file, settings, None)
+    encoding = find_encoding(file, settings.encoding)
+    found = _reader(file, settings, encoding)
+    found.assumed[:0] = _told(file, encoding, settings)
+    return found
+
+
+def _reader(file: DataFile, settings: ReadSettings, encoding: Encoding) -> OpenedFile:
+    if file.format in ("csv", "tsv"):
+        return TableFile(file, settings, encoding)
+    if file.format == "txt":
+        return PlainText(file, settings, encoding)
+    if file.format == "conll":
+        return ConllFile(file, settings, encoding)
+    has_lines = is_lines(file, encoding) if file.format == "json" else not is_list(file, encoding)
+    return JsonLines(file, settings, encoding) if has_lines else JsonFile(file, settings, encoding)
+
+
+def _told(file: DataFile, encoding: Encoding, settings: ReadSettings) -> list[Finding]:
+    """What a person should know of the encoding."""
+    name = encoding.name.removesuffix("-sig")
+    if encoding.is_guess:
+        at = (f"{file.name}:{encoding.first_line}",) if not encoding.is_wide else ()
+        return [
+            Finding(
+                "encoding",
+                Severity.WARN,
+                f"{file.name} is not UTF-8, and was read as {name}",
+                count=len(at),
+                examples=at,
+                remedy="If it is right, say so, else say another",
+                override=f"data.encoding={name}",
+            )
+        ]
+    if settings.encoding is None and name != "utf-8":
+        return [Finding("encoding", Severity.NOTE, f"{file.name} was read as {name.upper()}, as its first bytes say")]
+    return []

@@ -1,0 +1,172 @@
+"""Rows of cells from the lines of a table: a quote mark that opens and never closes costs its own line, no other."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from ftsweep.data.files.base import Quotes
+from ftsweep.data.files.dialect import Quoting, alone
+from ftsweep.data.files.text import excerpt
+from ftsweep.errors import DataError
+
+csv.field_size_limit(2**31 - 1)  # the default, 128 KiB, is shorter than a document
+
+_MOST = 0.9
+"""Share of a quoted cell's lines that must be rows of their own for it to count as swallowed rows."""
+
+_FIRST_LOOK = 64
+"""Lines of an open cell after which they are looked at; and again whenever there are twice as many."""
+
+_MAX_AGAIN = 20
+"""Times the lines of a file that may be read once more because quote marks do not pair up."""
+
+
+class Record(NamedTuple):
+    """Cells, or what is wrong with them; the line they begin on, and how many they take."""
+
+    cells: Sequence[str]
+    number: int
+    num_lines: int
+    problem: str = ""
+
+
+class _Swallowed(Exception):  # noqa: N818 - no error: a signal through csv.reader
+    """The open cell's lines are rows of their own."""
+
+
+class Records:
+    """The records of a table's lines, in order.
+
+    A record of several lines counts as one where it is a row of the table and its lines are not. Else its first line is
+    a record that says so, and reading goes on with the next line.
+    """
+
+    def __init__(
+        self, lines: Iterator[str], *, delimiter: str, num_columns: int, quotes: Quotes, closed: dict[int, set[str]]
+    ) -> None:
+        """`closed` has the values of columns that have few: by them swallowed rows are told from a text of lines."""
+        self._source = _Lines(lines, self._look)
+        self._delimiter = delimiter
+        self._num_columns = num_columns
+        self._quotes = quotes
+        self._closed = closed
+        self._is_open = False  # a quote mark of an earlier line may still be waiting for its other half
+        self.num_escaped = 0
+        """Lines whose quote marks are escaped by a backslash."""
+        self.doubtful: list[int] = []
+        """Lines on which a record of two lines begins that may as well be two rows."""
+
+    def __iter__(self) -> Iterator[Record]:
+        quoting: Quoting = csv.QUOTE_NONE if self._quotes == "none" else csv.QUOTE_MINIMAL
+        reader = csv.reader(self._source, delimiter=self._delimiter, quoting=quoting, strict=True)
+        source, taken = self._source, self._source.taken
+        while True:
+            number = source.next_number
+            taken.clear()
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except (csv.Error, _Swallowed) as error:
+                yield self._broken(taken, number, error)
+                continue
+            if len(taken) == 1:
+                if self._is_open and taken[0].count('"') % 2 and self._quotes != "none":
+                    self._is_open = False
+                    problem = f"a quote mark closes nothing: {excerpt(taken[0])}"
+                    yield Record((), number, 1, problem)
+                else:
+                    yield Record(cells, number, 1)
+            elif self._quotes == "trust" or (len(cells) == self._num_columns and not self._is_swallowed(taken, number)):
+                yield Record(cells, number, len(taken))
+            else:
+                yield self._broken(taken, number, None)
+
+    def _broken(self, taken: list[str], number: int, error: Exception | None) -> Record:
+        """The first line as a record by itself; the others are read again."""
+        line, num_lines = taken[0], len(taken)
+        if '\\"' in line:
+            escaped = self._escaped(taken)
+            if escaped is not None:
+                self.num_escaped += 1
+                return Record(escaped, number, num_lines)
+        self._source.put_back(taken[1:])
+        self._is_open = line.count('"') % 2 == 1
+        if num_lines > 1 and not isinstance(error, csv.Error):
+            why = f"a quote mark opens a cell that would take {num_lines} lines, which are rows of their own"
+        elif "end of data" in str(error) or num_lines > 1:
+            why = "a quote mark opens a cell and does not close it"
+        else:
+            why = str(error)
+        return Record((), number, 1, f"{why}: {excerpt(line)}")
+
+    def _escaped(self, taken: list[str]) -> list[str] | None:
+        """The cells of these lines, if a backslash escapes their quote marks."""
+        try:
+            rows = list(csv.reader(taken, delimiter=self._delimiter, escapechar="\\", doublequote=False, strict=True))
+        except csv.Error:
+            return None
+        return rows[0] if len(rows) == 1 and len(rows[0]) == self._num_columns else None
+
+    def _look(self, taken: Sequence[str]) -> None:
+        """Called of a cell that stays open for long."""
+        if self._quotes == "check" and self._num_columns > 1 and self._share_of_rows(taken[:-1]) >= _MOST:
+            raise _Swallowed
+
+    def _is_swallowed(self, taken: Sequence[str], number: int) -> bool:
+        if self._num_columns < 2 or self._share_of_rows(taken) < (_MOST if len(taken) >= 10 else 1.0):
+            return False
+        if self._closed:
+            return self._share_of_known(taken) >= _MOST
+        if len(taken) > 2 or self._num_columns > 3:
+            return True
+        self.doubtful.append(number)
+        return False
+
+    def _share_of_rows(self, lines: Sequence[str]) -> float:
+        cells = [alone(line, self._delimiter) for line in lines]
+        return sum(each is not None and len(each) == self._num_columns for each in cells) / len(lines)
+
+    def _share_of_known(self, lines: Sequence[str]) -> float:
+        """The largest share of the lines that have a known value in one of the columns with few values."""
+        rows = [cells for line in lines if (cells := alone(line, self._delimiter)) and len(cells) == self._num_columns]
+        return max(
+            sum(cells[column] in values for cells in rows) / len(lines) for column, values in self._closed.items()
+        )
+
+
+class _Lines:
+    """Lines that can be put back; those of the record under way are in `taken`."""
+
+    def __init__(self, lines: Iterator[str], look: object) -> None:
+        self._lines = lines
+        self._look = look
+        self._back: list[str] = []
+        self.taken: list[str] = []
+        self.next_number = 1
+        self._num_again = 0
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        line = self._back.pop() if self._back else next(self._lines)
+        taken = self.taken
+        taken.append(line)
+        self.next_number += 1
+        size = len(taken)
+        if size >= _FIRST_LOOK and not size & (size - 1):
+            self._look(taken)  # type: ignore[operator]
+        return line
+
+    def put_back(self, lines: Sequence[str]) -> None:
+        self._back += reversed(lines)
+        self.next_number -= len(lines)
+        self._num_again += len(lines)
+        if self._num_again > _MAX_AGAIN * (self.next_number + 10_000):
+            raise DataError(
+                "quote marks that open cells are not closed in very many places",
+                remedy="If they are plain text, say so: data.quotes=none.",
+            )

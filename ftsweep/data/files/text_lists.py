@@ -1,0 +1,106 @@
+"""Lists that a table wrote as text: `['a', 'b']` of pandas, `a|b`, words and tags with spaces between them."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections import Counter
+from typing import Any
+
+from ftsweep.data.files.tag_scheme import TagScheme
+from ftsweep.domain.finding import Finding, Severity
+
+LISTS = ("labels", "tokens", "tags")
+"""Columns of tasks that hold lists."""
+
+_SEPARATORS = ("|", ";", ",")
+_QUOTED = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""")
+_ARRAY = re.compile(r"(?s)^(?:array\()?(\[.*\])(?:,\s*dtype=[\w.'<>]+)?\)?$")
+_LONGEST = 100_000
+"""Characters of a written list; Python's parser is slow and deep on more."""
+
+
+class TextLists:
+    """What cells of text in a column of lists mean, decided by all of them: `add` each, then `apply`."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self.scheme = TagScheme()
+
+    def add(self, values: dict[str, Any]) -> None:
+        """Look at one row's labels and tags."""
+        tags = values.get("tags")
+        if tags is not None:
+            self.scheme.add(_tags_in(tags) if isinstance(tags, str) else tags)
+        labels = values.get("labels")
+        if isinstance(labels, str) and not labels.lstrip().startswith(("[", "(", "array(")):
+            for separator in _SEPARATORS:
+                if separator in labels:
+                    self._counts[separator] += 1
+
+    @property
+    def separator(self) -> str | None:
+        """What separates labels: `|` where any cell has one, else `;`, else a comma."""
+        return next((separator for separator in _SEPARATORS if self._counts[separator]), None)
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What a person should know of how lists are written."""
+        found = []
+        if self.separator is not None:
+            message = f"labels are separated by {self.separator!r} in {self._counts[self.separator]} cells of text"
+            found.append(Finding("labels", Severity.NOTE, message))
+        if self.scheme.name != "BIO":
+            message = f"tags are written in {self.scheme.name}, and were read as BIO"
+            found.append(Finding("tags", Severity.NOTE, message))
+        return found
+
+    def _parted(self, text: str) -> list[str]:
+        parts = [text] if self.separator is None else text.split(self.separator)
+        return [part.strip() for part in parts if part.strip()]
+
+    def apply(self, values: dict[str, Any]) -> str:
+        """Turn a row's cells of text into lists, in place; what is wrong with one, or ""."""
+        for name in LISTS:
+            value = values.get(name)
+            if not isinstance(value, str):
+                continue
+            text = value.strip()
+            if text.startswith(("[", "array(")) or (text.startswith("(") and text.endswith(")")):
+                found = written_list(text)
+                if found is None:
+                    return f"{name!r} looks like a list and cannot be read as one: {text[:60]}"
+                values[name] = found
+            elif name == "labels":
+                values[name] = self._parted(text)
+            elif name == "tags" and isinstance(values.get("tokens"), str | list):
+                values["tags"] = text.split()
+                if isinstance(values["tokens"], str) and not values["tokens"].lstrip().startswith("["):
+                    values["tokens"] = values["tokens"].split()
+        if "tags" in values:
+            values["tags"] = self.scheme.apply(values["tags"])
+        return ""
+
+
+def _tags_in(text: str) -> list[Any]:
+    return (written_list(text) or []) if text.lstrip().startswith(("[", "array(")) else text.split()
+
+
+def written_list(text: str) -> list[Any] | None:
+    """The list that a text spells in JSON, in Python, or as numpy prints one (`['a' 'b']`); None for none."""
+    match = _ARRAY.match(text) if len(text) <= _LONGEST else None
+    body = match[1] if match else text
+    if len(body) > _LONGEST:
+        return None
+    if re.search(r"""['"]\s+['"]""", body):  # Python would join the two
+        return [single or double for single, double in _QUOTED.findall(body)]
+    for parse in (json.loads, ast.literal_eval):
+        try:
+            value = parse(body)
+        except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
+            continue
+        return list(value) if isinstance(value, list | tuple) else None
+    if body.startswith("[") and body.endswith("]") and "'" not in body and '"' not in body:
+        return [part.strip() for part in body[1:-1].split(",") if part.strip()]  # [joy, anger]
+    return None

@@ -1,0 +1,138 @@
+"""One split's rows as a source reads them: renamed, stored, counted; and what was odd about its files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from ftsweep.data.files.base import OpenedFile, RawRow
+from ftsweep.data.files.row_store import RowStore
+from ftsweep.data.files.tables import TableFile
+from ftsweep.data.files.text_lists import TextLists
+from ftsweep.data.sources.columns import Columns
+from ftsweep.domain.finding import Finding, Severity
+from ftsweep.errors import DataError
+
+MAX_UNREADABLE = 0.1
+"""Share of a file's rows that may be unreadable; the guard `unusable_rows` judges fewer."""
+
+NUM_SHOWN = 5
+_FILES_TOLD = 3
+"""Files of which one kind of finding is told; of more the number."""
+
+
+class SplitReader:
+    """Reads the files of one split into a store."""
+
+    def __init__(self, columns: Columns, lists: TextLists, where: str) -> None:
+        """`lists` sees the cells of all splits: what separates labels is decided by all of them."""
+        self._columns = columns
+        self._lists = lists
+        self._where = where
+        self._found: dict[str, None] = {}
+        self._by_file: dict[str, tuple[str, ...]] = {}
+        self._findings: list[Finding] = []
+        self._has_lists = "labels" in columns.names or "tags" in columns.names
+        self._honoured: tuple[str, ...] = ()
+        self.store = RowStore(columns.names)
+
+    def read_file(self, opened: OpenedFile) -> None:
+        """All rows of a file. Raises DataError when more than a tenth of them cannot be read."""
+        if isinstance(opened, TableFile) and opened.seems_headless:
+            raise DataError(
+                f"its first line looks like a row, not like names of columns: {', '.join(opened.facts.columns[:4])}",
+                where=f"{opened.file.where}:1",
+                remedy=_headless_remedy(self._columns, len(opened.facts.columns)),
+            )
+        columns = self._columns if opened.file.format == "conll" else self._columns.resolved(opened.facts.columns)
+        if opened.file.format == "conll":  # the file itself honours the columns that are named by number
+            columns = Columns(self._columns.names, {}, None)
+            self._honoured = ("tokens", "tags")
+        bad: list[str] = []
+        before = len(self.store)
+        self._read(opened, columns, opened.file.name, bad)
+        num_rows = len(self.store) - before
+        self._note_columns(opened)
+        self._findings += opened.findings
+        if len(bad) > MAX_UNREADABLE * num_rows:
+            more = f"; and {len(bad) - NUM_SHOWN} more" if len(bad) > NUM_SHOWN else ""
+            lines = "line" if len(bad) == 1 else "lines"
+            shown = "; ".join(bad[:NUM_SHOWN])
+            remedy = f"{opened.remedy}."
+            raise DataError(f"{len(bad)} {lines} cannot be read: {shown}{more}", where=opened.file.where, remedy=remedy)
+
+    def read_rows(self, rows: Iterable[RawRow], name: str, names: Iterable[str]) -> None:
+        """Rows of something that is no file; `names` are its columns."""
+        self._found |= dict.fromkeys(names)
+        self._read(rows, self._columns, name, [])
+
+    def end(self) -> RowStore:
+        """The rows. Raises DataError for a column that is asked for and that no row has, or without any row."""
+        self.store.file_columns = tuple(self._found)
+        if not len(self.store):
+            raise DataError("has no rows", where=self._where, remedy="Check that the file was written whole.")
+        self._columns.resolved(list(self._found)).check(self._found, self._where, but=self._honoured)
+        if self._has_lists:
+            self.store.finish = self._lists.apply
+        return self.store
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What the files showed, of many alike only the first few."""
+        counts = Counter(finding.check for finding in self._findings)
+        seen: Counter[str] = Counter()
+        told = []
+        for finding in self._findings:
+            seen[finding.check] += 1
+            if seen[finding.check] <= _FILES_TOLD:
+                told.append(finding)
+            elif seen[finding.check] == _FILES_TOLD + 1:
+                more = counts[finding.check] - _FILES_TOLD
+                told.append(
+                    Finding(finding.check, Severity.NOTE, f"{more} more of this kind in the files of {self._where}")
+                )
+        return told + self._unequal_columns()
+
+    def _read(self, rows: Iterable[RawRow], columns: Columns, name: str, bad: list[str]) -> None:
+        add, values_of = self.store.add, columns.values
+        self.store.add_file(name)
+        found: Mapping[str, object] = {}
+        for raw in rows:
+            if raw.problem:
+                bad.append(f"{name}:{raw.number}: {raw.problem}")
+                add({}, raw.number, raw.problem)
+                continue
+            if raw.values.keys() != found.keys():
+                found = raw.values
+                self._found |= dict.fromkeys(found)
+            values, problem = values_of(raw.values)
+            if self._has_lists and not problem:
+                self._lists.add(values)
+            add(values, raw.number, problem)
+
+    def _note_columns(self, opened: OpenedFile) -> None:
+        self._by_file[opened.file.name] = opened.facts.columns
+        self._found |= dict.fromkeys(opened.facts.columns)
+
+    def _unequal_columns(self) -> list[Finding]:
+        """Files of one split whose columns differ in those that are read."""
+        read = {name: set(columns) & self._columns.keep for name, columns in self._by_file.items()}
+        every = set().union(*read.values()) if read else set()
+        short = {name: every - columns for name, columns in read.items() if columns != every}
+        if not short or len(read) < 2:
+            return []
+        name, missing = next(iter(short.items()))
+        names = ", ".join(sorted(missing))
+        what = f"{len(short)} of {len(read)} files lack columns that others have: {name} has no {names}"
+        remedy = "Their rows go without; write the files alike if that is not meant"
+        return [Finding("columns", Severity.WARN, what, len(short), len(short) / len(read), remedy=remedy)]
+
+
+def _headless_remedy(columns: Columns, num_columns: int) -> str:
+    """What to add to the command; it works for a table whose columns stand in the task's own order."""
+    names = [name for name in columns.names if name not in ("text_pair",)][: max(num_columns, 1)]
+    numbered = ", ".join(f"{name}: {place}" for place, name in enumerate(names, start=1))
+    return (
+        f"If it is one, say so and name the columns by number: data.header=false 'data.columns={{{numbered}}}'. "
+        "If it is not, say data.header=true."
+    )

@@ -1,0 +1,65 @@
+"""What a metric is: which way is better, between what it lies, and what may be said by it. A task declares its own."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Direction = Literal["minimize", "maximize"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One number that a task scores a split by."""
+
+    direction: Direction
+    """The direction in which it gets better."""
+    low: float | None = None
+    high: float | None = None
+    """Between these it lies; None where nothing bounds it."""
+    is_share: bool = False
+    """A share of right answers p, so that sqrt(p (1 - p) / n) of n rows is its standard error; of F1 roughly so."""
+    is_readable: bool = False
+    """A person reads it more easily than a loss: it is told in the place of one."""
+    compares_parts: bool = True
+    """Whether parts of a split can be compared by it; not when few rows have it otherwise than many: classes
+    are missing among them, or numbers spread less."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def cannot_reach(self, target: float) -> str:
+        """Why no model comes to this value; "" when one may."""
+        if self.direction == "maximize" and self.high is not None and target > self.high:
+            return f"is at most {self.high:g}"
+        if self.direction == "minimize" and self.low is not None and target <= self.low:
+            return f"stays above {self.low:g}"
+        return ""
+
+
+def right_answers(*, is_readable: bool = False, compares_parts: bool = True) -> Metric:
+    """A share of right answers, between 0 and 1."""
+    return Metric("maximize", 0, 1, is_share=True, is_readable=is_readable, compares_parts=compares_parts)
+
+
+LOSS = Metric("minimize", low=0)
+
+Metrics = Mapping[str, Metric]
+"""By name, the best known first: where several would do, words are about the first."""
+
+
+def readable(metrics: Metrics, among: Container[str]) -> str | None:
+    """The metric that is told in the place of a loss, of those that were measured; None without one."""
+    return next((name for name, metric in metrics.items() if metric.is_readable and name in among), None)
+
+
+def of_right_answers(metrics: Metrics, among: Container[str]) -> str | None:
+    """The best known share of right answers of those that were measured; None without one."""
+    return next((name for name, metric in metrics.items() if metric.is_share and name in among), None)
+
+
+def comparing_parts(metrics: Metrics, among: Container[str]) -> str | None:
+    """The metric by which parts of a split are compared in words; None when only a loss is left."""
+    told = {name: metric for name, metric in metrics.items() if metric.is_share or metric.is_readable}
+    return next((name for name, metric in told.items() if metric.compares_parts and name in among), None)

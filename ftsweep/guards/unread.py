@@ -1,0 +1,63 @@
+"""What the data have and the model is not shown: columns and fields that nothing reads, what templates drop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ftsweep.domain.finding import Severity
+from ftsweep.guards.base import NUM_EXAMPLES, DataGuard, Mode, Sighting, percent
+
+if TYPE_CHECKING:
+    from ftsweep.data.inspection import DataView
+
+_MAX_NAMED = 12
+"""Columns that one finding names."""
+
+
+class Unread(DataGuard):
+    """Content of rows that does not reach the model: columns of the files, fields of messages, what a template drops.
+
+    Args:
+        mode: refuse (columns are told, what rows lose is warned of), allow (all is only told) or off.
+    """
+
+    def __init__(self, *, mode: Mode = "refuse") -> None:
+        super().__init__(mode=mode)
+
+    def look(self, data: DataView) -> Iterator[Sighting]:
+        if columns := unread_columns(data):
+            noun = "column" if len(columns) == 1 else "columns"
+            named = ", ".join(columns[:_MAX_NAMED]) + (f" and {len(columns) - _MAX_NAMED} more" * (len(columns) > 12))
+            yield Sighting(
+                what=f"nothing reads {len(columns)} {noun} of the data: {named} (data.columns says what is read)",
+                count=len(columns),
+                num_rows=0,
+            )
+        num_rows = sum(map(len, data.rows.values()))
+        for clause, by_split in data.encoding.unsaid.items():
+            found = [data.rows[split][place].place for split, rows in by_split.items() for place in rows[:NUM_EXAMPLES]]
+            count = sum(map(len, by_split.values()))
+            yield Sighting(
+                what=f"{count} of {num_rows} rows ({percent(count / num_rows)}) do not reach the model as they are: "
+                f"{clause}",
+                count=count,
+                num_rows=num_rows,
+                examples=tuple(found[:NUM_EXAMPLES]),
+                severity=Severity.NOTE if self.mode == "allow" else Severity.WARN,
+                remedy="Take it out of the rows, or use a model whose chat template writes it",
+            )
+
+
+def unread_columns(data: DataView) -> list[str]:
+    """Columns of the files that are none of those the task can read, nor the group's, by the files' own names."""
+    mapping = getattr(data.source, "columns", None) or {}
+    group = () if data.source.group is None else (data.source.group,)
+    read = {_name for name in (*data.task.columns, *group) for _name in _file_names(mapping.get(name, name))}
+    found = {name: None for rows in data.rows.values() for row in rows[:1] for name in row.file_columns}
+    return [name for name in found if name not in read]
+
+
+def _file_names(named: object) -> list[str]:
+    """One column's name, or those of several that are one to the task (one-hot labels)."""
+    return [str(each) for each in named] if isinstance(named, list | tuple) else [str(named)]

@@ -1,0 +1,19 @@
+"""What a report promises: it writes what a study found into a file."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+from ftsweep.domain.component import Component
+from ftsweep.report.rows import StudyRows
+
+
+class Report(Component, ABC):
+    """Writes a study for people. Constructor: keyword-only, the schema of the `report` node; it runs in control."""
+
+    component_kind = "report"
+
+    @abstractmethod
+    def write(self, rows: StudyRows, path: Path) -> Path:
+        """Write it to `path`, whole or not at all; the path of what was written."""

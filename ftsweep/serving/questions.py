@@ -1,0 +1,156 @@
+"""Rows to answer, one at a time: files read as the study read its own, lines that a person types, or a pipe's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ftsweep.data.files.base import OpenedFile, ReadSettings
+from ftsweep.data.files.found import find_files
+from ftsweep.data.files.kinds import format_of
+from ftsweep.data.files.reading import open_file
+from ftsweep.data.files.tables import TableFile
+from ftsweep.data.files.text_lists import TextLists
+from ftsweep.data.sources.columns import Columns
+from ftsweep.errors import DataError
+
+if TYPE_CHECKING:
+    from ftsweep.domain.finding import Finding
+
+
+class Asked(Protocol):
+    """What reading needs of a task."""
+
+    @property
+    def question_columns(self) -> tuple[str, ...]: ...
+
+    def without_target(self, values: Mapping[str, Any]) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True)
+class Question:
+    """One row: its place, the values that the task reads, all that the file has, and why it cannot be read."""
+
+    place: str
+    values: Mapping[str, Any]
+    original: Mapping[str, Any]
+    problem: str = ""
+
+
+class FileQuestions:
+    """The rows of a file, a pattern or a folder, in the study's way: its columns, encoding, separator, quotes.
+
+    Columns may have the study's names or the task's own. Iterating holds one row in memory, but of `.json`, which is
+    parsed whole. `findings` say what was found out about the files.
+    """
+
+    def __init__(self, named: str, task: Asked, reading: Mapping[str, Any], *, keeps_columns: bool = False) -> None:
+        mapping = reading.get("columns") or {}
+        self._task = task
+        self._mapping = {name: mapping[name] for name in task.question_columns if name in mapping}
+        said = {key: value for key, value in reading.items() if key != "columns" and value is not None}
+        settings = ReadSettings(**said, wanted=task.question_columns, mapping=self._mapping)
+        found = find_files(named)
+        files = [file for members in found.splits.values() for file in members]
+        self._keeps_columns = keeps_columns
+        self._opened = [open_file(file, settings) for file in files]
+        self._columns = [self._columns_of(opened) for opened in self._opened]
+        self.findings: list[Finding] = [*found.findings, *(note for each in self._opened for note in each.assumed)]
+
+    @property
+    def num_lines(self) -> int | None:
+        """Of all files, about as many as there are rows; None where that is not known."""
+        counts = [opened.facts.num_lines for opened in self._opened]
+        return sum(counts) if all(counts) else None
+
+    def __iter__(self) -> Iterator[Question]:
+        lists = TextLists()
+        for opened, columns in zip(self._opened, self._columns, strict=True):
+            for raw in opened:
+                place = opened.place(raw)
+                if raw.problem:
+                    yield Question(place, {}, {}, raw.problem)
+                    continue
+                values, problem = columns.values(raw.values)
+                problem = problem or lists.apply(values)
+                original = raw.values if self._keeps_columns else {}
+                yield Question(place, self._task.without_target(values), original, problem)
+
+    def _columns_of(self, opened: OpenedFile) -> Columns:
+        """Which of the file's columns are asked. Raises DataError when none is, or the names are missing."""
+        found = opened.facts.columns
+        if isinstance(opened, TableFile) and opened.seems_headless:
+            raise DataError(
+                f"its first line looks like a row, not like names of columns: {', '.join(found[:4])}",
+                where=f"{opened.file.where}:1",
+                remedy=f"Write the columns' names above it: {wanted_text(self._task, self._mapping)}.",
+            )
+        by_number = {name for name, value in self._mapping.items() if isinstance(value, int) and value <= len(found)}
+        mapping = {name: value for name, value in self._mapping.items() if value in found or name in by_number}
+        columns = Columns(self._task.question_columns, mapping, None).resolved(found)
+        if opened.file.format == "conll":
+            return Columns(self._task.question_columns, {}, None)
+        if not columns.keep & set(found):
+            raise DataError(
+                f"none of its columns ({', '.join(found) or 'none'}) is one that the model reads",
+                where=opened.file.where,
+                remedy=f"It reads {wanted_text(self._task, self._mapping)}.",
+            )
+        return columns
+
+
+class TypedQuestions:
+    """Rows that a person types or pipes in: a line each, plain text for the task's first column, or a JSON object."""
+
+    findings: tuple[Finding, ...] = ()
+    num_lines = None
+
+    def __init__(self, lines: Iterable[str], task: Asked, reading: Mapping[str, Any], *, name: str) -> None:
+        mapping = reading.get("columns") or {}
+        self._lines = lines
+        self._task = task
+        self._name = name
+        self._mapping = {key: mapping[key] for key in task.question_columns if isinstance(mapping.get(key), str)}
+
+    def __iter__(self) -> Iterator[Question]:
+        number = 0
+        try:
+            for number, line in enumerate(self._lines, start=1):
+                text = line.removeprefix("\ufeff").strip()
+                if text:
+                    yield self._question(text, f"{self._name}:{number}")
+        except UnicodeDecodeError as error:
+            where = f"{self._name}:{number + 1}"
+            raise DataError(f"is not UTF-8 ({error.reason})", where=where, remedy="Save it as UTF-8.") from None
+
+    def _question(self, text: str, place: str) -> Question:
+        if not text.startswith("{"):
+            column = self._task.question_columns[0]
+            return Question(place, {column: text}, {column: text})
+        try:
+            row = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            return Question(place, {}, {}, f"this line is no JSON object: {error}; plain text does not begin with '{{'")
+        values = {name: row.get(self._mapping.get(name, name), row.get(name)) for name in self._task.question_columns}
+        values = {name: value for name, value in values.items() if value is not None}
+        if not values:
+            problem = f"none of the columns {', '.join(sorted(row))} is one that the model reads; it reads "
+            return Question(place, {}, row, problem + wanted_text(self._task, self._mapping))
+        return Question(place, self._task.without_target(values), row)
+
+
+def has_format(name: str) -> bool:
+    """Whether a file's name says how its rows are written; others, and .txt, have a row a line."""
+    return format_of(name)[0] not in (None, "txt") or Path(name).is_dir() or ".zip" in name or "*" in name
+
+
+def wanted_text(task: Asked, mapping: Mapping[str, Any]) -> str:
+    """The columns that the model reads, with the study's names: `'text' (or 'tweet', as in the study's files)`."""
+    told = []
+    for name in task.question_columns:
+        other = mapping.get(name)
+        told.append(f"{name!r} (or {other!r}, as in the study's files)" if other is not None else repr(name))
+    return ", ".join(told)

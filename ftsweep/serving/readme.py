@@ -1,0 +1,75 @@
+"""The README of an exported folder: how it is loaded, with the labels and scores that `ftsweep predict` gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+_AUTO = {
+    "sequence_classification": ("text-classification", "SequenceClassification"),
+    "token_classification": ("token-classification", "TokenClassification"),
+    "causal_lm": ("text-generation", "CausalLM"),
+}
+_HEADS = {
+    "Classification": "sequence_classification",
+    "MultiLabel": "sequence_classification",
+    "Regression": "sequence_classification",
+    "TokenClassification": "token_classification",
+}
+
+
+def readme_of(folder: Path, manifest: Mapping[str, Any]) -> str:
+    """The text, by what lies in the folder."""
+    is_adapter = (folder / "adapter_config.json").is_file()
+    is_whole = (folder / "config.json").is_file() and not is_adapter
+    lines = [f"# Trial {manifest.get('trial')} of a study of ftsweep", ""]
+    lines += ["`ftsweep predict FOLDER rows.csv` answers from it; `ftsweep.json` says how it was trained.", ""]
+    if not is_adapter and not is_whole:
+        lines += ["It is no model of its own: what it learned are prompts for its base, which only ftsweep asks."]
+        return "\n".join(lines) + "\n"
+    task = str(manifest["task"]["_target_"]).rpartition(".")[2]
+    pipeline, auto = _AUTO[_HEADS.get(task, "causal_lm")]
+    has_virtual = is_adapter and not (folder / "config.json").is_file() and (folder / "base").is_dir()
+    lines += ["```python"]
+    if not has_virtual:
+        lines += [
+            "from transformers import pipeline",
+            f'pipeline("{pipeline}", model="FOLDER"){_arguments(task, manifest)}',
+        ]
+    if is_adapter:
+        lines += [f"from peft import AutoPeftModelFor{auto}", f'AutoPeftModelFor{auto}.from_pretrained("FOLDER")']
+    lines += ["```", ""]
+    if (folder / "base").is_dir():
+        lines += [
+            "The adapter's base lies in `base/`, with the labels in its configuration. `adapter_config.json` names it",
+            "by its absolute path, as PEFT wants it. When this folder was moved, write the new path there, or load",
+            f'`PeftModel.from_pretrained(AutoModelFor{auto}.from_pretrained("FOLDER/base"), "FOLDER")`.',
+            "",
+        ]
+    return "\n".join([*lines, *_notes(task, manifest)]) + "\n"
+
+
+def _arguments(task: str, manifest: Mapping[str, Any]) -> str:
+    length = manifest["task"].get("max_length")
+    if task in ("Classification", "MultiLabel", "Regression"):
+        more = ", top_k=None" if task == "MultiLabel" else ""
+        return f'("a text", truncation=True, max_length={length}{more})'
+    return '("a text")'
+
+
+def _notes(task: str, manifest: Mapping[str, Any]) -> list[str]:
+    schema = manifest["schema"]
+    notes = []
+    if labels := schema.get("labels"):
+        notes.append(
+            f"Labels: {', '.join(map(str, labels))}. Texts are cut at {manifest['task'].get('max_length')} tokens."
+        )
+    if task == "Regression":
+        notes.append(
+            f"The head's output is in units of train's deviation; the value is output x {schema['sd']!r} + "
+            f"{schema['mean']!r}."
+        )
+    if task == "TokenClassification":
+        notes.append('ftsweep takes a word\'s label from its first token (`aggregation_strategy="first"`).')
+    return notes

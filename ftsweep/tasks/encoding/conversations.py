@@ -1,0 +1,268 @@
+"""A row as a conversation, whatever the shape of its columns: messages, ShareGPT, Alpaca, prompt and completion."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ftsweep.errors import DataError
+from ftsweep.tasks.base import RowError
+from ftsweep.tasks.encoding.messages import Message, read_message, read_tools, role_of
+
+Learn = Literal["all", "last"]
+
+COLUMNS = (
+    "prompt",
+    "completion",
+    "messages",
+    "conversations",
+    "instruction",
+    "input",
+    "output",
+    "history",
+    "system",
+    "tools",
+    "functions",
+)
+
+TARGETS = ("completion", "output")
+"""Columns that are answers whatever the shape."""
+
+_SHAPES = {
+    "messages": ("messages",),
+    "ShareGPT": ("conversations",),
+    "prompt and completion": ("prompt", "completion", "input"),
+    "Alpaca": ("instruction", "input", "output", "history"),
+}
+"""The columns of each shape; the first shape whose first column a row has is the row's."""
+
+_BESIDE = ("system", "tools", "functions")
+"""Columns that any shape may have beside its own."""
+
+_OTHER_NAMES = (
+    ("question", "answer"),
+    ("query", "response"),
+    ("instruction", "response"),
+    ("input", "output"),
+    ("problem", "solution"),
+    ("inputs", "targets"),
+    ("prompt", "response"),
+    ("prompt", "chosen"),
+)
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """Messages in order, which of them are learned, the tools that may be called, and what of the row is in none."""
+
+    messages: Sequence[Message]
+    learned: Sequence[bool]
+    """One per message; true only of the assistant's."""
+    tools: Sequence[Mapping[str, Any]] = ()
+    unsaid: tuple[str, ...] = ()
+    """What of the row is not in the conversation, or not as it was, in whole clauses."""
+
+
+def conversation_of(values: Mapping[str, Any], learn: Learn = "all") -> Conversation:
+    """A row as a conversation that ends with an answer; messages behind its last answer are left out.
+
+    `learn: last` leaves all answers but the last as context. Raises RowError for a row that has no answer to learn.
+    """
+    read = _read(values)
+    places = [place for place, message in enumerate(read.messages) if message["role"] == "assistant"]
+    if not places:
+        raise RowError("no message is the assistant's: there is no answer to learn")
+    first = next((place for place, message in enumerate(read.messages) if message["role"] in ("user", "tool")), None)
+    if first is None or first > places[-1]:
+        raise RowError("no message of a user stands before an answer of the assistant's: there is no answer to learn")
+    end = places[-1] + 1
+    learned = [is_learned and (learn == "all" or place == places[-1]) for place, is_learned in enumerate(read.learned)]
+    if not any(learned):
+        which = "its last answer is" if learn == "last" else "all of its answers are"
+        raise RowError(f"{which} marked as not to be learned")
+    behind = len(read.messages) - end
+    unsaid = read.unsaid + (("a question at the end has no answer and is left out",) if behind else ())
+    return Conversation(read.messages[:end], learned[:end], read.tools, unsaid)
+
+
+def question_of(values: Mapping[str, Any]) -> Conversation:
+    """A row as a conversation that waits for an answer: what it has of a last answer is left out."""
+    read = _read(values, is_question=True)
+    messages = list(read.messages)
+    while messages and messages[-1]["role"] == "assistant":
+        messages.pop()
+    if not any(message["role"] in ("user", "tool") for message in messages):
+        raise RowError("it has no question: no message is a user's")
+    return Conversation(messages, [False] * len(messages), read.tools, read.unsaid)
+
+
+def shape_of(values: Mapping[str, Any]) -> str:
+    """The row's shape; "" of a row that has none. A `prompt` beside Alpaca's columns is a rendering of them."""
+    there = [shape for shape, columns in _SHAPES.items() if values.get(columns[0]) is not None]
+    is_rendering = "Alpaca" in there and values.get("completion") is None
+    return next((shape for shape in there if not (is_rendering and shape == "prompt and completion")), "")
+
+
+def read_as(values: Mapping[str, Any]) -> str:
+    """The shape and the columns that it takes of this row, for people: `Alpaca (instruction, input, output)`."""
+    shape = shape_of(values)
+    read = [name for name in (*_SHAPES.get(shape, ()), *_BESIDE) if _is_there(values.get(name))]
+    return f"{shape} ({', '.join(read)})" if shape else ""
+
+
+def is_chat(values: Mapping[str, Any]) -> bool:
+    """Whether the row is a list of messages, and not columns of texts."""
+    return shape_of(values) in ("messages", "ShareGPT")
+
+
+def without_answers(messages: Any) -> Any:
+    """A list of messages without the assistant's at its end; anything else as it is."""
+    if isinstance(messages, str) and (parsed := _json_list(messages)) is not None:
+        messages = parsed
+    if isinstance(messages, str | Mapping) or not hasattr(messages, "__iter__"):
+        return messages
+    kept = list(messages)
+    while kept and isinstance(kept[-1], Mapping) and role_of(kept[-1]) == "assistant":
+        kept.pop()
+    return kept
+
+
+def check_columns(available: Iterable[str]) -> None:
+    """Raise DataError when no shape can be read from these columns, with the override that would name them."""
+    found = set(available)
+    is_read = found & {"messages", "conversations"} or {"prompt", "completion"} <= found
+    if is_read or {"instruction", "output"} <= found:
+        return
+    pair = next((pair for pair in _OTHER_NAMES if set(pair) <= found), None)
+    if pair is not None:
+        remedy = f"Name yours: 'data.columns={{prompt: {pair[0]}, completion: {pair[1]}}}'"
+    elif "chosen" in found:
+        remedy = "Preferences are not trained on. To learn the chosen answers: 'data.columns={messages: chosen}'"
+    else:
+        remedy = "Name yours with data.columns, for example data.columns.prompt=<its name>"
+    raise DataError(
+        "instruction needs the columns 'prompt' and 'completion', or 'messages' (OpenAI), 'conversations' (ShareGPT), "
+        f"'instruction' and 'output' (Alpaca); found: {', '.join(sorted(found)) or 'none'}",
+        remedy=remedy,
+    )
+
+
+def _read(values: Mapping[str, Any], *, is_question: bool = False) -> Conversation:
+    """All that the row says, answers that nobody is to learn included."""
+    shape = shape_of(values)
+    if not shape:
+        if values.get("completion") is not None:
+            raise RowError("prompt is missing")
+        raise RowError("it has neither 'messages', 'conversations', 'prompt' nor 'instruction'")
+    if shape in ("messages", "ShareGPT"):
+        column = _SHAPES[shape][0]
+        raw = _message_list(values[column], column)
+    elif shape == "Alpaca":
+        raw = _alpaca(values, is_question=is_question)
+    else:
+        raw = _prompt_and_completion(values, is_question=is_question)
+    system = values.get("system")
+    if isinstance(system, str) and system.strip() and _first_system(raw) != system:
+        raw = [{"role": "system", "content": system}, *raw]
+    elif system is not None and not isinstance(system, str):
+        raise RowError(f"'system' is of type {type(system).__name__}, not text")
+    return _checked(raw, values, shape)
+
+
+def _checked(raw: Sequence[Any], values: Mapping[str, Any], shape: str) -> Conversation:
+    found = [read for place, each in enumerate(raw, start=1) if (read := read_message(each, place)) is not None]
+    if not any(read.message["role"] in ("user", "assistant") for read in found):
+        raise RowError("it has no message of a user")
+    unread = dict.fromkeys(key for read in found for key in read.unread)
+    unsaid = [f"nothing reads the field {key!r} of messages" for key in unread]
+    others = {name for columns in _SHAPES.values() for name in columns} - set(_SHAPES[shape])
+    unsaid += [
+        f"nothing reads the column {name!r}" for name in COLUMNS if name in others and _is_there(values.get(name))
+    ]
+    learned = []
+    for read in found:
+        is_answer = read.message["role"] == "assistant"
+        learned.append(is_answer and read.is_learned is not False)
+    tools = [
+        tool for name in ("tools", "functions") if _is_there(values.get(name)) for tool in read_tools(values[name])
+    ]
+    return Conversation([read.message for read in found], learned, tools, tuple(unsaid))
+
+
+def _message_list(value: Any, column: str) -> list[Any]:
+    if isinstance(value, str):
+        value = _json_list(value)
+    if value is None or isinstance(value, str | Mapping) or not hasattr(value, "__iter__"):
+        raise RowError(f"{column!r} is not a list of {{role, content}}")
+    return list(value)
+
+
+def _json_list(text: str) -> Any:
+    """A list of messages that a table holds as JSON text; None for other text."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, list) else None
+
+
+def _prompt_and_completion(values: Mapping[str, Any], *, is_question: bool) -> list[Any]:
+    """Two texts, or TRL's two lists of messages; Alpaca's `input` stands behind a prompt that lacks it."""
+    prompt, completion = values["prompt"], values.get("completion")
+    if isinstance(prompt, str) or not hasattr(prompt, "__iter__") or isinstance(prompt, Mapping):
+        text = _with_input(_text(prompt, "prompt"), values.get("input"))
+        asked: list[Any] = [{"role": "user", "content": text}]
+    else:
+        asked = list(prompt)
+    if is_question:
+        return asked
+    if isinstance(completion, list | tuple):
+        answered = list(completion)
+        if answered[: len(asked)] == asked:  # a completion that repeats its prompt
+            answered = answered[len(asked) :]
+        return [*asked, *answered]
+    return [*asked, {"role": "assistant", "content": _text(completion, "completion")}]
+
+
+def _alpaca(values: Mapping[str, Any], *, is_question: bool) -> list[Any]:
+    turns: list[Any] = []
+    for place, pair in enumerate(values.get("history") or (), start=1):
+        if isinstance(pair, str | Mapping) or not hasattr(pair, "__iter__") or len(pair) != 2:
+            raise RowError(f"turn {place} of 'history' is not a pair of a question and its answer")
+        question, answer = pair
+        turns += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+    instruction = values["instruction"]
+    has_input = isinstance(values.get("input"), str) and values["input"].strip()
+    asked = "" if has_input and instruction == "" else _text(instruction, "instruction")
+    turns.append({"role": "user", "content": _with_input(asked, values.get("input"))})
+    return turns if is_question else [*turns, {"role": "assistant", "content": _text(values.get("output"), "output")}]
+
+
+def _with_input(text: str, more: Any) -> str:
+    """The instruction, a line end and its input, as LLaMA-Factory joins them; once if the text holds it already."""
+    if more is None or more == "":
+        return text
+    if not isinstance(more, str):
+        raise RowError(f"input is of type {type(more).__name__}, not text")
+    if more.strip() in text:
+        return text
+    return f"{text}\n{more}" if text else more
+
+
+def _first_system(raw: Sequence[Any]) -> Any:
+    first = raw[0] if raw and isinstance(raw[0], Mapping) else {}
+    return first.get("content", first.get("value")) if first.get("role", first.get("from")) == "system" else None
+
+
+def _is_there(value: Any) -> bool:
+    return value is not None and value != "" and not (isinstance(value, list | tuple | dict) and not value)
+
+
+def _text(value: Any, name: str) -> str:
+    if not isinstance(value, str):
+        raise RowError(f"{name} is missing" if value is None else f"{name} is of type {type(value).__name__}, not text")
+    if not value.strip():
+        raise RowError(f"{name} is empty")
+    return value

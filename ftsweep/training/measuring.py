@@ -1,0 +1,76 @@
+"""What a rung measures: the validation split, as many rows of train, and general text where forgetting is guarded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ftsweep.data.prepared import PreparedSet
+from ftsweep.evaluation.evaluate import Evaluator, train_probe
+from ftsweep.evaluation.forgetting import ForgettingMeter
+from ftsweep.store.row_scores import RungLosses
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+@dataclass(frozen=True)
+class RungScores:
+    """Metrics by `<split>/<metric>`, and every row's loss."""
+
+    values: dict[str, float]
+    losses: RungLosses
+
+
+@dataclass
+class Start:
+    """What is measured before training: shared by the trials of a worker that begin alike, filled by the first one."""
+
+    scores: RungScores | None = None
+
+
+class RungScorer:
+    """Measures one trial's model, as it is at a rung."""
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        prepared: PreparedSet,
+        evaluator: Evaluator,
+        *,
+        seed: int,
+        start: Start | None = None,
+        meter: ForgettingMeter | None = None,
+    ) -> None:
+        """`seed` chooses the rows of train."""
+        self._model = model
+        self._evaluator = evaluator
+        self._start = Start() if start is None else start
+        self._meter = meter
+        self._train, self._validation = prepared.split("train"), prepared.split("validation")
+        self.probe = train_probe(len(self._train), len(self._validation), seed)
+
+    def now(self) -> RungScores:
+        """On the whole validation split, on the train probe, and on general text."""
+        validation = self._evaluator.score(self._model, self._validation)
+        train = self._evaluator.score(self._model, self._train, self.probe)
+        values = {
+            **{f"validation/{name}": value for name, value in validation.values.items()},
+            **{f"train/{name}": value for name, value in train.values.items()},
+            **({} if self._meter is None else self._meter.values(self._model)),
+        }
+        units = validation.units.astype(np.int32)
+        return RungScores(values, RungLosses(validation.losses, train.losses, units, validation.scores))
+
+    def before_training(self) -> RungScores:
+        """As `now`, measured by the first of the trials that begin alike."""
+        if self._start.scores is None:
+            self._start.scores = self.now()
+        return self._start.scores
+
+    def constraints(self, values: Mapping[str, float]) -> dict[str, float]:
+        """How far measured values are above the limits; {} without any."""
+        return {} if self._meter is None else self._meter.constraints(values)

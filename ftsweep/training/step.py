@@ -1,0 +1,210 @@
+"""One optimizer step: the gradient of a whole batch, in micro-batches that fit into memory, and the update."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from ftsweep.config.schema import TrainingSettings
+from ftsweep.evaluation.batch import Batch, collate, to_device
+from ftsweep.evaluation.evaluate import Evaluator, autocast
+from ftsweep.evaluation.trial_parts import TrialParts
+from ftsweep.models.device import is_out_of_memory, release_memory
+from ftsweep.strategies.base import Strategy, parameter_groups
+from ftsweep.training.checkpoint import (
+    Checkpoint,
+    pack_generators,
+    put_weights,
+    trained_weights,
+    unpack_generators,
+    unpack_optimizer,
+)
+from ftsweep.training.mix import Examples
+from ftsweep.training.regularisers import Regularisers
+from ftsweep.training.schedule import BatchPlan, Plan, rate_factor
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+LARGE_GRADIENT = 100.0  # an L2 norm before clipping that a healthy step does not have
+_FINITE_CHECK_STEPS = 10  # on CUDA the loss is looked at this often: every look waits for the device
+
+
+class OutOfMemoryAtOneError(Exception):
+    """Not even one example fits."""
+
+
+@dataclass(frozen=True)
+class StepTimes:
+    """What steps cost, seconds: one of them, and all of the plan."""
+
+    one: float
+    all: float
+
+
+class Stepper:
+    """Takes the optimizer steps of one model. Which examples, and at what rate, follows from `num_steps` alone.
+
+    `take` is a whole step: `micro_batches` draws the examples, `loss` is of one micro-batch, `update` moves the
+    weights. Making it puts the model into training mode, and its regularisers remember what the weights are now.
+    """
+
+    def __init__(
+        self,
+        parts: TrialParts,
+        *,
+        model: PreTrainedModel,
+        examples: Examples,
+        evaluator: Evaluator,
+        strategy: Strategy | None = None,
+    ) -> None:
+        """`evaluator`: device, arithmetic and padding are as those of its measurements.
+
+        `strategy`: another one than that of `parts`.
+        """
+        self.model = model
+        self.task = parts.task
+        self.strategy = parts.strategy if strategy is None else strategy
+        self.settings = settings = TrainingSettings(**parts.config["training"])
+        self.examples = examples
+        self.evaluator = evaluator
+        seed = parts.config["seed"]["data"]
+        self.plan: Plan = BatchPlan(examples.lengths, settings.batch_size, settings.epochs, seed)
+        self.optimizer = make_optimizer(model, self.strategy, settings, evaluator.device)
+        self.regularisers = Regularisers(model, self.task, self.strategy, settings)
+        self.num_steps = 0
+        self.num_tokens = 0
+        self.micro_batch_size = min(settings.micro_batch_size or settings.batch_size, settings.batch_size)
+        self.train_seconds = 0.0
+        self.num_large_gradients = torch.zeros((), dtype=torch.long, device=evaluator.device)
+        self._is_finite = torch.ones((), dtype=torch.bool, device=evaluator.device)
+        self.strategy.set_training(model)
+
+    def take(self) -> None:
+        """One optimizer step and its time, and nothing else.
+
+        Raises:
+            OutOfMemoryAtOneError: memory ran out with micro-batches of one example.
+        """
+        started = time.monotonic()
+        try:
+            indices = self.plan.indices(self.num_steps)
+            self._add_gradients(indices)
+            self.num_tokens += int(self.examples.lengths[indices].sum())
+            self.update()
+        finally:
+            self.train_seconds += time.monotonic() - started
+
+    def micro_batches(self, indices: np.ndarray) -> tuple[list[Batch], int]:
+        """These examples as padded tensors on the CPU, and how many supervised units the gradient is divided by."""
+        size = self.micro_batch_size
+        batches = [
+            collate(self.examples, indices[start : start + size], self.task, pad_token_id=self.evaluator.pad_token_id)
+            for start in range(0, len(indices), size)
+        ]
+        return batches, max(1, sum(int(self.task.row_units(batch["labels"]).sum()) for batch in batches))
+
+    def loss(self, batch: Batch) -> torch.Tensor:
+        """What training minimises, summed over the micro-batch's rows: a scalar with its graph."""
+        with autocast(self.evaluator.device, self.evaluator.autocast_dtype):
+            rows = self.regularisers.training_losses(to_device(batch, self.evaluator.device), self.evaluator.schema)
+        return rows.sum()
+
+    def update(self) -> None:
+        """Clip the gradients that are there, move the weights at the schedule's rate, and count the step."""
+        rate = self.rate_now()
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * group["rate_factor"]
+        parameters = trained_weights(self.model).values()
+        norm = torch.nn.utils.clip_grad_norm_(parameters, self.settings.max_grad_norm or math.inf)
+        self._is_finite &= torch.isfinite(norm)
+        self.num_large_gradients += norm > LARGE_GRADIENT
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.num_steps += 1
+
+    def rate_now(self) -> float:
+        """The learning rate of the next step, before the strategy's factors."""
+        settings = self.settings
+        factor = rate_factor(self.num_steps, self.plan.num_steps, warmup=settings.warmup, schedule=settings.schedule)
+        return settings.learning_rate * factor
+
+    def _add_gradients(self, indices: np.ndarray) -> None:
+        """The gradient of the whole batch; when memory runs out anew, with micro-batches of half the size for good."""
+        while True:
+            generators = pack_generators(self.evaluator.device) if self.micro_batch_size > 1 else None
+            try:
+                batches, num_units = self.micro_batches(indices)
+                self._accumulate(batches, num_units)
+                return
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                if generators is None:
+                    raise OutOfMemoryAtOneError(str(error).splitlines()[0]) from None
+            self.micro_batch_size //= 2
+            self.optimizer.zero_grad(set_to_none=True)
+            release_memory(self.evaluator.device)
+            unpack_generators(generators, self.evaluator.device)
+
+    def _accumulate(self, batches: Iterable[Batch], num_units: int) -> None:
+        for batch in batches:
+            loss = self.loss(batch) / num_units
+            self._is_finite &= torch.isfinite(loss.detach())
+            loss.backward()
+        self.regularisers.add_gradients()
+
+    # -- what a trial asks of it ----------------------------------------------------------------------------------
+
+    def has_diverged(self, *, is_at_rung: bool) -> bool:
+        """Whether a loss or gradient was NaN or infinite; on CUDA it is looked at every few steps, and at rungs."""
+        if self.evaluator.device.type == "cuda" and self.num_steps % _FINITE_CHECK_STEPS and not is_at_rung:
+            return False
+        return not bool(self._is_finite)
+
+    @property
+    def num_seen(self) -> int:
+        """Examples seen by all steps so far, repeats counted."""
+        return self.plan.examples_before(self.num_steps)
+
+    def times(self, num_steps: int) -> StepTimes:
+        """Take the first step, which allocates, and time some more."""
+        self.take()
+        num_timed = min(num_steps, self.plan.num_steps - 1)
+        started = time.monotonic()
+        for _ in range(num_timed):
+            self.take()
+        seconds = (time.monotonic() - started) / max(1, num_timed)
+        return StepTimes(one=seconds, all=seconds * self.plan.num_steps)
+
+    def progress(self) -> dict[str, Any]:
+        """What a checkpoint keeps of the steps beside tensors."""
+        return {
+            "num_steps": self.num_steps,
+            "num_tokens": self.num_tokens,
+            "micro_batch_size": self.micro_batch_size,
+            "train_seconds": self.train_seconds,
+            "num_large_gradients": int(self.num_large_gradients),
+        }
+
+    def continue_from(self, checkpoint: Checkpoint) -> None:
+        """Put back weights, the optimizer's state, generators and counts."""
+        put_weights(self.model, checkpoint.weights)
+        unpack_optimizer(self.optimizer, checkpoint.optimizer)
+        unpack_generators(checkpoint.generators, self.evaluator.device)
+        for name in self.progress():
+            setattr(self, name, checkpoint.progress[name])
+
+
+def make_optimizer(
+    model: PreTrainedModel, strategy: Strategy, settings: TrainingSettings, device: torch.device
+) -> torch.optim.Optimizer:
+    """AdamW over what trains; fused on CUDA. Each group has the strategy's `rate_factor`."""
+    groups = parameter_groups(model, strategy, settings.weight_decay)
+    return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=device.type == "cuda")
