@@ -39,6 +39,9 @@ def main() -> None:
     parser.add_argument("--write", type=Path, help="a Markdown file for the tables")
     options = parser.parse_args()
     pools = {file.stem: Pool.read(file) for file in sorted(options.pools.glob("*.npz"))}
+    for file in sorted(options.pools.glob("*/settings.json")):
+        if (found := Pool.of_runs(file.parent)) is not None:
+            pools[file.parent.name] = found
     if not pools:
         print(f"There are no recorded pools in {options.pools}: run benchmarks/choice/record_words.py", file=sys.stderr)
     pools |= generated_pools()
