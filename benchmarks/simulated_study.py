@@ -33,8 +33,8 @@ from ftsweep.domain.objective import Objective
 from ftsweep.recording.background import BackgroundRecorder
 from ftsweep.recording.base import Recorder, StudyFacts
 from ftsweep.recording.mlflow import MlflowRecorder
-from ftsweep.search.pruners.pruners import Median
-from ftsweep.search.samplers.samplers import Tpe
+from ftsweep.search.pruners import Median
+from ftsweep.search.samplers import Tpe
 from ftsweep.search.study import Study
 from ftsweep.store.folders import Store
 from ftsweep.testing.recorded import NUM_RUNGS, Misfortunes, RecordedCurves, recorded_branch

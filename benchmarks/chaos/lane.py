@@ -29,7 +29,7 @@ from place import Place, make_place
 _MOST_SECONDS = 180.0  # for one attempt at a study that takes a few seconds
 _ORPHAN_SECONDS = 10.0  # a process that outlives the control process by so much is an orphan
 _PRELOADED = (
-    "ftsweep.cli.main", "ftsweep.cli.live_view", "ftsweep.cli.printing", "ftsweep.config.compose",
+    "ftsweep.cli.main", "ftsweep.cli.live_view", "ftsweep.cli.run_view", "ftsweep.config.compose",
     "ftsweep.control.run",
     "ftsweep.recording.mlflow", "ftsweep.report.page", "ftsweep.search.samplers.gp_fit",
     "ftsweep.worker.engine", "ftsweep.worker.process",

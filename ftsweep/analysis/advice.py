@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ftsweep.analysis.approach import Approach
 from ftsweep.analysis.comparison import cost
+from ftsweep.domain.approach import Approach
 from ftsweep.domain.metric import Metric, readable
 from ftsweep.domain.objective import Objective
 

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ftsweep.analysis.approach import Approach
-from ftsweep.analysis.selection import describe_fates, rank, rank_of_all
+from ftsweep.analysis.selection import describe_fates
+from ftsweep.domain.approach import Approach
+from ftsweep.domain.forgetting import FORGETTING
 from ftsweep.domain.objective import Objective
+from ftsweep.domain.ranking import rank, rank_of_all
+from ftsweep.domain.result import BASELINE, model_name
 from ftsweep.domain.trial import TrialRecord
-
-FORGETTING = "general/forgetting"
-"""The measurement that says how much worse the model has become on general text, where it was measured."""
 
 BASE = "untouched base"
 _SAME_TIME = 1.1  # a ratio: training times closer than this count as equal, the machine is not more exact
@@ -60,7 +60,7 @@ def distinct_bases(baseline: Mapping[str, Mapping[str, float]], first: str = "")
 
 def base_label(branches: Sequence[str], winner: str) -> str:
     """The name of a base among what was measured on test: `baseline` is the winner's own."""
-    return "baseline" if winner in branches else f"baseline-{branches[0]}"
+    return BASELINE if winner in branches else f"{BASELINE}-{branches[0]}"
 
 
 def compare(
@@ -144,7 +144,7 @@ def _branch(
         fate="",
         trial=trial.number,
         validation=_finite(scores),
-        test=_finite(test.get(f"trial-{trial.number:04d}", {})),
+        test=_finite(test.get(model_name(trial.number), {})),
         trained_parameters=None if parameters is None else int(parameters),
         train_seconds=_train_seconds(trial),
         forgetting={**trial.outcome.extra.get("metrics", {}), **best.values}.get(FORGETTING),

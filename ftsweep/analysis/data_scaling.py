@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from itertools import pairwise
-from statistics import mean, stdev
-from typing import Any
+from statistics import stdev
 
+from ftsweep.domain.data_scaling import DataPoint, DataScaling, Gain
 from ftsweep.domain.objective import Objective
 
 SHARES = (0.25, 0.5, 1.0)
@@ -16,33 +15,6 @@ SHARES = (0.25, 0.5, 1.0)
 
 SURE = 2.0  # standard errors
 SMALL = 0.01  # of the objective: a gain that is surely below it is hardly worth more data
-
-
-@dataclass(frozen=True)
-class DataPoint:
-    """The objective at its best rung on a share of train. `values` one per seed; None: that run did not complete."""
-
-    share: float
-    num_examples: int
-    values: tuple[float | None, ...]
-
-    @property
-    def mean(self) -> float:
-        """NaN when a run did not complete: a mean over fewer seeds would not be comparable."""
-        values = [value for value in self.values if value is not None]
-        return mean(values) if values and len(values) == len(self.values) else math.nan
-
-
-@dataclass(frozen=True)
-class Gain:
-    """What more data gained: positive is better."""
-
-    smaller: float
-    larger: float
-    """Shares of train."""
-    value: float
-    standard_error: float | None
-    """Over rows and seeds together; None where neither tells."""
 
 
 Rows = Mapping[tuple[float, float], tuple[float, float] | None]
@@ -104,13 +76,7 @@ def _change(gain: Gain) -> str:
     return f"{word} by {abs(gain.value):.2g}{error}"
 
 
-def as_result(points: Sequence[DataPoint], gains: Sequence[Gain], objective: Objective) -> dict[str, Any]:
-    """JSON for the study's result: `points`, `gains`, `sentence`."""
-    return {
-        "points": [
-            {**asdict(point), "values": list(point.values), "mean": None if math.isnan(point.mean) else point.mean}
-            for point in points
-        ],
-        "gains": [] if any(math.isnan(point.mean) for point in points) else [asdict(gain) for gain in gains],
-        "sentence": said_of(points, gains, objective),
-    }
+def as_result(points: Sequence[DataPoint], gains: Sequence[Gain], objective: Objective) -> DataScaling:
+    """The part of a study's result that tells whether more data would help."""
+    is_whole = not any(math.isnan(point.mean) for point in points)
+    return DataScaling(said_of(points, gains, objective), tuple(points), tuple(gains) if is_whole else ())

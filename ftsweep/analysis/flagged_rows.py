@@ -1,17 +1,14 @@
-"""The winner on rows that guards flagged and on the others: what that says, in words and as a record. Pure."""
+"""The winner on rows that guards flagged and on the others: what that says, in words. Pure."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from ftsweep.domain.metric import Metrics, comparing_parts
+from ftsweep.domain.metric import comparing_parts
 from ftsweep.domain.objective import Objective
-
-Flagged = Mapping[str, Mapping[str, Mapping[str, Any]]]
-"""By split, by part (`clean`, `flagged`, each guard): `num_rows`, `values` and `intervals` by metric."""
+from ftsweep.domain.scores import Flagged, Interval, PartScores
 
 _SURE = 2.0  # standard errors
 
@@ -24,7 +21,7 @@ class FlaggedLine:
     part: str
     num_rows: int
     value: float | None
-    interval: Mapping[str, float] | None
+    interval: Interval | None
 
 
 def flagged_lines(flagged: Flagged, objective: Objective) -> tuple[str, list[FlaggedLine]]:
@@ -32,10 +29,10 @@ def flagged_lines(flagged: Flagged, objective: Objective) -> tuple[str, list[Fla
     lines = []
     metric = objective.metric
     for split, parts in flagged.items():
-        metric = told_metric(parts["clean"]["values"], objective) if "clean" in parts else metric
+        metric = told_metric(parts["clean"].values, objective) if "clean" in parts else metric
         for name, part in parts.items():
-            value, interval = part["values"].get(metric), part["intervals"].get(metric)
-            lines.append(FlaggedLine(split, name, part["num_rows"], value, interval))
+            value, interval = part.values.get(metric), part.intervals.get(metric)
+            lines.append(FlaggedLine(split, name, part.num_rows, value, interval))
     return metric, lines
 
 
@@ -52,15 +49,15 @@ def said_of_flagged(flagged: Flagged, objective: Objective) -> str:
     return " ".join(_sentence(split, parts, objective) for split, parts in flagged.items())
 
 
-def _sentence(split: str, parts: Mapping[str, Mapping[str, Any]], objective: Objective) -> str:
-    by_guard = ", ".join(f"{name} {part['num_rows']}" for name, part in parts.items() if name not in _BOTH)
+def _sentence(split: str, parts: Mapping[str, PartScores], objective: Objective) -> str:
+    by_guard = ", ".join(f"{name} {part.num_rows}" for name, part in parts.items() if name not in _BOTH)
     flagged, clean = parts["flagged"], parts.get("clean")
-    total = flagged["num_rows"] + (clean["num_rows"] if clean else 0)
-    begin = f"{flagged['num_rows']} of {total} rows of {split} are flagged ({by_guard})"
+    total = flagged.num_rows + (clean.num_rows if clean else 0)
+    begin = f"{flagged.num_rows} of {total} rows of {split} are flagged ({by_guard})"
     if clean is None:
         return f"{begin}: no row is clean."
-    metric = told_metric(clean["values"], objective)
-    ours, theirs = flagged["values"].get(metric), clean["values"].get(metric)
+    metric = told_metric(clean.values, objective)
+    ours, theirs = flagged.values.get(metric), clean.values.get(metric)
     if ours is None or theirs is None:
         return f"{begin}."
     text = f"{begin}: {metric} {ours:.4g} there, {theirs:.4g} on clean rows"
@@ -75,31 +72,7 @@ def _sentence(split: str, parts: Mapping[str, Mapping[str, Any]], objective: Obj
 _BOTH = ("clean", "flagged")
 
 
-def _error(one: Mapping[str, Any], other: Mapping[str, Any], metric: str) -> float | None:
+def _error(one: PartScores, other: PartScores, metric: str) -> float | None:
     """Standard error of the difference of two parts that share no row."""
-    found = [part["intervals"].get(metric) for part in (one, other)]
-    return math.hypot(*(each["standard_error"] for each in found)) if all(found) else None
-
-
-def record_metrics(flagged: Flagged, quantity: Mapping[str, Any], metrics: Metrics) -> dict[str, float]:
-    """`clean/test/loss`, `flagged/test/loss`, `flagged/test/num_rows`; `quantity/025` on 25 % of train."""
-    found: dict[str, float] = {}
-    for split, parts in flagged.items():
-        for name in _BOTH:
-            part = parts.get(name, {"num_rows": 0, "values": {}})
-            found[f"{name}/{split}/num_rows"] = part["num_rows"]
-            found |= {
-                f"{name}/{split}/{metric}": value
-                for metric, value in part["values"].items()
-                if metric not in metrics or metrics[metric].compares_parts
-            }
-    for point in quantity.get("points", ()):
-        if point["mean"] is not None:
-            found[f"quantity/{round(100 * point['share']):03d}"] = point["mean"]
-    return found
-
-
-def record_tags(flagged: Flagged, quantity: Mapping[str, Any], objective: Objective) -> dict[str, str]:
-    """`flagged_rows` and `quantity`, each a sentence, where there is one."""
-    said = {"flagged_rows": said_of_flagged(flagged, objective), "quantity": quantity.get("sentence", "")}
-    return {name: text for name, text in said.items() if text}
+    found = [part.intervals[metric].standard_error for part in (one, other) if metric in part.intervals]
+    return math.hypot(*found) if len(found) == 2 else None

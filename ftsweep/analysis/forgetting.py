@@ -5,16 +5,13 @@ Pure functions of records and of the scaling curves of a few trials.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from typing import Any
 
-from ftsweep.analysis.selection import rank, rank_of_all
-from ftsweep.domain.forgetting import FORGETTING, NAME, band
+from ftsweep.domain.forgetting import FORGETTING, NAME, ForgettingResult, ForgettingTrial, ScalePoint, band
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
+from ftsweep.domain.ranking import rank, rank_of_all
 from ftsweep.domain.trial import TrialRecord
 
 NUM_SCALED = 3
@@ -22,16 +19,6 @@ NUM_SCALED = 3
 
 LITTLE = 0.05
 """Share of what training gained that may be given up for half of the forgetting."""
-
-
-@dataclass(frozen=True)
-class ScalePoint:
-    """A trial's model with its trained change at this scale: the objective on validation, and what it forgets."""
-
-    trial: int
-    scale: float
-    value: float
-    forgetting: float
 
 
 def forgetting_of(measurement: Measurement | None) -> float | None:
@@ -54,28 +41,6 @@ def forgetting_limit(config: Mapping[str, Any]) -> float | None:
     """The limit that a trial's configuration sets; None without one, or when nothing is measured."""
     node = config.get("guards", {}).get(NAME, {})
     return node.get("limit") if node.get("mode") == "on" else None
-
-
-def forgetting_metrics(found: Mapping[str, Any]) -> dict[str, float]:
-    """What `conclude_forgetting` found, as metrics of the whole study."""
-    metrics = {"forgetting/num_violating": float(found["num_violating"])}
-    for name in ("limit", "cost"):
-        if found[name] is not None:
-            metrics[f"forgetting/{name}"] = found[name]
-    for name in ("chosen", "unconstrained", "suggestion"):
-        for key in ("value", "forgetting", "scale"):
-            if found[name] is not None and key in found[name]:
-                metrics[f"forgetting/{name}_{key}"] = found[name][key]
-    return metrics
-
-
-def scaling_csv(found: Mapping[str, Any]) -> str:
-    """The scaling curves as a table."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, ("trial", "scale", "value", "forgetting"), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(found["scaling"])
-    return text.getvalue()
 
 
 def scaled_trials(records: Sequence[TrialRecord], objective: Objective, chosen: int | None) -> list[int]:
@@ -101,17 +66,6 @@ def curve_of(record: TrialRecord, objective: Objective, answer: Mapping[str, Any
     ]
 
 
-@dataclass(frozen=True)
-class Told:
-    """A trial as the result tells it: number, the objective at the rung, what it forgets there and in a word."""
-
-    number: int
-    value: float
-    rung: int
-    forgetting: float
-    band: str
-
-
 def conclude_forgetting(
     records: Sequence[TrialRecord],
     objective: Objective,
@@ -120,43 +74,39 @@ def conclude_forgetting(
     chosen: int | None,
     curves: Sequence[Sequence[ScalePoint]],
     study: str,
-) -> dict[str, Any]:
-    """The part of a study's result about forgetting, as JSON; {} when nothing of it was measured.
-
-    `limit`, `chosen` and `unconstrained` (trials as `Told`), `cost` (how much worse the objective of the chosen trial
-    is than that of the unconstrained one), `num_violating`, `scaling` (all points), `suggestion` and `sentences`.
-    """
+) -> ForgettingResult | None:
+    """The part of a study's result about forgetting; None when nothing of it was measured."""
     by_number = {record.number: record for record in records}
-    own = by_number.get(chosen if chosen is not None else -1)
-    told = _told(own, objective.best(own.measurements), objective) if own else None
+    winner = None if chosen is None else by_number.get(chosen)
+    own = _at(winner, objective.best(winner.measurements), objective) if winner else None
     best = {record.number: objective.best(record.measurements) for record in records if record.is_complete}
     if all(forgetting_of(each) is None for each in best.values()):
-        return {}
+        return None
     unconstrained = None
     if limit is not None and (free := rank_of_all(records, objective)):
         freest = by_number[free[0].number]
-        unconstrained = _told(freest, objective.best_of_all(freest.measurements), objective)
-    suggestion = suggest_scale(curves, objective, limit=limit, chosen=told)
-    cost = None if told is None or unconstrained is None else _worse_by(objective, told.value, unconstrained.value)
-    result = {
-        "limit": limit,
-        "chosen": asdict(told) if told else None,
-        "unconstrained": asdict(unconstrained) if unconstrained else None,
-        "cost": cost,
-        "num_violating": sum(each is not None and not each.is_feasible for each in best.values()),
-        "scaling": [asdict(point) for curve in curves for point in curve],
-        "suggestion": asdict(suggestion) if suggestion else None,
-    }
-    sentences = [
-        _of_chosen(told, limit),
-        _of_limit(told, unconstrained, objective, cost),
+        unconstrained = _at(freest, objective.best_of_all(freest.measurements), objective)
+    suggestion = suggest_scale(curves, objective, limit=limit, chosen=own)
+    cost = None if own is None or unconstrained is None else _worse_by(objective, own.value, unconstrained.value)
+    sentences = (
+        _of_chosen(own, limit),
+        _of_limit(own, unconstrained, objective, cost),
         _of_scale(suggestion, objective, study),
-    ]
-    return {**result, "sentences": [each for each in sentences if each]}
+    )
+    return ForgettingResult(
+        limit=limit,
+        chosen=own,
+        unconstrained=unconstrained,
+        cost=cost,
+        num_violating=sum(each is not None and not each.is_feasible for each in best.values()),
+        scaling=tuple(point for curve in curves for point in curve),
+        suggestion=suggestion,
+        sentences=tuple(each for each in sentences if each),
+    )
 
 
 def suggest_scale(
-    curves: Sequence[Sequence[ScalePoint]], objective: Objective, *, limit: float | None, chosen: Told | None
+    curves: Sequence[Sequence[ScalePoint]], objective: Objective, *, limit: float | None, chosen: ForgettingTrial | None
 ) -> ScalePoint | None:
     """A smaller scale that is worth taking; None when there is none.
 
@@ -186,37 +136,39 @@ def suggest_scale(
     return min(cheap, key=lambda point: point.forgetting, default=None)
 
 
-def _told(record: TrialRecord, best: Measurement | None, objective: Objective) -> Told | None:
+def _at(record: TrialRecord, best: Measurement | None, objective: Objective) -> ForgettingTrial | None:
     forgetting = forgetting_of(best)
     if best is None or forgetting is None:
         return None
-    return Told(record.number, objective.value(best), best.rung, forgetting, band(forgetting))
+    return ForgettingTrial(record.number, objective.value(best), best.rung, forgetting, band(forgetting))
 
 
 def _worse_by(objective: Objective, value: float, reference: float) -> float:
     return value - reference if objective.direction == "minimize" else reference - value
 
 
-def _of_chosen(told: Told | None, limit: float | None) -> str:
-    if told is None:
+def _of_chosen(own: ForgettingTrial | None, limit: float | None) -> str:
+    if own is None:
         return ""
     within = "" if limit is None else f", within the limit of {limit:g}"
-    if told.forgetting <= 0:
-        return f"Trial {told.number} predicts general text no worse than the base ({told.forgetting:.3f} nats){within}."
-    return f"Trial {told.number} forgets {told.forgetting:.3f} nats per token of general text ({told.band}){within}."
+    if own.forgetting <= 0:
+        return f"Trial {own.number} predicts general text no worse than the base ({own.forgetting:.3f} nats){within}."
+    return f"Trial {own.number} forgets {own.forgetting:.3f} nats per token of general text ({own.band}){within}."
 
 
-def _of_limit(told: Told | None, free: Told | None, objective: Objective, cost: float | None) -> str:
+def _of_limit(
+    own: ForgettingTrial | None, free: ForgettingTrial | None, objective: Objective, cost: float | None
+) -> str:
     if free is None:
         return ""
-    if told is None:
+    if own is None:
         return (
             f"No complete trial keeps the limit; without it trial {free.number} would be chosen: {objective.key} "
             f"{free.value:.4g} at a forgetting of {free.forgetting:.3f} ({free.band})."
         )
-    if (free.number, free.rung) == (told.number, told.rung):
+    if (free.number, free.rung) == (own.number, own.rung):
         return "Without the limit the same model would be chosen: the limit costs nothing."
-    which = f"trial {free.number}" if free.number != told.number else f"rung {free.rung} of the same trial"
+    which = f"trial {free.number}" if free.number != own.number else f"rung {free.rung} of the same trial"
     return (
         f"Without the limit {which} would be the best: {objective.key} {free.value:.4g} at a forgetting of "
         f"{free.forgetting:.3f} ({free.band}); the limit costs {cost:.3g} of {objective.key}."

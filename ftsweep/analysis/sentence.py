@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from ftsweep.analysis.advice import shown_metric
 from ftsweep.analysis.selection import Selection
 from ftsweep.domain.objective import Objective
+from ftsweep.domain.result import BASELINE, model_name
 from ftsweep.domain.trial import TrialRecord
 
 
@@ -28,14 +29,14 @@ def winner_sentence(
     if base is not None:
         is_gain = objective.is_better(selection.value, base)
         text += f" ({'' if is_gain else 'no better than the '}untouched base {base:.4g})"
-    scores = test.get(f"trial-{selection.number:04d}", {})
+    scores = test.get(model_name(selection.number), {})
     if scores:
         shown = shown_metric(scores, objective)
         peers = [record for record in records if record.proposal.branch == winner.proposal.branch]  # its own branch's
-        defaults = [f"trial-{record.number:04d}" for record in peers if record.proposal.is_default]
+        defaults = [model_name(record.number) for record in peers if record.proposal.is_default]
         default = next((name for name in defaults if name in test and not winner.proposal.is_default), None)
         against = [f"default setting {test[default][shown]:.4g}"] if default else []
-        if shown in test.get("baseline", {}):
-            against.append(f"untouched base {test['baseline'][shown]:.4g}")
+        if shown in test.get(BASELINE, {}):
+            against.append(f"untouched base {test[BASELINE][shown]:.4g}")
         text += f"; on test {shown} {scores[shown]:.4g}" + (f" ({', '.join(against)})" if against else "")
     return text + "."

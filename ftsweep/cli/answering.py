@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ftsweep.cli.output import takes_everything
+
 if TYPE_CHECKING:
     from ftsweep.serving.model import Predictor
     from ftsweep.serving.questions import FileQuestions, Question, TypedQuestions
@@ -38,7 +40,8 @@ def answer_rows(predictor: Predictor, named: str, out: Path | None, *, keeps_col
             if file is not None:
                 file.write(records)
             else:
-                sys.stdout.writelines(line_of(record) + "\n" for record in records)
+                is_ascii = not takes_everything(sys.stdout)
+                sys.stdout.writelines(line_of(record, is_ascii=is_ascii) + "\n" for record in records)
                 sys.stdout.flush()
             advance(len(chunk))
     return num_missing

@@ -9,13 +9,15 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
 from ftsweep import __version__
+from ftsweep.report.tables.cells import words
+from ftsweep.report.tables.table import Cell, Row, Table, columns
 from ftsweep.store.folders import Store
 
 State = Literal["works", "warns", "fails"]
@@ -54,6 +56,12 @@ def diagnose(store: Store) -> list[Check]:
     checks += [_attempt("store", lambda: _store_is_writable(store)), _attempt("disk", lambda: _disk(store))]
     checks.append(_attempt("sqlite", _sqlite_has_wal))
     return checks
+
+
+def checks_table(checks: Sequence[Check]) -> Table:
+    """What was tried, whether it works, and what was found."""
+    rows = (Row((words(check.subject), Cell(check.state, style=check.state), words(check.message))) for check in checks)
+    return Table(columns("", "", "", text=[""]), tuple(rows))
 
 
 def _packages() -> Iterator[Check]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ftsweep.config.build import import_path
-from ftsweep.control.conclude import model_folder
 from ftsweep.store.folders import StudyFolder
+from ftsweep.store.result import model_folder
 
 
 def check_export(folder: StudyFolder, *, merge: bool) -> None:

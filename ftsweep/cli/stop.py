@@ -2,93 +2,51 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from ftsweep.domain.trial import Outcome, OutcomeKind
-from ftsweep.errors import StudyError, StudyLockedError, UsageError, suggest
-from ftsweep.store.atomic import remove_folder
-from ftsweep.store.folders import StudyFolder
-from ftsweep.store.requests import STOPPED, Requests
+import click
 
-Say = Callable[[str], None]
+from ftsweep.cli.options import STORE_OPTION, find_study
 
-_POLL_SECONDS = 0.1
-_PATIENCE_SECONDS = 60.0
-"""After this long without an end the process that runs the study does not heed: it hangs, or lies under a debugger."""
+if TYPE_CHECKING:
+    from ftsweep.store.folders import StudyFolder
 
 
-def stop_study(folder: StudyFolder, say: Say, *, patience_seconds: float = _PATIENCE_SECONDS) -> None:
-    """Have the process that runs the study checkpoint and end, and wait for that.
+@click.command()
+@click.argument("study")
+@click.option("--trial", type=click.IntRange(min=0), metavar="NUMBER", help="End this trial only, as pruned.")
+@STORE_OPTION
+def stop(study: str, trial: int | None, store: str) -> None:
+    """Finish a running study cleanly now, from any terminal; or end one trial.
 
-    A study that nobody runs is left as it is.
-
-    Raises:
-        StudyError: the process does not end.
+    Trials checkpoint, and the same `ftsweep run` goes on with them. A trial ended with --trial is not continued; it may
+    also be one of a stopped study. Waits until it is done.
     """
-    owner = _owner(folder)
+    folder = find_study(store, study)
+    if trial is None:
+        _stop_study(folder)
+    else:
+        _stop_trial(folder, trial)
+
+
+def _stop_study(folder: StudyFolder) -> None:
+    from ftsweep.store.requests import ask_to_stop, wait_until_stopped
+
+    owner = ask_to_stop(folder)
     if not owner:
-        say(f"Study {folder.name!r} is not running: nothing to stop.")
+        click.echo(f"Study {folder.name!r} is not running: nothing to stop.")
         return
-    say(f"Asked {owner} to stop; its trials checkpoint.")
-    requests = Requests(folder)
-    requests.ask_to_stop(owner)
-    deadline = time.monotonic() + patience_seconds
-    while folder.is_running and _owner(folder) == owner:
-        if time.monotonic() > deadline:
-            raise StudyError(
-                f"study {folder.name!r} still runs {patience_seconds:g} s after it was asked to stop",
-                where=str(folder.control_log),
-                remedy=f"The request stands. To end it now, kill {owner}; the same `ftsweep run` goes on.",
-            )
-        time.sleep(_POLL_SECONDS)
-    requests.settle_stop()
+    click.echo(f"Asked {owner} to stop; its trials checkpoint.")
+    wait_until_stopped(folder, owner)
     trials = folder.records()
     num_ended = sum(record.outcome is not None for record in trials)
-    say(f"Stopped, with {num_ended} of {len(trials)} begun trials ended; the same `ftsweep run` goes on.")
+    click.echo(f"Stopped, with {num_ended} of {len(trials)} begun trials ended; the same `ftsweep run` goes on.")
 
 
-def stop_trial(folder: StudyFolder, number: int, say: Say) -> None:
-    """End one trial as pruned: a running one at its next step, one that waits to be continued at once.
+def _stop_trial(folder: StudyFolder, number: int) -> None:
+    from ftsweep.store.requests import ask_to_stop_trial, wait_until_trial_ended
 
-    Raises:
-        UsageError: there is no such trial, or it has ended.
-    """
-    known = {record.number: record for record in folder.records()}
-    if number not in known:
-        remedy = suggest(str(number), [str(each) for each in known])
-        raise UsageError(f"study {folder.name!r} has no trial {number}", where="--trial", remedy=remedy)
-    outcome = known[number].outcome
-    if outcome is not None:
-        raise UsageError(f"trial {number} has ended already: {outcome.kind}, {outcome.reason}", where="--trial")
-    requests = Requests(folder)
-    requests.ask_to_stop_trial(number)  # first: whoever takes the study up meanwhile finds it
-    say(f"Asked for the end of trial {number}.")
-    while not folder.trial(number).outcome_file.exists():
-        try:
-            with folder.locked():
-                _end_trial(folder, number)
-                requests.settle(number)
-        except StudyLockedError:
-            time.sleep(_POLL_SECONDS)
-    outcome = folder.trial(number).outcome()
-    assert outcome is not None
-    say(f"Trial {number} has ended: {outcome.kind}, {outcome.reason}.")
-
-
-def _end_trial(folder: StudyFolder, number: int) -> None:
-    """End a trial of a study that nobody runs; the next run tells Optuna and MLflow."""
-    trial = folder.trial(number)
-    if trial.outcome() is None:
-        remove_folder(trial.checkpoint)
-        measured = trial.measurements()
-        trial.write_outcome(Outcome(OutcomeKind.PRUNED, STOPPED, rung=measured[-1].rung if measured else None))
-
-
-def _owner(folder: StudyFolder) -> str:
-    """The process that runs the study; "" when none does."""
-    while folder.is_running:
-        if owner := folder.owner:
-            return owner
-        time.sleep(_POLL_SECONDS)  # it has locked the file and not signed it yet
-    return ""
+    ask_to_stop_trial(folder, number)
+    click.echo(f"Asked for the end of trial {number}.")
+    outcome = wait_until_trial_ended(folder, number)
+    click.echo(f"Trial {number} has ended: {outcome.kind}, {outcome.reason}.")

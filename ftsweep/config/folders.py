@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from ftsweep.config.schema import COMPONENT_GROUPS, GUARDS
+from ftsweep.domain.paths import typed_path
 from ftsweep.errors import ConfigError, UsageError, suggest
 
 SWEEPS = "sweeps"
@@ -53,7 +54,7 @@ def find_sweep(sweep: str) -> SweepFile:
     """
     if sweep.endswith((".yaml", ".yml")) or "/" in sweep:
         # not resolve(): groups are looked for beside the link, not beside the file that it points to
-        path = Path(os.path.abspath(Path(sweep).expanduser()))  # noqa: PTH100
+        path = Path(os.path.abspath(typed_path(sweep)))  # noqa: PTH100
         if path.is_file() and path.suffix == ".yaml":
             return SweepFile(path, is_shipped=False)
         if path.is_file():

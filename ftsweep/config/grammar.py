@@ -20,6 +20,9 @@ from hydra.core.override_parser.types import (
 from hydra.errors import HydraException
 
 from ftsweep.config.checks.size import check_line
+from ftsweep.config.path_values import path_override
+from ftsweep.config.schema import SPACE_NODES
+from ftsweep.domain.commands import override as as_text
 from ftsweep.errors import ConfigError
 
 SEARCH_PATH = "hydra.searchpath"
@@ -69,6 +72,10 @@ def parse_overrides(lines: Sequence[str], *, groups: Collection[str], where: str
     assignments: list[Assignment] = []
     search_path: tuple[str, ...] = ()
     for line in lines:
+        check_line(line, where)
+        if (path := path_override(line, where)) is not None:
+            assignments.append(Assignment(*path, line))
+            continue
         override = _parse(line, where)
         key = override.key_or_group
         if key == SEARCH_PATH:
@@ -86,12 +93,13 @@ def parse_overrides(lines: Sequence[str], *, groups: Collection[str], where: str
 
 
 def _parse(line: str, where: str) -> Override:
-    check_line(line, where)
     try:
         return OverridesParser.create().parse_override(line)
     except (HydraException, ValueError) as error:  # ValueError: a number of more digits than Python reads
         reason = str(error).splitlines()[0]
-        remedy = "Write key=value; quote values with spaces or special characters: key='\"a b\"'."
+        key, equals, text = line.partition("=")
+        shown = as_text(key, text) if equals and key and not text.startswith(("'", '"')) else "key='\"a b\"'"
+        remedy = f"Write key=value; values with special characters in quotes of their own: {shown}."
         raise ConfigError(f"{line!r} cannot be read: {reason}", where=where, remedy=remedy) from None
 
 
@@ -114,6 +122,11 @@ def _assignment(override: Override, where: str) -> Assignment:
     if key.split(".")[0] in ("space", "branches"):
         remedy = "Write a list, key=[8,16], or an interval, key={low:1,high:3}; or the sweep without `space.`."
         raise ConfigError(f"{line!r} puts a sweep inside {key.split('.')[0]}", where=where, remedy=remedy)
+    if key.split(".")[0] not in SPACE_NODES:
+        text = (override.input_line or "").partition("=")[2]
+        what = f"{line!r} makes a choice of several values of {key}, and that may not vary"
+        remedy = f"A value with a comma is quoted: {as_text(key, text)}. What may vary: {', '.join(SPACE_NODES)}."
+        raise ConfigError(what, where=where, remedy=remedy)
     return Assignment(f"space.{key}", _dimension(value, line, where), line, replaces=True)
 
 

@@ -33,6 +33,7 @@ from ftsweep.config.checks.size import check_tree, check_yaml
 from ftsweep.config.folders import SweepFile, shipped_folder
 from ftsweep.config.grammar import SEARCH_PATH, GroupChoice
 from ftsweep.config.schema import COMPONENT_GROUPS, CORE_NODES
+from ftsweep.domain.paths import typed_path
 from ftsweep.errors import ConfigError, suggest
 
 _extra_path: ContextVar[tuple[str, ...]] = ContextVar("ftsweep_extra_path", default=())
@@ -174,7 +175,7 @@ def _absolute(path: str, folder: Path) -> str:
                 f"there is no package {rest!r}", where=SEARCH_PATH, remedy="Install it, or mend the name."
             )
         return path
-    place = folder / Path(rest if separator else path).expanduser()
+    place = folder / typed_path(rest if separator else path)
     if not place.is_dir():
         raise ConfigError("this folder does not exist", where=f"{SEARCH_PATH}: {place}", remedy="Mend the path.")
     return f"file://{place}"

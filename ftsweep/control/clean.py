@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from ftsweep.analysis.comparison import kept_trials
-from ftsweep.control.conclude import Conclusion
 from ftsweep.errors import StudyLockedError
 from ftsweep.store.atomic import folder_size, is_alive, remove, understood
 from ftsweep.store.folders import Store, StudyFolder
+from ftsweep.store.result import read_result
 from ftsweep.store.usage import GIB, CacheEntry, removable_entries, remove_entry, running_since
 
 _TORN = re.compile(r"\.(?P<name>.+)\.(?:(?P<process>\d+)\.tmp|old)")
@@ -76,8 +76,8 @@ def _of_study(study: StudyFolder) -> Iterator[Removal]:
     manifest = study.manifest()
     with understood(study.manifest_file):
         top, objective = int(manifest.selection["top"]), manifest.terms.objective
-    conclusion, records = Conclusion.read(study), study.records()
-    chosen = conclusion.number if conclusion is not None and conclusion.num_trials == len(records) else None
+    result, records = read_result(study), study.records()
+    chosen = result.number if result is not None and result.num_trials == len(records) else None
     needed = kept_trials(records, objective, top=top, chosen=chosen)
     for record in records:
         trial = study.trial(record.number)

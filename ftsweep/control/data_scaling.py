@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from ftsweep.analysis.data_scaling import SHARES, DataPoint, as_result, gains_of
+from ftsweep.analysis.data_scaling import SHARES, as_result, gains_of
 from ftsweep.control.jobs import Jobs
 from ftsweep.control.reruns import Rerun, Reruns, with_fresh_seed
+from ftsweep.domain.data_scaling import DataPoint, DataScaling
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.trial import TrialRecord
 
@@ -38,16 +39,14 @@ class QuantityProbe:
     refuse: Callable[[TrialRecord], str | None] = lambda record: None
     """Why the trial may not be run again any more; None: it may."""
 
-    def measure(self, record: TrialRecord, num_seeds: int, num_examples: int) -> dict[str, Any]:
-        """`points`, `gains` and `sentence` (see `ftsweep.analysis.data_scaling`); `num_examples` are train's.
-
-        With `left_out` in the place of points where a run was refused: the same command may make them later.
+    def measure(self, record: TrialRecord, num_seeds: int, num_examples: int) -> DataScaling:
+        """What the setting comes to on each part; `num_examples` are train's. No points where a run was refused.
 
         Raises:
             Stopped: the user asked to stop; the next process goes on.
         """
         if self.takes_few:
-            return {"points": [], "gains": [], "sentence": FEW_EXAMPLES}
+            return DataScaling(FEW_EXAMPLES)
         seeds = range(1, num_seeds + 1)
         runs = {share: [self._rerun(record, share, index) for index in seeds] for share in SHARES}
         wanted = [runs[share][index] for index in range(num_seeds) for share in SHARES]
@@ -55,7 +54,7 @@ class QuantityProbe:
         reruns.run(wanted, f"training trial {record.number}'s setting on parts of train")
         if reruns.left_out:
             sentence = f"Whether more data would help was not tried to the end: {reruns.left_out}"
-            return {"points": [], "gains": [], "sentence": sentence, "left_out": reruns.left_out}
+            return DataScaling(sentence, left_out=reruns.left_out)
         points = [
             DataPoint(
                 share,

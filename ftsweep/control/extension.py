@@ -16,13 +16,14 @@ from typing import Any
 from ftsweep.analysis.comparison import kept_trials
 from ftsweep.config.schema import SweepConfig
 from ftsweep.domain.space import Branch, value_at
-from ftsweep.domain.terms import FREE
+from ftsweep.domain.terms import FREE, is_moved
 from ftsweep.domain.trial import Proposal, TrialRecord
 from ftsweep.errors import ConfigError
 from ftsweep.search.storage.extend import drop, optuna_name, take_over
-from ftsweep.store.atomic import read_json, remove, write_json
+from ftsweep.store.atomic import remove, write_json
 from ftsweep.store.folders import StudyFolder
 from ftsweep.store.manifest import Extension, StudyManifest
+from ftsweep.store.result import read_result, write_result
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -84,9 +85,8 @@ def settle(config: SweepConfig, folder: StudyFolder, manifest: StudyManifest) ->
         own = {"branch": proposal.branch, "params": dict(proposal.params), "is_default": proposal.is_default}
         if any(spec[key] != value for key, value in own.items()):
             write_json(trial.spec_file, {**spec, **own})
-    result = folder.path / "result.json"
-    if result.exists():
-        write_json(result, {**read_json(result), "num_trials": 0})  # it is about other trials
+    if (result := read_result(folder)) is not None:
+        write_result(folder, replace(result, num_trials=0))  # it is about other trials
     earlier = range(1, extension.generation)
     drop(folder.store.optuna_database, [optuna_name(config.study.name, number) for number in earlier])
     settled = replace(manifest, extension=replace(extension, is_settled=True))
@@ -142,7 +142,9 @@ def _why_outside(config: Mapping[str, Any], branch: Branch) -> str | None:
             return f"{path}={shown} lies outside {dimension}"
     own, new = _leaves(config), _leaves(json.loads(json.dumps(branch.config, default=list)))
     for path in sorted(own.keys() | new.keys()):
-        if own.get(path) != new.get(path) and not _is_in(path, branch) and not path.startswith(FREE):
+        if own.get(path) == new.get(path) or is_moved(path, own.get(path), new.get(path)):
+            continue
+        if not _is_in(path, branch) and not path.startswith(FREE):
             return f"its {path} is {own.get(path)}, not {new.get(path)}"
     return None
 

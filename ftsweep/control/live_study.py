@@ -9,7 +9,7 @@ from typing import Any
 
 from ftsweep.analysis.confirmation import contenders
 from ftsweep.config.schema import SweepConfig
-from ftsweep.control.conclude import Conclusion, Ending
+from ftsweep.control.conclude import Ending
 from ftsweep.control.confirm import Confirmation
 from ftsweep.control.data_scaling import QuantityProbe
 from ftsweep.control.jobs import Jobs
@@ -21,7 +21,9 @@ from ftsweep.control.retention import Retention
 from ftsweep.control.stopping import Stopping
 from ftsweep.control.sweep import Sweep
 from ftsweep.control.trials import Trials
-from ftsweep.domain.snapshot import Snapshot
+from ftsweep.domain.data_scaling import DataScaling
+from ftsweep.domain.result import StudyResult
+from ftsweep.domain.study_state import StudyState
 from ftsweep.domain.trial import TrialRecord
 from ftsweep.executors.base import Executor
 from ftsweep.recording.base import Recorder
@@ -42,7 +44,7 @@ class LiveStudy:
     study: Study
     executor: Executor
     recorder: Recorder
-    watch: Callable[[Snapshot], None] = lambda snapshot: None
+    watch: Callable[[StudyState], None] = lambda snapshot: None
     clock: Callable[[], float] = time.monotonic
     data: dict[str, Any] = field(default_factory=dict)
     """Facts of the prepared sets, by branch label."""
@@ -106,7 +108,7 @@ class LiveStudy:
         """See `Sweep.search`."""
         self.sweep.search()
 
-    def conclude(self) -> Conclusion:
+    def conclude(self) -> StudyResult:
         """Choose, test once, compare, export and register; see `ftsweep.control.conclude`."""
         for record in self.verdicts.settle(self.records):
             self.recording.record_end(record)
@@ -157,7 +159,7 @@ class LiveStudy:
     def records(self) -> list[TrialRecord]:
         return self.trials.records
 
-    def snapshot(self, phase: str) -> Snapshot:
+    def snapshot(self, phase: str) -> StudyState:
         return self.monitor.snapshot(phase)
 
     # -- jobs about trials ----------------------------------------------------------------------------------------
@@ -166,7 +168,7 @@ class LiveStudy:
         halt = self.stopping.may_confirm(record, self.records, self.folder.confirmed())
         return None if halt is None else halt.text
 
-    def _probe(self, number: int) -> dict[str, Any]:
+    def _probe(self, number: int) -> DataScaling:
         """Whether more data would help the setting of a trial."""
         record = self.trials.by_number[number]
         probe = QuantityProbe(

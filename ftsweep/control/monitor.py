@@ -11,7 +11,7 @@ from ftsweep.control.jobs import Monitor
 from ftsweep.control.losses import Losses
 from ftsweep.control.throttle import Pace
 from ftsweep.control.trials import Trials
-from ftsweep.domain.snapshot import Snapshot
+from ftsweep.domain.study_state import StudyState
 from ftsweep.domain.verdict import Verdict
 from ftsweep.store.requests import Requests
 
@@ -33,7 +33,7 @@ class StudyMonitor(Monitor):
     owner: str
     hurry: Callable[[float], None]
     """Has the record arrive within so many seconds."""
-    watch: Callable[[Snapshot], None]
+    watch: Callable[[StudyState], None]
     clock: Callable[[], float]
     is_stopping: bool = False
     note: str = ""
@@ -77,23 +77,22 @@ class StudyMonitor(Monitor):
             snapshot = self.snapshot(phase)
             self.watch(replace(snapshot, seconds_left=self._seconds_left(snapshot)))
 
-    def snapshot(self, phase: str) -> Snapshot:
+    def snapshot(self, phase: str) -> StudyState:
         """The study as it stands."""
-        metric = self.config.objective.metric
-        return Snapshot(
+        return StudyState(
             study=self.config.study.name,
             phase=phase,
             objective=self.config.objective,
             num_rungs=self.config.rungs.count,
             num_planned=self.config.budget.trials,
             trials=tuple(self.trials.records),
-            baseline={label: values[metric] for label, values in self.baseline.items() if metric in values},
+            baseline=self.baseline,
             elapsed_seconds=self.elapsed_seconds(),
             note=" ".join(filter(None, (self.note, self.losses.text))),
             verdicts=self.verdicts,
         )
 
-    def _seconds_left(self, snapshot: Snapshot) -> float | None:
+    def _seconds_left(self, snapshot: StudyState) -> float | None:
         """By the pace of this process's search."""
         if self._search_started is None:
             return None

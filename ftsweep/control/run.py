@@ -15,39 +15,39 @@ from ftsweep.analysis.confirmation import contenders
 from ftsweep.config.build import build, import_path
 from ftsweep.config.explain import as_yaml
 from ftsweep.config.schema import SweepConfig
-from ftsweep.control.conclude import Conclusion
 from ftsweep.control.continuity import check_same_trials, continued, earlier_manifest
 from ftsweep.control.data_findings import collect, finding_tags, findings_files
 from ftsweep.control.extension import settle
 from ftsweep.control.jobs import Stopped
 from ftsweep.control.live_study import LiveStudy
 from ftsweep.control.opening import executor_context, make_executor, open_study, study_folder
-from ftsweep.control.overview import write_study_report
 from ftsweep.control.stopping import Stopping
-from ftsweep.domain.snapshot import Snapshot
+from ftsweep.domain.result import StudyResult
+from ftsweep.domain.study_state import COMPLETE, STOPPED, StudyState
 from ftsweep.recording.background import BackgroundRecorder
 from ftsweep.recording.base import StudyFacts
 from ftsweep.recording.journal import Journal
 from ftsweep.redaction import RedactingFormatter
 from ftsweep.report.study_fit import study_fit_tags
 from ftsweep.report.tables.evidence import write_evidence
+from ftsweep.report.writing import write_study_report
 from ftsweep.search.study import Study
 from ftsweep.store.atomic import write_text
 from ftsweep.store.folders import StudyFolder
 from ftsweep.store.manifest import Extension
+from ftsweep.store.result import read_result
 from ftsweep.store.usage import trim_cache
 
 _LOGGER = logging.getLogger(__name__)
-Watch = Callable[[Snapshot], None]
+Watch = Callable[[StudyState], None]
 
 
 @dataclass
 class Launched:
-    """What `run_study` did. `conclusion` is None when it was stopped before the end."""
+    """What `run_study` did. The state has no result when the study was stopped before the end."""
 
     folder: StudyFolder
-    snapshot: Snapshot
-    conclusion: Conclusion | None = None
+    state: StudyState
     was_complete: bool = False  # nothing was left to do
     links: Mapping[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
@@ -93,14 +93,14 @@ def _run(
 ) -> Launched:
     recorder = BackgroundRecorder(build(config.recording, allowed=config.allowed_packages))
     live = LiveStudy(config, folder, study, make_executor(config), recorder, watch)
-    conclusion = Conclusion.read(folder)
-    if conclusion is not None and _is_complete(study, config, folder, conclusion):
-        return _as_it_is(live, recorder, conclusion)
+    result = read_result(folder)
+    if result is not None and _is_complete(study, config, folder, result):
+        return _as_it_is(live, recorder, result)
     on_start(live)
-    conclusion = None
+    result = None
     live.executor.open(executor_context(config, folder.path / "workers", holder=f"study {folder.name!r}"))
     try:
-        conclusion = _all_phases(live, extension)
+        result = _all_phases(live, extension)
     except Stopped:
         _LOGGER.info("stopped")
     except BaseException:
@@ -108,15 +108,14 @@ def _run(
         raise
     finally:
         live.executor.close(kill=False)
-        if conclusion is not None:
-            _keep_result(live, conclusion)
-        warnings = recorder.close(finished=conclusion is not None)
-    phase, chosen = ("stopped", None) if conclusion is None else ("complete", conclusion.number)
-    snapshot = replace(live.snapshot(phase), chosen=chosen)
-    return Launched(folder, snapshot, conclusion, False, recorder.links(), warnings)
+        state = replace(live.snapshot(STOPPED if result is None else COMPLETE), result=result)
+        if result is not None:
+            _keep_result(live, state)
+        warnings = recorder.close(finished=result is not None)
+    return Launched(folder, state, False, recorder.links(), warnings)
 
 
-def _all_phases(live: LiveStudy, extension: Extension) -> Conclusion | None:
+def _all_phases(live: LiveStudy, extension: Extension) -> StudyResult | None:
     """From data to conclusion; None when the search was stopped."""
     data = live.prepare()
     live.recorder.open(_recorded_facts(live.config, live.folder, data))
@@ -128,34 +127,36 @@ def _all_phases(live: LiveStudy, extension: Extension) -> Conclusion | None:
     return None if live.is_stopping else live.conclude()
 
 
-def _as_it_is(live: LiveStudy, recorder: BackgroundRecorder, conclusion: Conclusion) -> Launched:
+def _as_it_is(live: LiveStudy, recorder: BackgroundRecorder, result: StudyResult) -> Launched:
     """A study of which nothing is left to do: its record is sent where it has not arrived."""
     config, folder = live.config, live.folder
     live.trials.by_number = {record.number: record for record in folder.records()}
     halt = live.stopping.lasting(live.records) if len(live.records) < config.budget.trials else None
-    conclusion = replace(conclusion, note=conclusion.note if halt is None else halt.text)
-    live.baseline.update({label: dict(values) for label, values in conclusion.baseline.items()})
+    result = replace(result, note=result.note if halt is None else halt.text)
+    live.baseline.update({label: dict(values) for label, values in result.baseline.items()})
     live.verdicts.found.update(folder.verdicts())
+    state = replace(live.snapshot(COMPLETE), result=result)
     has_arrived = recorder.is_finished(folder)
     recorder.resume(folder)
     if not has_arrived and Journal.read(folder) is not None:  # the process that concluded may have died just then
-        _keep_result(live, conclusion)
+        _keep_result(live, state)
     elif not folder.report_file.exists():
-        write_study_report(folder, None)
+        write_study_report(folder, state=state)
     warnings = recorder.close(finished=True)
-    snapshot = replace(live.snapshot("complete"), chosen=conclusion.number)
-    return Launched(folder, snapshot, conclusion, True, recorder.links(), warnings)
+    return Launched(folder, state, True, recorder.links(), warnings)
 
 
-def _keep_result(live: LiveStudy, conclusion: Conclusion) -> None:
+def _keep_result(live: LiveStudy, state: StudyState) -> None:
     """Write the report and have it recorded with all that was concluded."""
-    folder, said = live.folder, live.verdicts.found
-    live.recorder.tag(study_fit_tags(folder, live.records, said, conclusion.number, conclusion.evidence))
-    write_study_report(folder, None)
-    live.recorder.keep_artifacts([folder.report_file, folder.sweep_file, *write_evidence(folder)])
+    assert state.result is not None
+    folder = live.folder
+    live.recorder.tag(study_fit_tags(folder, state))
+    write_study_report(folder, state=state)
+    evidence = write_evidence(folder, state.result)
+    live.recorder.keep_artifacts([folder.report_file, folder.sweep_file, *evidence])
 
 
-def _is_complete(study: Study, config: SweepConfig, folder: StudyFolder, conclusion: Conclusion) -> bool:
+def _is_complete(study: Study, config: SweepConfig, folder: StudyFolder, result: StudyResult) -> bool:
     """Whether the same command would start nothing and the result on disk is about all trials."""
     records = folder.records()
     has_halted = Stopping(config, folder).lasting(records) is not None
@@ -163,13 +164,13 @@ def _is_complete(study: Study, config: SweepConfig, folder: StudyFolder, conclus
     if not has_all and not has_halted:
         return False
     if not has_halted and contenders(records, config.objective, config.selection.top):
-        made = [each for each in folder.confirmed() if each.number == conclusion.number and each.outcome is not None]
+        made = [each for each in folder.confirmed() if each.number == result.number and each.outcome is not None]
         if len(made) < config.selection.seeds:
             return False  # asked for since, or cut short by the time of an earlier run
-    is_probed = conclusion.quantity and (has_halted or "left_out" not in conclusion.quantity)
-    if config.selection.quantity and conclusion.winner is not None and not is_probed:
+    is_probed = result.quantity is not None and (has_halted or not result.quantity.left_out)
+    if config.selection.quantity and result.winner is not None and not is_probed:
         return False  # asked for since, or cut short by a limit of an earlier run
-    return conclusion.num_trials == len(records)
+    return result.num_trials == len(records)
 
 
 def _recorded_facts(config: SweepConfig, folder: StudyFolder, data: Mapping[str, Any]) -> StudyFacts:

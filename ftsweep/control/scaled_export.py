@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ftsweep.config.build import import_path
 from ftsweep.errors import UsageError
+from ftsweep.serving.study_model import check_destination
 from ftsweep.store.folders import StudyFolder
 
 
@@ -20,9 +21,7 @@ def export_scaled(folder: StudyFolder, number: int, scale: float, destination: P
     """
     if not 0 <= scale <= 1:
         raise UsageError(f"{scale:g} is no scale", where="--scale", remedy="Use 0 (the base) to 1 (the trial).")
-    if destination.exists() and (not destination.is_dir() or any(destination.iterdir())):
-        what = "this exists and is not an empty folder"
-        raise UsageError(what, where=str(destination), remedy="Name another folder.")
+    check_destination(destination)
     trial = folder.trial(number)
     if not trial.best.is_dir():
         kept = [each.path.name.lstrip("0") or "0" for each in folder.trials() if each.best.is_dir()]

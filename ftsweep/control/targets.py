@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ftsweep.analysis.selection import rank
 from ftsweep.config.schema import StudySettings
 from ftsweep.control.halt import Halt
 from ftsweep.domain.objective import Objective
+from ftsweep.domain.ranking import rank
 from ftsweep.domain.trial import OutcomeKind, TrialRecord
 
 

@@ -111,7 +111,9 @@ def _check(
 
 
 def _shown(example: Any, row: Row, task: TaskEncoding, tokenizer: Any) -> dict[str, Any]:
-    """An example as text, in runs of tokens that are learned or not."""
+    """An example as text, in runs of tokens that are learned or not; {} where tokens cannot be shown."""
+    if not hasattr(tokenizer, "decode") or len(example.input_ids) != len(example.labels):
+        return {}
     runs: list[tuple[bool, list[int]]] = []
     for token, label in zip(example.input_ids, example.labels, strict=True):
         is_learned = label >= 0

@@ -66,7 +66,7 @@ class Objective:
         """As `best`, whatever the constraints say."""
         best: Measurement | None = None
         for measurement in measurements:
-            if measurement.rung == 0 or math.isnan(self.value(measurement)):
+            if measurement.rung == 0 or math.isnan(measurement.values.get(self.key, math.nan)):
                 continue
             if best is None or self.is_better(self.value(measurement), self.value(best)):
                 best = measurement

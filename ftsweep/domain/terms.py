@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -12,6 +13,9 @@ from ftsweep.domain.space import Choice, Dimension, FloatInterval, IntInterval
 
 FREE = "guards.fit"
 """What of a branch's configuration may change: the judge of fits changes nothing in a trial."""
+
+_PLACE = re.compile(r"(?:.*\.)?(?:data|general)\.(?:train|validation|test)")
+"""Where a split's files lie. What is in them is held against the fingerprint that the study keeps."""
 
 _TOLD = ("objective", "rungs", "seed")  # a branch's configuration repeats them
 _KINDS: dict[str, Any] = {kind.__name__: kind for kind in (Choice, IntInterval, FloatInterval)}
@@ -105,6 +109,11 @@ def _flat(terms: StudyTerms) -> dict[str, Any]:
     return plain
 
 
+def is_moved(path: str, old: Any, new: Any) -> bool:
+    """Whether a setting says where data lies, then and now: a project may be moved."""
+    return _PLACE.fullmatch(path) is not None and all(isinstance(each, str | list) for each in (old, new))
+
+
 def _differences(path: str, old: Any, new: Any) -> Iterator[Change]:
     if path.endswith(f".config.{FREE}"):
         return
@@ -115,7 +124,7 @@ def _differences(path: str, old: Any, new: Any) -> Iterator[Change]:
         yield Change(path, "is gone")
     elif old is None and isinstance(new, Mapping | Dimension):
         yield Change(path, "is new")
-    elif old != new:
+    elif old != new and not is_moved(path, old, new):
         yield Change(path, f"was {_shown(old)}, is now {_shown(new)}")
 
 

@@ -56,7 +56,6 @@ class TrialRecord:
     proposal: Proposal
     measurements: tuple[Measurement, ...] = ()
     outcome: Outcome | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict)  # e.g. num_trained_parameters, seconds, worker
 
     @property
     def number(self) -> int:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
+from ftsweep.domain.paths import typed_path
 from ftsweep.errors import ConfigError
 from ftsweep.models.folder import FolderModel
 
@@ -18,7 +18,7 @@ class LocalModel(FolderModel):
                 f"{path!r} is no path", where="model.path", remedy="Name the model's folder: model.path=/models/x."
             )
         # Absolute: a worker and an exported model may stand in another folder.
-        super().__init__(folder=Path(path).expanduser().absolute(), dtype=dtype)
+        super().__init__(folder=typed_path(path).absolute(), dtype=dtype)
 
     def reference(self) -> dict[str, Any]:
         return {"_target_": "ftsweep.models.LocalModel", "path": str(self.folder), "dtype": self.dtype}

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ftsweep.config.build import build
+from ftsweep.domain.commands import study_command
+from ftsweep.domain.paths import typed_path
 from ftsweep.errors import ConfigError, ModelError, UsageError, suggest
 from ftsweep.models.base import Head, ModelSource, Quantisation, check_dtype
 from ftsweep.models.folder import folder_fingerprint
@@ -53,7 +55,7 @@ class StudyModel(ModelSource):
                 f"{study!r} cannot be a study's name", where="model.study", remedy="`ftsweep status` lists the studies."
             ) from None
         self.study = study
-        self.store = None if store is None else str(Path(store).expanduser().absolute())
+        self.store = None if store is None else str(typed_path(store).absolute())
         self.dtype = check_dtype(dtype)
 
     def tokenizer(self) -> PreTrainedTokenizerBase:
@@ -102,7 +104,8 @@ class StudyModel(ModelSource):
             return folder
         if study.sweep_file.exists():
             what = f"study {self.study!r} has no model: it has not come to its end, or no trial of it could be chosen"
-            remedy = f"`ftsweep best {self.study}` says what it came to; `ftsweep run` of the same sweep goes on."
+            command = study_command("best", self.study, store=study.store.root)
+            remedy = f"`{command}` says what it came to; `ftsweep run` of the same sweep goes on."
         else:
             what = f"there is no study {self.study!r} in the store {self.store}"
             remedy = suggest(self.study, [each.name for each in study.store.studies()])

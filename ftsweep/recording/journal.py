@@ -32,8 +32,8 @@ class Journal:
             return None
         data = read_json(file)
         facts = {**data["facts"], "folder": folder, "objective": Objective(**data["facts"]["objective"])}
-        model = data["model"] and ChosenModel(**{**data["model"], "folder": Path(data["model"]["folder"])})
-        files = tuple(Path(name) for name in data["files"])
+        model = data["model"] and ChosenModel(**{**data["model"], "folder": folder.path / data["model"]["folder"]})
+        files = tuple(folder.path / name for name in data["files"])
         return cls(StudyFacts(**facts), data["tags"], data["metrics"], files, model)
 
     def with_tags(self, tags: Mapping[str, str], metrics: Mapping[str, float]) -> Journal:
@@ -44,16 +44,22 @@ class Journal:
 
     def write(self) -> Journal:
         facts = {**vars(self.facts), "folder": None, "objective": self.facts.objective.to_dict()}
-        model = self.model and {**vars(self.model), "folder": str(self.model.folder)}
+        root = self.facts.folder.path
+        model = self.model and {**vars(self.model), "folder": _place(self.model.folder, root)}
         data: dict[str, Any] = {
             "facts": facts,
             "tags": self.tags,
             "metrics": self.metrics,
-            "files": [str(file) for file in self.files],
+            "files": [_place(file, root) for file in self.files],
             "model": model,
         }
         write_json(_file(self.facts.folder), json.loads(json.dumps(data, default=_plain)))
         return self
+
+
+def _place(path: Path, root: Path) -> str:
+    """A path within the study's folder from there, so that it holds in a store that is moved."""
+    return str(path.relative_to(root) if path.is_relative_to(root) else path)
 
 
 def _file(folder: StudyFolder) -> Path:

@@ -60,7 +60,7 @@ class MlflowRecorder(Recorder):
             with reaching(self._uri):
                 self._place.make(facts.folder.store)
                 client = MlflowClient(tracking_uri=self._uri)
-                self._study = MlflowStudy(client, self._uri, facts, ledger, is_server=self._place.is_server)
+                self._study = MlflowStudy(client, self._uri, facts, ledger, kind=self._place.kind)
                 self._begin_parent()
         except MlflowException as error:
             raise StudyError(
@@ -74,9 +74,9 @@ class MlflowRecorder(Recorder):
 
     def _read_ledger(self, folder: StudyFolder) -> Ledger:
         self._uri = self._place.uri(folder.store)
-        self._ledger = Ledger.read(folder.path / "recording.json", self._uri)
+        self._ledger = Ledger.read(folder.path / "recording.json", self._place.name)
         if self._place.is_missing(folder.store):  # deleted: what the ledger says has arrived is gone with it
-            self._ledger = Ledger(self._ledger.path, self._uri, self._ledger.study_id)
+            self._ledger = Ledger(self._ledger.path, self._place.name, self._ledger.study_id)
         return self._ledger
 
     def _begin_parent(self) -> None:
@@ -96,6 +96,11 @@ class MlflowRecorder(Recorder):
             study.client.log_text(parent.run_id, study.facts.sweep_text, "sweep.yaml")
             study.ledger.artifacts["sweep.yaml"] = content
         study.ledger.is_finished = False
+        study.ledger.links.pop("MLflow experiment", None)
+        if study.name != study.facts.folder.name:
+            study.ledger.links["MLflow experiment"] = (
+                f"{study.name} (another store has {study.facts.folder.name} there)"
+            )
         study.ledger.links["MLflow"] = self._place.link(study.experiment_id, objective)
         study.ledger.save()
         if self._system_metrics and self._monitor is None:

@@ -7,14 +7,19 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Literal
 from urllib.parse import urlsplit
 
+from ftsweep.domain.commands import quoted_command
 from ftsweep.domain.objective import Objective
 from ftsweep.errors import ConfigError
+from ftsweep.recording.artifact_place import free_of_place, register
 from ftsweep.recording.ui import runs_address, tracking_uri
 from ftsweep.store.atomic import remove
 from ftsweep.store.folders import Store
 from ftsweep.store.locks import made_by_one
+
+PlaceKind = Literal["own", "database", "server"]
 
 _TEMPORARY = ".mlflow-"
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
@@ -41,8 +46,10 @@ class MlflowPlace:
                 remedy="Use sqlite:///path/to/mlflow.db, http://host:port, or null for the store's own database.",
             )
         self._uri = uri
-        self.is_server = scheme not in _DATABASES
-        """Whether it decides by itself where artifacts lie; a database leaves that to us."""
+        self.kind: PlaceKind = "own" if uri is None else "database" if scheme in _DATABASES else "server"
+        """The store's own database, another one, or a server, which decides by itself where artifacts lie."""
+        self.name = uri or "mlflow.db"
+        """How a ledger calls it: the store's own stays what it is when the store is moved."""
 
     def uri(self, store: Store) -> str:
         return self._uri or tracking_uri(store)
@@ -60,10 +67,12 @@ class MlflowPlace:
             return
         from mlflow import MlflowClient
 
+        register()
         with made_by_one(store.root):
             for torn in store.root.glob(f"{_TEMPORARY}*"):  # of a process that was killed below
                 remove(torn)
             if store.mlflow_database.exists():
+                free_of_place(store.mlflow_database)
                 return
             with TemporaryDirectory(dir=store.root, prefix=_TEMPORARY) as folder:
                 made, whole = Path(folder) / "made.db", Path(folder) / "whole.db"
@@ -77,7 +86,7 @@ class MlflowPlace:
         if self._uri is None:
             return "ftsweep ui"
         if not self._uri.startswith("http"):
-            return f"mlflow ui --backend-store-uri {self._uri}"
+            return quoted_command("mlflow", "ui", "--backend-store-uri", self._uri)
         return runs_address(self._uri, experiment_id, objective)
 
 

@@ -6,12 +6,19 @@ import getpass
 import json
 import uuid
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
+from ftsweep.domain.commands import quoted_command
 from ftsweep.errors import StudyError
+from ftsweep.recording.artifact_place import address
 from ftsweep.recording.base import StudyFacts
 from ftsweep.recording.ledger import Cursor, Ledger
+from ftsweep.recording.mlflow_owner import OWNER, owned
+from ftsweep.recording.mlflow_place import PlaceKind
 from ftsweep.recording.mlflow_run import TAG_LIMIT, MlflowRun, cut
+from ftsweep.store.identity import store_identity
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -30,22 +37,31 @@ class MlflowStudy:
         StudyError: the experiment or the parent run was deleted.
     """
 
-    def __init__(self, client: MlflowClient, uri: str, facts: StudyFacts, ledger: Ledger, *, is_server: bool) -> None:
+    def __init__(self, client: MlflowClient, uri: str, facts: StudyFacts, ledger: Ledger, *, kind: PlaceKind) -> None:
         self.client = client
         self.facts = facts
         self.ledger = ledger
         self.uri = uri
+        self._kind = kind
+        self.owner = store_identity(facts.folder.store)
+        self.name = ""  # of the experiment: the study's, or with the store's behind it
         self._uncertain: set[str] = set()  # runs that may have been made by a call whose answer was lost
-        self.experiment_id: str = self._find_experiment(is_server).experiment_id
+        self.experiment_id: str = self._find_experiment().experiment_id
         self.runs: dict[str, MlflowRun] = self._find_runs()
         self.parent = self.run(PARENT, None)
         if self.parent.is_deleted:
+            place = quoted_command(uri)
             raise StudyError(
                 f"the MLflow run {PARENT!r} of study {facts.folder.name!r} was deleted",
                 where=uri,
-                remedy=f"Restore it (MLFLOW_TRACKING_URI={uri} mlflow runs restore --run-id {self.parent.run_id}), "
+                remedy=f"Restore it (MLFLOW_TRACKING_URI={place} mlflow runs restore --run-id {self.parent.run_id}), "
                 "or give the study another name with study.name=...",
             )
+
+    @property
+    def has_own_database(self) -> bool:
+        """Whether nobody but this store records there."""
+        return self._kind == "own"
 
     def run(self, name: str, started: float | None, tags: Mapping[str, str] | None = None) -> MlflowRun:
         """The run of this name: known, found again, or made as one that started then (None: now), with these tags."""
@@ -82,28 +98,81 @@ class MlflowStudy:
         self.client.log_inputs(run.run_id, [DatasetInput(dataset, [context])])
         run.has_dataset = True
 
-    def _find_experiment(self, is_server: bool) -> Experiment:
-        name = self.facts.folder.name
-        experiment = self.client.get_experiment_by_name(name)
+    def _artifact_location(self, name: str) -> str | None:
+        """Where the artifacts of a new experiment are to lie; a server decides that by itself."""
+        if self._kind == "server":
+            return None
+        if self._kind == "own":
+            return address(name)
+        return (self.facts.folder.store.artifacts.absolute() / name).as_uri()
+
+    def _find_experiment(self) -> Experiment:
+        if self._kind == "own":
+            self.name = self.facts.folder.name
+            experiment = self.client.get_experiment_by_name(self.name)
+        else:
+
+            def tags(found: Experiment) -> Mapping[str, str]:
+                own: Mapping[str, str] = found.tags
+                return own
+
+            def find(name: str) -> list[Experiment]:
+                found = self.client.get_experiment_by_name(name)
+                return [] if found is None else [found]
+
+            self.name, taken = owned(self.facts.folder.name, self.owner, find, tags, self._has_our_runs)
+            experiment = taken[0] if taken else None
         if experiment is None:
-            location = None if is_server else (self.facts.folder.store.artifacts.absolute() / name).as_uri()
-            objective = self.facts.objective
-            tags = {
-                "mlflow.note.content": f"A study of ftsweep: {objective.direction} {objective.key}.",
-                "mlflow.experimentKind": "custom_model_development",  # else the UI opens its pages for agents
-                "mlflow.experiment.primaryMetric.name": f"best/{objective.key}",
-                "mlflow.experiment.primaryMetric.greaterIsBetter": str(objective.direction == "maximize").lower(),
-                "ftsweep.study": name,
-            }
-            return self.client.get_experiment(self.client.create_experiment(name, location, tags))
+            return self._make_experiment()
         if experiment.lifecycle_stage != "active":
             raise StudyError(
-                f"the MLflow experiment {name!r} was deleted",
+                f"the MLflow experiment {self.name!r} was deleted",
                 where=self.uri,
-                remedy=f"Restore it (MLFLOW_TRACKING_URI={self.uri} mlflow experiments restore "
+                remedy=f"Restore it (MLFLOW_TRACKING_URI={quoted_command(self.uri)} mlflow experiments restore "
                 f"--experiment-id {experiment.experiment_id}), or give the study another name with study.name=...",
             )
+        self._check_place(experiment)
+        if self._kind != "own" and OWNER not in experiment.tags:
+            self.client.set_experiment_tag(experiment.experiment_id, OWNER, self.owner)
         return experiment
+
+    def _make_experiment(self) -> Experiment:
+        objective = self.facts.objective
+        tags = {
+            "mlflow.note.content": f"A study of ftsweep: {objective.direction} {objective.key}.",
+            "mlflow.experimentKind": "custom_model_development",  # else the UI opens its pages for agents
+            "mlflow.experiment.primaryMetric.name": f"best/{objective.key}",
+            "mlflow.experiment.primaryMetric.greaterIsBetter": str(objective.direction == "maximize").lower(),
+            "ftsweep.study": self.facts.folder.name,
+            OWNER: self.owner,
+        }
+        made = self.client.create_experiment(self.name, self._artifact_location(self.name), tags)
+        return self.client.get_experiment(made)
+
+    def _has_our_runs(self, experiment: Experiment) -> bool:
+        """Whether an experiment without an owner, as earlier versions made it, has runs of this very study."""
+        if not self.ledger.study_id:
+            return False
+        condition = f"tags.`ftsweep.study_id` = '{self.ledger.study_id}'"
+        return bool(self.client.search_runs([experiment.experiment_id], condition, max_results=1))
+
+    def _check_place(self, experiment: Experiment) -> None:
+        """Refuse a database that would have artifacts written to where a moved store was before."""
+        store = self.facts.folder.store
+        place = urlsplit(experiment.artifact_location or "")
+        if self._kind != "database" or place.scheme != "file":
+            return
+        former = Path(unquote(place.path)).parent.parent
+        if former == store.root.absolute() or (former.exists() and former.samefile(store.root)):
+            return
+        link = quoted_command("ln", "-s", store.root.absolute(), former)
+        raise StudyError(
+            f"MLflow keeps the artifacts of study {self.facts.folder.name!r} in {former}, and the store lies in "
+            f"{store.root.absolute()} now",
+            where=self.uri,
+            remedy=f"Let a link lead there ({link}), or set recording=none, or give the study another name with "
+            "study.name=...",
+        )
 
     def _find_runs(self) -> dict[str, MlflowRun]:
         """The study's runs by name; the ledger forgets cursors of runs that are gone.

@@ -1,4 +1,4 @@
-"""What a study found, for people: rows (pure data), figures (pure functions of rows), one self-contained page.
+"""What a study found, for people: an overview as pure data, figures and tables made of it, one page.
 
 `HtmlPage` is what `_target_` may name in the `report` node.
 """
@@ -10,15 +10,15 @@ from ftsweep.exports import lazy_exports
 if TYPE_CHECKING:
     from ftsweep.report.base import Report
     from ftsweep.report.figures.base import Figure
+    from ftsweep.report.overview import StudyOverview
     from ftsweep.report.page import HtmlPage
-    from ftsweep.report.rows import StudyRows
 
-__all__ = ["Figure", "HtmlPage", "Report", "StudyRows"]
+__all__ = ["Figure", "HtmlPage", "Report", "StudyOverview"]
 
 __getattr__ = lazy_exports(
     __name__,
     Figure="figures.base",
     HtmlPage="page",
     Report="base",
-    StudyRows="rows",
+    StudyOverview="overview",
 )

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 
 from ftsweep.domain.component import Component
-from ftsweep.report.rows import StudyRows
+from ftsweep.report.overview import StudyOverview
 
 
 class Report(Component, ABC):
@@ -15,5 +15,5 @@ class Report(Component, ABC):
     component_kind = "report"
 
     @abstractmethod
-    def write(self, rows: StudyRows, path: Path) -> Path:
+    def write(self, study: StudyOverview, path: Path) -> Path:
         """Write it to `path`, whole or not at all; the path of what was written."""

@@ -11,16 +11,22 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from ftsweep.analysis.flagged_rows import said_of_flagged
+from ftsweep.domain.verdict import counts_of
 from ftsweep.errors import ConfigError
 from ftsweep.report import figures as figure_modules
 from ftsweep.report import summary, wording
 from ftsweep.report.base import Report
 from ftsweep.report.figures.base import Figure
-from ftsweep.report.rows import StudyRows
+from ftsweep.report.overview import StudyOverview
 from ftsweep.report.tables.approaches import approach_table
 from ftsweep.report.tables.classes import class_table
 from ftsweep.report.tables.fits import fit_table
 from ftsweep.report.tables.flagged_rows import flagged_table
+from ftsweep.report.tables.forgetting import scaling_table
+from ftsweep.report.tables.html import html_table
+from ftsweep.report.tables.scores import comparison_table
+from ftsweep.report.tables.trials import wide_trials_table
 from ftsweep.store.atomic import write_text
 
 PLOT_CONFIG = {
@@ -43,12 +49,12 @@ class HtmlPage(Report):
         for name in self.figures:
             figure_modules.load(name)
 
-    def write(self, rows: StudyRows, path: Path) -> Path:
+    def write(self, study: StudyOverview, path: Path) -> Path:
         """Write the page whole or not at all, and return its path."""
-        write_text(path, self.html(rows))
+        write_text(path, self.html(study))
         return path
 
-    def html(self, rows: StudyRows) -> str:
+    def html(self, study: StudyOverview) -> str:
         """The page's text."""
         import jinja2
         from plotly.offline import get_plotlyjs
@@ -58,37 +64,50 @@ class HtmlPage(Report):
         )
         scripts = {"plotly": get_plotlyjs(), "page": _own("page.js")}
         return environment.from_string(_own("page.html")).render(
-            rows=rows,
+            study=study,
             policy=_policy(scripts.values()),
             scripts={name: _trusted(text) for name, text in scripts.items()},
             css=_trusted(_own("page.css")),
-            sections=[_section(name, rows) for name in self.figures if figure_modules.is_about(name, rows)],
+            sections=[_section(name, study) for name in self.figures if figure_modules.is_about(name, study)],
             plot_config=embedded_json(PLOT_CONFIG),
-            verdict=summary.verdict(rows),
-            tiles=summary.tiles(rows),
-            comparison=summary.comparison(rows),
-            approaches=approach_table(rows.approaches, rows.objective, rows.best.number if rows.best else None),
-            classes=class_table(rows),
-            fits=fit_table(rows),
-            flagged=flagged_table(rows),
-            counts=summary.outcome_counts(rows),
-            facts=summary.facts(rows),
-            table=summary.trial_table(rows),
+            verdict=summary.verdict(study),
+            tiles=summary.tiles(study),
+            counts=summary.outcome_counts(study),
+            facts=summary.facts(study),
+            fit_counts=counts_of(study.state.verdicts),
+            flagged_text=said_of_flagged(study.conclusion.flagged, study.objective),
+            tables=_tables(study),
             data_line=summary.data_line,
             param=wording.param,
             written=time.strftime("%Y-%m-%d %H:%M"),
         )
 
 
-def _section(figure_of: str | Figure, rows: StudyRows) -> dict[str, Any]:
+def _tables(study: StudyOverview) -> dict[str, Any]:
+    """The page's tables as markup, by name; "" for one that the study has not."""
+    objective, conclusion = study.objective, study.conclusion
+    best = study.best.number if study.best else None
+    found = {
+        "evidence": comparison_table(study),
+        "approaches": approach_table(study.approaches, objective, best),
+        "classes": class_table(study),
+        "scaling": scaling_table(conclusion.forgetting, objective),
+        "fits": fit_table(study.state.verdicts),
+        "flagged": flagged_table(conclusion.flagged, objective),
+    }
+    shown = {name: html_table(table, name) if table is not None else "" for name, table in found.items()}
+    return {**shown, "trials": html_table(wide_trials_table(study), "trials", is_sortable=True)}
+
+
+def _section(figure_of: str | Figure, study: StudyOverview) -> dict[str, Any]:
     module = figure_modules.load(figure_of)
     name = figure_of if isinstance(figure_of, str) else type(figure_of).__name__
-    figure = module.figure(module.info(rows))
+    figure = module.figure(module.info(study))
     return {
         "name": name,
         "title": module.TITLE,
         "reading": module.READING,
-        "verdict": rows.quantity.get("sentence", "") if name == "quantity" else "",
+        "verdict": study.conclusion.quantity.sentence if name == "quantity" and study.conclusion.quantity else "",
         "height": int(figure.layout.height),
         "json": embedded_json(json.loads(figure.to_json())),
     }

@@ -1,4 +1,4 @@
-"""What a report needs of a study's manifest: the objective, the declared space, a few words on the rest."""
+"""What a report needs of a study's manifest: the declared space, and a few words on the rest."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Choice, Dimension, FloatInterval
 from ftsweep.store.atomic import understood
 from ftsweep.store.folders import StudyFolder
@@ -22,9 +21,6 @@ NAMING_KEYS = ("name", "path", "train")
 
 @dataclass(frozen=True)
 class Settings:
-    objective: Objective
-    num_rungs: int | None
-    num_planned: int | None
     dimensions: Mapping[str, Dimension] = field(default_factory=dict)
     """By dotted config path; those of a branch also with the branch as prefix."""
     summary: Mapping[str, str] = field(default_factory=dict)
@@ -73,9 +69,6 @@ def _settings(manifest: StudyManifest, text: str) -> Settings:
         summary["branches"] = ", ".join(names)
     fits = [branch.config.get("guards", {}).get("fit", {}) for branch in branches.values()]
     return Settings(
-        objective=manifest.terms.objective,
-        num_rungs=manifest.terms.num_rungs,
-        num_planned=manifest.num_trials,
         dimensions=dimensions,
         summary=summary,
         branches=names,

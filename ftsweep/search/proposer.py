@@ -16,8 +16,8 @@ from ftsweep.domain.space import Branch
 from ftsweep.domain.trial import Proposal
 from ftsweep.search.encoding import BranchEncoding
 from ftsweep.search.planned import PlannedSetting
+from ftsweep.search.samplers.base import Ask, Sampler
 from ftsweep.search.samplers.points import num_points, point
-from ftsweep.search.samplers.samplers import Ask, Sampler
 from ftsweep.search.study_view import BRANCH, Draft, StudyView
 from ftsweep.search.trial_window import SeenTrials
 

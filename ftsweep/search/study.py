@@ -23,9 +23,9 @@ from ftsweep.search.entries import StoredPause, StudyTrial
 from ftsweep.search.importance import importances_of
 from ftsweep.search.planned import planned_settings
 from ftsweep.search.proposer import Proposer
+from ftsweep.search.pruners.base import Pruner
 from ftsweep.search.pruners.curves import Curves
-from ftsweep.search.pruners.pruners import Pruner
-from ftsweep.search.samplers.samplers import Sampler
+from ftsweep.search.samplers.base import Sampler
 from ftsweep.search.storage.extend import ORIGIN, SET_ASIDE, optuna_name
 from ftsweep.search.storage.identity import IDENTITY, describe, load_or_make
 from ftsweep.search.storage.owned import OwnedStorage

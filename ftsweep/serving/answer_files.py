@@ -198,9 +198,9 @@ def answer_file(path: Path) -> AnswerFile:
     return kind(path)
 
 
-def line_of(record: Mapping[str, Any]) -> str:
-    """A record as one line of JSON; what JSON has not (dates) is text."""
-    return json.dumps(record, ensure_ascii=False, default=str)
+def line_of(record: Mapping[str, Any], *, is_ascii: bool = False) -> str:
+    """A record as one line of JSON; what JSON has not (dates) is text, and `is_ascii` spells all but ASCII."""
+    return json.dumps(record, ensure_ascii=is_ascii, default=str)
 
 
 def flattened(record: Mapping[str, Any], *, lists_as_text: bool = True) -> dict[str, Any]:

@@ -34,7 +34,8 @@ class ServedModel(PythonModel):
             DataError: no row can be answered; it says which columns are wanted.
         """
         if isinstance(model_input, pd.DataFrame):
-            answers = self._answers(_rows_of_table(model_input))
+            rows = _rows_of_table(model_input) or [{} for _ in range(len(model_input))]  # a table without columns
+            answers = self._answers(rows)
             return pd.DataFrame(answers, index=model_input.index)
         if isinstance(model_input, str | Mapping):
             model_input = [model_input]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from ftsweep.domain.commands import study_command
 from ftsweep.errors import StudyLockedError, UsageError
 from ftsweep.store.locks import try_lock
 
@@ -66,11 +67,11 @@ class Lease:
             if not _taken(file):
                 file.seek(0)
                 owner, name = file.read().strip() or "another process", self.folder.name
+                command = study_command("stop", name, store=self.folder.parent.parent)
                 raise StudyLockedError(
                     f"study {name!r} is being run by {owner}",
                     where=str(self._file),
-                    remedy=f"Wait for it, stop it (ftsweep stop {name}), or give this run another name with "
-                    "study.name=...",
+                    remedy=f"Wait for it, stop it ({command}), or give this run another name with study.name=...",
                 )
             file.truncate(0)
             file.write(f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}\n")

@@ -1,16 +1,26 @@
-"""What `ftsweep stop` asks of the process that runs a study: files in the study's folder, which its loop reads."""
+"""What is asked of the process that runs a study: files in the study's folder, which its loop reads.
+
+The one door for whoever wants a study or a trial to end: `ftsweep stop`, and a dashboard.
+"""
 
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ftsweep.store.atomic import read_json, remove, write_json
+from ftsweep.domain.trial import Outcome, OutcomeKind
+from ftsweep.errors import StudyError, StudyLockedError, UsageError, suggest
+from ftsweep.store.atomic import read_json, remove, remove_folder, write_json
 from ftsweep.store.folders import StudyFolder
 
 STOPPED = "stopped by the user"
 """The reason of a trial that ended by request."""
+
+_POLL_SECONDS = 0.1
+_PATIENCE_SECONDS = 60.0
+"""After this long without an end the process that runs the study does not heed: it hangs, or lies under a debugger."""
 
 _TRIAL_FILE = re.compile(r"trial-(\d+)\.json")
 
@@ -61,3 +71,76 @@ class Requests:
 
     def _trial_file(self, number: int) -> Path:
         return self.path / f"trial-{number:04d}.json"
+
+
+def ask_to_stop(folder: StudyFolder) -> str:
+    """Ask the process that runs the study to checkpoint and end; returns its name. "": nobody runs it."""
+    owner = _owner(folder)
+    if owner:
+        Requests(folder).ask_to_stop(owner)
+    return owner
+
+
+def wait_until_stopped(folder: StudyFolder, owner: str, *, patience_seconds: float = _PATIENCE_SECONDS) -> None:
+    """Wait until the process that was asked has ended.
+
+    Raises:
+        StudyError: it does not end.
+    """
+    deadline = time.monotonic() + patience_seconds
+    while folder.is_running and _owner(folder) == owner:
+        if time.monotonic() > deadline:
+            raise StudyError(
+                f"study {folder.name!r} still runs {patience_seconds:g} s after it was asked to stop",
+                where=str(folder.control_log),
+                remedy=f"The request stands. To end it now, kill {owner}; the same `ftsweep run` goes on.",
+            )
+        time.sleep(_POLL_SECONDS)
+    Requests(folder).settle_stop()
+
+
+def ask_to_stop_trial(folder: StudyFolder, number: int) -> None:
+    """Ask for the end of one trial, as pruned: of a running one at its next step, of a waiting one at once.
+
+    Raises:
+        UsageError: there is no such trial, or it has ended.
+    """
+    known = {record.number: record for record in folder.records()}
+    if number not in known:
+        remedy = suggest(str(number), [str(each) for each in known])
+        raise UsageError(f"study {folder.name!r} has no trial {number}", where="--trial", remedy=remedy)
+    outcome = known[number].outcome
+    if outcome is not None:
+        raise UsageError(f"trial {number} has ended already: {outcome.kind}, {outcome.reason}", where="--trial")
+    Requests(folder).ask_to_stop_trial(number)
+
+
+def wait_until_trial_ended(folder: StudyFolder, number: int) -> Outcome:
+    """Wait for the end of a trial that was asked for; where nobody runs the study it is ended here."""
+    trial = folder.trial(number)
+    while (outcome := trial.outcome()) is None:
+        try:
+            with folder.locked():
+                _end_trial(folder, number)
+                Requests(folder).settle(number)
+        except StudyLockedError:
+            time.sleep(_POLL_SECONDS)
+    return outcome
+
+
+def _end_trial(folder: StudyFolder, number: int) -> None:
+    """End a trial of a study that nobody runs; the next run has Optuna and MLflow know of it."""
+    trial = folder.trial(number)
+    if trial.outcome() is None:
+        remove_folder(trial.checkpoint)
+        measured = trial.measurements()
+        trial.write_outcome(Outcome(OutcomeKind.PRUNED, STOPPED, rung=measured[-1].rung if measured else None))
+
+
+def _owner(folder: StudyFolder) -> str:
+    """The process that runs the study; "" when none does."""
+    while folder.is_running:
+        if owner := folder.owner:
+            return owner
+        time.sleep(_POLL_SECONDS)  # it has locked the file and not signed it yet
+    return ""

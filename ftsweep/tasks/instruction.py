@@ -45,7 +45,7 @@ class Instruction(CausalTask):
     """Instruction tuning. Columns `prompt` and `completion`, `messages`, ShareGPT's `conversations` or Alpaca's.
 
     All are written with the tokenizer's chat template, or plainly where it has none (see ChatFormat). What is read of
-    them is listed in docs/data-shapes.md.
+    them is listed in docs/conversations.md.
     """
 
     columns = COLUMNS

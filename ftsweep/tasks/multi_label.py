@@ -67,6 +67,19 @@ class MultiLabel(SequenceTask):
         self.threshold = float(threshold)
         self.fold_labels = checked_switch(fold_labels, "task.fold_labels")
 
+    def check_columns(self, available: Iterable[str]) -> None:
+        """As every task; what may be a column per label is offered as that."""
+        found = sorted(set(available))
+        others = [name for name in found if name not in self.columns]
+        try:
+            super().check_columns(found)
+        except DataError as error:
+            if "text" not in found or len(others) < 2:
+                raise
+            each = f"'data.columns={{labels: {_written(others)}}}'"
+            remedy = f"{error.remedy}; where each label has a column of 0 and 1: {each}"
+            raise DataError(error.what, where=error.where, remedy=remedy) from None
+
     def target_of(self, values: Mapping[str, Any]) -> list[str]:
         return labels_of(values, fold=self.fold_labels)
 
@@ -212,6 +225,11 @@ def labels_of(values: Mapping[str, Any], *, fold: bool = False) -> list[str]:
             '{"text": "...", "labels": ["a", "b"]}'
         )
     return in_label_order({label_text(label, "labels", fold=fold) for label in labels})
+
+
+def _written(names: Sequence[str]) -> str:
+    """A list as the command line takes it."""
+    return "[" + ", ".join(name if name.isidentifier() else repr(name) for name in names) + "]"
 
 
 def _columns(sums: Sequence[Sequence[int]]) -> tuple[list[int], list[int], list[int]]:

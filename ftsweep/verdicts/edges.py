@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ftsweep.domain.commands import quoted_command
 from ftsweep.domain.space import Dimension, FloatInterval, IntInterval
 
 NEAR = 0.1  # of the range, on its own scale
@@ -31,7 +32,7 @@ class Edge:
         assert isinstance(dimension, FloatInterval | IntInterval)
         ends = {"low": f"{dimension.low:g}", "high": f"{dimension.high:g}", key: bound}
         more = (",log:true" if dimension.log else "") + (f",step:{dimension.step:g}" if _has_step(dimension) else "")
-        return f"'branches.{branch}.space.{path}={{low:{ends['low']},high:{ends['high']}{more}}}'"
+        return quoted_command(f"branches.{branch}.space.{path}={{low:{ends['low']},high:{ends['high']}{more}}}")
 
 
 def edge_of(path: str, dimension: Dimension, value: Any) -> Edge | None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from ftsweep.report.figures import READING_ORDER, is_about
+from ftsweep.report.overview import read_overview
 from ftsweep.report.page import HtmlPage
-from ftsweep.report.rows import read_study
 
 pytestmark = pytest.mark.browser
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -50,7 +50,7 @@ def opened(browser, tmp_path):
     pages = []
 
     def open_page(folder, width=1200):
-        rows = read_study(folder)
+        rows = read_overview(folder)
         path = HtmlPage().write(rows, tmp_path / "report.html")
         page = browser.new_page(viewport={"width": width, "height": 900})
         pages.append(page)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from ftsweep.config.build import locate
 from ftsweep.config.folders import shipped_folder
-from ftsweep.guards import label_names, labels, leakage, quality, rows
+from ftsweep.guards import label_names, labels, leakage, quality, rows, unread
 from ftsweep.guards.base import DataGuard
 from ftsweep.testing.guard import AnswerTask, GuardContract, Splits, WordTask
 from ftsweep.testing.rows import answered, edited, labelled
@@ -153,6 +153,33 @@ class TestChatTurns(GuardContract):
 
     def faulty(self) -> Splits:
         return {"train": [*TRAIN, *[{"text": "", "label": "a", "messages": []}] * 8], "validation": HELD_OUT}
+
+
+class _LosingExample(NamedTuple):
+    input_ids: list[int]
+    labels: list[int]
+    unsaid: tuple[str, ...]
+
+
+class _LosingTask(WordTask):
+    def encode(self, rows: Any, tokenizer: Any, schema: Any) -> Any:
+        listed = list(rows)
+        for values, example in zip(listed, super().encode(listed, tokenizer, schema), strict=True):
+            lost = ("its mood is not said",) if "mood" in values["text"] else ()
+            yield _LosingExample(example.input_ids, example.labels, lost)
+
+
+class TestUnread(GuardContract):
+    guard_class = unread.Unread
+
+    def clean(self) -> Splits:
+        return CLEAN
+
+    def faulty(self) -> Splits:
+        return {"train": [*TRAIN, {"text": "a mood of mine", "label": "a"}], "validation": HELD_OUT}
+
+    def make_task(self) -> Any:
+        return _LosingTask()
 
 
 class _OddTask(WordTask):

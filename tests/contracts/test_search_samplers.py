@@ -16,10 +16,9 @@ from ftsweep.domain.metric import Direction
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Branch, Choice, FloatInterval, IntInterval, Space
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal
-from ftsweep.search.pruners.pruners import NoPruner
-from ftsweep.search.samplers import gp_fit
+from ftsweep.search.pruners import NoPruner
+from ftsweep.search.samplers import CmaEs, Gp, Grid, Qmc, Random, Sampler, Tpe, gp_fit
 from ftsweep.search.samplers.gp_process import GpProcess
-from ftsweep.search.samplers.samplers import CmaEs, Gp, Grid, Qmc, Random, Sampler, Tpe
 from ftsweep.search.study import Study
 
 CONFIG = {

@@ -11,7 +11,6 @@ from fuzzing import fuzz
 from hypothesis import strategies as st
 from study_manifests import write_manifest
 
-from ftsweep.control.conclude import Conclusion, result_file
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.errors import FtsweepError
@@ -19,6 +18,7 @@ from ftsweep.executors.process import WorkerProcess
 from ftsweep.report.settings import read_settings
 from ftsweep.store.atomic import append_line, write_json
 from ftsweep.store.folders import Store, TrialFolder
+from ftsweep.store.result import read_result, result_file
 
 edits = st.lists(
     st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 7), st.sampled_from(["flip", "cut", "insert", "drop"])),
@@ -63,7 +63,8 @@ def test_a_damaged_measurement_log_tells_nothing_that_was_not_written(changes: A
 
 SWEEP = "objective: {metric: loss}\nspace: {training: {epochs: {low: 1, high: 3}}}\n"
 SPEC = {"number": 3, "branch": "", "params": {"a": 1}, "is_default": False, "config": {}}
-RESULT = {"sentence": "Trial 3 won.", "winner": {"number": 3, "value": 0.1}, "baseline": {"main": {"loss": 1.0}}}
+WINNER = {"number": 3, "value": 0.1, "rung": 2, "reason": "It is the best."}
+RESULT = {"sentence": "Trial 3 won.", "winner": WINNER, "baseline": {"main": {"loss": 1.0}}, "num_trials": 4}
 
 
 @fuzz(40, changes=edits, which=st.sampled_from(["spec", "outcome", "manifest", "result", "baseline", "settings"]))
@@ -81,7 +82,7 @@ def test_a_damaged_file_of_a_study_is_read_or_told_with_its_name(changes: Any, w
             "spec": (trial.spec_file, study.records),
             "outcome": (trial.outcome_file, study.records),
             "manifest": (study.manifest_file, study.manifest),
-            "result": (result_file(study), lambda: Conclusion.read(study)),
+            "result": (result_file(study), lambda: read_result(study)),
             "baseline": (study.baseline("main").path / "baseline.json", study.baselines),
             "settings": (study.manifest_file, lambda: read_settings(study)),
         }

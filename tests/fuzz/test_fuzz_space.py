@@ -15,8 +15,8 @@ from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Branch
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.errors import ConfigError
-from ftsweep.search.pruners.pruners import NoPruner
-from ftsweep.search.samplers.samplers import Qmc, Random, Tpe
+from ftsweep.search.pruners import NoPruner
+from ftsweep.search.samplers import Qmc, Random, Tpe
 from ftsweep.search.study import Study
 
 numbers = (

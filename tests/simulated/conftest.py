@@ -20,8 +20,8 @@ from ftsweep.config.schema import (
 )
 from ftsweep.control.live_study import LiveStudy
 from ftsweep.domain.objective import Objective
-from ftsweep.search.pruners.pruners import Median, Pruner
-from ftsweep.search.samplers.samplers import Random
+from ftsweep.search.pruners import Median, Pruner
+from ftsweep.search.samplers import Random
 from ftsweep.search.study import Study
 from ftsweep.store.folders import Store
 from ftsweep.testing.simulated import SimulatedExecutor

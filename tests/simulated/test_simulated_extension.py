@@ -11,7 +11,6 @@ import pytest
 from simulated_parts import branch
 
 from ftsweep.control import extension as extension_module
-from ftsweep.control.conclude import Conclusion
 from ftsweep.control.continuity import changed_data, check_extendable, check_same_trials, manifest_of
 from ftsweep.control.extension import settle
 from ftsweep.control.live_study import LiveStudy
@@ -20,6 +19,7 @@ from ftsweep.domain.terms import Change
 from ftsweep.errors import ConfigError
 from ftsweep.store.folders import StudyFolder
 from ftsweep.store.manifest import Extension, StudyManifest
+from ftsweep.store.result import read_result
 
 MakeSweep = Callable[..., LiveStudy]
 
@@ -212,7 +212,7 @@ def test_former_result_is_not_taken_for_the_new_one(make_sweep: MakeSweep) -> No
     first = run(make_sweep(trials=8))
     looks = first.conclude().test_looks
     sweep = extended(make_sweep, first, in_space(rank=Choice((8,))), trials=8)
-    stale = Conclusion.read(sweep.folder)
+    stale = read_result(sweep.folder)
     assert stale is not None
     assert stale.num_trials == 0
     assert run(sweep).conclude().test_looks >= looks

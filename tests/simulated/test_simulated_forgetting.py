@@ -11,8 +11,8 @@ import optuna
 import pytest
 from simulated_parts import branch, loss_curve
 
-from ftsweep.control.conclude import Conclusion
 from ftsweep.control.live_study import LiveStudy
+from ftsweep.domain.result import StudyResult
 from ftsweep.domain.space import Branch
 from ftsweep.domain.trial import OutcomeKind
 from ftsweep.search.storage.sqlite import open_storage
@@ -34,7 +34,7 @@ def forgetful_curve(spec: dict[str, Any], rung: int) -> dict[str, float]:
     return {**loss_curve(spec, rung), "general/loss": 3 + forgetting, "general/forgetting": forgetting}
 
 
-def conclude(sweep: LiveStudy) -> Conclusion:
+def conclude(sweep: LiveStudy) -> StudyResult:
     sweep.prepare()
     sweep.measure_baselines()
     sweep.search()
@@ -51,11 +51,16 @@ def stored(tmp_path: Path) -> dict[int, dict[str, float]]:
 def test_limit_changes_the_choice_and_the_result_says_what_it_costs(make_sweep: MakeSweep, tmp_path: Path) -> None:
     sweep = make_sweep(forgetful_curve, trials=30, branches=guarded(LIMIT), seed=3)
     found = conclude(sweep).forgetting
-    chosen, free = found["chosen"], found["unconstrained"]
-    assert chosen["forgetting"] <= LIMIT < free["forgetting"]
-    assert found["cost"] == pytest.approx(chosen["value"] - free["value"])
-    assert found["cost"] > 0
-    assert found["suggestion"]["scale"] == 0.5
+    assert found is not None
+    chosen, free = found.chosen, found.unconstrained
+    assert chosen is not None
+    assert free is not None
+    assert chosen.forgetting <= LIMIT < free.forgetting
+    assert found.cost == pytest.approx(chosen.value - free.value)
+    assert found.cost is not None
+    assert found.cost > 0
+    assert found.suggestion is not None
+    assert found.suggestion.scale == 0.5
     complete = {record.number: record for record in sweep.records if record.is_complete}
     for number, constraints in stored(tmp_path).items():
         best = sweep.config.objective.best(complete[number].measurements)
@@ -66,8 +71,11 @@ def test_limit_changes_the_choice_and_the_result_says_what_it_costs(make_sweep: 
 
 def test_without_a_limit_the_same_search_chooses_the_forgetful_trial(make_sweep: MakeSweep) -> None:
     conclusion = conclude(make_sweep(forgetful_curve, trials=30, branches=guarded(None), seed=3))
-    assert conclusion.forgetting["chosen"]["forgetting"] > LIMIT
-    assert (conclusion.forgetting["unconstrained"], conclusion.forgetting["limit"]) == (None, None)
+    found = conclusion.forgetting
+    assert found is not None
+    assert found.chosen is not None
+    assert found.chosen.forgetting > LIMIT
+    assert (found.unconstrained, found.limit) == (None, None)
 
 
 @pytest.mark.parametrize("crash_at", [37])
@@ -99,7 +107,7 @@ def test_study_that_was_killed_comes_to_the_same_choice(
     again = make_sweep(forgetful_curve, trials=8, branches=guarded(LIMIT), seed=3, place=tmp_path / "killed")
     conclusion = conclude(again)
     assert conclusion.number == whole.number
-    assert {**conclusion.forgetting} == {**whole.forgetting}
+    assert conclusion.forgetting == whole.forgetting
     assert stored(tmp_path / "killed") == expected
 
 

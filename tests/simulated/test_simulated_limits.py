@@ -207,7 +207,7 @@ def test_confirmation_stops_at_the_budget_and_the_winner_is_named_all_the_same(m
     conclusion = again.conclude()
     assert conclusion.winner is not None
     assert "The winner was chosen with 1 of 3 fresh seeds" in conclusion.note
-    assert [len(candidate["seeds"]) for candidate in conclusion.evidence["candidates"]] == [1, 1]
+    assert [len(candidate.seeds) for candidate in conclusion.candidates] == [1, 1]
 
 
 def test_fresh_seeds_on_many_workers_keep_to_the_budget_together(make_sweep: MakeSweep) -> None:
@@ -225,7 +225,7 @@ def test_without_time_for_any_fresh_seed_the_search_chooses(make_sweep: MakeSwee
     sweep = run(make_sweep(trials=50, top=2, seeds=2, worker_hours=0.05))
     conclusion = sweep.conclude()
     assert conclusion.winner is not None
-    assert conclusion.evidence == {}
+    assert conclusion.evidence is None
     assert "without fresh seeds" in conclusion.note
 
 

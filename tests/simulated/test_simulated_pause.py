@@ -12,8 +12,8 @@ from ftsweep.control.live_study import LiveStudy
 from ftsweep.domain.decision import GO_ON, Decision, Pause
 from ftsweep.domain.trial import OutcomeKind
 from ftsweep.errors import StudyError
+from ftsweep.search.pruners import Pruner
 from ftsweep.search.pruners.curves import Curves
-from ftsweep.search.pruners.pruners import Pruner
 from ftsweep.store.requests import Requests
 
 MakeSweep = Callable[..., LiveStudy]

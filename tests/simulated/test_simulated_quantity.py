@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -9,11 +10,11 @@ from typing import Any
 import pytest
 from simulated_parts import branch, loss_curve
 
-from ftsweep.control.conclude import Conclusion
 from ftsweep.control.jobs import Stopped
 from ftsweep.control.live_study import LiveStudy
 from ftsweep.domain.role import Role
 from ftsweep.store.atomic import read_json
+from ftsweep.store.result import read_result
 
 MakeSweep = Callable[..., LiveStudy]
 
@@ -34,10 +35,11 @@ def searched(make_sweep: MakeSweep, **settings: Any) -> LiveStudy:
 def test_the_chosen_setting_is_trained_on_nested_parts_with_the_confirmations_seeds(make_sweep: MakeSweep) -> None:
     sweep = searched(make_sweep, top=2, seeds=2)
     conclusion = sweep.conclude()
-    points = conclusion.quantity["points"]
-    assert [point["num_examples"] for point in points] == [25, 50, 100]
-    assert points[0]["mean"] - points[2]["mean"] == pytest.approx(0.3)
-    assert conclusion.quantity["sentence"].startswith("More data would still help: from 50% to 100%")
+    assert conclusion.quantity is not None
+    points = conclusion.quantity.points
+    assert [point.num_examples for point in points] == [25, 50, 100]
+    assert points[0].mean - points[2].mean == pytest.approx(0.3)
+    assert conclusion.quantity.sentence.startswith("More data would still help: from 50% to 100%")
     folders = sorted(path.name for path in (sweep.folder.path / "quantity").iterdir())
     number = conclusion.number
     assert folders == [f"{number:04d}-{part}-{index}" for part in ("025", "050") for index in (1, 2)], "100 % is there"
@@ -45,22 +47,23 @@ def test_the_chosen_setting_is_trained_on_nested_parts_with_the_confirmations_se
     confirmed = read_json(sweep.folder.confirmation(number or 0, 1).spec_file)
     assert [spec["train_share"] for spec in specs] == [0.25, 0.5]
     assert all(spec["config"]["seed"] == confirmed["config"]["seed"] for spec in specs)
-    own = {point["share"]: point["values"] for point in points}[1.0]
-    assert own == next(each["seeds"] for each in conclusion.evidence["candidates"] if each["number"] == number)
+    own = {point.share: point.values for point in points}[1.0]
+    assert own == next(each.seeds for each in conclusion.candidates if each.number == number)
 
 
 def test_without_confirmation_all_three_parts_are_trained_with_one_fresh_seed(make_sweep: MakeSweep) -> None:
     sweep = searched(make_sweep)
     conclusion = sweep.conclude()
     assert len(list((sweep.folder.path / "quantity").iterdir())) == 3
-    assert [len(point["values"]) for point in conclusion.quantity["points"]] == [1, 1, 1]
+    assert conclusion.quantity is not None
+    assert [len(point.values) for point in conclusion.quantity.points] == [1, 1, 1]
 
 
 def test_nobody_asked_nothing_is_trained(make_sweep: MakeSweep) -> None:
     sweep = make_sweep(hungry_curve, trials=3)
     sweep.prepare()
     sweep.search()
-    assert sweep.conclude().quantity == {}
+    assert sweep.conclude().quantity is None
     assert not (sweep.folder.path / "quantity").exists()
 
 
@@ -69,15 +72,17 @@ def test_a_stop_between_parts_leaves_the_rest_for_the_next_process(make_sweep: M
     sweep.watch = lambda snapshot: sweep.stop() if "parts of train, 1 of 3" in snapshot.phase else None
     with pytest.raises(Stopped):
         sweep.conclude()
-    assert Conclusion.read(sweep.folder) is None
+    assert read_result(sweep.folder) is None
     done = {path.name for path in (sweep.folder.path / "quantity").glob("*") if (path / "outcome.json").exists()}
     assert len(done) == 1
     again = searched(make_sweep)
-    assert again.conclude().quantity["points"][2]["mean"] is not None
+    probed = again.conclude().quantity
+    assert probed is not None
+    assert not math.isnan(probed.points[2].mean)
     assert not done & {job.removeprefix("quantity-") for job in again.executor.jobs}  # type: ignore[attr-defined]
 
 
 def test_a_setting_that_learns_from_k_examples_is_not_asked(make_sweep: MakeSweep) -> None:
     sweep = searched(make_sweep, branches=(replace(branch(), role=Role(takes_few=True)),))
-    assert "learns from k examples" in sweep.conclude().quantity["sentence"]
+    assert "learns from k examples" in sweep.conclude().quantity.sentence  # type: ignore[union-attr]
     assert not (sweep.folder.path / "quantity").exists()

@@ -22,8 +22,8 @@ from ftsweep.config.schema import (
 from ftsweep.control.live_study import LiveStudy
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.trial import OutcomeKind
-from ftsweep.search.pruners.pruners import Median
-from ftsweep.search.samplers.samplers import Tpe
+from ftsweep.search.pruners import Median
+from ftsweep.search.samplers import Tpe
 from ftsweep.search.study import Study
 from ftsweep.store.folders import Store
 from ftsweep.testing.recorded import NUM_RUNGS, Misfortunes, RecordedCurves, recorded_branch

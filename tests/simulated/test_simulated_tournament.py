@@ -11,15 +11,16 @@ from typing import Any
 import pytest
 from simulated_parts import Calls, branch, loss_curve
 
-from ftsweep.control.conclude import Conclusion, comparison_file
 from ftsweep.control.continuity import manifest_of
 from ftsweep.control.live_study import LiveStudy
 from ftsweep.control.run import _is_complete
+from ftsweep.domain.result import StudyResult
 from ftsweep.domain.space import Branch, Choice, Space
 from ftsweep.domain.trial import Outcome, OutcomeKind
-from ftsweep.report.rows import read_study
+from ftsweep.report.overview import read_overview
 from ftsweep.search.study import Study
 from ftsweep.store.atomic import write_text
+from ftsweep.store.result import approaches_file, read_result
 
 MakeSweep = Callable[..., LiveStudy]
 BRANCHES = (branch("full", rate=1e-3), branch("lora", rate=2e-2), branch("head", rate=1e-2))
@@ -64,8 +65,8 @@ def with_weights(sweep: LiveStudy) -> set[int]:
     return {record.number for record in sweep.records if sweep.folder.trial(record.number).best.exists()}
 
 
-def bests(conclusion: Conclusion) -> dict[str, int | None]:
-    return {approach.name: approach.trial for approach in conclusion.compared() if not approach.is_base}
+def bests(conclusion: StudyResult) -> dict[str, int | None]:
+    return {approach.name: approach.trial for approach in conclusion.approaches if not approach.is_base}
 
 
 def test_best_of_each_branch_is_measured_on_test_once(make_sweep: MakeSweep) -> None:
@@ -76,7 +77,7 @@ def test_best_of_each_branch_is_measured_on_test_once(make_sweep: MakeSweep) -> 
     assert len(numbers) == 3
     assert set(conclusion.test) == {f"trial-{number:04d}" for number in numbers | defaults} | {"baseline"}
     assert sum(looks(sweep).values()) == len(conclusion.test)
-    assert all(approach.test for approach in conclusion.compared())
+    assert all(approach.test for approach in conclusion.approaches)
     assert conclusion.advice.startswith("Use full: loss 1 on test.")
     assert conclusion.test_looks == 1
 
@@ -90,7 +91,7 @@ def test_study_that_is_concluded_again_looks_at_test_no_more(make_sweep: MakeSwe
     again = run(make_sweep(trials=9, branches=BRANCHES))
     assert again.conclude().test == first.test
     assert not looks(again)
-    assert Conclusion.read(again.folder).test_looks == 1  # type: ignore[union-attr]
+    assert read_result(again.folder).test_looks == 1  # type: ignore[union-attr]
 
 
 def test_kill_while_test_is_measured_repeats_nothing(make_sweep: MakeSweep) -> None:
@@ -110,12 +111,12 @@ def test_kill_while_test_is_measured_repeats_nothing(make_sweep: MakeSweep) -> N
     executor.submit = submit
     with pytest.raises(Killed):
         sweep.conclude()
-    assert Conclusion.read(sweep.folder) is None, "the result is written last"
+    assert read_result(sweep.folder) is None, "the result is written last"
     assert sum(looks(sweep).values()) == 2
     again = run(make_sweep(trials=9, branches=BRANCHES))
     conclusion = again.conclude()
     assert sum(looks(again).values()) == len(conclusion.test) - 2
-    assert all(approach.test for approach in conclusion.compared())
+    assert all(approach.test for approach in conclusion.approaches)
 
 
 def test_weights_of_each_branch_wait_for_the_conclusion_and_then_go(make_sweep: MakeSweep) -> None:
@@ -131,7 +132,7 @@ def test_weights_of_each_branch_wait_for_the_conclusion_and_then_go(make_sweep: 
 def test_extended_study_measures_only_what_is_new(make_sweep: MakeSweep) -> None:
     run(make_sweep(trials=6, branches=BRANCHES, seed=3)).conclude()
     more = run(make_sweep(trials=12, branches=BRANCHES, seed=3))
-    first = Conclusion.read(more.folder)
+    first = read_result(more.folder)
     assert first is not None
     conclusion = more.conclude()
     new = set(conclusion.test) - set(first.test)
@@ -158,7 +159,7 @@ def test_branch_without_a_complete_trial_is_shown_with_its_fate(make_sweep: Make
 
     sweep = run(make_sweep(curve, trials=9, branches=BRANCHES))
     conclusion = sweep.conclude()
-    (head,) = [approach for approach in conclusion.compared() if approach.name == "head"]
+    (head,) = [approach for approach in conclusion.approaches if approach.name == "head"]
     assert head.trial is None
     assert head.fate == f"{head.num_trials} infeasible"
     assert f"head has no complete trial ({head.fate})." in conclusion.advice
@@ -170,12 +171,12 @@ def test_study_in_which_nothing_completes_still_lists_its_branches(make_sweep: M
     conclusion = sweep.conclude()
     assert conclusion.winner is None
     assert conclusion.advice == ""
-    assert {approach.fate for approach in conclusion.compared() if not approach.is_base} == {"2 infeasible"}
+    assert {approach.fate for approach in conclusion.approaches if not approach.is_base} == {"2 infeasible"}
 
 
 def test_study_without_branches_compares_nothing(make_sweep: MakeSweep) -> None:
     conclusion = run(make_sweep(trials=3)).conclude()
-    assert (conclusion.approaches, conclusion.advice) == ([], "")
+    assert (conclusion.approaches, conclusion.advice) == ((), "")
 
 
 def test_recorder_is_told_of_every_approach(make_sweep: MakeSweep) -> None:
@@ -188,7 +189,7 @@ def test_recorder_is_told_of_every_approach(make_sweep: MakeSweep) -> None:
     assert recorder.metrics["branch/lora/trained_parameters"] == 100
     assert recorder.metrics["base/lora/test/loss"] == 1.5
     assert recorder.files == ["approaches.csv"]
-    lines = list(csv.DictReader(comparison_file(sweep.folder).read_text().splitlines()))
+    lines = list(csv.DictReader(approaches_file(sweep.folder).read_text().splitlines()))
     assert {line["name"] for line in lines} == {"untouched base", "full", "lora", "head"}
 
 
@@ -196,14 +197,14 @@ def test_report_shows_approaches_while_the_study_runs_and_after(make_sweep: Make
     sweep = run(make_sweep(trials=9, branches=BRANCHES))
     write_text(sweep.folder.sweep_file, "branches: {full: {}, lora: {}, head: {}}\n")
     manifest_of(sweep.config).write(sweep.folder.manifest_file)
-    before = read_study(sweep.folder)
+    before = read_overview(sweep.folder)
     assert {approach.name for approach in before.approaches} == {"untouched base", "full", "lora", "head"}
     assert not any(approach.test for approach in before.approaches)
-    assert before.advice == ""
+    assert before.conclusion.advice == ""
     conclusion = sweep.conclude()
-    after = read_study(sweep.folder)
-    assert list(after.approaches) == conclusion.compared()
-    assert after.advice == conclusion.advice
+    after = read_overview(sweep.folder)
+    assert after.approaches == conclusion.approaches
+    assert after.conclusion.advice == conclusion.advice
 
 
 def setting(name: str, ranks: tuple[int, ...]) -> Branch:

@@ -9,7 +9,7 @@ from typing import Any
 from simulated_parts import branch, loss_curve
 
 from ftsweep.control.live_study import LiveStudy
-from ftsweep.domain.snapshot import Snapshot
+from ftsweep.domain.study_state import StudyState
 from ftsweep.domain.trial import Proposal
 
 MakeSweep = Callable[..., LiveStudy]
@@ -39,7 +39,7 @@ def test_running_trials_are_judged_live_and_a_changed_verdict_goes_on_record(mak
     live: list[str] = []
     told: list[str] = []
 
-    def watch(snapshot: Snapshot) -> None:
+    def watch(snapshot: StudyState) -> None:
         live.extend(
             snapshot.verdicts[each.number][0].label for each in snapshot.running if each.number in snapshot.verdicts
         )

@@ -25,6 +25,7 @@ from ftsweep.config.schema import (
 )
 from ftsweep.domain.metric import Metrics
 from ftsweep.domain.objective import Objective
+from ftsweep.domain.paths import typed_path
 from ftsweep.domain.space import Branch, Space
 from ftsweep.errors import ConfigError, suggest
 
@@ -39,7 +40,11 @@ def store_settings(layers: Layers) -> StoreSettings:
     if not store.path.strip():
         where = layers.where("store.path")
         raise ConfigError("this names no folder", where=where, remedy="Name one: store.path=mlruns.")
-    return StoreSettings(str(Path(store.path).expanduser()), store.cache_gib)
+    if "?" in os.path.abspath(typed_path(store.path)):  # noqa: PTH100 - links stay links
+        where = layers.where("store.path")
+        what = "the store's path has a `?`, which ends the path in the address of a database"
+        raise ConfigError(what, where=where, remedy="Name another folder: store.path=...")
+    return StoreSettings(str(typed_path(store.path)), store.cache_gib)
 
 
 def core_node(layers: Layers, name: str, cls: type[T], branch: BranchLayer | None = None) -> T:
@@ -158,14 +163,14 @@ def with_absolute_paths(layers: Layers, group: str, node: Mapping[str, Any], bra
         elif kind == "data" and isinstance(value, list) and all(isinstance(each, str) for each in value):
             result[key] = [_absolute(layers, each, place, branch) for each in value]
     if kind == "model" and "store" in result and isinstance(result["store"], str | None):  # of another study
-        typed = Path(result["store"] or store_settings(layers).path).expanduser()
+        typed = typed_path(result["store"] or store_settings(layers).path)
         result["store"] = os.path.abspath(typed)  # noqa: PTH100
     return result
 
 
 def _absolute(layers: Layers, value: str, place: str, branch: BranchLayer) -> str:
     """The path, the pattern or the archive's member that is there, absolute."""
-    typed = Path(value).expanduser()
+    typed = typed_path(value)
     folders = [Path.cwd()] if layers.file.is_shipped else [layers.file.folder, Path.cwd()]
     for folder in folders:
         path = folder / typed

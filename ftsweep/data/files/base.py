@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -25,6 +25,14 @@ class RawRow(NamedTuple):
     number: int
     problem: str = ""
     """Why it cannot be read; then it has no values."""
+
+
+class Batch(NamedTuple):
+    """Rows that follow each other and are all whole, column by column."""
+
+    first: int
+    """The number of the first row; the others have the next ones."""
+    columns: Mapping[str, Sequence[Any]]
 
 
 @dataclass(frozen=True)
@@ -116,6 +124,10 @@ class OpenedFile(ABC):
     @abstractmethod
     def rows(self) -> Iterator[RawRow]:
         """The rows, in order."""
+
+    def batches(self) -> Iterator[Batch | RawRow]:
+        """The same rows; those that are whole may come many at a time."""
+        return iter(self)
 
     def place(self, row: RawRow) -> str:
         """Where a person finds a row."""

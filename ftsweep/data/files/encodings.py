@@ -50,11 +50,18 @@ class Encoding:
     """The first line that other characters than ASCII or damage is on; 0 for none."""
     num_bad_lines: int = 0
     """Lines that the codec cannot read."""
+    has_nul: bool = False
+    """Whether there is a NUL byte, or may be one."""
 
     @property
     def is_wide(self) -> bool:
         """Whether a line end is more than one byte."""
         return self.name.startswith(("utf-16", "utf-32"))
+
+    @property
+    def may_be_damaged(self) -> bool:
+        """Whether cells must be looked at for what is no text."""
+        return bool(self.num_bad_lines) or self.has_nul
 
 
 def checked_encoding(name: str | None) -> str | None:
@@ -111,6 +118,7 @@ class _Survey:
         self.num_lines = 0
         self.num_good = 0
         self.num_bad = 0
+        self.has_nul = False
         self.first_bad = 0
         self.first_other = 0
         self.bad_byte = ""
@@ -139,6 +147,7 @@ class _Survey:
                 self._look(whole)
             else:
                 self.num_good += 1  # lines of a block that is all good are not counted one by one
+        self.has_nul = self.has_nul or b"\0" in whole
         self.num_lines += whole.count(b"\n") + (not whole.endswith(b"\n"))
 
     def _look(self, whole: bytes) -> None:
@@ -192,7 +201,7 @@ def _wide(file: DataFile, blocks: Iterator[bytes], name: str, *, is_guess: bool)
         remedy = "Say which it is with data.encoding, or save it as UTF-8."
         what = f"cannot be read as {name.upper()} ({getattr(error, 'reason', error)})"
         raise DataError(what, where=f"{file.where}:{num_lines + 1}", remedy=remedy) from None
-    return Encoding(name, is_guess, num_lines + (not is_whole), 1)
+    return Encoding(name, is_guess, num_lines + (not is_whole), 1, has_nul=True)
 
 
 def _check_said(file: DataFile, survey: _Survey, name: str) -> None:
@@ -221,7 +230,7 @@ def _western(file: DataFile, survey: _Survey) -> Encoding:
         elif num_odd > _MAX_ODD * num_other:
             why = "it would have signs inside of words"
     if not why:
-        return Encoding("cp1252", True, survey.num_lines, survey.first_bad)
+        return Encoding("cp1252", True, survey.num_lines, survey.first_bad, has_nul=survey.has_nul)
     if survey.num_bad <= _MAX_BAD * survey.num_lines:  # a few lines of something else in a file of ASCII
         return _found(survey, "utf-8")
     raise DataError(
@@ -248,4 +257,4 @@ def _likeliest(sample: bytes) -> str:
 
 def _found(survey: _Survey, name: str) -> Encoding:
     first = survey.first_bad or survey.first_other
-    return Encoding(name, False, survey.num_lines, first, survey.num_bad)
+    return Encoding(name, False, survey.num_lines, first, survey.num_bad, survey.has_nul)

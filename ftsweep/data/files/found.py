@@ -12,6 +12,7 @@ from ftsweep.data.base import SPLITS
 from ftsweep.data.files.archives import is_archive, member_names, split_member
 from ftsweep.data.files.kinds import DataFile, data_file, format_of
 from ftsweep.domain.finding import Finding, Severity
+from ftsweep.domain.paths import typed_path
 from ftsweep.errors import ConfigError, DataError
 
 SAVED = ("state.json", "dataset_dict.json")
@@ -37,7 +38,7 @@ class FoundFiles:
 
 def is_pattern(named: str) -> bool:
     """Whether the name has signs of a pattern and is no file or folder itself."""
-    return any(sign in named for sign in "*?[") and not Path(named).expanduser().exists()
+    return any(sign in named for sign in "*?[") and not typed_path(named).exists()
 
 
 def saved_dataset(path: Path) -> bool:
@@ -75,7 +76,7 @@ def find_files(named: str | Sequence[str], *, split: str = "train", shared: Sequ
 
 
 def _found_in(named: str, split: str, shared: Sequence[str], notes: list[Finding]) -> dict[str, list[DataFile]]:
-    path = Path(named).expanduser()
+    path = typed_path(named)
     archive, member = split_member(path)
     if archive is not None:
         return _chosen(_members(archive, member, split), split, shared, str(path), notes)
@@ -160,12 +161,14 @@ def _chosen(
 def _split_named(file: DataFile) -> str:
     """The split that a file's name speaks of, or its folder's; "" of none."""
     parts = Path(file.member or file.name).parts
-    for part in (parts[-1], *reversed(parts[:-1] if file.member else parts[1:-1])):
-        words = re.split(r"[^a-z]+", part.lower())
-        for split, names in _SPLIT_WORDS.items():
-            if any(word in names for word in words):
-                return split
-    return ""
+    said = map(split_named, (parts[-1], *reversed(parts[:-1] if file.member else parts[1:-1])))
+    return next(filter(None, said), "")
+
+
+def split_named(name: str) -> str:
+    """The split that a name speaks of: `dev.csv` is validation; "" of none."""
+    words = re.split(r"[^a-z]+", name.lower())
+    return next((split for split, names in _SPLIT_WORDS.items() if any(word in names for word in words)), "")
 
 
 def _check_one_kind(files: list[DataFile], split: str, where: str) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, NoReturn
 
-from ftsweep.data.files.base import OpenedFile, RawRow, ReadSettings
+from ftsweep.data.files.base import Batch, OpenedFile, RawRow, ReadSettings
 from ftsweep.data.files.encodings import Encoding
 from ftsweep.data.files.kinds import DataFile
 from ftsweep.data.files.text import excerpt, opened_text, undecoded
 from ftsweep.errors import DataError
+
+_BLOCK = 1024
+"""Lines that are parsed at once, and one by one only where one of them is no object."""
 
 _NUM_FIRST = 20
 """Rows whose keys are the columns that a file is said to have."""
@@ -29,15 +33,57 @@ class JsonLines(OpenedFile):
         self.facts.columns = tuple(names)
 
     def rows(self) -> Iterator[RawRow]:
+        for number, line in self._lines():
+            if not line.isspace():
+                yield from self._rows_of(line, number)
+
+    def batches(self) -> Iterator[Batch | RawRow]:
+        self.num_bad, self.seen = 0, []
+        lines = self._lines()
+        while block := list(islice(lines, _BLOCK)):
+            batch = self._batch([line for _, line in block], block[0][0])
+            if batch is not None:
+                yield batch
+                continue
+            for number, line in block:
+                for row in () if line.isspace() else self._rows_of(line, number):
+                    self.num_bad += bool(row.problem)
+                    yield row
+
+    def _lines(self) -> Iterator[tuple[int, str]]:
         assert self.encoding is not None
-        is_damaged = bool(self.encoding.num_bad_lines)
         # a file of old Macs has no "\n" at all
         newline = None if self.encoding.num_lines <= 1 else "\n"
         with opened_text(self.file, self.encoding, newline=newline) as text:  # type: ignore[arg-type]
             for number, line in enumerate(text, start=1):
-                if line.isspace():
-                    continue
-                yield from _rows_of(line.lstrip("\ufeff") if number == 1 else line, number, is_damaged)
+                yield number, line.lstrip("\ufeff") if number == 1 else line
+
+    def _rows_of(self, line: str, number: int) -> Iterator[RawRow]:
+        assert self.encoding is not None
+        return _rows_of(line, number, bool(self.encoding.num_bad_lines))
+
+    def _batch(self, lines: list[str], first: int) -> Batch | None:
+        """The rows of whole lines with the same keys, parsed at once; None of others, to be parsed one by one."""
+        assert self.encoding is not None
+        if self.encoding.num_bad_lines or not all(
+            line.startswith("{") and line.rstrip().endswith("}") for line in lines
+        ):
+            return None
+        joined = f"[{','.join(lines)}]"
+        if "\\ud" in joined or "\\uD" in joined:  # may be half a character
+            return None
+        try:
+            rows = json.loads(joined)
+        except (ValueError, RecursionError):
+            return None
+        if len(rows) != len(lines) or not all(type(row) is dict for row in rows):
+            return None
+        names = rows[0].keys()
+        if not names or any(row.keys() != names for row in rows):
+            return None
+        keep = self.settings.keep
+        columns = {name: [row[name] for row in rows] for name in names if keep is None or name in keep}
+        return Batch(first, columns) if columns else None
 
 
 def _rows_of(line: str, number: int, is_damaged: bool) -> Iterator[RawRow]:

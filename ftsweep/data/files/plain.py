@@ -34,5 +34,6 @@ class PlainText(OpenedFile):
     def _row(self, paragraph: list[str], start: int) -> RawRow:
         assert self.encoding is not None
         values = {"text": "\n".join(paragraph)}
-        problem = damage_in(values, is_decoded=not self.encoding.num_bad_lines)
+        is_whole = not self.encoding.may_be_damaged
+        problem = "" if is_whole else damage_in(values, is_decoded=not self.encoding.num_bad_lines)
         return RawRow({} if problem else values, start, problem)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from ftsweep.data.files.base import Quotes
@@ -19,6 +20,9 @@ _MOST = 0.9
 _FIRST_LOOK = 64
 """Lines of an open cell after which they are looked at; and again whenever there are twice as many."""
 
+_BLOCK = 1024
+"""Lines that are read at once, and one by one only where one of them is no record by itself."""
+
 _MAX_AGAIN = 20
 """Times the lines of a file that may be read once more because quote marks do not pair up."""
 
@@ -30,6 +34,10 @@ class Record(NamedTuple):
     number: int
     num_lines: int
     problem: str = ""
+
+
+PlainRecord = tuple[Sequence[str], int, int, str]
+"""What a Record is; the usual ones are not made into one, which takes its time."""
 
 
 class _Swallowed(Exception):  # noqa: N818 - no error: a signal through csv.reader
@@ -58,17 +66,38 @@ class Records:
         self.doubtful: list[int] = []
         """Lines on which a record of two lines begins that may as well be two rows."""
 
-    def __iter__(self) -> Iterator[Record]:
+    def blocks(self) -> Iterator[tuple[int, list[list[str]], Iterable[PlainRecord]]]:
+        """Many at a time: the first one's number, from 1, and the cells of lines that are a record each; or records."""
+        source = self._source
+        while block := source.block(_BLOCK):
+            found = None if self._is_open else self._one_a_line(block)
+            if found is None:
+                source.put_back(block, is_again=False)
+                yield source.next_number, [], self._one_by_one()
+            else:
+                yield source.next_number - len(block), found, ()
+
+    def _one_a_line(self, lines: list[str]) -> list[list[str]] | None:
+        """The cells of every line, when each is a record; None when one is not."""
+        try:
+            records = list(self._reader(iter(lines)))
+        except csv.Error:
+            return None
+        return records if len(records) == len(lines) else None
+
+    def _reader(self, lines: Iterator[str]) -> Iterator[list[str]]:
         quoting: Quoting = csv.QUOTE_NONE if self._quotes == "none" else csv.QUOTE_MINIMAL
-        reader = csv.reader(self._source, delimiter=self._delimiter, quoting=quoting, strict=True)
+        return csv.reader(lines, delimiter=self._delimiter, quoting=quoting, strict=True)
+
+    def _one_by_one(self) -> Iterator[Record]:
+        """Records with great care, until the lines that were put back are used up."""
+        reader = self._reader(self._source)
         source, taken = self._source, self._source.taken
-        while True:
+        while source.has_back:
             number = source.next_number
             taken.clear()
             try:
                 cells = next(reader)
-            except StopIteration:
-                return
             except (csv.Error, _Swallowed) as error:
                 yield self._broken(taken, number, error)
                 continue
@@ -161,10 +190,21 @@ class _Lines:
             self._look(taken)  # type: ignore[operator]
         return line
 
-    def put_back(self, lines: Sequence[str]) -> None:
+    @property
+    def has_back(self) -> bool:
+        return bool(self._back)
+
+    def block(self, size: int) -> list[str]:
+        """Up to so many of the next lines."""
+        lines = list(islice(self._lines, size))
+        self.next_number += len(lines)
+        return lines
+
+    def put_back(self, lines: Sequence[str], *, is_again: bool = True) -> None:
+        """Lines to be read next. `is_again`: that were looked at one by one already."""
         self._back += reversed(lines)
         self.next_number -= len(lines)
-        self._num_again += len(lines)
+        self._num_again += len(lines) if is_again else 0
         if self._num_again > _MAX_AGAIN * (self.next_number + 10_000):
             raise DataError(
                 "quote marks that open cells are not closed in very many places",

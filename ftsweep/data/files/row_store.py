@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
 from typing import Any, overload
 
 from ftsweep.data.base import Row
 
-_CHUNK_BITS = 10
-_CHUNK = 1 << _CHUNK_BITS
+_CHUNK = 1024
 
 _ABSENT = ...
 """What stands for a column that a row does not have; None is a value."""
+
+Packed = tuple[Any, ...]
+"""A row: its file's place, its number, its problem, and its cells."""
 
 Finish = Callable[[dict[str, Any]], str]
 """Changes a row's values in place; returns what is wrong with them, "" for nothing."""
@@ -25,9 +29,10 @@ class RowStore(Sequence[Row]):
         """`names` are the columns that rows may have."""
         self._names = tuple(names)
         self._chunks: list[bytes] = []
-        self._open: list[tuple[Any, ...]] = []
+        self._ends: list[int] = []  # of each chunk, the number of rows up to its end
+        self._open: list[Packed] = []
         self._files: list[str] = []
-        self._decoded: tuple[int, list[tuple[Any, ...]]] = (-1, [])
+        self._latest: tuple[int, list[Packed]] = (-1, [])
         self.file_columns: tuple[str, ...] = ()
         self.finish: Finish | None = None
 
@@ -37,19 +42,29 @@ class RowStore(Sequence[Row]):
 
     def add(self, values: Mapping[str, Any], number: int, problem: str = "") -> None:
         """A row of the latest file."""
+        self.add_from(values, self._names, number, problem)
+
+    def add_from(self, values: Mapping[str, Any], keys: Sequence[str], number: int, problem: str = "") -> None:
+        """The same with other names; `keys` are those of the store's columns, in their order."""
         get = values.get
-        self._open.append((len(self._files) - 1, number, problem, *[get(name, _ABSENT) for name in self._names]))
+        self._open.append((len(self._files) - 1, number, problem, *[get(key, _ABSENT) for key in keys]))
         if len(self._open) == _CHUNK:
-            self._chunks.append(pickle.dumps(self._open, protocol=5))
-            self._open = []
+            self._close()
+
+    def add_columns(self, columns: Mapping[str, Sequence[Any]], keys: Sequence[str], first: int) -> None:
+        """Rows of the latest file, column by column; their numbers follow each other from `first`."""
+        self._close()
+        size = len(next(iter(columns.values())))
+        packed = (len(self._files) - 1, first, size, [columns.get(key) for key in keys])
+        self._keep(packed, size)
 
     def __len__(self) -> int:
-        return (len(self._chunks) << _CHUNK_BITS) + len(self._open)
+        return (self._ends[-1] if self._ends else 0) + len(self._open)
 
     def __iter__(self) -> Iterator[Row]:
-        for number in range(len(self._chunks) + 1):
-            for packed in self._unpacked(number):
-                yield self._row(packed)
+        for number in range(len(self._chunks)):
+            yield from map(self._row, self._unpacked(number))
+        yield from map(self._row, self._open)
 
     @overload
     def __getitem__(self, index: int) -> Row: ...
@@ -61,12 +76,13 @@ class RowStore(Sequence[Row]):
         place = index + len(self) if index < 0 else index
         if not 0 <= place < len(self):
             raise IndexError(index)
-        number = place >> _CHUNK_BITS
+        number = bisect_right(self._ends, place)
+        start = self._ends[number - 1] if number else 0
         if number == len(self._chunks):
-            return self._row(self._open[place & (_CHUNK - 1)])
-        if self._decoded[0] != number:
-            self._decoded = number, self._unpacked(number)
-        return self._row(self._decoded[1][place & (_CHUNK - 1)])
+            return self._row(self._open[place - start])
+        if self._latest[0] != number:
+            self._latest = number, list(self._unpacked(number))
+        return self._row(self._latest[1][place - start])
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence) or isinstance(other, str):
@@ -75,13 +91,25 @@ class RowStore(Sequence[Row]):
 
     __hash__ = None  # type: ignore[assignment]
 
-    def _unpacked(self, number: int) -> list[tuple[Any, ...]]:
-        if number == len(self._chunks):
-            return self._open
-        rows: list[tuple[Any, ...]] = pickle.loads(self._chunks[number])  # noqa: S301 - this process packed it
-        return rows
+    def _close(self) -> None:
+        if self._open:
+            self._keep(self._open, len(self._open))
+            self._open = []
 
-    def _row(self, packed: tuple[Any, ...]) -> Row:
+    def _keep(self, packed: Any, size: int) -> None:
+        self._ends.append((self._ends[-1] if self._ends else 0) + size)
+        self._chunks.append(pickle.dumps(packed, protocol=5))
+
+    def _unpacked(self, number: int) -> Iterable[Packed]:
+        chunk = pickle.loads(self._chunks[number])  # noqa: S301 - this process packed it
+        if isinstance(chunk, list):
+            return chunk
+        file, first, size, columns = chunk
+        cells = [repeat(_ABSENT, size) if column is None else column for column in columns]
+        numbers = range(first, first + size)
+        return zip(repeat(file, size), numbers, repeat("", size), *cells, strict=True)
+
+    def _row(self, packed: Packed) -> Row:
         file, number, problem, *cells = packed
         values = (
             {}

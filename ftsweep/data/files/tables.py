@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 
-from ftsweep.data.files.base import DELIMITER_NAMES, OpenedFile, RawRow, ReadSettings
+from ftsweep.data.files.base import DELIMITER_NAMES, Batch, OpenedFile, RawRow, ReadSettings
 from ftsweep.data.files.dialect import Dialect, Quoting, closed_values, find_dialect
 from ftsweep.data.files.encodings import Encoding
 from ftsweep.data.files.kinds import DataFile
-from ftsweep.data.files.records import Record, Records
+from ftsweep.data.files.records import PlainRecord, Records
 from ftsweep.data.files.text import excerpt, opened_text, undecoded
 from ftsweep.errors import DataError
 
@@ -56,62 +56,90 @@ class TableFile(OpenedFile):
         return self._dialect.seems_headless and self.settings.header is None
 
     def rows(self) -> Iterator[RawRow]:
+        for each in self._read():
+            if isinstance(each, RawRow):
+                yield each
+            else:
+                names = tuple(each.columns)
+                for number, cells in enumerate(zip(*each.columns.values(), strict=True), start=each.first):
+                    yield RawRow(dict(zip(names, cells, strict=True)), number)
+
+    def batches(self) -> Iterator[Batch | RawRow]:
+        self.num_bad, self.seen = 0, []
+        for each in self._read():
+            self.num_bad += isinstance(each, RawRow) and bool(each.problem)
+            yield each
+
+    def _read(self) -> Iterator[Batch | RawRow]:
         num_columns = len(self._dialect.first)
         if not num_columns:
             return
-        picks = [(name, place) for name, place in self._columns if self._is_asked(name)]
-        may_be_damaged = bool(self.encoding and self.encoding.num_bad_lines)
-        trailing, blank, spans = [], [], _Spans()
-        for record in self._records(num_columns):
-            cells = record.cells
-            if record.problem:
-                yield RawRow({}, record.number, record.problem)
+        odd, shift = _Odd(), self._dialect.num_before
+        num_skipped = int(bool(self.facts.has_header))
+        assert self.encoding is not None
+        with opened_text(self.file, self.encoding) as text:
+            for _ in range(shift):
+                next(text, None)
+            records = self._records(text, num_columns)
+            try:
+                for first, cells, others in records.blocks():
+                    batch = self._batch(cells[num_skipped:], first + num_skipped + shift, num_columns)
+                    if batch is not None:
+                        odd.num_rows += len(cells) - num_skipped
+                        yield batch
+                    else:
+                        plain = ((row, number, 1, "") for number, row in enumerate(cells, start=first))
+                        yield from self._rows_of(islice(chain(plain, others), num_skipped, None), num_columns, odd)
+                    num_skipped = 0
+            except DataError as error:
+                raise DataError(error.what, where=self.file.where, remedy=error.remedy) from None
+        self._tell(odd, records)
+
+    def _batch(self, cells: list[list[str]], first: int, num_columns: int) -> Batch | None:
+        """The rows column by column, if every one is whole and no cell needs to be looked at."""
+        assert self.encoding is not None
+        picks = self._picks()
+        if not cells or not picks or self.encoding.may_be_damaged:
+            return None
+        if set(map(len, cells)) != {num_columns} or not all(map(any, cells)):
+            return None
+        columns = list(zip(*cells, strict=True))
+        return Batch(first, {name: columns[place] for name, place in picks})
+
+    def _picks(self) -> list[tuple[str, int]]:
+        keep = self.settings.keep
+        return [(name, place) for name, place in self._columns if keep is None or name in keep]
+
+    def _rows_of(self, records: Iterable[PlainRecord], num_columns: int, odd: _Odd) -> Iterator[RawRow]:
+        assert self.encoding is not None
+        picks = self._picks()
+        may_be_damaged, is_decoded = self.encoding.may_be_damaged, not self.encoding.num_bad_lines
+        shift = self._dialect.num_before
+        for cells, number, num_lines, problem in records:
+            number += shift
+            if problem:
+                yield RawRow({}, number, problem)
                 continue
             if not any(cells):
-                blank += [record.number] if cells else []
+                odd.blank += [number] if cells else []
                 continue
-            spans.add(record)
+            odd.num_rows += 1
+            if num_lines > 1:
+                odd.add_long(number, num_lines)
             if len(cells) != num_columns:
-                if len(cells) > num_columns and not any(cells[num_columns:]):
-                    trailing.append(record.number)
-                else:
-                    yield RawRow({}, record.number, self._miscounted(cells, num_columns))
+                if len(cells) < num_columns or any(cells[num_columns:]):
+                    yield RawRow({}, number, self._miscounted(cells, num_columns))
                     continue
+                odd.trailing.append(number)
             values = {name: cells[place] for name, place in picks}
-            problem = damage_in(values, is_decoded=not may_be_damaged)
-            yield RawRow({} if problem else values, record.number, problem)
-        self._tell(trailing, blank, spans)
+            problem = damage_in(values, is_decoded=is_decoded) if may_be_damaged else ""
+            yield RawRow({} if problem else values, number, problem)
 
-    def _records(self, num_columns: int) -> Iterator[Record]:
-        assert self.encoding is not None
+    def _records(self, text: Iterator[str], num_columns: int) -> Records:
         dialect, quotes = self._dialect, self.settings.quotes
         lines = self._sample[dialect.num_before :]
         closed = closed_values(lines[1:], dialect.delimiter, num_columns) if quotes == "check" else {}
-        with opened_text(self.file, self.encoding) as text:
-            for _ in range(dialect.num_before):
-                next(text, None)
-            records = Records(text, delimiter=dialect.delimiter, num_columns=num_columns, quotes=quotes, closed=closed)
-            try:
-                shift = dialect.num_before
-                if self.facts.has_header:
-                    skipped = next(iter(records), None)
-                    del skipped
-                for record in records:
-                    yield record._replace(number=record.number + shift) if shift else record
-            except DataError as error:
-                raise DataError(error.what, where=self.file.where, remedy=error.remedy) from None
-        if records.num_escaped:
-            self.seen.append(self.note("quotes", f"escapes quote marks by a backslash on {records.num_escaped} lines"))
-        if records.doubtful:
-            self.seen.append(
-                self.warn(
-                    "quotes",
-                    f"has {len(records.doubtful)} quoted cells with a line end that may as well be a row of their own",
-                    count=len(records.doubtful),
-                    examples=tuple(f"{self.file.name}:{number + shift}" for number in records.doubtful[:_NUM_SHOWN]),
-                    remedy="Look at these lines: is a quote mark missing",
-                )
-            )
+        return Records(text, delimiter=dialect.delimiter, num_columns=num_columns, quotes=quotes, closed=closed)
 
     def _find_dialect(self) -> Dialect:
         settings = self.settings
@@ -158,50 +186,65 @@ class TableFile(OpenedFile):
             what = "column without a name is" if len(places) == 1 else "columns without a name are"
             self.assumed.append(self.note("columns", f"{len(places)} {what} passed over: {shown}"))
 
-    def _is_asked(self, name: str) -> bool:
-        keep = self.settings.keep
-        return keep is None or name in keep
-
     def _miscounted(self, cells: Sequence[str], num_columns: int) -> str:
         return f"{len(cells)} cells, {num_columns} columns: {excerpt(self._dialect.delimiter.join(cells))}"
 
-    def _tell(self, trailing: list[int], blank: list[int], spans: _Spans) -> None:
-        name = self.file.name
+    def _tell(self, odd: _Odd, records: Records) -> None:
+        """What the rows showed."""
+        shift = self._dialect.num_before
         for numbers, what in (
-            (trailing, "have more cells than columns, all of them empty"),
-            (blank, "have only empty cells"),
+            (odd.trailing, "has lines with more cells than columns, all of them empty"),
+            (odd.blank, "has lines with only empty cells, which are passed over"),
         ):
             if numbers:
-                shown = tuple(f"{name}:{number}" for number in numbers[:_NUM_SHOWN])
-                self.seen.append(
-                    self.note("columns", f"{len(numbers)} lines {what}", count=len(numbers), examples=shown)
+                self.seen.append(self.note("columns", what, count=len(numbers), examples=self._shown(numbers)))
+        if records.num_escaped:
+            self.seen.append(self.note("quotes", f"escapes quote marks by a backslash on {records.num_escaped} lines"))
+        if records.doubtful:
+            self.seen.append(
+                self.warn(
+                    "quotes",
+                    f"has {len(records.doubtful)} quoted cells with a line end that may as well be a row of their own",
+                    count=len(records.doubtful),
+                    examples=self._shown([number + shift for number in records.doubtful]),
+                    remedy="Look at these lines: is a quote mark missing",
                 )
-        if spans.is_jump:
+            )
+        if odd.is_jump:
             self.seen.append(
                 self.warn(
                     "lines",
-                    f"gave {spans.num_rows} rows of {spans.num_lines} lines: one row takes {spans.longest} of them",
+                    f"gave {odd.num_rows} rows of {odd.num_lines} lines: one row takes {odd.longest} of them",
                     count=1,
-                    examples=(f"{name}:{spans.place}",),
+                    examples=self._shown([odd.place]),
                     remedy="Look at this row: is a quote mark missing",
                 )
             )
 
+    def _shown(self, numbers: Sequence[int]) -> tuple[str, ...]:
+        return tuple(f"{self.file.name}:{number}" for number in numbers[:_NUM_SHOWN])
 
-class _Spans:
-    """How many lines rows take."""
+
+class _Odd:
+    """Lines that are to be told of, and how many lines rows take."""
 
     def __init__(self) -> None:
+        self.trailing: list[int] = []
+        self.blank: list[int] = []
         self.num_rows = 0
-        self.num_lines = 0
         self.longest = 0
         self.place = 0
+        self._num_more = 0
 
-    def add(self, record: Record) -> None:
-        self.num_rows += 1
-        self.num_lines += record.num_lines
-        if record.num_lines > self.longest:
-            self.longest, self.place = record.num_lines, record.number
+    @property
+    def num_lines(self) -> int:
+        return self.num_rows + self._num_more
+
+    def add_long(self, number: int, num_lines: int) -> None:
+        """A row of several lines."""
+        self._num_more += num_lines - 1
+        if num_lines > self.longest:
+            self.longest, self.place = num_lines, number
 
     @property
     def is_jump(self) -> bool:

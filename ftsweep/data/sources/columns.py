@@ -65,6 +65,13 @@ class Columns:
         self.names = tuple(dict.fromkeys([*self._wanted, *([group] if group is not None else [])]))
         """The columns that rows may have, under the task's names."""
         self._sources = {name: mapping.get(name, name) for name in self.names}
+        self._single = [(name, str(source)) for name, source in self._sources.items() if not isinstance(source, list)]
+        self._several = [(name, source) for name, source in self._sources.items() if isinstance(source, list)]
+
+    @property
+    def plain(self) -> list[str] | None:
+        """The file's name of each of `names`, where every one is one column; else None."""
+        return None if self._several else [source for _, source in self._single]
 
     @property
     def keep(self) -> frozenset[str]:
@@ -97,17 +104,11 @@ class Columns:
 
     def values(self, raw: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
         """A row's values under the task's names, and what is wrong with it ("" for nothing)."""
-        values: dict[str, Any] = {}
-        for name, source in self._sources.items():
-            if isinstance(source, list):
-                chosen, problem = _chosen(raw, source)
-                if problem:
-                    return {}, problem
-                values[name] = chosen
-            elif source in raw:
-                values[name] = raw[source]  # type: ignore[index]
-            elif isinstance(source, int) and str(source) in raw:
-                values[name] = raw[str(source)]
+        values = {name: raw[source] for name, source in self._single if source in raw}
+        for name, columns in self._several:
+            values[name], problem = _chosen(raw, columns)
+            if problem:
+                return {}, problem
         return values, ""
 
 

@@ -15,7 +15,9 @@ from ftsweep.data.files.reading import open_file
 from ftsweep.data.files.text_lists import TextLists
 from ftsweep.data.sources.columns import Columns, FileColumns, check_mapping
 from ftsweep.data.sources.loaded import SplitReader
+from ftsweep.domain.commands import override
 from ftsweep.domain.finding import Finding
+from ftsweep.domain.paths import typed_path
 from ftsweep.errors import ConfigError, DataError
 
 Paths = str | list[str]
@@ -144,7 +146,7 @@ class Files(DataSource):
         return [(file.path, f"{other}{file.format}{file.member}") for other, files in found.items() for file in files]
 
     def _saved_folder(self, split: str) -> Path | None:
-        paths = [Path(name).expanduser() for name in self.paths[split]]
+        paths = [typed_path(name) for name in self.paths[split]]
         saved = [path for path in paths if saved_dataset(path)]
         if saved and len(paths) > 1:
             raise DataError(
@@ -183,7 +185,8 @@ class Files(DataSource):
                 raise DataError(
                     f"the saved data set has no split {split!r}, only {', '.join(saved)}",
                     where=str(path),
-                    remedy=f"Name one split's folder instead, such as data.{split}={path}/{next(iter(saved))}.",
+                    remedy="Name one split's folder instead, such as "
+                    f"{override(f'data.{split}', str(path / next(iter(saved))))}.",
                 )
             chosen = {other: (saved[each], f"{name}/{each}") for other, each in found.items()}
         for other, (dataset, place) in chosen.items():

@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ftsweep.data.base import SPLITS, DataSource, Row, check_fractions, check_limit, sampled
 from ftsweep.data.files.text_lists import TextLists
@@ -91,6 +91,15 @@ class Hub(DataSource):
         loaded = {split: reader.end() for split, reader in readers.items()}
         self.findings = lists.findings
         return {split: rows if self.limit is None else sampled(rows, self.limit) for split, rows in loaded.items()}
+
+    def first_rows(self, count: int) -> tuple[list[dict[str, Any]], dict[str, int]]:
+        """The first rows of train under the data set's own names, and the number of rows by split."""
+        from ftsweep.data.sources.dataset_rows import raw_rows
+
+        chosen = self._chosen()
+        first = chosen["train"].select(range(min(count, len(chosen["train"]))))
+        rows = [dict(row.values) for row in raw_rows(first, None)]
+        return rows, {split: len(dataset) for split, dataset in chosen.items()}
 
     def _chosen(self) -> dict[str, Dataset]:
         from ftsweep.data.sources.dataset_rows import named_split

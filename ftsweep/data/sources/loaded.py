@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from ftsweep.data.files.base import OpenedFile, RawRow
+from ftsweep.data.files.base import Batch, OpenedFile, RawRow
 from ftsweep.data.files.row_store import RowStore
 from ftsweep.data.files.tables import TableFile
 from ftsweep.data.files.text_lists import TextLists
@@ -17,6 +17,7 @@ MAX_UNREADABLE = 0.1
 """Share of a file's rows that may be unreadable; the guard `unusable_rows` judges fewer."""
 
 NUM_SHOWN = 5
+_MAX_KNOWN = 1000  # sets of columns that are remembered of a file
 _FILES_TOLD = 3
 """Files of which one kind of finding is told; of more the number."""
 
@@ -50,7 +51,7 @@ class SplitReader:
             self._honoured = ("tokens", "tags")
         bad: list[str] = []
         before = len(self.store)
-        self._read(opened, columns, opened.file.name, bad)
+        self._read(opened.batches() if self._is_plain(columns) else opened, columns, opened.file.name, bad)
         num_rows = len(self.store) - before
         self._note_columns(opened)
         self._findings += opened.findings
@@ -93,22 +94,35 @@ class SplitReader:
                 )
         return told + self._unequal_columns()
 
-    def _read(self, rows: Iterable[RawRow], columns: Columns, name: str, bad: list[str]) -> None:
+    def _read(self, rows: Iterable[RawRow | Batch], columns: Columns, name: str, bad: list[str]) -> None:
         add, values_of = self.store.add, columns.values
+        add_from, plain = self.store.add_from, columns.plain if self._is_plain(columns) else None
         self.store.add_file(name)
-        found: Mapping[str, object] = {}
+        known: set[tuple[str, ...]] = set()
         for raw in rows:
+            if isinstance(raw, Batch):
+                self.store.add_columns(raw.columns, plain or (), raw.first)
+                self._found |= dict.fromkeys(raw.columns)
+                continue
             if raw.problem:
                 bad.append(f"{name}:{raw.number}: {raw.problem}")
                 add({}, raw.number, raw.problem)
                 continue
-            if raw.values.keys() != found.keys():
-                found = raw.values
-                self._found |= dict.fromkeys(found)
+            names = tuple(raw.values)
+            if names not in known:
+                known = {names} if len(known) > _MAX_KNOWN else {*known, names}
+                self._found |= dict.fromkeys(names)
+            if plain is not None:
+                add_from(raw.values, plain, raw.number)
+                continue
             values, problem = values_of(raw.values)
             if self._has_lists and not problem:
                 self._lists.add(values)
             add(values, raw.number, problem)
+
+    def _is_plain(self, columns: Columns) -> bool:
+        """Whether cells are kept as they are."""
+        return not self._has_lists and columns.plain is not None
 
     def _note_columns(self, opened: OpenedFile) -> None:
         self._by_file[opened.file.name] = opened.facts.columns

@@ -1,6 +1,6 @@
-"""Figures of a study: one file each, a pure `info` function of the rows and a `figure` function of that info.
+"""Figures of a study: one file each, a pure `info` function of the study and a `figure` function of that info.
 
-A figure's module has `TITLE`, `READING` (how to read it), `info(rows)` and `figure(info)`, and `is_about(rows)` where
+A figure's module has `TITLE`, `READING` (how to read it), `info(study)` and `figure(info)`, and `is_about(study)` where
 some studies have nothing of the kind. A user's figure is an object with the same names (`base.Figure`). Importing it
 does not import plotly; drawing does.
 """
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from ftsweep.errors import ConfigError, suggest
 from ftsweep.report.figures.base import Figure
-from ftsweep.report.rows import StudyRows
+from ftsweep.report.overview import StudyOverview
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -39,7 +39,7 @@ class FigureModule(Protocol):
     TITLE: str
     READING: str
 
-    def info(self, rows: StudyRows) -> Any: ...
+    def info(self, study: StudyOverview) -> Any: ...
 
     def figure(self, info: Any) -> go.Figure: ...
 
@@ -60,13 +60,13 @@ def load(name: str | Figure) -> FigureModule:
     return cast(FigureModule, import_module(f"ftsweep.report.figures.{name}"))
 
 
-def is_about(name: str | Figure, rows: StudyRows) -> bool:
+def is_about(name: str | Figure, study: StudyOverview) -> bool:
     """Whether the study has what the named figure is about; of most figures every study has."""
     module: Any = load(name)
-    return not hasattr(module, "is_about") or bool(module.is_about(rows))
+    return not hasattr(module, "is_about") or bool(module.is_about(study))
 
 
-def draw(name: str | Figure, rows: StudyRows) -> go.Figure:
+def draw(name: str | Figure, study: StudyOverview) -> go.Figure:
     """The named figure of a study."""
     module = load(name)
-    return module.figure(module.info(rows))
+    return module.figure(module.info(study))

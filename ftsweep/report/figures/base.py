@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from ftsweep.domain.component import Component
-from ftsweep.report.rows import StudyRows
+from ftsweep.report.overview import StudyOverview
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -21,13 +21,13 @@ class Figure(Component, ABC):
     READING: str
     """How to read it, in a sentence or two."""
 
-    def is_about(self, rows: StudyRows) -> bool:
+    def is_about(self, study: StudyOverview) -> bool:
         """Whether the study has what the figure is about."""
         return True
 
     @abstractmethod
-    def info(self, rows: StudyRows) -> Any:
-        """The numbers that are drawn. A pure function of the rows."""
+    def info(self, study: StudyOverview) -> Any:
+        """The numbers that are drawn. A pure function of the study."""
 
     @abstractmethod
     def figure(self, info: Any) -> go.Figure:

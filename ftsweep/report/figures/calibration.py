@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ftsweep.report.figures import theme
-from ftsweep.report.rows import StudyRows
+from ftsweep.report.overview import StudyOverview
 from ftsweep.report.tables.classes import details_of
 from ftsweep.report.wording import number
 
@@ -29,13 +29,13 @@ class Info:
     """Expected calibration error: the mean distance of probability and truth over all predictions."""
 
 
-def is_about(rows: StudyRows) -> bool:
+def is_about(study: StudyOverview) -> bool:
     """Whether the winner's probabilities on test were compared with what came true."""
-    return bool(details_of(rows, rows.best).get("reliability"))
+    return bool(details_of(study, study.best).get("reliability"))
 
 
-def info(rows: StudyRows) -> Info:
-    bins = tuple(details_of(rows, rows.best).get("reliability", ()))
+def info(study: StudyOverview) -> Info:
+    bins = tuple(details_of(study, study.best).get("reliability", ()))
     total = sum(entry["count"] for entry in bins)
     error = sum(entry["count"] * abs(entry["probability"] - entry["came_true"]) for entry in bins)
     return Info(bins, error / total if total else 0.0)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ftsweep.report.figures import theme
-from ftsweep.report.rows import StudyRows
+from ftsweep.report.overview import StudyOverview
 from ftsweep.report.tables.classes import details_of
 from ftsweep.report.wording import plain
 
@@ -34,13 +34,13 @@ class Info:
     """How many there are; the figure shows those with the most mistakes when they are too many."""
 
 
-def is_about(rows: StudyRows) -> bool:
+def is_about(study: StudyOverview) -> bool:
     """Whether the winner's predictions on test were counted by class."""
-    return bool(details_of(rows, rows.best).get("confusion"))
+    return bool(details_of(study, study.best).get("confusion"))
 
 
-def info(rows: StudyRows) -> Info:
-    details = details_of(rows, rows.best)
+def info(study: StudyOverview) -> Info:
+    details = details_of(study, study.best)
     labels, matrix = details.get("labels", ()), details.get("confusion", ())
     supports = [sum(counts) for counts in matrix]
     predicted = [sum(column) for column in zip(*matrix, strict=True)]

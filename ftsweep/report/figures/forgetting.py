@@ -11,7 +11,8 @@ from ftsweep.domain.forgetting import FORGETTING, NAME, band
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
 from ftsweep.report.figures import theme
-from ftsweep.report.rows import StudyRows, TrialRow
+from ftsweep.report.overview import StudyOverview
+from ftsweep.report.trial_summary import TrialSummary
 from ftsweep.report.wording import number, plain
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ FRONT, SCALED, OVER = "#5b6875", "#cc79a7", "rgba(213,94,0,0.07)"
 class Point:
     """A trial at one rung."""
 
-    trial: TrialRow
+    trial: TrialSummary
     rung: int
     forgetting: float
     value: float
@@ -52,29 +53,29 @@ class Info:
     best_label: str
 
 
-def is_about(rows: StudyRows) -> bool:
+def is_about(study: StudyOverview) -> bool:
     """Whether forgetting was measured at the rungs."""
-    return any(FORGETTING in point.values for trial in rows.trials for point in trial.curve)
+    return any(FORGETTING in point.values for trial in study.trials for point in trial.curve)
 
 
-def info(rows: StudyRows) -> Info:
+def info(study: StudyOverview) -> Info:
     trials, rungs = [], []
-    for trial in rows.trials:
+    for trial in study.trials:
         if trial.kind not in ("complete", "pruned"):
             continue
-        points = [each for measured in trial.curve if (each := _point(rows, trial, measured)) is not None]
+        points = [each for measured in trial.curve if (each := _point(study, trial, measured)) is not None]
         rungs += points if trial.is_complete else []
         trials += [each for each in points if each.rung == trial.best_rung]
-    best = rows.best
+    best = study.best
     return Info(
-        rows.objective,
+        study.objective,
         tuple(trials),
-        _front(rungs, rows.objective),
-        _scaled(rows),
-        _limit(rows),
-        rows.baseline_value(best.branch if best else ""),
+        _front(rungs, study.objective),
+        _scaled(study),
+        _limit(study),
+        study.baseline_value(best.branch if best else ""),
         best.number if best else None,
-        theme.best_label(rows),
+        theme.best_label(study),
     )
 
 
@@ -187,8 +188,8 @@ def _text(point: Point, objective: Objective) -> str:
     return f"forgetting {point.forgetting:.3f} ({band(point.forgetting)})<br>{theme.trial_text(point.trial, objective)}"
 
 
-def _point(rows: StudyRows, trial: TrialRow, measured: Measurement) -> Point | None:
-    value, forgetting = measured.values.get(rows.objective.key, math.nan), measured.values.get(FORGETTING, math.nan)
+def _point(study: StudyOverview, trial: TrialSummary, measured: Measurement) -> Point | None:
+    value, forgetting = measured.values.get(study.objective.key, math.nan), measured.values.get(FORGETTING, math.nan)
     if measured.rung == 0 or not (math.isfinite(value) and math.isfinite(forgetting)):
         return None
     return Point(trial, measured.rung, forgetting, value)
@@ -203,15 +204,16 @@ def _front(points: Sequence[Point], objective: Objective) -> tuple[Point, ...]:
     return tuple(front)
 
 
-def _scaled(rows: StudyRows) -> tuple[tuple[int, tuple[tuple[float, float, float], ...]], ...]:
+def _scaled(study: StudyOverview) -> tuple[tuple[int, tuple[tuple[float, float, float], ...]], ...]:
     by_trial: dict[int, list[tuple[float, float, float]]] = {}
-    for each in rows.forgetting.get("scaling", ()):
-        by_trial.setdefault(each["trial"], []).append((each["scale"], each["forgetting"], each["value"]))
+    forgetting = study.conclusion.forgetting
+    for each in forgetting.scaling if forgetting else ():
+        by_trial.setdefault(each.trial, []).append((each.scale, each.forgetting, each.value))
     return tuple((trial, tuple(points)) for trial, points in by_trial.items())
 
 
-def _limit(rows: StudyRows) -> float | None:
+def _limit(study: StudyOverview) -> float | None:
     """As the measurements tell it: what they have forgotten, less what is above the limit."""
-    measured = (point for trial in rows.trials for point in trial.curve if NAME in point.constraints)
+    measured = (point for trial in study.trials for point in trial.curve if NAME in point.constraints)
     point = next(measured, None)
     return None if point is None else round(point.values[FORGETTING] - point.constraints[NAME], 9)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from ftsweep.domain.objective import Objective
 from ftsweep.report.figures import theme
-from ftsweep.report.rows import RUNNING, StudyRows, TrialRow
+from ftsweep.report.overview import StudyOverview
+from ftsweep.report.trial_summary import RUNNING, TrialSummary
 from ftsweep.report.wording import number, plain
 
 if TYPE_CHECKING:
@@ -23,9 +24,9 @@ READING = (
 @dataclass(frozen=True)
 class Info:
     objective: Objective
-    measured: tuple[TrialRow, ...]
+    measured: tuple[TrialSummary, ...]
     """Trials with a value, by number."""
-    unmeasured: tuple[TrialRow, ...]
+    unmeasured: tuple[TrialSummary, ...]
     """Trials that ended without a value that counts: diverged, infeasible, failed."""
     best_so_far: tuple[tuple[int, float], ...]
     """(trial number, value) after each complete trial. A pruned trial never moves it."""
@@ -33,25 +34,25 @@ class Info:
     best_label: str
 
 
-def info(rows: StudyRows) -> Info:
+def info(study: StudyOverview) -> Info:
     measured, unmeasured, steps = [], [], []
     best: float | None = None
-    for trial in rows.trials:
+    for trial in study.trials:
         if trial.value is not None and trial.kind not in ("diverged", "infeasible", "failed"):
             measured.append(trial)
         elif trial.has_ended:
             unmeasured.append(trial)
         if trial.is_complete and trial.value is not None:
-            if best is None or rows.objective.is_better(trial.value, best):
+            if best is None or study.objective.is_better(trial.value, best):
                 best = trial.value
             steps.append((trial.number, best))
     return Info(
-        rows.objective,
+        study.objective,
         tuple(measured),
         tuple(unmeasured),
         tuple(steps),
-        theme.baseline_labels(rows),
-        theme.best_label(rows),
+        theme.baseline_labels(study),
+        theme.best_label(study),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ftsweep.report.figures import theme
-from ftsweep.report.rows import StudyRows
+from ftsweep.report.overview import StudyOverview
 from ftsweep.report.wording import plain
 
 if TYPE_CHECKING:
@@ -27,11 +27,11 @@ class Info:
     num_complete: int
 
 
-def info(rows: StudyRows) -> Info:
-    shares = sorted(rows.importances.items(), key=lambda item: (-item[1], item[0]))
+def info(study: StudyOverview) -> Info:
+    shares = sorted(study.result.importances.items(), key=lambda item: (-item[1], item[0]))
     return Info(
         tuple((name, share) for name, share in shares if math.isfinite(share)),
-        sum(trial.is_complete for trial in rows.trials),
+        sum(trial.is_complete for trial in study.trials),
     )
 
 

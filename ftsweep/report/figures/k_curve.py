@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from ftsweep.domain.objective import Objective
 from ftsweep.report.figures import theme
-from ftsweep.report.rows import StudyRows, TrialRow
+from ftsweep.report.overview import StudyOverview
+from ftsweep.report.trial_summary import TrialSummary
 from ftsweep.report.wording import number, plain
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Point:
     """The best complete trial of a branch at one k."""
 
     k: int
-    trial: TrialRow
+    trial: TrialSummary
     value: float
     spread: float
     """Standard deviation over draws; NaN when it was not measured."""
@@ -45,30 +46,30 @@ class Info:
     baselines: tuple[tuple[str, float], ...]
 
 
-def is_about(rows: StudyRows) -> bool:
+def is_about(study: StudyOverview) -> bool:
     """Whether trials differ in k."""
-    return len({k for trial in rows.trials if (k := _k_of(rows, trial)) is not None}) > 1
+    return len({k for trial in study.trials if (k := _k_of(study, trial)) is not None}) > 1
 
 
-def info(rows: StudyRows) -> Info:
+def info(study: StudyOverview) -> Info:
     best: dict[tuple[str, int], Point] = {}
-    for trial in rows.trials:
-        k = _k_of(rows, trial)
+    for trial in study.trials:
+        k = _k_of(study, trial)
         if k is None or not trial.is_complete or trial.value is None:
             continue
         known = best.get((trial.branch, k))
-        if known is None or rows.objective.is_better(trial.value, known.value):
-            spread = trial.best_values().get(rows.objective.key + SPREAD, math.nan)
+        if known is None or study.objective.is_better(trial.value, known.value):
+            spread = trial.best_values().get(study.objective.key + SPREAD, math.nan)
             best[trial.branch, k] = Point(k, trial, trial.value, spread)
     branches = sorted({branch for branch, _ in best})
     lines = {
         branch or "few-shot": tuple(best[pair] for pair in sorted(best) if pair[0] == branch) for branch in branches
     }
     ks = tuple(sorted({k for _, k in best}))
-    return Info(rows.objective, lines, ks, theme.baseline_labels(rows))
+    return Info(study.objective, lines, ks, theme.baseline_labels(study))
 
 
-def table(rows: StudyRows) -> list[dict[str, Any]]:
+def table(study: StudyOverview) -> list[dict[str, Any]]:
     """The curve as rows: approach, k, trial, value and its spread over draws (null when it was not measured)."""
     return [
         {
@@ -78,7 +79,7 @@ def table(rows: StudyRows) -> list[dict[str, Any]]:
             "value": point.value,
             "spread": None if math.isnan(point.spread) else point.spread,
         }
-        for approach, points in info(rows).lines.items()
+        for approach, points in info(study).lines.items()
         for point in points
     ]
 
@@ -165,6 +166,6 @@ def _band(point: Point) -> tuple[float, float]:
     return point.value - spread, point.value + spread
 
 
-def _k_of(rows: StudyRows, trial: TrialRow) -> int | None:
-    found = [value for name, value in trial.params.items() if rows.param_path(name) == PATH]
+def _k_of(study: StudyOverview, trial: TrialSummary) -> int | None:
+    found = [value for name, value in trial.params.items() if study.param_path(name) == PATH]
     return int(found[0]) if found and isinstance(found[0], int | float) else None

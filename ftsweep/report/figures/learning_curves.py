@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from ftsweep.domain.objective import Objective
 from ftsweep.report.figures import theme
-from ftsweep.report.rows import StudyRows, TrialRow
+from ftsweep.report.overview import StudyOverview
+from ftsweep.report.trial_summary import TrialSummary
 from ftsweep.report.wording import number, plain
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ DASHES = {"diverged": "dot", "failed": "dot", "stopped": "dot", "running": "dash
 
 @dataclass(frozen=True)
 class Curve:
-    trial: TrialRow
+    trial: TrialSummary
     points: tuple[tuple[float, int, float], ...]
     """(progress, rung, value), finite values only."""
 
@@ -38,10 +39,10 @@ class Info:
     best_label: str
 
 
-def info(rows: StudyRows) -> Info:
-    key = rows.objective.key
+def info(study: StudyOverview) -> Info:
+    key = study.objective.key
     curves = []
-    for trial in rows.trials:
+    for trial in study.trials:
         points = tuple(
             (point.progress, point.rung, point.values[key])
             for point in trial.curve
@@ -50,7 +51,7 @@ def info(rows: StudyRows) -> Info:
         if points:
             curves.append(Curve(trial, points))
     curves.sort(key=lambda curve: (curve.trial.is_best, curve.trial.is_default, curve.trial.kind != "pruned"))
-    return Info(rows.objective, tuple(curves), theme.baseline_labels(rows), theme.best_label(rows))
+    return Info(study.objective, tuple(curves), theme.baseline_labels(study), theme.best_label(study))
 
 
 def figure(info: Info) -> go.Figure:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from ftsweep.domain.objective import Objective
 from ftsweep.report.figures import theme
 from ftsweep.report.figures.scale import Axis, axis_of, value_axis
-from ftsweep.report.rows import StudyRows, TrialRow
+from ftsweep.report.overview import StudyOverview
+from ftsweep.report.trial_summary import TrialSummary
 from ftsweep.report.wording import plain, plural
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ SPREAD = 0.05
 
 @dataclass(frozen=True)
 class Line:
-    trial: TrialRow
+    trial: TrialSummary
     positions: tuple[float | None, ...]
     """On each axis, between 0 and 1."""
     shade: int
@@ -59,26 +60,26 @@ class Info:
     best_label: str
 
 
-def info(rows: StudyRows) -> Info:
-    shown = [trial for trial in rows.trials if trial.value is not None and trial.kind not in ("diverged", "failed")]
-    shown.sort(key=lambda trial: trial.value or 0.0, reverse=rows.objective.direction == "minimize")
+def info(study: StudyOverview) -> Info:
+    shown = [trial for trial in study.trials if trial.value is not None and trial.kind not in ("diverged", "failed")]
+    shown.sort(key=lambda trial: trial.value or 0.0, reverse=study.objective.direction == "minimize")
     low, high = theme.view([trial.value for trial in shown if trial.value is not None], padding=0.02)
-    better = "lower" if rows.objective.direction == "minimize" else "higher"
-    objective_axis = value_axis(f"{rows.objective.key} ({better} is better)", low, high)
+    better = "lower" if study.objective.direction == "minimize" else "higher"
+    objective_axis = value_axis(f"{study.objective.key} ({better} is better)", low, high)
     branches = dict.fromkeys(trial.branch for trial in shown)
-    panels = (_panel(rows, branch, shown, objective_axis) for branch in branches)
+    panels = (_panel(study, branch, shown, objective_axis) for branch in branches)
     return Info(
-        rows.objective,
+        study.objective,
         tuple(panel for panel in panels if len(panel.axes) > 1),
-        len(rows.trials) - len(shown),
-        theme.best_label(rows),
+        len(study.trials) - len(shown),
+        theme.best_label(study),
     )
 
 
-def _panel(rows: StudyRows, branch: str, shown: list[TrialRow], objective_axis: Axis) -> Panel:
+def _panel(study: StudyOverview, branch: str, shown: list[TrialSummary], objective_axis: Axis) -> Panel:
     trials = [trial for trial in shown if trial.branch == branch]
-    names = [name for name in rows.param_names if any(name in trial.params for trial in trials)]
-    axes = tuple(axis_of(name, rows.dimensions[name], [t.params.get(name) for t in trials]) for name in names)
+    names = [name for name in study.param_names if any(name in trial.params for trial in trials)]
+    axes = tuple(axis_of(name, study.dimensions[name], [t.params.get(name) for t in trials]) for name in names)
     lines = []
     for index, trial in enumerate(trials):
         offset = SPREAD * (index / (len(trials) - 1) - 0.5) if len(trials) > 1 else 0.0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ftsweep.domain.objective import Objective
 from ftsweep.report.figures import theme
-from ftsweep.report.rows import StudyRows
+from ftsweep.report.overview import StudyOverview
 from ftsweep.report.wording import number, plain
 
 if TYPE_CHECKING:
@@ -40,18 +40,18 @@ class Info:
     parts: tuple[Part, ...]
 
 
-def is_about(rows: StudyRows) -> bool:
+def is_about(study: StudyOverview) -> bool:
     """Whether the study was asked (`selection.quantity`)."""
-    return bool(rows.quantity)
+    return study.conclusion.quantity is not None
 
 
-def info(rows: StudyRows) -> Info:
-    parts = []
-    for point in rows.quantity.get("points", ()):
-        values = tuple(float(value) for value in point["values"] if value is not None)
-        mean = math.nan if point["mean"] is None else float(point["mean"])
-        parts.append(Part(float(point["share"]), int(point["num_examples"]), mean, values))
-    return Info(rows.objective, tuple(parts))
+def info(study: StudyOverview) -> Info:
+    quantity = study.conclusion.quantity
+    parts = [
+        Part(point.share, point.num_examples, point.mean, tuple(value for value in point.values if value is not None))
+        for point in (quantity.points if quantity else ())
+    ]
+    return Info(study.objective, tuple(parts))
 
 
 def figure(info: Info) -> go.Figure:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ftsweep.analysis.approach import Approach
+from ftsweep.domain.approach import Approach
 from ftsweep.domain.objective import Objective
 from ftsweep.report.figures import theme
-from ftsweep.report.rows import StudyRows, TrialRow
+from ftsweep.report.overview import StudyOverview
+from ftsweep.report.trial_summary import TrialSummary
 from ftsweep.report.wording import number, plain, seconds
 
 if TYPE_CHECKING:
@@ -25,19 +26,19 @@ READING = (
 class Info:
     objective: Objective
     approaches: tuple[Approach, ...]
-    trials: tuple[TrialRow, ...]
+    trials: tuple[TrialSummary, ...]
     """Those with a value."""
     best_label: str
 
 
-def is_about(rows: StudyRows) -> bool:
+def is_about(study: StudyOverview) -> bool:
     """Whether the study has approaches to compare."""
-    return bool(rows.approaches)
+    return bool(study.approaches)
 
 
-def info(rows: StudyRows) -> Info:
-    trials = tuple(trial for trial in rows.trials if trial.value is not None)
-    return Info(rows.objective, rows.approaches, trials, theme.best_label(rows))
+def info(study: StudyOverview) -> Info:
+    trials = tuple(trial for trial in study.trials if trial.value is not None)
+    return Info(study.objective, study.approaches, trials, theme.best_label(study))
 
 
 def figure(info: Info) -> go.Figure:

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ftsweep.domain.objective import Objective
-from ftsweep.report.rows import RUNNING, StudyRows, TrialRow
+from ftsweep.report.overview import StudyOverview
+from ftsweep.report.trial_summary import RUNNING, TrialSummary
 from ftsweep.report.wording import number, param, plain
 
 if TYPE_CHECKING:
@@ -42,11 +43,11 @@ SYMBOLS = {
 }
 
 
-def best_label(rows: StudyRows) -> str:
-    return "winner" if rows.is_final else "best so far"
+def best_label(study: StudyOverview) -> str:
+    return "winner" if study.is_final else "best so far"
 
 
-def trial_text(trial: TrialRow, objective: Objective) -> str:
+def trial_text(trial: TrialSummary, objective: Objective) -> str:
     """A trial in a hover box: number, outcome, value, parameters. Everything that comes from outside is escaped."""
     kind = f"{trial.kind} after rung {trial.last_rung}" if trial.kind == "pruned" else trial.kind
     lines = [f"<b>Trial {trial.number}</b>{' (default setting)' if trial.is_default else ''} · {plain(kind)}"]
@@ -170,11 +171,11 @@ def baseline_lines(figure: go.Figure, baselines: Sequence[tuple[str, float]]) ->
         )
 
 
-def baseline_labels(rows: StudyRows) -> tuple[tuple[str, float], ...]:
+def baseline_labels(study: StudyOverview) -> tuple[tuple[str, float], ...]:
     """The untouched base's objective by a label; branches with one value share a line."""
     by_value: dict[float, list[str]] = {}
-    for branch in dict.fromkeys(trial.branch for trial in rows.trials):
-        value = rows.baseline_value(branch)
+    for branch in dict.fromkeys(trial.branch for trial in study.trials):
+        value = study.baseline_value(branch)
         if value is not None:
             by_value.setdefault(value, []).append(branch)
     if len(by_value) == 1:

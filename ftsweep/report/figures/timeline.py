@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from ftsweep.domain.objective import Objective
 from ftsweep.report.figures import theme
-from ftsweep.report.rows import StudyRows, TrialRow
+from ftsweep.report.overview import StudyOverview
+from ftsweep.report.trial_summary import TrialSummary
 from ftsweep.report.wording import seconds
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ UNITS = ((7200.0, 3600.0, "hours"), (180.0, 60.0, "minutes"), (0.0, 1.0, "second
 
 @dataclass(frozen=True)
 class Bar:
-    trial: TrialRow
+    trial: TrialSummary
     begin: float
     seconds: float
 
@@ -36,16 +37,16 @@ class Info:
     best_label: str
 
 
-def info(rows: StudyRows) -> Info:
+def info(study: StudyOverview) -> Info:
     """From the times of measurements: the first one lies its own training time after the trial's start."""
     spans = []
-    for trial in rows.trials:
+    for trial in study.trials:
         if trial.curve:
             begin = trial.curve[0].timestamp - trial.curve[0].train_seconds
             spans.append((trial, begin, trial.curve[-1].timestamp))
     first = min((begin for _, begin, _ in spans), default=0.0)
     bars = tuple(Bar(trial, begin - first, max(0.0, end - begin)) for trial, begin, end in spans)
-    return Info(rows.objective, bars, theme.best_label(rows))
+    return Info(study.objective, bars, theme.best_label(study))
 
 
 def figure(info: Info) -> go.Figure:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ftsweep.report.figures import theme
-from ftsweep.report.rows import StudyRows, TrialRow
+from ftsweep.report.overview import StudyOverview
 from ftsweep.report.tables.fits import telling_trials
+from ftsweep.report.trial_summary import TrialSummary
 from ftsweep.report.wording import number
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ LINES = ((TRAIN, "train", "#56b4e9", "dash"), (VALIDATION, "validation", "#0072b
 
 @dataclass(frozen=True)
 class Panel:
-    trial: TrialRow
+    trial: TrialSummary
     title: str
     points: tuple[tuple[float, float, float], ...]
     """(progress, train loss, validation loss)."""
@@ -38,24 +39,25 @@ class Info:
     panels: tuple[Panel, ...]
 
 
-def info(rows: StudyRows) -> Info:
+def info(study: StudyOverview) -> Info:
     """The best trial, the default setting, the next best; in a second row the worst trial of each verdict.
 
     As far as both losses were measured at two rungs.
     """
-    complete = [trial for trial in rows.trials if trial.is_complete and trial.value is not None]
-    complete.sort(key=lambda trial: trial.value or 0.0, reverse=rows.objective.direction == "maximize")
-    wanted = {trial.number: trial for trial in (rows.best, rows.default, *complete) if trial is not None}
-    panels = _panels(rows, wanted.values())[:MAX_PANELS]
+    complete = [trial for trial in study.trials if trial.is_complete and trial.value is not None]
+    complete.sort(key=lambda trial: trial.value or 0.0, reverse=study.objective.direction == "maximize")
+    wanted = {trial.number: trial for trial in (study.best, study.default, *complete) if trial is not None}
+    panels = _panels(study, wanted.values())[:MAX_PANELS]
     shown = {panel.trial.number for panel in panels}
-    worst: dict[str, TrialRow] = {}
-    for trial in telling_trials(rows):
-        if trial.number not in shown:
-            worst.setdefault(trial.verdicts[0].kind, trial)
-    return Info((*panels, *_panels(rows, worst.values())[: MAX_PANELS if len(panels) == MAX_PANELS else 0]))
+    worst: dict[str, TrialSummary] = {}
+    by_number = {trial.number: trial for trial in study.trials}
+    for telling in telling_trials(study.state.verdicts):
+        if telling not in shown and telling in by_number:
+            worst.setdefault(by_number[telling].verdicts[0].kind, by_number[telling])
+    return Info((*panels, *_panels(study, worst.values())[: MAX_PANELS if len(panels) == MAX_PANELS else 0]))
 
 
-def _panels(rows: StudyRows, trials: Iterable[TrialRow]) -> list[Panel]:
+def _panels(study: StudyOverview, trials: Iterable[TrialSummary]) -> list[Panel]:
     panels = []
     for trial in trials:
         points = tuple(
@@ -65,7 +67,7 @@ def _panels(rows: StudyRows, trials: Iterable[TrialRow]) -> list[Panel]:
             and math.isfinite(point.values.get(VALIDATION, math.nan))
         )
         if len(points) >= 2:
-            part = theme.best_label(rows) if trial.is_best else "default setting" if trial.is_default else trial.kind
+            part = theme.best_label(study) if trial.is_best else "default setting" if trial.is_default else trial.kind
             fit = f"<br>{trial.verdicts[0].label}" if trial.verdicts else ""
             panels.append(Panel(trial, f"<b>Trial {trial.number} · {part}</b>{fit}", points))
     return panels

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ftsweep.domain.confirmed import Candidate
 from ftsweep.domain.objective import Objective
 from ftsweep.report.figures import theme
-from ftsweep.report.rows import StudyRows
+from ftsweep.report.overview import StudyOverview
 from ftsweep.report.wording import number, plain
 
 if TYPE_CHECKING:
@@ -53,26 +54,26 @@ class Info:
     tested: tuple[Tested, ...] = ()
 
 
-def is_about(rows: StudyRows) -> bool:
+def is_about(study: StudyOverview) -> bool:
     """Whether the study's best was run again, or measured on test with intervals."""
-    found = info(rows)
+    found = info(study)
     return bool(found.again or found.tested)
 
 
-def info(rows: StudyRows) -> Info:
-    candidates = rows.evidence.get("candidates", ())
-    winner = rows.best.number if rows.best else None
-    metric = rows.objective.metric
-    defaults = {trial.number for trial in rows.trials if trial.is_default}
+def info(study: StudyOverview) -> Info:
+    candidates = study.conclusion.candidates
+    winner = study.best.number if study.best else None
+    metric = study.objective.metric
+    defaults = {trial.number for trial in study.trials if trial.is_default}
     tested = []
-    for test in rows.tests:
-        interval = rows.intervals.get(test.label, {}).get(metric)
+    for test in study.tests:
+        interval = study.result.intervals.get(test.label, {}).get(metric)
         value = test.values.get(f"test/{metric}")
         if interval is not None and value is not None:
             label = _label(test.number, defaults) if test.number is not None else "untouched base"
-            tested.append(Tested(label, value, interval["low"], interval["high"], test.number == winner))
-    again = [_again(candidate, rows.objective, winner) for candidate in candidates]
-    return Info(rows.objective, tuple(again), tuple(tested))
+            tested.append(Tested(label, value, interval.low, interval.high, test.number == winner))
+    again = [_again(candidate, study.objective, winner) for candidate in candidates]
+    return Info(study.objective, tuple(again), tuple(tested))
 
 
 def figure(info: Info) -> go.Figure:
@@ -156,23 +157,23 @@ def _draw_tested(drawn: go.Figure, info: Info, row: int) -> None:
         )
 
 
-def _again(candidate: Mapping[str, Any], objective: Objective, winner: int | None) -> Again:
-    seeds = tuple(seed for seed in candidate["seeds"] if seed is not None)
-    num_failed = len(candidate["seeds"]) - len(seeds)
+def _again(candidate: Candidate, objective: Objective, winner: int | None) -> Again:
+    seeds = tuple(seed for seed in candidate.seeds if seed is not None)
+    num_failed = len(candidate.seeds) - len(seeds)
     text = f", {num_failed} failed" if num_failed else ""
-    difference, error = candidate.get("difference"), candidate.get("standard_error")
+    difference, error = candidate.difference, candidate.standard_error
     if difference is not None:
         behind = difference if objective.direction == "maximize" else -difference
         text += f"; behind the best mean by {number(behind)}" + (f" ± {number(error)}" if error is not None else "")
-    text += ", a tie" if candidate.get("is_tied") else ""
-    defaults = {candidate["number"]} if candidate.get("is_default") else set()
+    text += ", a tie" if candidate.is_tied else ""
+    defaults = {candidate.number} if candidate.is_default else set()
     return Again(
-        _label(candidate["number"], defaults),
-        candidate["value"],
+        _label(candidate.number, defaults),
+        candidate.value,
         seeds,
-        candidate.get("mean"),
+        None if math.isnan(candidate.mean) else candidate.mean,
         text,
-        candidate["number"] == winner,
+        candidate.number == winner,
     )
 
 

@@ -1,42 +1,32 @@
-"""The winner on held-out rows that guards flagged and on clean ones, as the page's table."""
+"""The winner on held-out rows that guards flagged and on clean ones."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from ftsweep.analysis.flagged_rows import flagged_lines, said_of_flagged
-from ftsweep.report.rows import StudyRows
-from ftsweep.report.wording import NOTHING, number
-
-
-@dataclass(frozen=True)
-class Line:
-    split: str
-    part: str
-    cells: tuple[str, ...]
+from ftsweep.analysis.flagged_rows import flagged_lines
+from ftsweep.domain.objective import Objective
+from ftsweep.domain.scores import Flagged
+from ftsweep.report.tables.cells import count, figure, interval, words
+from ftsweep.report.tables.table import Row, Table, columns
 
 
-@dataclass(frozen=True)
-class FlaggedTable:
-    sentence: str
-    columns: tuple[str, ...]
-    lines: tuple[Line, ...]
-
-
-def flagged_table(rows: StudyRows) -> FlaggedTable | None:
-    """None where no row is flagged."""
-    if not rows.flagged:
+def flagged_table(flagged: Flagged, objective: Objective) -> Table | None:
+    """A row per split and part; None where no row is flagged."""
+    if not flagged:
         return None
-    metric, lines = flagged_lines(rows.flagged, rows.objective)
-    return FlaggedTable(
-        said_of_flagged(rows.flagged, rows.objective),
-        ("number", metric, "95 % interval"),
-        tuple(
-            Line(line.split, line.part, (str(line.num_rows), number(line.value), _interval(line.interval)))
-            for line in lines
-        ),
+    metric, lines = flagged_lines(flagged, objective)
+    names = ("split", "rows", "number", metric, f"{metric}, 95 % interval")
+    rows = (
+        Row((words(each.split), words(each.part), count(each.num_rows), figure(each.value), interval(each.interval)))
+        for each in lines
+    )
+    return Table(
+        columns(*names, text=["split", "rows"]),
+        tuple(rows),
+        title="the winner on rows that guards flagged",
+        note="The winner on held-out rows that guards flagged, and on the clean ones. Clean rows are what to believe.",
     )
 
 
-def _interval(found: object) -> str:
-    return f"{number(found['low'])} .. {number(found['high'])}" if isinstance(found, dict) else NOTHING
+def is_comparable(flagged: Flagged, objective: Objective) -> bool:
+    """Whether enough rows are flagged that their scores tell anything."""
+    return any(line.interval for line in flagged_lines(flagged, objective)[1] if line.part != "clean")

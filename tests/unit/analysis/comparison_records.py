@@ -35,15 +35,14 @@ def record(
             seconds * rung / 2,
             0.0,
             {"validation/accuracy": accuracy - 0.1 * (2 - rung), "validation/loss": 1.0, **values},
+            {"memory": constraint},
         )
         for rung in (1, 2)
     )
     extra: dict[str, Any] = {"train_seconds": seconds}
     extra |= {} if parameters is None else {"num_trained_parameters": parameters}
     outcome = Outcome(OutcomeKind(kind), "because", extra=extra if kind == "complete" else {})
-    return TrialRecord(
-        Proposal(number, branch, {}, is_default), measurements, outcome, {"constraints": {"memory": constraint}}
-    )
+    return TrialRecord(Proposal(number, branch, {}, is_default), measurements, outcome)
 
 
 def facts(*branches: str, **changed: str) -> dict[str, dict[str, Any]]:

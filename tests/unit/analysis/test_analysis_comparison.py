@@ -10,9 +10,13 @@ from typing import Any
 
 from comparison_records import OBJECTIVE, facts, record
 
-from ftsweep.analysis.approach import Approach, as_csv
 from ftsweep.analysis.comparison import base_label, best_trials, compare, cost, distinct_bases, kept_trials
+from ftsweep.analysis.result_record import result_metrics
+from ftsweep.domain.approach import Approach
+from ftsweep.domain.result import StudyResult
 from ftsweep.domain.trial import TrialRecord
+from ftsweep.report.tables.approaches import approach_data
+from ftsweep.report.tables.csv_text import csv_text
 
 BASE = {"accuracy": 0.25, "loss": 1.4}
 RECORDS = [
@@ -25,6 +29,10 @@ RECORDS = [
     record(6, "head", 0.9, kind="infeasible"),
     record(7, "head", 0.9, kind="pruned"),
 ]
+
+
+def metrics_of(approach: Approach) -> dict[str, float]:
+    return result_metrics(StudyResult("", approaches=(approach,)), {})
 
 
 def line_up(records: list[TrialRecord] = RECORDS, **changes: Any) -> dict[str, Approach]:
@@ -112,8 +120,8 @@ def test_branch_on_other_data_is_not_comparable() -> None:
 
 def test_weights_are_kept_of_each_branch_until_the_study_is_concluded() -> None:
     records = [*RECORDS, record(8, "lora", 0.68)]
-    assert kept_trials(records, OBJECTIVE) == {0, 1, 4, 8}
-    assert kept_trials(records, OBJECTIVE, chosen=4) == {0, 1, 4}, "the winner and the defaults"
+    assert kept_trials(records, OBJECTIVE) == {0, 1, 3, 4, 8}, "3 is over its limit, and may keep it made smaller"
+    assert kept_trials(records, OBJECTIVE, chosen=4) == {0, 1, 3, 4}, "the winner, the defaults, and that one"
     assert kept_trials([record(0, "", 0.6), record(1, "", 0.7)], OBJECTIVE) == {1}
 
 
@@ -126,7 +134,7 @@ def test_scores_that_are_not_finite_are_left_out() -> None:
 def test_approach_survives_json_and_is_told_to_recorders() -> None:
     approaches = line_up()
     assert [Approach.from_dict(one.to_dict()) for one in approaches.values()] == list(approaches.values())
-    assert approaches["full"].metrics() == {
+    assert metrics_of(approaches["full"]) == {
         "branch/full/validation/accuracy": 0.8,
         "branch/full/validation/loss": 1.0,
         "branch/full/test/accuracy": 0.75,
@@ -135,11 +143,11 @@ def test_approach_survives_json_and_is_told_to_recorders() -> None:
         "branch/full/train_seconds": 44,
         "branch/full/branch_seconds": 84,
     }
-    assert approaches["untouched base"].metrics()["base/head/test/accuracy"] == 0.2
+    assert metrics_of(approaches["untouched base"])["base/head/test/accuracy"] == 0.2
 
 
 def test_table_has_a_line_per_approach_and_an_empty_cell_for_the_unknown() -> None:
-    lines = list(csv.DictReader(io.StringIO(as_csv(list(line_up().values())))))
+    lines = list(csv.DictReader(io.StringIO(csv_text(approach_data(list(line_up().values()))))))
     assert [line["name"] for line in lines] == ["untouched base", "lora", "full", "head"]
     assert [line["test/accuracy"] for line in lines] == ["0.2", "", "0.75", ""]
     assert lines[0]["branches"] == "full lora head"

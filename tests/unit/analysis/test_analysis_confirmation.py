@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from ftsweep.analysis.confirmation import Candidate, candidate_of, choose_confirmed, contenders
+from ftsweep.analysis.confirmation import candidate_of, choose_confirmed, contenders
+from ftsweep.domain.confirmed import Candidate
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord

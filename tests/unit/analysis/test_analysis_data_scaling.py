@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from ftsweep.analysis.data_scaling import DataPoint, as_result, gains_of, said_of
+from ftsweep.analysis.data_scaling import as_result, gains_of, said_of
+from ftsweep.domain.data_scaling import DataPoint, DataScaling
 from ftsweep.domain.objective import Objective
 
 LOSS = Objective()
@@ -58,6 +59,7 @@ def test_one_run_whose_rows_tell_nothing_claims_nothing():
 def test_a_part_that_did_not_complete_is_said_and_not_guessed():
     found = [DataPoint(0.25, 250, (0.9, None)), *points(0.9, 0.8, 0.7, num_seeds=2)[1:]]
     result = as_result(found, gains_of(found, LOSS, {}), LOSS)
-    assert result["sentence"].endswith("the setting did not complete on 25% of train.")
-    assert result["points"][0]["mean"] is None
-    assert result["gains"] == []
+    assert result.sentence.endswith("the setting did not complete on 25% of train.")
+    assert result.to_dict()["points"][0]["mean"] is None
+    assert result.gains == ()
+    assert DataScaling.from_dict(result.to_dict()) == result

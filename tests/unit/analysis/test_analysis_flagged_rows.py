@@ -2,17 +2,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ftsweep.analysis.flagged_rows import flagged_lines, record_metrics, record_tags, said_of_flagged, told_metric
+from ftsweep.analysis.flagged_rows import flagged_lines, said_of_flagged, told_metric
+from ftsweep.analysis.result_record import result_metrics, result_tags
 from ftsweep.domain.metric import Metric
 from ftsweep.domain.objective import Objective
+from ftsweep.domain.result import StudyResult
+from ftsweep.domain.scores import Interval, PartScores
 from ftsweep.tasks.classification import Classification
 
 LOSS = Objective(metrics={**Classification.metrics, "cost": Metric("minimize", low=0)})
 
 
 def part(num_rows, loss, error=None):
-    intervals = {} if error is None else {"loss": {"standard_error": error, "low": loss - error, "high": loss + error}}
-    return {"num_rows": num_rows, "values": {"loss": loss}, "intervals": intervals}
+    intervals = {} if error is None else {"loss": Interval(error, loss - error, loss + error)}
+    return PartScores(num_rows, {"loss": loss}, intervals)
 
 
 LEAKY = {
@@ -47,10 +50,10 @@ def test_a_split_without_a_clean_row_says_so():
     all_flagged = {"test": {"flagged": part(9, 0.2, 0.1), "shared_groups": part(9, 0.2, 0.1)}}
     assert said_of_flagged(all_flagged, LOSS).endswith("(shared_groups 9): no row is clean.")
     assert [line.part for line in flagged_lines(all_flagged, LOSS)[1]] == ["flagged", "shared_groups"]
-    assert record_metrics(all_flagged, {}, LOSS.metrics)["clean/test/num_rows"] == 0
+    assert result_metrics(StudyResult("", flagged=all_flagged), LOSS.metrics)["clean/test/num_rows"] == 0
 
 
 def test_nothing_flagged_and_nothing_asked_leaves_no_record():
     assert said_of_flagged({}, LOSS) == ""
-    assert record_metrics({}, {}, {}) == {}
-    assert record_tags({}, {}, LOSS) == {}
+    assert result_metrics(StudyResult(""), {}) == {}
+    assert result_tags(StudyResult("Nothing."), LOSS) == {"sentence": "Nothing."}

@@ -10,25 +10,24 @@ import pytest
 from ftsweep.analysis.comparison import kept_trials
 from ftsweep.analysis.confirmation import candidate_of
 from ftsweep.analysis.forgetting import (
-    ScalePoint,
     conclude_forgetting,
     curve_of,
-    forgetting_metrics,
     forgetting_tags,
     scaled_trials,
-    scaling_csv,
 )
-from ftsweep.analysis.selection import choose_best, explain_no_winner, rank, rank_of_all
+from ftsweep.analysis.result_record import forgetting_metrics
+from ftsweep.analysis.selection import choose_best, explain_no_winner
 from ftsweep.domain.decision import Prune
-from ftsweep.domain.forgetting import FORGETTING, band
+from ftsweep.domain.forgetting import FORGETTING, ForgettingResult, ForgettingTrial, ScalePoint, band
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
-from ftsweep.domain.snapshot import Snapshot
+from ftsweep.domain.ranking import rank, rank_of_all
+from ftsweep.domain.study_state import StudyState
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
 from ftsweep.errors import ConfigError
 from ftsweep.guards.forgetting import Forgetting
+from ftsweep.search.pruners import Median, Pruner
 from ftsweep.search.pruners.curves import Curves
-from ftsweep.search.pruners.pruners import Median, Pruner
 
 LOSS = Objective()
 LIMIT = 0.1
@@ -71,7 +70,7 @@ def test_trial_that_keeps_the_limit_at_no_rung_is_never_chosen() -> None:
     assert [each.number for each in rank_of_all(RECORDS, LOSS)] == [1, 2, 0]
     assert choose_best([SEVERE], LOSS) is None
     assert "complete but against a constraint" in explain_no_winner([SEVERE])
-    assert Snapshot("s", "", LOSS, 2, 3, tuple(RECORDS)).best is MILD
+    assert StudyState("s", "", LOSS, 2, 3, tuple(RECORDS)).best is MILD
     nan = record(3, [(1.0, math.nan)])
     assert [each.number for each in rank([nan, MILD], LOSS)] == [0]
 
@@ -107,17 +106,23 @@ def test_feasible_trial_is_not_pruned_for_peers_that_break_the_limit() -> None:
 
 def test_result_says_what_the_limit_costs_and_names_the_unconstrained_choice() -> None:
     found = conclude_forgetting(RECORDS, LOSS, limit=LIMIT, chosen=0, curves=[], study="s")
-    assert found["chosen"] == {"number": 0, "value": 2.5, "rung": 2, "forgetting": 0.05, "band": "mild"}
-    assert (found["unconstrained"]["number"], found["cost"], found["num_violating"]) == (1, 1.0, 1)
-    assert found["sentences"] == [
+    assert found is not None
+    assert found.chosen == ForgettingTrial(0, 2.5, 2, 0.05, "mild")
+    assert found.unconstrained is not None
+    assert (found.unconstrained.number, found.cost, found.num_violating) == (1, 1.0, 1)
+    assert list(found.sentences) == [
         "Trial 0 forgets 0.050 nats per token of general text (mild), within the limit of 0.1.",
         "Without the limit trial 1 would be the best: validation/loss 1.5 at a forgetting of 0.400 (severe); the limit "
         "costs 1 of validation/loss.",
     ]
     assert forgetting_metrics(found)["forgetting/cost"] == 1.0
-    assert conclude_forgetting([MILD], LOSS, limit=LIMIT, chosen=0, curves=[], study="s")["cost"] == 0
+    assert ForgettingResult.from_dict(found.to_dict()) == found
+    alone = conclude_forgetting([MILD], LOSS, limit=LIMIT, chosen=0, curves=[], study="s")
+    assert alone is not None
+    assert alone.cost == 0
     nobody = conclude_forgetting([SEVERE], LOSS, limit=LIMIT, chosen=None, curves=[], study="s")
-    assert nobody["sentences"][0].startswith("No complete trial keeps the limit; without it trial 1")
+    assert nobody is not None
+    assert nobody.sentences[0].startswith("No complete trial keeps the limit; without it trial 1")
 
 
 def test_scaled_trial_that_keeps_the_limit_and_beats_the_winner_is_suggested() -> None:
@@ -125,9 +130,9 @@ def test_scaled_trial_that_keeps_the_limit_and_beats_the_winner_is_suggested() -
     curves = [curve_of(SEVERE, LOSS, answer)]
     assert curves[0][-1] == ScalePoint(1, 1.0, 1.5, 0.4)
     found = conclude_forgetting(RECORDS, LOSS, limit=LIMIT, chosen=0, curves=curves, study="demo")
-    assert (found["suggestion"]["trial"], found["suggestion"]["scale"]) == (1, 0.5)
-    assert found["sentences"][-1].endswith("ftsweep best demo --trial 1 --scale 0.5 --export DIR")
-    assert scaling_csv(found).splitlines()[:2] == ["trial,scale,value,forgetting", "1,0.0,9.0,0.0"]
+    assert found is not None
+    assert found.suggestion == ScalePoint(1, 0.5, 2.0, 0.08)
+    assert found.sentences[-1].endswith("ftsweep best demo --trial 1 --scale 0.5 --export DIR")
 
 
 SCALED = [(0.0, 9.0, 0.0), (0.25, 4.0, 0.02), (0.5, 2.0, 0.08), (0.75, 1.6, 0.2)]
@@ -139,7 +144,8 @@ def test_winner_at_half_its_forgetting_is_suggested_only_when_it_costs_little(
 ) -> None:
     curve = [ScalePoint(0, 0.0, 9.0, 0.0), ScalePoint(0, 0.5, loss, 0.02), ScalePoint(0, 1.0, 2.5, 0.05)]
     found = conclude_forgetting([MILD], LOSS, limit=LIMIT, chosen=0, curves=[curve], study="s")
-    assert (found["suggestion"] or {}).get("scale") == expected
+    assert found is not None
+    assert (found.suggestion.scale if found.suggestion else None) == expected
 
 
 def test_tags_tell_the_band_and_whether_the_limit_is_kept() -> None:

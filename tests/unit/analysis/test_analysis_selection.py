@@ -7,9 +7,10 @@ import math
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ftsweep.analysis.selection import choose_best, explain_no_winner, rank
+from ftsweep.analysis.selection import choose_best, explain_no_winner
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
+from ftsweep.domain.ranking import rank
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
 
 LOSS = Objective()
@@ -25,10 +26,10 @@ def record(
     constraints: dict[str, float] | None = None,
 ) -> TrialRecord:
     """A trial with values[i] at rung i."""
-    measurements = [Measurement(rung, 0, 0, 0, 0, 0, {objective.key: value}) for rung, value in enumerate(values)]
-    extra = {} if constraints is None else {"constraints": constraints}
+    kept = constraints or {}
+    measurements = [Measurement(rung, 0, 0, 0, 0, 0, {objective.key: value}, kept) for rung, value in enumerate(values)]
     outcome = None if kind is None else Outcome(kind, reason)
-    return TrialRecord(Proposal(number, "", {}), tuple(measurements), outcome, extra)
+    return TrialRecord(Proposal(number, "", {}), tuple(measurements), outcome)
 
 
 def test_the_best_rung_counts_and_not_the_last() -> None:

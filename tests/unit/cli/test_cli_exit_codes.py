@@ -17,7 +17,7 @@ def status_that_raises(monkeypatch: pytest.MonkeyPatch, error: BaseException) ->
     def fail(store: Any) -> None:
         raise error
 
-    monkeypatch.setattr("ftsweep.control.overview.store_overview", fail)
+    monkeypatch.setattr("ftsweep.report.store_overview.read_store", fail)
     return CliRunner().invoke(main, ["status"])
 
 

@@ -8,15 +8,17 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from ftsweep.analysis.approach import Approach
-from ftsweep.cli.printing import print_best, print_ending, print_store, print_study
-from ftsweep.control.conclude import Conclusion
-from ftsweep.control.overview import StudyOverview
+from ftsweep.cli.best_view import print_best
+from ftsweep.cli.run_view import print_ending
+from ftsweep.cli.status_view import print_store, print_study
+from ftsweep.control.run import Launched
+from ftsweep.domain.approach import Approach
 from ftsweep.domain.objective import Objective
-from ftsweep.domain.snapshot import Snapshot
+from ftsweep.domain.result import StudyResult, Winner
+from ftsweep.domain.study_state import StudyState
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
-from ftsweep.store.folders import Store, StudyFolder
-from ftsweep.store.manifest import Extension
+from ftsweep.report.overview import StudyOverview
+from ftsweep.store.folders import Store
 
 APPROACHES = [
     Approach("untouched base", ("full",), is_base=True, validation={"loss": 2.0}, trained_parameters=0),
@@ -43,26 +45,27 @@ def printed(console: Console) -> str:
     return text
 
 
-def overview(tmp_path: Path, conclusion: Conclusion | None, folder: StudyFolder | None = None) -> StudyOverview:
+DISK = {"total": 0, "weights": 0, "checkpoints": 0, "other": 0}
+
+
+def overview(result: StudyResult | None) -> StudyOverview:
     trial = TrialRecord(Proposal(0, "full", {}), (), Outcome(OutcomeKind.COMPLETE, "trained to the end"))
-    snapshot = Snapshot("s", "complete", Objective(), 10, 1, (trial,))
-    folder = folder or Store(tmp_path).study("s")
-    disk = {"total": 0, "weights": 0, "checkpoints": 0, "other": 0}
-    return StudyOverview(folder, snapshot, conclusion, disk, Extension(), folder.lost_workers())
+    return StudyOverview(StudyState("s", "complete", Objective(), 10, 1, (trial,), result=result))
 
 
-def concluded(with_branches: bool) -> Conclusion:
-    return Conclusion(
+def concluded(with_branches: bool) -> StudyResult:
+    return StudyResult(
         "Trial 0 is best.",
-        winner={"number": 0, "value": 0.25, "rung": 10, "reason": "It is the only one."},
+        winner=Winner(0, 0.25, 10, "It is the only one."),
         test={"trial-0000": {"loss": 0.75}},
-        approaches=[approach.to_dict() for approach in APPROACHES] if with_branches else [],
+        approaches=tuple(APPROACHES) if with_branches else (),
         advice="Use full: loss 0.75 on test." if with_branches else "",
+        num_trials=1,
     )
 
 
-def test_best_prints_the_table_of_approaches_and_the_advice(console: Console, tmp_path: Path) -> None:
-    print_best(console, overview(tmp_path, concluded(True)), None)
+def test_best_prints_the_table_of_approaches_and_the_advice(console: Console) -> None:
+    print_best(console, overview(concluded(True)), None)
     lines = printed(console).splitlines()
     assert "Use full: loss 0.75 on test." in lines
     (header,) = [line for line in lines if line.startswith("approach ")]
@@ -73,15 +76,14 @@ def test_best_prints_the_table_of_approaches_and_the_advice(console: Console, tm
     assert "test split" not in printed(console), "the table of approaches has the scores"
 
 
-def test_study_without_branches_prints_its_test_scores(console: Console, tmp_path: Path) -> None:
-    print_best(console, overview(tmp_path, concluded(False)), None)
+def test_study_without_branches_prints_its_test_scores(console: Console) -> None:
+    print_best(console, overview(concluded(False)), None)
     assert "trial-0000 (winner)" in printed(console)
     assert "approach" not in printed(console)
 
 
 def test_run_ends_with_the_approaches_and_the_advice(console: Console, tmp_path: Path) -> None:
-    study = overview(tmp_path, concluded(True))
-    print_ending(console, study.snapshot, study.conclusion, {}, [], was_complete=False)
+    print_ending(console, Launched(Store(tmp_path).study("s"), overview(concluded(True)).state))
     text = printed(console)
     assert text.index("full*") < text.index("Trial 0 is best.") < text.index("Use full: loss 0.75 on test.")
 
@@ -90,13 +92,12 @@ def test_status_tells_of_lost_workers(console: Console, tmp_path: Path) -> None:
     folder = Store(tmp_path).study("s")
     for number in range(7):
         folder.note_lost(f"trial-000{number}", "gpu 0", "it was killed by SIGKILL")
-    print_study(console, overview(tmp_path, concluded(True), folder))
+    print_study(console, overview(concluded(True)), DISK, folder.lost_workers())
     text = printed(console)
     assert "worker gpu 0 lost over trial-0006 at 20" in text
     assert "it was killed by SIGKILL" in text
     assert "trial-0001" not in text, "the last five are enough"
     assert "7 workers were lost in all" in text
-    assert overview(tmp_path, None, folder).lost_workers[0]["job"] == "trial-0000"
 
 
 def test_status_of_a_store_that_is_not_there_names_the_folder(console: Console, tmp_path: Path) -> None:

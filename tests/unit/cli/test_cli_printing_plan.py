@@ -4,7 +4,7 @@ import io
 
 from rich.console import Console
 
-from ftsweep.cli.printing import print_plan
+from ftsweep.cli.plan_view import print_plan
 from ftsweep.domain.finding import Finding, Severity
 
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from report_studies import write_demo
 
-from ftsweep.analysis.approach import Approach
+from ftsweep.domain.approach import Approach
 from ftsweep.domain.objective import Objective
+from ftsweep.report.overview import read_overview
 from ftsweep.report.page import HtmlPage
-from ftsweep.report.rows import read_study
 from ftsweep.report.tables.approaches import approach_table
 from ftsweep.report.wording import NOTHING
-from ftsweep.store.atomic import read_json, write_json
+from ftsweep.store.result import read_result, write_result
 from ftsweep.tasks.classification import Classification
 
 LOSS = Objective(metrics=Classification.metrics)
@@ -32,10 +32,19 @@ GOOD = Approach(
 NONE = Approach("b", ("b",), num_trials=2, fate="2 pruned", branch_seconds=4.0, is_comparable=False)
 
 
+def names(table):
+    return tuple(column.name for column in table.columns)
+
+
+def texts(row):
+    return tuple(cell.text for cell in row.cells[1:])
+
+
 def test_table_shows_scores_and_costs_and_dashes_for_the_unknown():
     table = approach_table([BASE, GOOD, NONE], LOSS, 4)
     assert table is not None
-    assert table.columns == (
+    assert names(table) == (
+        "approach",
         "best trial",
         "validation/loss",
         "test/loss",
@@ -45,25 +54,24 @@ def test_table_shows_scores_and_costs_and_dashes_for_the_unknown():
         "trials",
         "time of all",
     )
-    assert [line.name for line in table.lines] == ["untouched base", "a", "b (other data)"]
-    assert [line.is_best for line in table.lines] == [False, True, False]
-    assert table.lines[1].cells == ("4", "0.5", "0.6", "0.8", "12,345", "1 min 5 s", "3", "2 min 10 s")
-    assert table.lines[2].cells == ("2 pruned", NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, "2", "4.0 s")
+    assert [row.cells[0].text for row in table.rows] == ["untouched base", "a", "b (other data)"]
+    assert [row.mark for row in table.rows] == ["", "best", ""]
+    assert texts(table.rows[1]) == ("4", "0.5", "0.6", "0.8", "12,345", "1 min 5 s", "3", "2 min 10 s")
+    assert texts(table.rows[2]) == ("2 pruned", NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, "2", "4.0 s")
 
 
 def test_forgetting_has_a_column_only_where_it_was_measured():
-    assert "forgetting" not in approach_table([BASE, GOOD], LOSS, 4).columns
+    assert "forgetting" not in names(approach_table([BASE, GOOD], LOSS, 4))
     table = approach_table([BASE, replace(GOOD, forgetting=0.125)], LOSS, 4)
-    assert table.columns[-1] == "forgetting"
-    assert [line.cells[-1] for line in table.lines] == [NOTHING, "0.125"]
+    assert names(table)[-1] == "forgetting"
+    assert [row.cells[-1].text for row in table.rows] == [NOTHING, "0.125"]
 
 
 def test_page_of_a_study_with_branches_has_the_table_the_figure_and_the_advice(tmp_path):
     folder = write_demo(tmp_path, branches=True)
-    notes = read_json(folder.path / "result.json")
-    approaches = [approach.to_dict() for approach in (BASE, GOOD, NONE)]
-    write_json(folder.path / "result.json", {**notes, "approaches": approaches, "advice": "Use <a>: it is better."})
-    html = HtmlPage().html(read_study(folder))
+    result = read_result(folder)
+    write_result(folder, replace(result, approaches=(BASE, GOOD, NONE), advice="Use <a>: it is better."))
+    html = HtmlPage().html(read_overview(folder))
     assert "Use &lt;a&gt;: it is better." in html
     assert '<table class="approaches">' in html
     assert "b (other data)" in html
@@ -71,6 +79,6 @@ def test_page_of_a_study_with_branches_has_the_table_the_figure_and_the_advice(t
 
 
 def test_page_of_a_study_without_branches_has_none_of_it(demo):
-    html = HtmlPage().html(read_study(demo))
+    html = HtmlPage().html(read_overview(demo))
     assert 'id="approaches"' not in html
     assert "strategy_comparison" not in html

@@ -9,38 +9,50 @@ import pytest
 from report_studies import CONFUSION, LABELS, details, falling
 
 from ftsweep.domain.objective import Objective
+from ftsweep.domain.result import StudyResult
+from ftsweep.domain.study_state import StudyState
 from ftsweep.report import figures
 from ftsweep.report.figures import calibration, confusion
+from ftsweep.report.overview import StudyOverview, read_overview
 from ftsweep.report.page import HtmlPage
-from ftsweep.report.rows import StudyRows, read_study
 from ftsweep.report.tables.classes import class_table
 from ftsweep.report.tables.evidence import write_evidence
+from ftsweep.store.result import read_result
+
+
+def names(table):
+    return tuple(column.name for column in table.columns)
+
+
+def texts(table):
+    """The cells of each row by its name."""
+    return {row.cells[0].text: tuple(cell.text for cell in row.cells[1:]) for row in table.rows}
 
 
 def study(builder, **result):
     """One trial, won, with these details."""
     builder.trial(0, falling(1e-3, 8), is_default=True)
-    builder.result(winner={"number": 0}, test={"trial-0000": {"loss": 1.0}}, **result)
-    return read_study(builder.folder)
+    builder.result(winner=0, test={"trial-0000": {"loss": 1.0}}, **result)
+    return read_overview(builder.folder)
 
 
 def test_table_has_the_winners_classes_beside_the_default_settings_f1(demo):
-    table = class_table(read_study(demo))
-    assert table.columns == ("precision", "recall", "F1", "F1 of the default setting", "support")
-    assert [label for label, _ in table.lines] == [*LABELS, "macro avg", "weighted avg"]
-    assert dict(table.lines)["numpy"] == ("0.870", "0.800", "0.833", "0.482", "50")
-    assert dict(table.lines)["macro avg"][-1] == "100"
-    assert table.num_averages == 2
+    table = class_table(read_overview(demo))
+    assert names(table) == ("class", "precision", "recall", "F1", "F1 of the default setting", "support")
+    assert list(texts(table)) == [*LABELS, "macro avg", "weighted avg"]
+    assert texts(table)["numpy"] == ("0.870", "0.800", "0.833", "0.482", "50")
+    assert texts(table)["macro avg"][-1] == "100"
+    assert [row.mark for row in table.rows].count("mean") == 2
 
 
 def test_report_of_seqeval_is_shown_as_it_is(builder):
     entry = {"precision": 0.5, "recall": 0.25, "f1-score": 1 / 3, "support": 1200}
     report = {"person": entry, "missed": {"support": 2}, "micro avg": entry, "macro avg": entry}
     table = class_table(study(builder, details={"trial-0000": {"report": report}}))
-    assert dict(table.lines)["person"] == ("0.500", "0.250", "0.333", "1,200")
-    assert dict(table.lines)["missed"] == ("\N{EN DASH}",) * 3 + ("2",)
-    assert table.num_averages == 2
-    (folder,) = write_evidence(builder.folder)
+    assert texts(table)["person"] == ("0.500", "0.250", "0.333", "1,200")
+    assert texts(table)["missed"] == ("\N{EN DASH}",) * 3 + ("2",)
+    assert [row.mark for row in table.rows].count("mean") == 2
+    (folder,) = write_evidence(builder.folder, read_result(builder.folder) or StudyResult(""))
     assert read_table(folder / "classes.csv")[1] == {
         "model": "trial-0000", "kind": "class", "label": "missed",
         "precision": "", "recall": "", "f1-score": "", "support": "2",
@@ -49,7 +61,7 @@ def test_report_of_seqeval_is_shown_as_it_is(builder):
 
 def test_default_setting_that_won_is_not_compared_with_itself(builder):
     table = class_table(study(builder, details={"trial-0000": details(CONFUSION)}))
-    assert table.columns == ("precision", "recall", "F1", "support")
+    assert names(table) == ("class", "precision", "recall", "F1", "support")
 
 
 @pytest.mark.parametrize("found", [{}, {"trial-0000": {"quantiles": [1, 2]}}, {"baseline": details(CONFUSION)}])
@@ -64,14 +76,14 @@ def test_study_without_classes_shows_none(builder, found):
 
 
 def test_page_shows_classes_confusion_and_calibration(demo):
-    html = HtmlPage().html(read_study(demo))
+    html = HtmlPage().html(read_overview(demo))
     for section in ("classes", "confusion", "calibration"):
         assert f'<section id="{section}"' in html
     assert "0.870" in html
 
 
 def test_confusion_shows_counts_and_shares_of_the_true_class(demo):
-    (heatmap,) = confusion.figure(confusion.info(read_study(demo))).data
+    (heatmap,) = confusion.figure(confusion.info(read_overview(demo))).data
     assert [list(row) for row in heatmap.text] == [[str(count) for count in row] for row in CONFUSION]
     assert heatmap.z[0] == pytest.approx([0.8, 0.16, 0.04])
     assert "true <b>numpy</b>, predicted <b>pandas</b><br>8 of 50 rows (16%)" in heatmap.hovertext[0]
@@ -105,7 +117,7 @@ def test_class_names_from_outside_stay_text(builder):
 
 
 def test_calibration_tells_the_mean_distance_of_probability_and_truth(demo):
-    info = calibration.info(read_study(demo))
+    info = calibration.info(read_overview(demo))
     assert info.error == pytest.approx((1.5 + 6) / 100)
     drawn = calibration.figure(info)
     _diagonal, line, _counts = drawn.data
@@ -115,7 +127,7 @@ def test_calibration_tells_the_mean_distance_of_probability_and_truth(demo):
 
 
 def test_figures_of_no_study_say_so():
-    rows = StudyRows("new", Objective())
+    rows = StudyOverview(StudyState("new", "", Objective(), 10, 0))
     for name in ("confusion", "calibration"):
         assert "test" in figures.draw(name, rows).layout.annotations[0].text
 
@@ -129,7 +141,7 @@ def read_table(path):
 
 
 def test_evidence_is_tables_of_all_tested_models(demo):
-    (folder,) = write_evidence(demo)
+    (folder,) = write_evidence(demo, read_result(demo))
     assert sorted(file.name for file in folder.iterdir()) == [
         "classes.csv", "confusion.csv", "details.json", "reliability.csv", "test.csv"
     ]  # fmt: skip
@@ -148,9 +160,9 @@ def test_evidence_is_tables_of_all_tested_models(demo):
 
 def test_evidence_is_written_anew_and_holds_only_what_there_is(builder):
     study(builder, details={"trial-0000": details(CONFUSION)})
-    (folder,) = write_evidence(builder.folder)
+    (folder,) = write_evidence(builder.folder, read_result(builder.folder) or StudyResult(""))
     builder.result(details={"trial-0000": {"report": details(CONFUSION)["report"]}})
-    assert write_evidence(builder.folder) == [folder]
+    assert write_evidence(builder.folder, read_result(builder.folder) or StudyResult("")) == [folder]
     assert sorted(file.name for file in folder.iterdir()) == ["classes.csv", "details.json"]
 
 
@@ -158,5 +170,5 @@ def test_evidence_is_written_anew_and_holds_only_what_there_is(builder):
 def test_nothing_known_leaves_no_evidence(builder, result):
     if result is not None:
         builder.result(**result)
-    assert write_evidence(builder.folder) == []
+    assert write_evidence(builder.folder, read_result(builder.folder) or StudyResult("")) == []
     assert not (builder.folder.path / "evidence").exists()

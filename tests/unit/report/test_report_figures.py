@@ -8,8 +8,11 @@ from importlib import import_module
 import pytest
 from report_studies import StudyBuilder, write_demo
 
+from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Choice, FloatInterval, IntInterval
+from ftsweep.domain.study_state import StudyState
+from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
 from ftsweep.errors import ConfigError
 from ftsweep.report import figures
 from ftsweep.report.figures import (
@@ -17,7 +20,6 @@ from ftsweep.report.figures import (
     draw,
     history,
     importances,
-    learning_curves,
     parallel_coordinates,
     strategy_comparison,
     theme,
@@ -25,7 +27,8 @@ from ftsweep.report.figures import (
     train_vs_validation,
 )
 from ftsweep.report.figures.scale import axis_of, value_axis
-from ftsweep.report.rows import StudyRows, TrialRow, read_study
+from ftsweep.report.overview import StudyOverview, read_overview
+from ftsweep.report.settings import Settings
 
 SHARED = {"base", "theme", "scale"}
 
@@ -42,7 +45,7 @@ def test_every_figure_file_is_in_the_reading_order():
 @pytest.mark.parametrize("name", READING_ORDER)
 def test_figure_has_title_and_reading_and_draws_as_strict_json(name, tmp_path):
     module = import_module(f"ftsweep.report.figures.{name}")
-    rows = read_study(write_demo(tmp_path, branches=name == "strategy_comparison"))
+    rows = read_overview(write_demo(tmp_path, branches=name == "strategy_comparison"))
 
     drawn = draw(name, rows)
 
@@ -56,7 +59,7 @@ def test_figure_has_title_and_reading_and_draws_as_strict_json(name, tmp_path):
 
 @pytest.mark.parametrize("name", READING_ORDER)
 def test_figure_of_a_study_without_trials_says_so_in_words(name):
-    drawn = draw(name, StudyRows("new", Objective()))
+    drawn = draw(name, StudyOverview(StudyState("new", "", Objective(), 10, 0)))
 
     assert not drawn.data
     assert words(drawn).endswith((".", "needed."))
@@ -67,7 +70,7 @@ def test_figure_of_a_study_without_trials_says_so_in_words(name):
 def test_figure_of_a_single_trial_of_any_length_draws(name, losses, builder):
     builder.trial(0, losses, None, params={"a.b": 1.0})
 
-    draw(name, read_study(builder.folder)).to_json()
+    draw(name, read_overview(builder.folder)).to_json()
 
 
 @pytest.mark.parametrize("name", READING_ORDER)
@@ -80,7 +83,7 @@ def test_names_from_outside_stay_text(name, tmp_path):
         )
     builder.result(importances={evil: 1.0})
 
-    text = draw(name, read_study(builder.folder)).to_json()
+    text = draw(name, read_overview(builder.folder)).to_json()
 
     assert "<script" not in text
     assert "\\u003cscript" not in text
@@ -98,13 +101,13 @@ def test_pruned_and_running_trials_never_move_the_best_line(builder):
     builder.trial(3, [1.6, 0.95])
     builder.trial(4, [1.6, 0.7])
 
-    info = history.info(read_study(builder.folder))
+    info = history.info(read_overview(builder.folder))
 
     assert info.best_so_far == ((0, 0.9), (3, 0.9), (4, 0.7))
 
 
 def test_history_sets_trials_without_a_value_that_counts_apart(demo):
-    info = history.info(read_study(demo))
+    info = history.info(read_overview(demo))
 
     assert [(trial.number, trial.kind) for trial in info.unmeasured] == [
         (4, "diverged"), (7, "infeasible"), (10, "failed"),
@@ -113,7 +116,7 @@ def test_history_sets_trials_without_a_value_that_counts_apart(demo):
 
 
 def test_outcomes_have_one_colour_and_marker_each_and_the_same_in_all_figures(demo):
-    rows = read_study(demo)
+    rows = read_overview(demo)
     assert len(set(theme.COLOURS.values())) == len(theme.COLOURS)
     assert len(set(theme.SYMBOLS.values())) == len(theme.SYMBOLS)
 
@@ -126,7 +129,7 @@ def test_outcomes_have_one_colour_and_marker_each_and_the_same_in_all_figures(de
 
 
 def test_learning_curve_of_a_pruned_trial_is_cut_dim_and_marked_at_its_end(demo):
-    drawn = draw("learning_curves", read_study(demo))
+    drawn = draw("learning_curves", read_overview(demo))
 
     pruned = next(trace for trace in drawn.data if trace.name == "pruned")
     winner = drawn.data[-1]
@@ -143,7 +146,7 @@ def test_axis_of_trial_numbers_has_whole_ticks_and_few_of_them(count, builder):
     for number in (0, count - 1):
         builder.trial(number, [1.6, 0.9])
 
-    step = draw("history", read_study(builder.folder)).layout.xaxis.dtick
+    step = draw("history", read_overview(builder.folder)).layout.xaxis.dtick
 
     assert step == int(step) >= 1
     assert count / step <= 21
@@ -154,14 +157,14 @@ def test_one_wild_value_does_not_press_the_others_into_a_line(builder):
         builder.trial(number, [1.6, 0.5 + number / 20])
     builder.trial(6, [1.6, 4000.0])
 
-    drawn = draw("history", read_study(builder.folder))
+    drawn = draw("history", read_overview(builder.folder))
 
     assert drawn.layout.yaxis.range[1] < 10
     assert "1 value outside this view" in words(drawn)
 
 
 def test_parallel_coordinates_give_each_branch_its_own_axes(tmp_path):
-    info = parallel_coordinates.info(read_study(write_demo(tmp_path, branches=True)))
+    info = parallel_coordinates.info(read_overview(write_demo(tmp_path, branches=True)))
 
     labels = {panel.branch: [axis.label for axis in panel.axes] for panel in info.panels}
     assert labels["lora"][-2:] == ["lora.strategy.rank", "validation/loss (lower is better)"]
@@ -171,7 +174,7 @@ def test_parallel_coordinates_give_each_branch_its_own_axes(tmp_path):
 
 
 def test_parallel_coordinates_draw_the_best_last_and_darkest(demo):
-    (panel,) = parallel_coordinates.info(read_study(demo)).panels
+    (panel,) = parallel_coordinates.info(read_overview(demo)).panels
 
     assert panel.lines[-1].trial.is_best
     assert [line.shade for line in panel.lines] == sorted((line.shade for line in panel.lines), reverse=True)
@@ -182,7 +185,7 @@ def test_a_missing_parameter_leaves_a_gap(builder):
     builder.trial(0, [1.6, 0.9], params={"a": 1.0, "b": 2.0})
     builder.trial(1, [1.6, 0.8], params={"a": 1.5})
 
-    (panel,) = parallel_coordinates.info(read_study(builder.folder)).panels
+    (panel,) = parallel_coordinates.info(read_overview(builder.folder)).panels
 
     gap = next(line for line in panel.lines if line.trial.number == 1)
     assert gap.positions[1] is None
@@ -218,42 +221,45 @@ def test_whole_numbers_have_whole_ticks_and_one_value_stands_in_the_middle():
 
 
 def test_importances_are_ordered_and_missing_ones_are_explained(demo, tmp_path):
-    shares = importances.info(read_study(demo)).shares
+    shares = importances.info(read_overview(demo)).shares
     assert [share for _, share in shares] == sorted((share for _, share in shares), reverse=True)
 
-    assert "Too few complete trials (0)" in words(draw("importances", read_study(StudyBuilder(tmp_path, "new").folder)))
+    assert "Too few complete trials (0)" in words(
+        draw("importances", read_overview(StudyBuilder(tmp_path, "new").folder))
+    )
 
 
 def test_train_versus_validation_shows_the_winner_and_the_default_first(demo):
-    panels = train_vs_validation.info(read_study(demo)).panels
+    panels = train_vs_validation.info(read_overview(demo)).panels
 
     titles = ["Trial 3 · winner", "Trial 0 · default setting", "Trial 11 · complete"]
     assert [panel.title for panel in panels] == [f"<b>{title}</b>" for title in titles]
 
 
 def test_timeline_counts_from_the_first_trials_start(demo):
-    bars = timeline.info(read_study(demo)).bars
+    bars = timeline.info(read_overview(demo)).bars
 
     assert bars[0].begin == 0.0
     assert (bars[1].begin, bars[0].seconds) == (pytest.approx(2.0), pytest.approx(15.0))
 
 
 def test_a_thousand_trials_are_drawn_in_a_moment():
-    curve = ()
     trials = tuple(
-        TrialRow(
-            number, "", {"a": number / 1000, "b": number % 7}, "complete", value=number % 91, best_rung=1, curve=curve
+        TrialRecord(
+            Proposal(number, "", {"a": number / 1000, "b": number % 7}),
+            (Measurement(1, 1.0, 1, 1, 1.0, 1.0, {"validation/loss": number % 91}),),
+            Outcome(OutcomeKind.COMPLETE),
         )
         for number in range(1000)
     )
-    rows = StudyRows("big", Objective(), trials, dimensions={"a": FloatInterval(0, 1), "b": IntInterval(0, 6)})
+    settings = Settings(dimensions={"a": FloatInterval(0, 1), "b": IntInterval(0, 6)})
+    rows = StudyOverview(StudyState("big", "", Objective(), 1, 1000, trials), settings)
 
     assert len(parallel_coordinates.info(rows).panels[0].lines) == 1000
-    assert learning_curves.info(rows).curves == ()
 
 
 def test_approaches_are_lines_with_their_trials_best_tests_and_times(tmp_path):
-    rows = read_study(write_demo(tmp_path, branches=True))
+    rows = read_overview(write_demo(tmp_path, branches=True))
     info = strategy_comparison.info(rows)
     assert [approach.name for approach in info.approaches] == ["untouched base", "lora", "full"]
     drawn = strategy_comparison.figure(info)
@@ -268,10 +274,10 @@ def test_approaches_are_lines_with_their_trials_best_tests_and_times(tmp_path):
 
 
 def test_study_without_branches_has_no_comparison_of_approaches(demo, tmp_path):
-    assert not figures.is_about("strategy_comparison", read_study(demo))
-    assert figures.is_about("strategy_comparison", read_study(write_demo(tmp_path / "b", branches=True)))
-    assert figures.is_about("history", read_study(demo)), "what does not ask is about every study"
-    assert "no branches" in words(draw("strategy_comparison", read_study(demo)))
+    assert not figures.is_about("strategy_comparison", read_overview(demo))
+    assert figures.is_about("strategy_comparison", read_overview(write_demo(tmp_path / "b", branches=True)))
+    assert figures.is_about("history", read_overview(demo)), "what does not ask is about every study"
+    assert "no branches" in words(draw("strategy_comparison", read_overview(demo)))
 
 
 def test_curve_of_the_best_is_seen_whole_though_most_values_lie_elsewhere(tmp_path):
@@ -279,6 +285,6 @@ def test_curve_of_the_best_is_seen_whole_though_most_values_lie_elsewhere(tmp_pa
     builder.trial(0, [2.1, 2.0, 1.7, 1.0])
     for number in range(1, 8):
         builder.trial(number, [2.1, 2.1, 2.1, 2.09])
-    low, high = draw("learning_curves", read_study(builder.folder)).layout.yaxis.range
+    low, high = draw("learning_curves", read_overview(builder.folder)).layout.yaxis.range
     assert low < 1.0
     assert high > 2.1

@@ -7,18 +7,19 @@ from pathlib import Path
 import pytest
 from report_studies import StudyBuilder
 
+from ftsweep.domain.forgetting import ForgettingResult, ScalePoint
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.report.figures import forgetting
+from ftsweep.report.overview import StudyOverview, read_overview
 from ftsweep.report.page import HtmlPage
-from ftsweep.report.rows import StudyRows, read_study
 from ftsweep.store.atomic import append_line, write_json
 
 LIMIT = 0.1
 
 
 @pytest.fixture
-def rows(tmp_path: Path) -> StudyRows:
+def rows(tmp_path: Path) -> StudyOverview:
     builder = StudyBuilder(tmp_path)
     for number, rungs in enumerate([[(3.0, 0.01), (2.5, 0.05)], [(2.0, 0.2), (1.5, 0.4)], [(2.8, 0.08), (1.8, 0.3)]]):
         folder = builder.folder.trial(number)
@@ -28,15 +29,13 @@ def rows(tmp_path: Path) -> StudyRows:
             measured = Measurement(rung, rung / 2, 1, 1, 1.0, 1.0, values, {"forgetting": lost - LIMIT})
             append_line(folder.measurements_file, measured.to_dict())
         folder.write_outcome(Outcome(OutcomeKind.COMPLETE, rung=2))
-    found = {
-        "scaling": [{"trial": 1, "scale": 0.5, "value": 2.0, "forgetting": 0.09}],
-        "sentences": ["Without the limit trial 1 would be the best."],
-    }
-    write_json(builder.folder.path / "result.json", {"sentence": "s", "winner": {"number": 0}, "forgetting": found})
-    return read_study(builder.folder)
+    point, said = ScalePoint(1, 0.5, 2.0, 0.09), ("Without the limit trial 1 would be the best.",)
+    found = ForgettingResult(LIMIT, None, None, None, 1, (point,), point, said)
+    builder.result(winner=0, forgetting=found.to_dict())
+    return read_overview(builder.folder)
 
 
-def test_each_trial_stands_at_the_rung_that_counts_and_the_front_has_all_rungs(rows: StudyRows) -> None:
+def test_each_trial_stands_at_the_rung_that_counts_and_the_front_has_all_rungs(rows: StudyOverview) -> None:
     assert forgetting.is_about(rows)
     info = forgetting.info(rows)
     assert [(point.trial.number, point.rung, point.forgetting) for point in info.trials] == [
@@ -52,22 +51,24 @@ def test_each_trial_stands_at_the_rung_that_counts_and_the_front_has_all_rungs(r
     assert any("limit 0.1" in (note.text or "") for note in drawn.layout.annotations)
 
 
-def test_best_so_far_is_within_the_limit(rows: StudyRows, tmp_path: Path) -> None:
+def test_best_so_far_is_within_the_limit(rows: StudyOverview, tmp_path: Path) -> None:
     (tmp_path / "studies" / "demo" / "result.json").unlink()
-    best = read_study(StudyBuilder(tmp_path).folder).best
+    best = read_overview(StudyBuilder(tmp_path).folder).best
     assert best is not None
     assert best.number == 0
 
 
-def test_page_says_what_the_limit_cost(rows: StudyRows) -> None:
+def test_page_says_what_the_limit_cost(rows: StudyOverview) -> None:
     page = HtmlPage().html(rows)
     assert "Without the limit trial 1 would be the best." in page
     assert "Skill versus forgetting" in page
+    assert '<table class="scaling">' in page
+    assert '<tr class="best">' in page
 
 
 def test_study_that_measured_none_has_no_such_figure(tmp_path: Path) -> None:
     builder = StudyBuilder(tmp_path)
     builder.trial(0, [1.6, 1.0])
-    plain = read_study(builder.folder)
+    plain = read_overview(builder.folder)
     assert not forgetting.is_about(plain)
     assert "Skill versus forgetting" not in HtmlPage().html(plain)

@@ -11,7 +11,7 @@ from report_studies import StudyBuilder
 from ftsweep.domain.measurement import Measurement
 from ftsweep.report import figures
 from ftsweep.report.figures import k_curve
-from ftsweep.report.rows import read_study
+from ftsweep.report.overview import read_overview
 from ftsweep.store.atomic import append_line
 
 SWEEP = """\
@@ -48,7 +48,7 @@ def builder(tmp_path: Path) -> StudyBuilder:
 
 
 def test_line_goes_through_the_best_trial_at_each_k_in_order_of_k(builder):
-    assert k_curve.table(read_study(builder.folder)) == [
+    assert k_curve.table(read_overview(builder.folder)) == [
         {"approach": "asked", "k": 0, "trial": 0, "value": 0.30, "spread": None},
         {"approach": "asked", "k": 2, "trial": 2, "value": 0.50, "spread": 0.02},
         {"approach": "asked", "k": 8, "trial": 3, "value": 0.45, "spread": 0.01},
@@ -58,7 +58,7 @@ def test_line_goes_through_the_best_trial_at_each_k_in_order_of_k(builder):
 
 
 def test_band_is_the_spread_around_the_line(builder):
-    drawn = figures.draw("k_curve", read_study(builder.folder))
+    drawn = figures.draw("k_curve", read_overview(builder.folder))
     bands = [trace for trace in drawn.data if trace.fill == "toself"]
     assert [round(value, 6) for value in bands[1].y] == [0.2, 0.7, 0.5, 0.2]
     lines = {trace.name: list(trace.y) for trace in drawn.data if trace.name}
@@ -68,13 +68,13 @@ def test_band_is_the_spread_around_the_line(builder):
 
 def test_trial_that_did_not_fit_has_no_point(builder):
     builder.trial(6, [], "infeasible", params={"asked.strategy.k": 64}, branch="asked", reason="does not fit")
-    assert 64 not in [line["k"] for line in k_curve.table(read_study(builder.folder))]
-    assert figures.is_about("k_curve", read_study(builder.folder))
+    assert 64 not in [line["k"] for line in k_curve.table(read_overview(builder.folder))]
+    assert figures.is_about("k_curve", read_overview(builder.folder))
 
 
 def test_study_in_which_k_does_not_vary_has_no_curve(tmp_path):
     builder = StudyBuilder(tmp_path)
     builder.trial(0, [1.0, 0.5], params={"strategy.rank": 4})
-    assert not figures.is_about("k_curve", read_study(builder.folder))
+    assert not figures.is_about("k_curve", read_overview(builder.folder))
     builder.trial(1, [1.0, math.nan], params={"strategy.k": 4})
-    assert not figures.is_about("k_curve", read_study(builder.folder))
+    assert not figures.is_about("k_curve", read_overview(builder.folder))

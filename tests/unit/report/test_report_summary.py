@@ -7,12 +7,19 @@ from report_studies import StudyBuilder, write_demo
 
 from ftsweep.errors import ConfigError
 from ftsweep.report import page, summary
+from ftsweep.report.overview import read_overview
 from ftsweep.report.page import HtmlPage
-from ftsweep.report.rows import read_study
+from ftsweep.report.tables.scores import comparison_table
+from ftsweep.report.tables.table import Table
+from ftsweep.report.tables.trials import wide_trials_table
+
+
+def names(table: Table) -> tuple[str, ...]:
+    return tuple(column.name for column in table.columns)
 
 
 def test_key_numbers_begin_with_the_test_and_compare_with_default_and_base(demo):
-    tiles = summary.tiles(read_study(demo))
+    tiles = summary.tiles(read_overview(demo))
 
     assert [tile.label for tile in tiles] == [
         "test/loss · winner",
@@ -28,45 +35,47 @@ def test_a_best_trial_behind_the_default_is_called_worse(builder):
     builder.trial(0, [1.6, 0.5], is_default=True)
     builder.trial(1, [1.6, 0.8])
 
-    tile = summary.tiles(read_study(builder.folder, winner=1))[1]
+    builder.result(winner=1)
+    tile = summary.tiles(read_overview(builder.folder))[1]
 
     assert tile.note == "the best is 0.3 (60%) worse"
 
 
 def test_comparison_holds_winner_default_and_base_on_validation_and_test(demo):
-    comparison = summary.comparison(read_study(demo))
+    comparison = comparison_table(read_overview(demo))
 
     assert comparison is not None
-    assert comparison.columns == ("validation/loss", "validation/accuracy", "test/loss", "test/accuracy")
-    assert [label for label, _ in comparison.lines] == [
+    assert names(comparison) == ("", "validation/loss", "validation/accuracy", "test/loss", "test/accuracy")
+    assert [row.cells[0].text for row in comparison.rows] == [
         "Trial 3 · winner",
         "Trial 0 · default setting",
         "Untouched base",
     ]
-    assert comparison.lines[2][1] == ("1.61", "0.24", "1.62", "0.238")
+    assert tuple(cell.text for cell in comparison.rows[2].cells[1:]) == ("1.61", "0.24", "1.62", "0.238")
 
 
 def test_verdict_of_a_running_study_counts_what_has_ended(tmp_path, builder):
-    assert summary.verdict(read_study(builder.folder)) == "No trial has started yet."
-    rows = read_study(write_demo(tmp_path, finished=False, name="running"))
+    assert summary.verdict(read_overview(builder.folder)) == "No trial has started yet."
+    rows = read_overview(write_demo(tmp_path, finished=False, name="running"))
     assert summary.verdict(rows).startswith("13 of 14 trials have ended. Best so far: trial 3, validation/loss 0.445")
 
 
 def test_table_puts_one_config_path_of_all_branches_into_one_column(tmp_path):
-    table = summary.trial_table(read_study(write_demo(tmp_path, branches=True)))
+    table = wide_trials_table(read_overview(write_demo(tmp_path, branches=True)))
 
-    assert table.columns == (
+    assert names(table) == (
         "trial", "branch", "outcome", "validation/loss", "best rung", "time",
-        "training.learning_rate", "training.batch_size", "training.epochs", "strategy.rank",
+        "training.learning_rate", "training.batch_size", "training.epochs", "strategy.rank", "remark",
     )  # fmt: skip
-    assert all(len(line.cells) == len(table.columns) for line in table.lines)
-    assert table.lines[1].cells[-1].text == "", "the full branch has no rank"
+    assert all(len(row.cells) == len(table.columns) for row in table.rows)
+    assert table.rows[1].cells[-2].text == "", "the full branch has no rank"
 
 
 def test_failed_trial_remarks_its_error(demo):
-    line = summary.trial_table(read_study(demo)).lines[10]
+    remark = wide_trials_table(read_overview(demo)).rows[10].cells[-1]
 
-    assert line.remark == "ValueError: label 7 is not among the 6 labels"
+    assert remark.details.startswith("Traceback")
+    assert remark.text == "ValueError: label 7 is not among the 6 labels"
 
 
 def test_unknown_figure_in_the_config_is_refused_with_near_names():
@@ -77,7 +86,7 @@ def test_unknown_figure_in_the_config_is_refused_with_near_names():
 
 
 def test_page_is_one_file_with_the_asked_figures_in_the_asked_order(demo, tmp_path):
-    path = HtmlPage(figures=["timeline", "history"]).write(read_study(demo), tmp_path / "out" / "report.html")
+    path = HtmlPage(figures=["timeline", "history"]).write(read_overview(demo), tmp_path / "out" / "report.html")
 
     text = path.read_text(encoding="utf-8")
     assert text.index('id="timeline"') < text.index('id="history"')
@@ -91,9 +100,9 @@ def test_page_shows_hostile_names_as_text(tmp_path):
     builder = StudyBuilder(tmp_path, sweep=f"objective: {{metric: loss}}\n# {evil}\n")
     builder.trial(0, [1.6, 0.9], params={evil: evil}, reason=evil, branch=evil)
     builder.trial(1, [1.6, 0.8], "failed", params={evil: 1}, reason=evil, error_class=evil, log_tail=evil)
-    builder.result(winner={"number": 0}, sentence=evil, importances={evil: 1.0}, registered=evil)
+    builder.result(winner=0, sentence=evil, importances={evil: 1.0}, registered=evil)
 
-    text = HtmlPage().html(read_study(builder.folder))
+    text = HtmlPage().html(read_overview(builder.folder))
 
     assert "<script>alert(1)" not in text
     assert "<img src=x" not in text
@@ -105,9 +114,9 @@ def test_page_tells_how_often_the_test_split_was_looked_at(builder, looks, words
     builder.trial(0, [1.6, 0.9])
     builder.trial(1, [1.6, 0.8])
     builder.baseline("main", {"loss": 1.6})
-    builder.result(winner={"number": 1}, test={"trial-0001": {"loss": 0.81}}, test_looks=looks)
+    builder.result(winner=1, test={"trial-0001": {"loss": 0.81}}, test_looks=looks)
 
-    assert words in HtmlPage(figures=[]).html(read_study(builder.folder))
+    assert words in HtmlPage(figures=[]).html(read_overview(builder.folder))
 
 
 def test_json_in_the_page_cannot_end_its_element_and_reads_back_the_same():

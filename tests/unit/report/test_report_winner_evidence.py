@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from report_studies import StudyBuilder
 
-from ftsweep.control.conclude import Conclusion
+from ftsweep.analysis.result_record import result_metrics, result_tags
+from ftsweep.domain.objective import Objective
 from ftsweep.report import figures
 from ftsweep.report.figures import winner_evidence
-from ftsweep.report.rows import read_study
+from ftsweep.report.overview import read_overview
 from ftsweep.report.tables.evidence import write_evidence
+from ftsweep.store.result import read_result
 
 CANDIDATES = [
     {
@@ -39,14 +41,14 @@ CANDIDATES = [
     },
 ]
 FACTS = {
-    "winner": {"number": 2},
+    "winner": 2,
     "sentence": "Trial 2 is best.",
     "test": {"trial-0002": {"loss": 0.6}, "trial-0000": {"loss": 0.7}, "baseline": {"loss": 1.1}},
     "intervals": {
         "trial-0002": {"loss": {"standard_error": 0.05, "low": 0.5, "high": 0.7}},
         "baseline": {"loss": {"standard_error": 0.05, "low": 1.0, "high": 1.2}},
     },
-    "evidence": {"candidates": CANDIDATES, "reason": "Trial 2: because.", "is_distinguishable": False},
+    "evidence": {"number": 2, "candidates": CANDIDATES, "reason": "Trial 2: because.", "is_distinguishable": False},
 }
 
 
@@ -60,7 +62,7 @@ def builder(tmp_path: Path) -> StudyBuilder:
 
 
 def test_seeds_means_and_search_values_are_drawn_for_each_setting_run_again(builder):
-    drawn = figures.draw("winner_evidence", read_study(builder.folder))
+    drawn = figures.draw("winner_evidence", read_overview(builder.folder))
     texts = [text for trace in drawn.data for text in trace.hovertext]
     assert "trial 2, seed 1: 0.5" in texts
     assert "trial 2, mean: 0.55" in texts
@@ -69,7 +71,7 @@ def test_seeds_means_and_search_values_are_drawn_for_each_setting_run_again(buil
 
 
 def test_test_scores_carry_their_intervals_and_those_without_are_left_out(builder):
-    found = winner_evidence.info(read_study(builder.folder))
+    found = winner_evidence.info(read_overview(builder.folder))
     assert [(line.label, line.low, line.high, line.is_winner) for line in found.tested] == [
         ("trial 2", 0.5, 0.7, True),
         ("untouched base", 1.0, 1.2, False),
@@ -78,11 +80,11 @@ def test_test_scores_carry_their_intervals_and_those_without_are_left_out(builde
 
 def test_a_study_that_has_gone_on_since_shows_no_old_evidence(builder):
     builder.trial(3, [1.0], kind=None)
-    assert winner_evidence.info(read_study(builder.folder)).again == ()
+    assert winner_evidence.info(read_overview(builder.folder)).again == ()
 
 
 def test_tables_have_every_setting_run_again_and_every_score(builder):
-    (folder,) = write_evidence(builder.folder)
+    (folder,) = write_evidence(builder.folder, read_result(builder.folder))
     again = list(csv.DictReader((folder / "confirmation.csv").read_text(encoding="utf-8").splitlines()))
     assert [(row["trial"], row["mean"], row["tied"], row["seeds"]) for row in again] == [
         ("2", "0.55", "False", "0.5 0.6"),
@@ -96,17 +98,19 @@ def test_tables_have_every_setting_run_again_and_every_score(builder):
     ]
 
 
-def test_a_record_gets_why_and_how_sure():
-    conclusion = Conclusion(**FACTS, test_looks=2)
-    assert conclusion.evidence_tags() == {
+def test_a_record_gets_why_and_how_sure(builder):
+    builder.result(**FACTS, test_looks=2)
+    result = read_result(builder.folder)
+    assert result_tags(result, Objective()) == {
+        "winner": "trial-0002",
+        "sentence": "Trial 2 is best.",
         "test_looks": "2",
         "chosen_because": "Trial 2: because.",
         "distinguishable": "false",
     }
-    assert conclusion.evidence_metrics() == {
-        "confirmed/mean": 0.55,
-        "confirmed/spread": 0.07,
+    assert result_metrics(result, {}) == {
+        "confirmed/mean": pytest.approx(0.55),
+        "confirmed/spread": pytest.approx(0.0707, abs=1e-4),
         "test/loss_low": 0.5,
         "test/loss_high": 0.7,
     }
-    assert Conclusion("nothing").evidence_tags() == {}

@@ -16,8 +16,8 @@ from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Branch, FloatInterval, Space
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.errors import StudyError
-from ftsweep.search.pruners.pruners import NoPruner
-from ftsweep.search.samplers.samplers import Tpe
+from ftsweep.search.pruners import NoPruner
+from ftsweep.search.samplers import Tpe
 from ftsweep.search.storage import owned
 from ftsweep.search.storage import sqlite as storage
 from ftsweep.search.study import Study

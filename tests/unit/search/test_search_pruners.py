@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from ftsweep.domain.decision import Prune
 from ftsweep.domain.objective import Objective
 from ftsweep.errors import ConfigError
+from ftsweep.search.pruners import Hyperband, Median, NoPruner, Patient, Percentile, Pruner, SuccessiveHalving
 from ftsweep.search.pruners.curves import Curves
-from ftsweep.search.pruners.pruners import Hyperband, Median, NoPruner, Patient, Percentile, Pruner, SuccessiveHalving
 
 LOSS = Objective()
 ACCURACY = Objective("accuracy", "validation", "maximize")

@@ -25,8 +25,8 @@ from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Branch, Choice, FloatInterval, IntInterval, Space
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal
 from ftsweep.errors import ConfigError, FtsweepError, MissingExtraError, StudyError
-from ftsweep.search.pruners.pruners import Median, NoPruner, Pruner
-from ftsweep.search.samplers.samplers import CmaEs, Gp, Grid, Qmc, Random, Sampler, Tpe
+from ftsweep.search.pruners import Median, NoPruner, Pruner
+from ftsweep.search.samplers import CmaEs, Gp, Grid, Qmc, Random, Sampler, Tpe
 from ftsweep.search.storage.sqlite import close_storage, open_storage
 from ftsweep.search.study import Study
 from ftsweep.search.study_view import with_values
@@ -432,8 +432,8 @@ from pathlib import Path
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Branch, FloatInterval, Space
 from ftsweep.domain.trial import Outcome, OutcomeKind
-from ftsweep.search.pruners.pruners import NoPruner
-from ftsweep.search.samplers.samplers import Random
+from ftsweep.search.pruners import NoPruner
+from ftsweep.search.samplers import Random
 from ftsweep.search.storage.sqlite import close_storage, open_storage
 from ftsweep.search.study import Study
 
@@ -495,8 +495,8 @@ from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Branch, FloatInterval, Space
 from ftsweep.domain.trial import Outcome, OutcomeKind
-from ftsweep.search.pruners.pruners import NoPruner
-from ftsweep.search.samplers.samplers import Gp
+from ftsweep.search.pruners import NoPruner
+from ftsweep.search.samplers import Gp
 from ftsweep.search.storage.sqlite import close_storage, open_storage
 from ftsweep.search.study import Study
 

@@ -12,9 +12,10 @@ from study_manifests import write_manifest
 from ftsweep.cli.main import main
 from ftsweep.config.folders import copy_sweep
 from ftsweep.config.schema import BRANCH_PATTERN
-from ftsweep.control.overview import export_best, write_study_report
 from ftsweep.errors import ConfigError, UsageError
 from ftsweep.models.study import StudyModel
+from ftsweep.report.writing import write_study_report
+from ftsweep.serving.study_model import export_best
 from ftsweep.store.folders import Store
 
 HOSTILE = [

@@ -6,14 +6,15 @@ import threading
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from ftsweep.cli.stop import stop_study, stop_trial
+from ftsweep.cli.main import main
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.errors import StudyError, StudyLockedError, UsageError
-from ftsweep.store.atomic import append_line, write_json
+from ftsweep.store.atomic import append_line, write_json, write_text
 from ftsweep.store.folders import Store, StudyFolder
-from ftsweep.store.requests import Requests
+from ftsweep.store.requests import Requests, ask_to_stop, ask_to_stop_trial, wait_until_stopped, wait_until_trial_ended
 
 
 @pytest.fixture
@@ -25,13 +26,20 @@ def study(tmp_path: Path) -> StudyFolder:
         append_line(trial.measurements_file, Measurement(1, 0.5, 1, 1, 1.0, 1.0, {"validation/loss": 1.0}).to_dict())
     folder.trial(0).write_outcome(Outcome(OutcomeKind.COMPLETE, "trained to the end"))
     folder.trial(1).checkpoint.mkdir()
+    write_text(folder.sweep_file, "study: {name: mine}\n")
     return folder
 
 
+def stopped(study: StudyFolder, *options: str) -> list[str]:
+    """What `ftsweep stop` says."""
+    done = CliRunner().invoke(main, ["stop", "mine", "--store", str(study.store.root), *options])
+    assert done.exit_code == 0, done.output
+    return done.output.splitlines()
+
+
 def test_study_that_nobody_runs_is_told_to_be_so(study: StudyFolder) -> None:
-    said: list[str] = []
-    stop_study(study, said.append)
-    assert said == ["Study 'mine' is not running: nothing to stop."]
+    assert ask_to_stop(study) == ""
+    assert stopped(study) == ["Study 'mine' is not running: nothing to stop."]
     assert not Requests(study).path.exists()
 
 
@@ -46,7 +54,6 @@ def test_request_is_for_the_process_that_runs_now_and_for_no_later_one(study: St
 
 
 def test_stop_waits_for_the_end_and_says_what_is_left(study: StudyFolder) -> None:
-    said: list[str] = []
     is_up = threading.Event()
 
     def control_process() -> None:
@@ -59,7 +66,7 @@ def test_stop_waits_for_the_end_and_says_what_is_left(study: StudyFolder) -> Non
     thread = threading.Thread(target=control_process)
     thread.start()
     is_up.wait(10)
-    stop_study(study, said.append)
+    said = stopped(study)
     thread.join(10)
     assert not thread.is_alive()
     assert said[-1] == "Stopped, with 1 of 2 begun trials ended; the same `ftsweep run` goes on."
@@ -68,14 +75,12 @@ def test_stop_waits_for_the_end_and_says_what_is_left(study: StudyFolder) -> Non
 
 def test_process_that_does_not_heed_is_named(study: StudyFolder) -> None:
     with study.locked(), pytest.raises(StudyError, match=r"still runs 0.3 s after .* kill process \d+"):
-        stop_study(study, lambda text: None, patience_seconds=0.3)
+        wait_until_stopped(study, ask_to_stop(study), patience_seconds=0.3)
 
 
 def test_trial_of_a_stopped_study_ends_as_pruned(study: StudyFolder) -> None:
-    said: list[str] = []
-    stop_trial(study, 1, said.append)
-    outcome = study.trial(1).outcome()
-    assert outcome is not None
+    said = stopped(study, "--trial", "1")
+    outcome = wait_until_trial_ended(study, 1)
     assert (outcome.kind, outcome.reason, outcome.rung) == (OutcomeKind.PRUNED, "stopped by the user", 1)
     assert not study.trial(1).checkpoint.exists()
     assert said[-1] == "Trial 1 has ended: pruned, stopped by the user."
@@ -85,7 +90,8 @@ def test_trial_of_a_stopped_study_ends_as_pruned(study: StudyFolder) -> None:
 @pytest.mark.parametrize(("number", "why"), [(7, "no trial 7"), (0, "has ended already: complete")])
 def test_trial_that_cannot_be_stopped_is_refused(study: StudyFolder, number: int, why: str) -> None:
     with pytest.raises(UsageError, match=why):
-        stop_trial(study, number, lambda text: None)
+        ask_to_stop_trial(study, number)
+    assert not Requests(study).path.exists()
 
 
 def test_who_asks_whether_a_study_runs_keeps_nobody_from_running_it(study: StudyFolder) -> None:

@@ -12,18 +12,19 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from ftsweep.cli.printing import print_study
+from ftsweep.cli.status_view import print_study
+from ftsweep.cli.study_json import study_json
 from ftsweep.config.compose import compose_sweep
 from ftsweep.control.continuity import manifest_of
-from ftsweep.control.overview import StudyOverview
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
-from ftsweep.domain.snapshot import Snapshot
 from ftsweep.domain.space import Branch, FloatInterval, Space
+from ftsweep.domain.study_state import StudyState
 from ftsweep.domain.terms import changes
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
 from ftsweep.domain.verdict import VerdictKind
 from ftsweep.errors import ConfigError
+from ftsweep.report.overview import StudyOverview
 from ftsweep.store.folders import Store, StudyFolder
 from ftsweep.store.manifest import Extension
 from ftsweep.store.row_scores import RungLosses, write_losses
@@ -185,13 +186,13 @@ def test_status_and_best_tell_why_and_what_to_do(folder: StudyFolder) -> None:
     judge, records = judge_of(folder), (trial(folder, OVERFIT), trial(folder, FINE, 1))
     for record in records:
         judge.judge(record)
-    snapshot = Snapshot("fits", "running", Objective(), 4, 2, records, verdicts=folder.verdicts())
+    snapshot = StudyState("fits", "running", Objective(), 4, 2, records, verdicts=folder.verdicts())
     console = Console(file=io.StringIO(), width=160)
-    overview = StudyOverview(folder, snapshot, None, disk=DISK, extension=Extension())
-    print_study(console, overview)
+    overview = StudyOverview(snapshot)
+    print_study(console, overview, DISK, [])
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "overfit (severe)" in text.split("\n")[2]
     assert "Fit: 1 overfit, 1 healthy." in text
     assert "trial 0 overfit (severe): validation loss rose by 30.0 % after rung 2" in text
     assert "Train shorter, or with a lower rate: training.epochs=2" in text
-    assert overview.to_dict()["trials"][0]["verdicts"][0]["kind"] == "overfit"
+    assert study_json(overview, DISK, [], Extension())["trials"][0]["verdicts"][0]["kind"] == "overfit"

@@ -1,10 +1,8 @@
-"""One line of the comparison of whole approaches, and how it is written down."""
+"""A whole approach, judged by its best trial, as it is compared with the others."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -56,34 +54,3 @@ class Approach:
             for split, values in (("validation", self.validation), ("test", self.test))
             for name, value in values.items()
         }
-
-    def tags(self) -> dict[str, str]:
-        """Which trial stands for a branch, or what became of its trials: `branch/lora`; {} of a base."""
-        if self.is_base:
-            return {}
-        return {f"branch/{self.name}": self.fate if self.trial is None else f"trial-{self.trial:04d}"}
-
-    def metrics(self) -> dict[str, float]:
-        """What a recorder keeps: `branch/lora/test/accuracy`, `branch/lora/train_seconds`.
-
-        Of a base its scores alone, as `base/<branch>/...` for each branch that starts from it.
-        """
-        if self.is_base:
-            return {f"base/{label}/{key}": value for label in self.branches for key, value in self.scores().items()}
-        names = ("num_trials", "trained_parameters", "train_seconds", "branch_seconds", "forgetting")
-        costs = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
-        return {f"branch/{self.name}/{key}": value for key, value in {**self.scores(), **costs}.items()}
-
-
-def as_csv(approaches: Sequence[Approach]) -> str:
-    """One line each; a cell is empty where nothing is known."""
-    lines = []
-    for approach in approaches:
-        line = {**approach.to_dict(), "branches": " ".join(approach.branches)}
-        del line["validation"], line["test"]
-        lines.append({**line, **approach.scores()})
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(dict.fromkeys(key for line in lines for key in line)), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    return text.getvalue()

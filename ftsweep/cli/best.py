@@ -1,0 +1,93 @@
+"""`ftsweep best`: the chosen trial, why, and its model."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ftsweep.cli.options import JSON_OPTION, STORE_OPTION, find_study, print_json
+from ftsweep.domain.commands import study_command
+from ftsweep.errors import UsageError
+
+if TYPE_CHECKING:
+    from ftsweep.report.overview import StudyOverview
+    from ftsweep.store.folders import StudyFolder
+
+
+@click.command()
+@click.argument("study")
+@click.option("--export", "destination", type=click.Path(path_type=Path), help="Copy the chosen model to this folder.")
+@click.option("--merge", is_flag=True, help="Export an adapter merged into its base, as one whole model.")
+@click.option("--scale", type=float, help="Export with the trained change scaled: 0 is the base, 1 the trial.")
+@click.option("--trial", type=int, help="Export this trial's model and not the chosen one's.")
+@STORE_OPTION
+@JSON_OPTION
+def best(
+    study: str,
+    destination: Path | None,
+    merge: bool,
+    scale: float | None,
+    trial: int | None,
+    store: str,
+    as_json: bool,
+) -> None:
+    """Show the chosen trial, why, and its numbers; export the model.
+
+    The exported folder opens in transformers and PEFT with the study's labels; its README.md says how.
+    """
+    from ftsweep.cli.exporting import check_export, complete_export
+    from ftsweep.report.overview import read_overview
+
+    folder = find_study(store, study)
+    if merge and destination is None:
+        raise UsageError("--merge says how to export, and no folder is named", remedy="Add --export DIR.")
+    overview = read_overview(folder)
+    result = overview.state.result
+    chosen = result.number if result else None
+    if scale is not None or (trial is not None and trial != chosen):
+        _export_trial(folder, chosen if trial is None else trial, 1.0 if scale is None else scale, destination, as_json)
+        if destination is not None:
+            complete_export(folder, destination, merge=merge)
+        return
+    if chosen is None:
+        why = result.sentence if result else "the study has not finished"
+        see = study_command("status", study, store=folder.store.root)
+        raise UsageError(f"study {study!r} has no chosen model: {why}", remedy=f"See: {see}")
+    if destination is not None:
+        from ftsweep.serving.study_model import export_best
+
+        check_export(folder, merge=merge)
+        export_best(folder, destination)
+        complete_export(folder, destination, merge=merge)
+    _show(folder, overview, destination, as_json)
+
+
+def _show(folder: StudyFolder, overview: StudyOverview, exported: Path | None, as_json: bool) -> None:
+    from ftsweep.cli.best_view import print_best
+    from ftsweep.cli.console import console_for
+    from ftsweep.cli.study_json import study_json
+    from ftsweep.store.usage import study_use
+
+    if as_json:
+        facts = study_json(overview, study_use(folder), folder.lost_workers(), folder.manifest().extension)
+        print_json({**facts, "exported": str(exported) if exported else None})
+    else:
+        print_best(console_for(sys.stdout), overview, exported)
+
+
+def _export_trial(folder: StudyFolder, number: int | None, scale: float, to: Path | None, as_json: bool) -> None:
+    """Another model than the chosen one."""
+    from ftsweep.control.scaled_export import export_scaled
+
+    if number is None:
+        raise UsageError(f"study {folder.name!r} has no chosen model", remedy="Name a trial: --trial N.")
+    if to is None:
+        raise UsageError("--scale and --trial say what to export, and no folder is named", remedy="Add --export DIR.")
+    export_scaled(folder, number, scale, to)
+    if as_json:
+        print_json({"study": folder.name, "trial": number, "scale": scale, "exported": str(to)})
+    else:
+        click.echo(f"trial {number} at scale {scale:g} exported to {to}")

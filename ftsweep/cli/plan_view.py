@@ -1,0 +1,55 @@
+"""What `ftsweep plan` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+
+from ftsweep.cli.console import print_findings, print_line
+from ftsweep.cli.render import rich_table
+from ftsweep.cli.shown_row import print_shown
+from ftsweep.control.data_findings import collect
+from ftsweep.domain.finding import Finding
+from ftsweep.report.tables.cells import words
+from ftsweep.report.tables.table import Row, Table, columns
+from ftsweep.report.wording import duration
+
+
+def print_plan(console: Console, facts: Mapping[str, Any]) -> None:
+    """All of a plan, as `make_plan` returns it."""
+    objective = facts["objective"]
+    workers = f"{facts['num_workers']} worker(s), to {objective['direction']} {objective['key']}"
+    print_line(console, f"{facts['study']}: {facts['num_trials']} trials of {facts['num_rungs']} rungs on {workers}")
+    found = collect({branch["branch"]: branch["data"] for branch in facts["branches"]})
+    for branch in facts["branches"]:
+        own = [each for each, labels in found.items() if labels == [branch["branch"]]]
+        _print_branch(console, branch, own)
+    shared = {finding: labels for finding, labels in found.items() if len(labels) > 1}
+    for group in dict.fromkeys(", ".join(labels) for labels in shared.values()):
+        print_line(console, f"\ndata of {group}", "bold")
+        print_findings(console, [each for each, labels in shared.items() if ", ".join(labels) == group], indent="  ")
+    print_line(console, f"\nAbout {duration(facts['study_seconds'])} for all trials at that setting, without pruning.")
+
+
+def _print_branch(console: Console, branch: Mapping[str, Any], findings: Sequence[Finding]) -> None:
+    print_line(console, f"\n{branch['branch']}", "bold")
+    rows = tuple(Row((words(path), words(dimension))) for path, dimension in branch["space"].items())
+    console.print(rich_table(Table(columns("", "", text=[""]), rows)))
+    default = "is trial 0 of this branch" if branch["default_in_space"] else "lies outside the space and is not tried"
+    print_line(console, f"The configuration as written {default}.")
+    rows_text = ", ".join(f"{split} {number}" for split, number in branch["data"]["num_rows"].items())
+    print_line(console, f"Rows: {rows_text}.")
+    print_shown(console, branch["data"].get("shown") or {})
+    print_findings(console, findings, indent="  ")
+    estimate = branch["estimate"]
+    print_line(
+        console,
+        f"As written: {estimate['num_steps']} steps of {estimate['step_seconds']:.3g} s, a measurement "
+        f"{estimate['measure_seconds']:.3g} s, a trial about {duration(estimate['trial_seconds'])}; "
+        f"peak memory {estimate['peak_memory_gib']:.2g} GiB.",
+    )
+    if estimate.get("stage_seconds"):
+        taken = duration(estimate["stage_seconds"])
+        print_line(console, f"Stages: about {taken}, once for all trials that agree in them.")

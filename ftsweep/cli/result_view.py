@@ -1,0 +1,78 @@
+"""What several verbs print of a study's result: its tables and sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+
+from ftsweep.analysis.flagged_rows import said_of_flagged
+from ftsweep.cli.console import print_line
+from ftsweep.cli.render import rich_table
+from ftsweep.domain.objective import Objective
+from ftsweep.domain.result import StudyResult
+from ftsweep.domain.study_state import StudyState
+from ftsweep.domain.trial import OutcomeKind
+from ftsweep.domain.verdict import Verdict
+from ftsweep.report.tables.approaches import approach_table
+from ftsweep.report.tables.confirmation import confirmation_table
+from ftsweep.report.tables.data_scaling import data_scaling_table
+from ftsweep.report.tables.flagged_rows import flagged_table, is_comparable
+from ftsweep.report.tables.scores import tested_table
+from ftsweep.report.tables.table import Table
+from ftsweep.report.wording import duration, number
+
+
+def counts_text(state: StudyState) -> str:
+    """`12 trials: 9 complete, 3 pruned; 40 s of training.`"""
+    counts = [(kind, state.count(kind)) for kind in OutcomeKind]
+    parts = [f"{count} {kind}" for kind, count in counts if count]
+    if state.running:
+        parts.append(f"{len(state.running)} to be continued")
+    seconds = sum(record.measurements[-1].train_seconds for record in state.trials if record.measurements)
+    noun = "trial" if len(state.trials) == 1 else "trials"
+    return f"{len(state.trials)} {noun}: {', '.join(parts) or 'none'}; {duration(seconds)} of training."
+
+
+def print_scores(console: Console, result: StudyResult, objective: Objective) -> None:
+    """With branches the approaches; without, what was measured on test. Then what was run again with fresh seeds."""
+    if approaches := approach_table(result.approaches, objective, result.number):
+        console.print(rich_table(approaches))
+        console.print()
+    else:
+        _print_table(console, tested_table(result, objective))
+    _print_table(console, confirmation_table(result, objective))
+    if result.flagged:
+        if is_comparable(result.flagged, objective):
+            _print_table(console, flagged_table(result.flagged, objective))
+        print_line(console, said_of_flagged(result.flagged, objective))
+    if result.quantity:
+        _print_table(console, data_scaling_table(result, objective))
+        print_line(console, result.quantity.sentence)
+
+
+def print_forgetting(console: Console, result: StudyResult) -> None:
+    for sentence in result.forgetting.sentences if result.forgetting else ():
+        print_line(console, sentence)
+
+
+def print_search(console: Console, verdicts: Sequence[Verdict]) -> None:
+    """What a study shows about its own search, a line each."""
+    for verdict in verdicts:
+        print_line(console, f"Search, {verdict.text}")
+
+
+def optimism_text(result: StudyResult, objective: Objective, validation: Mapping[str, float]) -> str:
+    """How much better the winner looked on validation, by which it was chosen, than on test; "" where unknown."""
+    own, other = validation.get(objective.key), result.winner_test.get(objective.metric)
+    if own is None or other is None:
+        return ""
+    gain = own - other if objective.direction == "maximize" else other - own
+    distance = f"{number(abs(gain), digits=2)} {'better' if gain >= 0 else 'worse'}"
+    scores = f"{objective.metric} {number(own)} on validation, {number(other)} on test"
+    return f"Optimism: {scores}: it looked {distance}."
+
+
+def _print_table(console: Console, table: Table | None) -> None:
+    if table is not None:
+        console.print(rich_table(table))

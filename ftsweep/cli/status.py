@@ -1,0 +1,49 @@
+"""`ftsweep status`: the studies of a store, or one study's trials."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from ftsweep.cli.options import JSON_OPTION, STORE_OPTION, find_study, open_store, print_json
+
+
+@click.command()
+@click.argument("study", required=False)
+@STORE_OPTION
+@JSON_OPTION
+def status(study: str | None, store: str, as_json: bool) -> None:
+    """List the studies of the store, or one study's trials; and what takes how much of the disk."""
+    if study is None:
+        _show_store(store, as_json)
+        return
+    from ftsweep.cli.console import console_for
+    from ftsweep.cli.status_view import print_study
+    from ftsweep.cli.study_json import study_json
+    from ftsweep.report.overview import read_overview
+    from ftsweep.store.usage import study_use
+
+    folder = find_study(store, study)
+    overview, disk, lost = read_overview(folder), study_use(folder), folder.lost_workers()
+    extension = folder.manifest().extension
+    if as_json:
+        print_json(study_json(overview, disk, lost, extension))
+    else:
+        print_study(console_for(sys.stdout), overview, disk, lost, extension.text)
+
+
+def _show_store(store: str, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from ftsweep.cli.console import console_for
+    from ftsweep.cli.status_view import print_store
+    from ftsweep.report.store_overview import read_store
+    from ftsweep.store.usage import store_use
+
+    place = open_store(store)
+    studies, disk = read_store(place), store_use(place)
+    if as_json:
+        print_json({"studies": [asdict(each) for each in studies], "disk": disk})
+    else:
+        print_store(console_for(sys.stdout), studies, place.root, disk)

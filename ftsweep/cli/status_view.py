@@ -1,0 +1,90 @@
+"""What `ftsweep status` prints: a store's studies, or one study's trials and what is wrong with them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from ftsweep.cli.console import print_line
+from ftsweep.cli.disk_text import size_text, store_disk_text, study_disk_text
+from ftsweep.cli.render import rich_table
+from ftsweep.cli.result_view import counts_text, print_forgetting, print_search
+from ftsweep.domain.trial import OutcomeKind
+from ftsweep.domain.verdict import counts_of
+from ftsweep.report.overview import StudyOverview
+from ftsweep.report.store_overview import StudyLine
+from ftsweep.report.tables.cells import words
+from ftsweep.report.tables.fits import telling_trials
+from ftsweep.report.tables.table import Row, Table, columns
+from ftsweep.report.tables.trials import trials_table
+from ftsweep.report.wording import NOTHING, number
+
+_MAX_LOST = 5
+_MAX_TELLING = 8  # trials whose fit is told in words
+
+
+def print_study(
+    console: Console,
+    overview: StudyOverview,
+    disk: Mapping[str, int],
+    lost_workers: Sequence[Mapping[str, Any]],
+    extended: str = "",
+) -> None:
+    """`ftsweep status STUDY`. disk: bytes by what they are for; extended: how the study's space has changed."""
+    state = overview.state
+    print_line(console, f"{state.study}: {state.phase}, {study_disk_text(disk)}")
+    console.print(rich_table(trials_table(state)))
+    print_line(console, counts_text(state))
+    for record in state.trials:
+        if record.outcome and record.outcome.kind not in {OutcomeKind.COMPLETE, OutcomeKind.PRUNED}:
+            print_line(console, f"  trial {record.number} {record.outcome.kind}: {record.outcome.reason}")
+    if extended:
+        print_line(console, extended)
+    _print_lost(console, lost_workers)
+    _print_fits(console, overview)
+    if state.result is not None:
+        for text in filter(None, (state.result.note, state.result.sentence, state.result.advice)):
+            print_line(console, text)
+        print_forgetting(console, state.result)
+
+
+def print_store(console: Console, studies: Sequence[StudyLine], store: Path, disk: Mapping[str, Any]) -> None:
+    """`ftsweep status`."""
+    if not studies:
+        what = "There are no studies yet in" if store.is_dir() else "There is no store yet at"
+        print_line(console, f"{what} {store}. Start a study: ftsweep run quickstart")
+        return
+    names = ("study", "state", "trials", "best", "objective", "size")
+    console.print(rich_table(Table(columns(*names, text=names), tuple(map(_row, studies)))))
+    print_line(console, store_disk_text(disk))
+
+
+def _row(study: StudyLine) -> Row:
+    best = NOTHING if study.best_value is None else f"{number(study.best_value)} (trial {study.best_trial})"
+    trials, size = f"{study.num_ended}/{study.num_planned}", size_text(study.size_bytes)
+    return Row(tuple(map(words, (study.study, study.state, trials, best, study.objective, size))))
+
+
+def _print_lost(console: Console, lost_workers: Sequence[Mapping[str, Any]]) -> None:
+    for lost in lost_workers[-_MAX_LOST:]:
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(lost["timestamp"]))
+        print_line(console, f"  worker {lost['worker']} lost over {lost['job']} at {when}: {lost['reason']}")
+    if len(lost_workers) > _MAX_LOST:
+        print_line(console, f"  {len(lost_workers)} workers were lost in all; --json tells of each")
+
+
+def _print_fits(console: Console, overview: StudyOverview) -> None:
+    """What is wrong with trials, worst first, and with the search; each with its remedy."""
+    verdicts = overview.state.verdicts
+    if counts := counts_of(verdicts):
+        print_line(console, f"Fit: {counts}.")
+    telling = telling_trials(verdicts)
+    for trial in telling[:_MAX_TELLING]:
+        print_line(console, f"  trial {trial} {verdicts[trial][0].text}")
+    if len(telling) > _MAX_TELLING:
+        print_line(console, f"  and {len(telling) - _MAX_TELLING} more; --json tells of each")
+    print_search(console, overview.verdicts)

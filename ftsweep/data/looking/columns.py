@@ -1,0 +1,152 @@
+"""What a column of somebody's rows seems to hold."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ftsweep.data.files.text_lists import written_list
+
+Kind = Literal["text", "number", "list", "messages", "other", "empty"]
+
+_SHARE = 0.95
+"""Of a column's values that must be of a kind for the column to be it."""
+_MOST_DISTINCT = 5_000
+_LANGUAGE_CHARACTERS = 4_000
+
+
+@dataclass
+class ColumnFacts:
+    """Of the rows that were looked at."""
+
+    name: str
+    kind: Kind = "empty"
+    num_values: int = 0
+    num_missing: int = 0
+    mean_words: float = 0.0
+    """Words of a text, items of a list."""
+    most_words: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    """How often each value stands there, a list's items each by themselves; the first 5,000 values."""
+    has_fractions: bool = False
+    """Of numbers: whether any is not whole."""
+    sample: str = ""
+    """The beginning of the column's text."""
+
+    @property
+    def num_distinct(self) -> int:
+        return len(self.counts)
+
+    @property
+    def is_unique(self) -> bool:
+        """Whether hardly any value stands there twice."""
+        return self.num_distinct >= min(_MOST_DISTINCT, 0.9 * self.num_values)
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether all there is are zeros and ones, or yes and no."""
+        values = {text.lower().removesuffix(".0") for text in self.counts}
+        return any(values == pair for pair in ({"0", "1"}, {"true", "false"}, {"yes", "no"}))
+
+
+def column_facts(name: str, rows: Sequence[Mapping[str, Any]]) -> ColumnFacts:
+    """Look at one column of the rows."""
+    values = [row.get(name) for row in rows]
+    present = [value for value in values if not _is_missing(value)]
+    facts = ColumnFacts(name, num_values=len(present), num_missing=len(values) - len(present))
+    if not present:
+        return facts
+    kinds = Counter(map(_kind_of, present))
+    numeric = kinds["number"] + kinds["numeric"]
+    most, count = kinds.most_common(1)[0]
+    if numeric >= _SHARE * len(present):
+        facts.kind = "number"
+    elif kinds["text"] + numeric >= _SHARE * len(present):
+        facts.kind = "text"
+    elif count >= _SHARE * len(present):
+        facts.kind = most  # type: ignore[assignment]  # no "numeric" is left here
+    else:
+        facts.kind = "other"
+    lengths = [_length(value) for value in present]
+    facts.mean_words, facts.most_words = sum(lengths) / len(lengths), max(lengths)
+    for value in present:
+        for item in as_list(value) if facts.kind == "list" else [value]:
+            if len(facts.counts) < _MOST_DISTINCT or str(item) in facts.counts:
+                facts.counts[str(item).strip()] += 1
+    if facts.kind == "number":
+        facts.has_fractions = any(not number.is_integer() for number in map(_number, present) if number is not None)
+    if facts.kind == "text":
+        facts.sample = " ".join(map(str, present[:200]))[:_LANGUAGE_CHARACTERS]
+    return facts
+
+
+def as_list(value: Any) -> list[Any]:
+    """A list as it is, or what a text writes as one; nothing for anything else."""
+    if isinstance(value, str):
+        return written_list(value.strip()) or []
+    return list(value) if isinstance(value, list | tuple) else []
+
+
+def language_of(text: str) -> str:
+    """The language that a text seems to be in, by its letters' frequencies; "" where it is too short or unclear."""
+    from charset_normalizer import from_bytes
+
+    if len(text) < 200:
+        return ""
+    best = from_bytes(text.encode()).best()
+    return "" if best is None or best.language in ("", "Unknown") else str(best.language)
+
+
+def _is_missing(value: Any) -> bool:
+    return (
+        value is None
+        or (isinstance(value, str) and not value.strip())
+        or (isinstance(value, float) and math.isnan(value))
+    )
+
+
+def _kind_of(value: Any) -> str:
+    if isinstance(value, bool | int | float):
+        return "number"
+    if isinstance(value, str):
+        text = value.strip()
+        if text.startswith(("[", "array(")) and written_list(text):
+            return _kind_of(written_list(text))
+        return "numeric" if _is_number(text) else "text"
+    if isinstance(value, list | tuple):
+        return (
+            "messages"
+            if _are_messages(value)
+            else "list"
+            if not any(isinstance(v, dict | list) for v in value)
+            else "other"
+        )
+    return "other"
+
+
+def _are_messages(value: Iterable[Any]) -> bool:
+    turns = list(value)
+    keys = ({"role", "content"}, {"from", "value"}, {"role", "text"})
+    return bool(turns) and all(
+        isinstance(turn, Mapping) and any(pair <= turn.keys() for pair in keys) for turn in turns
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return _number(value) is not None
+
+
+def _number(value: Any) -> float | None:
+    """A finite number, or a text that is one."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _length(value: Any) -> int:
+    return len(value.split()) if isinstance(value, str) else len(value) if isinstance(value, list | tuple) else 1

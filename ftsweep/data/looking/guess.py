@@ -1,0 +1,268 @@
+"""Which task rows seem to be for, by their columns: names first, and what is in them where names say nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ftsweep.data.looking.columns import ColumnFacts, as_list
+
+TASKS = ("classification", "multi_label", "regression", "token_classification", "instruction", "text")
+
+_TEXTS = (
+    "text",
+    "sentence",
+    "content",
+    "review",
+    "comment",
+    "tweet",
+    "body",
+    "message",
+    "document",
+    "utterance",
+    "title",
+)
+_FIRSTS = ("premise", "sentence1", "question1", "text1", "text_a", "query", "question", "sentence_a")
+_SECONDS = ("hypothesis", "sentence2", "question2", "text2", "text_b", "text_pair", "passage", "context", "sentence_b")
+_LABELS = (
+    "label",
+    "labels",
+    "class",
+    "category",
+    "sentiment",
+    "emotion",
+    "intent",
+    "topic",
+    "target",
+    "y",
+    "tag",
+    "stance",
+)
+_NUMBERS = ("score", "rating", "similarity", "value", "price", "stars", "grade", "label", "target", "y")
+_LISTS = ("labels", "label", "tags", "categories", "topics", "genres", "classes", "emotions")
+_TOKENS = ("tokens", "words", "token")
+_TAGS = ("tags", "ner_tags", "ner", "pos_tags", "labels", "tag")
+_PROMPTS = ("prompt", "instruction", "question", "query", "input", "source", "problem")
+_COMPLETIONS = ("completion", "response", "output", "answer", "target", "solution", "answers", "chosen")
+_CHATS = ("messages", "conversations")
+_ALPACA = ("instruction", "input", "output", "history")
+_BESIDE = ("system", "tools", "functions")
+"""What the task `instruction` reads beside a conversation of any shape."""
+_NOT_DATA = ("id", "idx", "index", "uuid", "guid", "url", "date", "timestamp", "split", "")
+
+_MOST_CLASSES = 200
+_FEW_NUMBERS = 20
+_PAIRS = ("|", ";")
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A task, the task's names of columns to the rows' own, and why."""
+
+    task: str
+    columns: Mapping[str, Any]
+    why: str
+
+
+def guess_task(
+    facts: Mapping[str, ColumnFacts], rows: Sequence[Mapping[str, Any]], said: Mapping[str, Any], task: str | None
+) -> Guess | None:
+    """What the rows seem to be for; with a `task` the columns for it; None when nothing fits.
+
+    `said` are columns as the user names them: they stand, and the rest is guessed.
+    """
+    looks = {
+        "instruction": _instruction,
+        "token_classification": _tagged,
+        "multi_label": _multi_label,
+        "classification": _classification,
+        "regression": _regression,
+        "text": _text,
+    }
+    taken = {str(name) for names in said.values() for name in (names if isinstance(names, list) else [names])}
+    free = {name: each for name, each in facts.items() if name not in taken and each.kind != "empty"}
+    fitting = _tasks_of(said) if said and task is None else TASKS
+    for name, look in looks.items():
+        if name != task and (task is not None or name not in fitting):
+            continue
+        found = look({**free, **{key: facts[key] for key in taken & facts.keys()}}, rows, said)
+        if found is not None:
+            return Guess(name, {**found[0], **said}, found[1])
+    return None
+
+
+def _tasks_of(said: Mapping[str, Any]) -> set[str]:
+    """The tasks whose columns these are."""
+    own = {
+        "classification": {"text", "text_pair", "label"},
+        "regression": {"text", "text_pair", "label"},
+        "multi_label": {"text", "text_pair", "labels"},
+        "token_classification": {"tokens", "tags", "text"},
+        "instruction": {"prompt", "completion", *_CHATS, *_ALPACA, *_BESIDE},
+        "text": {"text"},
+    }
+    return {task for task, columns in own.items() if said.keys() <= columns}
+
+
+_Found = tuple[dict[str, Any], str] | None
+_Facts = Mapping[str, ColumnFacts]
+_Rows = Sequence[Mapping[str, Any]]
+
+
+def _instruction(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
+    beside = {name: name for name in _BESIDE if name in facts}
+    chats = [name for name, each in facts.items() if each.kind == "messages" and name not in _BESIDE]
+    if {"prompt", "completion"} <= set(chats):
+        return {"prompt": "prompt", "completion": "completion", **beside}, "prompt and completion hold messages"
+    if chats and not {"prompt", "completion"} & said.keys():
+        name = next((each for each in chats if each in _CHATS), chats[0])
+        own = name if name in _CHATS else "conversations" if _is_sharegpt(rows, name) else "messages"
+        return {own: name, **beside}, f"{name!r} holds messages"
+    if {"instruction", "output"} <= facts.keys() and not said:
+        columns = {name: name for name in _ALPACA if name in facts}
+        return {**columns, **beside}, "the columns are Alpaca's"
+    texts = {name: each for name, each in facts.items() if each.kind == "text"}
+    prompt = said.get("prompt") or _named(texts, _PROMPTS)
+    completion = said.get("completion") or _named(
+        {key: each for key, each in texts.items() if key != prompt}, _COMPLETIONS
+    )
+    if prompt is None or completion is None:
+        return None
+    answer = facts.get(completion)
+    if (
+        answer is not None
+        and not said
+        and answer.num_distinct <= max(2, 0.2 * answer.num_values)
+        and answer.mean_words < 4
+    ):
+        return None  # a few short answers, again and again: classes
+    return {"prompt": prompt, "completion": completion, **beside}, f"{prompt!r} asks and {completion!r} answers"
+
+
+def _is_sharegpt(rows: _Rows, name: str) -> bool:
+    """Whether turns say `from` and `value`."""
+    return any("from" in turn for row in rows[:20] for turn in row.get(name) or () if isinstance(turn, Mapping))
+
+
+def _tagged(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
+    lists = {name: each for name, each in facts.items() if each.kind == "list"}
+    tokens = said.get("tokens") or _named(lists, _TOKENS)
+    tags = said.get("tags") or _named({key: each for key, each in lists.items() if key != tokens}, _TAGS)
+    if tokens is None or tags is None:
+        return None
+    same = sum(len(as_list(row.get(tokens))) == len(as_list(row.get(tags))) > 0 for row in rows)
+    if not said and same < 0.9 * len(rows):
+        return None
+    return {"tokens": tokens, "tags": tags}, f"{tags!r} has a tag for each of {tokens!r}"
+
+
+def _multi_label(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
+    text = _text_column(facts, said)
+    if text is None:
+        return None
+    if "labels" in said:
+        return {**_texts(facts, text, said), "labels": said["labels"]}, "the columns are named"
+    lists = {
+        name: each
+        for name, each in facts.items()
+        if each.kind == "list" and name != text and each.num_distinct <= _MOST_CLASSES
+    }
+    name = _named(lists, _LISTS) or next(iter(lists), None)
+    if name is None:
+        joined = [key for key, each in facts.items() if key != text and each.kind == "text" and _is_joined(each)]
+        name = _named({key: facts[key] for key in joined}, _LISTS)
+    if name is not None:
+        return {**_texts(facts, text, said), "labels": name}, f"{name!r} holds several labels"
+    flags = [key for key, each in facts.items() if each.is_binary and key != text and key.lower() not in _LABELS]
+    if len(flags) >= 3:
+        return {**_texts(facts, text, said), "labels": flags}, f"{len(flags)} columns are 0 or 1 each"
+    return None
+
+
+def _classification(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
+    text = _text_column(facts, said)
+    if text is None:
+        return None
+    label = said.get("label") or _label_column({key: each for key, each in facts.items() if key != text})
+    if label is None:
+        return None
+    num = facts[label].num_distinct if label in facts else 0
+    return {**_texts(facts, text, said), "label": label}, f"{label!r} has {num} different values"
+
+
+def _regression(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
+    text = _text_column(facts, said)
+    numbers = {
+        key: each
+        for key, each in facts.items()
+        if each.kind == "number" and key != text and key.lower() not in _NOT_DATA and each.num_distinct > 2
+    }
+    label = (
+        said.get("label")
+        or _named(numbers, _NUMBERS)
+        or next((key for key, each in numbers.items() if each.has_fractions), None)
+    )
+    if text is None or label is None:
+        return None
+    return {**_texts(facts, text, said), "label": label}, f"{label!r} is a number"
+
+
+def _text(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
+    text = _text_column(facts, said)
+    return None if text is None else ({"text": text}, f"{text!r} is all the text there is to learn")
+
+
+def _texts(facts: _Facts, text: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    """The text, and the second one of a pair."""
+    second = _named({key: each for key, each in facts.items() if each.kind == "text" and key != text}, _SECONDS)
+    is_pair = second is not None and text.lower() in (*_FIRSTS, "text")
+    return {"text": text, **({"text_pair": second} if is_pair and "text" not in said else {})}
+
+
+def _text_column(facts: _Facts, said: Mapping[str, Any]) -> str | None:
+    if isinstance(said.get("text"), str):
+        return str(said["text"])
+    texts = {name: each for name, each in facts.items() if each.kind == "text" and not _is_id(each)}
+    named = _named(texts, _TEXTS) or _named(texts, _FIRSTS)
+    if named is not None:
+        return named
+    return max(texts, key=lambda name: texts[name].mean_words, default=None)
+
+
+def _label_column(facts: _Facts) -> str | None:
+    def may_be(each: ColumnFacts) -> bool:
+        few = 2 <= each.num_distinct <= min(_MOST_CLASSES, max(2, each.num_values / 2))
+        is_class = each.kind == "text" and each.mean_words < 5
+        is_number = each.kind == "number" and not each.has_fractions and each.num_distinct <= _FEW_NUMBERS
+        return few and (is_class or is_number) and each.name.lower() not in _NOT_DATA
+
+    candidates = {name: each for name, each in facts.items() if may_be(each)}
+    return _named(candidates, _LABELS) or min(candidates, key=lambda name: candidates[name].num_distinct, default=None)
+
+
+def _is_joined(each: ColumnFacts) -> bool:
+    """Whether a column's texts are a few names with separators between them."""
+    for separator in _PAIRS:
+        parts = {part.strip() for text in each.counts for part in text.split(separator)}
+        if any(separator in text for text in each.counts) and len(parts) <= min(_MOST_CLASSES, each.num_values / 2):
+            return True
+    return False
+
+
+def _is_id(each: ColumnFacts) -> bool:
+    return each.name.lower() in _NOT_DATA or (each.is_unique and each.mean_words <= 1.05 and each.num_values > 3)
+
+
+def _named(facts: _Facts, names: Sequence[str]) -> str | None:
+    """The column that has one of the names, or has it as a word of its name; the first name counts most."""
+    plain = {name.strip().lower().replace(" ", "_").replace("-", "_"): name for name in facts}
+    for name in names:
+        if name in plain:
+            return plain[name]
+    for name in names:
+        if len(name) > 3:
+            for each, own in plain.items():
+                if name in each.split("_"):
+                    return own
+    return None

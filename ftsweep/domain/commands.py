@@ -1,0 +1,67 @@
+"""Commands and settings as text that a shell and our own parser take back: whatever is printed can be pasted."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+DEFAULT_STORE = "mlruns"
+"""The store of a command that names none, in the folder it runs in."""
+
+_PLAIN = re.compile(r"[A-Za-z0-9_./-]+")
+_SPECIAL = re.compile(r"(?i)true|false|null|nan|[+-]?inf|[+-]?[0-9_.]+(e[+-]?[0-9_]+)?")
+
+
+def quoted_command(*words: object) -> str:
+    """The words as one line for a shell."""
+    return " ".join(_shell_word(str(word)) for word in words)
+
+
+def study_command(verb: str, study: str, *words: object, store: Path) -> str:
+    """`ftsweep VERB STUDY ...` with the store, where it is not the one in the current folder."""
+    return store_command(verb, study, *words, store=store)
+
+
+def store_command(verb: str, *words: object, store: Path) -> str:
+    """`ftsweep VERB ...` with the store, where it is not the one in the current folder."""
+    option = () if store == Path(DEFAULT_STORE).absolute() else ("--store", store)
+    return quoted_command("ftsweep", verb, *words, *option)
+
+
+def sweep_word(file: Path) -> str:
+    """A sweep file as an argument of a command: what would be read as an option or a home begins with `./`."""
+    text = str(file)
+    return f"./{text}" if text.startswith(("-", "~")) else text
+
+
+def override(key: str, value: Any) -> str:
+    """`key=value` as a shell takes it and the command line reads it back."""
+    return _shell_word(f"{key}={_spelled(value)}")
+
+
+def _shell_word(text: str) -> str:
+    """In double quotes where single ones in it would have to be spelled, and nothing in it means something there."""
+    if "'" in text and not re.search(r'["$`\\!]', text):
+        return f'"{text}"'
+    return shlex.quote(text)
+
+
+def _spelled(value: Any) -> str:
+    """A value in the command line's grammar."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{_spelled(key)}:{_spelled(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(map(_spelled, value)) + "]"
+    if not isinstance(value, str):
+        return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
+    if _PLAIN.fullmatch(value) and not _SPECIAL.fullmatch(value):
+        return value
+    # of backslashes only those before a quote (ours at the end is one) need another
+    escaped = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + (r"\'" if found[2] else ""), value)
+    return "'" + escaped.replace("${", r"\${") + "'"

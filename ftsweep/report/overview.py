@@ -1,0 +1,190 @@
+"""A study as a report and the commands show it: its state with what follows from it. No plotting here, no database."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from ftsweep.analysis.comparison import compare
+from ftsweep.domain.approach import Approach
+from ftsweep.domain.commands import store_command
+from ftsweep.domain.finding import Finding
+from ftsweep.domain.objective import Objective
+from ftsweep.domain.result import StudyResult
+from ftsweep.domain.space import Dimension
+from ftsweep.domain.study_state import StudyState
+from ftsweep.domain.verdict import Verdict
+from ftsweep.errors import UsageError
+from ftsweep.report.settings import Settings, read_settings
+from ftsweep.report.study_fit import judged_study
+from ftsweep.report.trial_summary import TrialSummary, summarise
+from ftsweep.store.folders import StudyFolder
+from ftsweep.store.study_state import read_state
+
+SPLIT_ORDER = {"train": 0, "validation": 1, "test": 2}
+
+
+@dataclass(frozen=True)
+class TestedModel:
+    """What was measured once on the test split, by `test/<metric>`. `number` is None for an untouched base."""
+
+    __test__ = False  # pytest would collect it by its name
+
+    label: str
+    number: int | None
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """The data of one or more branches: its size per split, and what the checks found."""
+
+    branches: tuple[str, ...] = ()
+    num_rows: Mapping[str, int] = field(default_factory=dict)
+    fingerprint: str = ""
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
+class StudyOverview:
+    """A study, running or done, with its sweep's settings and the verdicts on its search."""
+
+    state: StudyState
+    settings: Settings = field(default_factory=Settings)
+    verdicts: tuple[Verdict, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.state.study
+
+    @property
+    def objective(self) -> Objective:
+        return self.state.objective
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the study has come to its end, so that the best is the winner and not only the best so far."""
+        return self.state.is_concluded
+
+    @property
+    def result(self) -> StudyResult:
+        """What was measured when the study came to its end, though it may have gone on since; empty before."""
+        return self.state.result or StudyResult("")
+
+    @property
+    def conclusion(self) -> StudyResult:
+        """The result as long as it holds: empty once the study has gone on."""
+        return self.result if self.is_final else StudyResult("")
+
+    @cached_property
+    def trials(self) -> tuple[TrialSummary, ...]:
+        best, verdicts = self.state.best, self.state.verdicts
+        return tuple(
+            summarise(record, self.objective, is_best=record is best, verdicts=verdicts.get(record.number, ()))
+            for record in self.state.trials
+        )
+
+    @property
+    def best(self) -> TrialSummary | None:
+        return next((trial for trial in self.trials if trial.is_best), None)
+
+    @property
+    def default(self) -> TrialSummary | None:
+        """The default setting; with branches, that of the best trial's branch."""
+        defaults = [trial for trial in self.trials if trial.is_default]
+        branch = self.best.branch if self.best else None
+        return next((trial for trial in defaults if trial.branch == branch), defaults[0] if defaults else None)
+
+    @cached_property
+    def dimensions(self) -> Mapping[str, Dimension]:
+        """The space by parameter name, as the sweep file declares it or else as the trials' values suggest."""
+        return self.settings.dimensions_of((trial.branch, trial.params) for trial in self.trials)
+
+    @cached_property
+    def param_names(self) -> tuple[str, ...]:
+        """Parameters in the order of the sweep file."""
+        return tuple(dict.fromkeys([*self.dimensions, *(name for trial in self.trials for name in trial.params)]))
+
+    def params_of(self, trial: TrialSummary) -> dict[str, Any]:
+        """A trial's parameters in the order of the sweep file."""
+        return {name: trial.params[name] for name in self.param_names if name in trial.params}
+
+    def param_path(self, name: str) -> str:
+        """A parameter's dotted config path: its name without the branch's prefix."""
+        branches = {trial.branch for trial in self.trials if name in trial.params}
+        return next((name.removeprefix(f"{b}.") for b in branches if b and name.startswith(f"{b}.")), name)
+
+    @property
+    def baselines(self) -> dict[str, dict[str, float]]:
+        """Metrics of the untouched bases by branch label, under the keys that measurements have."""
+        return {label: _with_split("validation", values) for label, values in self.state.baseline.items()}
+
+    def baseline_value(self, branch: str) -> float | None:
+        """The objective of the untouched base in a branch, None when it was not measured."""
+        value = self.baselines.get(branch or "main", {}).get(self.objective.key)
+        return value if value is not None and math.isfinite(value) else None
+
+    @property
+    def tests(self) -> tuple[TestedModel, ...]:
+        return tuple(_tested_model(label, values) for label, values in self.result.test.items())
+
+    @cached_property
+    def approaches(self) -> tuple[Approach, ...]:
+        """Whole approaches, the cheapest first: from the result, before there is one from the trials so far.
+
+        None in a study without branches.
+        """
+        if self.conclusion.approaches or not self.settings.branches:
+            return self.conclusion.approaches
+        labels, records = self.settings.branches, self.state.trials
+        bases = {label: values for label, values in self.state.baseline.items() if label in labels}
+        found = compare(records, self.objective, labels, baseline=bases, test=self.conclusion.test, data={})
+        return tuple(found)
+
+    @property
+    def data(self) -> tuple[DataFacts, ...]:
+        """One for all branches, or more where their data differ."""
+        found: dict[tuple[Any, ...], DataFacts] = {}
+        for branch, answer in self.result.data.items():
+            facts = _data_facts(answer)
+            key = (tuple(facts.num_rows.items()), facts.fingerprint, facts.findings)
+            found[key] = replace(facts, branches=(*found.get(key, facts).branches, branch))
+        return tuple(found.values())
+
+
+def read_overview(folder: StudyFolder, state: StudyState | None = None) -> StudyOverview:
+    """A study from its files alone, running or done. Who has its `state` already gives it: nothing is read twice.
+
+    Raises:
+        UsageError: the folder holds no study.
+    """
+    if not folder.sweep_file.exists():
+        see = store_command("status", store=folder.store.root)
+        raise UsageError(f"there is no study {folder.name!r}", where=str(folder.path), remedy=f"See: {see}")
+    settings = read_settings(folder)
+    state = read_state(folder) if state is None else state
+    return StudyOverview(state, settings, tuple(judged_study(state, settings)))
+
+
+def _tested_model(label: str, values: Mapping[str, float]) -> TestedModel:
+    digits = label.removeprefix("trial-")
+    number = int(digits) if label.startswith("trial-") and digits.isdigit() else None
+    return TestedModel(label, number, _with_split("test", values))
+
+
+def _with_split(split: str, values: Mapping[str, float]) -> dict[str, float]:
+    """Metrics under the keys that measurements have: `<split>/<metric>`."""
+    return {f"{split}/{metric}": value for metric, value in values.items()}
+
+
+def _data_facts(answer: Mapping[str, Any]) -> DataFacts:
+    """Of a branch's answer to `prepare`."""
+    num_rows = answer.get("num_rows") or {}
+    return DataFacts(
+        num_rows={split: num_rows[split] for split in sorted(num_rows, key=lambda name: SPLIT_ORDER.get(name, 3))},
+        fingerprint=str(answer.get("fingerprint") or ""),
+        findings=tuple(Finding.from_dict(finding) for finding in answer.get("findings") or ()),
+    )

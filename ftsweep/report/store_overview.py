@@ -1,0 +1,47 @@
+"""The studies of a store, a line each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ftsweep.store.folders import Store, StudyFolder
+from ftsweep.store.study_state import read_state
+from ftsweep.store.usage import study_use
+
+
+@dataclass(frozen=True)
+class StudyLine:
+    """A study in short. `state` is its phase; `best_trial` and `best_value` are None before any trial is complete."""
+
+    study: str
+    state: str
+    num_ended: int
+    num_planned: int
+    objective: str
+    best_trial: int | None
+    best_value: float | None
+    size_bytes: int
+    disk: Mapping[str, int]
+    """Bytes by what they are for: see `ftsweep.store.usage.study_use`."""
+
+
+def read_store(store: Store) -> list[StudyLine]:
+    """Every study of the store, by name."""
+    return [_line(folder) for folder in store.studies()]
+
+
+def _line(folder: StudyFolder) -> StudyLine:
+    state, disk = read_state(folder, with_verdicts=False), study_use(folder)
+    best = state.best
+    return StudyLine(
+        study=state.study,
+        state=state.phase,
+        num_ended=state.num_ended,
+        num_planned=state.num_planned,
+        objective=state.objective.key,
+        best_trial=best.number if best else None,
+        best_value=state.value(best) if best else None,
+        size_bytes=disk["total"],
+        disk=dict(disk),
+    )

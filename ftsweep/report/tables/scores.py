@@ -1,0 +1,91 @@
+"""Scores side by side: what was measured on test, and the winner against the default setting and the untouched base."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ftsweep.analysis.advice import shown_metric
+from ftsweep.analysis.comparison import base_label, distinct_bases
+from ftsweep.domain.objective import Objective
+from ftsweep.domain.result import BASELINE, StudyResult, model_name
+from ftsweep.report.overview import StudyOverview, TestedModel
+from ftsweep.report.tables.cells import interval, scores, words
+from ftsweep.report.tables.table import Row, Table, columns, data_table
+from ftsweep.report.trial_summary import TrialSummary
+
+
+def tested_table(result: StudyResult, objective: Objective) -> Table | None:
+    """Models on test: winner first, default settings, the untouched base last; None for data without a test split."""
+    if not result.test or result.number is None:
+        return None
+    winner = model_name(result.number)
+    models = sorted(result.test, key=lambda model: (model != winner, model == BASELINE, model))
+    names = sorted(result.test[winner], key=lambda name: (name != "loss", name))
+    shown = shown_metric(result.test[winner], objective)
+    labels = {winner: f"{winner} (winner)", BASELINE: "untouched base"}
+    rows = []
+    for model in models:
+        sure = interval(result.intervals.get(model, {}).get(shown))
+        cells = (words(labels.get(model, f"{model} (default)")), *scores(result.test[model], names), sure)
+        rows.append(Row(cells))
+    heads = columns("model", *names, f"{shown}, 95 % interval", text=["model"])
+    return Table(heads, tuple(rows), title="test split, measured once")
+
+
+def tested_data(result: StudyResult) -> Table:
+    """Every score on test with its interval, for a file."""
+    rows = []
+    for model, values in result.test.items():
+        for metric, value in values.items():
+            found = result.intervals.get(model, {}).get(metric)
+            sure = (None, None, None) if found is None else (found.standard_error, found.low, found.high)
+            rows.append([model, metric, value, *sure])
+    return data_table(("model", "metric", "value", "standard_error", "low", "high"), rows)
+
+
+def comparison_table(study: StudyOverview) -> Table | None:
+    """All metrics of winner, default setting and base on validation and test; None when there is nothing to compare."""
+    lines = [*_trial_lines(study), *_base_lines(study)]
+    keys = list(dict.fromkeys(key for _, values in lines for key in values if not key.startswith("train/")))
+    keys.sort(key=lambda key: (key.startswith("test/"), key.partition("/")[2] != study.objective.metric, key))
+    if not keys or len(lines) < 2:
+        return None
+    rows = (Row((words(label), *scores(values, keys))) for label, values in lines)
+    looks = study.result.test_looks
+    note = "Side by side, each trial at its best rung."
+    if looks > 1:
+        note += f" The test split was looked at {looks} times, so its numbers may be too good."
+    elif study.tests:
+        note += " The test split was measured once, after the choice."
+    return Table(columns("", *keys, text=[""]), tuple(rows), note=note)
+
+
+def tested(study: StudyOverview, trial: TrialSummary | None) -> TestedModel | None:
+    """What was measured of a trial on test."""
+    return next((test for test in study.tests if trial is not None and test.number == trial.number), None)
+
+
+def _trial_lines(study: StudyOverview) -> list[tuple[str, Mapping[str, float]]]:
+    defaults = [trial for trial in study.trials if trial.is_default and not trial.is_best]
+    lines: list[tuple[str, Mapping[str, float]]] = []
+    for trial in [*([study.best] if study.best else []), *defaults]:
+        label = "default setting" if not trial.is_best else "winner" if study.is_final else "best so far"
+        branch = f" of {trial.branch}" if trial.branch and trial in defaults else ""
+        test = tested(study, trial)
+        lines.append(
+            (f"Trial {trial.number} · {label}{branch}", {**trial.best_values(), **(test.values if test else {})})
+        )
+    return lines
+
+
+def _base_lines(study: StudyOverview) -> list[tuple[str, Mapping[str, float]]]:
+    measured = {test.label: test.values for test in study.tests if test.number is None}
+    if not study.baselines:
+        return [(label.capitalize(), values) for label, values in measured.items()]
+    own = (study.best.branch or "main") if study.best else ""
+    groups = distinct_bases(study.baselines, own)
+    lines: list[tuple[str, Mapping[str, float]]] = []
+    for labels in groups:
+        name = "Untouched base" if len(groups) == 1 else f"Untouched base ({', '.join(labels)})"
+        lines.append((name, {**study.baselines[labels[0]], **measured.get(base_label(labels, own), {})}))
+    return lines

@@ -1,0 +1,74 @@
+"""A table as a value: made once, then shown in the terminal (cli/render), on a page (html) or as a file (csv_text)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Kind = Literal["text", "number"]
+"""Text stands left, numbers right."""
+
+
+@dataclass(frozen=True)
+class Column:
+    name: str
+    kind: Kind = "number"
+    is_whole: bool = False
+    """Whether a narrow terminal must not break its cells."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Text from outside (labels, paths, log lines) stands in here as it is; whoever shows a cell escapes it."""
+
+    text: str
+    value: Any = None
+    """What a file holds; None where nothing is known."""
+    order: Any = None
+    """What its column is sorted by, where that is not the value."""
+    style: str = ""
+    """What the text stands for, so that it gets a colour: an outcome or a severity."""
+    tags: tuple[str, ...] = ()
+    """Short labels in front of the text."""
+    code: str = ""
+    """To be typed, behind the text."""
+    details: str = ""
+    """Long text that is shown on demand."""
+
+    @property
+    def sort_key(self) -> str:
+        """A number as text, or a word; empty sorts last."""
+        key = self.value if self.order is None else self.order
+        return "" if key is None else key if isinstance(key, str) else repr(key)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row; the first cell names it."""
+
+    cells: tuple[Cell, ...]
+    mark: Literal["", "best", "mean"] = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of as many cells as there are columns."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    title: str = ""
+    """What it is, in a few words."""
+    note: str = ""
+    """How to read it, in a sentence."""
+
+
+def data_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
+    """A table of bare values, for a file."""
+    cells = (tuple(Cell("" if value is None else str(value), value) for value in row) for row in rows)
+    return Table(tuple(map(Column, columns)), tuple(map(Row, cells)))
+
+
+def columns(*names: str, text: Sequence[str] = ()) -> tuple[Column, ...]:
+    """Columns of numbers, but for those named in `text`."""
+    return tuple(Column(name, "text" if name in text else "number") for name in names)

@@ -1,0 +1,102 @@
+"""A command ends as its work says, whatever its output can take and whatever libraries warn of."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def _python(code: str, *, env: dict[str, str] | None = None, **settings: object) -> subprocess.CompletedProcess[bytes]:
+    environment = {**os.environ, **(env or {})}
+    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, timeout=120, **settings)  # type: ignore[call-overload,no-any-return]
+
+
+_ASCII = [
+    {"PYTHONIOENCODING": "ascii"},
+    {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    {"PYTHONIOENCODING": "latin-1"},
+]
+
+
+@pytest.mark.parametrize("env", _ASCII)
+def test_what_the_encoding_lacks_is_replaced(env: dict[str, str]) -> None:
+    code = f"from ftsweep.cli.output import prepare_output; prepare_output(); print({'━━╌ 3/10 ☃'!a})"
+    done = _python(code, env=env)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout == b"==- 3/10 ?\n"
+
+
+def test_json_for_an_encoding_without_a_character_spells_it() -> None:
+    code = f"from ftsweep.cli.main import _print_json; _print_json({{'label': {'☃'!a}}})"
+    done = _python(code, env={"PYTHONIOENCODING": "ascii"})
+    assert done.stdout == b'{\n "label": "\\u2603"\n}\n'
+
+
+def test_a_reader_that_goes_away_ends_printing_only() -> None:
+    code = (
+        "import sys; from ftsweep.cli.output import print_on\n"
+        "print_on(lambda sentence: print(sentence, file=sys.stderr))\n"
+        "for number in range(100_000): print(number)\n"
+        "print('the end', file=sys.stderr)"
+    )
+    done = subprocess.run(
+        ["bash", "-c", f'"{sys.executable}" -c "$CODE" | head -1; echo "${{PIPESTATUS[0]}}"'],
+        env={**os.environ, "CODE": code},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.stdout.split() == ["0", "0"]
+    assert done.stderr.splitlines() == [
+        "Standard output takes nothing more (its reader is gone): what would be printed there is lost, "
+        "the study goes on.",
+        "the end",
+    ]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_under_the_log_ends_printing_only() -> None:
+    code = (
+        "import sys; from ftsweep.cli.output import print_on\n"
+        "print_on(lambda sentence: print(sentence, file=sys.stderr)); print('lost'); print('the end', file=sys.stderr)"
+    )
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, timeout=120)
+    assert done.returncode == 0
+    assert b"No space left" in done.stderr
+    assert done.stderr.endswith(b"the end\n")
+
+
+def test_other_commands_end_with_the_pipes_code_and_no_traceback() -> None:
+    code = (
+        "import click, itertools; from ftsweep.cli.main import main\n"
+        "@main.command()\n"
+        "def endless():\n"
+        "    for number in itertools.count(): click.echo(number)\n"
+        "import sys; sys.argv = ['ftsweep', 'endless']; main()"
+    )
+    done = subprocess.run(
+        ["bash", "-c", f'"{sys.executable}" -c "$CODE" | head -1; echo "${{PIPESTATUS[0]}}"'],
+        env={**os.environ, "CODE": code},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.stdout.split() == ["0", "141"]
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("wish", ["error", "error::DeprecationWarning,ignore::UserWarning"])
+def test_warnings_are_errors_neither_here_nor_in_processes_that_are_started(wish: str) -> None:
+    code = (
+        "import os, subprocess, sys, warnings; from ftsweep.cli.output import prepare_warnings; prepare_warnings()\n"
+        "warnings.warn('a library is old', DeprecationWarning, stacklevel=2)\n"
+        "child = 'import warnings; warnings.warn(\"x\", DeprecationWarning)'\n"
+        "subprocess.run([sys.executable, '-c', child], check=True)"
+    )
+    done = _python(code, env={"PYTHONWARNINGS": wish})
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,155 @@
+"""Rows to answer are read as training reads its files; one bad row is told beside the others."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ftsweep.cli.answering import answer_rows
+from ftsweep.errors import DataError, UnanswerableError, UsageError
+from ftsweep.serving.model import Predictor
+from ftsweep.serving.questions import FileQuestions, TypedQuestions, has_format
+from ftsweep.tasks.classification import Classification
+from ftsweep.tasks.encoding.tokens import text_of, to_predict
+
+READING = {"columns": {"text": "tweet", "label": "mood"}}
+
+
+class LengthStrategy:
+    """Answers with the length of the text."""
+
+    def predict(self, model, task, tokenizer, schema, rows, batch_size):
+        lengths = [len(text) for text in to_predict(text_of, rows)]
+        return [{"label": str(number), "scores": {"a": number / 2}} for number in lengths]
+
+
+def predictor(reading=READING):
+    return Predictor(None, None, Classification(), LengthStrategy(), {}, reading)
+
+
+def written(tmp_path, name):
+    """Two rows, the second one empty, under the study's names."""
+    path, rows = tmp_path / name, [{"tweet": "one", "id": 1}, {"tweet": "", "id": 2}, {"tweet": "three", "id": 3}]
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    table = "\n".join(["tweet,id", *(f"{row['tweet']},{row['id']}" for row in rows)]) + "\n"
+    if name.endswith(".parquet"):
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    elif name.endswith(".gz"):
+        path.write_bytes(gzip.compress(lines.encode()))
+    elif name.endswith(".json"):
+        path.write_text(json.dumps(rows))
+    else:
+        path.write_text(lines if name.endswith(".jsonl") else table.replace(",", "\t" if ".tsv" in name else ","))
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl", "a.json", "a.parquet", "a.jsonl.gz"])
+def test_every_format_is_read_with_the_studys_columns(tmp_path, capsys, name):
+    path = written(tmp_path, name)
+    assert answer_rows(predictor(), str(path), None, keeps_columns=False) == 1
+    first, second, third = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (first["label"], third["label"]) == ("3", "5")
+    assert second["error"].startswith(f"{name}:")
+    assert second["error"].endswith("'text' is empty")
+
+
+def test_the_tasks_own_names_are_read_too(tmp_path):
+    (tmp_path / "a.csv").write_text("text\none\n")
+    (question,) = FileQuestions(str(tmp_path / "a.csv"), Classification(), READING)
+    assert question.values == {"text": "one"}
+
+
+def test_a_file_without_a_column_to_read_is_refused_with_the_names_wanted(tmp_path):
+    (tmp_path / "a.csv").write_text("body\none\n")
+    with pytest.raises(DataError, match=r"body.*'text' \(or 'tweet'"):
+        FileQuestions(str(tmp_path / "a.csv"), Classification(), READING)
+
+
+def test_a_broken_line_has_its_own_error_however_few_rows_there_are(tmp_path, capsys):
+    (tmp_path / "a.jsonl").write_text('{"tweet": "one"}\n{"tweet": \n')
+    assert answer_rows(predictor(), str(tmp_path / "a.jsonl"), None, keeps_columns=False) == 1
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert first["label"] == "3"
+    assert "a.jsonl:2" in second["error"]
+
+
+def test_typed_lines_are_text_or_objects():
+    lines = ['\ufeff{"tweet": "a", "x": 1}\n', "\n", "plain, with a comma\n", "{broken\n", '{"body": "x"}\n']
+    found = list(TypedQuestions(lines, Classification(), READING, name="rows"))
+    assert [each.values for each in found] == [{"text": "a"}, {"text": "plain, with a comma"}, {}, {}]
+    assert [bool(each.problem) for each in found] == [False, False, True, True]
+    assert found[2].place == "rows:4"
+    assert "'text' (or 'tweet'" in found[3].problem
+
+
+def test_text_that_is_not_utf_8_is_refused(tmp_path):
+    (tmp_path / "rows.txt").write_bytes("é\n".encode("latin-1"))
+    with (tmp_path / "rows.txt").open(encoding="utf-8") as file, pytest.raises(DataError, match="is not UTF-8"):
+        list(TypedQuestions(file, Classification(), {}, name="rows.txt"))
+
+
+@pytest.mark.parametrize(
+    ("name", "is_table"), [("a.csv", True), ("a.jsonl.gz", True), ("a.txt", False), ("-", False), ("/dev/fd/63", False)]
+)
+def test_a_name_says_whether_rows_are_lines(name, is_table):
+    assert has_format(name) == is_table
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
+@pytest.mark.parametrize("keeps", [True, False])
+def test_answers_are_written_whole_with_the_rows_own_columns_on_request(tmp_path, suffix, keeps):
+    out = tmp_path / f"answers{suffix}"
+    answer_rows(predictor(), str(written(tmp_path, "a.jsonl")), out, keeps_columns=keeps)
+    if suffix == ".jsonl":
+        rows = [json.loads(line) for line in out.read_text().splitlines()]
+        assert rows[0]["scores"] == {"a": 1.5}
+    elif suffix == ".parquet":
+        rows = pq.read_table(out).to_pylist()
+        assert rows[0]["scores.a"] == 1.5
+    else:
+        import csv
+
+        with out.open(newline="") as file:
+            rows = list(csv.DictReader(file, delimiter="\t" if suffix == ".tsv" else ","))
+        assert float(rows[0]["scores.a"]) == 1.5
+    assert [row.get("label") or "" for row in rows] == ["3", "", "5"]
+    assert "a.jsonl:2" in rows[1]["error"]
+    assert ("tweet" in rows[0]) == keeps
+    assert [path.name for path in tmp_path.glob(".*")] == []
+
+
+def test_a_file_that_is_there_or_of_another_kind_is_not_written(tmp_path):
+    path = written(tmp_path, "a.jsonl")
+    for out in (path, tmp_path / "a.xlsx", tmp_path / "none" / "a.csv"):
+        with pytest.raises(UsageError):
+            answer_rows(predictor(), str(path), out, keeps_columns=False)
+    assert path.read_text().startswith('{"tweet"')
+
+
+def test_a_kept_column_keeps_its_name_and_the_answer_moves(tmp_path, capsys):
+    (tmp_path / "a.jsonl").write_text('{"tweet": "one", "label": "mine"}\n')
+    answer_rows(predictor(), str(tmp_path / "a.jsonl"), None, keeps_columns=True)
+    row = json.loads(capsys.readouterr().out)
+    assert (row["label"], row["answer.label"]) == ("mine", "3")
+
+
+def test_memory_holds_a_bounded_number_of_rows(tmp_path, monkeypatch):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"tweet": "one"}\n' * 5000)
+    sizes = []
+    found = predictor()
+    answers = found.answers
+    monkeypatch.setattr(found, "answers", lambda rows: sizes.append(len(rows)) or answers(rows))
+    answer_rows(found, str(path), tmp_path / "out.csv", keeps_columns=False)
+    assert max(sizes) <= 1024
+    assert sum(sizes) == 5000
+
+
+def test_all_rows_that_cannot_be_asked_are_named():
+    with pytest.raises(UnanswerableError, match=r"^row 2: 'text' is empty") as refusal:
+        to_predict(text_of, [{"text": "a"}, {"text": ""}, {}])
+    assert list(refusal.value.reasons) == [1, 2]
