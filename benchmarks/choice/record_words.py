@@ -47,10 +47,12 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     options.to.mkdir(parents=True, exist_ok=True)
+    if not (SHARED / "tweet_emotion").is_dir():
+        print(f"tweets are skipped: there is no {SHARED / 'tweet_emotion'} (FTSWEEP_SHARED)")
     for name, rows in (("tweets", _tweets), ("pydocs", _pydocs)):
         for draw in range(2):
             file = options.to / f"words-{name}-{draw}.npz"
-            if not file.exists():
+            if not file.exists() and (name != "tweets" or (SHARED / "tweet_emotion").is_dir()):
                 recorded(rows(), draw).write(file)
                 print(file, flush=True)
 
