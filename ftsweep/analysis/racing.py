@@ -7,7 +7,7 @@ workers, is told the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
@@ -45,24 +45,26 @@ def next_round(
     contenders: Sequence[int],
     default: int | None,
     runs: Sequence[ScoredRun],
-    failed: Sequence[int],
+    failed: Collection[tuple[int, int]],
     limits: Limits,
     sign: int,
 ) -> Round:
     """The next round of a race, found by running through all earlier ones.
 
-    contenders: in order of the search's ranking, the default among them. runs: the fresh runs that scored; failed: the
-    contenders of which one did not, who are out. sign: 1 minimises.
+    contenders: in order of the search's ranking, the default among them. runs: the fresh runs that scored; failed:
+    contender and seed of those that did not, whose contenders are out after that round. sign: 1 minimises.
 
     Round by round every contender left gets one more seed, in this order while the budget lasts: the leader by mean,
     the default, then the others by mean. After a round who is surely behind the leader is dropped; before a contender
     has two seeds nobody is, for nothing is known of the seeds.
     """
     by_key = {(run.setting, run.seed): run for run in runs}
-    left, dropped, spent = [each for each in contenders if each not in failed], [], 0.0
+    ended = {*by_key, *failed}
+    left, dropped, spent = list(contenders), [], 0.0
     for seed in range(1, limits.seeds + 1):
         seen = [run for run in runs if run.seed < seed]
-        left, out = _race(left, seen, sign)
+        lost = [number for number, at in failed if at < seed]
+        left, out = _race([number for number in left if number not in lost], seen, sign)
         dropped += out
         if len(left) < 2:
             return Round((), tuple(dropped), "the others are clearly behind" if dropped else "nobody else is left")
@@ -76,7 +78,7 @@ def next_round(
             return Round((), tuple(dropped), "its share of the training time is used up")
         if seed == 1:  # who could not be afforded once is not in the race
             left = [contender for contender, _ in wanted]
-        missing = tuple(key for key in wanted if key not in by_key)
+        missing = tuple(key for key in wanted if key not in ended)
         if missing:
             return Round(missing, tuple(dropped))
     return Round((), tuple(dropped), f"all that are left have {limits.seeds} fresh seeds")

@@ -12,7 +12,7 @@ AMPLE = Limits(5, 100.0, COSTS)
 CLOSE = {0: [1.0, 1.2, 1.1, 1.0, 1.2], 1: [1.1, 1.0, 1.2, 1.1, 1.0], 2: [3.0, 3.1, 3.0, 3.1, 3.0]}
 
 
-def raced(values: dict[int, list[float]], limits: Limits, *, failed: tuple[int, ...] = ()):
+def raced(values: dict[int, list[float]], limits: Limits, *, failed: tuple[tuple[int, int], ...] = ()):
     """All rounds of a race in which a contender's fresh seeds score these values; the last one says why it ended."""
     means: list[tuple[int, int, float]] = []
     rounds = []
@@ -21,7 +21,7 @@ def raced(values: dict[int, list[float]], limits: Limits, *, failed: tuple[int, 
         rounds.append(found)
         if not found.wanted:
             return rounds
-        means += [(number, seed, values[number][seed - 1]) for number, seed in found.wanted]
+        means += [(*key, values[key[0]][key[1] - 1]) for key in found.wanted if key not in failed]
 
 
 def test_all_start_once_who_is_clearly_behind_drops_out_and_the_close_ones_go_on():
@@ -77,8 +77,16 @@ def next_of(rounds, made):
 
 
 def test_a_contender_whose_fresh_run_failed_is_out():
-    rounds = raced(CLOSE, AMPLE, failed=(2,))
-    assert all(number != 2 for each in rounds for number, _ in each.wanted)
+    rounds = raced(CLOSE, AMPLE, failed=((1, 2),))
+    made = [key for each in rounds for key in each.wanted]
+    assert [seed for number, seed in made if number == 1] == [1]
+
+
+def test_a_failed_run_has_cost_what_it_cost_and_changes_no_earlier_round():
+    limits = Limits(5, 4.0, COSTS)
+    rounds = raced(CLOSE, limits, failed=((1, 1),))
+    assert {*rounds[0].wanted, (1, 1)} == {*raced(CLOSE, limits)[0].wanted}
+    assert sum(len(each.wanted) for each in rounds) == 3, "the failed one is the fourth"
 
 
 def test_a_run_far_behind_all_others_at_its_rung_is_hopeless():
