@@ -34,7 +34,9 @@ class ServedModel(PythonModel):
             DataError: no row can be answered; it says which columns are wanted.
         """
         if isinstance(model_input, pd.DataFrame):
-            rows = _rows_of_table(model_input) or [{} for _ in range(len(model_input))]  # a table without columns
+            rows = (
+                _rows_of_table(model_input) if len(model_input.columns) else [{}]
+            )  # MLflow drops what it does not know
             answers = self._answers(rows)
             return pd.DataFrame(answers, index=model_input.index)
         if isinstance(model_input, str | Mapping):
