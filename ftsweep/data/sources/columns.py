@@ -65,7 +65,7 @@ class Columns:
         taken = {str(each) for value in mapping.values() for each in (value if isinstance(value, list) else [value])}
         named = [name for name in self._wanted if name in mapping or name not in taken]
         self.names = tuple(dict.fromkeys([*named, *([group] if group is not None else [])]))
-        """The columns that rows may have, under the task's names; a column that is mapped to one is no other as well."""
+        """The columns that rows may have, under the task's names; a column that is mapped is not also its namesake."""
         self._sources = {name: mapping.get(name, name) for name in self.names}
         self._single = [(name, str(source)) for name, source in self._sources.items() if not isinstance(source, list)]
         self._several = [(name, source) for name, source in self._sources.items() if isinstance(source, list)]

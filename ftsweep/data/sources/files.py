@@ -15,7 +15,7 @@ from ftsweep.data.files.kinds import DataFile
 from ftsweep.data.files.reading import open_file
 from ftsweep.data.files.text_lists import TextLists
 from ftsweep.data.sources.columns import Columns, FileColumns, check_mapping
-from ftsweep.data.sources.label_columns import label_columns, told
+from ftsweep.data.sources.label_columns import label_columns, told_of
 from ftsweep.data.sources.loaded import SplitReader
 from ftsweep.domain.commands import override
 from ftsweep.domain.finding import Finding
@@ -103,7 +103,7 @@ class Files(DataSource):
         self.columns = self._said
         if found_labels := self._label_columns(columns := tuple(columns)):
             self.columns = {**self._said, "labels": found_labels}
-            findings.append(told(found_labels))
+            findings.append(told_of(found_labels))
         wanted = Columns(columns, self.columns, self.group)
         self.settings = replace(self.settings, wanted=wanted.names, mapping=self.columns, keep=wanted.keep)
         lists = TextLists()
@@ -125,7 +125,7 @@ class Files(DataSource):
         return {split: rows if self.limit is None else sampled(rows, self.limit) for split, rows in loaded.items()}
 
     def _label_columns(self, columns: Sequence[str]) -> list[str]:
-        """The columns of 0 and 1 that train's labels are, where the task wants labels and nothing says which they are."""
+        """The columns of 0 and 1 that train's labels are, where the task wants labels and nothing says which."""
         if "labels" not in columns or "labels" in self._said or self._saved_folder("train") is not None:
             return []
         settings = replace(self.settings, wanted=tuple(columns), mapping=self._said, keep=None)

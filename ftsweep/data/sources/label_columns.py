@@ -19,7 +19,7 @@ _ROW_NAMES = {"id", "idx", "index", "row_id", "unnamed: 0", ""}
 
 
 def label_columns(opened: OpenedFile, columns: Columns) -> list[str]:
-    """The file's columns that are none of `columns`, if each is 0 or 1 in every row, and there are at least two; else [].
+    """The file's columns that are none of `columns`, if each is 0 or 1 in every row and there are two or more; else [].
 
     With any other column among them it would be a guess which of the columns of 0 and 1 are labels.
     """
@@ -33,7 +33,7 @@ def label_columns(opened: OpenedFile, columns: Columns) -> list[str]:
     return list(seen) if is_plain and len(seen) >= 2 and "labels" not in seen else []
 
 
-def told(columns: list[str]) -> Finding:
+def told_of(columns: list[str]) -> Finding:
     """What was taken for granted, and how to say it or something else."""
     named = ", ".join(columns)
     return Finding(
