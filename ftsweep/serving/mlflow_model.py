@@ -50,9 +50,8 @@ class ServedModel(PythonModel):
         renamed = [{**row, **{name: row[own] for name, own in names.items() if own in row}} for row in rows]
         columns = set(self._predictor.task.columns)
         if renamed and not any(columns & row.keys() for row in renamed):
-            wanted = ", ".join(
-                f"{name!r}" + (f" (or {names[name]!r})" if name in names else "") for name in sorted(columns)
-            )
+            others = {name: f" (or {own!r})" for name, own in names.items()}
+            wanted = ", ".join(f"{name!r}{others.get(name, '')}" for name in sorted(columns))
             found = ", ".join(sorted({key for row in rows for key in row})) or "none"
             raise DataError(f"none of the columns is one that the model reads; it reads {wanted}; found: {found}")
         answers = self._predictor.answers(renamed)

@@ -83,7 +83,7 @@ class Instruction(CausalTask):
         return str(dict(values)) if isinstance(found, RowError) else _texts(found, is_learned=True)
 
     def _conversation(self, values: Mapping[str, Any]) -> Conversation | RowError:
-        """The row's conversation; that of the latest row is kept, for its input and its target are asked for in turn."""
+        """The row's conversation; the latest one is kept, for a row's input and target are asked for in turn."""
         if self._latest is None or self._latest[0] is not values:
             self._latest = values, attempt(lambda row: conversation_of(row, self.learn), values)
         return self._latest[1]
