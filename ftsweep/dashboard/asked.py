@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -47,7 +49,7 @@ class AskedList:
     def stop_study(self, name: str) -> Asked:
         """Ask the process that runs the study to end; its trials checkpoint."""
         folder = self._folder(name)
-        owner = ask_to_stop(folder)
+        owner = ask_to_stop(folder, by=_who())
         if not owner:
             return self._keep(Asked(name, "stop the study", time.time(), "refused: it is not running", True))
 
@@ -61,7 +63,7 @@ class AskedList:
         """Ask for the end of one trial, as pruned."""
         folder, asked = self._folder(name), Asked(name, f"stop trial {number}", time.time())
         try:
-            ask_to_stop_trial(folder, number)
+            ask_to_stop_trial(folder, number, by=_who())
         except FtsweepError as error:
             return self._keep(replace(asked, answer=f"refused: {error}", is_refused=True))
 
@@ -95,3 +97,7 @@ class AskedList:
 
         threading.Thread(target=settle, daemon=True, name="asked").start()
         return asked
+
+
+def _who() -> str:
+    return f"a dashboard (process {os.getpid()} on {socket.gethostname()})"

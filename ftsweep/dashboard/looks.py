@@ -59,6 +59,8 @@ class Looks:
     def at(self, name: str) -> Look:
         """A look at one study. What it cannot read it says in `trouble`, with what it read before."""
         folder = self.folder(name)
+        if name not in self._readers and not folder.sweep_file.exists():  # whoever asks for names makes nothing grow
+            return _gone(folder, Look(name))
         with self._lock:
             lock, reader = self._readers.setdefault(name, (threading.Lock(), StudyReader(folder)))
         with lock:
@@ -76,12 +78,16 @@ def _look(reader: StudyReader, last: Look) -> Look:
         reader.look()
         return Look(name, reader.version, reader.overview())
     except FileNotFoundError:
-        where = reader.folder.path
-        gone = f"There is no study {name!r} in {where.parent} now: it was moved or removed."
-        trouble = gone if last.overview is None else f"{gone} What was last read of it is shown."
+        return _gone(reader.folder, last)
     except (FtsweepError, OSError) as error:
         trouble = f"The study cannot be read: {error}"
     return Look(name, last.version, last.overview, trouble)
+
+
+def _gone(folder: StudyFolder, last: Look) -> Look:
+    gone = f"There is no study {last.name!r} in {folder.path.parent} now: it was moved or removed."
+    trouble = gone if last.overview is None else f"{gone} What was last read of it is shown."
+    return Look(last.name, last.version, last.overview, trouble)
 
 
 def is_study_name(looks: Looks, name: str) -> bool:

@@ -141,7 +141,7 @@ def test_stop_of_a_running_study_asks_its_process_and_tells_when_it_is_heeded(de
     runner.start()
     assert is_up.wait(20)
     answer = client.post("/act/stop-study", json={"study": "demo"}, headers=ORIGIN)
-    assert Requests(demo).is_asked_to_stop(demo.owner)
+    assert Requests(demo).who_asked_to_stop(demo.owner).startswith("a dashboard (process ")
     may_end.set()
     runner.join()
 
