@@ -26,7 +26,7 @@ def make_app(store: Store, access: Access) -> Flask:
     """The application over the studies of a store, to be served by a WSGI server."""
     looks = Looks(store)
     asked = AskedList(looks)
-    server = Flask("ftsweep.dashboard")
+    server: Any = Flask("ftsweep.dashboard")  # of what Dash takes its hints name a function alone
     app = Dash(
         "ftsweep.dashboard",
         server=server,

@@ -15,7 +15,7 @@ from ftsweep.report.summary import outcome_counts, tiles, verdict
 from ftsweep.report.wording import duration, number
 from ftsweep.store.study_state import RUNNING
 
-PLOT_CONFIG: dict[str, Any] = {
+PLOT_CONFIG: Any = {
     "responsive": True,
     "displaylogo": False,
     "displayModeBar": True,

@@ -53,7 +53,7 @@ def _in_address(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-class _Server(gunicorn.app.base.BaseApplication):  # type: ignore[misc]
+class _Server(gunicorn.app.base.BaseApplication):
     """gunicorn with settings of our own and none from files or the command line."""
 
     def __init__(self, app: Flask, listener: socket.socket, link: str) -> None:
