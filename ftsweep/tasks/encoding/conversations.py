@@ -142,7 +142,8 @@ def check_columns(available: Iterable[str]) -> None:
     if chat is not None:
         remedy = f"If {chat!r} holds the messages, say so: 'data.columns={{messages: {chat}}}'"
     elif pair is not None:
-        remedy = f"Name yours: 'data.columns={{prompt: {pair[0]}, completion: {pair[1]}}}'"
+        more = ", input: context" if "context" in found else ""
+        remedy = f"Name yours: 'data.columns={{prompt: {pair[0]}, completion: {pair[1]}{more}}}'"
     elif "chosen" in found:
         remedy = "Preferences are not trained on. To learn the chosen answers: 'data.columns={messages: chosen}'"
     else:

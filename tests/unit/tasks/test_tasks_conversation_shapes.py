@@ -234,6 +234,11 @@ def test_messages_in_a_column_of_another_name_are_offered_by_that_name():
         Instruction().check_columns(["dialog", "id"])
 
 
+def test_a_context_beside_question_and_answer_is_offered_too():
+    with pytest.raises(DataError, match=r"\{prompt: instruction, completion: response, input: context\}"):
+        Instruction().check_columns(["instruction", "context", "response", "category"])
+
+
 def test_langchains_and_open_assistants_speakers_are_known():
     asked = {"messages": [says("human", "Where?"), says("ai", "Here.")]}
     assert encoded(asked, CHATML) == encoded({"messages": [says("prompter", "Where?"), says("gpt", "Here.")]}, CHATML)
