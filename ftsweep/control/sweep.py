@@ -130,7 +130,10 @@ class Sweep:
             record = self.trials.by_number.get(number)
             if record is None or record.outcome is not None:
                 self.requests.settle(number)
-            elif number in self.trials.paused or record.proposal in self.trials.waiting:
+                continue
+            if number not in self._stopped:
+                _LOGGER.info("trial %d is asked to end by %s", number, self.requests.who_asked_to_stop_trial(number))
+            if number in self.trials.paused or record.proposal in self.trials.waiting:
                 self.trials.prune(record, STOPPED)
             elif number not in self._stopped:
                 self._stopped.add(number)
