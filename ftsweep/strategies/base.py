@@ -95,9 +95,10 @@ class Strategy(Component, ABC):
                 where="training.l2_sp",
                 remedy="Leave it 0, or choose strategy=full, top_layers or lora.",
             )
-        if training.kl_to_base > 0 and task.head != "causal_lm":
+        if training.kl_to_base > 0 and not task.takes_text:
+            held = "its losses hold it to the base already" if task.head == "causal_lm" else "its head is new"
             raise ConfigError(
-                "the base has no answers to this task that the model could be held to: its head is new",
+                f"the base has no answers to this task that the model could be held to: {held}",
                 where="training.kl_to_base",
                 remedy="Leave it 0 (training.l2_sp works with a new head), or choose a task of next tokens.",
             )

@@ -76,7 +76,23 @@ class Task(Component, ABC):
     mixes_rows: ClassVar[bool] = False
     """Whether an example may hold other rows than the one at which it comes out, as packed text does."""
 
+    num_sequences: ClassVar[int] = 1
+    """How many sequences of up to `max_length` tokens an example holds, one behind the other."""
+
     max_length: int
+
+    @property
+    def needs_reference(self) -> bool:
+        """Whether `losses` compares with the model that training starts from: then what `reference` says of each
+        example stands behind its labels."""
+        return False
+
+    def reference(self, model: PreTrainedModel, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """What the model that training starts from says of each row, float32 [rows, n]: n more labels of the row.
+
+        Computed once for a prepared set and a base, so it must not depend on `loss_settings`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} needs no reference")
 
     @abstractmethod
     def check_columns(self, available: Iterable[str]) -> None:

@@ -73,12 +73,12 @@ class Instruction(CausalTask):
     def input_text(self, values: Mapping[str, Any]) -> str:
         """What is not learned of it: the questions, and answers that are context; of a malformed row all it has."""
         found = attempt(lambda row: conversation_of(row, self.learn), values)
-        return str(dict(values)) if isinstance(found, RowError) else _texts(found, is_learned=False)
+        return str(dict(values)) if isinstance(found, RowError) else texts_of(found, is_learned=False)
 
     def target_text(self, values: Mapping[str, Any]) -> str:
         """What is learned of it; of a malformed row all it has, so that `encode` may say what is wrong with it."""
         found = attempt(lambda row: conversation_of(row, self.learn), values)
-        return str(dict(values)) if isinstance(found, RowError) else _texts(found, is_learned=True)
+        return str(dict(values)) if isinstance(found, RowError) else texts_of(found, is_learned=True)
 
     def read_as(self, values: Mapping[str, Any]) -> str:
         return read_as(values)
@@ -222,7 +222,7 @@ class Instruction(CausalTask):
         )
 
 
-def _texts(conversation: Conversation, *, is_learned: bool) -> str:
+def texts_of(conversation: Conversation, *, is_learned: bool) -> str:
     """The texts of messages that are learned, or of the others, a line each; calls of tools as JSON."""
     parts = []
     for message, learned in zip(conversation.messages, conversation.learned, strict=True):
