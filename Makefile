@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: setup demo test test-slow test-gpu fuzz lint types format docs bench bench-guards chaos bench-control clean
+.PHONY: setup demo test test-slow test-gpu fuzz lint types format docs bench bench-guards bench-choice chaos bench-control clean
 
 $(VENV)/.product: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ftsweep needs Python 3.11 or newer; name one with make PYTHON=...")'
@@ -55,6 +55,10 @@ bench: $(VENV)/.dev  ## the measurements in benchmarks/, printed as a table
 
 bench-guards: $(VENV)/.dev  ## faults planted in data, and whether the guards find them
 	$(BIN)/python benchmarks/guards/run.py
+
+bench-choice: $(VENV)/.dev  ## what rules of choosing a model and a setting are worth; records its pools first (minutes)
+	$(BIN)/python benchmarks/choice/record_words.py
+	$(BIN)/python benchmarks/choice/run.py --studies 60
 
 chaos: $(VENV)/.dev  ## 1,000 kills of short studies, each held against an undisturbed one
 	$(BIN)/python benchmarks/chaos/run.py

@@ -62,20 +62,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--pool", action="append", choices=list(POOLS), help="may be given several times; else all")
     parser.add_argument("--to", type=Path, default=Path("/tmp/choice_pool"))
+    parser.add_argument("--setting", type=int, action="append", help="only these settings; may be given several times")
     parser.add_argument("--minutes", type=float, default=35.0, help="of CPU, all pools together")
     options = parser.parse_args()
     torch.set_num_threads(1)
     for name in options.pool or POOLS:
-        record(POOLS[name], options.to / name, options.minutes * 60)
+        record(POOLS[name], options.to / name, options.minutes * 60, options.setting)
 
 
-def record(plan: PoolPlan, folder: Path, cpu_seconds: float) -> None:
+def record(plan: PoolPlan, folder: Path, cpu_seconds: float, only: list[int] | None = None) -> None:
     """Make the runs that are missing, until this process has used its CPU seconds."""
     (branch,) = compose_sweep(plan.sweep, plan.overrides).branches
     settings = drawn_settings(branch, plan.num_settings)
     write_json(folder / "settings.json", settings)
     components, start = Components(), Start()
-    for seed, setting in product(range(plan.num_seeds), range(plan.num_settings)):
+    for seed, setting in product(range(plan.num_seeds), only or range(plan.num_settings)):
         run_folder = folder / f"{setting:02d}-{seed}"
         if (run_folder / "outcome.json").exists():
             continue

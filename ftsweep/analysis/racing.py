@@ -1,0 +1,128 @@
+"""Which contender gets a fresh seed next, who is dropped, and when it is enough: a race in rounds.
+
+As in F-race (Birattari et al. 2002) all that are left run once more in a round, and who is clearly behind drops out.
+A round is decided by the runs of the earlier rounds alone: whoever asks again, after any kill and with any number of
+workers, is told the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+from ftsweep.analysis.seed_spread import ScoredRun, seed_spread
+from ftsweep.analysis.two_answers import better_by
+
+HOPELESS = 2.0
+"""Standard deviations of the contenders' runs, behind the worst of them: such a run need not end."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the race may cost."""
+
+    seeds: int
+    """The most fresh seeds that a contender gets."""
+    budget: float
+    """In the unit of the costs: the share of the search's training time that may go into the race."""
+    costs: Mapping[int, float]
+    """Of one run, by contender: what its run in the search cost."""
+
+
+@dataclass(frozen=True)
+class Round:
+    """The runs to make next, and who will not be run again."""
+
+    wanted: tuple[tuple[int, int], ...]
+    """Contender and the number of its fresh seed, from 1; () ends the race."""
+    dropped: tuple[int, ...] = ()
+    reason: str = ""
+    """Why the race is over, as a clause."""
+
+
+def next_round(
+    contenders: Sequence[int],
+    default: int | None,
+    runs: Sequence[ScoredRun],
+    failed: Collection[tuple[int, int]],
+    limits: Limits,
+    sign: int,
+) -> Round:
+    """The next round of a race, found by running through all earlier ones.
+
+    contenders: in order of the search's ranking, the default among them. runs: the fresh runs that scored; failed:
+    contender and seed of those that did not, whose contenders are out after that round. sign: 1 minimises.
+
+    Round by round every contender left gets one more seed, in this order while the budget lasts: the leader by mean,
+    the default, then the others by mean. After a round who is surely behind the leader is dropped; before a contender
+    has two seeds nobody is, for nothing is known of the seeds.
+    """
+    by_key = {(run.setting, run.seed): run for run in runs}
+    ended = {*by_key, *failed}
+    left, dropped, spent = list(contenders), [], 0.0
+    for seed in range(1, limits.seeds + 1):
+        seen = [run for run in runs if run.seed < seed]
+        lost = [number for number, at in failed if at < seed]
+        left, out = _race([number for number in left if number not in lost], seen, sign)
+        dropped += out
+        if len(left) < 2:
+            return Round((), tuple(dropped), "the others are clearly behind" if dropped else "nobody else is left")
+        wanted = []
+        for contender in _in_turn(left, default, seen, sign):
+            if spent + limits.costs[contender] > limits.budget:
+                break
+            spent += limits.costs[contender]
+            wanted.append((contender, seed))
+        if not wanted:
+            return Round((), tuple(dropped), "its share of the training time is used up")
+        if seed == 1:  # who could not be afforded once is not in the race
+            left = [contender for contender, _ in wanted]
+        missing = tuple(key for key in wanted if key not in ended)
+        if missing:
+            return Round(missing, tuple(dropped))
+    return Round((), tuple(dropped), f"all that are left have {limits.seeds} fresh seeds")
+
+
+def is_hopeless(value: float, peers: Sequence[float], sign: int) -> bool:
+    """Whether a fresh run is so far behind the contenders' other runs at the same rung that it need not end.
+
+    Peers are runs that had ended before its round began, so that the answer does not depend on who was faster.
+    """
+    if len(peers) < 3:
+        return False
+    worst = max(sign * peer for peer in peers)
+    return sign * value > worst + HOPELESS * stdev(peers)
+
+
+def _race(left: Sequence[int], seen: Sequence[ScoredRun], sign: int) -> tuple[list[int], list[int]]:
+    """Who is left, and who is surely behind the leader by what was seen."""
+    groups = {number: [run for run in seen if run.setting == number] for number in left}
+    if not all(groups.values()):
+        return list(left), []
+    spread = seed_spread(list(groups.values()))
+    leader = min(left, key=lambda number: (sign * _mean(groups[number]), left.index(number)))
+    behind = [
+        number
+        for number in left
+        if number != leader and better_by(groups[leader], groups[number], spread, sign).is_sure
+    ]
+    return [number for number in left if number not in behind], behind
+
+
+def _in_turn(left: Sequence[int], default: int | None, seen: Sequence[ScoredRun], sign: int) -> list[int]:
+    """The leader, the default, then the others, by the mean of what was seen; at first by the search's ranking."""
+    means = {number: [run for run in seen if run.setting == number] for number in left}
+    by_mean = sorted(
+        left, key=lambda number: (sign * _mean(means[number]) if means[number] else 0.0, left.index(number))
+    )
+    first = by_mean[:1]
+    return [
+        *first,
+        *(each for each in by_mean[1:] if each == default),
+        *(each for each in by_mean[1:] if each != default),
+    ]
+
+
+def _mean(runs: Sequence[ScoredRun]) -> float:
+    return fmean(run.value for run in runs)

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from scored_runs import scored
+
+from ftsweep.analysis.racing import Limits, is_hopeless, next_round
+
+COSTS = {0: 1.0, 1: 1.0, 2: 1.0, 3: 1.0}
+AMPLE = Limits(5, 100.0, COSTS)
+CLOSE = {0: [1.0, 1.2, 1.1, 1.0, 1.2], 1: [1.1, 1.0, 1.2, 1.1, 1.0], 2: [3.0, 3.1, 3.0, 3.1, 3.0]}
+
+
+def raced(values: dict[int, list[float]], limits: Limits, *, failed: tuple[tuple[int, int], ...] = ()):
+    """All rounds of a race in which a contender's fresh seeds score these values; the last one says why it ended."""
+    means: list[tuple[int, int, float]] = []
+    rounds = []
+    while True:
+        found = next_round(list(values), 0, scored(means), failed, limits, 1)
+        rounds.append(found)
+        if not found.wanted:
+            return rounds
+        means += [(*key, values[key[0]][key[1] - 1]) for key in found.wanted if key not in failed]
+
+
+def test_all_start_once_who_is_clearly_behind_drops_out_and_the_close_ones_go_on():
+    rounds = raced(CLOSE, AMPLE)
+    assert sorted(rounds[0].wanted) == [(0, 1), (1, 1), (2, 1)]
+    assert sorted(rounds[1].wanted) == [(0, 2), (1, 2), (2, 2)], "one seed tells nothing of the seeds"
+    assert sorted(rounds[2].wanted) == [(0, 3), (1, 3)]
+    assert rounds[-1].dropped == (2,)
+    assert "5 fresh seeds" in rounds[-1].reason
+
+
+def test_a_clear_leader_ends_the_race():
+    rounds = raced({0: [3.0, 3.1, 3.0], 1: [1.0, 1.1, 1.0]}, AMPLE)
+    assert len(rounds) == 3
+    assert rounds[-1].reason == "the others are clearly behind"
+
+
+@pytest.mark.parametrize("budget", [0.5, 1, 3, 4, 7])
+def test_the_budget_is_never_exceeded_and_goes_to_the_leader_and_the_default_first(budget):
+    values = {3: [1.3] * 5, 1: [1.2, 1.0, 1.1, 1.2, 1.0], 0: [1.1, 1.2, 1.0, 1.1, 1.2]}
+    rounds = raced(values, Limits(5, budget, COSTS))
+    made = [key for each in rounds for key in each.wanted]
+    assert len(made) <= budget
+    if budget == 4:
+        assert made[3][0] in (0, 1)
+    if budget < 7:
+        assert "training time" in rounds[-1].reason or "nobody else" in rounds[-1].reason
+
+
+def test_any_part_of_the_runs_leads_to_the_same_race():
+    """A kill loses the runs under way: whoever asks again is told what is missing of that round, and nothing else."""
+    whole = raced(CLOSE, AMPLE)
+    made = [key for each in whole for key in each.wanted]
+    for cut in range(len(made)):
+        means = [(number, seed, CLOSE[number][seed - 1]) for number, seed in made[:cut]]
+        for order in itertools.islice(itertools.permutations(means), 3):
+            runs = {(run.setting, run.seed): run for run in scored([*sorted(made_means(made))])}
+            found = next_round(list(CLOSE), 0, [runs[key[:2]] for key in order], (), AMPLE, 1)
+            assert set(found.wanted) == set(next_of(whole, made[:cut]))
+
+
+def made_means(made):
+    return [(number, seed, CLOSE[number][seed - 1]) for number, seed in made]
+
+
+def next_of(rounds, made):
+    """What is missing of the first round that is not complete."""
+    for each in rounds:
+        missing = [key for key in each.wanted if key not in made]
+        if missing or not each.wanted:
+            return missing
+    raise AssertionError
+
+
+def test_a_contender_whose_fresh_run_failed_is_out():
+    rounds = raced(CLOSE, AMPLE, failed=((1, 2),))
+    made = [key for each in rounds for key in each.wanted]
+    assert [seed for number, seed in made if number == 1] == [1]
+
+
+def test_a_failed_run_has_cost_what_it_cost_and_changes_no_earlier_round():
+    limits = Limits(5, 4.0, COSTS)
+    rounds = raced(CLOSE, limits, failed=((1, 1),))
+    assert {*rounds[0].wanted, (1, 1)} == {*raced(CLOSE, limits)[0].wanted}
+    assert sum(len(each.wanted) for each in rounds) == 3, "the failed one is the fourth"
+
+
+def test_a_run_far_behind_all_others_at_its_rung_is_hopeless():
+    peers = [1.0, 1.1, 1.2]
+    assert is_hopeless(1.5, peers, 1)
+    assert not is_hopeless(1.3, peers, 1)
+    assert is_hopeless(-1.5, [-peer for peer in peers], -1)
+    assert not is_hopeless(9.0, peers[:2], 1)
