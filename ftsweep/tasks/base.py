@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol
 
 from ftsweep.domain.component import Component
 from ftsweep.domain.metric import Metrics
@@ -41,6 +41,15 @@ TARGET_COLUMNS = frozenset({"label", "labels", "tags", "completion", "output"})
 """What tasks call what is to be answered."""
 
 ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
+
+
+class Redraw(Protocol):
+    """Another draw of an encoded example."""
+
+    def __call__(
+        self, input_ids: np.ndarray, labels: np.ndarray, generator: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Input ids and labels, new arrays of the same shapes; what is drawn depends on the generator alone."""
 
 
 class RowError(ValueError):
@@ -93,6 +102,11 @@ class Task(Component, ABC):
         Computed once for a prepared set and a base, so it must not depend on `loss_settings`.
         """
         raise NotImplementedError(f"{type(self).__name__} needs no reference")
+
+    def redraw(self, tokenizer: PreTrainedTokenizerBase) -> Redraw | None:
+        """How a training example is drawn anew each time it is seen (the words that are masked); None: it stays as it
+        was encoded, which is how every split is measured."""
+        return None
 
     @abstractmethod
     def check_columns(self, available: Iterable[str]) -> None:

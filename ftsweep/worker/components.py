@@ -122,7 +122,8 @@ class Components:
         return self._prepared[key]
 
     def general_of(self, parts: TrialParts, *, is_masked: bool = False) -> GeneralText | None:
-        """The held-out general text of a configuration; None when it names none."""
+        """The held-out general text of a configuration, masked for encoders; None when it names none."""
+        is_masked = is_masked or parts.task.head == "masked_lm"
         return held_out_text(
             parts.config, parts.source, parts.tokenizer, parts.cache, self.allowed, is_masked=is_masked
         )

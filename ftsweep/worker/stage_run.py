@@ -93,7 +93,7 @@ class StageRun:
 
     def _general_at_start(self) -> dict[str, float] | None:
         """Scores on general text before the stage; of one that goes on as they were measured then."""
-        if self._general is None or self._parts.task.head != "causal_lm":
+        if self._general is None or not self._parts.task.takes_text:
             return None
         file = self.result.run_folder.path / "general.json"
         if not file.exists():

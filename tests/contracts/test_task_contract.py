@@ -5,6 +5,7 @@ import pytest
 from ftsweep.models.tiny import TinyModel
 from ftsweep.tasks.classification import Classification
 from ftsweep.tasks.instruction import Instruction
+from ftsweep.tasks.masked_text import MaskedText
 from ftsweep.tasks.multi_label import MultiLabel
 from ftsweep.tasks.preference import Preference
 from ftsweep.tasks.regression import Regression
@@ -377,3 +378,26 @@ class TestPreferenceOfConversations(TestPreferenceWithAReference):
     @pytest.fixture
     def task(self):
         return Preference(loss="ipo", max_length=40)
+
+
+class TestMaskedText(TaskContract):
+    rows = TestText.rows
+    bad_rows = TestText.bad_rows
+
+    @pytest.fixture
+    def task(self):
+        return MaskedText(max_length=64)
+
+    @pytest.fixture
+    def tokenizer(self):
+        return byte_tokenizer(extra=["<mask>"], mask_token="<mask>")
+
+    @pytest.fixture
+    def model(self):
+        return random_bert("masked_lm")
+
+
+class TestMaskedTextUnpacked(TestMaskedText):
+    @pytest.fixture
+    def task(self):
+        return MaskedText(max_length=64, packed=False)
