@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ftsweep.errors import ModelError
 from ftsweep.models.base import Head
-from ftsweep.tasks.base import IGNORED, LabelShape, Tally, Task
+from ftsweep.tasks.base import LabelShape, Tally, Task
 
 if TYPE_CHECKING:
     import torch

@@ -79,7 +79,9 @@ class MaskedText(Text):
             pieces = iter(self._masked([part for part in parts if isinstance(part, str)], tokenizer, masking))
             found = [part if isinstance(part, RowError) else next(pieces) or _nothing_to_hide() for part in parts]
             masked = [piece for part in found if isinstance(part, list) for piece in part]
-            blocks.extend(_joined([masked[index] for index in block]) for block in self._blocks([ids for ids, _ in masked]))
+            blocks.extend(
+                _joined([masked[index] for index in block]) for block in self._blocks([ids for ids, _ in masked])
+            )
             for part in found:
                 if isinstance(part, RowError):
                     yield part
@@ -205,7 +207,9 @@ def _check_keeps_apart(model: PreTrainedModel) -> None:
     kinds = set(getattr(transformers_model(model).config, "layer_types", None) or ())
     remedy = "Set task.packed=false: every example is then one piece of a document."
     if kinds - {"full_attention"}:
-        what = f"{type(model).__name__} looks at windows ({', '.join(sorted(kinds))}), in which documents cannot be packed"
+        what = (
+            f"{type(model).__name__} looks at windows ({', '.join(sorted(kinds))}), in which documents cannot be packed"
+        )
         raise ModelError(what, where="task.packed", remedy=remedy)
     try:
         check_keeps_apart(model, _losses_of_last)

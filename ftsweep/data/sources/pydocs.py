@@ -70,14 +70,14 @@ _MASK = "library"
 
 class PyDocs(DataSource):
     """Which library a docstring describes (`text`, `label`), what a call does (`prompt`, `completion`), which of two
-    summaries is that of a call (`prompt`, `chosen`, `rejected`), and which words of a parameter list are names and types
-    (`tokens`, `tags`).
+    summaries is that of a call (`prompt`, `chosen`, `rejected`), and which words of a parameter list are names and
+    types (`tokens`, `tags`).
 
     In `text` every library's name is masked, so that the label does not stand in the input. About 600 rows per
     library, those of one text in two libraries left out; the installed versions alone decide which. A task that reads
     `tokens` gets rows of parameter lists in numpy's style instead (`ftsweep.data.sources.parameters` says how they are
     tagged): at most 600 per library, no entry twice. A task that reads `rejected` gets pairs: a call's own summary is
-    the chosen one, that of another call the rejected one. Each summary stands in one pair, so that none tells of another.
+    the chosen one, that of another call the rejected one. Each summary stands in one pair: none tells of another.
 
     Args:
         limit: at most this many rows, drawn from all of them; null takes all, a few thousand.

@@ -92,9 +92,7 @@ class Masking:
         return np.cumsum(is_first)
 
 
-def _words_drawn(
-    words: np.ndarray, may_hide: np.ndarray, number: int, generator: np.random.Generator
-) -> np.ndarray:
+def _words_drawn(words: np.ndarray, may_hide: np.ndarray, number: int, generator: np.random.Generator) -> np.ndarray:
     """Places of whole words in a random order, until there are at least `number` tokens; [tokens], ascending."""
     order = generator.permutation(np.unique(words[may_hide]))
     sizes = np.bincount(words[may_hide], minlength=words.max() + 1)[order]
@@ -131,9 +129,7 @@ def positions_in(documents: torch.Tensor) -> torch.Tensor:
     return index - index.where(is_start, torch.zeros_like(index)).cummax(dim=1).values
 
 
-def own_document_mask(
-    documents: torch.Tensor, attention_mask: torch.Tensor, dtype: torch.dtype
-) -> torch.Tensor:
+def own_document_mask(documents: torch.Tensor, attention_mask: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     """What is added to attention so that a token sees its own document alone, [rows, 1, length, length].
 
     Padding sees itself, so that its attention has something to look at.

@@ -58,7 +58,9 @@ def pair_of(values: Mapping[str, Any]) -> Pair:
     found = Pair(*(_conversation(values, side) for side in SIDES))
     asked = [each.messages[:-1] for each in found]
     if asked[0] != asked[1]:
-        raise RowError("chosen and rejected do not answer the same question: what stands before their last answer differs")
+        raise RowError(
+            "chosen and rejected do not answer the same question: what stands before their last answer differs"
+        )
     if found.chosen.messages[-1] == found.rejected.messages[-1]:
         raise RowError("chosen and rejected are the same answer")
     return found

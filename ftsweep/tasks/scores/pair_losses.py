@@ -35,9 +35,9 @@ def pair_losses(
 
     dpo: -log sigmoid(beta h), h the difference of summed log-ratios to the reference (Rafailov et al. 2023,
     arXiv 2305.18290). ipo: (h - 1 / (2 beta))^2, with h of log-probabilities per token (Azar et al. 2023, arXiv
-    2310.12036; per token as its authors advise and TRL does it). orpo: the chosen answer's loss per token and beta times
-    -log sigmoid of the log odds ratio (Hong et al. 2024, arXiv 2403.07691); it has no reference. Margins are beta times h,
-    of orpo beta times the difference of log-probabilities per token.
+    2310.12036; per token as its authors advise and TRL does it). orpo: the chosen answer's loss per token and beta
+    times -log sigmoid of the log odds ratio (Hong et al. 2024, arXiv 2403.07691); it has no reference. Margins are beta
+    times h, of orpo beta times the difference of log-probabilities per token.
     """
     import torch
     from torch.nn.functional import logsigmoid

@@ -84,6 +84,7 @@ def finish(engine: Engine, job: dict[str, Any]) -> tuple[list[Measurement], dict
             engine.answer({"type": "continue", "job": job["job"]})
 
 
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # PEFT asks by this name
 @pytest.mark.parametrize("strategy", [FULL, LORA], ids=["full", "lora"])
 def test_an_encoder_learns_its_domain_and_opens_elsewhere(
     make_job: MakeJob, config: dict[str, Any], tmp_path: Path, strategy: dict[str, Any]

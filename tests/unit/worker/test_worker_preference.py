@@ -23,7 +23,11 @@ MakeJob = Callable[..., dict[str, Any]]
 def pairs(count: int, offset: int = 0) -> list[dict[str, str]]:
     """A number's last digit is the answer; that of another number is not."""
     return [
-        {"prompt": f"Say {n % 10} {n}", "chosen": f"it is {n % 10}", "rejected": f"it is {(n * 7 + 3 + n // 10) % 10 + 10}"}
+        {
+            "prompt": f"Say {n % 10} {n}",
+            "chosen": f"it is {n % 10}",
+            "rejected": f"it is {(n * 7 + 3 + n // 10) % 10 + 10}",
+        }
         for n in range(offset, offset + count)
     ]
 
@@ -112,9 +116,7 @@ def test_orpo_needs_no_reference(
     assert measured[-1].values["validation/ranking_accuracy"] > measured[0].values["validation/ranking_accuracy"] - 1e-9
 
 
-def test_a_damaged_reference_is_made_again(
-    engine: Engine, make_job: MakeJob, calls: list[int], tmp_path: Path
-) -> None:
+def test_a_damaged_reference_is_made_again(engine: Engine, make_job: MakeJob, calls: list[int], tmp_path: Path) -> None:
     whole, _ = finish(engine, make_job())
     (file,) = (tmp_path / "cache" / "references").glob("*/values.safetensors")
     file.write_bytes(file.read_bytes()[:40])
