@@ -15,7 +15,8 @@ from ftsweep.analysis.result_record import forgetting_metrics, result_metrics, r
 from ftsweep.analysis.selection import Selection, choose_best, explain_no_winner
 from ftsweep.analysis.sentence import winner_sentence
 from ftsweep.config.schema import SweepConfig
-from ftsweep.control.tested_once import Answers, Call, TestSplit
+from ftsweep.control.jobs import Jobs
+from ftsweep.control.tested_once import Answers, TestSplit
 from ftsweep.domain.confirmed import Choice
 from ftsweep.domain.data_scaling import DataScaling
 from ftsweep.domain.forgetting import ScalePoint
@@ -39,7 +40,7 @@ class Ending:
     config: SweepConfig
     folder: StudyFolder
     records: Sequence[TrialRecord]
-    call: Call
+    jobs: Jobs
     recorder: Recorder
     baseline: Mapping[str, Mapping[str, float]]
     data: Mapping[str, Any]
@@ -90,23 +91,22 @@ class Ending:
         objective = self.config.objective
         if objective.split != "validation":
             return None
-        sides: dict[str, Any] = {}
-        for side, number in (("left", left), ("right", right)):
-            rungs = [objective.best(run.measurements) for run in self.confirmations[number]]
-            folders = [self.folder.confirmation(number, index).path for index in range(1, len(rungs) + 1)]
-            sides[side] = [
-                [str(folder.absolute()), best.rung] for folder, best in zip(folders, rungs, strict=True) if best
-            ]
-        phase = f"comparing trials {left} and {right} row by row"
-        answer = self.call("compare", phase, left, {**sides, "metric": objective.metric})
+        job = self.jobs.make.compare(left, self._best_runs(left), self._best_runs(right), objective.metric)
+        answer = self.jobs.call(job, f"comparing trials {left} and {right} row by row")
         return (answer["difference"], answer["standard_error"]) if answer else None
+
+    def _best_runs(self, number: int) -> list[tuple[Path, int]]:
+        """A trial's confirmation runs by folder, each with its best rung."""
+        rungs = [self.config.objective.best(run.measurements) for run in self.confirmations[number]]
+        folders = [self.folder.confirmation(number, index).path for index in range(1, len(rungs) + 1)]
+        return [(folder, best.rung) for folder, best in zip(folders, rungs, strict=True) if best]
 
     # -- what the winner is worth ---------------------------------------------------------------------------------
 
     def _judged(self, selection: Selection, evidence: Choice | None) -> StudyResult:
         """The result with its winner measured on test, beside all that it is held against."""
         objective, winner = self.config.objective, self._record_of(selection.number)
-        split = TestSplit(self.folder, objective, self.data, self.call)
+        split = TestSplit(self.folder, objective, self.data, self.jobs)
         answers = split.measure(self.records, winner, self.baseline)
         test = {model: answer["test"] for model, answer in answers.items()}
         num_rungs, baseline = self.config.rungs.count, self.baseline
@@ -151,7 +151,7 @@ class Ending:
     def _flagged(self, selection: Selection, answers: Answers) -> Flagged:
         """The winner's scores on flagged and on clean rows by split, as `flagged` jobs answer them."""
         phase = "telling flagged rows from clean ones"
-        validation = self.call("flagged", phase, selection.number, {"rung": selection.rung})
+        validation = self.jobs.call(self.jobs.make.flagged(selection.number, selection.rung), phase)
         test = answers.get(model_name(selection.number), {}).get("flagged", {})
         return read_flagged({"validation": validation, "test": test})
 
@@ -191,8 +191,7 @@ class Ending:
         """Have the winner's model written to the study's folder."""
         assert result.number is not None
         destination = model_folder(self.folder)
-        extra = {"destination": str(destination.absolute())}
-        answer = self.call("export", "exporting the chosen model", result.number, extra)
+        answer = self.jobs.call(self.jobs.make.export(result.number, destination), "exporting the chosen model")
         metrics = {f"best/{key}": value for key, value in self._best_rung(result.number).values.items()}
         metrics |= {f"test/{name}": value for name, value in result.winner_test.items()}
         return ChosenModel(

@@ -117,7 +117,7 @@ class LiveStudy:
             self.config,
             self.folder,
             self.records,
-            call=self._call_for_trial,
+            jobs=self.jobs,
             recorder=self.recorder,
             baseline=self.baseline,
             data=self.data,
@@ -174,7 +174,6 @@ class LiveStudy:
         probe = QuantityProbe(
             self.jobs,
             self.config.objective,
-            self._call_for_trial,
             takes_few=self.trials.branches[record.proposal.branch].role.takes_few,
             refuse=self._why_not_confirm,
         )
@@ -183,7 +182,4 @@ class LiveStudy:
 
     def _scaling(self, number: int) -> dict[str, Any]:
         """What a trial scores when its trained change is made smaller."""
-        return self._call_for_trial("scale", f"scaling what trial {number} has learned", number, {})
-
-    def _call_for_trial(self, kind: str, phase: str, number: int, extra: Mapping[str, Any]) -> dict[str, Any]:
-        return self.jobs.call(self.jobs.about_trial(kind, number, extra), phase)
+        return self.jobs.call(self.jobs.make.scale(number), f"scaling what trial {number} has learned")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ftsweep.config.build import import_path
+from ftsweep.control.job_messages import JobMessages
 from ftsweep.errors import UsageError
 from ftsweep.serving.study_model import check_destination
 from ftsweep.store.folders import StudyFolder
@@ -35,14 +36,5 @@ def export_scaled(folder: StudyFolder, number: int, scale: float, destination: P
         from ftsweep.worker.components import Components
         from ftsweep.worker.jobs import SingleJobs
 
-        SingleJobs(Components(manifest.allow)).do(
-            {
-                "type": "export",
-                "job": f"export-{number:04d}",
-                "folder": str(trial.path.absolute()),
-                "cache": str(folder.store.cache.absolute()),
-                "spec": trial.spec(),
-                "destination": str(destination.absolute()),
-                "scale": scale,
-            }
-        )
+        messages = JobMessages(folder, folder.store.cache)
+        SingleJobs(Components(manifest.allow)).do(messages.export(number, destination, scale))

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ftsweep.analysis.comparison import base_label, best_trials, distinct_bases
+from ftsweep.control.jobs import Jobs
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.result import model_name
 from ftsweep.domain.trial import TrialRecord
 from ftsweep.store.atomic import read_json, write_json
 from ftsweep.store.folders import StudyFolder
-
-Call = Callable[[str, str, int, Mapping[str, Any]], dict[str, Any]]
-"""Runs one job about an ended trial on a worker: kind, what goes on in words, the trial's number, extra keys."""
 
 Answers = Mapping[str, Mapping[str, Any]]
 """Of `test` jobs by model: `test` (metric to value), `intervals`, `details` and, of a trial, `flagged`."""
@@ -30,7 +28,7 @@ class TestSplit:
     objective: Objective
     data: Mapping[str, Mapping[str, Any]]
     """Facts of the prepared set by branch label."""
-    call: Call
+    jobs: Jobs
 
     def measure(
         self, records: Sequence[TrialRecord], winner: TrialRecord, baseline: Mapping[str, Mapping[str, float]]
@@ -59,7 +57,7 @@ class TestSplit:
         file = self.folder.trial(number).path / ("test-base.json" if is_base else "test.json")
         if not file.exists():
             phase = f"measuring {'the untouched base' if is_base else f'trial {number}'} on test"
-            write_json(file, self.call("test", phase, number, {"untouched": True} if is_base else {}))
+            write_json(file, self.jobs.call(self.jobs.make.test(number, is_base=is_base), phase))
         answer: dict[str, Any] = read_json(file)
         return answer
 

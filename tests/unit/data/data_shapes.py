@@ -500,6 +500,15 @@ SHAPES = [
         ("labels",),
     ),
     Shape("a column per label", file("r.csv", ONE_HOT, columns=COLUMNS_ONE_HOT), MULTI, "multi_label"),
+    Shape("a column per label that nobody names", file("r.csv", ONE_HOT), MULTI, "multi_label", ("labels",)),
+    Shape(
+        "a column per label beside another",
+        file("r.csv", csv_of([(*line.split(","), "en") for line in ONE_HOT.split()[1:]], ONE_HOT.split()[0] + ",lang")),
+        MULTI,
+        "multi_label",
+        refused="data.columns=",
+        follow={"columns": COLUMNS_ONE_HOT},
+    ),
     Shape(
         "a float column per label",
         file("r.csv", ONE_HOT.replace(",0", ",0.0").replace(",1", ",1.0"), columns=COLUMNS_ONE_HOT),
