@@ -145,7 +145,7 @@ def check_columns(available: Iterable[str]) -> None:
         more = ", input: context" if "context" in found else ""
         remedy = f"Name yours: 'data.columns={{prompt: {pair[0]}, completion: {pair[1]}{more}}}'"
     elif "chosen" in found:
-        remedy = "Preferences are not trained on. To learn the chosen answers: 'data.columns={messages: chosen}'"
+        remedy = "Pairs are learned by task=preference. The chosen answers alone: 'data.columns={messages: chosen}'"
     else:
         remedy = "Name yours with data.columns, for example data.columns.prompt=<its name>"
     raise DataError(
