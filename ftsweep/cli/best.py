@@ -38,7 +38,7 @@ def best(
 
     The exported folder opens in transformers and PEFT with the study's labels; its README.md says how.
     """
-    from ftsweep.cli.exporting import check_export, complete_export
+    from ftsweep.cli.exporting import check_export, check_trial_export, complete_export
     from ftsweep.report.overview import read_overview
 
     folder = find_study(store, study)
@@ -48,7 +48,10 @@ def best(
     result = overview.state.result
     chosen = result.number if result else None
     if scale is not None or (trial is not None and trial != chosen):
-        _export_trial(folder, chosen if trial is None else trial, 1.0 if scale is None else scale, destination, as_json)
+        number = chosen if trial is None else trial
+        if number is not None:
+            check_trial_export(folder, number, merge=merge)
+        _export_trial(folder, number, 1.0 if scale is None else scale, destination, as_json)
         if destination is not None:
             complete_export(folder, destination, merge=merge)
         return

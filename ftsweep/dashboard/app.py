@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote
 
 from dash import Dash, Input, Output, State, dcc, html
@@ -45,7 +45,7 @@ def make_app(store: Store, access: Access) -> Flask:
     add_live_parts(app, looks, asked)
     add_doors(server, looks, asked, access)
     access.install(server, list(app.csp_hashes()))
-    return server
+    return cast("Flask", server)
 
 
 def page_at(looks: Looks, asked: AskedList, path: str, query: str, *, may_act: bool) -> list[Any]:

@@ -65,6 +65,5 @@ def _file_names(named: object, columns: Sequence[str]) -> list[str]:
     """One column's name, or those of several that are one to the task (one-hot labels); a number counts the columns."""
     if isinstance(named, list | tuple):
         return [str(each) for each in named]
-    if isinstance(named, int) and str(named) not in columns and named <= len(columns):
-        return [columns[named - 1]]
-    return [str(named)]
+    at_place = columns[named - 1 : named] if isinstance(named, int) else ()  # tables have it under its number, too
+    return [str(named), *at_place]

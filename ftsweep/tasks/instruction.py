@@ -75,12 +75,12 @@ class Instruction(CausalTask):
     def input_text(self, values: Mapping[str, Any]) -> str:
         """What is not learned of it: the questions, and answers that are context; of a malformed row all it has."""
         found = self._conversation(values)
-        return str(dict(values)) if isinstance(found, RowError) else _texts(found, is_learned=False)
+        return str(dict(values)) if isinstance(found, RowError) else texts_of(found, is_learned=False)
 
     def target_text(self, values: Mapping[str, Any]) -> str:
         """What is learned of it; of a malformed row all it has, so that `encode` may say what is wrong with it."""
         found = self._conversation(values)
-        return str(dict(values)) if isinstance(found, RowError) else _texts(found, is_learned=True)
+        return str(dict(values)) if isinstance(found, RowError) else texts_of(found, is_learned=True)
 
     def _conversation(self, values: Mapping[str, Any]) -> Conversation | RowError:
         """The row's conversation; the latest one is kept, for a row's input and target are asked for in turn."""
@@ -230,7 +230,7 @@ class Instruction(CausalTask):
         )
 
 
-def _texts(conversation: Conversation, *, is_learned: bool) -> str:
+def texts_of(conversation: Conversation, *, is_learned: bool) -> str:
     """The texts of messages that are learned, or of the others, a line each; calls of tools as JSON."""
     parts = []
     for message, learned in zip(conversation.messages, conversation.learned, strict=True):

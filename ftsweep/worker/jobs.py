@@ -91,10 +91,10 @@ class SingleJobs:
     def _prepare_texts(self, parts: TrialParts) -> dict[str, str]:
         """Prepare the data of the stages and the general text; fingerprints by the key of the node."""
         chain = StageChain(self.components, parts.config, parts.cache)
-        found = {}
-        for name, stage in stage_configs(parts.config).items():
-            found[f"stages.{name}.data"] = chain.parts_of(stage).prepared.meta["fingerprint"]
-        general = self.components.general_of(parts) if found or parts.task.takes_text else None
+        stages = {name: chain.parts_of(stage) for name, stage in stage_configs(parts.config).items()}
+        found = {f"stages.{name}.data": stage.prepared.meta["fingerprint"] for name, stage in stages.items()}
+        reading = next((each for each in (parts, *stages.values()) if each.task.takes_text), None)
+        general = None if reading is None else self.components.general_of(reading)
         if general is None and (meter := self.meters.meter_of(parts)) is not None:
             general = meter.text
         return found if general is None else {**found, "general": general.prepared.meta["fingerprint"]}

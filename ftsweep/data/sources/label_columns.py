@@ -26,11 +26,13 @@ def label_columns(opened: OpenedFile, columns: Columns) -> list[str]:
     read = columns.resolved(opened.facts.columns).keep
     seen: dict[str, set[str]] = {}
     for row in islice(_usable(opened), _NUM_LOOKED_AT):
+        if "labels" in row:
+            return []
         for name, value in row.items():
             if name not in read and name.strip().lower() not in _ROW_NAMES:
                 seen.setdefault(name, set()).add("" if value is None else str(value).strip().lower())
     is_plain = all(values - {""} and values - {""} <= _FLAGS for values in seen.values())
-    return list(seen) if is_plain and len(seen) >= 2 and "labels" not in seen else []
+    return list(seen) if is_plain and len(seen) >= 2 else []
 
 
 def told_of(columns: list[str]) -> Finding:

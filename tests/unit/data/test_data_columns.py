@@ -27,4 +27,22 @@ def test_numbers_count_the_files_columns_however_few_of_them_are_read(tmp_path: 
         ("text", "label")
     )["train"]
     assert rows[0].values == {"text": "a text", "label": "good", "author": "me"}
-    assert rows[0].file_columns == ("author", "day", "mood", "tweet")
+    assert rows[0].file_columns[:4] == ("author", "day", "mood", "tweet")
+
+
+def test_columns_of_labels_are_found_only_where_nothing_else_is_there(tmp_path: Path) -> None:
+    def found(header: str, row: str) -> object:
+        (tmp_path / "rows.csv").write_text(
+            header + "\n" + "".join(row.format(number=number, flag=number % 2) + "\n" for number in range(20))
+        )
+        source = Files(train=str(tmp_path / "rows.csv"))
+        before = source.fingerprint()
+        rows = source.load(("text", "labels"))["train"]
+        assert source.fingerprint() == before
+        return rows[1].values.get("labels")
+
+    assert found("id,text,lamp,soup", "{number},text {number},{flag},1") == ["lamp", "soup"]
+    assert found("text,lamp,soup,lang", "text {number},{flag},1,en") is None
+    assert found("text,lamp,stars", "text {number},{flag},{number}") is None
+    assert found("text,lamp", "text {number},{flag}") is None
+    assert found("text,labels,lamp,soup", "text {number},a|b,{flag},1") == ["a", "b"]
