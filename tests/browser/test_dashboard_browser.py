@@ -99,6 +99,14 @@ def wait_for_rows(page, numbers):
     wait_until(page, f"[...new Set({rows})].sort((a, b) => a - b).join() === '{','.join(map(str, numbers))}'")
 
 
+def wait_for_cell(page, number, text):
+    """Until the row of the trial has the text; a row lies in several parts of the table."""
+    wait_until(
+        page,
+        f"[...document.querySelectorAll('.ag-row[row-id=\"{number}\"]')].some(r => r.innerText.includes('{text}'))",
+    )
+
+
 def faint_lines(page, side):
     """Trials whose line is faint."""
     script = "document.querySelector('#%s .js-plotly-plot').data.filter(t => t.opacity < 0.2).map(t => t.meta[0])"
@@ -122,7 +130,7 @@ def test_measurement_shows_within_seconds_and_selection_and_zoom_stay(opened, tm
         page,
         "document.querySelector('#right .js-plotly-plot').data.some(t => t.meta[0] === 3 && [...t.y].includes(0.123))",
     )
-    wait_until(page, "document.querySelector('.ag-row[row-id=\"3\"]').innerText.includes('0.123')")
+    wait_for_cell(page, 3, "0.123")
 
     wait_for_rows(page, [1, 2])
     assert faint_lines(page, "right") == [0, 3]
@@ -217,8 +225,8 @@ def test_stop_of_a_trial_needs_the_token_and_is_seen_to_happen(opened, tmp_path)
         page.evaluate("window.confirm = () => true")
         page.click("#stop-trials")
         wait_until(page, "document.getElementById('asked').innerText.includes('ended: pruned, stopped by')")
-        wait_until(page, "document.querySelector('.ag-row[row-id=\"1\"]').innerText.includes('pruned')")
-        wait_until(reader, "document.querySelector('.ag-row[row-id=\"1\"]').innerText.includes('pruned')")
+        wait_for_cell(page, 1, "pruned")
+        wait_for_cell(reader, 1, "pruned")
         assert page.troubles == []
     finally:
         is_over.set()
