@@ -19,7 +19,8 @@ from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.store.atomic import append_line
 from ftsweep.store.requests import STOPPED, Requests
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
+# slow: a real study, a server and a browser, minutes on two cores
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ARGUMENTS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
