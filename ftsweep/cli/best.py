@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 @click.option("--merge", is_flag=True, help="Export an adapter merged into its base, as one whole model.")
 @click.option("--scale", type=float, help="Export with the trained change scaled: 0 is the base, 1 the trial.")
 @click.option("--trial", type=int, help="Export this trial's model and not the chosen one's.")
+@click.option("--samples", is_flag=True, help="Show rows that it answered worst and best, beside the others.")
 @STORE_OPTION
 @JSON_OPTION
 def best(
@@ -31,6 +33,7 @@ def best(
     merge: bool,
     scale: float | None,
     trial: int | None,
+    samples: bool,
     store: str,
     as_json: bool,
 ) -> None:
@@ -44,6 +47,8 @@ def best(
     folder = find_study(store, study)
     if merge and destination is None:
         raise UsageError("--merge says how to export, and no folder is named", remedy="Add --export DIR.")
+    if samples and (scale is not None or trial is not None):
+        raise UsageError("--samples shows the chosen model's answers", remedy="Leave out --trial and --scale.")
     overview = read_overview(folder)
     result = overview.state.result
     chosen = result.number if result else None
@@ -65,10 +70,16 @@ def best(
         check_export(folder, merge=merge)
         export_best(folder, destination)
         complete_export(folder, destination, merge=merge)
-    _show(folder, overview, destination, as_json)
+    if samples and not overview.answers:
+        raise UsageError(
+            f"the trials of study {study!r} generated no answers",
+            remedy="Have a study of instruction tuning generate some: task.generation.rungs=[5,10].",
+        )
+    _show(folder, overview, destination, as_json=as_json, samples=samples)
 
 
-def _show(folder: StudyFolder, overview: StudyOverview, exported: Path | None, as_json: bool) -> None:
+def _show(folder: StudyFolder, overview: StudyOverview, exported: Path | None, *, as_json: bool, samples: bool) -> None:
+    from ftsweep.cli.answers_view import print_telling_answers
     from ftsweep.cli.best_view import print_best
     from ftsweep.cli.console import console_for
     from ftsweep.cli.study_json import study_json
@@ -76,9 +87,12 @@ def _show(folder: StudyFolder, overview: StudyOverview, exported: Path | None, a
 
     if as_json:
         facts = study_json(overview, study_use(folder), folder.lost_workers(), folder.manifest().extension)
-        print_json({**facts, "exported": str(exported) if exported else None})
+        asked = {"samples": [asdict(each) for each in overview.answers]} if samples else {}
+        print_json({**facts, "exported": str(exported) if exported else None, **asked})
     else:
         print_best(console_for(sys.stdout), overview, exported)
+        if samples:
+            print_telling_answers(console_for(sys.stdout), overview.answers, overview.objective)
 
 
 def _export_trial(folder: StudyFolder, number: int | None, scale: float, to: Path | None, as_json: bool) -> None:

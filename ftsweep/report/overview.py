@@ -18,6 +18,7 @@ from ftsweep.domain.space import Dimension
 from ftsweep.domain.study_state import StudyState
 from ftsweep.domain.verdict import Verdict
 from ftsweep.errors import UsageError
+from ftsweep.report.answers import ModelAnswers, base_answers, trial_answers
 from ftsweep.report.settings import Settings, read_settings
 from ftsweep.report.study_fit import judged_study
 from ftsweep.report.trial_summary import TrialSummary, summarise
@@ -55,6 +56,8 @@ class StudyOverview:
     state: StudyState
     settings: Settings = field(default_factory=Settings)
     verdicts: tuple[Verdict, ...] = ()
+    folder: StudyFolder | None = None
+    """Where the study lies, for what is read only when it is shown; None where it is not known."""
     shown: frozenset[int] | None = None
     """The numbers of the trials to look at; None: all."""
 
@@ -151,6 +154,17 @@ class StudyOverview:
         found = compare(records, self.objective, labels, baseline=bases, test=self.conclusion.test, data={})
         return tuple(found)
 
+    @cached_property
+    def answers(self) -> tuple[ModelAnswers, ...]:
+        """What the untouched base, the default setting and the best trial answered; empty where nothing was asked."""
+        if self.folder is None or self.best is None:
+            return ()
+        base = base_answers(self.folder, self.best.branch, self.objective)
+        default = [self.default.number] if self.default else []
+        trials = trial_answers(self.folder, [*default, self.best.number], self.objective)
+        asked = [each for each in (base, *trials) if each is not None]
+        return tuple(sorted(asked, key=lambda each: each.label == f"trial {self.best.number}"))
+
     @property
     def data(self) -> tuple[DataFacts, ...]:
         """One for all branches, or more where their data differ."""
@@ -173,7 +187,7 @@ def read_overview(folder: StudyFolder, state: StudyState | None = None) -> Study
         raise UsageError(f"there is no study {folder.name!r}", where=str(folder.path), remedy=f"See: {see}")
     settings = read_settings(folder)
     state = read_state(folder) if state is None else state
-    return StudyOverview(state, settings, tuple(judged_study(state, settings)))
+    return StudyOverview(state, settings, tuple(judged_study(state, settings)), folder)
 
 
 def _tested_model(label: str, values: Mapping[str, float]) -> TestedModel:
