@@ -160,10 +160,9 @@ class StudyOverview:
         if self.folder is None or self.best is None:
             return ()
         base = base_answers(self.folder, self.best.branch, self.objective)
-        default = [self.default.number] if self.default else []
+        default = [self.default.number] if self.default and self.default is not self.best else []
         trials = trial_answers(self.folder, [*default, self.best.number], self.objective)
-        asked = [each for each in (base, *trials) if each is not None]
-        return tuple(sorted(asked, key=lambda each: each.label == f"trial {self.best.number}"))
+        return tuple(each for each in (base, *trials) if each is not None)
 
     @property
     def data(self) -> tuple[DataFacts, ...]:

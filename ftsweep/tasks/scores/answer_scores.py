@@ -118,7 +118,7 @@ def json_match(expected: str, answer: str) -> float:
         return 0.0
     ours, theirs = dict(_fields(given)), dict(_fields(wanted))
     num_same = sum(path in ours and ours[path] == value for path, value in theirs.items())
-    return num_same / len(ours.keys() | theirs.keys())
+    return float(num_same / len(ours.keys() | theirs.keys()))
 
 
 _SCORES: dict[str, Score] = {
