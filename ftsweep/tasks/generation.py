@@ -6,7 +6,7 @@ import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 from annotated_types import Ge, Gt, Le
@@ -77,6 +77,10 @@ class Generation:
             what = f"there is no rung {max(self.rungs)}: a trial has {num_rungs}, counted from 1"
             raise ConfigError(what, where=f"{_WHERE}.rungs", remedy="Name others, or change rungs.count.")
         return (*sorted(set(self.rungs)),)
+
+
+DEFAULTS: dict[str, Any] = {**asdict(Generation()), "scores": list(Generation.scores)}
+"""The node as it is without any setting."""
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ from ftsweep.tasks.encoding.tokens import (
     to_predict,
     token_ids,
 )
-from ftsweep.tasks.generation import Decoding, Generation, generate
+from ftsweep.tasks.generation import DEFAULTS, Decoding, Generation, generate
 from ftsweep.tasks.judging import Judge, metrics_of
 from ftsweep.tasks.scores.answer_scores import ANSWER_METRICS, resampled_answers
 
@@ -67,7 +67,7 @@ class Instruction(CausalTask):
         max_length: int = 512,
         max_new_tokens: int = 128,
         learn: Learn = "all",
-        generation: dict[str, Any] | None = None,
+        generation: dict[str, Any] | None = DEFAULTS,
         judge: Judge | None = None,
     ) -> None:
         """`learn: last` learns a conversation's last answer only; `max_new_tokens` bounds the answers of `predict`.

@@ -25,7 +25,7 @@ def check_generation(layers: Layers, branch: BranchLayer, space: Space, config: 
             raise ConfigError(what, where=layers.where(f"space.{path}", branch), remedy=f"Set {path} for all of them.")
     for name, stage in config[STAGES].items():
         task = _own(stage["task"])
-        if task is not None and getattr(task, "generation", None) not in (None, type(task)().generation):
+        if hasattr(task, "generation") and task.generation != type(task)().generation:
             where = layers.where(f"{STAGES}.{name}.{_NODE}", branch)
             raise ConfigError("a stage generates no answers", where=where, remedy="Leave it out.")
     task, num_rungs = _own(config["task"]), config["rungs"]["count"]
