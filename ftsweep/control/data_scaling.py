@@ -9,13 +9,12 @@ from itertools import pairwise
 from typing import Any
 
 from ftsweep.analysis.data_scaling import SHARES, as_result, gains_of
-from ftsweep.control.jobs import Jobs
+from ftsweep.control.jobs import Call, Jobs
 from ftsweep.control.reruns import Rerun, Reruns, with_fresh_seed
 from ftsweep.domain.data_scaling import DataPoint, DataScaling
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.trial import TrialRecord
 
-Call = Callable[[str, str, int, Mapping[str, Any]], dict[str, Any]]
 
 FEW_EXAMPLES = (
     "Parts of train were not tried: the chosen setting learns from k examples of it, and how many it needs is what "
@@ -70,7 +69,7 @@ class QuantityProbe:
         spec = with_fresh_seed(self.jobs.folder.trial(record.number).spec(), index)
         confirmed = self.jobs.folder.confirmation(record.number, index)
         if share == 1.0 and confirmed.outcome() is not None:
-            return Rerun(f"confirmation-{record.number:04d}-{index}", confirmed, spec)
+            return Rerun(f"confirmation-{record.number:04d}-{index}", confirmed, spec, keeps_weights=True)
         folder = self.jobs.folder.quantity(record.number, share, index)
         return Rerun(f"quantity-{folder.path.name}", folder, {**spec, "train_share": share})
 
@@ -88,5 +87,7 @@ class QuantityProbe:
             best = [(run, self.objective.best(run.folder.measurements())) for run in runs]
             sides[side] = [[str(run.folder.path.absolute()), found.rung] for run, found in best if found]
         phase = "comparing parts of train row by row"
-        answer = self.call("compare", phase, record.number, {**sides, "metric": self.objective.metric})
+        answer = self.call(
+            "compare", phase, self.jobs.folder.trial(record.number), {**sides, "metric": self.objective.metric}
+        )
         return (answer["difference"], answer["standard_error"]) if answer else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,10 @@ POLL_SECONDS = 1.0
 ENDINGS = frozenset({"ended", "failed", "lost"})
 MEMORY_REMEDY = "Take a smaller model or task.max_length, or a strategy with fewer weights; or give it more memory."
 _MEMORY_ERRORS = ("OutOfMemoryError", "MemoryError")
+
+
+Call = Callable[[str, str, TrialFolder, Mapping[str, Any]], dict[str, Any]]
+"""Runs one job about an ended run on a worker: kind, what goes on in words, the run's folder, extra keys."""
 
 
 class Stopped(Exception):  # noqa: N818 - a normal ending, not an error
@@ -83,11 +87,10 @@ class Jobs:
         searched = {"tasks": _searched_nodes(branch, "task"), "strategies": _searched_nodes(branch, "strategy")}
         return {**self.about_branch("prepare", branch), **searched}
 
-    def about_trial(self, kind: str, number: int, extra: Mapping[str, Any]) -> Message:
-        """A job about an ended trial. `untouched` among the extra keys is a matter of the job's spec."""
-        folder = self.folder.trial(number)
+    def about_run(self, kind: str, folder: TrialFolder, extra: Mapping[str, Any]) -> Message:
+        """A job about an ended trial or fresh run. `untouched` among the extra keys is a matter of the job's spec."""
         spec = {**folder.spec(), **{key: value for key, value in extra.items() if key == "untouched"}}
-        job = self.make(kind, f"{kind}-{number:04d}", folder, spec)
+        job = self.make(kind, f"{kind}-{folder.path.name}", folder, spec)
         return {**job, **{key: value for key, value in extra.items() if key != "untouched"}}
 
     def make(self, kind: str, name: str, folder: TrialFolder, spec: Mapping[str, Any]) -> Message:

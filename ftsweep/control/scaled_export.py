@@ -7,11 +7,11 @@ from pathlib import Path
 from ftsweep.config.build import import_path
 from ftsweep.errors import UsageError
 from ftsweep.serving.study_model import check_destination
-from ftsweep.store.folders import StudyFolder
+from ftsweep.store.folders import StudyFolder, TrialFolder
 
 
-def export_scaled(folder: StudyFolder, number: int, scale: float, destination: Path) -> None:
-    """Write the model of trial `number` to an absent or empty folder; `ftsweep predict` answers from it.
+def export_scaled(folder: StudyFolder, run: TrialFolder, scale: float, destination: Path) -> None:
+    """Write the model of a trial, or of a run with a fresh seed, to an absent or empty folder; `ftsweep predict` answers from it.
 
     Scale 0 is what the trial started from (a new head stays), 1 what it came to. Done in this process, on its device.
 
@@ -22,8 +22,8 @@ def export_scaled(folder: StudyFolder, number: int, scale: float, destination: P
     if not 0 <= scale <= 1:
         raise UsageError(f"{scale:g} is no scale", where="--scale", remedy="Use 0 (the base) to 1 (the trial).")
     check_destination(destination)
-    trial = folder.trial(number)
-    if not trial.best.is_dir():
+    number = int(run.path.name.partition("-")[0])
+    if not run.best.is_dir():
         kept = [each.path.name.lstrip("0") or "0" for each in folder.trials() if each.best.is_dir()]
         raise UsageError(
             f"no weights were kept of trial {number}",
@@ -38,10 +38,10 @@ def export_scaled(folder: StudyFolder, number: int, scale: float, destination: P
         SingleJobs(Components(manifest.allow)).do(
             {
                 "type": "export",
-                "job": f"export-{number:04d}",
-                "folder": str(trial.path.absolute()),
+                "job": f"export-{run.path.name}",
+                "folder": str(run.path.absolute()),
                 "cache": str(folder.store.cache.absolute()),
-                "spec": trial.spec(),
+                "spec": run.spec(),
                 "destination": str(destination.absolute()),
                 "scale": scale,
             }

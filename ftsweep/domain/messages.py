@@ -62,6 +62,12 @@ class Compare(Job):
     metric: str
 
 
+class Resample(Job):
+    type: Literal["resample"]
+    rung: int
+    metric: str
+
+
 class Scale(Job):
     type: Literal["scale"]
 
@@ -88,7 +94,20 @@ class Quit(TypedDict):
 
 
 ToWorker = (
-    Prepare | Train | Baseline | Estimate | Test | Export | Flagged | Compare | Scale | Continue | Stop | Pause | Quit
+    Prepare
+    | Train
+    | Baseline
+    | Estimate
+    | Test
+    | Export
+    | Flagged
+    | Compare
+    | Resample
+    | Scale
+    | Continue
+    | Stop
+    | Pause
+    | Quit
 )
 
 # -- worker to control ------------------------------------------------------------------------------------------------

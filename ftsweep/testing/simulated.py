@@ -158,6 +158,7 @@ class SimulatedExecutor(Executor):
             "baseline": {"validation": {"loss": 2.0}},
             "test": {"test": {"loss": 1.5 if job["spec"].get("untouched") else 1.0}, "intervals": {}, "details": {}},
             "compare": {},
+            "resample": {"values": []},
             "scale": {"points": [{"scale": 0.5, "values": {"validation/loss": 0.1, FORGETTING: 0.04}}]},
             "flagged": {},
             "export": {"folder": job.get("destination"), "rows": [{"text": "a"}], "answers": [{"label": "b"}]},
