@@ -40,8 +40,8 @@ def as_setting(
     ended: str,
     train_seconds: tuple[float, float],
 ) -> Setting:
-    """The chosen setting and the race. `searched` are the contenders' values in the search, `seeds` those of their fresh
-    runs in order; train_seconds: of the race and of the search.
+    """The chosen setting and the race. `searched` are the contenders' values in the search, `seeds` those of their
+    fresh runs in order; train_seconds: of the race and of the search.
     """
     ranked = [_raced(each, searched, seeds, default) for each in answer.settings]
     unsound = [number for number in seeds if answer.of(number) is None and seeds[number]]
@@ -100,7 +100,8 @@ def _why_setting(answer: SettingAnswer, objective: Objective) -> str:
     chosen, leader = answer.chosen, answer.settings[0]
     error = "" if chosen.standard_error is None else f" ± {chosen.standard_error:.2g}"
     noun = "fresh seed" if chosen.num_seeds == 1 else "fresh seeds"
-    text = f"Setting: trial {chosen.number} has {objective.key} {chosen.mean:.4g}{error} on average over {chosen.num_seeds} {noun}"
+    over = f"on average over {chosen.num_seeds} {noun}"
+    text = f"Setting: trial {chosen.number} has {objective.key} {chosen.mean:.4g}{error} {over}"
     if chosen is not leader:
         return f"{text}, not told from trial {leader.number}'s {leader.mean:.4g}, and forgets or costs less."
     if len(answer.settings) == 1:

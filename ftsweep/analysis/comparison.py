@@ -78,7 +78,8 @@ def compare(
 
     branches: their labels. baseline: validation metrics by label. test: metrics by `trial-0007`, `baseline` (that of
     the chosen trial's branch) and `baseline-<branch>`. data: the facts of the prepared set by label. chosen: the
-    model to hand over, whose run stands for its trial in `records`; None takes the best trial. Without branches there is nothing to compare.
+    model to hand over, whose run stands for its trial in `records`; None takes the best trial.
+    Without branches there is nothing to compare.
     """
     if not branches:
         return []

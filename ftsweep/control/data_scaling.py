@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -14,7 +14,6 @@ from ftsweep.control.reruns import Rerun, Reruns, with_fresh_seed
 from ftsweep.domain.data_scaling import DataPoint, DataScaling
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.trial import TrialRecord
-
 
 FEW_EXAMPLES = (
     "Parts of train were not tried: the chosen setting learns from k examples of it, and how many it needs is what "

@@ -49,7 +49,7 @@ class Reruns:
     refuse: Callable[[Rerun], str | None] = lambda run: None
     """Why a run may not start any more, asked when a lane is free for it; it is then left out."""
     why_stop: Callable[[Rerun, Measurement], str | None] = lambda run, at: None
-    """Why a run that has measured a rung need not end; None: it shall go on. It answers the same whenever it is asked."""
+    """Why a run that has measured a rung need not end; None: it shall go on. The same whenever it is asked."""
     left_out: str = ""
     """The last such reason."""
     _waiting: list[Rerun] = field(default_factory=list)

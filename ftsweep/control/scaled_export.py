@@ -11,7 +11,9 @@ from ftsweep.store.folders import StudyFolder, TrialFolder
 
 
 def export_scaled(folder: StudyFolder, run: TrialFolder, scale: float, destination: Path) -> None:
-    """Write the model of a trial, or of a run with a fresh seed, to an absent or empty folder; `ftsweep predict` answers from it.
+    """Write the model of a trial, or of a run with a fresh seed, to an absent or empty folder.
+
+    `ftsweep predict` answers from it.
 
     Scale 0 is what the trial started from (a new head stays), 1 what it came to. Done in this process, on its device.
 

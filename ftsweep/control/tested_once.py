@@ -59,7 +59,8 @@ class TestSplit:
         """About a run or its untouched base: from the run's folder, or measured now."""
         file = place.path / ("test-base.json" if is_base else "test.json")
         if not file.exists():
-            phase = f"measuring {'the untouched base' if is_base else model_name(*map(int, place.path.name.split('-')))} on test"
+            which = "the untouched base" if is_base else model_name(*map(int, place.path.name.split("-")))
+            phase = f"measuring {which} on test"
             write_json(file, self.call("test", phase, place, {"untouched": True} if is_base else {}))
         answer: dict[str, Any] = read_json(file)
         return answer

@@ -59,7 +59,7 @@ class Model:
 
 @dataclass(frozen=True)
 class RacedSetting:
-    """A setting that was run again. `seeds` are its fresh runs' values; None: stopped, failed or against a constraint."""
+    """A setting that was run again. `seeds` are its fresh runs' values; None: stopped, failed, or above a limit."""
 
     number: int
     value: float

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 TITLE = "The winner's evidence"
 READING = (
-    "Above, the best settings and the default one run again with fresh seeds: a dot per seed, hollow what the search had "
-    "measured, which is too good on average, and a bar at the mean over fresh seeds with its standard error of seeds and "
-    "rows: the coloured one is the setting to train again. Below, scores on test with 95 % intervals, the model to deploy "
+    "Above, the best settings and the default one run again with fresh seeds: a dot per seed, hollow what the search "
+    "had measured, which is too good on average, a bar at the mean over fresh seeds with its standard error of seeds "
+    "and rows; the setting to train again is coloured. Below, scores on test with 95 % intervals, the model to deploy "
     "coloured: where they overlap widely, the test split does not tell the models apart."
 )
 _ROW_HEIGHT = 34  # pixels
