@@ -26,7 +26,7 @@ RACE = {"trials": 12, "top": 3, "seeds": 3, "row_noise": 0.02}
 def seeded_curve(spec: dict[str, Any], rung: int) -> dict[str, float]:
     """Losses that a seed moves by a tenth or so; rates within a factor of ten of the best one are equal."""
     seed = spec["config"]["seed"]["model"]
-    luck = random.Random(f"{seed} {spec['number']}").gauss(0, 0.1) if seed else 0.0
+    luck = random.Random(f"{seed} {spec['number']}").gauss(0, 0.1)
     base = loss_curve(spec, rung)["validation/loss"]
     floor = base - 2.0 / (1 + rung)
     value = base - min(floor, 1.0) + luck

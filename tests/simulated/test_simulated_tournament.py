@@ -169,7 +169,7 @@ def test_branch_without_a_complete_trial_is_shown_with_its_fate(make_sweep: Make
 def test_study_in_which_nothing_completes_still_lists_its_branches(make_sweep: MakeSweep) -> None:
     sweep = run(make_sweep(lambda spec, rung: Outcome(OutcomeKind.INFEASIBLE, "no"), trials=6, branches=BRANCHES))
     conclusion = sweep.conclude()
-    assert conclusion.winner is None
+    assert conclusion.model is None
     assert conclusion.advice == ""
     assert {approach.fate for approach in conclusion.approaches if not approach.is_base} == {"2 infeasible"}
 

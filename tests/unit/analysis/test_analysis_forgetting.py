@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 
 import pytest
+from ftsweep.analysis.confirmation import candidate_of
 
 from ftsweep.analysis.comparison import kept_trials
-from ftsweep.analysis.confirmation import candidate_of
 from ftsweep.analysis.forgetting import (
     conclude_forgetting,
     curve_of,

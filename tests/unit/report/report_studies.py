@@ -99,7 +99,7 @@ class StudyBuilder:
     def result(self, winner: int | None = None, **parts: Any) -> None:
         """What a study with the trials so far came to; without a winner's number it has none."""
         chosen = None if winner is None else {"number": winner, "value": 0.5, "rung": 1, "reason": "It is the best."}
-        told = {"sentence": "It has come to its end.", "winner": chosen, "num_trials": len(self.folder.trials())}
+        told = {"sentence": "It has come to its end.", "model": chosen, "num_trials": len(self.folder.trials())}
         write_json(result_file(self.folder), {**told, **parts})
 
 
