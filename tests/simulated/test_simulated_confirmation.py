@@ -96,7 +96,7 @@ def test_the_best_model_in_hand_is_handed_over_though_it_is_a_fresh_run(make_swe
     (export,) = [job for job in jobs if job["type"] == "export"]
     assert export["folder"] == str(sweep.folder.confirmation(0, 1).path.absolute())
     assert export["destination"] == str(model_folder(sweep.folder).absolute())
-    assert [job["folder"] for job in jobs if job["type"] == "test"][0] == export["folder"]
+    assert next(job["folder"] for job in jobs if job["type"] == "test") == export["folder"]
     assert weights_of(sweep) == {"0000-1"}, "of fresh runs the model's weights stay, and no others"
     assert "Trial 0 with fresh seed 1 is best" in conclusion.sentence
     assert read_result(sweep.folder) == conclusion
@@ -131,7 +131,7 @@ def test_what_was_run_is_not_run_again_and_nothing_is_left_to_do(make_sweep: Mak
     assert runs_of(again) == runs
 
 
-class Killed(Exception):
+class Killed(Exception):  # noqa: N818 - as in the other tests of kills
     """Stands for a kill: nothing after it is done."""
 
 
@@ -144,7 +144,7 @@ def test_kills_in_the_race_change_nothing_of_the_choice(make_sweep: MakeSweep, t
         sweep = searched(make_sweep, place=tmp_path / "killed", workers=1 + num_kills % 3)
         poll, heard = sweep.executor.poll, 0
 
-        def dying(seconds: float, poll: Any = poll, limit: int = 3 + 4 * num_kills) -> list[Message]:
+        def dying(seconds: float, poll: Any = poll, limit: int = 6 + num_kills) -> list[Message]:
             nonlocal heard
             heard += 1
             if heard > limit:
@@ -168,7 +168,7 @@ def test_a_run_that_is_hopeless_at_half_of_its_rungs_ends_and_its_setting_is_out
         is_lost = spec["config"]["seed"]["model"] == 1001 and spec["number"] != 0
         return {name: value + (9.0 if is_lost else 0.0) for name, value in seeded_curve(spec, rung).items()}
 
-    sweep = searched(make_sweep, curve)
+    sweep = searched(make_sweep, curve, share=5.0)
     conclusion = sweep.conclude()
     ended = [run for run in sweep.folder.confirmed() if run.outcome and run.outcome.kind is OutcomeKind.PRUNED]
     assert len(ended) == 3
@@ -184,7 +184,7 @@ def test_a_hopeless_run_that_a_kill_left_without_an_answer_is_not_run_on(make_sw
         is_lost = spec["config"]["seed"]["model"] == 1001 and spec["number"] != 0
         return {name: value + (9.0 if is_lost else 0.0) for name, value in seeded_curve(spec, rung).items()}
 
-    sweep = searched(make_sweep, curve, workers=4)
+    sweep = searched(make_sweep, curve, workers=4, share=5.0)
     reply = sweep.executor.reply
 
     def dying(job: str, message: Message) -> None:
@@ -197,7 +197,7 @@ def test_a_hopeless_run_that_a_kill_left_without_an_answer_is_not_run_on(make_sw
         sweep.confirm()
     unanswered = [run for run in sweep.folder.confirmed() if run.outcome is None and run.measurements[-1].rung == 5]
     assert unanswered
-    again = searched(make_sweep, curve)
+    again = searched(make_sweep, curve, share=5.0)
     again.confirm()
     assert isinstance(again.executor, SimulatedExecutor)
     lost = {f"confirmation-{run.number:04d}-1" for run in unanswered if run.number != 0}
@@ -206,7 +206,7 @@ def test_a_hopeless_run_that_a_kill_left_without_an_answer_is_not_run_on(make_sw
 
 
 def test_a_stop_leaves_the_rest_for_the_next_process(make_sweep: MakeSweep) -> None:
-    sweep = searched(make_sweep)
+    sweep = searched(make_sweep, share=5.0)
     shown: list[str] = []
 
     def watch(snapshot: object) -> None:
@@ -219,7 +219,7 @@ def test_a_stop_leaves_the_rest_for_the_next_process(make_sweep: MakeSweep) -> N
         sweep.confirm()
     done = runs_of(sweep)
     assert 1 <= len(done) < 4
-    again = searched(make_sweep)
+    again = searched(make_sweep, share=5.0)
     assert again.conclude().setting is not None
     assert set(done) <= set(runs_of(again))
 
@@ -237,7 +237,7 @@ def test_a_longer_study_does_not_lose_the_better_model_that_it_had(make_sweep: M
     """Its setting may be no contender any more; its weights are still the best in hand."""
 
     def curve(spec: dict[str, Any], rung: int) -> dict[str, float]:
-        is_lucky = spec["number"] < 6 and spec["config"]["seed"]["model"] == 1001
+        is_lucky = 1 <= spec["number"] < 6 and spec["config"]["seed"]["model"] == 1001
         gain = 3.0 if is_lucky else 0.1 * spec["number"]
         return {name: value - gain for name, value in seeded_curve(spec, rung).items()}
 
