@@ -162,18 +162,23 @@ class Race:
         return not self.unresampled(self.sound) and not self.next().wanted
 
     def why_hopeless(self, key: Key, measurement: Measurement) -> str | None:
-        """Why a fresh run need not end, as a sentence, once it is at half of its rungs; None: it shall go on."""
+        """Why a fresh run need not end, as a sentence, once it is at half of its rungs; None: it shall go on.
+
+        It is held against all complete trials of the search and the fresh runs of earlier rounds: contenders alone were
+        chosen for doing well, and beside them an ordinary seed looks hopeless where seeds do much.
+        """
         half = self.num_rungs // 2
         if measurement.rung != half or half == 0:
             return None
         own = measurement.values.get(self.objective.key, math.nan)
         earlier = [other for other in self.sound if other[1] < key[1]]
-        peers = [self._at(other, half) for other in [*((number, 0) for number in self.numbers), *earlier]]
+        complete = [(record.number, 0) for record in self.records if record.is_complete]
+        peers = [self._at(other, half) for other in [*complete, *earlier]]
         known = [peer for peer in peers if math.isfinite(peer)]
         if not is_hopeless(own, known, self.sign):
             return None
         worst = max(known, key=lambda value: self.sign * value)
-        return f"{self.objective.key} {own:.4g} at rung {half} is far behind the worst contender's, {worst:.4g}."
+        return f"{self.objective.key} {own:.4g} at rung {half} is far behind the worst run so far, {worst:.4g}."
 
     def _at(self, key: Key, rung: int) -> float:
         found = next((each for each in self.record(key).measurements if each.rung == rung), None)

@@ -173,7 +173,7 @@ def test_a_run_that_is_hopeless_at_half_of_its_rungs_ends_and_its_setting_is_out
     ended = [run for run in sweep.folder.confirmed() if run.outcome and run.outcome.kind is OutcomeKind.PRUNED]
     assert len(ended) == 3
     assert {run.measurements[-1].rung for run in ended} == {5}
-    assert "far behind the worst contender" in ended[0].outcome.reason  # type: ignore[union-attr]
+    assert "far behind the worst run" in ended[0].outcome.reason  # type: ignore[union-attr]
     assert conclusion.setting is not None
     assert conclusion.setting.number == 0
     assert sum(each.mean is None for each in conclusion.setting.contenders) == 3
