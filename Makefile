@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: setup demo test test-slow test-gpu fuzz lint types format docs bench bench-guards bench-choice chaos bench-control clean
+.PHONY: setup demo test test-slow test-gpu test-browser fuzz lint types format docs bench bench-guards bench-choice chaos bench-control clean
 
 $(VENV)/.product: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ftsweep needs Python 3.11 or newer; name one with make PYTHON=...")'
@@ -30,6 +30,9 @@ test-slow: $(VENV)/.dev  ## proofs that take minutes
 
 test-gpu: $(VENV)/.dev  ## what needs a CUDA device
 	$(BIN)/python -m pytest -m gpu --timeout 1800
+
+test-browser: $(VENV)/.dev  ## pages in a real Chromium
+	$(BIN)/python -m pytest -m browser
 
 SECONDS ?= 30
 fuzz: $(VENV)/.dev  ## new examples for every property in tests/fuzz, SECONDS for each

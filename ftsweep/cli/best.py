@@ -38,7 +38,7 @@ def best(
 
     The exported folder opens in transformers and PEFT with the study's labels; its README.md says how.
     """
-    from ftsweep.cli.exporting import check_export, complete_export
+    from ftsweep.cli.exporting import check_export, check_trial_export, complete_export
     from ftsweep.report.overview import read_overview
 
     folder = find_study(store, study)
@@ -50,6 +50,8 @@ def best(
     chosen = None if model is None else (model.number, model.seed)
     if scale is not None or (trial is not None and (trial, 0) != chosen):
         which = chosen if trial is None else (trial, 0)
+        if which is not None:
+            check_trial_export(folder, which[0], merge=merge)
         _export_trial(folder, which, 1.0 if scale is None else scale, destination, as_json)
         if destination is not None:
             complete_export(folder, destination, merge=merge)

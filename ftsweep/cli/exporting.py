@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ftsweep.config.build import import_path
+from ftsweep.config.build import build, import_path
+from ftsweep.errors import UsageError
 from ftsweep.store.folders import StudyFolder
 from ftsweep.store.result import model_folder
 
@@ -15,6 +16,21 @@ def check_export(folder: StudyFolder, *, merge: bool) -> None:
         from ftsweep.worker.portable_export import check_mergeable
 
         check_mergeable(model_folder(folder))
+
+
+def check_trial_export(folder: StudyFolder, number: int, *, merge: bool) -> None:
+    """The same for a trial's model; a trial that is not there is left to whoever exports it."""
+    trial, manifest = folder.trial(number), folder.manifest()
+    if not merge or not trial.spec_file.is_file():
+        return
+    with import_path(manifest.search_folders):
+        strategy = build(trial.spec()["config"]["strategy"], allowed=manifest.allow)
+    if not strategy.exports_whole and not strategy.moves_weights:
+        raise UsageError(
+            f"the model of trial {number} cannot be merged: what it learned stands beside the base, not in it",
+            where="--merge",
+            remedy="Export it without --merge.",
+        )
 
 
 def complete_export(folder: StudyFolder, destination: Path, *, merge: bool) -> None:

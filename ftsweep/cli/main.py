@@ -14,6 +14,7 @@ from ftsweep import __version__
 from ftsweep.cli.best import best
 from ftsweep.cli.clean import clean
 from ftsweep.cli.copy_sweep import copy
+from ftsweep.cli.dashboard import dashboard
 from ftsweep.cli.doctor import doctor
 from ftsweep.cli.list_choices import list_choices
 from ftsweep.cli.new import new
@@ -28,7 +29,7 @@ from ftsweep.cli.stop import stop
 from ftsweep.cli.ui import ui
 from ftsweep.errors import FtsweepError, RefusedDataError, UsageError, suggest
 
-VERBS = (new, run, plan, show, list_choices, copy, status, best, stop, clean, predict, report, ui, doctor)
+VERBS = (new, run, plan, show, list_choices, copy, status, best, stop, clean, predict, report, dashboard, ui, doctor)
 
 
 class _Commands(click.Group):

@@ -103,7 +103,7 @@ def _told(written: NewSweep) -> Iterator[str]:
         if own.get(name) in ("label", "labels", "tags") and facts.num_distinct <= 100:
             shown = ", ".join(shown_examples(facts))
             parts.append(f"{facts.num_distinct} values: {shown}" + (", ..." if facts.num_distinct > 8 else ""))
-        elif facts.kind == "text" and (language := language_of(facts.sample)):
+        elif facts.kind == "text" and facts.mean_words > 2 and (language := language_of(facts.sample)):
             parts.append(f"seems {language}")
         if facts.num_missing:
             parts.append(f"{facts.num_missing} empty")

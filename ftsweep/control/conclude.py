@@ -15,7 +15,7 @@ from ftsweep.analysis.selection import explain_no_winner
 from ftsweep.analysis.sentence import said_of_choice
 from ftsweep.config.schema import SweepConfig
 from ftsweep.control.choice import Choice, choose
-from ftsweep.control.jobs import Call
+from ftsweep.control.jobs import Jobs
 from ftsweep.control.race import Race
 from ftsweep.control.retention import weights_to_go
 from ftsweep.control.tested_once import Answers, TestSplit
@@ -42,7 +42,7 @@ class Ending:
     records: Sequence[TrialRecord]
     race: Race
     """The runs of the best trials with fresh seeds, as far as they were made."""
-    call: Call
+    jobs: Jobs
     recorder: Recorder
     baseline: Mapping[str, Mapping[str, float]]
     data: Mapping[str, Any]
@@ -78,7 +78,7 @@ class Ending:
     def _judged(self, choice: Choice) -> StudyResult:
         """The result with its model measured on test, beside all that it is held against."""
         objective, model, setting = self.config.objective, choice.model, choice.setting
-        split = TestSplit(self.folder, objective, self.data, self.call)
+        split = TestSplit(self.folder, objective, self.data, self.jobs)
         answers = split.measure(self.records, choice, self.baseline)
         test = {name: answer["test"] for name, answer in answers.items()}
         sentence = said_of_choice(
@@ -133,7 +133,7 @@ class Ending:
     def _flagged(self, choice: Choice, answers: Answers) -> Flagged:
         """The model's scores on flagged and on clean rows by split, as `flagged` jobs answer them."""
         phase = "telling flagged rows from clean ones"
-        validation = self.call("flagged", phase, choice.folder, {"rung": choice.model.rung})
+        validation = self.jobs.call(self.jobs.make.flagged(choice.folder, choice.model.rung), phase)
         test = answers.get(choice.model.name, {}).get("flagged", {})
         return read_flagged({"validation": validation, "test": test})
 
@@ -174,8 +174,7 @@ class Ending:
     def _export(self, result: StudyResult, choice: Choice) -> ChosenModel:
         """Have the model written to the study's folder."""
         destination, chosen = model_folder(self.folder), choice.model
-        extra = {"destination": str(destination.absolute())}
-        answer = self.call("export", "exporting the chosen model", choice.folder, extra)
+        answer = self.jobs.call(self.jobs.make.export(choice.folder, destination), "exporting the chosen model")
         metrics = {f"best/{key}": value for key, value in chosen.values.items()}
         metrics |= {f"test/{name}": value for name, value in result.model_test.items()}
         branch = choice.record.proposal.branch or "main"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ftsweep.control.jobs import Call, Jobs
+from ftsweep.control.jobs import Jobs
 from ftsweep.control.race import Key, Race
 from ftsweep.control.reruns import Rerun, Reruns, with_fresh_seed
 from ftsweep.domain.measurement import Measurement
@@ -19,7 +19,6 @@ class Confirmation:
 
     jobs: Jobs
     race: Race
-    call: Call
     refuse: Callable[[TrialRecord], str | None] = lambda record: None
     """Why a trial may not be run again any more; None: it may."""
     note: str = ""
@@ -69,7 +68,6 @@ class Confirmation:
             best = self.race.best_rung(key)
             values: Sequence[float] = ()
             if best is not None and objective.split == "validation":
-                extra = {"rung": best.rung, "metric": objective.metric}
-                answer = self.call("resample", "asking the rows how sure a run is", self.race.place(key), extra)
-                values = answer["values"]
+                job = self.jobs.make.resample(self.race.place(key), best.rung, objective.metric)
+                values = self.jobs.call(job, "asking the rows how sure a run is")["values"]
             write_resampled(self.race.place(key), values)

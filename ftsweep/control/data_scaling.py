@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from pathlib import Path
 
 from ftsweep.analysis.data_scaling import SHARES, as_result, gains_of
-from ftsweep.control.jobs import Call, Jobs
+from ftsweep.control.jobs import Jobs
 from ftsweep.control.reruns import Rerun, Reruns, with_fresh_seed
 from ftsweep.domain.data_scaling import DataPoint, DataScaling
 from ftsweep.domain.objective import Objective
@@ -31,7 +31,6 @@ class QuantityProbe:
 
     jobs: Jobs
     objective: Objective
-    call: Call
     takes_few: bool = False
     """Whether the trial's strategy learns from few examples of train anyway: then nothing is run."""
     refuse: Callable[[TrialRecord], str | None] = lambda record: None
@@ -81,12 +80,13 @@ class QuantityProbe:
         """The paired difference on validation's rows, and its standard error."""
         if self.objective.split != "validation":
             return None
-        sides: dict[str, Any] = {}
-        for side, runs in (("left", smaller), ("right", larger)):
-            best = [(run, self.objective.best(run.folder.measurements())) for run in runs]
-            sides[side] = [[str(run.folder.path.absolute()), found.rung] for run, found in best if found]
-        phase = "comparing parts of train row by row"
-        answer = self.call(
-            "compare", phase, self.jobs.folder.trial(record.number), {**sides, "metric": self.objective.metric}
+        job = self.jobs.make.compare(
+            record.number, self._best_rungs(smaller), self._best_rungs(larger), self.objective.metric
         )
+        answer = self.jobs.call(job, "comparing parts of train row by row")
         return (answer["difference"], answer["standard_error"]) if answer else None
+
+    def _best_rungs(self, runs: list[Rerun]) -> list[tuple[Path, int]]:
+        """Runs by folder, each with its best rung."""
+        best = [(run, self.objective.best(run.folder.measurements())) for run in runs]
+        return [(run.folder.path, found.rung) for run, found in best if found]

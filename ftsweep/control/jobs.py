@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ftsweep import errors
-from ftsweep.config.nodes.space import extremes
+from ftsweep.control.job_messages import JobMessages
 from ftsweep.control.losses import Losses
-from ftsweep.domain.space import Branch
+from ftsweep.domain.messages import Ended, Failed, Lost, SingleJob, ToControl
 from ftsweep.domain.trial import OutcomeKind
 from ftsweep.errors import FtsweepError, StudyError
-from ftsweep.executors.attempts import is_machines_fault, reason_of
-from ftsweep.executors.base import Executor, Message
-from ftsweep.store.folders import StudyFolder, TrialFolder
+from ftsweep.executors.attempts import reason_of
+from ftsweep.executors.base import Executor
+from ftsweep.store.folders import StudyFolder
 
 _LOGGER = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
-ENDINGS = frozenset({"ended", "failed", "lost"})
 MEMORY_REMEDY = "Take a smaller model or task.max_length, or a strategy with fewer weights; or give it more memory."
 _MEMORY_ERRORS = ("OutOfMemoryError", "MemoryError")
-
-
-Call = Callable[[str, str, TrialFolder, Mapping[str, Any]], dict[str, Any]]
-"""Runs one job about an ended run on a worker: kind, what goes on in words, the run's folder, extra keys."""
 
 
 class Stopped(Exception):  # noqa: N818 - a normal ending, not an error
@@ -54,7 +48,7 @@ class Jobs:
     losses: Losses
     monitor: Monitor
 
-    def call(self, job: Message, phase: str) -> dict[str, Any]:
+    def call(self, job: SingleJob, phase: str) -> dict[str, Any]:
         """The job's result; a lost worker, or a fault of the machine, is tried again.
 
         Raises:
@@ -66,7 +60,7 @@ class Jobs:
             message = self._call_once(job, phase)
             if message["type"] == "ended":
                 return dict(message["result"])
-            if not is_machines_fault(message):
+            if message["type"] == "failed" and message["kind"] == "user":
                 raise as_error(message)
             _LOGGER.warning("%s: %s", job["job"], reason_of(message))
             outcome = self.losses.after(message)
@@ -77,38 +71,22 @@ class Jobs:
                     remedy=MEMORY_REMEDY if outcome.kind is OutcomeKind.INFEASIBLE else tail,
                 )
 
-    def about_branch(self, kind: str, branch: Branch) -> Message:
-        """A job about a branch's configuration as written."""
-        spec = {"number": -1, "branch": branch.name, "is_default": True, "params": {}, "config": dict(branch.config)}
-        return self.make(kind, f"{kind}-{branch.label}", self.folder.baseline(branch.label), spec)
+    @property
+    def make(self) -> JobMessages:
+        """The messages that `call` and the executor take."""
+        return JobMessages(self.folder, self.cache)
 
-    def about_data(self, branch: Branch) -> Message:
-        """The job that prepares a branch's data; it checks the tasks and strategies that the search may make."""
-        searched = {"tasks": _searched_nodes(branch, "task"), "strategies": _searched_nodes(branch, "strategy")}
-        return {**self.about_branch("prepare", branch), **searched}
-
-    def about_run(self, kind: str, folder: TrialFolder, extra: Mapping[str, Any]) -> Message:
-        """A job about an ended trial or fresh run. `untouched` among the extra keys is a matter of the job's spec."""
-        spec = {**folder.spec(), **{key: value for key, value in extra.items() if key == "untouched"}}
-        job = self.make(kind, f"{kind}-{folder.path.name}", folder, spec)
-        return {**job, **{key: value for key, value in extra.items() if key != "untouched"}}
-
-    def make(self, kind: str, name: str, folder: TrialFolder, spec: Mapping[str, Any]) -> Message:
-        """Any job, as the message that a worker takes."""
-        places = {"folder": str(folder.path.absolute()), "cache": str(self.cache.absolute())}
-        return {"type": kind, "job": name, **places, "spec": dict(spec)}
-
-    def _call_once(self, job: Message, phase: str) -> Message:
+    def _call_once(self, job: SingleJob, phase: str) -> Ended | Failed | Lost:
         is_submitted = False
         while not self.monitor.is_stopping:
             if not is_submitted and self.executor.num_free > 0:
                 self.executor.submit(job)
                 is_submitted = True
             self.monitor.show(phase)
-            answer: Message | None = None
-            for message in self.executor.poll(POLL_SECONDS):
-                if message.get("job") == job["job"] and message["type"] in ENDINGS:
-                    answer = message
+            answer: Ended | Failed | Lost | None = None
+            for message in heard(self.executor):
+                if message["type"] == "ended" or message["type"] == "failed" or message["type"] == "lost":
+                    answer = message if message["job"] == job["job"] else answer
                 else:
                     log_told(message)
             if answer is not None:
@@ -116,22 +94,15 @@ class Jobs:
         raise Stopped
 
 
-def log_told(message: Message) -> None:
+def heard(executor: Executor) -> list[ToControl]:
+    """What workers have said, waiting a little for it, by the types that the executor's contract promises."""
+    return cast(list[ToControl], executor.poll(POLL_SECONDS))
+
+
+def log_told(message: ToControl) -> None:
     """Keep what a worker wants a person to see."""
     if message["type"] == "log":
         _LOGGER.log(logging.getLevelNamesMapping().get(message["level"].upper(), 20), "%s", message["text"])
-
-
-def _searched_nodes(branch: Branch, group: str) -> list[Any]:
-    """A component node with every value that the search may give one of its settings."""
-    default = branch.default_params()
-    params = [
-        {**default, branch.param_name(path): value}
-        for path, dimension in branch.space.dimensions.items()
-        if path.startswith(f"{group}.")
-        for value in extremes(dimension)
-    ]
-    return [branch.config_with(each)[group] for each in params]
 
 
 def trial_job(number: int) -> str:
@@ -143,7 +114,7 @@ def trial_number(job: str) -> int:
     return int(job.removeprefix("trial-"))
 
 
-def as_error(message: Message) -> FtsweepError:
+def as_error(message: Failed) -> FtsweepError:
     """The error that a worker reported, as the class it was there; anything else is a StudyError."""
     known = getattr(errors, str(message["error_class"]), None)
     if known is errors.MissingExtraError:  # it makes its message itself, of what a worker does not tell

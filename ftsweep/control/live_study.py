@@ -118,7 +118,7 @@ class LiveStudy:
             self.folder,
             self.records,
             race,
-            call=self._call_about_run,
+            jobs=self.jobs,
             recorder=self.recorder,
             baseline=self.baseline,
             data=self.data,
@@ -133,7 +133,7 @@ class LiveStudy:
         """Run the best trials again with fresh seeds, as `selection` says; the race as it then stands."""
         config = self.config
         race = Race(self.folder, config.objective, config.selection, self.records, config.rungs.count)
-        confirmation = Confirmation(self.jobs, race, self._call_about_run, self._why_not_confirm)
+        confirmation = Confirmation(self.jobs, race, self._why_not_confirm)
         confirmation.run()
         self.monitor.note = " ".join(filter(None, (self.note, confirmation.note)))
         return race
@@ -172,7 +172,6 @@ class LiveStudy:
         probe = QuantityProbe(
             self.jobs,
             self.config.objective,
-            self._call_about_run,
             takes_few=self.trials.branches[record.proposal.branch].role.takes_few,
             refuse=self._why_not_confirm,
         )
@@ -182,7 +181,4 @@ class LiveStudy:
     def _scaling(self, folder: TrialFolder) -> dict[str, Any]:
         """What a run's model scores when its trained change is made smaller."""
         number = int(folder.path.name.partition("-")[0])
-        return self._call_about_run("scale", f"scaling what trial {number} has learned", folder, {})
-
-    def _call_about_run(self, kind: str, phase: str, folder: TrialFolder, extra: Mapping[str, Any]) -> dict[str, Any]:
-        return self.jobs.call(self.jobs.about_run(kind, folder, extra), phase)
+        return self.jobs.call(self.jobs.make.scale(folder), f"scaling what trial {number} has learned")

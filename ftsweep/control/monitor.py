@@ -66,8 +66,8 @@ class StudyMonitor(Monitor):
         self.hurry(STOP_SECONDS)
 
     def show(self, phase: str) -> None:
-        if not self.is_stopping and self.requests.is_asked_to_stop(self.owner):
-            self.note = "Stopped by `ftsweep stop`."
+        if not self.is_stopping and (who := self.requests.who_asked_to_stop(self.owner)):
+            self.note = f"Stopped by {who}."
             _LOGGER.info("%s", self.note)
             self.stop()
         if phase == self._shown and not self._pace.is_due():

@@ -41,7 +41,7 @@ def _planned(config: SweepConfig, executor: Executor, scratch: StudyFolder) -> d
     refuse(list(collect(data)), config.study.name)
     branches = []
     for branch in config.branches:
-        measured = jobs.call(jobs.about_branch("estimate", branch), f"timing {branch.label}")
+        measured = jobs.call(jobs.make.estimate(branch), f"timing {branch.label}")
         branches.append(
             {
                 "branch": branch.label,

@@ -22,7 +22,7 @@ def prepare_data(config: SweepConfig, jobs: Jobs) -> dict[str, Any]:
         DataError: the data cannot be prepared.
     """
     return {
-        branch.label: jobs.call(jobs.about_data(branch), f"preparing data of {branch.label}")
+        branch.label: jobs.call(jobs.make.prepare(branch), f"preparing data of {branch.label}")
         for branch in config.branches
     }
 
@@ -45,7 +45,7 @@ def measured_baseline(branch: Branch, folder: StudyFolder, jobs: Jobs) -> dict[s
     trial = folder.baseline(branch.label)
     file = trial.path / "baseline.json"
     if not file.exists():
-        job = jobs.about_branch("baseline", branch)
+        job = jobs.make.baseline(branch)
         write_json(trial.spec_file, job["spec"])
         phase = f"measuring the untouched base of {branch.label}"
         write_json(file, jobs.call(job, phase)["validation"])

@@ -7,12 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ftsweep.control.jobs import ENDINGS, POLL_SECONDS, Jobs, Stopped, log_told
+from ftsweep.control.jobs import Jobs, Stopped, heard, log_told
 from ftsweep.domain.measurement import Measurement
-from ftsweep.domain.messages import Continue, Stop
+from ftsweep.domain.messages import Answer, Ended, Failed, Lost, ToControl
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
-from ftsweep.executors.attempts import is_machines_fault
-from ftsweep.executors.base import Message
 from ftsweep.store.atomic import remove_folder, write_json
 from ftsweep.store.folders import TrialFolder
 
@@ -80,7 +78,7 @@ class Reruns:
                     self._submit(run)
             num_done = total - len(self._waiting) - len(self._running)
             self.jobs.monitor.show(f"{phase}, {num_done} of {total} runs")
-            for message in self.jobs.executor.poll(POLL_SECONDS):
+            for message in heard(self.jobs.executor):
                 self._handle(message)
         if left:
             _LOGGER.info("%s: %d of %d runs were made now", phase, left, total)
@@ -89,29 +87,29 @@ class Reruns:
         if not run.folder.spec_file.exists():
             write_json(run.folder.spec_file, run.spec)
         self._running[run.name] = run
-        self.jobs.executor.submit(self.jobs.make("train", run.name, run.folder, run.spec))
+        self.jobs.executor.submit(self.jobs.make.train(run.name, run.folder, run.spec))
 
-    def _handle(self, message: Message) -> None:
-        run = self._running.get(message.get("job") or "")
+    def _handle(self, message: ToControl) -> None:
+        run = self._running.get(str(message.get("job") or ""))
         if run is None:
             log_told(message)
         elif message["type"] == "measured":
             reason = self.why_stop(run, Measurement.from_dict(message["measurement"]))
             self.jobs.executor.reply(run.name, _answer(run.name, reason))
-        elif message["type"] in ENDINGS:
+        elif message["type"] == "ended" or message["type"] == "failed" or message["type"] == "lost":
             del self._running[run.name]
             self._ended(run, message)
 
-    def _ended(self, run: Rerun, message: Message) -> None:
-        if is_machines_fault(message):
+    def _ended(self, run: Rerun, message: Ended | Failed | Lost) -> None:
+        if message["type"] == "failed" and message["kind"] == "user":
+            reason = f"{message['error_class']}: {message['message']}"
+            run.folder.write_outcome(Outcome(OutcomeKind.FAILED, reason, error_class=message["error_class"]))
+        elif message["type"] != "ended":
             outcome = self.jobs.losses.after(message)
             if outcome is None:
                 self._waiting.append(run)
                 return
             self._end(run, outcome)
-        elif message["type"] == "failed":
-            reason = f"{message['error_class']}: {message['message']}"
-            run.folder.write_outcome(Outcome(OutcomeKind.FAILED, reason, error_class=message["error_class"]))
         self._drop_weights(run)
 
     def _why_stop_now(self, run: Rerun) -> str | None:
@@ -127,10 +125,10 @@ class Reruns:
             remove_folder(run.folder.best)
 
 
-def _answer(name: str, reason: str | None) -> Continue | Stop:
+def _answer(name: str, reason: str | None) -> Answer:
     if reason is None:
-        return Continue(type="continue", job=name)
-    return Stop(type="stop", job=name, kind=OutcomeKind.PRUNED.value, reason=reason)
+        return {"type": "continue", "job": name}
+    return {"type": "stop", "job": name, "kind": OutcomeKind.PRUNED.value, "reason": reason}
 
 
 def with_fresh_seed(spec: Mapping[str, Any], index: int) -> dict[str, Any]:

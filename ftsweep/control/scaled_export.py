@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ftsweep.config.build import import_path
+from ftsweep.control.job_messages import JobMessages
 from ftsweep.errors import UsageError
 from ftsweep.serving.study_model import check_destination
 from ftsweep.store.folders import StudyFolder, TrialFolder
@@ -37,14 +38,5 @@ def export_scaled(folder: StudyFolder, run: TrialFolder, scale: float, destinati
         from ftsweep.worker.components import Components
         from ftsweep.worker.jobs import SingleJobs
 
-        SingleJobs(Components(manifest.allow)).do(
-            {
-                "type": "export",
-                "job": f"export-{run.path.name}",
-                "folder": str(run.path.absolute()),
-                "cache": str(folder.store.cache.absolute()),
-                "spec": run.spec(),
-                "destination": str(destination.absolute()),
-                "scale": scale,
-            }
-        )
+        messages = JobMessages(folder, folder.store.cache)
+        SingleJobs(Components(manifest.allow)).do(messages.export(run, destination, scale))

@@ -6,14 +6,15 @@ import logging
 from dataclasses import dataclass, field
 
 from ftsweep.control.halt import Halt
-from ftsweep.control.jobs import ENDINGS, POLL_SECONDS, Jobs, log_told, trial_job, trial_number
+from ftsweep.control.jobs import Jobs, heard, log_told, trial_job, trial_number
 from ftsweep.control.monitor import StudyMonitor
 from ftsweep.control.stopping import Stopping
 from ftsweep.control.trials import Trials
 from ftsweep.domain.decision import GO_ON, Decision, Pause, Prune
 from ftsweep.domain.measurement import Measurement
-from ftsweep.domain.trial import Outcome, Proposal, TrialRecord
-from ftsweep.executors.base import Executor, Message
+from ftsweep.domain.messages import Answer, ToControl
+from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
+from ftsweep.executors.base import Executor
 from ftsweep.search.study import Study
 from ftsweep.store.requests import STOPPED, Requests
 
@@ -55,7 +56,7 @@ class Sweep:
             if self._is_over(halt):
                 self._end_search(halt)
                 break
-            for message in self.executor.poll(POLL_SECONDS):
+            for message in heard(self.executor):
                 self._handle(message)
             self.monitor.show("searching")
         self.monitor.end_search()
@@ -80,35 +81,39 @@ class Sweep:
         number = proposal.number
         spec = self.trials.spec(proposal)
         self._pausing.discard(number)
-        self.executor.submit(self.jobs.make("train", trial_job(number), self.trials.folder.trial(number), spec))
+        self.executor.submit(self.jobs.make.train(trial_job(number), self.trials.folder.trial(number), spec))
         self.trials.began(proposal)
 
     # -- handle ---------------------------------------------------------------------------------------------------
 
-    def _handle(self, message: Message) -> None:
-        kind = message["type"]
-        if kind not in {"measured", *ENDINGS} or not message["job"].startswith("trial-"):
+    def _handle(self, message: ToControl) -> None:
+        record = self._record_of(message)
+        if record is None or message["type"] == "log":
             log_told(message)
-            return
-        record = self.trials.by_number[trial_number(message["job"])]
-        if record.outcome is not None:
-            return
-        if kind == "measured":
+        elif message["type"] == "measured":
             self._measured(record, Measurement.from_dict(message["measurement"]))
-        elif kind == "ended" and message["outcome"] is None:
-            self.trials.set_aside(record.proposal)
-        elif kind == "ended":
-            self.trials.ended(record.proposal, Outcome.from_dict(message["outcome"]))
-        elif kind == "failed" and message["kind"] == "user":
+        elif message["type"] == "ended":
+            outcome = message["outcome"]
+            if outcome is None:
+                self.trials.set_aside(record.proposal)
+            else:
+                self.trials.ended(record.proposal, Outcome.from_dict(outcome))
+        elif message["type"] == "failed" and message["kind"] == "user":
             self.trials.failed(record.proposal, message)
-        else:
+        elif message["type"] == "failed" or message["type"] == "lost":
             self.trials.lost(record.proposal, message)
+
+    def _record_of(self, message: ToControl) -> TrialRecord | None:
+        """The trial that it is about; None: it is about none, or about one that has ended."""
+        job = str(message.get("job") or "")
+        record = self.trials.by_number[trial_number(job)] if job.startswith("trial-") else None
+        return None if record is None or record.outcome is not None else record
 
     def _measured(self, record: TrialRecord, measurement: Measurement) -> None:
         """Decide first, so that the trial waits for nothing else."""
         self.study.report(record.number, measurement)
         if measurement.rung < self.num_rungs:
-            self._tell(record.number, _answer(self._decide(record.number, measurement.rung)))
+            self._tell(record.number, self._decide(record.number, measurement.rung))
         self._pausing.discard(record.number)  # told in a stage, where it cannot be heeded: tell it again
         self.trials.measured(record, measurement)
 
@@ -125,11 +130,14 @@ class Sweep:
             record = self.trials.by_number.get(number)
             if record is None or record.outcome is not None:
                 self.requests.settle(number)
-            elif number in self.trials.paused or record.proposal in self.trials.waiting:
+                continue
+            if number not in self._stopped:
+                _LOGGER.info("trial %d is asked to end by %s", number, self.requests.who_asked_to_stop_trial(number))
+            if number in self.trials.paused or record.proposal in self.trials.waiting:
                 self.trials.prune(record, STOPPED)
             elif number not in self._stopped:
                 self._stopped.add(number)
-                self._tell(number, _answer(Prune(STOPPED)))
+                self._tell(number, Prune(STOPPED))
 
     def _heed(self, halt: Halt | None) -> None:
         """Say why the search comes to its end, and have trials under way set aside where it asks for that."""
@@ -142,7 +150,7 @@ class Sweep:
             for record in self.trials.running:
                 if record.number not in self._pausing:
                     self._pausing.add(record.number)
-                    self._tell(record.number, {"type": "pause"})
+                    self._tell(record.number, Pause(halt.text))
 
     def _is_over(self, halt: Halt | None) -> bool:
         """Whether nothing runs and nothing will, after every free lane was offered work."""
@@ -169,16 +177,16 @@ class Sweep:
         """Whether a limit would keep anything from being done."""
         return self._may_ask or bool(self.study.running())
 
-    def _tell(self, number: int, message: Message) -> None:
-        self.executor.reply(trial_job(number), {**message, "job": trial_job(number)})
+    def _tell(self, number: int, decision: Decision) -> None:
+        self.executor.reply(trial_job(number), _answer(trial_job(number), decision))
 
 
-def _answer(decision: Decision) -> Message:
+def _answer(job: str, decision: Decision) -> Answer:
     """A decision as the worker hears it."""
     match decision:
         case Prune(reason):
-            return {"type": "stop", "kind": "pruned", "reason": reason}
+            return {"type": "stop", "job": job, "kind": OutcomeKind.PRUNED, "reason": reason}
         case Pause():
-            return {"type": "pause"}
+            return {"type": "pause", "job": job}
         case _:
-            return {"type": "continue"}
+            return {"type": "continue", "job": job}

@@ -8,7 +8,7 @@ from typing import Any
 
 from ftsweep.analysis.comparison import base_label, best_trials, distinct_bases
 from ftsweep.control.choice import Choice
-from ftsweep.control.jobs import Call
+from ftsweep.control.jobs import Jobs
 from ftsweep.domain.answers import model_name
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.trial import TrialRecord
@@ -29,7 +29,7 @@ class TestSplit:
     objective: Objective
     data: Mapping[str, Mapping[str, Any]]
     """Facts of the prepared set by branch label."""
-    call: Call
+    jobs: Jobs
 
     def measure(
         self, records: Sequence[TrialRecord], choice: Choice, baseline: Mapping[str, Mapping[str, float]]
@@ -60,8 +60,7 @@ class TestSplit:
         file = place.path / ("test-base.json" if is_base else "test.json")
         if not file.exists():
             which = "the untouched base" if is_base else model_name(*map(int, place.path.name.split("-")))
-            phase = f"measuring {which} on test"
-            write_json(file, self.call("test", phase, place, {"untouched": True} if is_base else {}))
+            write_json(file, self.jobs.call(self.jobs.make.test(place, is_base=is_base), f"measuring {which} on test"))
         answer: dict[str, Any] = read_json(file)
         return answer
 

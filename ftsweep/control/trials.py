@@ -11,11 +11,11 @@ from ftsweep.control.listeners import Listener
 from ftsweep.control.losses import Losses
 from ftsweep.domain.decision import Prune
 from ftsweep.domain.measurement import Measurement
+from ftsweep.domain.messages import Failed, Lost
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Branch
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
 from ftsweep.executors.attempts import SameErrors, reason_of
-from ftsweep.executors.base import Message
 from ftsweep.search.study import Study
 from ftsweep.store.atomic import remove_folder, write_json
 from ftsweep.store.folders import StudyFolder
@@ -122,7 +122,7 @@ class Trials:
             assert pause is not None
             self.prune(self.by_number[number], f"{pause.reason} The search ended before it was resumed.")
 
-    def failed(self, proposal: Proposal, message: Message) -> None:
+    def failed(self, proposal: Proposal, message: Failed) -> None:
         """Its own error ends it.
 
         Raises:
@@ -139,7 +139,7 @@ class Trials:
         log = str(folder.log_file)
         self._same_errors.count(message["error_class"], str(message["message"]), message.get("where"), log)
 
-    def lost(self, proposal: Proposal, message: Message) -> None:
+    def lost(self, proposal: Proposal, message: Failed | Lost) -> None:
         """The worker is gone, not the trial: it goes on from its checkpoint, a few times.
 
         Raises:

@@ -63,7 +63,7 @@ def encode_split(
         report.num_examples[split] = report.num_examples.get(split, 0) + 1
         place = min(index, len(rows) - 1)
         _note(result, place, split, task, report)
-        if split == "train" and not report.shown and task.head == "causal_lm":
+        if split == "train" and not report.shown and task.head == "causal_lm" and task.label_shape == "token":
             report.shown = _shown(result, rows[place], task, tokenizer)
         yield EncodedRow(result.input_ids, result.labels, index if is_row else PACKED)
     _check(split, rows, num_results, task, report, is_named=is_named)

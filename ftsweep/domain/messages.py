@@ -93,22 +93,13 @@ class Quit(TypedDict):
     type: Literal["quit"]
 
 
-ToWorker = (
-    Prepare
-    | Train
-    | Baseline
-    | Estimate
-    | Test
-    | Export
-    | Flagged
-    | Compare
-    | Resample
-    | Scale
-    | Continue
-    | Stop
-    | Pause
-    | Quit
-)
+Answer = Continue | Stop | Pause
+"""What a trial under way is told."""
+
+SingleJob = Prepare | Baseline | Estimate | Test | Export | Flagged | Compare | Resample | Scale
+"""A job that is no trial: it is asked nothing and answers once."""
+
+ToWorker = Train | SingleJob | Answer | Quit
 
 # -- worker to control ------------------------------------------------------------------------------------------------
 

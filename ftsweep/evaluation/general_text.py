@@ -72,7 +72,7 @@ def held_out_text(
     inputs at half of what it takes, so that virtual tokens have room too. `is_masked`: with words masked, for encoders.
     """
     length = min(LENGTH, tokenizer.model_max_length // 2)
-    task = MaskedText(max_length=length) if is_masked else Text(max_length=length, packed=False)
+    task = MaskedText(max_length=length, packed=False) if is_masked else Text(max_length=length, packed=False)
     return _prepared_text(config, task, source, tokenizer, cache, allowed)
 
 
@@ -94,7 +94,8 @@ def replay_text(
     if not task.takes_text:
         raise ConfigError("general text cannot be mixed into this task", where="training.replay", remedy="Set it to 0.")
     packed = task.packed if isinstance(task, Text) else False  # only Text keeps packed documents apart
-    text = _prepared_text(config, Text(max_length=task.max_length, packed=packed), source, tokenizer, cache, allowed)
+    kind = MaskedText if isinstance(task, MaskedText) else Text
+    text = _prepared_text(config, kind(max_length=task.max_length, packed=packed), source, tokenizer, cache, allowed)
     if text is None:
         raise ConfigError("there is no general text to replay", where="general", remedy="Choose data@general=topics.")
     return text.replay
@@ -110,9 +111,8 @@ def _prepared_text(
 ) -> GeneralText | None:
     if config["general"] is None:
         return None
-    node = {"_target_": "ftsweep.tasks.Text", "max_length": task.max_length, "packed": task.packed}
-    if isinstance(task, MaskedText):
-        node = {"_target_": "ftsweep.tasks.MaskedText", "max_length": task.max_length}
+    kind = "MaskedText" if isinstance(task, MaskedText) else "Text"
+    node = {"_target_": f"ftsweep.tasks.{kind}", "max_length": task.max_length, "packed": task.packed}
     try:
         prepared = prepare(
             config={"data": config["general"], "task": node, "seed": config["seed"]},

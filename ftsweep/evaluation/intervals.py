@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ftsweep.domain.messages import Resample
 from ftsweep.evaluation.drawn_scores import as_split_scores, read_drawn
 from ftsweep.evaluation.evaluate import SplitScores
 from ftsweep.evaluation.resampling import intervals, paired_difference, resampled
@@ -57,7 +58,7 @@ def compared(task: Task, job: Mapping[str, Any]) -> dict[str, Any]:
     return {} if found is None else {"difference": found.middle, "standard_error": found.standard_error}
 
 
-def resampled_objective(task: Task, job: Mapping[str, Any]) -> dict[str, Any]:
+def resampled_objective(task: Task, job: Resample) -> dict[str, Any]:
     """The answer to a `resample` job: `values`, a run's metric at a rung on every resample; [] where rows do not tell.
 
     The draws are the same for every run of a study, so runs are paired by them.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ftsweep.data.encoded import EncodedSplit
 from ftsweep.data.prepared import PreparedSet
@@ -15,6 +15,12 @@ from ftsweep.tasks.base import Task
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+
+class Filled(Protocol):
+    """Numbers that are computed when they are first needed, or now by `values`."""
+
+    def values(self) -> Mapping[str, Any]: ...
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,8 @@ class TrialParts:
     prepared: PreparedSet
     replay: EncodedSplit | None = None
     """General text that is mixed into what it trains on."""
+    reference: Filled | None = None
+    """Of a task that compares with the model that training starts from: what that says, which `prepared` holds."""
     stage_result: ModelSource | None = None
     """What the last of a trial's stages left."""
 

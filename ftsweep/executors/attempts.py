@@ -19,11 +19,6 @@ PLACE_REMEDY = (
 MAX_SAME_ERROR = 3  # trials that fail in one and the same way before the study stops
 
 
-def is_machines_fault(message: Mapping[str, Any]) -> bool:
-    """Whether a job's ending is no fault of the job: another attempt may succeed."""
-    return bool(message["type"] == "lost" or (message["type"] == "failed" and message["kind"] != "user"))
-
-
 def reason_of(message: Mapping[str, Any]) -> str:
     """What was lost, in words."""
     return str(message.get("reason") or message.get("message") or "its worker was lost")

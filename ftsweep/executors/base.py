@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ftsweep.domain.component import Component
-from ftsweep.domain.messages import Message
+from ftsweep.domain.messages import Answer, Message
 
 Outbox = Callable[[Message], None]
 """Takes what a worker has to say."""
@@ -77,8 +77,8 @@ class Executor(Component, ABC):
         """
 
     @abstractmethod
-    def reply(self, job: str, message: Message) -> None:
-        """Send `continue` or `stop` to the worker that runs this job. A job that has ended meanwhile is no error."""
+    def reply(self, job: str, message: Answer) -> None:
+        """Send an answer to the worker that runs this job. A job that has ended meanwhile is no error."""
 
     @abstractmethod
     def poll(self, timeout_seconds: float) -> list[Message]:

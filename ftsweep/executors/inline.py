@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from ftsweep.domain.messages import Quit
+from ftsweep.domain.messages import Answer, Quit
 from ftsweep.errors import ConfigError
 from ftsweep.executors.base import Executor, ExecutorContext, InlineWorker, Message
 from ftsweep.executors.devices import MAX_COUNT
@@ -58,7 +58,7 @@ class Inline(Executor):
         self._jobs.add(job["job"])
         self._inbox.append(_through_json(job))
 
-    def reply(self, job: str, message: Message) -> None:
+    def reply(self, job: str, message: Answer) -> None:
         if job in self._jobs:
             self._inbox.append(_through_json({**message, "job": job}))
 

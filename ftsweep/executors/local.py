@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ftsweep.domain.messages import Answer
 from ftsweep.errors import ConfigError, StudyError
 from ftsweep.executors.base import Executor, ExecutorContext, Message
 from ftsweep.executors.device_locks import DeviceLocks
@@ -109,7 +110,7 @@ class Local(Executor):
             worker.trials.add(job["job"])
         self._send(worker, job)
 
-    def reply(self, job: str, message: Message) -> None:
+    def reply(self, job: str, message: Answer) -> None:
         for worker in self._workers.values():
             if job in worker.jobs:
                 self._send(worker, {**message, "job": job})

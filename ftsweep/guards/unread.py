@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ftsweep.domain.finding import Severity
@@ -27,10 +27,10 @@ class Unread(DataGuard):
 
     def look(self, data: DataView) -> Iterator[Sighting]:
         if columns := unread_columns(data):
-            noun = "column" if len(columns) == 1 else "columns"
+            are = "column of the data is" if len(columns) == 1 else "columns of the data are"
             named = ", ".join(columns[:_MAX_NAMED]) + (f" and {len(columns) - _MAX_NAMED} more" * (len(columns) > 12))
             yield Sighting(
-                what=f"nothing reads {len(columns)} {noun} of the data: {named} (data.columns says what is read)",
+                what=f"{len(columns)} {are} not used, nothing reads {named} (data.columns says what is read)",
                 count=len(columns),
                 num_rows=0,
             )
@@ -53,11 +53,17 @@ def unread_columns(data: DataView) -> list[str]:
     """Columns of the files that are none of those the task can read, nor the group's, by the files' own names."""
     mapping = getattr(data.source, "columns", None) or {}
     group = () if data.source.group is None else (data.source.group,)
-    read = {_name for name in (*data.task.columns, *group) for _name in _file_names(mapping.get(name, name))}
-    found = {name: None for rows in data.rows.values() for row in rows[:1] for name in row.file_columns}
-    return [name for name in found if name not in read]
+    asked = [mapping.get(name, name) for name in (*data.task.columns, *group)]
+    unread: dict[str, None] = {}
+    for columns in (rows[0].file_columns for rows in data.rows.values() if rows):
+        read = {name for each in asked for name in _file_names(each, columns)}
+        unread |= {name: None for name in columns if name not in read}
+    return list(unread)
 
 
-def _file_names(named: object) -> list[str]:
-    """One column's name, or those of several that are one to the task (one-hot labels)."""
-    return [str(each) for each in named] if isinstance(named, list | tuple) else [str(named)]
+def _file_names(named: object, columns: Sequence[str]) -> list[str]:
+    """One column's name, or those of several that are one to the task (one-hot labels); a number counts the columns."""
+    if isinstance(named, list | tuple):
+        return [str(each) for each in named]
+    at_place = columns[named - 1 : named] if isinstance(named, int) else ()  # tables have it under its number, too
+    return [str(named), *at_place]

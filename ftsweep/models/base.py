@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ftsweep.domain.component import Component
-from ftsweep.errors import ConfigError, ModelError
+from ftsweep.errors import ConfigError
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-Head = Literal["causal_lm", "sequence_classification", "token_classification"]
+Head = Literal["causal_lm", "masked_lm", "sequence_classification", "token_classification"]
+LANGUAGE_HEADS: frozenset[Head] = frozenset({"causal_lm", "masked_lm"})
+"""Heads over the vocabulary, which a base comes with: a model whose files lack one cannot do without."""
+
 Quantisation = Literal["nf4"]
 """How a frozen base may be held in fewer bits: 4-bit NormalFloat, through bitsandbytes."""
 
@@ -67,13 +70,6 @@ class ModelSource(Component, ABC):
         New weights (a classification head) are drawn from torch's current generator, so that the caller's seed decides.
         Raises ModelError when the architecture has no such head or the weights cannot be loaded.
         """
-
-    def load_masked(self, *, dtype: torch.dtype, device: torch.device) -> PreTrainedModel:
-        """The pre-trained encoder with the masked-language head that it was trained with, in eval mode.
-
-        Raises ModelError when it has none, or its files lack it.
-        """
-        raise ModelError("this kind of model has no masked-language head within reach", where="model")
 
     @abstractmethod
     def reference(self) -> dict[str, Any]:

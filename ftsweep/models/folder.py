@@ -71,11 +71,6 @@ class FolderModel(ModelSource):
         origin = self._checked_origin()
         return load_model(origin, head, labels=labels, dtype=dtype, device=device, quantisation=quantisation)
 
-    def load_masked(self, *, dtype: torch.dtype, device: torch.device) -> PreTrainedModel:
-        from ftsweep.models.loading import load_model
-
-        return load_model(self._checked_origin(), "masked_lm", labels=None, dtype=dtype, device=device)
-
     def _checked_origin(self) -> Origin:
         from ftsweep.models.loading import Origin
 

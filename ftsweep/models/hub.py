@@ -65,12 +65,6 @@ class HubModel(ModelSource):
                 self._origin(), head, labels=labels, dtype=dtype, device=device, quantisation=quantisation
             )
 
-    def load_masked(self, *, dtype: torch.dtype, device: torch.device) -> PreTrainedModel:
-        from ftsweep.models.loading import load_model
-
-        with self._absence_told():
-            return load_model(self._origin(), "masked_lm", labels=None, dtype=dtype, device=device)
-
     def reference(self) -> dict[str, Any]:
         return {
             "_target_": "ftsweep.models.HubModel",

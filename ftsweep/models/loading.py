@@ -9,10 +9,10 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from ftsweep.errors import ModelError
-from ftsweep.models.base import Head, Quantisation, check_dtype
+from ftsweep.models.base import LANGUAGE_HEADS, Head, Quantisation, check_dtype
 from ftsweep.models.quantised import quantised_arguments
 from ftsweep.models.segments import tell_segments
 
@@ -22,10 +22,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-PRETRAINED = ("causal_lm", "masked_lm")
-"""Heads that no one draws anew: a model whose files lack one cannot do without."""
-
-HEAD_PHRASES: dict[str, str] = {
+HEAD_PHRASES: dict[Head, str] = {
     "causal_lm": "text generation (causal_lm)",
     "masked_lm": "telling masked words (masked_lm)",
     "sequence_classification": "classification of whole texts (sequence_classification)",
@@ -83,14 +80,14 @@ def load_tokenizer(origin: Origin) -> PreTrainedTokenizerBase:
 
 def load_model(
     origin: Origin,
-    head: Head | Literal["masked_lm"],
+    head: Head,
     *,
     labels: Sequence[str] | None,
     dtype: torch.dtype,
     device: torch.device,
     quantisation: Quantisation | None = None,
 ) -> PreTrainedModel:
-    """The model as `ModelSource.load` promises it, or `load_masked`."""
+    """The model as `ModelSource.load` promises it."""
     from transformers import AutoConfig
 
     is_classifier = head in ("sequence_classification", "token_classification")
@@ -124,7 +121,7 @@ def load_model(
     return placed
 
 
-def _auto_class(head: str) -> Any:
+def _auto_class(head: Head) -> Any:
     import transformers
 
     if head == "causal_lm":
@@ -136,7 +133,7 @@ def _auto_class(head: str) -> Any:
     return transformers.AutoModelForTokenClassification
 
 
-def _check_architecture(origin: Origin, config: PreTrainedConfig, head: str) -> None:
+def _check_architecture(origin: Origin, config: PreTrainedConfig, head: Head) -> None:
     """Refuse, before any weights are read, an architecture that cannot do what the task needs."""
     from transformers import (
         MODEL_FOR_CAUSAL_LM_MAPPING,
@@ -165,7 +162,7 @@ def _check_architecture(origin: Origin, config: PreTrainedConfig, head: str) -> 
             f"{config.model_type!r} is {shape} and cannot do {HEAD_PHRASES[head]}",
             "Choose a decoder (model=tiny, model=smollm2_135m), or task=classification for this model.",
         )
-    mappings: dict[str, Any] = {
+    mappings: dict[Head, Any] = {
         "causal_lm": MODEL_FOR_CAUSAL_LM_MAPPING,
         "masked_lm": MODEL_FOR_MASKED_LM_MAPPING,
         "sequence_classification": MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
@@ -183,13 +180,13 @@ def _set_labels(config: PreTrainedConfig, labels: Sequence[str]) -> None:
     config.label2id = {label: index for index, label in enumerate(labels)}
 
 
-def _check_weights(origin: Origin, model: PreTrainedModel, report: dict[str, Any], head: str) -> bool:
+def _check_weights(origin: Origin, model: PreTrainedModel, report: dict[str, Any], head: Head) -> bool:
     """Whether the head was newly drawn. Anything else that the files lack is refused: half a backbone looks well."""
     parameters = {name for name, _ in model.named_parameters()}  # buffers (position_ids) are computed, not learned
     missing = set(report["missing_keys"]) | {key[0] for key in report["mismatched_keys"]}
     missing &= parameters
     prefix = f"{model.base_model_prefix}."
-    new = {name for name in missing if head not in PRETRAINED and _belongs_to_head(name, prefix)}
+    new = {name for name in missing if head not in LANGUAGE_HEADS and _belongs_to_head(name, prefix)}
     lost = sorted(missing - new)
     if lost:
         listed = ", ".join(lost[:3]) + (", ..." if len(lost) > 3 else "")

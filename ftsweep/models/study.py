@@ -29,10 +29,11 @@ if TYPE_CHECKING:
 _MANIFEST = "ftsweep.json"
 _ADAPTER = "adapter_config.json"
 _ADAPTER_WEIGHTS = "adapter_model.safetensors"
-_HEADS: dict[str, Head] = {
+_HEADS: dict[str | None, Head] = {
     "CAUSAL_LM": "causal_lm",
     "SEQ_CLS": "sequence_classification",
     "TOKEN_CLS": "token_classification",
+    None: "masked_lm",  # PEFT has no word for it
 }
 
 _LOGGER = logging.getLogger(__name__)

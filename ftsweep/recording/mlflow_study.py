@@ -86,9 +86,10 @@ class MlflowStudy:
             return
         rows = dict(data.get("num_rows") or {})
         source = dict(self.facts.config.get("data") or {})
-        module = str(source.get("_target_", self.facts.folder.name)).split(".")
         dataset = Dataset(
-            name=str(source.get("name") or module[-2 if len(module) > 1 else 0]),
+            name=str(
+                source.get("name") or str(source.get("_target_", self.facts.folder.name)).rpartition(".")[2].lower()
+            ),
             digest=str(data["fingerprint"])[:_DIGEST_LIMIT],
             source_type="ftsweep",
             source=json.dumps(source, default=str),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -60,6 +60,8 @@ class StudyOverview:
     state: StudyState
     settings: Settings = field(default_factory=Settings)
     verdicts: tuple[Verdict, ...] = ()
+    shown: frozenset[int] | None = None
+    """The numbers of the trials to look at; None: all."""
 
     @property
     def name(self) -> str:
@@ -105,7 +107,12 @@ class StudyOverview:
         return tuple(
             summarise(record, self.objective, is_best=record is best, verdicts=verdicts.get(record.number, ()))
             for record in self.state.trials
+            if self.shown is None or record.number in self.shown
         )
+
+    def only(self, numbers: Iterable[int]) -> StudyOverview:
+        """The same study with a look at these trials alone; its best stays what it is."""
+        return replace(self, shown=frozenset(numbers))
 
     @property
     def best(self) -> TrialSummary | None:

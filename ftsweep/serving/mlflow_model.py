@@ -34,7 +34,8 @@ class ServedModel(PythonModel):
             DataError: no row can be answered; it says which columns are wanted.
         """
         if isinstance(model_input, pd.DataFrame):
-            rows = _rows_of_table(model_input) or [{} for _ in range(len(model_input))]  # a table without columns
+            # MLflow takes columns that the signature lacks away, and the rows with them when none is left
+            rows = _rows_of_table(model_input) if len(model_input.columns) else [{}]
             answers = self._answers(rows)
             return pd.DataFrame(answers, index=model_input.index)
         if isinstance(model_input, str | Mapping):
@@ -49,7 +50,8 @@ class ServedModel(PythonModel):
         renamed = [{**row, **{name: row[own] for name, own in names.items() if own in row}} for row in rows]
         columns = set(self._predictor.task.columns)
         if renamed and not any(columns & row.keys() for row in renamed):
-            wanted = ", ".join(f"{name!r}" + f" (or {names[name]!r})" * (name in names) for name in sorted(columns))
+            others = {name: f" (or {own!r})" for name, own in names.items()}
+            wanted = ", ".join(f"{name!r}{others.get(name, '')}" for name in sorted(columns))
             found = ", ".join(sorted({key for row in rows for key in row})) or "none"
             raise DataError(f"none of the columns is one that the model reads; it reads {wanted}; found: {found}")
         answers = self._predictor.answers(renamed)

@@ -10,12 +10,14 @@ _AUTO = {
     "sequence_classification": ("text-classification", "SequenceClassification"),
     "token_classification": ("token-classification", "TokenClassification"),
     "causal_lm": ("text-generation", "CausalLM"),
+    "masked_lm": ("fill-mask", "MaskedLM"),
 }
 _HEADS = {
     "Classification": "sequence_classification",
     "MultiLabel": "sequence_classification",
     "Regression": "sequence_classification",
     "TokenClassification": "token_classification",
+    "MaskedText": "masked_lm",
 }
 
 
@@ -38,7 +40,14 @@ def readme_of(folder: Path, manifest: Mapping[str, Any]) -> str:
             f'pipeline("{pipeline}", model="FOLDER"){_arguments(task, manifest)}',
         ]
     if is_adapter:
-        lines += [f"from peft import AutoPeftModelFor{auto}", f'AutoPeftModelFor{auto}.from_pretrained("FOLDER")']
+        if auto == "MaskedLM":  # PEFT has no class of its own for these
+            lines += [
+                "from peft import PeftModel",
+                "from transformers import AutoModelForMaskedLM",
+                'PeftModel.from_pretrained(AutoModelForMaskedLM.from_pretrained("BASE"), "FOLDER")  # BASE: the model',
+            ]
+        else:
+            lines += [f"from peft import AutoPeftModelFor{auto}", f'AutoPeftModelFor{auto}.from_pretrained("FOLDER")']
     lines += ["```", ""]
     if (folder / "base").is_dir():
         lines += [
@@ -55,7 +64,7 @@ def _arguments(task: str, manifest: Mapping[str, Any]) -> str:
     if task in ("Classification", "MultiLabel", "Regression"):
         more = ", top_k=None" if task == "MultiLabel" else ""
         return f'("a text", truncation=True, max_length={length}{more})'
-    return '("a text")'
+    return '("a [MASK]")' if task == "MaskedText" else '("a text")'
 
 
 def _notes(task: str, manifest: Mapping[str, Any]) -> list[str]:

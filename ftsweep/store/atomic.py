@@ -164,7 +164,23 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
     """The lines that `append_line` wrote; torn or damaged ones are passed over."""
     if not path.exists():
         return
-    for line in path.read_bytes().split(b"\n"):
+    yield from _sound_lines(path.read_bytes())
+
+
+def read_new_lines(path: Path, offset: int) -> tuple[list[dict[str, Any]], int]:
+    """The lines that were appended behind `offset` bytes, and the offset behind the last of them.
+
+    A line without its end is not read yet: it may be written at this moment.
+    """
+    with open(path, "rb") as file:
+        file.seek(offset)
+        text = file.read()
+    whole = text.rfind(b"\n") + 1
+    return list(_sound_lines(text[:whole])), offset + whole
+
+
+def _sound_lines(content: bytes) -> Iterator[dict[str, Any]]:
+    for line in content.split(b"\n"):
         text, _, checksum = line.rpartition(b"\t")
         if text and checksum == f"{zlib.crc32(text):08x}".encode():
             yield json.loads(text)

@@ -18,6 +18,9 @@ from ftsweep.store.folders import StudyFolder
 STOPPED = "stopped by the user"
 """The reason of a trial that ended by request."""
 
+COMMAND = "`ftsweep stop`"
+"""Who asks, where nobody else is named."""
+
 _POLL_SECONDS = 0.1
 _PATIENCE_SECONDS = 60.0
 """After this long without an end the process that runs the study does not heed: it hangs, or lies under a debugger."""
@@ -35,20 +38,28 @@ class Requests:
     def path(self) -> Path:
         return self.folder.path / "requests"
 
-    def ask_to_stop(self, owner: str) -> None:
+    def ask_to_stop(self, owner: str, *, by: str = COMMAND) -> None:
         """Ask the process of this name (`StudyFolder.owner`) to checkpoint and end; a later one is not meant."""
-        write_json(self._stop_file, {"owner": owner})
+        write_json(self._stop_file, {"owner": owner, "by": by, "at": time.time()})
 
-    def is_asked_to_stop(self, owner: str) -> bool:
-        """Whether the process of this name is asked to end."""
+    def who_asked_to_stop(self, owner: str) -> str:
+        """Who asked the process of this name to end; "" when nobody did."""
         try:
-            return bool(read_json(self._stop_file)["owner"] == owner)
+            request = read_json(self._stop_file)
         except FileNotFoundError:
-            return False
+            return ""
+        return str(request["by"]) if request["owner"] == owner else ""
 
-    def ask_to_stop_trial(self, number: int) -> None:
+    def ask_to_stop_trial(self, number: int, *, by: str = COMMAND) -> None:
         """Ask for the end of one trial; the request stands until the trial has ended."""
-        write_json(self._trial_file(number), {"trial": number})
+        write_json(self._trial_file(number), {"trial": number, "by": by, "at": time.time()})
+
+    def who_asked_to_stop_trial(self, number: int) -> str:
+        """Who asked for the end of the trial; "" when nobody did."""
+        try:
+            return str(read_json(self._trial_file(number))["by"])
+        except FileNotFoundError:
+            return ""
 
     def trials(self) -> list[int]:
         """The trials that are asked to end."""
@@ -73,11 +84,11 @@ class Requests:
         return self.path / f"trial-{number:04d}.json"
 
 
-def ask_to_stop(folder: StudyFolder) -> str:
+def ask_to_stop(folder: StudyFolder, *, by: str = COMMAND) -> str:
     """Ask the process that runs the study to checkpoint and end; returns its name. "": nobody runs it."""
     owner = _owner(folder)
     if owner:
-        Requests(folder).ask_to_stop(owner)
+        Requests(folder).ask_to_stop(owner, by=by)
     return owner
 
 
@@ -99,7 +110,7 @@ def wait_until_stopped(folder: StudyFolder, owner: str, *, patience_seconds: flo
     Requests(folder).settle_stop()
 
 
-def ask_to_stop_trial(folder: StudyFolder, number: int) -> None:
+def ask_to_stop_trial(folder: StudyFolder, number: int, *, by: str = COMMAND) -> None:
     """Ask for the end of one trial, as pruned: of a running one at its next step, of a waiting one at once.
 
     Raises:
@@ -112,7 +123,7 @@ def ask_to_stop_trial(folder: StudyFolder, number: int) -> None:
     outcome = known[number].outcome
     if outcome is not None:
         raise UsageError(f"trial {number} has ended already: {outcome.kind}, {outcome.reason}", where="--trial")
-    Requests(folder).ask_to_stop_trial(number)
+    Requests(folder).ask_to_stop_trial(number, by=by)
 
 
 def wait_until_trial_ended(folder: StudyFolder, number: int) -> Outcome:

@@ -76,15 +76,6 @@ def write_evidence(path: Path, evidence: RowEvidence) -> None:
     _write(path, losses=evidence.losses, units=evidence.units, scores=evidence.scores)
 
 
-def read_evidence(path: Path) -> RowEvidence | None:
-    """What `write_evidence` kept; None when there is nothing that can be read."""
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return RowEvidence(arrays["losses"], arrays["units"], arrays["scores"])
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
-        return None
-
-
 def _write(path: Path, **arrays: np.ndarray) -> None:
     with written_file(path, is_synced=False) as temporary, open(temporary, "wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]  # numpy's stub takes its second keyword for these

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from ftsweep.domain.result import StudyResult
 from ftsweep.domain.study_state import COMPLETE, NOT_FINISHED, StudyState
+from ftsweep.domain.trial import TrialRecord
+from ftsweep.domain.verdict import Verdict
 from ftsweep.store.folders import StudyFolder
+from ftsweep.store.manifest import StudyManifest
 from ftsweep.store.result import read_result
 
 RUNNING = "running"
@@ -19,20 +24,37 @@ def read_state(folder: StudyFolder, *, with_verdicts: bool = True) -> StudyState
     Raises:
         DamagedFileError: a file of the study holds something else.
     """
-    manifest = folder.manifest()
-    result = read_result(folder)
+    return made_state(
+        folder,
+        folder.manifest(),
+        read_result(folder),
+        baselines=folder.baselines(),
+        trials=folder.records(),
+        verdicts=folder.verdicts() if with_verdicts else {},
+    )
+
+
+def made_state(
+    folder: StudyFolder,
+    manifest: StudyManifest,
+    result: StudyResult | None,
+    *,
+    baselines: Mapping[str, Mapping[str, float]],
+    trials: Iterable[TrialRecord],
+    verdicts: Mapping[int, tuple[Verdict, ...]],
+) -> StudyState:
+    """The state that these files of the study make, with who owns it now."""
     if result is not None and not result.num_trials:
         result = None
-    baseline = folder.baselines() | (dict(result.baseline) if result else {})
     state = StudyState(
         study=folder.name,
         phase=RUNNING if folder.is_running else NOT_FINISHED,
         objective=manifest.terms.objective,
         num_rungs=manifest.terms.num_rungs,
         num_planned=manifest.num_trials,
-        trials=tuple(folder.records()),
-        baseline=baseline,
-        verdicts=folder.verdicts() if with_verdicts else {},
+        trials=tuple(trials),
+        baseline={**baselines, **(result.baseline if result else {})},
+        verdicts=verdicts,
         result=result,
     )
     return replace(state, phase=COMPLETE) if state.phase == NOT_FINISHED and _is_complete(state) else state

@@ -191,10 +191,11 @@ def stores_transposed(layers: Sequence[nn.Module]) -> bool:
 
 
 def task_type(head: Head) -> Any:
-    """PEFT's word for a head."""
+    """PEFT's word for a head; None for masked words, of which it has no class and needs none."""
     from peft import TaskType
 
     return {
+        "masked_lm": None,
         "causal_lm": TaskType.CAUSAL_LM,
         "sequence_classification": TaskType.SEQ_CLS,
         "token_classification": TaskType.TOKEN_CLS,

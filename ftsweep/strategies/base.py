@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ftsweep.domain.component import Component
 from ftsweep.domain.role import Role
 from ftsweep.errors import ConfigError
+from ftsweep.models.base import LANGUAGE_HEADS
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -95,9 +96,10 @@ class Strategy(Component, ABC):
                 where="training.l2_sp",
                 remedy="Leave it 0, or choose strategy=full, top_layers or lora.",
             )
-        if training.kl_to_base > 0 and task.head != "causal_lm":
+        if training.kl_to_base > 0 and not task.takes_text:
+            held = "its losses hold it to the base already" if task.needs_reference else "its head is new"
             raise ConfigError(
-                "the base has no answers to this task that the model could be held to: its head is new",
+                f"the base has no answers to this task that the model could be held to: {held}",
                 where="training.kl_to_base",
                 remedy="Leave it 0 (training.l2_sp works with a new head), or choose a task of next tokens.",
             )
@@ -233,12 +235,12 @@ def transformers_model(model: Any) -> Any:
 
 
 def fresh_modules(base: PreTrainedModel, head: Head) -> dict[str, nn.Module]:
-    """Modules by name whose weights no checkpoint brought: a new head, sometimes a pooler. None for a causal model.
+    """Modules by name whose weights no checkpoint brought: a new head, sometimes a pooler. None for a language model.
 
     Loading marks every parameter it reads, so the unmarked ones are new; of a model that was never loaded all that
     lies outside of its backbone counts. A new module outside of the backbone is named as a whole (`classifier`).
     """
-    if head == "causal_lm":
+    if head in LANGUAGE_HEADS:
         return {}
     loaded = any(_is_loaded(parameter) for parameter in base.parameters())
     names = set()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftsweep.errors import ConfigError, ModelError
+from ftsweep.models.base import LANGUAGE_HEADS
 from ftsweep.strategies.base import fresh_modules
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ WEIGHTS = "trained.safetensors"
 
 def check_has_head(task: Task, strategy: str) -> None:
     """Raise ConfigError for a task without a new head: there is nothing that a probe could train."""
-    if task.head == "causal_lm":
+    if task.head in LANGUAGE_HEADS:
         raise ConfigError(
             f"{strategy} trains a new head on the frozen model, and this task answers with the language model's own",
             where="strategy",
@@ -32,7 +33,7 @@ def check_has_head(task: Task, strategy: str) -> None:
 
 def head_modules(base: PreTrainedModel, head: Head) -> dict[str, nn.Module]:
     """The head by name: all that no checkpoint brought, and all that stands outside of the backbone."""
-    if head == "causal_lm":
+    if head in LANGUAGE_HEADS:
         return {}
     outside = {
         name: module

@@ -35,6 +35,12 @@ class VirtualTokens(PeftStrategy):
         self.init = init
 
     def check_task(self, task: Task) -> None:
+        if task.head == "masked_lm":
+            raise ConfigError(
+                "PEFT puts virtual tokens before no model of masked words",
+                where="strategy",
+                remedy="Choose strategy=lora, ia3, top_layers or full.",
+            )
         if getattr(task, "packed", False):
             raise ConfigError(
                 "virtual tokens stand before an input, and a packed block holds several",

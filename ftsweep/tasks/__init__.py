@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from ftsweep.tasks.instruction import Instruction
     from ftsweep.tasks.masked_text import MaskedText
     from ftsweep.tasks.multi_label import MultiLabel
+    from ftsweep.tasks.preference import Preference
     from ftsweep.tasks.regression import Regression
     from ftsweep.tasks.sequence import SequenceTask
     from ftsweep.tasks.text import Text
@@ -21,6 +22,7 @@ __all__ = [
     "Instruction",
     "MaskedText",
     "MultiLabel",
+    "Preference",
     "Regression",
     "RowError",
     "SequenceTask",
@@ -37,6 +39,7 @@ __getattr__ = lazy_exports(
     Instruction="instruction",
     MaskedText="masked_text",
     MultiLabel="multi_label",
+    Preference="preference",
     Regression="regression",
     RowError="base",
     SequenceTask="sequence",

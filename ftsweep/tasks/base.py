@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol
 
 from ftsweep.domain.component import Component
 from ftsweep.domain.metric import Metrics
@@ -43,6 +43,15 @@ TARGET_COLUMNS = frozenset({"label", "labels", "tags", "completion", "output"})
 ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
 
 
+class Redraw(Protocol):
+    """Another draw of an encoded example."""
+
+    def __call__(
+        self, input_ids: np.ndarray, labels: np.ndarray, generator: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Input ids and labels, new arrays of the same shapes; what is drawn depends on the generator alone."""
+
+
 class RowError(ValueError):
     """This row cannot become an example; the message says why. Whoever knows the row adds where it is."""
 
@@ -76,7 +85,28 @@ class Task(Component, ABC):
     mixes_rows: ClassVar[bool] = False
     """Whether an example may hold other rows than the one at which it comes out, as packed text does."""
 
+    num_sequences: ClassVar[int] = 1
+    """How many sequences of up to `max_length` tokens an example holds, one behind the other."""
+
     max_length: int
+
+    @property
+    def needs_reference(self) -> bool:
+        """Whether `losses` compares with the model that training starts from: then what `reference` says of each
+        example stands behind its labels."""
+        return False
+
+    def reference(self, model: PreTrainedModel, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """What the model that training starts from says of each row, float32 [rows, n]: n more labels of the row.
+
+        Computed once for a prepared set and a base, so it must not depend on `loss_settings`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} needs no reference")
+
+    def redraw(self, tokenizer: PreTrainedTokenizerBase) -> Redraw | None:
+        """How a training example is drawn anew each time it is seen (the words that are masked); None: it stays as it
+        was encoded, which is how every split is measured."""
+        return None
 
     @abstractmethod
     def check_columns(self, available: Iterable[str]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ftsweep.errors import ModelError
 from ftsweep.models.base import Head
-from ftsweep.tasks.base import IGNORED, LabelShape, Tally, Task
+from ftsweep.tasks.base import LabelShape, Tally, Task
 
 if TYPE_CHECKING:
     import torch
@@ -29,7 +29,7 @@ class CausalTask(Task):
     takes_text: ClassVar[bool] = True
 
     def row_units(self, labels: torch.Tensor) -> torch.Tensor:
-        return (labels[:, 1:] != IGNORED).sum(dim=1)
+        return (labels[:, 1:] >= 0).sum(dim=1)
 
     def batch_extras(self, labels: torch.Tensor) -> dict[str, torch.Tensor]:
         return {"supervised": supervised_positions(labels)}
@@ -57,7 +57,7 @@ class CausalTally(Tally):
     def add(self, losses: torch.Tensor, outputs: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> None:
         import torch
 
-        counts = torch.stack([(batch["labels"][:, 1:] != IGNORED).sum(), outputs.detach()])
+        counts = torch.stack([(batch["labels"][:, 1:] >= 0).sum(), outputs.detach()])
         loss = losses.detach().double().sum()
         self._loss = loss if self._loss is None else self._loss + loss
         self._counts = counts if self._counts is None else self._counts + counts
@@ -75,7 +75,7 @@ class CausalTally(Tally):
 
 def supervised_positions(labels: torch.Tensor) -> torch.Tensor:
     """Indices into the flattened labels [rows x length] of all that count; waits for the device that holds them."""
-    counts = labels != IGNORED
+    counts = labels >= 0
     counts[:, 0] = False
     return counts.flatten().nonzero().squeeze(1)
 

@@ -6,6 +6,7 @@ import json
 import warnings
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 from ftsweep.domain.metric import LOSS, Metric, Metrics, right_answers
@@ -66,19 +67,26 @@ class Instruction(CausalTask):
         self.max_length = checked_max_length(max_length)
         self.max_new_tokens = max_new_tokens
         self.learn = learn
+        self._latest: tuple[Mapping[str, Any], Conversation | RowError] | None = None
 
     def check_columns(self, available: Iterable[str]) -> None:
         check_columns(available)
 
     def input_text(self, values: Mapping[str, Any]) -> str:
         """What is not learned of it: the questions, and answers that are context; of a malformed row all it has."""
-        found = attempt(lambda row: conversation_of(row, self.learn), values)
-        return str(dict(values)) if isinstance(found, RowError) else _texts(found, is_learned=False)
+        found = self._conversation(values)
+        return str(dict(values)) if isinstance(found, RowError) else texts_of(found, is_learned=False)
 
     def target_text(self, values: Mapping[str, Any]) -> str:
         """What is learned of it; of a malformed row all it has, so that `encode` may say what is wrong with it."""
-        found = attempt(lambda row: conversation_of(row, self.learn), values)
-        return str(dict(values)) if isinstance(found, RowError) else _texts(found, is_learned=True)
+        found = self._conversation(values)
+        return str(dict(values)) if isinstance(found, RowError) else texts_of(found, is_learned=True)
+
+    def _conversation(self, values: Mapping[str, Any]) -> Conversation | RowError:
+        """The row's conversation; the latest one is kept, for a row's input and target are asked for in turn."""
+        if self._latest is None or self._latest[0] is not values:
+            self._latest = values, attempt(lambda row: conversation_of(row, self.learn), values)
+        return self._latest[1]
 
     def read_as(self, values: Mapping[str, Any]) -> str:
         return read_as(values)
@@ -222,7 +230,7 @@ class Instruction(CausalTask):
         )
 
 
-def _texts(conversation: Conversation, *, is_learned: bool) -> str:
+def texts_of(conversation: Conversation, *, is_learned: bool) -> str:
     """The texts of messages that are learned, or of the others, a line each; calls of tools as JSON."""
     parts = []
     for message, learned in zip(conversation.messages, conversation.learned, strict=True):
@@ -235,10 +243,9 @@ def _texts(conversation: Conversation, *, is_learned: bool) -> str:
 def answer_labels(input_ids: Sequence[int], offsets: Sequence[Span], spans: Sequence[Span]) -> list[int]:
     """The token's own id where it has a part in an answer, IGNORED elsewhere; `spans` are the answers' characters."""
     labels = [IGNORED] * len(input_ids)
-    starts, ends = [start for start, _ in offsets], [end for _, end in offsets]
     for start, end in spans:
         # A token over the border of an answer is learned: it holds a part of the answer.
-        place = slice(bisect_right(ends, start), bisect_left(starts, end))
+        place = slice(bisect_right(offsets, start, key=itemgetter(1)), bisect_left(offsets, end, key=itemgetter(0)))
         labels[place] = input_ids[place]
     labels[0] = IGNORED  # nothing predicts the first token
     return labels

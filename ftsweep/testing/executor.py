@@ -113,9 +113,11 @@ class ExecutorContract:
         executor.submit(scripted_job("trial-0001", ["measure", 0.5], ["measure", float("nan")]))
         poll_until(executor, lambda messages: any(message["type"] == "measured" for message in messages))
         assert not [message for message in executor.poll(0.05) if message.get("job") == "trial-0001"]
-        executor.reply("trial-0001", {"type": "continue"})
+        executor.reply("trial-0001", {"type": "continue", "job": "trial-0001"})
         poll_until(executor, lambda messages: any(message["type"] == "measured" for message in messages))
-        executor.reply("trial-0001", {"type": "stop", "kind": "pruned", "reason": "its peers did better"})
+        executor.reply(
+            "trial-0001", {"type": "stop", "job": "trial-0001", "kind": "pruned", "reason": "its peers did better"}
+        )
         ended = poll_until_over(executor, "trial-0001")[-1]
         assert ended["result"]["answers"] == [
             {"type": "continue", "job": "trial-0001"},
@@ -126,8 +128,8 @@ class ExecutorContract:
         poll_until_free(executor)
         executor.submit(scripted_job("trial-0001"))
         poll_until_over(executor, "trial-0001")
-        executor.reply("trial-0001", {"type": "stop", "kind": "pruned", "reason": "too late"})
-        executor.reply("never-seen", {"type": "continue"})
+        executor.reply("trial-0001", {"type": "stop", "job": "trial-0001", "kind": "pruned", "reason": "too late"})
+        executor.reply("never-seen", {"type": "continue", "job": "never-seen"})
         executor.submit(scripted_job("trial-0002"))
         assert poll_until_over(executor, "trial-0002")[-1]["type"] == "ended"
 

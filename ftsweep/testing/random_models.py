@@ -77,7 +77,12 @@ def random_llama(head: Head = "causal_lm", *, num_labels: int = 3, seed: int = 0
 def random_bert(head: Head = "sequence_classification", *, num_labels: int = 3, seed: int = 0) -> PreTrainedModel:
     """An encoder of two layers for `byte_tokenizer`, without dropout, in eval mode."""
     import torch
-    from transformers import BertConfig, BertForSequenceClassification, BertForTokenClassification
+    from transformers import (
+        BertConfig,
+        BertForMaskedLM,
+        BertForSequenceClassification,
+        BertForTokenClassification,
+    )
 
     config = BertConfig(
         vocab_size=NUM_BYTES + 8,
@@ -93,6 +98,7 @@ def random_bert(head: Head = "sequence_classification", *, num_labels: int = 3, 
         num_labels=num_labels,  # type: ignore[call-arg]  # of the base class, through **kwargs
     )
     classes: dict[Head, Any] = {
+        "masked_lm": BertForMaskedLM,
         "sequence_classification": BertForSequenceClassification,
         "token_classification": BertForTokenClassification,
     }

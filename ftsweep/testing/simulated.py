@@ -15,6 +15,7 @@ from typing import Any
 from ftsweep.analysis.forgetting import forgetting_limit
 from ftsweep.domain.forgetting import FORGETTING
 from ftsweep.domain.measurement import Measurement
+from ftsweep.domain.messages import Answer
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.executors.base import Executor, ExecutorContext, Message
 from ftsweep.store.atomic import append_line
@@ -77,7 +78,7 @@ class SimulatedExecutor(Executor):
         self._running[job["job"]] = _Running(job, folder, next_rung=done + 1)
         self._schedule(job["job"], self.rung_seconds)
 
-    def reply(self, job: str, message: Message) -> None:
+    def reply(self, job: str, message: Answer) -> None:
         running = self._running.get(job)
         if running is not None and message["type"] == "pause":
             running.is_paused = True

@@ -95,7 +95,7 @@ class TaskContract:
         label_type = {"int": int, "float": float}[task.label_type]
         vector_lengths = {len(example.labels) for example in examples}
         for example in examples:
-            assert 0 < len(example.input_ids) <= task.max_length
+            assert 0 < len(example.input_ids) <= task.max_length * task.num_sequences
             lengths = {"example": {1}, "token": {len(example.input_ids)}, "vector": vector_lengths}
             assert len(example.labels) in lengths[task.label_shape]
             assert {type(value) for value in example.input_ids} == {int}
@@ -188,6 +188,10 @@ class TaskContract:
             self.assert_close(answer, alone)
         assert task.predict(model, tokenizer, schema, [], batch_size=2) == []
 
+    def reference(self, example: Example) -> Sequence[float]:
+        """What stands behind an example's labels, of a task that needs a reference."""
+        return ()
+
     def batch(self, task: Task, examples: Sequence[Example], *, more_padding: int = 0) -> Batch:
         """Examples as training collates them: padded on the right with token 0, labels with IGNORED."""
         import torch
@@ -195,14 +199,15 @@ class TaskContract:
         longest = max(len(example.input_ids) for example in examples) + more_padding
         shape = (len(examples), longest)
         input_ids, mask = torch.zeros(shape, dtype=torch.long), torch.zeros(shape, dtype=torch.long)
-        width = longest if task.label_shape == "token" else len(examples[0].labels)
+        own = [[*example.labels, *self.reference(example)] for example in examples]
+        width = longest if task.label_shape == "token" else len(own[0])
         dtype = torch.float32 if task.label_type == "float" else torch.long
         labels = torch.full((len(examples), width), IGNORED, dtype=dtype)
         for row, example in enumerate(examples):
             length = len(example.input_ids)
             input_ids[row, :length] = torch.tensor(example.input_ids)
             mask[row, :length] = 1
-            labels[row, : len(example.labels)] = torch.tensor(example.labels)
+            labels[row, : len(own[row])] = torch.tensor(own[row])
         return {
             "input_ids": input_ids,
             "attention_mask": mask,

@@ -12,7 +12,8 @@ import pytest
 
 from ftsweep.strategies.base import Strategy, parameter_groups
 from ftsweep.tasks.base import Task
-from ftsweep.testing.strategy import IMPORT, digest, outputs, structure
+from ftsweep.testing.strategy import IMPORT
+from ftsweep.testing.weights import digest, outputs, structure
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

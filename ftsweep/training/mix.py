@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from ftsweep.tasks.base import Redraw
+
+_REDRAW = 0x4ED4A  # keeps its generators apart from those of batches
 _SEED = 0x3E91A7  # beside seed.data: the draw must not follow the order of examples
 
 
@@ -48,6 +52,33 @@ class Mix:
 
     def _drawn_at(self, index: int) -> int:
         return int(self._drawn[index - len(self._own)])
+
+
+class Redrawn:
+    """Examples as their task draws them anew, by the seeds and the example's index alone: whatever batch it comes in,
+    and whether or not a trial was killed before it."""
+
+    def __init__(self, examples: Examples, redraw: Redraw, seeds: Sequence[int]) -> None:
+        self._examples = examples
+        self._redraw = redraw
+        self._seeds = seeds
+
+    def __len__(self) -> int:
+        return len(self._examples)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        return self._examples.lengths
+
+    def input_ids(self, index: int) -> np.ndarray:
+        return self._drawn(index)[0]
+
+    def labels(self, index: int) -> np.ndarray:
+        return self._drawn(index)[1]
+
+    def _drawn(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        generator = np.random.default_rng([*self._seeds, index, _REDRAW])
+        return self._redraw(self._examples.input_ids(index), self._examples.labels(index), generator)
 
 
 def with_replay(own: Examples, general: Examples | None, fraction: float, seed: int) -> Examples:

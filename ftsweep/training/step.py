@@ -25,7 +25,7 @@ from ftsweep.training.checkpoint import (
     unpack_generators,
     unpack_optimizer,
 )
-from ftsweep.training.mix import Examples
+from ftsweep.training.mix import Examples, Redrawn
 from ftsweep.training.regularisers import Regularisers
 from ftsweep.training.schedule import BatchPlan, Plan, rate_factor
 
@@ -78,6 +78,8 @@ class Stepper:
         self.plan: Plan = BatchPlan(examples.lengths, settings.batch_size, settings.epochs, seed)
         self.optimizer = make_optimizer(model, self.strategy, settings, evaluator.device)
         self.regularisers = Regularisers(model, self.task, self.strategy, settings)
+        self._redraw = parts.task.redraw(parts.tokenizer)
+        self._seed: int = parts.config["seed"]["model"]
         self.num_steps = 0
         self.num_tokens = 0
         self.micro_batch_size = min(settings.micro_batch_size or settings.batch_size, settings.batch_size)
@@ -103,12 +105,19 @@ class Stepper:
 
     def micro_batches(self, indices: np.ndarray) -> tuple[list[Batch], int]:
         """These examples as padded tensors on the CPU, and how many supervised units the gradient is divided by."""
-        size = self.micro_batch_size
+        size, examples = self.micro_batch_size, self._examples_now()
         batches = [
-            collate(self.examples, indices[start : start + size], self.task, pad_token_id=self.evaluator.pad_token_id)
+            collate(examples, indices[start : start + size], self.task, pad_token_id=self.evaluator.pad_token_id)
             for start in range(0, len(indices), size)
         ]
         return batches, max(1, sum(int(self.task.row_units(batch["labels"]).sum()) for batch in batches))
+
+    def _examples_now(self) -> Examples:
+        """The examples of the step's epoch: drawn anew in each where the task does so."""
+        if self._redraw is None:
+            return self.examples
+        epoch = self.plan.examples_before(self.num_steps) // len(self.examples)
+        return Redrawn(self.examples, self._redraw, (self._seed, epoch))
 
     def loss(self, batch: Batch) -> torch.Tensor:
         """What training minimises, summed over the micro-batch's rows: a scalar with its graph."""

@@ -69,9 +69,7 @@ class BaseModels:
         Weights that will train, and all weights of a float32 trial, are held in float32 unless `model.dtype` says
         otherwise; frozen ones in the device's usual type.
         """
-        needs_float32 = strategy.changes_base or precision == "float32"
-        is_free = source.dtype == "auto"
-        dtype = torch.float32 if is_free and needs_float32 else resolve_dtype(source.dtype, self.device)
+        dtype = self.dtype_of(source, strategy, precision=precision)
         head, labels = strategy.head_for(task), schema.get("labels")
         key = _key(source.fingerprint(), head, labels, str(dtype), strategy.quantisation)
         base = next((each for each in self._bases if each.key == key and not each.is_lent), None)
@@ -90,6 +88,13 @@ class BaseModels:
                 name: tensor.detach().to("cpu", copy=True) for name, tensor in base.model.state_dict().items()
             }
         return base
+
+    def dtype_of(self, source: ModelSource, strategy: Strategy, *, precision: str) -> torch.dtype:
+        """The type in which `look_at` holds the weights."""
+        needs_float32 = strategy.changes_base or precision == "float32"
+        if source.dtype == "auto" and needs_float32:
+            return torch.float32
+        return resolve_dtype(source.dtype, self.device)
 
     @torch.no_grad()
     def put_back(self, base: BaseModel, strategy: Strategy, model: PreTrainedModel) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ from ftsweep.store.folders import TrialFolder
 from ftsweep.strategies.base import check_length, start_checkpointing
 from ftsweep.tasks.base import Task
 from ftsweep.training.measuring import Start
+from ftsweep.training.references import Reference, ReferencedSet
 from ftsweep.training.runs.base import Run, RunStart
 from ftsweep.training.runs.choice import begin_run
 from ftsweep.worker.base_models import BaseModel, BaseModels
@@ -68,20 +70,33 @@ class Components:
         strategy.check_machine()
         tokenizer = self.bases.tokenizer(source)
         check_length(strategy, task, tokenizer)
-        prepared = self._prepared_for(config, cache, source, task, held_out)
-        if train_share is not None:
-            prepared = TrainShare(prepared, train_share, config["seed"]["data"])
-        return TrialParts(
+        parts = TrialParts(
             config=config,
             cache=cache,
             source=source,
             tokenizer=tokenizer,
             task=task,
             strategy=strategy,
-            prepared=prepared,
+            prepared=self._prepared_for(config, cache, source, task, held_out),
             replay=replay_text(config, task, source, tokenizer, cache, self.allowed),
             stage_result=stage_result,
         )
+        if task.needs_reference:
+            reference = self._reference_of(parts)
+            parts = replace(parts, reference=reference, prepared=ReferencedSet(parts.prepared, reference))
+        if train_share is not None:
+            parts = replace(parts, prepared=TrainShare(parts.prepared, train_share, config["seed"]["data"]))
+        return parts
+
+    def _reference_of(self, parts: TrialParts) -> Reference:
+        evaluator, precision = self.evaluator_of(parts), parts.config["training"]["precision"]
+        facts = {
+            "base": parts.base.fingerprint(),
+            "dtype": str(self.bases.dtype_of(parts.base, parts.strategy, precision=precision)),
+            "quantisation": parts.strategy.quantisation,
+            "arithmetic": [str(evaluator.autocast_dtype), self.device.type],
+        }
+        return Reference(parts.prepared, evaluator, facts, lambda: self.look_at_base(parts))
 
     def _prepared_for(
         self, config: Mapping[str, Any], cache: Path, source: ModelSource, task: Task, held_out: HeldOutTexts | None
@@ -107,13 +122,16 @@ class Components:
         return self._prepared[key]
 
     def general_of(self, parts: TrialParts, *, is_masked: bool = False) -> GeneralText | None:
-        """The held-out general text of a configuration; None when it names none."""
+        """The held-out general text of a configuration, masked for encoders; None when it names none."""
+        is_masked = is_masked or parts.task.head == "masked_lm"
         return held_out_text(
             parts.config, parts.source, parts.tokenizer, parts.cache, self.allowed, is_masked=is_masked
         )
 
     def lend_base(self, parts: TrialParts) -> BaseModel:
         """What the strategy may change, until it is put back or forgotten."""
+        if parts.reference is not None:
+            parts.reference.values()  # while the base is untouched: later it would have to be loaded once more
         schema, precision = parts.prepared.meta["schema"], parts.config["training"]["precision"]
         return self.bases.lend(parts.base, parts.task, parts.strategy, schema, precision=precision)
 

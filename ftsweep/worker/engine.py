@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 
-from ftsweep.domain.messages import Message
+from ftsweep.domain import messages
+from ftsweep.domain.messages import Answer, Message, Train
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.executors.failure import describe_failure
 from ftsweep.models.device import allocated_bytes, describe_device
@@ -54,15 +55,15 @@ class Engine:
         """Device, its memory and the number of lanes, for `ready`."""
         return {**describe_device(self.components.device), "lanes": self.num_lanes}
 
-    def admit(self, message: Message) -> None:
+    def admit(self, message: Train | messages.SingleJob) -> None:
         """Take a job; it is worked on by `step`."""
         if len(self._jobs) >= self.num_lanes:
             raise RuntimeError(f"job {message['job']} came while {', '.join(self._jobs)} took every lane")
-        is_trial = message["type"] == "train"
-        job: Job = TrialJob(message, self._shared) if is_trial else SingleJob(message, self._single_jobs)
-        self._jobs[job.name] = job
+        self._jobs[message["job"]] = (
+            TrialJob(message, self._shared) if message["type"] == "train" else SingleJob(message, self._single_jobs)
+        )
 
-    def answer(self, message: Message) -> None:
+    def answer(self, message: Answer) -> None:
         """`continue` for a trial that waits, `stop` or `pause` for any under way; too late it changes nothing.
 
         A paused trial ends without an outcome and goes on from its checkpoint when it is submitted again.

@@ -17,6 +17,7 @@ from ftsweep.errors import ConfigError, ModelError
 from ftsweep.evaluation.forgetting import ForgettingMeter, Lender
 from ftsweep.evaluation.trial_parts import TrialParts
 from ftsweep.guards.forgetting import Forgetting
+from ftsweep.models.base import LANGUAGE_HEADS
 from ftsweep.models.device import describe_device
 from ftsweep.store.atomic import read_json, write_json
 from ftsweep.worker.components import Components
@@ -41,7 +42,7 @@ class ForgettingMeters:
         guard = forgetting_guard(parts.config, self._components.allowed)
         if guard is None:
             return None
-        lender = None if parts.strategy.head_for(parts.task) == "causal_lm" else self._lender(parts)
+        lender = None if parts.strategy.head_for(parts.task) in LANGUAGE_HEADS else self._lender(parts)
         text = self._components.general_of(parts, is_masked=lender is not None and lender.is_masked)
         if text is None:
             raise ConfigError(
@@ -112,7 +113,7 @@ class ForgettingMeters:
             return Lender(model.requires_grad_(False), is_masked=False)
         except ModelError as of_decoder:
             try:
-                model = parts.source.load_masked(dtype=dtype, device=device)
+                model = parts.source.load("masked_lm", labels=None, dtype=dtype, device=device)
                 return Lender(model.requires_grad_(False), is_masked=True)
             except ModelError as of_encoder:
                 raise ModelError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,21 @@ from typing import Any
 import torch
 
 from ftsweep.config.build import build
-from ftsweep.domain.messages import Message
+from ftsweep.domain import messages
+from ftsweep.domain.messages import (
+    Answer,
+    Baseline,
+    Compare,
+    Estimate,
+    Export,
+    Flagged,
+    Job,
+    Message,
+    Prepare,
+    Resample,
+    Scale,
+    Test,
+)
 from ftsweep.evaluation.flagged_rows import by_flags, validation_by_flags
 from ftsweep.evaluation.intervals import compared, resampled_objective, scored, scored_prior
 from ftsweep.evaluation.trial_parts import TrialParts
@@ -36,9 +51,9 @@ class SingleJobs:
         self.components = components
         self.meters = meters or ForgettingMeters(components)
 
-    def do(self, job: Message) -> dict[str, Any]:
+    def do(self, job: messages.SingleJob) -> dict[str, Any]:
         """The result of a job of any of these kinds."""
-        kinds = {
+        kinds: dict[str, Callable[[Any], dict[str, Any]]] = {
             "prepare": self._prepare,
             "baseline": self._baseline,
             "estimate": self._estimate,
@@ -51,7 +66,7 @@ class SingleJobs:
         }
         return kinds[job["type"]](job)
 
-    def _prepare(self, job: Message) -> dict[str, Any]:
+    def _prepare(self, job: Prepare) -> dict[str, Any]:
         parts = self._parts(job)
         for node in job.get("tasks", ()):  # with the values that the search may give its settings
             build(node, allowed=self.components.allowed).check_schema(parts.prepared.meta["schema"])
@@ -78,15 +93,15 @@ class SingleJobs:
     def _prepare_texts(self, parts: TrialParts) -> dict[str, str]:
         """Prepare the data of the stages and the general text; fingerprints by the key of the node."""
         chain = StageChain(self.components, parts.config, parts.cache)
-        found = {}
-        for name, stage in stage_configs(parts.config).items():
-            found[f"stages.{name}.data"] = chain.parts_of(stage).prepared.meta["fingerprint"]
-        general = self.components.general_of(parts) if found or parts.task.takes_text else None
+        stages = {name: chain.parts_of(stage) for name, stage in stage_configs(parts.config).items()}
+        found = {f"stages.{name}.data": stage.prepared.meta["fingerprint"] for name, stage in stages.items()}
+        reading = next((each for each in (parts, *stages.values()) if each.task.takes_text), None)
+        general = None if reading is None else self.components.general_of(reading)
         if general is None and (meter := self.meters.meter_of(parts)) is not None:
             general = meter.text
         return found if general is None else {**found, "general": general.prepared.meta["fingerprint"]}
 
-    def _check_strategies(self, parts: TrialParts, job: Message) -> None:
+    def _check_strategies(self, parts: TrialParts, job: Prepare) -> None:
         """Look at the strategies that the search may make before the first trial; at the model if they name it."""
         strategies = [
             parts.strategy,
@@ -101,7 +116,7 @@ class SingleJobs:
             for strategy in naming:
                 strategy.check_base(base, strategy.head_for(parts.task))
 
-    def _baseline(self, job: Message) -> dict[str, Any]:
+    def _baseline(self, job: Baseline) -> dict[str, Any]:
         config = job["spec"]["config"]
         chain = StageChain(self.components, config, Path(job["cache"]))
         for stage in stage_configs(config).values():  # a base that cannot do a stage's task is refused before any trial
@@ -112,7 +127,7 @@ class SingleJobs:
                 parts.strategy.check_base(base, parts.strategy.head_for(parts.task))
         return {"validation": self._test_untouched(job, "validation")["test"]}
 
-    def _estimate(self, job: Message) -> dict[str, Any]:
+    def _estimate(self, job: Estimate) -> dict[str, Any]:
         """Time a few steps and one measurement of the configuration, and scale them to a whole trial."""
         device = self.components.device
         release_memory(device)
@@ -129,7 +144,7 @@ class SingleJobs:
         stage_seconds = time_stages(self.components, parts.config, parts.cache, num_steps=_NUM_TIMED_STEPS)
         return {**timings, "stage_seconds": stage_seconds, "peak_memory_gib": peak_memory_gib(device)}
 
-    def _test(self, job: Message) -> dict[str, Any]:
+    def _test(self, job: Test) -> dict[str, Any]:
         """Metrics on the test split, how sure they are and what they are made of: of a trial, or of its base."""
         if job["spec"].get("untouched"):
             return self._test_untouched(job)
@@ -140,11 +155,11 @@ class SingleJobs:
             flagged = by_flags(parts.task, parts.prepared, "test", scores.evidence)
             return {**scored(parts.task, scores), "flagged": flagged}
 
-    def _flagged(self, job: Message) -> dict[str, Any]:
+    def _flagged(self, job: Flagged) -> dict[str, Any]:
         parts = self._parts(job)
         return validation_by_flags(parts.task, parts.prepared, job)
 
-    def _parts_of_ended(self, job: Message) -> TrialParts:
+    def _parts_of_ended(self, job: Job) -> TrialParts:
         """The parts of a trial that has ended; its stages are made again when their result is not there any more."""
         config, cache = job["spec"]["config"], Path(job["cache"])
         with closing(StageChain(self.components, config, cache)) as chain:
@@ -153,11 +168,11 @@ class SingleJobs:
             self.components.look_at_base(parts)  # loaded while nobody may remove it
         return parts
 
-    def _scale(self, job: Message) -> dict[str, Any]:
+    def _scale(self, job: Scale) -> dict[str, Any]:
         parts, best = self._parts_of_ended(job), TrialFolder(Path(job["folder"])).best
         return scaled_scores(self.components, parts, best, self.meters.meter_of(parts))
 
-    def _export(self, job: Message) -> dict[str, Any]:
+    def _export(self, job: Export) -> dict[str, Any]:
         parts, best = self._parts_of_ended(job), TrialFolder(Path(job["folder"])).best
         destination, scale = Path(job["destination"]), float(job.get("scale", 1.0))
         facts = {
@@ -188,13 +203,13 @@ class SingleJobs:
         )
         return {"folder": str(destination), "rows": rows, "answers": answers}
 
-    def _compare(self, job: Message) -> dict[str, Any]:
+    def _compare(self, job: Compare) -> dict[str, Any]:
         return compared(build(job["spec"]["config"]["task"], allowed=self.components.allowed), job)
 
-    def _resample(self, job: Message) -> dict[str, Any]:
+    def _resample(self, job: Resample) -> dict[str, Any]:
         return resampled_objective(build(job["spec"]["config"]["task"], allowed=self.components.allowed), job)
 
-    def _test_untouched(self, job: Message, split_name: str = "test") -> dict[str, Any]:
+    def _test_untouched(self, job: Job, split_name: str = "test") -> dict[str, Any]:
         """As `_test`, of the untouched base; of a new head its prior."""
         parts = self._parts(job)
         split = parts.prepared.split(split_name)
@@ -213,7 +228,7 @@ class SingleJobs:
             return False
         return not fresh_modules(self.components.look_at_base(parts), head)
 
-    def _parts(self, job: Message) -> TrialParts:
+    def _parts(self, job: Job) -> TrialParts:
         return self.components.parts_of(job["spec"]["config"], Path(job["cache"]))
 
 
@@ -224,12 +239,12 @@ class SingleJob:
     is_waiting = False
     is_blocked = False
 
-    def __init__(self, message: Message, jobs: SingleJobs) -> None:
+    def __init__(self, message: messages.SingleJob, jobs: SingleJobs) -> None:
         self.name: str = message["job"]
         self._message = message
         self._jobs = jobs
 
-    def answer(self, message: Message) -> None:
+    def answer(self, message: Answer) -> None:
         """There is nothing to answer."""
 
     def step(self) -> list[Message]:

@@ -16,6 +16,7 @@ import torch
 
 from ftsweep.config.build import build
 from ftsweep.errors import UsageError
+from ftsweep.models.base import LANGUAGE_HEADS
 from ftsweep.models.saving import save_whole
 from ftsweep.serving.model import BASE, MANIFEST, is_whole, load_predictor, source_of
 from ftsweep.serving.readme import readme_of
@@ -76,7 +77,7 @@ def _add_base(folder: Path, manifest: dict[str, Any], allowed: Sequence[str] | N
     config = json.loads((folder / ADAPTER).read_text(encoding="utf-8"))
     head = strategy.head_for(task)
     hub_name = manifest["model"].get("name")
-    if head == "causal_lm" and hub_name:
+    if head in LANGUAGE_HEADS and hub_name:
         config |= {"base_model_name_or_path": hub_name, "revision": manifest["model"].get("revision")}
     else:
         labels = manifest["schema"].get("labels")

@@ -16,9 +16,9 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, cast
 
-from ftsweep.domain.messages import Lost, Message, Quit, Spent
+from ftsweep.domain.messages import Answer, Lost, Message, Quit, SingleJob, Spent, Train
 from ftsweep.errors import ConfigError
 from ftsweep.executors.base import Outbox
 from ftsweep.executors.failure import describe_failure
@@ -41,8 +41,8 @@ class Engine(Protocol):
     @property
     def is_spent(self) -> bool: ...
     def describe(self) -> Mapping[str, Any]: ...
-    def admit(self, job: Message) -> None: ...
-    def answer(self, message: Message) -> None: ...
+    def admit(self, job: Train | SingleJob, /) -> None: ...
+    def answer(self, message: Answer) -> None: ...
     def step(self) -> list[Message]: ...
     def drain(self) -> None: ...
 
@@ -77,14 +77,14 @@ class Worker:
             case "quit":
                 self._quit()
             case "continue" | "stop" | "pause":
-                self._attempt(lambda: self.engine.answer(message), jobs=None)
+                self._attempt(lambda: self.engine.answer(cast(Answer, message)), jobs=None)
             case _ if self._is_spent:  # sent before `spent` was read
                 reason = "came to a worker that is being replaced"
                 job = message["job"]
                 self._outbox(Lost(type="lost", job=job, kind="process", reason=reason, log_tail=""))
             case _:
                 self._begin(message)
-                self._attempt(lambda: self.engine.admit(message), jobs=[message["job"]])
+                self._attempt(lambda: self.engine.admit(cast(Train | SingleJob, message)), jobs=[message["job"]])
 
     def advance(self) -> bool:
         """Bring every job a small step forward; whether there is more to do before the next message comes."""

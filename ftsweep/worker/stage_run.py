@@ -29,7 +29,7 @@ class StageRun:
         self._components = components
         self._parts = parts
         self._evaluator = components.evaluator_of(parts)
-        self._general = components.general_of(parts)
+        self._general = components.general_of(parts) if parts.task.takes_text else None
         self._base = components.lend_base(parts)
         try:
             self._general_before = self._general_at_start()
@@ -93,7 +93,7 @@ class StageRun:
 
     def _general_at_start(self) -> dict[str, float] | None:
         """Scores on general text before the stage; of one that goes on as they were measured then."""
-        if self._general is None or self._parts.task.head != "causal_lm":
+        if self._general is None:
             return None
         file = self.result.run_folder.path / "general.json"
         if not file.exists():

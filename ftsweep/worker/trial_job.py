@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ftsweep.domain.measurement import Measurement
-from ftsweep.domain.messages import Ended, Measured, Message
+from ftsweep.domain.messages import Answer, Ended, Measured, Message, Train
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.evaluation.trial_parts import TrialParts
 from ftsweep.models.device import allocated_bytes, is_out_of_memory, release_memory
@@ -59,7 +59,7 @@ class TrialJob:
     It `is_waiting` at a rung until it is answered. It is over with the message `ended`, which is the last of a step.
     """
 
-    def __init__(self, message: Message, shared: Shared) -> None:
+    def __init__(self, message: Train, shared: Shared) -> None:
         self.name: str = message["job"]
         self.num_steps = 0
         self.memory_before = 0
@@ -86,7 +86,7 @@ class TrialJob:
         """Whether it waits for a stage that somebody else makes."""
         return self._training is None and self._chain.is_blocked
 
-    def answer(self, message: Message) -> None:
+    def answer(self, message: Answer) -> None:
         """`continue` at a rung; `stop` or `pause` at any time, which takes effect in the next step."""
         run = self._training.run if self._training is not None else None
         if message["type"] == "stop":

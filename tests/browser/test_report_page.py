@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
-from pathlib import Path
 
 import pytest
+import report_studies as studies
 
 from ftsweep.report.figures import READING_ORDER, is_about
 from ftsweep.report.overview import read_overview
@@ -19,18 +18,6 @@ ARGUMENTS = [
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)><a href='javascript:alert(3)'>x</a>%{y}$\\alpha$"
-
-
-def load_builders():
-    """The synthetic studies of the unit tests; loaded by path, because test folders are no packages."""
-    path = Path(__file__).parents[1] / "unit" / "report" / "report_studies.py"
-    spec = importlib.util.spec_from_file_location("report_studies", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-studies = load_builders()
 
 
 @pytest.fixture(scope="module")

@@ -354,11 +354,12 @@ def test_approaches_can_be_compared_without_any_dimension(compose: Callable[...,
 TASK = """
 import torch  # a user's module may do this; the control process must not
 print("noise on standard output")
-from ftsweep.tasks.classification import Classification
+from ftsweep.domain.metric import Metric
+from ftsweep.tasks import Classification
 
 
 class Mine(Classification):
-    metrics = {"loss": "minimize", "kappa": "maximize"}
+    metrics = {"loss": Metric("minimize", low=0), "kappa": Metric("maximize", low=-1, high=1)}
 
     def __init__(self, *, max_length: int = 64, style: str = "plain") -> None:
         if style == "bad":

@@ -5,7 +5,9 @@ import pytest
 from ftsweep.models.tiny import TinyModel
 from ftsweep.tasks.classification import Classification
 from ftsweep.tasks.instruction import Instruction
+from ftsweep.tasks.masked_text import MaskedText
 from ftsweep.tasks.multi_label import MultiLabel
+from ftsweep.tasks.preference import Preference
 from ftsweep.tasks.regression import Regression
 from ftsweep.tasks.text import Text
 from ftsweep.tasks.token_classification import TokenClassification
@@ -310,3 +312,92 @@ class TestTokenClassificationOfTheEmbeddedModel(TestTokenClassificationOfADecode
 
         labels = ["O", "B-a", "I-a", "B-b", "I-b"]
         return TinyModel().load("token_classification", labels=labels, dtype=torch.float32, device=torch.device("cpu"))
+
+
+class TestPreferenceWithoutAReference(TaskContract):
+    rows = (
+        {"prompt": "What is it?", "chosen": "A thing.", "rejected": "No thing at all."},
+        {"prompt": "And that, which is a long question?", "chosen": "No.", "rejected": "Yes"},
+        {"prompt": "Why", "chosen": "Because it is so, and has always been so.", "rejected": "So"},
+        {"prompt": "Who?", "chosen": "You", "rejected": "Me"},
+    )
+    bad_rows = (
+        {"prompt": "no answers"},
+        {"prompt": "one answer", "chosen": "yes"},
+        {"prompt": "an empty answer", "chosen": "yes", "rejected": ""},
+        {"prompt": "the same answer", "chosen": "yes", "rejected": "yes"},
+        {"prompt": "a number", "chosen": 1, "rejected": 2},
+        {"chosen": "no question", "rejected": "at all"},
+        {},
+    )
+
+    @pytest.fixture
+    def task(self):
+        return Preference(loss="orpo")
+
+    @pytest.fixture
+    def tokenizer(self):
+        return byte_tokenizer()
+
+    @pytest.fixture
+    def model(self):
+        return random_llama()
+
+
+class TestPreferenceWithAReference(TestPreferenceWithoutAReference):
+    @pytest.fixture
+    def task(self):
+        return Preference(beta=0.5)
+
+    def reference(self, example):
+        chosen, chosen_start, rejected, rejected_start = example.labels
+        return (-5.0 * (chosen - chosen_start), -4.9 * (rejected - rejected_start))
+
+
+class TestPreferenceOfConversations(TestPreferenceWithAReference):
+    rows = (
+        {"chosen": turns("Hi", "Hello")["messages"], "rejected": turns("Hi", "Go away")["messages"]},
+        {
+            "prompt": "Hi",
+            "chosen": turns("Hi", "Hello", "Who?", "Me")["messages"],
+            "rejected": turns("Hi", "Hello", "Who?", "Nobody")["messages"],
+        },
+        {
+            "prompt": [{"role": "user", "content": "Why"}],
+            "chosen": [{"role": "assistant", "content": "Because"}],
+            "rejected": [{"role": "assistant", "content": "Just so"}],
+        },
+        {"chosen": "\n\nHuman: One\n\nAssistant: Two", "rejected": "\n\nHuman: One\n\nAssistant: Three"},
+    )
+    bad_rows = (
+        {"chosen": turns("Hi", "Hello")["messages"], "rejected": turns("Ho", "Hello")["messages"]},
+        {"chosen": turns("Hi")["messages"], "rejected": turns("Hi", "Hello")["messages"]},
+        {"chosen": [], "rejected": []},
+    )
+
+    @pytest.fixture
+    def task(self):
+        return Preference(loss="ipo", max_length=40)
+
+
+class TestMaskedText(TaskContract):
+    rows = TestText.rows
+    bad_rows = TestText.bad_rows
+
+    @pytest.fixture
+    def task(self):
+        return MaskedText(max_length=64)
+
+    @pytest.fixture
+    def tokenizer(self):
+        return byte_tokenizer(extra=["<mask>"], mask_token="<mask>")
+
+    @pytest.fixture
+    def model(self):
+        return random_bert("masked_lm")
+
+
+class TestMaskedTextUnpacked(TestMaskedText):
+    @pytest.fixture
+    def task(self):
+        return MaskedText(max_length=64, packed=False)

@@ -62,7 +62,7 @@ def test_lora_and_qlora_share_no_base_and_no_start(engine: Any, tmp_path: Path, 
 def test_divergence_from_a_base_in_four_bits_is_nothing_at_the_start(tmp_path: Path) -> None:
     from ftsweep.models.tiny import TinyModel
     from ftsweep.strategies.qlora import QLora
-    from ftsweep.testing.strategy import token_batch
+    from ftsweep.testing.weights import token_batch
 
     strategy = QLora(rank=4)
     strategy.check_machine()

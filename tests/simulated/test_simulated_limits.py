@@ -236,6 +236,6 @@ def test_parts_of_train_are_not_tried_without_a_budget_for_them(make_sweep: Make
     again.prepare()
     again.search()
     quantity = again.conclude().quantity
-    assert quantity["points"] == []
-    assert "not tried to the end: budget.worker_hours=" in quantity["sentence"]
+    assert not quantity.points
+    assert "not tried to the end: budget.worker_hours=" in quantity.sentence
     assert not (again.folder.path / "quantity").exists()

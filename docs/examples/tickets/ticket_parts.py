@@ -15,7 +15,7 @@ from ftsweep.domain.metric import Metric, Metrics
 from ftsweep.errors import ConfigError, DataError
 from ftsweep.guards import DataGuard, Mode, Sighting
 from ftsweep.guards.base import of_rows, places
-from ftsweep.report import Figure, StudyRows
+from ftsweep.report import Figure, StudyOverview
 from ftsweep.report.figures import theme
 from ftsweep.search.pruners import Curves, Pruner
 from ftsweep.search.samplers import Ask, Sampler
@@ -242,10 +242,10 @@ class CostAgainstAccuracy(Figure):
     TITLE = "Cost against accuracy"
     READING = "A point per trial at its best rung. Low and to the right is best: few mistakes, and cheap ones."
 
-    def info(self, rows: StudyRows) -> list[tuple[int, float, float]]:
+    def info(self, study: StudyOverview) -> list[tuple[int, float, float]]:
         """(trial, accuracy, cost) of every trial that has both."""
         keys = ("validation/accuracy", "validation/cost")
-        values = {trial.number: trial.best_values() for trial in rows.trials}
+        values = {trial.number: trial.best_values() for trial in study.trials}
         return [(number, *(found[key] for key in keys)) for number, found in values.items() if {*keys} <= {*found}]
 
     def figure(self, info: list[tuple[int, float, float]]) -> go.Figure:

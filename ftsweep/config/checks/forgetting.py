@@ -28,7 +28,9 @@ def check_forgetting(layers: Layers, branch: BranchLayer, config: Mapping[str, A
     if not all(is_own(target) for node in nodes for _, target in targets(node)):
         return
     strategy, task = (build(node) for node in nodes)
-    if strategy.head_for(task) != "causal_lm" and (strategy.num_virtual_tokens or strategy.quantisation is not None):
+    if strategy.head_for(task) not in ("causal_lm", "masked_lm") and (
+        strategy.num_virtual_tokens or strategy.quantisation is not None
+    ):
         what = "virtual tokens stand" if strategy.num_virtual_tokens else "a quantised body stands"
         raise ConfigError(
             f"{branch.describe()}forgetting cannot be measured: {what} before a new head, and the base's cannot stand",

@@ -77,7 +77,7 @@ def _check_replay(
     where = layers.where(f"space.{key}" if dimension is not None else key, branch)
     task = _own(nodes["task"])
     if task is not None and not task.takes_text:
-        remedy = f"Set {key}=0; text and instruction can replay."
+        remedy = f"Set {key}=0; text, masked_text and instruction can replay."
         raise ConfigError("general text cannot be mixed into this task", where=where, remedy=remedy)
     if general is None:
         remedy = "Choose one: data@general=topics, or data@general=files general.train=FILE."

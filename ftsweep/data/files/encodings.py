@@ -35,7 +35,11 @@ _IN_WORDS = "\u2019\u2018\xb4\xb7\u2013\u2014\u2026\u2022\xae\u2122\xb0\u201c\u2
 _CAPITALS = "\u017d\u0160\u0152\u0178\xc0-\xd6\xd8-\xde"
 _ODD = re.compile(rf"(?<=[^\W\d_])[^\w\s\x00-\x7f{_IN_WORDS}](?=[^\W\d_])|(?<=[a-z])[{_CAPITALS}](?![A-Z{_CAPITALS}])")
 _OTHER = re.compile(rb"[\x80-\xff]")
-_SIDE_BY_SIDE = re.compile(rb"[\xc0-\xff]{2,}|[\x80-\xff]{3,}")
+_WORDS = re.compile(rb"[^\s\x00-\x40]*[\x80-\xff][^\s]*")
+_PAIRS = re.compile("[çÇ][ãõáéíóúâêôÃÕÁÉÍÓÚÂÊÔ]|[äöüÄÖÜ]ß|ää|öö|öä|ÄÄ|ÖÖ|éé|åå|øå|åø".encode("cp1252"))
+"""Letters that do stand side by side there: Portuguese `ção`, German `öß`, Finnish `ää`, French `éé`."""
+_SIDE_BY_SIDE = re.compile(rb"[\xc0-\xff]{2,}|[\x80-\x84\x86-\x90\x98-\x9f\xa1-\xaa\xac-\xba\xbc-\xff]{3,}")
+"""Quotation marks, dashes and the like, which stand beside any letter, are not counted."""
 
 
 @dataclass(frozen=True)
@@ -217,7 +221,7 @@ def _western(file: DataFile, survey: _Survey) -> Encoding:
     """cp1252, if what it makes of the bytes looks like words of Western Europe; else DataError."""
     sample = b"\n".join(survey.samples)
     num_other = len(_OTHER.findall(sample))
-    num_adjacent = sum(map(len, _SIDE_BY_SIDE.findall(sample)))
+    num_adjacent = sum(map(len, _SIDE_BY_SIDE.findall(_PAIRS.sub(b"a", sample))))
     why = ""
     try:
         text = sample.decode("cp1252")
@@ -245,7 +249,7 @@ def _likeliest(sample: bytes) -> str:
     try:
         from charset_normalizer import from_bytes
 
-        best = from_bytes(sample[:50_000]).best()
+        best = from_bytes(b" ".join(_WORDS.findall(sample))[:50_000]).best()  # what is ASCII misleads it
     except (ImportError, ValueError, LookupError):
         best = None
     others = ["cp1251", "cp1250", "mac-roman", "shift_jis", "gb18030"]

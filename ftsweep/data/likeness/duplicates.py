@@ -16,6 +16,8 @@ _URL = re.compile(r"(?:https?://|www\.)\S+")
 _USER = re.compile(r"(?<!\w)@\w+")
 _DIGITS = re.compile(r"\d+")
 _FOLDED = re.compile(r"[\W_]+")
+_FOLDED_ASCII = "".join("0" if sign.isdigit() else sign if sign.isalpha() else " " for sign in map(chr, range(128)))
+_ZEROS = re.compile("00+")
 _MASKS = frozenset({"url", "user", "0"})
 
 TEMPLATE_SHARE = 0.05
@@ -60,9 +62,17 @@ def input_keys(texts: Sequence[str], forms: Sequence[str | None] | None = None) 
 
 def normalise(text: str) -> str | None:
     """The normalised form; None when nothing but masks is left of the text (only then exact equality counts)."""
-    text = unicodedata.normalize("NFKC", text).casefold()
-    text = _DIGITS.sub("0", _USER.sub(" user ", _URL.sub(" url ", text)))
-    words = _FOLDED.sub(" ", text).split()
+    is_ascii = text.isascii()
+    text = text.lower() if is_ascii else unicodedata.normalize("NFKC", text).casefold()
+    if "://" in text or "www." in text:
+        text = _URL.sub(" url ", text)
+    if "@" in text:
+        text = _USER.sub(" user ", text)
+    if is_ascii:  # the same by a table, which takes a fifth of the time
+        text = text.translate(_FOLDED_ASCII)
+        words = (_ZEROS.sub("0", text) if "00" in text else text).split()
+    else:
+        words = _FOLDED.sub(" ", _DIGITS.sub("0", text)).split()
     return " ".join(words) if any(word not in _MASKS for word in words) else None
 
 

@@ -7,7 +7,6 @@ from functools import cached_property
 
 import numpy as np
 
-from ftsweep.data.base import Row, TaskEncoding
 from ftsweep.data.likeness.alike import Likeness
 from ftsweep.data.likeness.duplicates import InputKeys, input_keys, normalise
 from ftsweep.data.likeness.near_duplicates import NearDuplicates
@@ -21,11 +20,12 @@ class Texts:
     answer (one template may ask for many things), of all others the input.
     """
 
-    def __init__(self, rows: Sequence[Row], task: TaskEncoding, likeness: Likeness) -> None:
+    def __init__(self, inputs: Sequence[str], targets: Sequence[str], likeness: Likeness, *, writes_text: bool) -> None:
+        """`writes_text`: whether the task's targets are texts, and no labels."""
         self._likeness = likeness
-        self.inputs = [task.input_text(row.values) for row in rows]
-        self.targets = [task.target_text(row.values) for row in rows]
-        self.has_text_targets = task.head == "causal_lm" and any(self.targets)
+        self.inputs = inputs
+        self.targets = targets
+        self.has_text_targets = writes_text and any(targets)
 
     def __len__(self) -> int:
         return len(self.inputs)

@@ -137,7 +137,9 @@ def _instruction(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
         and answer.mean_words < 4
     ):
         return None  # a few short answers, again and again: classes
-    return {"prompt": prompt, "completion": completion, **beside}, f"{prompt!r} asks and {completion!r} answers"
+    has_context = "context" in texts and "context" not in (prompt, completion) and not said
+    columns = {"prompt": prompt, "completion": completion, **({"input": "context"} if has_context else {})}
+    return {**columns, **beside}, f"{prompt!r} asks and {completion!r} answers"
 
 
 def _is_sharegpt(rows: _Rows, name: str) -> bool:

@@ -62,8 +62,10 @@ class Columns:
                     where=f"data.columns.{name}",
                     remedy=f"Name one of them: data.columns.{name}={value[0]}.",
                 )
-        self.names = tuple(dict.fromkeys([*self._wanted, *([group] if group is not None else [])]))
-        """The columns that rows may have, under the task's names."""
+        taken = {str(each) for value in mapping.values() for each in (value if isinstance(value, list) else [value])}
+        named = [name for name in self._wanted if name in mapping or name not in taken]
+        self.names = tuple(dict.fromkeys([*named, *([group] if group is not None else [])]))
+        """The columns that rows may have, under the task's names; a column that is mapped is not also its namesake."""
         self._sources = {name: mapping.get(name, name) for name in self.names}
         self._single = [(name, str(source)) for name, source in self._sources.items() if not isinstance(source, list)]
         self._several = [(name, source) for name, source in self._sources.items() if isinstance(source, list)]

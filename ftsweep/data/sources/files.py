@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ftsweep.data.base import SPLITS, DataSource, Row, check_fractions, check_limit, sampled
@@ -14,6 +15,7 @@ from ftsweep.data.files.kinds import DataFile
 from ftsweep.data.files.reading import open_file
 from ftsweep.data.files.text_lists import TextLists
 from ftsweep.data.sources.columns import Columns, FileColumns, check_mapping
+from ftsweep.data.sources.label_columns import label_columns, told_of
 from ftsweep.data.sources.loaded import SplitReader
 from ftsweep.domain.commands import override
 from ftsweep.domain.finding import Finding
@@ -32,7 +34,7 @@ class Files(DataSource):
         validation: the same for the validation split; null takes `validation_fraction` of train.
         test: the same for the test split; null takes `test_fraction` of train, but only if validation is null too.
         columns: the task's name of a column to the file's name or number: `{text: tweet, label: 3}`; `labels` may be
-            made of several columns of 0 and 1.
+            made of several columns of 0 and 1, and are where the file has nothing else beside what is read.
         group: a column whose equal values must stay in one split.
         limit: at most this many rows of each split, drawn from all over it, before ftsweep makes a split.
         validation_fraction: share of train for a split that ftsweep makes.
@@ -70,7 +72,9 @@ class Files(DataSource):
                 raise ConfigError(f"{named!r} is not a file's name", where=f"data.{split}", remedy="Write its path.")
             self.paths[split] = list(names)
         check_fractions(validation_fraction, test_fraction)
-        self.columns = check_mapping(columns)
+        self._said = check_mapping(columns)
+        self.columns = self._said
+        """As the user says; after `load` with the columns of labels that were found, too."""
         self.group = group
         self.limit = check_limit(limit)
         self.validation_fraction = validation_fraction
@@ -81,7 +85,7 @@ class Files(DataSource):
     def fingerprint(self) -> str:
         """Hash of the files' contents and of what is taken from them; where they lie does not matter."""
         said = [self.settings.encoding, self.settings.delimiter, self.settings.header, self.settings.quotes]
-        facts = ["files", self.columns, self.group, self.limit, *said]
+        facts = ["files", self._said, self.group, self.limit, *said]
         digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
         for split in self.paths:
             for path, kind in self._contents(split):
@@ -95,19 +99,15 @@ class Files(DataSource):
 
     def load(self, columns: Iterable[str]) -> dict[str, Sequence[Row]]:
         """Rows by split. A file that cannot be parsed is refused with all that is wrong with it, by file and line."""
+        findings: list[Finding] = []
+        self.columns = self._said
+        if found_labels := self._label_columns(columns := tuple(columns)):
+            self.columns = {**self._said, "labels": found_labels}
+            findings.append(told_of(found_labels))
         wanted = Columns(columns, self.columns, self.group)
-        self.settings = ReadSettings(
-            self.settings.encoding,
-            self.settings.delimiter,
-            self.settings.header,
-            self.settings.quotes,
-            wanted=wanted.names,
-            mapping=self.columns,
-            keep=wanted.keep,
-        )
+        self.settings = replace(self.settings, wanted=wanted.names, mapping=self.columns, keep=wanted.keep)
         lists = TextLists()
         readers: dict[str, SplitReader] = {}
-        findings: list[Finding] = []
         for split in self.paths:
             saved = self._saved_folder(split)
             if saved is not None:
@@ -123,6 +123,15 @@ class Files(DataSource):
         told = [finding for reader in readers.values() for finding in reader.findings]
         self.findings = [*findings, *told, *lists.findings]
         return {split: rows if self.limit is None else sampled(rows, self.limit) for split, rows in loaded.items()}
+
+    def _label_columns(self, columns: Sequence[str]) -> list[str]:
+        """The columns of 0 and 1 that train's labels are, where the task wants labels and nothing says which."""
+        if "labels" not in columns or "labels" in self._said or self._saved_folder("train") is not None:
+            return []
+        settings = replace(self.settings, wanted=tuple(columns), mapping=self._said, keep=None)
+        read = Columns(columns, self._said, self.group)
+        files = self._find("train").splits["train"]
+        return label_columns(open_file(files[0], settings), read) if files else []
 
     def _find(self, split: str) -> FoundFiles:
         found = find_files(self.paths[split], split=split, shared=[other for other in self.paths if other != split])

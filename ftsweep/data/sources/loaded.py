@@ -51,6 +51,7 @@ class SplitReader:
             self._honoured = ("tokens", "tags")
         bad: list[str] = []
         before = len(self.store)
+        self._found |= dict.fromkeys(opened.facts.columns)  # in the file's order, which numbers count in
         self._read(opened.batches() if self._is_plain(columns) else opened, columns, opened.file.name, bad)
         num_rows = len(self.store) - before
         self._note_columns(opened)

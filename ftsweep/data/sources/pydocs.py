@@ -8,6 +8,7 @@ import hashlib
 import importlib.util
 import json
 import platform
+import random
 import re
 import sysconfig
 from collections.abc import Iterable, Iterator, Mapping
@@ -49,6 +50,8 @@ PARAMETER_LIBRARIES: Mapping[str, str] = {
 
 COLUMNS = ("text", "label", "prompt", "completion", "module")
 PARAMETER_COLUMNS = ("tokens", "tags", "module")
+PAIR_COLUMNS = ("prompt", "chosen", "rejected", "module")
+_PAIRS_SEED = 0x9A125
 
 PER_LIBRARY = 600
 PER_FILE = 20
@@ -66,13 +69,15 @@ _MASK = "library"
 
 
 class PyDocs(DataSource):
-    """Which library a docstring describes (`text`, `label`), what a call does (`prompt`, `completion`), and which words
-    of a parameter list are names and types (`tokens`, `tags`).
+    """Which library a docstring describes (`text`, `label`), what a call does (`prompt`, `completion`), which of two
+    summaries is that of a call (`prompt`, `chosen`, `rejected`), and which words of a parameter list are names and
+    types (`tokens`, `tags`).
 
     In `text` every library's name is masked, so that the label does not stand in the input. About 600 rows per
     library, those of one text in two libraries left out; the installed versions alone decide which. A task that reads
     `tokens` gets rows of parameter lists in numpy's style instead (`ftsweep.data.sources.parameters` says how they are
-    tagged): at most 600 per library, no entry twice.
+    tagged): at most 600 per library, no entry twice. A task that reads `rejected` gets pairs: a call's own summary is
+    the chosen one, that of another call the rejected one. Each summary stands in one pair: none tells of another.
 
     Args:
         limit: at most this many rows, drawn from all of them; null takes all, a few thousand.
@@ -89,7 +94,7 @@ class PyDocs(DataSource):
         validation_fraction: float = 0.15,
         test_fraction: float = 0.15,
     ) -> None:
-        known = tuple(dict.fromkeys([*COLUMNS, *PARAMETER_COLUMNS]))
+        known = tuple(dict.fromkeys([*COLUMNS, *PARAMETER_COLUMNS, *PAIR_COLUMNS]))
         if group is not None and group not in known:
             raise ConfigError(f"there is no column {group!r}", where="data.group", remedy=suggest(str(group), known))
         check_fractions(validation_fraction, test_fraction)
@@ -108,7 +113,8 @@ class PyDocs(DataSource):
         """`train` alone: ftsweep makes the split. Places are files of the installed packages, with their line."""
         kept = {*columns, *((self.group,) if self.group else ())}
         with _without_collection():
-            rows = sampled(_parameter_rows() if "tokens" in kept else _all_rows(), self.limit)
+            make = _parameter_rows if "tokens" in kept else _pair_rows if "rejected" in kept else _all_rows
+            rows = sampled(make(), self.limit)
         return {"train": [Row({key: row.values[key] for key in row.values if key in kept}, row.place) for row in rows]}
 
 
@@ -143,6 +149,18 @@ def _all_rows() -> list[Row]:
                 f"no docstrings of {label} are found", where="data=pydocs", remedy="Its source files are needed."
             )
     return [rows[0] for rows in by_text.values() if len(rows) == 1]
+
+
+def _pair_rows() -> list[Row]:
+    """Calls two by two at random: the first one's prompt and summary, and the second one's summary."""
+    rows = _all_rows()
+    random.Random(_PAIRS_SEED).shuffle(rows)  # noqa: S311 - no secret
+    found = []
+    for row, other in zip(rows[::2], rows[1::2], strict=False):
+        values = {"prompt": row.values["prompt"], "chosen": row.values["completion"], "module": row.values["module"]}
+        if other.values["completion"] != row.values["completion"]:
+            found.append(Row({**values, "rejected": other.values["completion"]}, row.place))
+    return found
 
 
 def _parameter_rows() -> list[Row]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -57,7 +58,7 @@ class Split:
 
 
 def split_rows(
-    loaded: Mapping[str, list[Row]],
+    loaded: Mapping[str, Sequence[Row]],
     source: DataSource,
     task: TaskEncoding,
     *,
@@ -73,8 +74,8 @@ def split_rows(
     Raises:
         DataError: a split would be empty.
     """
-    rows, left_out = _usable(loaded, task)
-    texts = Texts([row for members in rows.values() for row in members], task, likeness or Likeness())
+    rows, left_out, said = _usable(loaded, task)
+    texts = Texts(said.inputs, said.targets, likeness or Likeness(), writes_text=task.head == "causal_lm")
     ends = np.cumsum([len(members) for members in rows.values()])
     ids = {name: np.arange(end - len(rows[name]), end) for name, end in zip(rows, ends, strict=True)}
     notes = []
@@ -120,40 +121,56 @@ def describe(bad: Sequence[tuple[Row, str]]) -> str:
     return shown + (f"; and {len(bad) - NUM_SHOWN} more" if len(bad) > NUM_SHOWN else "")
 
 
-def _usable(loaded: Mapping[str, list[Row]], task: TaskEncoding) -> tuple[SplitRows, LeftOut]:
+class _Said(NamedTuple):
+    """Inputs and targets of the usable rows, split by split; made once, for a conversation takes its time."""
+
+    inputs: list[str]
+    targets: list[str]
+
+
+def _usable(loaded: Mapping[str, Sequence[Row]], task: TaskEncoding) -> tuple[SplitRows, LeftOut, _Said]:
     """Rows with an input and, where the data has targets at all, with a target."""
-    targets = [_text_or_error(task, "target_text", row) for row in loaded["train"]]
-    has_targets = any(isinstance(target, str) and target.strip() for target in targets)
+    texts = {name: [_texts_of(row, task) for row in rows] for name, rows in loaded.items()}
+    has_targets = any(isinstance(target, str) and target.strip() for _, target in texts["train"])
     kept: SplitRows = {}
     left_out: LeftOut = {}
+    said = _Said([], [])
     for name, rows in loaded.items():
-        reasons = [_unusable_reason(row, task, has_targets) for row in rows]
-        left_out[name] = [(row, reason) for row, reason in zip(rows, reasons, strict=True) if reason is not None]
-        kept[name] = [row for row, reason in zip(rows, reasons, strict=True) if reason is None]
+        kept[name], left_out[name] = [], []
+        for row, (text, target) in zip(rows, texts[name], strict=True):
+            reason = row.problem or _unusable_reason(text, target, has_targets)
+            if reason is not None:
+                left_out[name].append((row, reason))
+                continue
+            kept[name].append(row)
+            said.inputs.append(str(text))
+            said.targets.append(str(target))
         if not kept[name]:
             why = f" that can be used: {describe(left_out[name])}" if left_out[name] else ""
             raise DataError(f"the {name} split has no rows{why}", where="data", remedy="Bring rows, or leave it out.")
-    return kept, left_out
+    return kept, left_out, said
 
 
-def _unusable_reason(row: Row, task: TaskEncoding, has_targets: bool) -> str | None:
-    if row.problem:
-        return row.problem
-    for method, what in (("input_text", "no input"), ("target_text", "no usable target")):
-        text = _text_or_error(task, method, row)
-        if isinstance(text, ValueError):
-            return str(text)
-        if not text.strip() and (has_targets or method == "input_text"):
-            return what
-    return None
+def _texts_of(row: Row, task: TaskEncoding) -> tuple[str | ValueError, str | ValueError]:
+    """The row's input and target, each or why there is none."""
+    return _text_or_error(task.input_text, row), _text_or_error(task.target_text, row)
 
 
-def _text_or_error(task: TaskEncoding, method: str, row: Row) -> str | ValueError:
+def _text_or_error(make: Callable[[Mapping[str, Any]], str], row: Row) -> str | ValueError:
     try:
-        text: str = getattr(task, method)(row.values)
+        return make(row.values)
     except ValueError as error:  # a RowError: this row, not the program
         return error
-    return text
+
+
+def _unusable_reason(text: str | ValueError, target: str | ValueError, has_targets: bool) -> str | None:
+    if isinstance(text, ValueError):
+        return str(text)
+    if not text.strip():
+        return "no input"
+    if isinstance(target, ValueError):
+        return str(target)
+    return "no usable target" if has_targets and not target.strip() else None
 
 
 def _missing(rows: SplitRows, source: DataSource) -> dict[str, float]:

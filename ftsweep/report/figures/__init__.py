@@ -1,8 +1,9 @@
 """Figures of a study: one file each, a pure `info` function of the study and a `figure` function of that info.
 
 A figure's module has `TITLE`, `READING` (how to read it), `info(study)` and `figure(info)`, and `is_about(study)` where
-some studies have nothing of the kind. A user's figure is an object with the same names (`base.Figure`). Importing it
-does not import plotly; drawing does.
+some studies have nothing of the kind. A trace of trials has their numbers as `customdata`, one of a single trial its
+number as `meta`: by these a dashboard selects trials. A user's figure is an object with the same names (`base.Figure`).
+Importing it does not import plotly; drawing does.
 """
 
 from __future__ import annotations

@@ -42,18 +42,9 @@ def info(study: StudyOverview) -> Info:
 
 
 def figure(info: Info) -> go.Figure:
-    from plotly.subplots import make_subplots
-
     if not info.bins:
         return theme.empty("The winner's probabilities on test have not been compared with what came true.")
-    drawn = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.74, 0.26], vertical_spacing=0.05)
-    drawn.update_layout(theme.layout(height=460, showlegend=False))
-    drawn.update_xaxes(**theme.axes_style(), range=[0, 1.02], tickformat=".0%")
-    drawn.update_yaxes(**theme.axes_style())
-    title = {"font": {"size": 13, "color": theme.MUTED}, "standoff": 10}
-    drawn.update_yaxes(title={**title, "text": "came true"}, range=[-0.02, 1.04], tickformat=".0%", row=1)
-    drawn.update_yaxes(title={**title, "text": "predictions"}, rangemode="tozero", row=2)
-    drawn.update_xaxes(title={**title, "text": "probability"}, row=2)
+    drawn = _panels()
     drawn.add_scatter(
         x=[0, 1],
         y=[0, 1],
@@ -63,11 +54,7 @@ def figure(info: Info) -> go.Figure:
         row=1,
         col=1,
     )
-    texts = [
-        f"said <b>{entry['probability']:.0%}</b>, came true <b>{entry['came_true']:.0%}</b>"
-        f"<br>{entry['count']} predictions between {entry['low']:.0%} and {entry['high']:.0%}"
-        for entry in info.bins
-    ]
+    texts = [_text(entry) for entry in info.bins]
     drawn.add_scatter(
         x=[entry["probability"] for entry in info.bins],
         y=[entry["came_true"] for entry in info.bins],
@@ -101,3 +88,25 @@ def figure(info: Info) -> go.Figure:
         font={"size": 13, "color": theme.INK},
     )
     return drawn
+
+
+def _panels() -> go.Figure:
+    """Two empty panels over one axis of probability: what came true, and how many predictions there are."""
+    from plotly.subplots import make_subplots
+
+    drawn = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.74, 0.26], vertical_spacing=0.05)
+    drawn.update_layout(theme.layout(height=460, showlegend=False))
+    drawn.update_xaxes(**theme.axes_style(), range=[0, 1.02], tickformat=".0%")
+    drawn.update_yaxes(**theme.axes_style())
+    title = {"font": {"size": 13, "color": theme.MUTED}, "standoff": 10}
+    drawn.update_yaxes(title={**title, "text": "came true"}, range=[-0.02, 1.04], tickformat=".0%", row=1)
+    drawn.update_yaxes(title={**title, "text": "predictions"}, rangemode="tozero", row=2)
+    drawn.update_xaxes(title={**title, "text": "probability"}, row=2)
+    return drawn
+
+
+def _text(entry: Mapping[str, float]) -> str:
+    return (
+        f"said <b>{entry['probability']:.0%}</b>, came true <b>{entry['came_true']:.0%}</b>"
+        f"<br>{entry['count']} predictions between {entry['low']:.0%} and {entry['high']:.0%}"
+    )

@@ -96,19 +96,23 @@ def figure(info: Info) -> go.Figure:
         },
     )
     if size < info.num_classes:
-        drawn.add_annotation(
-            text=f"the {size} of {info.num_classes} classes with the most mistakes",
-            x=0,
-            y=1,
-            xref="paper",
-            yref="paper",
-            xanchor="left",
-            yanchor="bottom",
-            yshift=6,
-            showarrow=False,
-            font={"size": 11, "color": theme.MUTED},
-        )
+        _say_how_many(drawn, info)
     return drawn
+
+
+def _say_how_many(drawn: go.Figure, info: Info) -> None:
+    drawn.add_annotation(
+        text=f"the {len(info.labels)} of {info.num_classes} classes with the most mistakes",
+        x=0,
+        y=1,
+        xref="paper",
+        yref="paper",
+        xanchor="left",
+        yanchor="bottom",
+        yshift=6,
+        showarrow=False,
+        font={"size": 11, "color": theme.MUTED},
+    )
 
 
 def _hover_texts(info: Info) -> list[list[str]]:

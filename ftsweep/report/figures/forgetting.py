@@ -123,6 +123,7 @@ def _add_trials(drawn: go.Figure, info: Info) -> None:
             name=kind,
             hoverinfo="text",
             hovertext=[_text(point, info.objective) for point in points],
+            customdata=[point.trial.number for point in points],
             marker={
                 "color": theme.COLOURS[kind],
                 "symbol": theme.SYMBOLS[kind],

@@ -133,6 +133,7 @@ def _add_marks(drawn: go.Figure, info: Info, kind: str, edge: float) -> None:
         name=kind,
         hoverinfo="text",
         hovertext=[theme.trial_text(trial, info.objective) for trial in trials],
+        customdata=[trial.number for trial in trials],
         marker={
             "color": theme.COLOURS[kind],
             "symbol": theme.SYMBOLS[kind],
@@ -153,5 +154,6 @@ def _add_winner(drawn: go.Figure, info: Info) -> None:
         name=info.best_label,
         hoverinfo="text",
         hovertext=[theme.trial_text(best, info.objective)],
+        customdata=[best.number],
         marker={"symbol": "star", "size": 17, "color": theme.WINNER, "line": {"width": 1.5, "color": "white"}},
     )

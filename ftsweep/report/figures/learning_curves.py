@@ -91,6 +91,7 @@ def _add_curve(drawn: go.Figure, curve: Curve, info: Info, named: set[str]) -> N
         mode="lines+markers",
         name=group,
         legendgroup=group,
+        meta=trial.number,
         showlegend=group not in named,
         opacity=0.6 if trial.kind == "pruned" else 1.0 if trial.is_best or trial.is_default else 0.75,
         hoverinfo="text",

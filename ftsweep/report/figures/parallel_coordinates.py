@@ -167,6 +167,7 @@ def _add_line(drawn: go.Figure, line: Line, info: Info, row: int, named: set[str
         mode="lines+markers",
         name=group,
         legendgroup=group,
+        meta=trial.number,
         showlegend=group not in named,
         hoverinfo="text",
         hovertext=[text] * len(line.positions),

@@ -89,5 +89,6 @@ def _add_bars(drawn: go.Figure, info: Info, bars: list[Bar], name: str, unit: fl
         name=name,
         marker={"color": theme.COLOURS.get(name, theme.WINNER)},
         hoverinfo="text",
+        customdata=[bar.trial.number for bar in bars],
         hovertext=[f"{theme.trial_text(bar.trial, info.objective)}<br>{seconds(bar.seconds)}" for bar in bars],
     )

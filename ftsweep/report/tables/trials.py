@@ -42,14 +42,15 @@ def trials_table(state: StudyState, *, limit: int | None = None) -> Table:
 
 def wide_trials_table(study: StudyOverview) -> Table:
     """Every trial. Branches share the column of one config path, so that their values can be compared."""
-    paths = list(dict.fromkeys(study.param_path(name) for name in study.param_names))
+    path_of = {name: study.param_path(name) for name in study.param_names}  # each goes through all trials
+    paths = list(dict.fromkeys(path_of.values()))
     has_branches = any(trial.branch for trial in study.trials)
     has_fits = any(trial.verdicts for trial in study.trials)
     names = ["trial", *(["branch"] if has_branches else []), "outcome", *(["fit"] if has_fits else [])]
     names += [study.objective.key, "best rung", "time", *paths, "remark"]
     rows = []
     for trial in study.trials:
-        by_path = {study.param_path(name): value for name, value in trial.params.items()}
+        by_path = {path_of[name]: value for name, value in trial.params.items()}
         cells = [count(trial.number)]
         cells += [Cell(trial.branch or "main", trial.branch)] if has_branches else []
         cells.append(Cell(trial.kind, trial.kind, order=str(OUTCOME_ORDER.index(trial.kind)), style=trial.kind))

@@ -162,7 +162,8 @@ class ChatFormat:
                 start = len(before) if text.startswith(before) else -1
             if start < 0:
                 raise _broken_prefix()
-            after = self._apply(messages[: index + 1], tools)
+            is_last = index + 1 == len(messages)
+            after = text if is_last else self._apply(messages[: index + 1], tools)
             end = len(after) if text.startswith(after) else self._end_of_turn(text, start, message["content"])
             spans.append((start, end))
         return text, spans

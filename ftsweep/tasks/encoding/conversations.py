@@ -41,6 +41,8 @@ _SHAPES = {
 _BESIDE = ("system", "tools", "functions")
 """Columns that any shape may have beside its own."""
 
+_OTHER_CHATS = ("conversation", "dialog", "dialogue", "dialogues", "chat", "chats", "turns", "thread")
+
 _OTHER_NAMES = (
     ("question", "answer"),
     ("query", "response"),
@@ -136,10 +138,14 @@ def check_columns(available: Iterable[str]) -> None:
     if is_read or {"instruction", "output"} <= found:
         return
     pair = next((pair for pair in _OTHER_NAMES if set(pair) <= found), None)
-    if pair is not None:
-        remedy = f"Name yours: 'data.columns={{prompt: {pair[0]}, completion: {pair[1]}}}'"
+    chat = next((name for name in _OTHER_CHATS if name in found), None)
+    if chat is not None:
+        remedy = f"If {chat!r} holds the messages, say so: 'data.columns={{messages: {chat}}}'"
+    elif pair is not None:
+        more = ", input: context" if "context" in found else ""
+        remedy = f"Name yours: 'data.columns={{prompt: {pair[0]}, completion: {pair[1]}{more}}}'"
     elif "chosen" in found:
-        remedy = "Preferences are not trained on. To learn the chosen answers: 'data.columns={messages: chosen}'"
+        remedy = "Pairs are learned by task=preference. The chosen answers alone: 'data.columns={messages: chosen}'"
     else:
         remedy = "Name yours with data.columns, for example data.columns.prompt=<its name>"
     raise DataError(

@@ -8,7 +8,7 @@ attention that it has (sliding windows too), as long as no other mask is given.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -78,10 +78,16 @@ def document_positions(labels: torch.Tensor) -> torch.Tensor | None:
     return index - index.where(is_start, torch.zeros_like(index)).cummax(dim=1).values
 
 
-def check_keeps_apart(model: PreTrainedModel) -> None:
+LossesOfLast = Callable[[Any, "torch.Tensor"], "torch.Tensor"]
+"""Token losses [rows, 5] that a model gives to the last six tokens of each row, a document of their own; what precedes
+them is another."""
+
+
+def check_keeps_apart(model: PreTrainedModel, losses_of_last: LossesOfLast | None = None) -> None:
     """Refuse a model whose documents see each other inside of a block; looks once per model.
 
     Two short documents are packed: the second's losses must be those that it has alone, whatever the first one is.
+    `losses_of_last`: by default those of next tokens.
 
     Raises:
         ModelError: they are not.
@@ -94,7 +100,7 @@ def check_keeps_apart(model: PreTrainedModel) -> None:
     model.eval()
     try:
         with torch.no_grad():
-            difference = _largest_difference(model)
+            difference = _largest_difference(model, losses_of_last or _losses_of_last)
     finally:
         for module in trained:
             module.training = True
@@ -108,7 +114,7 @@ def check_keeps_apart(model: PreTrainedModel) -> None:
     _PROVEN.add(model)
 
 
-def _largest_difference(model: Any) -> float:
+def _largest_difference(model: Any, losses_of_last: LossesOfLast) -> float:
     """The most that a document's token losses change when another stands before it."""
     import torch
 
@@ -116,13 +122,13 @@ def _largest_difference(model: Any) -> float:
     generator = torch.Generator().manual_seed(0)
     neighbours = torch.randint(vocabulary, (3, 7), generator=generator)
     document = torch.randint(vocabulary, (1, 6), generator=generator)
-    alone = _losses_of_last(model, document)
-    packed = _losses_of_last(model, torch.cat([neighbours, document.expand(3, -1)], dim=1))
+    alone = losses_of_last(model, document)
+    packed = losses_of_last(model, torch.cat([neighbours, document.expand(3, -1)], dim=1))
     return float((packed - alone).abs().max())
 
 
 def _losses_of_last(model: Any, input_ids: torch.Tensor) -> torch.Tensor:
-    """Token losses of the last six tokens, a document of its own; what precedes them is another. [rows, 5]."""
+    """See LossesOfLast; each token predicts the next one."""
     labels = input_ids.clone()
     labels[:, [0, -6]] = IGNORED
     batch = {"input_ids": input_ids, "labels": labels}

@@ -31,7 +31,7 @@ def test_what_the_encoding_lacks_is_replaced(env: dict[str, str]) -> None:
 
 
 def test_json_for_an_encoding_without_a_character_spells_it() -> None:
-    code = f"from ftsweep.cli.main import _print_json; _print_json({{'label': {'☃'!a}}})"
+    code = f"from ftsweep.cli.options import print_json; print_json({{'label': {'☃'!a}}})"
     done = _python(code, env={"PYTHONIOENCODING": "ascii"})
     assert done.stdout == b'{\n "label": "\\u2603"\n}\n'
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ftsweep.config.nodes.space import as_tree, num_settings, parse_space
@@ -107,6 +107,7 @@ intervals = st.one_of(
 paths = st.sampled_from(["training.learning_rate", "training.epochs", "strategy.rank", "task.a.b", "model.dtype"])
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # of a machine that is busy
 @given(st.dictionaries(paths, intervals))
 def test_a_space_written_out_reads_back_the_same(dimensions: dict[str, Any]) -> None:
     assert dict(parse_space(as_tree(Space(dimensions))).dimensions) == dimensions

@@ -78,6 +78,16 @@ def test_columns_and_task_that_are_said_stand(tmp_path: Path) -> None:
         look_at([str(file)], said={"text": "x"})
 
 
+def test_the_context_of_a_question_is_read_with_it(tmp_path: Path) -> None:
+    file = tmp_path / "asked.jsonl"
+    rows = [{"instruction": f"ask {k}", "context": sentence(k), "response": sentence(k + 1)} for k in range(60)]
+    file.write_text(jsonl(rows))
+    look = look_at([str(file)])
+    assert look.guess is not None
+    columns = {"prompt": "instruction", "completion": "response", "input": "context"}
+    assert (look.guess.task, dict(look.guess.columns)) == ("instruction", columns)
+
+
 def test_what_fits_no_task_is_told_with_its_columns(tmp_path: Path) -> None:
     file = tmp_path / "numbers.csv"
     file.write_text("a,b\n" + "".join(f"{k},{k * 2}\n" for k in range(50)))

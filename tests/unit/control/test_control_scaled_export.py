@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from click.testing import CliRunner
 
 from ftsweep.cli import main as cli
 from ftsweep.control.scaled_export import export_scaled
@@ -42,6 +44,27 @@ def test_folder_that_has_something_in_it_is_not_touched(folder: StudyFolder, tmp
     with pytest.raises(UsageError, match="not an empty folder"):
         export_scaled(folder, 12, 0.5, tmp_path / "out")
     assert json.loads((tmp_path / "out" / "mine.json").read_text()) == {}
+
+
+@pytest.mark.parametrize(("strategy", "is_refused"), [("prefix_tuning.PrefixTuning", True), ("lora.Lora", False)])
+def test_virtual_tokens_are_not_merged_and_nothing_is_exported_before_that_is_said(
+    folder: StudyFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strategy: str, is_refused: bool
+) -> None:
+    spec = {**folder.trial(12).spec(), "config": {"strategy": {"_target_": f"ftsweep.strategies.{strategy}"}}}
+    write_json(folder.trial(12).spec_file, spec)
+    exported: list[int] = []
+    chosen = SimpleNamespace(number=0)
+    monkeypatch.setattr(StudyFolder, "manifest", lambda self: SimpleNamespace(search_folders=(), allow=()))
+    monkeypatch.setattr("ftsweep.cli.best.find_study", lambda store, study: folder)
+    monkeypatch.setattr(
+        "ftsweep.report.overview.read_overview", lambda _: SimpleNamespace(state=SimpleNamespace(result=chosen))
+    )
+    monkeypatch.setattr("ftsweep.cli.best._export_trial", lambda folder, number, *rest: exported.append(number))
+    monkeypatch.setattr("ftsweep.cli.exporting.complete_export", lambda *args, **settings: None)
+    words = ["best", "demo", "--trial", "12", "--export", str(tmp_path / "out"), "--merge"]
+    done = CliRunner().invoke(cli.main, words, standalone_mode=False)
+    assert ("cannot be merged" in done.output) == is_refused
+    assert exported == ([] if is_refused else [12])
 
 
 def test_scale_and_trial_are_options_of_best() -> None:

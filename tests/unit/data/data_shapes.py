@@ -295,6 +295,15 @@ SHAPES = [
     ),
     Shape("utf-16 without a mark", file("r.csv", csv_of(ACCENTS).encode("utf-16-le")), ACCENTS, finds=("encoding",)),
     Shape("utf-16-be without a mark", file("r.csv", csv_of(ACCENTS).encode("utf-16-be")), ACCENTS, finds=("encoding",)),
+    *(
+        Shape(
+            f"cp1252 {word}",
+            file("r.csv", csv_of([(f"{a} {word}", b) for a, b in ROWS]).encode("cp1252")),
+            [(f"{a} {word}", b) for a, b in ROWS],
+            finds=("encoding",),
+        )
+        for word in ("Größe", "informação", "AÇÕES", "pää sää", "créée", "“café”… à")
+    ),
     Shape(
         "cp1252",
         file("r.csv", csv_of([(f"{a} \u2013 \u201ccaf\u00e9\u201d", b) for a, b in ROWS]).encode("cp1252")),
@@ -500,6 +509,7 @@ SHAPES = [
         ("labels",),
     ),
     Shape("a column per label", file("r.csv", ONE_HOT, columns=COLUMNS_ONE_HOT), MULTI, "multi_label"),
+    Shape("a column per label that nobody names", file("r.csv", ONE_HOT), MULTI, "multi_label", ("labels",)),
     Shape(
         "a float column per label",
         file("r.csv", ONE_HOT.replace(",0", ",0.0").replace(",1", ",1.0"), columns=COLUMNS_ONE_HOT),

@@ -56,3 +56,11 @@ def test_equal_texts_have_equal_normalised_keys(texts):
     first = {}
     for text, exact, normalised in zip(texts, keys.exact, keys.normalised, strict=True):
         assert first.setdefault(text, (exact, normalised)) == (exact, normalised)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["A_b-c 1.50, 007", "see HTTPS://x.y/z?a=1 @user, me@home", "WWW.place.org x", "a\x1cb\0c\td", "http:// @ www. 00"],
+)
+def test_plain_letters_are_folded_as_all_others_are(text: str) -> None:
+    assert normalise(text) == normalise(f"{text} \N{INVERTED QUESTION MARK}")

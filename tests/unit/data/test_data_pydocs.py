@@ -48,7 +48,7 @@ def test_prompts_name_the_call_and_completions_answer(rows):
 
 def test_libraries_are_read_and_not_imported():
     code = (
-        "import sys; from ftsweep.data import pydocs\n"
+        "import sys; from ftsweep.data.sources import pydocs\n"
         "pydocs.LIBRARIES, pydocs.PER_LIBRARY = {'networkx': 'networkx'}, 30\n"
         "print(len(pydocs.PyDocs().load(('text',))['train']), 'networkx' in sys.modules)"
     )

@@ -17,7 +17,7 @@ from ftsweep.models.tiny import FOLDER, TinyModel
 from ftsweep.strategies.base import fresh_modules
 from ftsweep.strategies.lora import Lora
 from ftsweep.testing.random_models import random_bert
-from ftsweep.testing.strategy import outputs, train
+from ftsweep.testing.weights import outputs, train
 
 LABELS = ["apple", "pear", "plum"]
 CPU = torch.device("cpu")

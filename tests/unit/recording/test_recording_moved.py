@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from importlib.metadata import entry_points
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from types import ModuleType, SimpleNamespace
+from typing import Any, ClassVar
 
 import pytest
 
@@ -37,7 +37,10 @@ class _Predictor:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def predict(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    task = SimpleNamespace(columns=("text",))
+    columns: ClassVar[dict[str, str]] = {}
+
+    def answers(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         return [{"label": str(self.folder), "probability": 0.5} for _ in rows]
 
 

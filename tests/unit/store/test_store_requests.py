@@ -48,9 +48,9 @@ def test_request_is_for_the_process_that_runs_now_and_for_no_later_one(study: St
     with study.locked():
         owner = study.owner
         requests.ask_to_stop(owner)
-        assert requests.is_asked_to_stop(owner)
-    assert not requests.is_asked_to_stop("process 1 on another machine")
-    assert not requests.is_asked_to_stop("")
+        assert requests.who_asked_to_stop(owner)
+    assert not requests.who_asked_to_stop("process 1 on another machine")
+    assert not requests.who_asked_to_stop("")
 
 
 def test_stop_waits_for_the_end_and_says_what_is_left(study: StudyFolder) -> None:
@@ -60,7 +60,7 @@ def test_stop_waits_for_the_end_and_says_what_is_left(study: StudyFolder) -> Non
         with study.locked():
             is_up.set()
             requests, owner = Requests(study), study.owner
-            while not requests.is_asked_to_stop(owner):
+            while not requests.who_asked_to_stop(owner):
                 is_up.wait(0.01)
 
     thread = threading.Thread(target=control_process)

@@ -12,8 +12,9 @@ import pytest
 from study_manifests import write_manifest
 
 from ftsweep.control.clean import clean
+from ftsweep.domain.answers import Model
 from ftsweep.domain.measurement import Measurement
-from ftsweep.domain.result import StudyResult, Winner
+from ftsweep.domain.result import StudyResult
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.store.atomic import append_line, write_json
 from ftsweep.store.folders import Store, StudyFolder
@@ -88,7 +89,7 @@ def test_weights_of_losers_go_and_those_of_the_best_stay(study: StudyFolder, sto
 
 
 def test_chosen_trial_keeps_its_weights_though_others_are_better(study: StudyFolder, store: Store) -> None:
-    write_result(study, StudyResult("", winner=Winner(3, 0.5, 1, "It is the best."), num_trials=4))
+    write_result(study, StudyResult("", model=Model(3, 0.5, 1, "It is the best."), num_trials=4))
     clean(store, [study])
     assert [study.trial(number).best.exists() for number in range(4)] == [True, True, False, True]
 

@@ -9,7 +9,7 @@ from ftsweep.errors import ModelError
 from ftsweep.strategies.base import parameter_groups
 from ftsweep.strategies.full import Full
 from ftsweep.testing.random_models import random_bert, random_llama
-from ftsweep.testing.strategy import outputs, train
+from ftsweep.testing.weights import outputs, train
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from ftsweep.errors import ConfigError
 from ftsweep.strategies.base import parameter_groups
 from ftsweep.strategies.ia3 import Ia3
 from ftsweep.testing.random_models import random_bert, random_llama
-from ftsweep.testing.strategy import digest, outputs, structure, train
+from ftsweep.testing.weights import digest, outputs, structure, train
 
 
 def small_gpt2():

@@ -15,7 +15,7 @@ from transformers import AutoModelForSequenceClassification, GPT2Config, GPT2LMH
 from ftsweep.errors import ConfigError, ModelError
 from ftsweep.strategies.lora import Lora
 from ftsweep.testing.random_models import random_bert, random_llama
-from ftsweep.testing.strategy import digest, outputs, structure, token_batch, train
+from ftsweep.testing.weights import digest, outputs, structure, token_batch, train
 
 BASES = {
     "causal_lm": random_llama,

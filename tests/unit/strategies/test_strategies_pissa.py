@@ -10,7 +10,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from ftsweep.errors import ConfigError, ModelError
 from ftsweep.strategies.lora import Lora
 from ftsweep.testing.random_models import random_bert, random_llama
-from ftsweep.testing.strategy import digest, outputs, token_batch, train
+from ftsweep.testing.weights import digest, outputs, token_batch, train
 
 
 def small_gpt2():

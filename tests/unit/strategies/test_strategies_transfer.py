@@ -18,7 +18,7 @@ from ftsweep.strategies.top_layers import TopLayers, modules_after, transformer_
 from ftsweep.tasks.classification import Classification
 from ftsweep.tasks.instruction import Instruction
 from ftsweep.testing.random_models import random_bert, random_llama
-from ftsweep.testing.strategy import outputs, token_batch, train
+from ftsweep.testing.weights import outputs, token_batch, train
 
 
 def trained(model: Any) -> set[str]:

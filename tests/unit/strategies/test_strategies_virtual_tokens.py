@@ -22,7 +22,7 @@ from ftsweep.strategies.prompt_tuning import PromptTuning
 from ftsweep.tasks.instruction import Instruction
 from ftsweep.tasks.text import Text
 from ftsweep.testing.random_models import byte_tokenizer, random_bert, random_llama
-from ftsweep.testing.strategy import digest, outputs, structure, token_batch, train
+from ftsweep.testing.weights import digest, outputs, structure, token_batch, train
 
 STRATEGIES = [PromptTuning, PrefixTuning]
 SMALL = {

@@ -229,6 +229,21 @@ def test_what_does_not_reach_the_model_as_it_is_is_told_with_the_row(template, r
     assert encoded({"messages": [USER, ANSWER]}, template)[2] == ()
 
 
+def test_messages_in_a_column_of_another_name_are_offered_by_that_name():
+    with pytest.raises(DataError, match=r"data.columns=\{messages: dialog\}"):
+        Instruction().check_columns(["dialog", "id"])
+
+
+def test_a_context_beside_question_and_answer_is_offered_too():
+    with pytest.raises(DataError, match=r"\{prompt: instruction, completion: response, input: context\}"):
+        Instruction().check_columns(["instruction", "context", "response", "category"])
+
+
+def test_langchains_and_open_assistants_speakers_are_known():
+    asked = {"messages": [says("human", "Where?"), says("ai", "Here.")]}
+    assert encoded(asked, CHATML) == encoded({"messages": [says("prompter", "Where?"), says("gpt", "Here.")]}, CHATML)
+
+
 def test_an_answer_that_the_template_cuts_is_refused():
     with pytest.raises(RowError, match="cuts the thoughts"):
         encoded({"messages": [USER, says("assistant", "<think>far</think>Here.")]}, THOUGHTLESS)

@@ -90,12 +90,12 @@ def masked_loss(model: Any, tokenizer: Any) -> float:
     """Nats per masked token of all pages, one by one, by transformers' own loss."""
     total, count = 0.0, 0
     model.eval()
-    for example in MaskedText(max_length=256).encode([{"text": page} for page in PAGES], tokenizer, {}):
+    for example in MaskedText(max_length=256, packed=False).encode([{"text": page} for page in PAGES], tokenizer, {}):
         assert isinstance(example, Example)
-        num_masked = sum(label != IGNORED for label in example.labels)
+        num_masked = sum(label >= 0 for label in example.labels)
         assert 0.1 < num_masked / len(example.labels) < 0.2
         with torch.no_grad():
-            ids, labels = torch.tensor([example.input_ids]), torch.tensor([example.labels])
+            ids, labels = torch.tensor([example.input_ids]), torch.tensor([example.labels]).clamp(min=IGNORED)
             total += model(input_ids=ids, labels=labels).loss.item() * num_masked
         count += num_masked
     return total / count

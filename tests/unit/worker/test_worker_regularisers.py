@@ -25,7 +25,7 @@ from ftsweep.strategies.prompt_tuning import PromptTuning
 from ftsweep.tasks.classification import Classification
 from ftsweep.tasks.instruction import Instruction
 from ftsweep.testing.random_models import random_bert, random_llama
-from ftsweep.testing.strategy import clone, train
+from ftsweep.testing.weights import clone, train
 from ftsweep.training import checkpoint, regularisers
 from ftsweep.training.regularisers import Regularisers
 from ftsweep.worker.engine import Engine

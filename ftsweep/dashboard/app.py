@@ -1,0 +1,62 @@
+"""The dashboard as a web application: its pages by address."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+from urllib.parse import unquote
+
+from dash import Dash, Input, Output, State, dcc, html
+from flask import Flask
+
+from ftsweep.dashboard.access import Access
+from ftsweep.dashboard.address import read_shown, read_trials
+from ftsweep.dashboard.asked import AskedList
+from ftsweep.dashboard.difference_page import difference_page
+from ftsweep.dashboard.doors import add_doors
+from ftsweep.dashboard.live import add_live_parts
+from ftsweep.dashboard.looks import Looks, is_study_name
+from ftsweep.dashboard.parts import crumbs, trouble_line
+from ftsweep.dashboard.store_page import store_page
+from ftsweep.dashboard.study_page import study_page
+from ftsweep.dashboard.trial_page import trial_page
+from ftsweep.store.folders import Store
+
+
+def make_app(store: Store, access: Access) -> Flask:
+    """The application over the studies of a store, to be served by a WSGI server."""
+    looks = Looks(store)
+    asked = AskedList(looks)
+    server: Any = Flask("ftsweep.dashboard")  # of what Dash takes its hints name a function alone
+    app = Dash(
+        "ftsweep.dashboard",
+        server=server,
+        title="ftsweep",
+        update_title="",  # the title would flicker with every look
+        suppress_callback_exceptions=True,
+        serve_locally=True,
+        eager_loading=True,
+    )
+    app.layout = html.Div([dcc.Location(id="place", refresh="callback-nav"), html.Main(id="page", className="wrap")])
+
+    @app.callback(Output("page", "children"), Input("place", "pathname"), State("place", "search"))
+    def show(path: str, query: str | None) -> list[Any]:
+        return page_at(looks, asked, unquote(path or "/"), query or "", may_act=access.may_act())
+
+    add_live_parts(app, looks, asked)
+    add_doors(server, looks, asked, access)
+    access.install(server, list(app.csp_hashes()))
+    return cast("Flask", server)
+
+
+def page_at(looks: Looks, asked: AskedList, path: str, query: str, *, may_act: bool) -> list[Any]:
+    """The parts of the page at an address; of an unknown one that there is none."""
+    match [part for part in path.split("/") if part]:
+        case []:
+            return store_page(looks.store.root, looks.all())
+        case ["difference"]:
+            return difference_page(looks, read_trials(query))
+        case ["study", name] if is_study_name(looks, name):
+            return study_page(looks.at(name), read_shown(query), asked.of_study(name), may_act=may_act)
+        case ["study", name, "trial", number] if is_study_name(looks, name) and number.isdecimal():
+            return trial_page(looks.at(name), int(number), looks.folder(name).trial(int(number)))
+    return [crumbs(), html.H1("Not found"), *trouble_line("There is no such page.")]

@@ -1,0 +1,165 @@
+// One selection for both figures, the table and the address. Plain functions that Dash calls; nothing is evaluated.
+(function () {
+  "use strict";
+  const FAINT = 0.1;
+  const plots = ["left", "right"];
+  let chosen = []; // trial numbers, ascending
+
+  function plot(side) {
+    const found = document.querySelector("#" + side + " .js-plotly-plot");
+    return found && found.data ? found : null;
+  }
+
+  function numbersOf(event, side) {
+    const drawn = plot(side);
+    const numbers = new Set();
+    for (const point of (event && event.points) || []) {
+      if (typeof point.customdata === "number") {
+        numbers.add(point.customdata);
+      } else if (drawn && drawn.data[point.curveNumber] && Array.isArray(drawn.data[point.curveNumber].meta)) {
+        numbers.add(drawn.data[point.curveNumber].meta[0]);
+      }
+    }
+    return [...numbers].sort((a, b) => a - b);
+  }
+
+  function inShort(numbers) {
+    const spans = [];
+    for (const number of numbers) {
+      const last = spans[spans.length - 1];
+      if (last && number === last[1] + 1) last[1] = number;
+      else spans.push([number, number]);
+    }
+    return spans.map(([low, high]) => (high > low ? low + "-" + high : String(low))).join(",");
+  }
+
+  function isSame(one, other) {
+    return one.length === other.length && one.every((number, index) => number === other[index]);
+  }
+
+  function mark(side, numbers, keepsBox) {
+    const drawn = plot(side);
+    if (!drawn) return;
+    const selected = new Set(numbers);
+    const points = [], pointTraces = [], opacities = [], lineTraces = [];
+    drawn.data.forEach((trace, index) => {
+      if (trace.customdata) {
+        pointTraces.push(index);
+        const inside = [];
+        trace.customdata.forEach((number, place) => selected.has(number) && inside.push(place));
+        points.push(numbers.length ? inside : null);
+      } else if (Array.isArray(trace.meta)) {
+        lineTraces.push(index);
+        opacities.push(numbers.length && !selected.has(trace.meta[0]) ? FAINT : trace.meta[1]);
+      }
+    });
+    if (pointTraces.length) window.Plotly.restyle(drawn, { selectedpoints: points }, pointTraces);
+    if (lineTraces.length) window.Plotly.restyle(drawn, { opacity: opacities }, lineTraces);
+    if (!keepsBox && drawn.layout.selections && drawn.layout.selections.length) {
+      window.Plotly.relayout(drawn, { selections: [] });
+    }
+  }
+
+  function trigger() {
+    const found = window.dash_clientside.callback_context.triggered;
+    return found.length ? found[0].prop_id : "";
+  }
+
+  function keep() {
+    return window.dash_clientside.no_update;
+  }
+
+  window.dash_clientside = Object.assign({}, window.dash_clientside, {
+    ftsweep: {
+      // Whatever selects gives trial numbers; `by` says what it was, so that it is not told again.
+      choose: function (left, right, rows, shownRows, cleared, top, filters, rowsOfAll, now) {
+        const by = trigger();
+        let numbers = null;
+        if (by.startsWith("left.") || by.startsWith("right.")) {
+          const side = by.split(".")[0];
+          const event = side === "left" ? left : right;
+          if (!event) numbers = by.endsWith(".selectedData") && now.by === side ? [] : null;
+          else numbers = numbersOf(event, side);
+        } else if (by === "grid.selectedRows") {
+          if (!rows || Array.isArray(rows)) numbers = (rows || []).map((row) => row.trial).sort((a, b) => a - b);
+        } else if (by === "grid.virtualRowData") {
+          const isFiltered = filters && Object.keys(filters).length > 0;
+          if (isFiltered) numbers = (shownRows || []).map((row) => row.trial).sort((a, b) => a - b);
+          else if (now.by === "filter") numbers = [];
+        } else if (by === "clear.n_clicks") {
+          numbers = [];
+        } else if (by === "top.value") {
+          const ranked = (rowsOfAll || []).filter((row) => typeof row.rank === "number").sort((a, b) => a.rank - b.rank);
+          numbers = ranked.slice(0, top || 0).map((row) => row.trial).sort((a, b) => a - b);
+        }
+        if (numbers === null || isSame(numbers, now.trials)) return keep();
+        const name = by.startsWith("grid.virtual") ? "filter" : by.split(".")[0];
+        return { trials: numbers, by: name };
+      },
+
+      // Show the selection everywhere else, and write it into the address.
+      show: function (selection, left, right, x, y, filters, rowsOfAll, study) {
+        const numbers = selection.trials;
+        if (!isSame(numbers, chosen) || trigger() === "") {
+          chosen = numbers;
+          for (const side of plots) mark(side, numbers, selection.by === side);
+          if (selection.by !== "grid") {
+            window.dash_clientside.set_props("grid", { selectedRows: { ids: numbers.map(String) } });
+          }
+        }
+        const query = new URLSearchParams();
+        if (left !== "history") query.set("left", left);
+        if (right !== "learning_curves") query.set("right", right);
+        if (x && (left === "xy" || right === "xy")) query.set("x", x);
+        if (y && (left === "xy" || right === "xy")) query.set("y", y);
+        if (numbers.length) query.set("sel", inShort(numbers));
+        if (filters && Object.keys(filters).length) query.set("filter", JSON.stringify(filters));
+        const text = query.toString();
+        const address = window.location.pathname + (text ? "?" + text : "");
+        if (address !== window.location.pathname + window.location.search) {
+          window.history.replaceState(window.history.state, "", address);
+        }
+        const path = "/study/" + encodeURIComponent(study);
+        const csv = path + "/trials.csv" + (numbers.length ? "?trials=" + numbers.join(",") : "");
+        const pairs = numbers.slice(0, 12).map((number) => "trial=" + encodeURIComponent(study) + ":" + number);
+        const count = (rowsOfAll || []).length;
+        const words = numbers.length ? numbers.length + " of " + count + " trials selected" : "no trial selected";
+        return [words, csv, "/difference?" + pairs.join("&"), numbers.length < 2, numbers.length === 0];
+      },
+
+      click: function (left, right, study) {
+        const side = trigger().split(".")[0];
+        const event = side === "left" ? left : right;
+        const found = numbersOf(event, side);
+        if (!found.length) return [keep(), keep(), keep()];
+        const path = "/study/" + encodeURIComponent(study) + "/trial/" + found[0];
+        return ["Open trial " + found[0], path, { display: "inline" }];
+      },
+
+      stopStudy: function (clicks, study) {
+        if (!clicks) return keep();
+        return window.confirm("Stop the study " + study + "? Its trials checkpoint; the same run command goes on.")
+          ? act("/act/stop-study", { study: study }) : keep();
+      },
+
+      stopTrials: function (clicks, selection, study) {
+        if (!clicks) return keep();
+        const numbers = selection.trials;
+        if (!numbers.length) return "Select trials first.";
+        return window.confirm("End trial " + numbers.join(", ") + " of " + study + " now, as pruned? They are not continued.")
+          ? act("/act/stop-trials", { study: study, trials: numbers }) : keep();
+      },
+    },
+  });
+
+  function act(path, body) {
+    return fetch(path, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(body),
+    })
+      .then((answer) => answer.json())
+      .then((told) => told.texts.join("\n"))
+      .catch((error) => "The dashboard did not answer: " + error.message);
+  }
+})();

@@ -1,0 +1,86 @@
+"""Pieces that several pages are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from dash import dcc, html
+
+from ftsweep.dashboard.pace import pace_of
+from ftsweep.domain.study_state import StudyState
+from ftsweep.report.figures import theme
+from ftsweep.report.overview import StudyOverview
+from ftsweep.report.summary import outcome_counts, tiles, verdict
+from ftsweep.report.wording import duration, number
+from ftsweep.store.study_state import RUNNING
+
+PLOT_CONFIG: Any = {
+    "responsive": True,
+    "displaylogo": False,
+    "displayModeBar": True,
+    "showSendToCloud": False,  # plotly.js offers by default to send a figure's data to its maker
+    "plotlyServerURL": "",
+    "modeBarButtonsToRemove": ["autoScale2d"],
+}
+
+
+def crumbs(*steps: tuple[str, str]) -> html.Nav:
+    """Where the page lies: (words, address), the last one without an address."""
+    found: list[Any] = [dcc.Link("ftsweep", href="/")]
+    for words, address in steps:
+        found += [" / ", dcc.Link(words, href=address) if address else html.Span(words)]
+    return html.Nav(found, className="crumbs")
+
+
+def badge(kind: str) -> html.Span:
+    """An outcome or a phase with its colour and shape."""
+    known = kind if kind in theme.COLOURS else "other"
+    return html.Span(kind, className=f"badge {known}")
+
+
+def height_of(figure: dict[str, Any]) -> dict[str, str]:
+    """The style that gives a plot its figure's height."""
+    return {"height": f"{figure['layout'].get('height', 400)}px"}
+
+
+def trouble_line(text: str) -> list[Any]:
+    return [html.P(text, className="trouble", role="status")] if text else []
+
+
+def study_head(study: StudyOverview) -> list[Any]:
+    """A study's verdict, key numbers, counts and pace."""
+    counts = [html.Span([badge(kind), f" {count}"], className="count") for kind, count in outcome_counts(study)]
+    shown = [
+        html.Li(
+            [html.Span(tile.label, className="label"), html.Strong(tile.value), html.Span(tile.note, className="note")],
+            className="main" if tile.is_main else "",
+        )
+        for tile in tiles(study)
+    ]
+    result = study.conclusion
+    reason = " ".join(answer.reason for answer in (result.model, result.setting) if answer is not None)
+    return [
+        html.P(verdict(study), className="verdict"),
+        *([html.P(f"Why: {reason}", className="reading")] if reason else []),
+        html.Ul(shown, className="tiles"),
+        html.P([*counts, html.Span(pace_words(study.state), className="pace")]),
+    ]
+
+
+def pace_words(state: StudyState) -> str:
+    """`42 trials per hour, about 5 min left of the search`; "" before there is a pace."""
+    pace = pace_of(state)
+    if pace.trials_per_hour is None:
+        return ""
+    words = f"{number(pace.trials_per_hour, digits=3)} trials per hour"
+    if state.phase != RUNNING or not pace.seconds_left:
+        return words
+    return f"{words}, about {duration(pace.seconds_left)} left of the search"
+
+
+def plain_table(heads: Iterable[str], rows: Iterable[Iterable[Any]], css_class: str = "") -> html.Div:
+    """A table of text and links."""
+    head = html.Thead(html.Tr([html.Th(word, scope="col") for word in heads]))
+    body = html.Tbody([html.Tr([html.Td(cell) for cell in row]) for row in rows])
+    return html.Div(html.Table([head, body], className=css_class), className="scroll")

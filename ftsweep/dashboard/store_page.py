@@ -1,0 +1,60 @@
+"""The first page: the studies of the store, a row each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from dash import dcc, html
+
+from ftsweep.dashboard.address import study_address, trial_address
+from ftsweep.dashboard.looks import Look
+from ftsweep.dashboard.pace import pace_of
+from ftsweep.dashboard.parts import badge, crumbs, plain_table
+from ftsweep.report.summary import outcome_counts
+from ftsweep.report.wording import NOTHING, duration, number
+from ftsweep.store.study_state import RUNNING
+
+HEADS = ("study", "state", "ended", "trials", "best", "objective", "trials per hour", "time left of the search")
+
+
+def store_page(store: Path, looks: Sequence[Look]) -> list[Any]:
+    return [
+        crumbs(),
+        dcc.Interval(id="store-tick", interval=2000),
+        html.H1("Studies"),
+        html.P(str(store), className="reading"),
+        html.Div(studies_table(looks), id="studies"),
+    ]
+
+
+def studies_table(looks: Sequence[Look]) -> Any:
+    """The studies, those that run first."""
+    if not looks:
+        return html.P("There are no studies in this store yet. Start one: ftsweep run quickstart")
+    order = sorted(looks, key=lambda look: (look.overview is None or look.overview.state.phase != RUNNING, look.name))
+    return plain_table(HEADS, map(_row, order), "studies")
+
+
+def _row(look: Look) -> list[Any]:
+    link = dcc.Link(look.name, href=study_address(look.name))
+    if look.overview is None:
+        return [link, look.trouble, *[NOTHING] * (len(HEADS) - 2)]
+    study, state = look.overview, look.overview.state
+    best, pace = study.best, pace_of(state)
+    is_running = state.phase == RUNNING
+    shown = [html.Span([badge(kind), f" {count}"], className="count") for kind, count in outcome_counts(study)]
+    best_cell: Any = NOTHING
+    if best is not None:
+        best_cell = dcc.Link(f"{number(best.value)} (trial {best.number})", href=trial_address(look.name, best.number))
+    return [
+        link,
+        [badge(state.phase), f" {look.trouble}"] if look.trouble else badge(state.phase),
+        f"{state.num_ended} of {state.num_planned}",
+        shown,
+        best_cell,
+        state.objective.key,
+        number(pace.trials_per_hour, digits=3) if is_running else NOTHING,
+        duration(pace.seconds_left) if is_running and pace.seconds_left else NOTHING,
+    ]

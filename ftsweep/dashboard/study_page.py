@@ -1,0 +1,158 @@
+"""A study's page: what it shows first. `live.py` keeps it up to date."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from dash import dcc, html
+from dash_ag_grid import AgGrid
+
+from ftsweep.dashboard.address import Shown
+from ftsweep.dashboard.against import axes, first_axis
+from ftsweep.dashboard.asked import Asked
+from ftsweep.dashboard.grid import trials_grid
+from ftsweep.dashboard.looks import Look
+from ftsweep.dashboard.parts import PLOT_CONFIG, badge, crumbs, study_head, trouble_line
+from ftsweep.dashboard.views import XY, titles
+from ftsweep.report.overview import StudyOverview
+from ftsweep.report.wording import plural
+
+GRID_OPTIONS: dict[str, Any] = {
+    "suppressFieldDotNotation": True,
+    "rowSelection": {
+        "mode": "multiRow",
+        "headerCheckbox": True,
+        "selectAll": "filtered",
+        "enableClickSelection": False,
+    },
+    "selectionColumnDef": {"pinned": "left", "width": 44},
+    "enableCellTextSelection": True,
+    "tooltipShowDelay": 300,
+    "rowBuffer": 20,
+}
+
+
+def study_page(look: Look, shown: Shown, asked: list[Asked], *, may_act: bool) -> list[Any]:
+    """The page's parts; of a study that cannot be read only why."""
+    study = look.overview
+    if study is None:
+        return [crumbs((look.name, "")), html.H1(look.name), *trouble_line(look.trouble)]
+    return [
+        crumbs((look.name, "")),
+        dcc.Store(id="study", data=look.name),
+        dcc.Store(id="seen", data=look.mark),
+        dcc.Store(id="asked-seen", data=-1),
+        dcc.Store(id="selection", data={"trials": list(shown.selection), "by": "address"}),
+        dcc.Interval(id="tick", interval=1500),
+        html.Header([html.H1([look.name, " ", html.Span(badge(study.state.phase), id="phase")])]),
+        html.Div(trouble_line(look.trouble), id="trouble"),
+        html.Div(study_head(study), id="head"),
+        _toolbar(look.name, shown, may_act=may_act),
+        html.Div([_panel("left", shown.left), _panel("right", shown.right)], className="panels"),
+        _axes_line(study, shown),
+        _grid(study, shown),
+        html.Div(findings_part(study), id="findings"),
+        html.Div(asked_part(asked), id="asked"),
+    ]
+
+
+def findings_part(study: StudyOverview) -> list[Any]:
+    """The verdicts on the search, and what was found in the data."""
+    verdicts = [html.Li(verdict.text, className=verdict.severity.value) for verdict in study.verdicts]
+    data = [
+        html.Li(finding.text, className=finding.severity.value) for facts in study.data for finding in facts.findings
+    ]
+    parts: list[Any] = []
+    if verdicts:
+        parts += [html.H2("The search"), html.Ul(verdicts, className="findings")]
+    if data:
+        parts += [html.H2("Data findings"), html.Ul(data, className="findings")]
+    return parts
+
+
+def asked_part(asked: list[Asked]) -> list[Any]:
+    """What was asked of the study from this dashboard, the newest first."""
+    if not asked:
+        return []
+    lines = [html.Li(each.text, className="severe" if each.is_refused else "") for each in reversed(asked)]
+    return [html.H2("Asked from here"), html.Ul(lines, className="findings")]
+
+
+def _toolbar(name: str, shown: Shown, *, may_act: bool) -> html.Div:
+    acts = [
+        html.Button("Stop study", id="stop-study", disabled=not may_act),
+        html.Button("Stop selected trials", id="stop-trials", disabled=not may_act),
+        html.Span("" if may_act else "Read-only: open the printed link to act.", className="reading"),
+    ]
+    csv = f"/study/{name}/trials.csv"
+    return html.Div(
+        [
+            html.Span(plural(len(shown.selection), "trial") + " selected", id="selected", role="status"),
+            html.Button("Clear", id="clear"),
+            html.Label(["best ", dcc.Input(id="top", type="number", min=1, step=1, debounce=True, className="top")]),
+            html.A("CSV", id="csv", href=csv, download=f"{name}-trials.csv"),
+            html.Button(dcc.Link("Differences", id="differ", href="/difference"), id="differ-button", disabled=True),
+            dcc.Link("", id="clicked", href="/", style={"display": "none"}),
+            html.Span(acts, className="acts"),
+            html.Span("", id="act-answer", role="status"),
+        ],
+        className="toolbar",
+    )
+
+
+def _panel(side: str, view: str) -> html.Section:
+    names = titles()
+    options = [{"label": title, "value": name} for name, title in names.items()]
+    chosen = view if view in names else next(iter(names))
+    return html.Section(
+        [
+            dcc.Dropdown(id=f"{side}-view", options=options, value=chosen, clearable=False, searchable=False),
+            html.P("", id=f"{side}-reading", className="reading"),
+            dcc.Graph(id=side, config=PLOT_CONFIG, style={"height": "400px"}),
+        ],
+        className="panel",
+    )
+
+
+def _axes_line(study: StudyOverview, shown: Shown) -> html.Div:
+    names = axes(study)
+    x = shown.x if shown.x in names else first_axis(study)
+    y = shown.y if shown.y in names else study.objective.key
+    return html.Div(
+        [
+            html.Span("X against Y:", className="reading"),
+            dcc.Dropdown(id="x", options=names, value=x, clearable=False, className="axis"),
+            dcc.Dropdown(id="y", options=names, value=y, clearable=False, className="axis"),
+        ],
+        id="axes",
+        className="axes",
+        style={} if XY in (shown.left, shown.right) else {"display": "none"},
+    )
+
+
+def _grid(study: StudyOverview, shown: Shown) -> AgGrid:
+    columns, rows = trials_grid(study)
+    return AgGrid(
+        id="grid",
+        columnDefs=columns,
+        rowData=rows,
+        getRowId="params.data.id",
+        defaultColDef={"sortable": True, "resizable": True, "floatingFilter": True, "minWidth": 90},
+        columnSize="autoSize",
+        dashGridOptions=GRID_OPTIONS,
+        rowClassRules={"best": "params.data.mark == 'best'"},
+        filterModel=_filters(shown.filters),
+        selectedRows={"ids": [str(number) for number in shown.selection]},
+        className="grid",
+        style={"height": "520px"},
+    )
+
+
+def _filters(text: str) -> dict[str, Any]:
+    """The grid's filters from an address; none where the text holds something else."""
+    try:
+        found = json.loads(text) if text else {}
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

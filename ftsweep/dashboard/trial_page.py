@@ -1,0 +1,110 @@
+"""A trial's page: its setting against the default and the best, its curves, its verdicts, how it ended, its log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dash import dcc, html
+
+from ftsweep.dashboard.address import difference_address, study_address
+from ftsweep.dashboard.looks import Look
+from ftsweep.dashboard.parts import PLOT_CONFIG, badge, crumbs, height_of, plain_table, trouble_line
+from ftsweep.dashboard.views import view_figure
+from ftsweep.report.overview import StudyOverview
+from ftsweep.report.trial_summary import TrialSummary
+from ftsweep.report.wording import NOTHING, number, param, seconds
+from ftsweep.store.folders import TrialFolder
+
+_LOG_LINES = 100
+
+
+def trial_page(look: Look, number_of: int, folder: TrialFolder) -> list[Any]:
+    steps = ((look.name, study_address(look.name)), (f"trial {number_of}", ""))
+    trial = find_trial(look.overview, number_of)
+    if look.overview is None or trial is None:
+        why = look.trouble or f"Study {look.name!r} has no trial {number_of}."
+        return [crumbs(*steps), html.H1(f"Trial {number_of}"), *trouble_line(why)]
+    curves = curves_of(look.overview, trial)
+    return [
+        crumbs(*steps),
+        dcc.Store(id="study", data=look.name),
+        dcc.Store(id="trial", data=number_of),
+        dcc.Store(id="trial-seen", data=look.mark),
+        dcc.Interval(id="trial-tick", interval=1500),
+        html.H1(f"Trial {number_of}"),
+        html.Div(trial_body(look, trial, folder), id="trial-body"),
+        dcc.Graph(id="trial-curves", figure=curves, config=PLOT_CONFIG, style=height_of(curves)),
+    ]
+
+
+def find_trial(study: StudyOverview | None, number_of: int) -> TrialSummary | None:
+    return next((trial for trial in study.trials if trial.number == number_of), None) if study else None
+
+
+def curves_of(study: StudyOverview, trial: TrialSummary) -> dict[str, Any]:
+    """The trial's learning curve beside those of the best trial and the default setting."""
+    beside = [each.number for each in (study.best, study.default) if each is not None]
+    return view_figure(study.only([trial.number, *beside]), "learning_curves")
+
+
+def trial_body(look: Look, trial: TrialSummary, folder: TrialFolder) -> list[Any]:
+    """All of the page but the figure."""
+    study = look.overview
+    assert study is not None, "a trial was found in it"
+    others = [each for each in (study.best, study.default) if each is not None and each is not trial]
+    against = difference_address([(look.name, each.number) for each in (trial, *others)])
+    parts: list[Any] = [
+        *trouble_line(look.trouble),
+        html.P([badge(trial.kind), f" {trial.remark}"]),
+        _facts(study, trial),
+        html.H2("Setting"),
+        _setting(study, trial),
+        html.P(dcc.Link("Differences to the best trial and the default setting", href=against)) if others else "",
+    ]
+    if trial.verdicts:
+        lines = [html.Li(verdict.text, className=verdict.severity.value) for verdict in trial.verdicts]
+        parts += [html.H2("How well it fits"), html.Ul(lines, className="findings")]
+    if values := trial.best_values():
+        rows = [[key, number(value)] for key, value in sorted(values.items())]
+        parts += [html.H2(f"Measured at rung {trial.best_rung}, its best"), plain_table(("metric", "value"), rows)]
+    log = trial.log_tail or _log(folder)
+    if log:
+        parts += [html.H2("End of its log"), html.Pre(log)]
+    return [*parts, html.P(["Folder: ", html.Code(str(folder.path))])]
+
+
+def _facts(study: StudyOverview, trial: TrialSummary) -> html.P:
+    words = []
+    if trial.value is not None:
+        words.append(f"{study.objective.key} {number(trial.value)} at rung {trial.best_rung}")
+    if trial.is_best:
+        words.append("the winner" if study.is_final else "the best so far")
+    if trial.is_default:
+        words.append("the default setting")
+    if trial.branch:
+        words.append(f"branch {trial.branch}")
+    if trial.curve:
+        last = trial.curve[-1]
+        words.append(f"trained for {seconds(trial.train_seconds)} on {last.num_examples:,} examples")
+        words.append(f"rung {last.rung} of {study.state.num_rungs}")
+    return html.P(" · ".join(words))
+
+
+def _setting(study: StudyOverview, trial: TrialSummary) -> Any:
+    """Every parameter, marked where the default or the best trial has another value."""
+    columns = [("this trial", trial)]
+    columns += [("default", study.default)] if study.default and study.default is not trial else []
+    columns += [("best", study.best)] if study.best and study.best is not trial else []
+    rows = []
+    for name in study.params_of(trial):
+        shown = [param(each.params[name]) if name in each.params else NOTHING for _, each in columns]
+        cells = [shown[0], *(html.Strong(word) if word != shown[0] else word for word in shown[1:])]
+        rows.append([name, *cells])
+    return plain_table(("parameter", *(head for head, _ in columns)), rows)
+
+
+def _log(folder: TrialFolder) -> str:
+    try:
+        return folder.log_tail(_LOG_LINES)
+    except OSError:  # the folder may go at any time
+        return ""

@@ -1,0 +1,242 @@
+"""The dashboard in a real browser, served by its command: live, one selection, acting, and what is not allowed."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+import report_studies as studies
+
+from ftsweep.domain.measurement import Measurement
+from ftsweep.domain.trial import Outcome, OutcomeKind
+from ftsweep.store.atomic import append_line
+from ftsweep.store.requests import STOPPED, Requests
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ARGUMENTS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)><a href='javascript:alert(3)'>x</a>%{y}$\\alpha$"
+PATIENCE_MS = 180_000  # a shared machine with little left takes long to draw
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine")
+    pytest.importorskip("dash", reason="the extra ftsweep[dashboard] is not installed")
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def served(tmp_path):
+    """Serves the store of the test; gives the printed link. Afterwards the command must end cleanly on SIGTERM."""
+    command = [sys.executable, "-m", "ftsweep.cli.main", "dashboard", "--store", str(tmp_path)]
+    (tmp_path / "studies").mkdir(exist_ok=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ)
+    line = process.stdout.readline()
+    yield re.search(r"http://\S+", line)[0]
+    process.send_signal(signal.SIGTERM)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert said == ""
+
+
+@pytest.fixture
+def opened(browser, served):
+    """Opens a page of the dashboard; what went wrong is in `page.troubles`."""
+    contexts = []
+
+    def open_page(path="/", *, has_token=True):
+        context = browser.new_context(viewport={"width": 1400, "height": 1000})
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        page.troubles = []
+        page.on("console", lambda message: page.troubles.append(message.text))
+        page.on("pageerror", lambda error: page.troubles.append(str(error)))
+        page.on("dialog", lambda dialog: (page.troubles.append(f"dialog {dialog.message}"), dialog.dismiss()))
+        base, _, query = served.partition("/?")
+        page.goto(f"{base}{path}{'&' if '?' in path else '?'}{query}" if has_token else base + path)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def wait_until(page, condition):
+    """As a function, which is evaluated once: a bare expression is evaluated in the page, which forbids that."""
+    page.wait_for_function(f"() => {condition}")
+
+
+def wait_for_study(page):
+    wait_until(page, "document.querySelectorAll('.panel .main-svg').length >= 2")
+    page.wait_for_selector(".ag-row")
+
+
+def selected_rows(page):
+    script = "rows => [...new Set(rows.map(row => Number(row.getAttribute('row-id'))))].sort((a, b) => a - b)"
+    return page.eval_on_selector_all(".ag-row-selected", script)
+
+
+def faint_lines(page, side):
+    """Trials whose line is faint."""
+    script = "document.querySelector('#%s .js-plotly-plot').data.filter(t => t.opacity < 0.2).map(t => t.meta[0])"
+    return sorted(page.evaluate(script % side))
+
+
+def test_measurement_shows_within_seconds_and_selection_and_zoom_stay(opened, tmp_path):
+    builder = studies.StudyBuilder(tmp_path)
+    for number in range(4):
+        params = {"training.learning_rate": 10.0 ** -(number + 2), "training.batch_size": 8}
+        builder.trial(number, studies.falling(1e-3, 8, num=5), "complete" if number < 3 else None, params=params)
+    page = opened("/study/demo?sel=1-2")
+    wait_for_study(page)
+    assert selected_rows(page) == [1, 2]
+    assert faint_lines(page, "right") == [0, 3]
+    page.evaluate("Plotly.relayout(document.querySelector('#right .js-plotly-plot'), {'xaxis.range': [0.1, 0.3]})")
+
+    point = Measurement(5, 0.5, 450, 45000, 7.5, time.time(), {"validation/loss": 0.123})
+    append_line(builder.folder.trial(3).measurements_file, point.to_dict())
+    wait_until(
+        page,
+        "document.querySelector('#right .js-plotly-plot').data.some(t => t.meta[0] === 3 && [...t.y].includes(0.123))",
+    )
+    wait_until(page, "document.querySelector('.ag-row[row-id=\"3\"]').innerText.includes('0.123')")
+
+    assert selected_rows(page) == [1, 2]
+    assert faint_lines(page, "right") == [0, 3]
+    view = page.evaluate("document.querySelector('#right .js-plotly-plot')._fullLayout.xaxis.range")
+    assert view == pytest.approx([0.1, 0.3])
+    assert page.troubles == []
+
+
+def test_one_selection_reaches_figures_table_address_and_file(opened, tmp_path):
+    studies.write_demo(tmp_path)
+    page = opened("/")
+    page.locator(".studies a").first.click()
+    wait_for_study(page)
+
+    plot = page.locator("#left .nsewdrag").first.bounding_box()
+    left, top = plot["x"] + 3, plot["y"] + 3
+    page.mouse.move(left, top)
+    page.mouse.down()
+    page.mouse.move(left + plot["width"] * 0.2, top + plot["height"] / 2, steps=4)
+    page.mouse.move(left + plot["width"] * 0.3, top + plot["height"] - 8, steps=4)
+    page.mouse.up()
+    wait_until(page, "/^[1-9]\\d* of 14/.test(document.getElementById('selected').innerText)")
+    boxed = selected_rows(page)
+    assert boxed
+    assert max(boxed) <= 4, "trials at the left of the history"
+    lines = page.evaluate("document.querySelector('#right .js-plotly-plot').data.map(t => t.meta[0])")
+    assert faint_lines(page, "right") == sorted(set(lines) - set(boxed))
+    assert "sel=" in page.evaluate("location.search")
+
+    page.fill("#top", "2")
+    page.keyboard.press("Enter")
+    wait_until(page, "document.getElementById('selected').innerText.startsWith('2 of')")
+    best = page.evaluate("location.search")
+    assert page.get_attribute("#csv", "href").endswith("?trials=" + ",".join(map(str, selected_rows(page))))
+
+    other = opened("/study/demo" + best)
+    wait_for_study(other)
+    assert selected_rows(other) == selected_rows(page), "a link shows what I see"
+
+    page.click("#clear")
+    wait_until(page, "document.getElementById('selected').innerText === 'no trial selected'")
+    page.locator(".ag-floating-filter-input input").nth(1).fill("pruned")
+    wait_until(page, "document.getElementById('selected').innerText.startsWith('4 of')")
+    assert faint_lines(page, "right"), "filtered trials are the selection"
+    assert page.troubles == []
+
+
+def test_every_view_trial_page_and_difference_open(opened, tmp_path):
+    studies.write_demo(tmp_path, branches=True)
+    page = opened("/study/demo?left=xy&right=slices&sel=3")
+    wait_for_study(page)
+    for title in ("Parallel coordinates", "Importances", "Timeline", "Confusion on test"):
+        page.click("#right-view")
+        page.get_by_text(title, exact=True).last.click()
+        wait_until(page, f"document.getElementById('right-view').innerText.includes('{title}')")
+        page.wait_for_selector("#right .main-svg")
+    page.goto(page.url.partition("/study")[0] + "/study/demo/trial/3")
+    page.wait_for_selector("#trial-curves .main-svg")
+    assert "Trial 3" in page.inner_text("h1")
+    page.get_by_text("Differences to").click()
+    page.wait_for_selector(".differences")
+    assert "learning_rate" in page.inner_text(".differences")
+    assert page.troubles == []
+
+
+def test_stop_of_a_trial_needs_the_token_and_is_seen_to_happen(opened, tmp_path):
+    builder = studies.StudyBuilder(tmp_path)
+    builder.trial(0, studies.falling(1e-3, 8), "complete")
+    builder.trial(1, studies.falling(1e-3, 8, num=4), None)
+    folder, is_up, is_over = builder.folder, threading.Event(), threading.Event()
+
+    def control_process():
+        """Heeds a request as the loop of a study does."""
+        with folder.locked():
+            is_up.set()
+            while not is_over.wait(0.05):
+                for number in Requests(folder).trials():
+                    folder.trial(number).write_outcome(Outcome(OutcomeKind.PRUNED, STOPPED, rung=3))
+                    Requests(folder).settle(number)
+
+    runner = threading.Thread(target=control_process)
+    runner.start()
+    try:
+        assert is_up.wait(60)
+        reader = opened("/study/demo?sel=1", has_token=False)
+        wait_for_study(reader)
+        assert reader.is_disabled("#stop-trials")
+
+        page = opened("/study/demo?sel=1")
+        wait_for_study(page)
+        page.evaluate("window.confirm = () => true")
+        page.click("#stop-trials")
+        wait_until(page, "document.getElementById('asked').innerText.includes('ended: pruned, stopped by')")
+        wait_until(page, "document.querySelector('.ag-row[row-id=\"1\"]').innerText.includes('pruned')")
+        wait_until(reader, "document.querySelector('.ag-row[row-id=\"1\"]').innerText.includes('pruned')")
+        assert page.troubles == []
+    finally:
+        is_over.set()
+        runner.join()
+
+
+def test_hostile_names_are_text_everywhere(opened, tmp_path):
+    builder = studies.StudyBuilder(tmp_path)
+    for number in range(3):
+        params = {f"x.{EVIL}": EVIL if number % 2 else "b", "y": number / 10}
+        kind = ("complete", "failed")[number == 2]
+        builder.trial(
+            number, studies.falling(1e-3, 8), kind, params=params, reason=EVIL, branch=EVIL, log_tail=EVIL,
+            error_class=EVIL,
+        )  # fmt: skip
+    page = opened("/study/demo?left=xy&right=slices&sel=0-1")
+    wait_for_study(page)
+    page.locator("#left .point").first.hover(force=True)
+    page.wait_for_selector("#left .hoverlayer text")
+    assert "<img src=x onerror=alert(2)>" in page.locator("#left .hoverlayer").text_content()
+    assert page.locator("main img, .plot a[href], main iframe, main script").count() == 0
+
+    for path in ("/study/demo/trial/2", "/difference?trial=demo:0&trial=demo:1"):
+        page.goto(page.url.partition("/study")[0].partition("/difference")[0] + path)
+        page.wait_for_selector("main table")
+        assert page.locator("main img, main script, main a[href^=javascript]").count() == 0
+        assert "<img src=x" in page.inner_text("main")
+    assert page.troubles == []
