@@ -15,8 +15,8 @@ def confirmation_table(result: StudyResult, objective: Objective) -> Table | Non
     setting = result.setting
     if setting is None:
         return None
-    names = ("setting of trial", "in the search", "mean", "± seeds and rows", "fresh seeds", "behind the best mean by")
-    names = (*names, "ahead of the default by", "on average")
+    heads = ("setting of trial", "in the search", "mean", "± seeds and rows", "fresh seeds", "behind the best mean by")
+    names = (*heads, "ahead of the default by", "on average")
     spread = "" if setting.spread is None else f", seeds alone make ± {number(setting.spread, digits=2)}"
     share = setting.train_seconds / setting.search_train_seconds if setting.search_train_seconds else 0.0
     return Table(
