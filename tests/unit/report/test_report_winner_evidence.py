@@ -14,8 +14,8 @@ from ftsweep.domain.objective import Objective
 from ftsweep.report import figures
 from ftsweep.report.figures import winner_evidence
 from ftsweep.report.overview import read_overview
+from ftsweep.report.tables import scores
 from ftsweep.report.tables.evidence import write_evidence
-from ftsweep.report.tables.scores import tested, tested_table
 from ftsweep.store.atomic import write_json
 from ftsweep.store.result import read_result, result_file
 
@@ -64,7 +64,7 @@ def test_seeds_means_and_search_values_are_drawn_for_each_setting_run_again(buil
     drawn = figures.draw("winner_evidence", read_overview(builder.folder))
     texts = [text for trace in drawn.data for text in trace.hovertext]
     assert "trial 2, seed 1: 0.5" in texts
-    assert "trial 2, mean: 0.55" in texts
+    assert "trial 2, mean: 0.55; ahead of the default by 0.03 ± 0.02" in texts
     assert "trial 0 (default), in the search: 0.45" in texts
     assert not any("trial 0 (default), mean" in text for text in texts)
 
@@ -89,8 +89,8 @@ def test_tables_have_every_setting_run_again_and_every_score(builder):
         ("2", "0.55", "undecided", "", "0.5 0.6"),
         ("0", "", "alone", "0.03", "0.58 failed"),
     ]
-    scores = list(csv.DictReader((folder / "test.csv").read_text(encoding="utf-8").splitlines()))
-    assert [(row["model"], row["value"], row["high"]) for row in scores] == [
+    tested = list(csv.DictReader((folder / "test.csv").read_text(encoding="utf-8").splitlines()))
+    assert [(row["model"], row["value"], row["high"]) for row in tested] == [
         ("trial-0002", "0.6", "0.7"),
         ("trial-0000", "0.7", ""),
         ("baseline", "1.1", "1.2"),
@@ -130,5 +130,5 @@ def test_a_model_of_a_fresh_seed_is_told_from_its_trial(builder):
     write_json(result_file(builder.folder), told)
     study = read_overview(builder.folder)
     assert [(each.number, each.seed) for each in study.tests][:2] == [(2, 1), (2, 0)]
-    assert tested(study, study.best).values == {"test/loss": 0.5}
-    assert tested_table(study.result, study.objective).rows[0].cells[0].text == "trial-0002-1 (winner)"
+    assert scores.tested(study, study.best).values == {"test/loss": 0.5}
+    assert scores.tested_table(study.result, study.objective).rows[0].cells[0].text == "trial-0002-1 (winner)"
