@@ -88,9 +88,15 @@ def wait_for_study(page):
     page.wait_for_selector(".ag-row")
 
 
-def selected_rows(page):
-    script = "rows => [...new Set(rows.map(row => Number(row.getAttribute('row-id'))))].sort((a, b) => a - b)"
-    return page.eval_on_selector_all(".ag-row-selected", script)
+def selection_of(page):
+    """The selected trials, by the link to their file."""
+    return [int(number) for number in page.get_attribute("#csv", "href").partition("?trials=")[2].split(",") if number]
+
+
+def wait_for_rows(page, numbers):
+    """Until exactly these rows are ticked: the table follows a moment after the figures."""
+    rows = "[...document.querySelectorAll('.ag-row-selected')].map(row => Number(row.getAttribute('row-id')))"
+    wait_until(page, f"[...new Set({rows})].sort((a, b) => a - b).join() === '{','.join(map(str, numbers))}'")
 
 
 def faint_lines(page, side):
@@ -106,7 +112,7 @@ def test_measurement_shows_within_seconds_and_selection_and_zoom_stay(opened, tm
         builder.trial(number, studies.falling(1e-3, 8, num=5), "complete" if number < 3 else None, params=params)
     page = opened("/study/demo?sel=1-2")
     wait_for_study(page)
-    assert selected_rows(page) == [1, 2]
+    wait_for_rows(page, [1, 2])
     assert faint_lines(page, "right") == [0, 3]
     page.evaluate("Plotly.relayout(document.querySelector('#right .js-plotly-plot'), {'xaxis.range': [0.1, 0.3]})")
 
@@ -118,7 +124,7 @@ def test_measurement_shows_within_seconds_and_selection_and_zoom_stay(opened, tm
     )
     wait_until(page, "document.querySelector('.ag-row[row-id=\"3\"]').innerText.includes('0.123')")
 
-    assert selected_rows(page) == [1, 2]
+    wait_for_rows(page, [1, 2])
     assert faint_lines(page, "right") == [0, 3]
     view = page.evaluate("document.querySelector('#right .js-plotly-plot')._fullLayout.xaxis.range")
     assert view == pytest.approx([0.1, 0.3])
@@ -139,8 +145,9 @@ def test_one_selection_reaches_figures_table_address_and_file(opened, tmp_path):
     page.mouse.move(left + plot["width"] * 0.3, top + plot["height"] - 8, steps=4)
     page.mouse.up()
     wait_until(page, "/^[1-9]\\d* of 14/.test(document.getElementById('selected').innerText)")
-    boxed = selected_rows(page)
+    boxed = selection_of(page)
     assert boxed
+    wait_for_rows(page, boxed)
     assert max(boxed) <= 4, "trials at the left of the history"
     lines = page.evaluate("document.querySelector('#right .js-plotly-plot').data.map(t => t.meta[0])")
     assert faint_lines(page, "right") == sorted(set(lines) - set(boxed))
@@ -150,11 +157,11 @@ def test_one_selection_reaches_figures_table_address_and_file(opened, tmp_path):
     page.keyboard.press("Enter")
     wait_until(page, "document.getElementById('selected').innerText.startsWith('2 of')")
     best = page.evaluate("location.search")
-    assert page.get_attribute("#csv", "href").endswith("?trials=" + ",".join(map(str, selected_rows(page))))
+    wait_for_rows(page, selection_of(page))
 
     other = opened("/study/demo" + best)
     wait_for_study(other)
-    assert selected_rows(other) == selected_rows(page), "a link shows what I see"
+    wait_for_rows(other, selection_of(page))  # a link shows what I see
 
     page.click("#clear")
     wait_until(page, "document.getElementById('selected').innerText === 'no trial selected'")
