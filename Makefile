@@ -23,7 +23,7 @@ demo: $(VENV)/.product  ## install, run the quickstart sweep, end with the best 
 	$(BIN)/ftsweep run quickstart
 
 test: $(VENV)/.dev  ## the default suite
-	$(BIN)/python -m pytest -m "not slow and not gpu" -n $(JOBS) --dist loadfile
+	$(BIN)/python -m pytest -m "not slow and not gpu" -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 test-slow: $(VENV)/.dev  ## proofs that take minutes
 	$(BIN)/python -m pytest -m "slow and not gpu" --timeout 1800

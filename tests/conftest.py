@@ -1,10 +1,17 @@
-"""What every test process does before torch is imported."""
+"""What every test process does before torch is imported, and the order of the files."""
 
 from __future__ import annotations
 
 import os
 
+import pytest
+
 # Two test processes on two cores: with a thread per core each they wait for one another, spinning. With one thread the
 # strategy contract of LoRA took 18 CPU seconds instead of 43, and half the time, on a busy machine.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole commands first: a file of them takes minutes, and at the end one process would wait for the other."""
+    items.sort(key=lambda item: "/e2e/" not in str(item.path))

@@ -96,9 +96,9 @@ class StudyBuilder:
     def baseline(self, branch: str, values: Mapping[str, float]) -> None:
         write_json(self.folder.baseline(branch).path / "baseline.json", values)
 
-    def result(self, winner: int | None = None, **parts: Any) -> None:
+    def result(self, winner: int | None = None, *, reason: str = "It is the best.", **parts: Any) -> None:
         """What a study with the trials so far came to; without a winner's number it has none."""
-        chosen = None if winner is None else {"number": winner, "value": 0.5, "rung": 1, "reason": "It is the best."}
+        chosen = None if winner is None else {"number": winner, "value": 0.5, "rung": 1, "reason": reason}
         told = {"sentence": "It has come to its end.", "model": chosen, "num_trials": len(self.folder.trials())}
         write_json(result_file(self.folder), {**told, **parts})
 

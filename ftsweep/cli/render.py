@@ -14,7 +14,6 @@ _STYLES = {
     "infeasible": "magenta",
     "diverged": "red",
     "failed": "red",
-    "stopped": "dim",
     "mild": "yellow",
     "moderate": "yellow",
     "severe": "red",

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from ftsweep import errors
 from ftsweep.control.job_messages import JobMessages
-from ftsweep.control.losses import Losses
+from ftsweep.control.lost_workers import LostWorkers
 from ftsweep.domain.messages import Ended, Failed, Lost, SingleJob, ToControl
 from ftsweep.domain.trial import OutcomeKind
 from ftsweep.errors import FtsweepError, StudyError
@@ -45,7 +45,7 @@ class Jobs:
     folder: StudyFolder
     """In whose trials' folders the jobs work."""
     cache: Path
-    losses: Losses
+    lost_workers: LostWorkers
     monitor: Monitor
 
     def call(self, job: SingleJob, phase: str) -> dict[str, Any]:
@@ -63,7 +63,7 @@ class Jobs:
             if message["type"] == "failed" and message["kind"] == "user":
                 raise as_error(message)
             _LOGGER.warning("%s: %s", job["job"], reason_of(message))
-            outcome = self.losses.after(message)
+            outcome = self.lost_workers.after(message)
             if outcome is not None:
                 tail = f"The end of its log: {outcome.log_tail}" if outcome.log_tail else None
                 raise StudyError(

@@ -13,7 +13,7 @@ from ftsweep.control.confirm import Confirmation
 from ftsweep.control.data_scaling import QuantityProbe
 from ftsweep.control.jobs import Jobs
 from ftsweep.control.listeners import Judging, Recording
-from ftsweep.control.losses import Losses
+from ftsweep.control.lost_workers import LostWorkers
 from ftsweep.control.monitor import StudyMonitor
 from ftsweep.control.prepare import check_data, measured_baseline, prepare_data
 from ftsweep.control.race import Race
@@ -54,9 +54,9 @@ class LiveStudy:
     def __post_init__(self) -> None:
         config, folder, objective = self.config, self.folder, self.config.objective
         branches = {branch.name: branch for branch in config.branches}
-        losses, requests = Losses(folder), Requests(folder)
+        lost_workers, requests = LostWorkers(folder), Requests(folder)
         self.verdicts = Verdicts(folder, objective, branches, self.baseline, self.data)
-        self.trials = Trials(self.study, folder, objective, config.rungs.count, branches, losses)
+        self.trials = Trials(self.study, folder, objective, config.rungs.count, branches, lost_workers)
         self.recording = Recording(self.recorder, objective, branches, self.data, self.verdicts)
         self.trials.listeners = (
             Judging(self.verdicts),
@@ -66,7 +66,7 @@ class LiveStudy:
         self.monitor = StudyMonitor(
             config,
             self.trials,
-            losses,
+            lost_workers,
             self.baseline,
             self.verdicts.found,
             requests,
@@ -75,7 +75,7 @@ class LiveStudy:
             watch=lambda snapshot: self.watch(snapshot),
             clock=self.clock,
         )
-        self.jobs = Jobs(self.executor, folder, folder.store.cache, losses, self.monitor)
+        self.jobs = Jobs(self.executor, folder, folder.store.cache, lost_workers, self.monitor)
         self.stopping = Stopping(config, folder, self.monitor.elapsed_seconds)
         self.sweep = Sweep(
             self.study,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from ftsweep.config.schema import SweepConfig
 from ftsweep.control.jobs import Monitor
-from ftsweep.control.losses import Losses
+from ftsweep.control.lost_workers import LostWorkers
 from ftsweep.control.throttle import Pace
 from ftsweep.control.trials import Trials
 from ftsweep.domain.study_state import StudyState
@@ -25,7 +25,7 @@ class StudyMonitor(Monitor):
 
     config: SweepConfig
     trials: Trials
-    losses: Losses
+    lost_workers: LostWorkers
     baseline: Mapping[str, Mapping[str, float]]
     """Metrics of the untouched bases, by branch label; may be filled in later."""
     verdicts: Mapping[int, tuple[Verdict, ...]]
@@ -88,7 +88,7 @@ class StudyMonitor(Monitor):
             trials=tuple(self.trials.records),
             baseline=self.baseline,
             elapsed_seconds=self.elapsed_seconds(),
-            note=" ".join(filter(None, (self.note, self.losses.text))),
+            note=" ".join(filter(None, (self.note, self.lost_workers.text))),
             verdicts=self.verdicts,
         )
 

@@ -9,7 +9,7 @@ from ftsweep.config.schema import STAGES, SweepConfig
 from ftsweep.control.continuity import earlier_manifest
 from ftsweep.control.data_findings import collect, refuse
 from ftsweep.control.jobs import Jobs, Monitor
-from ftsweep.control.losses import Losses
+from ftsweep.control.lost_workers import LostWorkers
 from ftsweep.control.opening import executor_context, make_executor, store_of, study_folder
 from ftsweep.control.prepare import prepare_data
 from ftsweep.domain.space import Branch
@@ -36,7 +36,7 @@ def make_plan(config: SweepConfig, scratch: Path) -> dict[str, Any]:
 
 
 def _planned(config: SweepConfig, executor: Executor, scratch: StudyFolder) -> dict[str, Any]:
-    jobs = Jobs(executor, scratch, store_of(config).cache, Losses(scratch), Monitor())
+    jobs = Jobs(executor, scratch, store_of(config).cache, LostWorkers(scratch), Monitor())
     data = prepare_data(config, jobs)
     refuse(list(collect(data)), config.study.name)
     branches = []

@@ -105,7 +105,7 @@ class Reruns:
             reason = f"{message['error_class']}: {message['message']}"
             run.folder.write_outcome(Outcome(OutcomeKind.FAILED, reason, error_class=message["error_class"]))
         elif message["type"] != "ended":
-            outcome = self.jobs.losses.after(message)
+            outcome = self.jobs.lost_workers.after(message)
             if outcome is None:
                 self._waiting.append(run)
                 return

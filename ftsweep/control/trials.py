@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ftsweep.control.listeners import Listener
-from ftsweep.control.losses import Losses
+from ftsweep.control.lost_workers import LostWorkers
 from ftsweep.domain.decision import Prune
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.messages import Failed, Lost
@@ -33,7 +33,7 @@ class Trials:
     num_rungs: int
     branches: dict[str, Branch]
     """By name."""
-    losses: Losses
+    lost_workers: LostWorkers
     listeners: Sequence[Listener] = ()
     by_number: dict[int, TrialRecord] = field(default_factory=dict)
     waiting: list[Proposal] = field(default_factory=list)
@@ -146,7 +146,7 @@ class Trials:
             StudyError: several trials have lost all their workers, or nothing can be written.
         """
         _LOGGER.warning("trial %d: %s", proposal.number, reason_of(message))
-        outcome = self.losses.after(message)
+        outcome = self.lost_workers.after(message)
         if outcome is None:
             self._take_up(proposal)
             return

@@ -21,6 +21,7 @@ from ftsweep.report.overview import StudyOverview
 def add_live_parts(app: Dash, looks: Looks, asked: AskedList) -> None:
     """Everything that happens on an open page."""
     _add_ticks(app, looks, asked)
+    _add_trial_ticks(app, looks)
     for side in ("left", "right"):
         _add_panel(app, looks, side)
     _add_grid(app, looks)
@@ -65,6 +66,8 @@ def _add_ticks(app: Dash, looks: Looks, asked: AskedList) -> None:
     def look_at_store(_: int) -> Any:
         return studies_table(looks.all())
 
+
+def _add_trial_ticks(app: Dash, looks: Looks) -> None:
     @app.callback(
         Output("trial-seen", "data"),
         Output("trial-body", "children"),

@@ -16,7 +16,6 @@ class OutcomeKind(StrEnum):
     INFEASIBLE = "infeasible"  # does not fit: out of memory at micro-batch 1, or a constraint
     DIVERGED = "diverged"  # NaN or Inf in the loss
     FAILED = "failed"  # an error in user code or data
-    STOPPED = "stopped"  # by the user
 
 
 @dataclass(frozen=True)

@@ -114,11 +114,15 @@ class Task(Component, ABC):
 
     @abstractmethod
     def input_text(self, values: Mapping[str, Any]) -> str:
-        """The canonical input of a row: what duplicates and leaks are judged by."""
+        """The canonical input of a row: what duplicates and leaks are judged by.
+
+        Raises:
+            RowError: the row is not of the task's form; it is left out as unusable, with this reason.
+        """
 
     @abstractmethod
     def target_text(self, values: Mapping[str, Any]) -> str:
-        """The canonical target of a row; "" when the input is all there is (plain text)."""
+        """The canonical target of a row; "" when the input is all there is (plain text). Raises as `input_text`."""
 
     @property
     def question_columns(self) -> tuple[str, ...]:

@@ -73,19 +73,23 @@ class Instruction(CausalTask):
         check_columns(available)
 
     def input_text(self, values: Mapping[str, Any]) -> str:
-        """What is not learned of it: the questions, and answers that are context; of a malformed row all it has."""
-        found = self._conversation(values)
-        return str(dict(values)) if isinstance(found, RowError) else texts_of(found, is_learned=False)
+        """What is not learned of it: the questions, and answers that are context."""
+        return texts_of(self._conversation(values), is_learned=False)
 
     def target_text(self, values: Mapping[str, Any]) -> str:
-        """What is learned of it; of a malformed row all it has, so that `encode` may say what is wrong with it."""
-        found = self._conversation(values)
-        return str(dict(values)) if isinstance(found, RowError) else texts_of(found, is_learned=True)
+        """What is learned of it."""
+        return texts_of(self._conversation(values), is_learned=True)
 
-    def _conversation(self, values: Mapping[str, Any]) -> Conversation | RowError:
-        """The row's conversation; the latest one is kept, for a row's input and target are asked for in turn."""
+    def _conversation(self, values: Mapping[str, Any]) -> Conversation:
+        """The row's conversation; the latest one is kept, for a row's input and target are asked for in turn.
+
+        Raises:
+            RowError: it is none, or has no answer.
+        """
         if self._latest is None or self._latest[0] is not values:
             self._latest = values, attempt(lambda row: conversation_of(row, self.learn), values)
+        if isinstance(self._latest[1], RowError):
+            raise self._latest[1]
         return self._latest[1]
 
     def read_as(self, values: Mapping[str, Any]) -> str:

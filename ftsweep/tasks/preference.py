@@ -82,16 +82,12 @@ class Preference(Task):
         check_columns(available)
 
     def input_text(self, values: Mapping[str, Any]) -> str:
-        """The question; of a malformed row all it has."""
-        found = attempt(pair_of, values)
-        return str(dict(values)) if isinstance(found, RowError) else texts_of(found.chosen, is_learned=False)
+        """The question."""
+        return texts_of(pair_of(values).chosen, is_learned=False)
 
     def target_text(self, values: Mapping[str, Any]) -> str:
         """Both answers, the chosen one first."""
-        found = attempt(pair_of, values)
-        if isinstance(found, RowError):
-            return str(dict(values))
-        return "\n".join(texts_of(side, is_learned=True) for side in found)
+        return "\n".join(texts_of(side, is_learned=True) for side in pair_of(values))
 
     def read_as(self, values: Mapping[str, Any]) -> str:
         return read_as(values)

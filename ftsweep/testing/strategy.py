@@ -248,7 +248,8 @@ class StrategyContract:
 def refuses(strategy: Strategy, head: Head, **settings: Any) -> bool:
     """Whether the strategy refuses these training settings for a task with this head."""
     try:
-        strategy.check_training(SimpleNamespace(head=head), TrainingSettings(**settings))  # type: ignore[arg-type]
+        task = SimpleNamespace(head=head, takes_text=head == "causal_lm", needs_reference=False)
+        strategy.check_training(task, TrainingSettings(**settings))  # type: ignore[arg-type]
     except ConfigError:
         return True
     return False

@@ -13,6 +13,7 @@ import pytest
 
 from ftsweep.errors import DataError
 from ftsweep.tasks.base import IGNORED, Example, RowError, Tally, Task
+from ftsweep.tasks.encoding.tokens import attempt
 
 if TYPE_CHECKING:
     import torch
@@ -86,8 +87,8 @@ class TaskContract:
 
     def test_bad_rows_do_not_break_what_duplicates_and_splits_ask(self, task: Task) -> None:
         for row in [*self.rows, *self.bad_rows]:
-            assert isinstance(task.input_text(row), str)
-            assert isinstance(task.target_text(row), str)
+            for text in (task.input_text, task.target_text):
+                assert isinstance(attempt(text, row), str | RowError)
             assert isinstance(task.stratum(row), str | None)
 
     def test_examples_fit_and_hold_plain_numbers(self, task: Task, examples: list[Example]) -> None:

@@ -113,7 +113,7 @@ def test_hostile_names_open_no_dialog_and_read_as_text_everywhere(opened, tmp_pa
         builder.trial(number, studies.falling(1e-3, 8 + number), params=params, reason=EVIL, branch=EVIL)
     finding = {**studies.FINDINGS[0], "message": EVIL, "check": EVIL, "examples": [EVIL]}
     builder.result(
-        winner={"number": 1}, sentence=EVIL, importances={EVIL: 1.0}, test={EVIL: {EVIL: 1.0}},
+        winner=1, reason=EVIL, sentence=EVIL, importances={EVIL: 1.0}, test={EVIL: {EVIL: 1.0}},
         data={EVIL: {"num_rows": {EVIL: 3}, "findings": [finding]}}, registered=EVIL,
     )  # fmt: skip
 
@@ -138,7 +138,7 @@ def test_hostile_class_labels_branches_and_logs_run_nothing(opened, tmp_path):
             number, studies.falling(1e-3, 8), kind, params=params, reason=EVIL, log_tail=EVIL, error_class=EVIL
         )
     builder.result(
-        winner={"number": 1, "value": 0.5, "rung": 10, "reason": EVIL}, sentence=EVIL, advice=EVIL, note=EVIL,
+        winner=1, reason=EVIL, sentence=EVIL, advice=EVIL, note=EVIL,
         details={"trial-0001": studies.details(studies.CONFUSION, labels)}, test={"trial-0001": {"loss": 0.5}},
         approaches=[{"name": EVIL, "branches": [EVIL], "trial": 1, "num_trials": 3, "validation": {"loss": 0.5}}],
     )  # fmt: skip
@@ -159,7 +159,7 @@ def test_hostile_class_labels_branches_and_logs_run_nothing(opened, tmp_path):
     assert page.evaluate(
         "[...document.querySelectorAll('*')].every(n => ![...n.attributes].some(a => /^on/.test(a.name)))"
     )
-    assert page.locator("#classes th", has_text="<img src=x").count() == 3
+    assert page.locator("#classes td, #classes th", has_text="<img src=x").count() == 3
     assert EVIL in page.locator("#trials details pre").first.text_content()
 
 

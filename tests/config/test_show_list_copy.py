@@ -51,18 +51,16 @@ def test_files_beside_the_sweep_are_named_as_the_user_knows_them(tmp_path: Path)
     assert "lora" in listed
 
 
-def test_show_is_fast_and_imports_nothing_heavy() -> None:
+def test_show_imports_nothing_heavy() -> None:
     code = (
-        "import sys, time\n"
+        "import sys\n"
         "from ftsweep.config.compose import explain_sweep\n"
         "explain_sweep('full_vs_lora').text\n"
         "heavy = {'torch', 'transformers', 'datasets', 'peft', 'optuna', 'mlflow', 'plotly', 'pandas', 'sklearn'}\n"
-        "print(time.process_time(), sorted(heavy & set(sys.modules)))"
+        "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    seconds, heavy = done.stdout.split(maxsplit=1)
-    assert heavy.strip() == "[]"
-    assert float(seconds) < 2
+    assert done.stdout.strip() == "[]"
 
 
 def test_list_shows_every_group_and_understands_plurals() -> None:

@@ -20,7 +20,7 @@ READING = (
     "One line per trial over the fraction of its own planned examples; equal rungs stand above each other. A grey line "
     "that ends in a cross was pruned there. Click a name in the legend to hide that group."
 )
-DASHES = {"diverged": "dot", "failed": "dot", "stopped": "dot", "running": "dash"}
+DASHES = {"diverged": "dot", "failed": "dot", "running": "dash"}
 
 
 @dataclass(frozen=True)

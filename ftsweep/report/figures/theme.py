@@ -29,7 +29,6 @@ COLOURS = {
     "diverged": "#cc79a7",
     "infeasible": "#e69f00",
     "failed": "#7a1f1f",
-    "stopped": "#a88f00",
     RUNNING: "#009e73",
 }
 SYMBOLS = {
@@ -38,7 +37,6 @@ SYMBOLS = {
     "diverged": "diamond",
     "infeasible": "square",
     "failed": "cross",
-    "stopped": "triangle-down",
     RUNNING: "circle-open",
 }
 

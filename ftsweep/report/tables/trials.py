@@ -16,7 +16,7 @@ from ftsweep.report.tables.table import Cell, Column, Row, Table, columns
 from ftsweep.report.trial_summary import RUNNING, TrialSummary
 from ftsweep.report.wording import NOTHING, param
 
-OUTCOME_ORDER = ("complete", "pruned", "running", "stopped", "diverged", "infeasible", "failed")
+OUTCOME_ORDER = ("complete", "pruned", "running", "diverged", "infeasible", "failed")
 _BAR_WIDTH = 10
 
 

@@ -97,6 +97,7 @@ def run_script(folder: Path) -> dict[str, Any]:
     return json.loads(process.stdout[process.stdout.index("{") :])
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_script_makes_the_files_that_are_shipped(tmp_path: Path) -> None:
     facts = run_script(tmp_path / "made")

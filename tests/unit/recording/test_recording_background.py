@@ -79,7 +79,7 @@ def test_calls_arrive_in_order(plain_folder: StudyFolder) -> None:
     recorder.open(study_facts(plain_folder))
     for number in range(20):
         recorder.begin_trial(proposal_of(number), tags={}, params={})
-        recorder.end_trial(proposal_of(number), Outcome(OutcomeKind.STOPPED), best={}, tags={})
+        recorder.end_trial(proposal_of(number), Outcome(OutcomeKind.PRUNED), best={}, tags={})
     assert recorder.close(finished=True) == []
     expected = [(verb, f"trial-{number:04d}") for number in range(20) for verb in ("begin", "end")]
     assert [call[:2] for call in listening.heard] == [("open",), *expected, ("close", True)]
@@ -101,7 +101,7 @@ def test_a_slow_server_does_not_hold_the_caller_up_and_its_rungs_are_merged(plai
     for rung in range(3):
         for number in (0, 1):
             recorder.measure(proposal_of(number), measurement_of(rung))
-    recorder.end_trial(proposal_of(0), Outcome(OutcomeKind.STOPPED), best={}, tags={})
+    recorder.end_trial(proposal_of(0), Outcome(OutcomeKind.PRUNED), best={}, tags={})
     recorder.measure(proposal_of(0), measurement_of(3))
     assert listening.heard == [("open",)]  # all of the above returned while the first call is under way
     may_go_on.set()
@@ -109,7 +109,7 @@ def test_a_slow_server_does_not_hold_the_caller_up_and_its_rungs_are_merged(plai
     assert listening.heard[2:] == [
         ("measure", "trial-0000", [0, 1, 2]),
         ("measure", "trial-0001", [0, 1, 2]),
-        ("end", "trial-0000", "stopped", {}),
+        ("end", "trial-0000", "pruned", {}),
         ("measure", "trial-0000", [3]),
         ("close", True),
     ]

@@ -49,7 +49,6 @@ def opened(folder: StudyFolder, **changes: Any) -> MlflowRecorder:
         (OutcomeKind.COMPLETE, "FINISHED"),
         (OutcomeKind.FAILED, "FAILED"),
         (OutcomeKind.PRUNED, "KILLED"),
-        (OutcomeKind.STOPPED, "KILLED"),
         (OutcomeKind.INFEASIBLE, "KILLED"),
         (OutcomeKind.DIVERGED, "KILLED"),
     ],

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from ftsweep.data.base import Row
+from ftsweep.data.splitting.splitting import split_rows
 from ftsweep.errors import ConfigError, DataError
 from ftsweep.tasks.base import IGNORED, RowError
 from ftsweep.tasks.encoding.conversations import read_as
+from ftsweep.tasks.encoding.tokens import attempt
 from ftsweep.tasks.instruction import Instruction
 from ftsweep.testing.random_models import byte_tokenizer
 
@@ -156,8 +161,21 @@ def test_what_cannot_be_read_is_one_bad_row_with_its_reason(shape):
     row, why = REFUSED[shape]
     with pytest.raises(RowError, match=why):
         encoded(row)
-    assert Instruction().input_text(row)
-    assert Instruction().target_text(row)
+    for text in (Instruction().input_text, Instruction().target_text):
+        found = attempt(text, row)
+        assert isinstance(found, str) or re.search(why, str(found))
+
+
+def test_one_unusable_conversation_of_a_named_split_is_one_row_left_out():
+    good = {"messages": [USER, says("assistant", "In the sea.")]}
+    rows = {
+        name: [Row({**good, "id": number}, f"{name}.jsonl:{number + 1}") for number in range(20)]
+        for name in ("train", "validation")
+    }
+    rows["validation"][4] = Row({"messages": [USER]}, "validation.jsonl:5")
+    split = split_rows(rows, None, Instruction(), seed=0)
+    assert len(split.rows["validation"]) == 19
+    assert [(row.place, bool(reason)) for row, reason in split.left_out["validation"]] == [("validation.jsonl:5", True)]
 
 
 CALLS = {

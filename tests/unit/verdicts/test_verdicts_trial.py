@@ -161,7 +161,7 @@ def test_each_way_of_diverging_asks_for_a_tenth_of_the_rate(fit):
     assert judged(fit).override == "training.learning_rate=0.0001"
 
 
-@pytest.mark.parametrize("kind", [OutcomeKind.PRUNED, OutcomeKind.STOPPED])
+@pytest.mark.parametrize("kind", [OutcomeKind.PRUNED])
 def test_a_trial_cut_short_is_neither_under_trained_nor_without_learning(kind):
     falling = fit_of([2.0, 1.8, 1.6, 1.4], [2.0, 1.79, 1.59, 1.39], kind=kind)
     flat = fit_of([2.0, 2.0, 2.0], [2.0, 2.0, 2.0], kind=kind)

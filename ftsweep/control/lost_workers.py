@@ -11,7 +11,7 @@ from ftsweep.store.folders import StudyFolder
 
 
 @dataclass
-class Losses:
+class LostWorkers:
     """Of one process: written down in the study's folder for whoever asks for its status later."""
 
     folder: StudyFolder
