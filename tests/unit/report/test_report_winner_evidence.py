@@ -111,7 +111,7 @@ def test_a_record_gets_why_and_how_sure(builder):
         "test_looks": "2",
     }
     assert result_metrics(result, {}) == {
-        "model/value": 0.5,
+        "model/value": 0.4,
         "model/optimism": 0.0,
         "setting/mean": 0.55,
         "setting/standard_error": 0.04,
