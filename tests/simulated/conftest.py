@@ -29,6 +29,12 @@ from ftsweep.testing.simulated import SimulatedExecutor
 MakeSweep = Callable[..., LiveStudy]
 
 
+@pytest.fixture(autouse=True)
+def without_importances(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are computed in a process of their own, which takes seconds, and are another folder's subject."""
+    monkeypatch.setattr(Study, "importances", lambda study: {})
+
+
 @pytest.fixture
 def make_sweep(tmp_path: Path) -> Iterator[MakeSweep]:
     """A sweep on the same study folder each time: making a second one is what a new process does."""

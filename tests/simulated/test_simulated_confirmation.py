@@ -171,12 +171,14 @@ def test_a_run_that_is_hopeless_at_half_of_its_rungs_ends_and_its_setting_is_out
     sweep = searched(make_sweep, curve, share=5.0)
     conclusion = sweep.conclude()
     ended = [run for run in sweep.folder.confirmed() if run.outcome and run.outcome.kind is OutcomeKind.PRUNED]
-    assert len(ended) == 3
+    others = {each.number for each in conclusion.contenders} - {0}
+    assert len(others) > 1
+    assert {run.number for run in ended} == others
     assert {run.measurements[-1].rung for run in ended} == {5}
     assert "far behind the worst run" in ended[0].outcome.reason  # type: ignore[union-attr]
     assert conclusion.setting is not None
     assert conclusion.setting.number == 0
-    assert sum(each.mean is None for each in conclusion.setting.contenders) == 3
+    assert {each.number for each in conclusion.contenders if each.mean is None} == others
 
 
 def test_a_hopeless_run_that_a_kill_left_without_an_answer_is_not_run_on(make_sweep: MakeSweep) -> None:
@@ -211,17 +213,17 @@ def test_a_stop_leaves_the_rest_for_the_next_process(make_sweep: MakeSweep) -> N
 
     def watch(snapshot: object) -> None:
         shown.append(snapshot.phase)  # type: ignore[attr-defined]
-        if "confirming" in shown[-1] and "1 of 4 runs" in shown[-1]:
+        if "confirming" in shown[-1] and ", 1 of" in shown[-1]:
             sweep.stop()
 
     sweep.watch = watch
     with pytest.raises(Stopped):
         sweep.confirm()
     done = runs_of(sweep)
-    assert 1 <= len(done) < 4
+    assert done
     again = searched(make_sweep, share=5.0)
     assert again.conclude().setting is not None
-    assert set(done) <= set(runs_of(again))
+    assert set(done) < set(runs_of(again))
 
 
 def test_no_seeds_run_nothing_again_and_the_search_chooses(make_sweep: MakeSweep) -> None:

@@ -26,12 +26,6 @@ MakeSweep = Callable[..., LiveStudy]
 BRANCHES = (branch("full", rate=1e-3), branch("lora", rate=2e-2), branch("head", rate=1e-2))
 
 
-@pytest.fixture(autouse=True)
-def without_importances(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are computed in a process of their own, which takes seconds, and are another file's subject."""
-    monkeypatch.setattr(Study, "importances", lambda study: {})
-
-
 @dataclass
 class Kept(Calls):
     """Counts what the study as a whole is told."""
