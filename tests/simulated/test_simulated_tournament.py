@@ -18,7 +18,6 @@ from ftsweep.domain.result import StudyResult
 from ftsweep.domain.space import Branch, Choice, Space
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.report.overview import read_overview
-from ftsweep.search.study import Study
 from ftsweep.store.atomic import write_text
 from ftsweep.store.result import approaches_file, read_result
 
