@@ -42,6 +42,11 @@ def trial_answers(folder: StudyFolder, numbers: Sequence[int], objective: Object
     return [each for each in found if each is not None]
 
 
+def model_answers(folder: TrialFolder, label: str, objective: Objective) -> ModelAnswers | None:
+    """Of a run that lies in this folder, at its best rung; None where it was never asked."""
+    return _at_best(folder, label, objective)
+
+
 def base_answers(folder: StudyFolder, branch: str, objective: Objective) -> ModelAnswers | None:
     """Of the untouched base of a branch; None where it was not asked."""
     return _at_best(folder.baseline(branch or "main"), "untouched base", objective)
