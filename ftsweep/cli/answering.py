@@ -50,20 +50,15 @@ def answer_rows(predictor: Predictor, named: str, out: Path | None, *, keeps_col
 def _questions(
     predictor: Predictor, named: str, stack: ExitStack, *, keeps_columns: bool
 ) -> FileQuestions | TypedQuestions:
-    from ftsweep.errors import UsageError
-    from ftsweep.serving.questions import FileQuestions, TypedQuestions, has_format
+    from ftsweep.serving.questions import FileQuestions, TypedQuestions, has_format, opened_lines
 
-    if named != "-" and has_format(named):
-        return FileQuestions(named, predictor.task, predictor.reading, keeps_columns=keeps_columns)
+    reading = predictor.reading
     if named == "-":
-        return TypedQuestions(sys.stdin, predictor.task, predictor.reading, name="standard input")
-    try:
-        lines = stack.enter_context(Path(named).open(encoding="utf-8"))  # noqa: SIM115 - the stack closes it
-    except OSError as error:
-        raise UsageError(
-            f"cannot be read: {error.strerror or error}", where=named, remedy="Name a file that is there."
-        ) from error
-    return TypedQuestions(lines, predictor.task, predictor.reading, name=Path(named).name)
+        return TypedQuestions(sys.stdin, predictor.task, reading, name="standard input")
+    if has_format(named):
+        return FileQuestions(named, predictor.task, reading, keeps_columns=keeps_columns)
+    lines, findings = stack.enter_context(opened_lines(named, reading.get("encoding")))
+    return TypedQuestions(lines, predictor.task, reading, name=Path(named).name, findings=findings)
 
 
 def _answers(predictor: Predictor, chunk: list[Question]) -> Iterator[dict[str, Any]]:

@@ -29,9 +29,10 @@ _METRICS = {
     "regression": ("rmse", "mae, spearman, pearson, r2, loss"),
     "token_classification": ("f1", "token_accuracy, loss"),
     "instruction": ("loss", "token_accuracy, perplexity"),
+    "preference": ("ranking_accuracy", "accuracy, margin, loss"),
     "text": ("loss", "perplexity"),
 }
-_WRITING = ("instruction", "text")
+_WRITING = ("instruction", "preference", "text")
 """Tasks that predict text: their base has to be a causal model."""
 _WORDS_TO_TOKENS = 1.6
 """Tokens per word with some to spare; what is longer after all is a finding of `ftsweep plan`."""

@@ -156,7 +156,14 @@ def test_plan_prepares_and_times_without_making_a_study(place: Place) -> None:
     assert facts["branches"][0]["estimate"]["trial_seconds"] > 0
     assert sum(facts["branches"][0]["data"]["num_rows"].values()) == 120
     assert not place.study("small").exists()
-    assert "A trial" in place.run("plan", "small.yaml").stdout.replace("a trial", "A trial")
+
+
+def test_plan_takes_the_sweep_file_that_new_writes(place: Place) -> None:
+    assert place.run("new", "rows.jsonl").returncode == 0
+    planned = place.run("plan", "rows.yaml")
+    assert planned.returncode == 0, planned.stderr
+    assert "a trial" in planned.stdout.lower()
+    assert not place.study("rows").exists()
 
 
 def test_changed_data_is_refused_on_an_old_study(finished: Finished, tmp_path: Path) -> None:

@@ -157,6 +157,20 @@ KINDS = [
         "instruction",
         {"instruction": "instruction", "input": "input", "output": "output"},
     ),
+    Kind(
+        "better.jsonl",
+        lambda n: jsonl(
+            [{"prompt": f"Day {k}?", "chosen": sentence(k), "rejected": sentence(k + 1)} for k in range(n)]
+        ),
+        "preference",
+        {"prompt": "prompt", "chosen": "chosen", "rejected": "rejected"},
+    ),
+    Kind(
+        "better_chats.jsonl",
+        lambda n: jsonl([{"chosen": _chat(k), "rejected": _chat(k + 1)} for k in range(n)]),
+        "preference",
+        {"chosen": "chosen", "rejected": "rejected"},
+    ),
     Kind("diary.txt", lambda n: "\n\n".join(sentence(k) + "." for k in range(n)) + "\n", "text", {"text": "text"}),
     Kind("posts.jsonl", lambda n: jsonl([{"id": k, "body": sentence(k)} for k in range(n)]), "text", {"text": "body"}),
 ]
