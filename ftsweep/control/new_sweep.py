@@ -174,6 +174,8 @@ def _data_lines(look: Look, guess: Guess, file: Path) -> Iterator[str]:
         share = _validation_share(look)
         if share > _USUAL_SHARE:
             yield f"  validation_fraction: {share:g} # so that it has rows enough to tell trials apart"
+    if look.is_headless:
+        yield "  header: false # the first line looks like a row, so columns are numbers"
     columns = {own: theirs for own, theirs in guess.columns.items() if own != theirs}
     if columns:
         yield "  columns: {" + ", ".join(f"{own}: {_yaml(theirs)}" for own, theirs in columns.items()) + "}"

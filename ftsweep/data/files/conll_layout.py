@@ -17,7 +17,7 @@ _MOST = 0.95
 """Share of a column's cells that are tags, for it to be a column of tags."""
 _HALF = 0.5
 """Share of tags below which a column of them is refused as a whole and not row by row."""
-_OUTSIDE = 0.3
+_OUTSIDE = 0.1
 """Share of O in a column of tags without B- and I-."""
 _MOST_BARE = 50  # different tags in such a column
 _RANGE = re.compile(r"\d+[-.]\d+")

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ftsweep.data.base import SPLITS
+from ftsweep.data.files.base import ReadSettings
 from ftsweep.data.files.found import find_files, saved_dataset, split_named
 from ftsweep.data.files.kinds import DataFile
 from ftsweep.data.files.reading import open_file
+from ftsweep.data.files.tables import TableFile
 from ftsweep.data.looking.columns import ColumnFacts, column_facts
 from ftsweep.data.looking.guess import Guess, guess_task
 from ftsweep.domain.finding import Finding
@@ -32,6 +34,8 @@ class Look:
     guess: Guess | None
     formats: Sequence[str]
     is_hub: bool = False
+    is_headless: bool = False
+    """Whether tables have no line of names: columns are numbers then."""
     num_unreadable: int = 0
     findings: list[Finding] = field(default_factory=list)
 
@@ -56,11 +60,13 @@ def look_at(data: Sequence[str], *, task: str | None = None, said: Mapping[str, 
         findings += found.findings
     rows: list[Mapping[str, Any]] = []
     num_rows: dict[str, int] = {}
-    num_bad = 0
+    num_bad, is_headless = 0, False
     for split in (each for each in SPLITS if each in splits):
         num_rows[split] = 0
         for file in splits[split]:
             opened = open_file(file)
+            if is_headless or (isinstance(opened, TableFile) and opened.seems_headless):
+                is_headless, opened = True, open_file(file, ReadSettings(header=False))
             for row in opened:
                 num_rows[split] += 1
                 num_bad += bool(row.problem)
@@ -73,6 +79,7 @@ def look_at(data: Sequence[str], *, task: str | None = None, said: Mapping[str, 
         raise DataError("no row of it can be read", where=", ".join(named["train"]), remedy=_first_remedy(findings))
     formats = sorted({file.format for files in splits.values() for file in files})
     look = _judged(rows, named, num_rows, formats, task, said or {})
+    look.is_headless = is_headless
     look.num_unreadable, look.findings = num_bad, list(dict.fromkeys(findings))
     return look
 

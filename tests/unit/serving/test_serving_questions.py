@@ -181,7 +181,10 @@ def test_a_column_of_later_rows_is_kept_too(tmp_path, suffix):
     (tmp_path / "a.jsonl").write_text("".join(lines))
     out = tmp_path / f"out{suffix}"
     answer_rows(predictor(), str(tmp_path / "a.jsonl"), out, keeps_columns=True)
-    rows = pq.read_table(out).to_pylist() if suffix == ".parquet" else list(csv.DictReader(out.open(newline="")))
+    if suffix == ".parquet":
+        rows = pq.read_table(out).to_pylist()
+    else:
+        rows = list(csv.DictReader(out.read_text().splitlines()))
     assert len(rows) == 1501
     assert str(rows[-1]["late"]) == "1"
     assert not rows[0]["late"]
