@@ -114,6 +114,14 @@ KINDS = [
         {"text": "text", "labels": "genres"},
     ),
     Kind(
+        "tags.tsv",
+        lambda n: table(
+            ["text", "Topics"], [[sentence(k), f"{LABELS[k % 3]}, {LABELS[k // 3 % 3]}"] for k in range(n)], "\t"
+        ),
+        "multi_label",
+        {"text": "text", "labels": "Topics"},
+    ),
+    Kind(
         "prices.csv",
         lambda n: table(["text", "score"], [[sentence(k), k * 0.37 % 5] for k in range(n)]),
         "regression",
