@@ -150,19 +150,12 @@ def test_report_is_one_page_that_names_the_winner(finished: Finished) -> None:
     assert "<script src=" not in page
 
 
-def test_plan_prepares_and_times_without_making_a_study(place: Place) -> None:
-    facts = place.ask("plan", "small.yaml", "--json")
-    assert facts["num_trials"] == 4
+def test_plan_takes_what_new_writes_prepares_and_times_it_and_makes_no_study(place: Place) -> None:
+    assert place.run("new", "rows.jsonl").returncode == 0
+    facts = place.ask("plan", "rows.yaml", "--json")
+    assert facts["num_trials"] == 12
     assert facts["branches"][0]["estimate"]["trial_seconds"] > 0
     assert sum(facts["branches"][0]["data"]["num_rows"].values()) == 120
-    assert not place.study("small").exists()
-
-
-def test_plan_takes_the_sweep_file_that_new_writes(place: Place) -> None:
-    assert place.run("new", "rows.jsonl").returncode == 0
-    planned = place.run("plan", "rows.yaml")
-    assert planned.returncode == 0, planned.stderr
-    assert "a trial" in planned.stdout.lower()
     assert not place.study("rows").exists()
 
 
@@ -175,12 +168,3 @@ def test_changed_data_is_refused_on_an_old_study(finished: Finished, tmp_path: P
     assert refused.returncode == 2, refused.stderr
     assert "the data of study 'small' is not what its trials were made with" in refused.stderr
     assert len(place.ask("status", "small", "--json")["trials"]) == num_trials
-
-
-def test_exhausted_space_ends_the_study_and_says_so(place: Place) -> None:
-    words = ["small.yaml", "space.training.learning_rate=[1e-3,5e-3]", "space.strategy.rank=[2]", "budget.trials=2"]
-    assert place.run("run", *words).returncode == 0
-    more = place.run("run", *words[:-1], "budget.trials=2")
-    assert "is complete: nothing was started" in more.stdout
-    (row,) = place.ask("status", "--json")["studies"]
-    assert row["state"] == "complete"

@@ -73,7 +73,7 @@ def read_pid(file: Path) -> int:
 
 
 def worker_pids(executor: Local) -> list[int]:
-    return [facts["process"] for facts in executor.describe()["workers"]]
+    return [worker.process.pid for worker in executor._workers.values() if worker.is_ready]
 
 
 def kill_idle_worker(executor: Local) -> None:
