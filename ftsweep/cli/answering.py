@@ -14,6 +14,7 @@ import click
 from ftsweep.cli.output import takes_everything
 
 if TYPE_CHECKING:
+    from ftsweep.domain.finding import Finding
     from ftsweep.serving.model import Predictor
     from ftsweep.serving.questions import FileQuestions, Question, TypedQuestions
 
@@ -28,8 +29,7 @@ def answer_rows(predictor: Predictor, named: str, out: Path | None, *, keeps_col
     num_missing = 0
     with ExitStack() as stack:
         questions = _questions(predictor, named, stack, keeps_columns=keeps_columns)
-        for finding in questions.findings:
-            click.echo(f"{finding.severity}: {finding.text}", err=True)
+        _tell(questions.findings)
         file = None if out is None else stack.enter_context(answer_file(out))
         advance = stack.enter_context(_progress(questions.num_lines, shows=file is not None))
         for chunk in _chunks(questions):
@@ -44,7 +44,13 @@ def answer_rows(predictor: Predictor, named: str, out: Path | None, *, keeps_col
                 sys.stdout.writelines(line_of(record, is_ascii=is_ascii) + "\n" for record in records)
                 sys.stdout.flush()
             advance(len(chunk))
+    _tell(questions.late_findings)
     return num_missing
+
+
+def _tell(findings: Iterable[Finding]) -> None:
+    for finding in findings:
+        click.echo(f"{finding.severity}: {finding.text}", err=True)
 
 
 def _questions(

@@ -65,6 +65,11 @@ class FileQuestions:
         self.findings += [note for each in self._opened for note in each.assumed]
 
     @property
+    def late_findings(self) -> list[Finding]:
+        """What reading the rows showed; complete when all were read."""
+        return [note for each in self._opened for note in each.seen]
+
+    @property
     def num_lines(self) -> int | None:
         """Of all files, about as many as there are rows; None where that is not known."""
         counts = [opened.facts.num_lines for opened in self._opened]
@@ -130,6 +135,7 @@ class TypedQuestions:
     """Rows that a person types or pipes in: a line each, plain text for the task's first column, or a JSON object."""
 
     num_lines = None
+    late_findings: Sequence[Finding] = ()
 
     def __init__(
         self,

@@ -199,6 +199,12 @@ def test_an_interrupted_file_leaves_nothing_behind(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
 
 
+def test_what_reading_the_rows_showed_is_told_behind_them(tmp_path, capsys):
+    (tmp_path / "a.csv").write_text("id,tweet\n1,one\n2,three,\n,\n")
+    answer_rows(predictor(), str(tmp_path / "a.csv"), None, keeps_columns=False)
+    assert "a.csv has lines with only empty cells, which are passed over" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("text", "reading"),
     [
