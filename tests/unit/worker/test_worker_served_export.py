@@ -15,6 +15,7 @@ from ftsweep.worker.portable_export import open_elsewhere
 pytestmark = [
     # MLflow 3.17 warns about a type hint of its own when mlflow.pyfunc is imported
     pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning"),
+    pytest.mark.filterwarnings("ignore:.*An input example was not provided:UserWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),
 ]
 TEXTS = [TEXT, "the song was loud"]
