@@ -54,7 +54,7 @@ _NOT_DATA = ("id", "idx", "index", "uuid", "guid", "url", "date", "timestamp", "
 _MOST_CLASSES = 200
 _FEW_NUMBERS = 20
 _PAIRS = ("|", ";")
-_PLURALS = ("labels", "tags", "categories", "topics", "genres", "classes", "emotions")
+PLURALS = ("labels", "tags", "categories", "topics", "genres", "classes", "emotions")
 """Names of columns whose texts may be parted by commas, too."""
 
 
@@ -262,7 +262,7 @@ def _label_column(facts: _Facts) -> str | None:
 
 def _is_joined(each: ColumnFacts) -> bool:
     """Whether a column's texts are a few names with separators between them."""
-    for separator in (*_PAIRS, ",") if each.name.strip().lower() in _PLURALS else _PAIRS:
+    for separator in (*_PAIRS, ",") if each.name.strip().lower() in PLURALS else _PAIRS:
         parts = {part.strip() for text in each.counts for part in text.split(separator)}
         if any(separator in text for text in each.counts) and len(parts) <= min(_MOST_CLASSES, each.num_values / 2):
             return True

@@ -93,6 +93,26 @@ def test_a_table_without_names_has_its_columns_by_number(tmp_path: Path) -> None
     assert len(rows) == 120
 
 
+def test_columns_of_words_are_said_by_number(tmp_path: Path) -> None:
+    file = tmp_path / "words.conll"
+    file.write_text("".join(f"O {name} B-x O\nO and O O\n\n" for name in ("Ada", "Bob", "Eve") * 20))
+    said = {"tokens": "2", "tags": "3"}
+    new = write_new_sweep(look_at([str(file)], said=said))
+    data = compose_sweep(str(new.file)).branches[0].config["data"]
+    assert dict(data["columns"]) == said
+    rows = Files(train=str(file), columns=data["columns"]).load(("tokens", "tags", "text"))["train"]
+    assert dict(rows[0].values) == {"tokens": ["Ada", "and"], "tags": ["B-x", "O"]}
+
+
+def test_labels_with_spaces_are_told(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    labels = ["calm", "angry", "calm angry", "happy calm"]
+    file.write_text(jsonl([{"text": sentence(k), "labels": labels[k % 4]} for k in range(120)]))
+    (finding,) = look_at([str(file)]).findings
+    assert "60 cells of text with spaces are one label each, such as 'calm angry'" in finding.text
+    assert "write | between them" in finding.text
+
+
 def test_the_context_of_a_question_is_read_with_it(tmp_path: Path) -> None:
     file = tmp_path / "asked.jsonl"
     rows = [{"instruction": f"ask {k}", "context": sentence(k), "response": sentence(k + 1)} for k in range(60)]
