@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import warnings
 from pathlib import Path
@@ -17,6 +18,12 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whole commands first: a file of them takes minutes, and at the end one process would wait for the other."""
     items.sort(key=lambda item: "/e2e/" not in str(item.path))
+
+
+def pytest_collection_finish() -> None:
+    """Keep the collector from going through modules and tests, which stay: trials have it look through everything."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
