@@ -41,7 +41,7 @@ def best(
 
     The exported folder opens in transformers and PEFT with the study's labels; its README.md says how.
     """
-    from ftsweep.cli.exporting import check_export, check_trial_export, complete_export
+    from ftsweep.cli.exporting import check_export, check_trial_export, complete_export, write_card
     from ftsweep.report.overview import read_overview
 
     folder = find_study(store, study)
@@ -65,17 +65,18 @@ def best(
         why = result.sentence if result else "the study has not finished"
         see = study_command("status", study, store=folder.store.root)
         raise UsageError(f"study {study!r} has no chosen model: {why}", remedy=f"See: {see}")
+    if samples and not overview.answers:
+        raise UsageError(
+            f"the trials of study {study!r} generated no answers",
+            remedy="Have a study of instruction tuning generate some: task.generation.rungs=[5,10].",
+        )
     if destination is not None:
         from ftsweep.serving.study_model import export_best
 
         check_export(folder, merge=merge)
         export_best(folder, destination)
         complete_export(folder, destination, merge=merge)
-    if samples and not overview.answers:
-        raise UsageError(
-            f"the trials of study {study!r} generated no answers",
-            remedy="Have a study of instruction tuning generate some: task.generation.rungs=[5,10].",
-        )
+        write_card(overview, destination)
     _show(folder, overview, destination, as_json=as_json, samples=samples)
 
 
