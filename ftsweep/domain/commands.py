@@ -30,6 +30,17 @@ def store_command(verb: str, *words: object, store: Path) -> str:
     return quoted_command("ftsweep", verb, *words, *option)
 
 
+def run_command(sweep: str, study: str, *words: str, store: Path) -> str:
+    """`ftsweep run` for a study of this sweep (a file's path, or the name of a shipped one); words: more overrides."""
+    given = list(words)
+    if Path(sweep).stem != study:
+        given.insert(0, f"study.name={study}")
+    if store != Path(DEFAULT_STORE).absolute():
+        given.append(override("store.path", str(store)))
+    line = quoted_command("ftsweep", "run", sweep_word(Path(sweep)))
+    return " ".join([line, *given])
+
+
 def sweep_word(file: Path) -> str:
     """A sweep file as an argument of a command: what would be read as an option or a home begins with `./`."""
     text = str(file)
