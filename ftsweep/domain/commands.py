@@ -49,7 +49,7 @@ def sweep_word(file: Path) -> str:
 
 def override(key: str, value: Any) -> str:
     """`key=value` as a shell takes it and the command line reads it back."""
-    return _shell_word(f"{key}={_spelled(value)}")
+    return _shell_word(f"{key}={spelled(value)}")
 
 
 def _shell_word(text: str) -> str:
@@ -59,16 +59,16 @@ def _shell_word(text: str) -> str:
     return shlex.quote(text)
 
 
-def _spelled(value: Any) -> str:
-    """A value in the command line's grammar."""
+def spelled(value: Any) -> str:
+    """A value in the command line's grammar, as it stands behind `key=` before a shell's quotes."""
     if value is None:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, dict):
-        return "{" + ",".join(f"{_spelled(key)}:{_spelled(each)}" for key, each in value.items()) + "}"
+        return "{" + ",".join(f"{spelled(key)}:{spelled(each)}" for key, each in value.items()) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ",".join(map(_spelled, value)) + "]"
+        return "[" + ",".join(map(spelled, value)) + "]"
     if not isinstance(value, str):
         return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
     if _PLAIN.fullmatch(value) and not _SPECIAL.fullmatch(value):

@@ -62,6 +62,11 @@ class Request:
         """Who asked, from where and when."""
         return f"{self.by}, {clock_text(self.at)}"
 
+    @property
+    def waiting_line(self) -> str:
+        """For a list of requests, while it has no answer."""
+        return f"{clock_text(self.at)} {self.what}: waits for the study's answer (asked by {self.by})"
+
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "kind": self.kind.value, "body": dict(self.body)}
 

@@ -55,8 +55,8 @@ def ask_to_extend(folder: StudyFolder, words: Sequence[str], *, by: str) -> Requ
     if not folder.is_running:
         raise UsageError(
             f"study {folder.name!r} is not running, and a command that goes on with it says its budget",
-            where=str(folder.path),
-            remedy=f"Run it with more: {going_on(manifest, folder, *words)}",
+            remedy="Run it with more, and with the overrides that it was begun with: "
+            f"`{going_on(manifest, folder, *words)}`",
         )
     return Inbox(folder).put(Request(RequestKind.EXTEND, by, time.time(), {"budget": budget}))
 
@@ -86,9 +86,8 @@ def cannot_pin(record: TrialRecord, *, is_pinned: bool, pinned: set[int]) -> str
 
 
 def going_on(manifest: StudyManifest, folder: StudyFolder, *words: str) -> str:
-    """The command that goes on with a study, as far as the study knows it."""
-    command = run_command(manifest.sweep_file or folder.name, folder.name, *words, store=folder.store.root)
-    return f"{command} (with the overrides that it was begun with)"
+    """The command that goes on with a study; the overrides that it was begun with are not known."""
+    return run_command(manifest.sweep_file or folder.name, folder.name, *words, store=folder.store.root)
 
 
 def going_on_with(folder: StudyFolder, request: Request) -> str:
@@ -103,7 +102,7 @@ def _known(folder: StudyFolder, number: int) -> TrialRecord:
     known = {record.number: record for record in folder.records()}
     if number not in known:
         see = study_command("status", folder.name, store=folder.store.root)
-        remedy = f"{suggest(str(number), map(str, known))} See: {see}"
+        remedy = f"{suggest(str(number), map(str, known))} See `{see}`"
         raise UsageError(f"study {folder.name!r} has no trial {number}", remedy=remedy)
     return known[number]
 

@@ -132,15 +132,30 @@ def ask_to_stop_trial(folder: StudyFolder, number: int, *, by: str = "") -> None
     Requests(folder).ask_to_stop_trial(number, by=by)
 
 
+def end_at_rest(folder: StudyFolder, number: int) -> bool:
+    """End a trial that was asked for, where nobody runs the study; whether that was so."""
+    try:
+        with folder.locked():
+            if number in Requests(folder).trials():  # else the study has heeded it just now
+                _end_trial(folder, number)
+    except StudyLockedError:
+        return False
+    return True
+
+
+def pending_requests(folder: StudyFolder) -> list[Request]:
+    """Whatever was asked and not answered yet, in the order of asking."""
+    requests = Requests(folder)
+    stop = requests.stop_of(folder.owner)
+    ends = [requests.of_trial(number) for number in requests.trials()]
+    return sorted([*Inbox(folder).pending(), *ends, *([stop] if stop else [])], key=lambda request: request.at)
+
+
 def wait_until_trial_ended(folder: StudyFolder, number: int) -> Outcome:
     """Wait for the end of a trial that was asked for; where nobody runs the study it is ended here."""
     trial = folder.trial(number)
     while (outcome := trial.outcome()) is None:
-        try:
-            with folder.locked():
-                if number in Requests(folder).trials():  # else the study has heeded it just now
-                    _end_trial(folder, number)
-        except StudyLockedError:
+        if not end_at_rest(folder, number):
             time.sleep(_POLL_SECONDS)
     return outcome
 
