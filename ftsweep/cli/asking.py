@@ -33,11 +33,9 @@ def say_answer(folder: StudyFolder, request: Request) -> bool:
         return True
     see = study_command("status", folder.name, store=folder.store.root)
     if folder.is_running:
-        click.echo(
-            f"Asked: {request.what}. Study {folder.name!r} answers when it searches. Its answer stands in: {see}"
-        )
+        click.echo(f"Asked: {request.what}. Study {folder.name!r} answers when it searches.")
     else:
         click.echo(f"Study {folder.name!r} is not running. It answers this when it goes on: {request.what}.")
-        click.echo(f"Go on: {going_on_with(folder, request)}")
-        click.echo(f"Its answer stands in: {see}")
+        click.echo(f"Go on, with the overrides that it was begun with: {going_on_with(folder, request)}")
+    click.echo(f"Its answer stands in: {see}")
     return False

@@ -154,7 +154,7 @@ class Heeding:
             more = self._command("extend", f"budget.trials={num_trials + 1}")
             taken = f"{self.study.num_asked} were begun and {len(plan)} are planned"
             raise UsageError(
-                f"no budget is left: of {num_trials} trials {taken}", remedy=f"Raise it, then ask again: {more}"
+                f"no budget is left: of {num_trials} trials {taken}", remedy=f"Raise it, then ask again: `{more}`"
             )
         if (halt := self.stopping.halt(self.trials.records)) is not None:
             raise UsageError(f"no new trial begins: {halt.text}")
@@ -233,7 +233,7 @@ class Heeding:
             return f"{over}: nothing is pruned any more."
         run = run_command(config.sweep_file or folder.name, folder.name, *words, store=folder.store.root)
         again = " and ask again" if request.kind is RequestKind.ENQUEUE else ""
-        return f"{over}. When the study has ended, go on with it{again}: {run}"
+        return f"{over}. When the study has ended, go on with it{again}: `{run}`"
 
     def _command(self, verb: str, *words: str) -> str:
         folder = self.inbox.folder

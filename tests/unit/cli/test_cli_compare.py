@@ -64,7 +64,7 @@ def test_only_what_differs_is_shown_and_the_rest_is_counted(store: Path) -> None
     text = "\n".join(shown(store, "demo:0", "demo:3"))
     assert "training.learning_rate" in text
     assert "equal in all of these trials" in text
-    same = [each for each in compared(store, "demo:0", "demo:0")]
+    same = compared(store, "demo:0", "demo:0")
     console = Console(file=io.StringIO(), width=80)
     print_compared(console, same, str(store))
     assert "Setting" not in console.file.getvalue()  # type: ignore[attr-defined]
