@@ -20,6 +20,7 @@ from measured import Result
 BENCHMARKS = (
     "cli_start",
     "padding",
+    "waiting_threads",
     "agreement",
     "memory_flat",
     "worker_gap",

@@ -1,8 +1,11 @@
-"""What every test process does before torch is imported, and the order of the files."""
+"""What every test process does before torch is imported, the order of the files, and what is slow to make."""
 
 from __future__ import annotations
 
+import gc
 import os
+import warnings
+from pathlib import Path
 
 import pytest
 
@@ -15,3 +18,22 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whole commands first: a file of them takes minutes, and at the end one process would wait for the other."""
     items.sort(key=lambda item: "/e2e/" not in str(item.path))
+
+
+def pytest_collection_finish() -> None:
+    """Keep the collector from going through modules and tests, which stay: trials ask it twice for all of their memory."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The MLflow database of a store without a study: making one takes seconds, copying it none."""
+    from ftsweep.recording.mlflow_place import MlflowPlace, prepare_environment
+    from ftsweep.store.folders import Store
+
+    prepare_environment()
+    store = Store(tmp_path_factory.mktemp("mlflow"))
+    with warnings.catch_warnings(action="ignore"):  # MLflow's own about SQLAlchemy
+        MlflowPlace(None).make(store)
+    return store.mlflow_database

@@ -101,11 +101,10 @@ def compose_files(sweep: SweepFile, choices: Sequence[GroupChoice], search_path:
         lines: list[str] = []
         # plain groups first: which nested ones (pruner@pruner.pruner) there are depends on them
         for nested in (False, True):
-            present = _present(loader, sweep, lines)
+            asked = {group: choice for group, choice in last.items() if ("@" in group) is nested}
+            present = _present(loader, sweep, lines) if asked else set()
             lines += [
-                f"{'' if group in present or not present else '+'}{group}={choice}"
-                for group, choice in last.items()
-                if ("@" in group) is nested
+                f"{'' if group in present or not present else '+'}{group}={choice}" for group, choice in asked.items()
             ]
         try:
             composed = compose(sweep.path.stem, overrides=lines, return_hydra_config=True)

@@ -6,10 +6,10 @@ Messages are JSON dictionaries; `ftsweep.domain.messages` has a type for each ki
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from ftsweep.domain.component import Component
 from ftsweep.domain.messages import Answer, Message
@@ -98,7 +98,3 @@ class Executor(Component, ABC):
 
         Jobs under way are not reported as lost. Closing twice does nothing.
         """
-
-    def describe(self) -> Mapping[str, Any]:
-        """What is known of the workers (device, memory), for `doctor` and the reports."""
-        return {}

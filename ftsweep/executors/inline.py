@@ -7,8 +7,6 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Mapping
-from typing import Any
 
 from ftsweep.domain.messages import Answer, Quit
 from ftsweep.errors import ConfigError
@@ -32,7 +30,7 @@ class Inline(Executor):
         self._inbox: deque[Message] = deque()
         self._arrived: list[Message] = []
         self._jobs: set[str] = set()
-        self._facts: Message = {}
+        self._num_lanes = 1
         self._added_paths: list[str] = []
 
     def open(self, context: ExecutorContext) -> None:
@@ -44,7 +42,7 @@ class Inline(Executor):
 
     @property
     def num_slots(self) -> int:
-        return int(self._facts.get("lanes", 1))
+        return self._num_lanes
 
     @property
     def num_free(self) -> int:
@@ -86,9 +84,6 @@ class Inline(Executor):
                 if path in sys.path:
                     sys.path.remove(path)
 
-    def describe(self) -> Mapping[str, Any]:
-        return {"workers": [dict(self._facts)] if self._facts else []}
-
     def _advance(self) -> bool:
         """Hand over what was submitted and go one step; whether there is more to do."""
         if self._worker is None or self._worker.is_finished:
@@ -108,7 +103,7 @@ class Inline(Executor):
             case "spent" | "heartbeat":
                 return
             case "ready":
-                self._facts = message
+                self._num_lanes = message["lanes"]
             case "ended" | "failed" | "lost":
                 self._jobs.discard(message["job"])
         self._arrived.append(message)

@@ -25,13 +25,18 @@ def worker_command(place: Place, context: ExecutorContext, *, heartbeat_seconds:
 
 
 def worker_environment(place: Place, context: ExecutorContext) -> dict[str, str]:
-    """This process's environment, with the worker's device and threads, and import paths that lead to the same code."""
+    """This process's environment, with the worker's device and threads, and import paths that lead to the same code.
+
+    Threads that wait sleep, unless the user chose otherwise: spinning ones keep from the cores what they wait for as
+    soon as any other process is busy (benchmarks/waiting_threads.py).
+    """
     paths = [str(folder) for folder in context.python_path]
     paths += filter(None, [os.environ.get("PYTHONPATH")])
     source = Path(ftsweep.__file__).resolve().parents[1]
     if source not in (Path(sysconfig.get_path(kind)).resolve() for kind in ("purelib", "platlib")):
         paths.append(str(source))  # run from a checkout
     return {
+        "OMP_WAIT_POLICY": "PASSIVE",
         **os.environ,
         **place.environment,
         "PYTHONPATH": os.pathsep.join(paths),

@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import selectors
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from ftsweep.domain.messages import Answer
 from ftsweep.errors import ConfigError, StudyError
@@ -42,7 +40,6 @@ class _Worker:
     is_spent: bool = False  # it ends by itself after its last job, to be replaced
     jobs: dict[str, int] = field(default_factory=dict)  # job: where the log file ended when it was submitted
     trials: set[str] = field(default_factory=set)  # the jobs among them that checkpoint when they are asked to quit
-    facts: Message = field(default_factory=dict)
 
     @property
     def num_free(self) -> int:
@@ -151,9 +148,6 @@ class Local(Executor):
             self._selector.close()
             self._selector = None
 
-    def describe(self) -> Mapping[str, Any]:
-        return {"workers": [dict(worker.facts) for worker in self._workers.values() if worker.is_ready]}
-
     # -- pipes ----------------------------------------------------------------------------------------------------
 
     def _send(self, worker: _Worker, message: Message) -> None:
@@ -185,7 +179,6 @@ class Local(Executor):
                     continue
                 case "ready":
                     worker.is_ready, worker.lanes = True, message["lanes"]
-                    worker.facts = {**message, "worker": worker.place.name}
                 case "ended" | "failed" | "lost":
                     worker.jobs.pop(message["job"], None)
                     worker.trials.discard(message["job"])

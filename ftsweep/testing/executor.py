@@ -82,7 +82,6 @@ class ExecutorContract:
         ready = next(message for message in messages if message["type"] == "ready")
         assert {"device", "memory_gib", "lanes", "process", "worker"} <= set(ready)
         assert executor.num_slots >= executor.num_free > 0
-        assert executor.describe()["workers"][0]["process"] == ready["process"]
 
     def test_job_ends_once_and_frees_its_lane(self, executor: Executor) -> None:
         poll_until_free(executor)

@@ -14,6 +14,7 @@ from pkgutil import resolve_name
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from ftsweep.config.compose import compose_sweep
@@ -28,6 +29,7 @@ from ftsweep.search.samplers import Ask
 from ftsweep.strategies.base import Strategy
 from ftsweep.tasks.base import Task
 from ftsweep.testing.data_source import DataSourceContract
+from ftsweep.testing.executor import poll_until, scripted_context
 from ftsweep.testing.guard import GuardContract, Splits
 from ftsweep.testing.random_models import byte_tokenizer, random_llama
 from ftsweep.testing.rows import labelled
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "tickets"
 SMALL = [
-    *("executor=inline", "recording=none", "budget.trials=2", "rungs.count=2"),
+    *("executor.workers=1", "recording=none", "budget.trials=2", "rungs.count=2"),
     *("training.epochs=1", "selection.seeds=0"),
 ]
 
@@ -179,6 +181,22 @@ def test_sampler_proposes_the_same_from_the_same_seed() -> None:
     assert first == again != other
     with pytest.raises(ConfigError, match="population"):
         import_module("ticket_parts").Evolution(population=1)
+
+
+def test_workers_give_way_also_those_that_replace_a_lost_one(tmp_path: Path) -> None:
+    executor = import_module("ticket_parts").Courteous(niceness=19, workers=1, threads=1)
+    executor.open(scripted_context(tmp_path))
+    try:
+        for _ in range(2):
+            messages = poll_until(executor, lambda messages: "ready" in {message["type"] for message in messages})
+            ready = next(message for message in messages if message["type"] == "ready")
+            worker = psutil.Process(ready["process"])
+            assert worker.nice() == 19
+            worker.kill()
+    finally:
+        executor.close(kill=True)
+    with pytest.raises(ConfigError, match="niceness"):
+        import_module("ticket_parts").Courteous(niceness=20)
 
 
 def test_page_names_every_contract_and_base_class_there_is() -> None:

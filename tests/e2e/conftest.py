@@ -10,8 +10,8 @@ from e2e_place import Place, make_place
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return make_place(tmp_path)
+def place(tmp_path: Path, empty_database: Path) -> Place:
+    return make_place(tmp_path, database=empty_database)
 
 
 @pytest.fixture(scope="session")

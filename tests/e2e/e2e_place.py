@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -70,8 +71,12 @@ class Place:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
+    @property
+    def store(self) -> Path:
+        return self.folder / "mlruns"
+
     def study(self, name: str) -> Path:
-        return self.folder / "mlruns" / "studies" / name
+        return self.store / "studies" / name
 
 
 def environment() -> dict[str, str]:
@@ -89,9 +94,14 @@ def sentences(count: int) -> list[dict[str, str]]:
     return rows
 
 
-def make_place(folder: Path, *, name: str = "small", count: int = 120) -> Place:
+def make_place(folder: Path, *, name: str = "small", count: int = 120, database: Path | None = None) -> Place:
+    """A folder of a user, whose store has this empty MLflow database, or is not there yet."""
     folder.mkdir(parents=True, exist_ok=True)
+    place = Place(folder)
+    if database:
+        place.store.mkdir()
+        shutil.copy(database, place.store)
     (folder / f"{name}.yaml").write_text(SWEEP.format(name=name), encoding="utf-8")
     lines = "".join(json.dumps(row) + "\n" for row in sentences(count))
     (folder / "rows.jsonl").write_text(lines, encoding="utf-8")
-    return Place(folder)
+    return place

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from click.testing import CliRunner
 from e2e_place import Place
+
+from ftsweep.cli.main import main
 
 
 @pytest.mark.parametrize(
@@ -30,12 +33,21 @@ from e2e_place import Place
         (["list", "stratgies"], "strategy"),
     ],
 )
-def test_wrong_usage_is_one_paragraph_with_exit_code_2(place: Place, words: list[str], said: str) -> None:
-    done = place.run(*words, stdin="")
-    assert done.returncode == 2, done.stderr
+def test_wrong_usage_is_one_paragraph_with_exit_code_2(
+    place: Place, words: list[str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(place.folder)
+    done = CliRunner().invoke(main, words)  # in this process: each is refused before anything is started
+    assert done.exit_code == 2, done.output
     assert said in done.stderr
-    assert "Traceback" not in done.stderr
     assert done.stderr.strip().count("\n\n") == 0
+
+
+def test_wrong_usage_of_the_command_itself_shows_no_traceback(place: Place) -> None:
+    done = place.run("run", "small.yaml", "training.learning_rte=1")
+    assert done.returncode == 2
+    assert "learning_rate" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_malformed_rows_are_named_by_file_and_line(place: Place) -> None:
@@ -49,19 +61,15 @@ def test_malformed_rows_are_named_by_file_and_line(place: Place) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_missing_column_names_those_there_are(place: Place) -> None:
+def test_missing_column_names_those_there_are_and_the_study_runs_once_it_is_mended(place: Place) -> None:
     rows = [{"sentence": f"row {number}", "label": "ab"[number % 2]} for number in range(100)]
     (place.folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
-    done = place.run("run", "small.yaml")
+    done = place.run("run", "small.yaml", "budget.trials=1")
     assert done.returncode == 2
     assert "sentence" in done.stderr
     assert "data.columns" in done.stderr
-
-
-def test_sweep_that_was_refused_for_its_data_runs_once_it_is_mended(place: Place) -> None:
-    refused = place.run("run", "small.yaml", "data.columns={text: tweet, label: label}")
-    assert refused.returncode == 2
-    mended = place.run("run", "small.yaml", "objective.metric=accuracy", "budget.trials=1")
+    columns = "data.columns={text: sentence, label: label}"  # the remedy, and another setting before the first trial
+    mended = place.run("run", "small.yaml", "budget.trials=1", columns, "objective.metric=accuracy")
     assert mended.returncode == 0, mended.stderr
 
 
@@ -86,7 +94,7 @@ def test_same_error_of_the_users_code_stops_the_study_with_one_report(place: Pla
     sweep = (place.folder / "small.yaml").read_text(encoding="utf-8")
     sweep = sweep.replace("strategy: {rank: 2}", "strategy: {_target_: my_parts.Broken, rank: 2}\nallow: [my_parts]")
     (place.folder / "small.yaml").write_text(sweep, encoding="utf-8")
-    done = place.run("run", "small.yaml")
+    done = place.run("run", "small.yaml", "executor=inline")
     assert done.returncode == 1, done.stderr
     assert "3 trials failed with the same error, ValueError: no adapter for this model today" in done.stderr
     assert "my_parts.py:7" in done.stderr

@@ -14,9 +14,9 @@ REFUSAL = "exact_copies: 3 of 60 rows of validation (5.0 %) stand in train too (
 
 
 @pytest.fixture(scope="module")
-def leaky(tmp_path_factory: pytest.TempPathFactory) -> Place:
+def leaky(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Place:
     """A place whose train file holds three rows of its validation file."""
-    place = make_place(tmp_path_factory.mktemp("leaky"))
+    place = make_place(tmp_path_factory.mktemp("leaky"), database=empty_database)
     rows = sentences(120)
     for name, chosen in (("leaky", [*rows[:60], *rows[60:63]]), ("held_out", rows[60:])):
         lines = "".join(json.dumps(row) + "\n" for row in chosen)

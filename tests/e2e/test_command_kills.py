@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 import pytest
-from e2e_place import Place, make_place
+from e2e_place import Place
 
 DEADLINE_SECONDS = 100
 
@@ -44,12 +44,9 @@ def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
     return [child for child in children if "ftsweep.worker.process" in " ".join(child.cmdline())]
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Any]:
-    place = make_place(tmp_path_factory.mktemp("undisturbed"))
-    done = place.run("run", "small.yaml")
-    assert done.returncode == 0, done.stderr
-    return values(place)
+@pytest.fixture
+def undisturbed(finished: tuple[Place, Any]) -> dict[int, Any]:
+    return values(finished[0])
 
 
 @pytest.mark.timeout(300)
@@ -75,8 +72,12 @@ def test_study_killed_twice_ends_as_an_undisturbed_one(place: Place, undisturbed
 
 
 @pytest.mark.timeout(300)
-def test_interrupt_drains_and_the_same_command_goes_on(place: Place, undisturbed: dict[int, Any]) -> None:
+def test_second_process_is_refused_and_an_interrupted_study_goes_on(place: Place, undisturbed: dict[int, Any]) -> None:
     control = place.start("run", "small.yaml", start_new_session=True)
+    wait_for_rung(place, 0, 0, control)
+    second = place.run("run", "small.yaml")
+    assert second.returncode == 2
+    assert f"process {control.pid}" in second.stderr
     wait_for_rung(place, 1, 2, control)
     started = time.monotonic()
     os.killpg(control.pid, signal.SIGINT)
@@ -89,14 +90,3 @@ def test_interrupt_drains_and_the_same_command_goes_on(place: Place, undisturbed
     done = place.run("run", "small.yaml")
     assert done.returncode == 0, done.stderr
     assert values(place) == undisturbed
-
-
-@pytest.mark.timeout(300)
-def test_second_process_on_one_study_is_refused_and_the_first_goes_on(place: Place) -> None:
-    control = place.start("run", "small.yaml", "budget.trials=2")
-    wait_for_rung(place, 0, 0, control)
-    second = place.run("run", "small.yaml", "budget.trials=2")
-    assert second.returncode == 2
-    assert f"process {control.pid}" in second.stderr
-    _, errors = control.communicate(timeout=DEADLINE_SECONDS)
-    assert control.returncode == 0, errors

@@ -39,7 +39,7 @@ def test_a_study_keeps_and_tells_no_secret_of_the_environment(place: Place, monk
     (place.folder / "gossip_parts.py").write_text(PARTS)
     (place.folder / "strategy").mkdir()
     (place.folder / "strategy" / "gossip.yaml").write_text("_target_: gossip_parts.Gossip\nrank: 2\n")
-    words = ("run", "small.yaml", "strategy=gossip", "+allow=[gossip_parts]", "budget.trials=2")
+    words = ("run", "small.yaml", "strategy=gossip", "+allow=[gossip_parts]", "budget.trials=1")
     done = place.run(*words)
     assert done.returncode == 1, done.stderr
     said = done.stdout + done.stderr

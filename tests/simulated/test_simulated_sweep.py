@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from simulated_parts import branch, loss_curve
 
 from ftsweep.control.continuity import check_same_trials
 from ftsweep.control.live_study import LiveStudy
+from ftsweep.domain.space import Choice, Space
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.errors import StudyError, UsageError
 
@@ -115,6 +117,16 @@ def test_complete_study_starts_nothing_when_run_again(make_sweep: MakeSweep) -> 
     again.search()
     assert again.executor.num_submitted == 0  # type: ignore[attr-defined]
     assert len(again.records) == 6
+
+
+def test_space_whose_settings_have_all_been_tried_ends_the_study_and_says_so(make_sweep: MakeSweep) -> None:
+    small = replace(branch(), space=Space({"strategy.rank": Choice((4, 8))}))
+    sweep = run(make_sweep(trials=5, branches=(small,)))
+    assert [record.number for record in sweep.records] == [0, 1]
+    assert sweep.monitor.note == "All 2 settings of the space have been tried."
+    again = make_sweep(trials=5, branches=(small,))
+    again.search()
+    assert again.executor.num_submitted == 0  # type: ignore[attr-defined]
 
 
 def test_larger_budget_goes_on_with_the_same_study(make_sweep: MakeSweep) -> None:

@@ -1,5 +1,5 @@
-"""A data source, a task, a strategy, a sampler, a pruner, a guard and a figure for tickets.yaml. Torch is imported in
-methods: the control process, which never imports it, builds these classes too."""
+"""A data source, a task, a strategy, a sampler, a pruner, an executor, a guard and a figure for tickets.yaml. Torch is
+imported in methods: the control process, which never imports it, builds these classes too."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import psutil
+
 from ftsweep.data import DataSource, Row
 from ftsweep.domain.decision import GO_ON, Decision, Prune
+from ftsweep.domain.messages import Message
 from ftsweep.domain.metric import Metric, Metrics
 from ftsweep.errors import ConfigError, DataError
+from ftsweep.executors.local import Local
 from ftsweep.guards import DataGuard, Mode, Sighting
 from ftsweep.guards.base import of_rows, places
 from ftsweep.report import Figure, StudyOverview
@@ -206,6 +210,24 @@ class BehindBest(Pruner):
             return GO_ON
         behind = f"is over {self.distance:g} behind {curves.value_text(best)}"
         return Prune(f"{curves.value_text(own)} at rung {rung} {behind}.")
+
+
+class Courteous(Local):
+    """Worker processes on this machine that give way to its other programs: `niceness` 0 to 19, 19 gives way most."""
+
+    def __init__(self, *, niceness: int = 10, workers: int | None = None, threads: int | None = None) -> None:
+        super().__init__(workers=workers, threads=threads)
+        if not 0 <= niceness <= 19:
+            remedy = "Give 0 to 19."
+            raise ConfigError(f"{niceness} is no niceness", where="executor.niceness", remedy=remedy)
+        self.niceness = niceness
+
+    def poll(self, timeout_seconds: float) -> list[Message]:
+        messages = super().poll(timeout_seconds)
+        for message in messages:
+            if message["type"] == "ready":  # of each new worker, and of each that replaces a lost one
+                psutil.Process(message["process"]).nice(self.niceness)
+        return messages
 
 
 def _trained(model: PreTrainedModel) -> dict[str, torch.nn.Parameter]:

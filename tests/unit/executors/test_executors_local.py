@@ -19,6 +19,8 @@ import pytest
 from ftsweep.errors import ConfigError, StudyError
 from ftsweep.executors import local
 from ftsweep.executors.base import Message
+from ftsweep.executors.devices import plan_places
+from ftsweep.executors.launch import worker_environment
 from ftsweep.executors.local import Local
 from ftsweep.testing.executor import (
     PATIENCE_SECONDS,
@@ -73,7 +75,7 @@ def read_pid(file: Path) -> int:
 
 
 def worker_pids(executor: Local) -> list[int]:
-    return [facts["process"] for facts in executor.describe()["workers"]]
+    return [worker.process.pid for worker in executor._workers.values() if worker.is_ready]
 
 
 def kill_idle_worker(executor: Local) -> None:
@@ -437,6 +439,17 @@ def test_each_worker_sees_its_own_device(tmp_path: Path, monkeypatch: pytest.Mon
         assert poll_until_over(executor, "left")[-1]["result"]["threads"] == 3
     finally:
         executor.close(kill=True)
+
+
+@pytest.mark.parametrize("wish", [None, "ACTIVE"])
+def test_waiting_threads_of_a_worker_sleep_unless_the_user_wishes_otherwise(
+    wish: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OMP_WAIT_POLICY")  # which the tests set for themselves
+    if wish:
+        monkeypatch.setenv("OMP_WAIT_POLICY", wish)
+    (place,) = plan_places(1, None, {"CUDA_VISIBLE_DEVICES": ""})
+    assert worker_environment(place, scripted_context(tmp_path))["OMP_WAIT_POLICY"] == (wish or "PASSIVE")
 
 
 def test_more_workers_than_devices_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,8 +38,7 @@ def test_worker_that_the_kernel_ends_for_want_of_memory_is_told_so(tmp_path: Pat
     executor = Local(workers=1, threads=1)
     executor.open(scripted_context(tmp_path))
     try:
-        poll_until_free(executor)
-        (worker,) = executor.describe()["workers"]
+        worker = next(message for message in poll_until_free(executor) if message["type"] == "ready")
         (small_group / "cgroup.procs").write_text(str(worker["process"]))
         executor.submit(scripted_job("trial-0001", ["exhaust"]))
         lost = poll_until_over(executor, "trial-0001")[-1]
