@@ -15,8 +15,10 @@ import pytest
 import report_studies as studies
 
 from ftsweep.domain.measurement import Measurement
+from ftsweep.domain.request import Answer
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.store.atomic import append_line
+from ftsweep.store.inbox import Inbox
 from ftsweep.store.requests import STOPPED, Requests
 
 # slow: a real study, a server and a browser, minutes on two cores
@@ -218,6 +220,8 @@ def test_stop_of_a_trial_needs_the_token_and_is_seen_to_happen(opened, tmp_path)
             while not is_over.wait(0.05):
                 for number in Requests(folder).trials():
                     folder.trial(number).write_outcome(Outcome(OutcomeKind.PRUNED, STOPPED, rung=3))
+                    asked = Requests(folder).of_trial(number)
+                    Inbox(folder).answer(Answer(asked, "it has ended: pruned, stopped by the user"))
                     Requests(folder).settle(number)
 
     runner = threading.Thread(target=control_process)
