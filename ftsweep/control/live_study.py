@@ -161,8 +161,8 @@ class LiveStudy:
         self.config = self.stopping.config = self.monitor.config = replace(self.config, budget=budget)
         self.monitor.note = ""  # a spent budget would be why it ends
         if self.folder.manifest_file.exists():
-            raised = {"num_trials": budget.trials, "budget": asdict(budget)}
-            replace(self.folder.manifest(), **raised).write(self.folder.manifest_file)
+            manifest = replace(self.folder.manifest(), num_trials=budget.trials, budget=asdict(budget))
+            manifest.write(self.folder.manifest_file)
         self.recorder.tag({f"raised.budget.{key}": str(value) for key, value in values.items()})
 
     # -- how it stands --------------------------------------------------------------------------------------------

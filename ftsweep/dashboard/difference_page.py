@@ -36,11 +36,11 @@ def difference_page(looks: Looks, wanted: Sequence[tuple[str, int]]) -> list[Any
     parts: list[Any] = []
     for table in tables:
         links = [dcc.Link(each.name, href=trial_address(each.study.name, each.trial.number)) for each in found]
-        rows = [[cell.text for cell in row.cells] for row in table.rows]
+        rows: list[list[Any]] = [[cell.text for cell in row.cells] for row in table.rows]
         parts += [html.H2(table.title), plain_table(["", *links], rows, "differences")]
     if curves := curve_lines(found):
-        rows = [[name, html.Code(drawn), ends] for name, drawn, ends in curves]
-        parts += [html.H2("Curves"), plain_table(("trial", "rung by rung", ""), rows)]
+        drawn = [[name, html.Code(curve), ends] for name, curve, ends in curves]
+        parts += [html.H2("Curves"), plain_table(("trial", "rung by rung", ""), drawn)]
     return [
         crumbs(("differences", "")),
         html.H1("Differences"),

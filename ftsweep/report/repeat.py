@@ -10,9 +10,8 @@ from ftsweep.report.trial_summary import TrialSummary
 
 
 def repeat_command(study: StudyOverview, trial: TrialSummary) -> str:
-    """With the study's seeds; overrides that the study was begun with are not known to it and not in the command."""
+    """Of branches it leaves the trial's own alone. Overrides that the study was begun with are not known to it."""
     values = {study.param_path(name): value for name, value in study.params_of(trial).items()}
-    place = f"branches.{trial.branch}." if trial.branch else ""
     others = [f"~branches.{name}" for name in study.settings.branches if name != trial.branch]
     words = [
         quoted_command("ftsweep", "run", sweep_word(Path(study.settings.sweep or study.name))),
@@ -20,6 +19,6 @@ def repeat_command(study: StudyOverview, trial: TrialSummary) -> str:
         "budget.trials=1",
         "selection.seeds=0",
         *(quoted_command(other) for other in others),
-        *(override(f"{place}{path}", value) for path, value in values.items()),
+        *(override(path, value) for path, value in values.items()),
     ]
     return " ".join(words)

@@ -14,7 +14,9 @@ from rich.console import Console
 
 from ftsweep.cli.compare_view import print_compared
 from ftsweep.cli.main import main
+from ftsweep.config.compose import compose_sweep
 from ftsweep.config.grammar import parse_overrides
+from ftsweep.control.continuity import manifest_of
 from ftsweep.report.overview import read_overview
 from ftsweep.report.sparkline import sparkline
 from ftsweep.report.tables.difference import Compared
@@ -86,6 +88,22 @@ def test_printed_commands_give_back_the_setting(store: Path) -> None:
     params = compared(store, "demo:3")[0].trial.params
     assert {key: value for key, value in values.items() if key in params} == dict(params)
     assert values["study.name"] == "demo-trial-3"
+
+
+def test_printed_command_of_a_branch_composes_to_its_setting(tmp_path: Path) -> None:
+    config = compose_sweep("tournament")
+    (lora,) = [each for each in config.branches if each.name == "lora"]
+    builder = StudyBuilder(tmp_path, "tournament")
+    manifest_of(config).write(builder.folder.manifest_file)
+    params = {**lora.default_params(), "lora.training.learning_rate": 0.0025, "lora.strategy.rank": 4}
+    for number in range(2):
+        builder.trial(number, falling(1e-3, 16), params=params, branch="lora")
+    (line, _) = [each for each in shown(tmp_path, "tournament:0", "tournament:1") if each.startswith("Run the setting")]
+    words = shlex.split(line.partition("again: ")[2])
+    again = compose_sweep(words[2], words[3:])
+    assert [each.default_params() for each in again.branches] == [params]
+    assert again.branches[0].has_default_in_space()
+    assert again.budget.trials == 1
 
 
 def test_trials_are_named_across_studies_and_as_json(store: Path) -> None:
