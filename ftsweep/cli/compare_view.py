@@ -17,7 +17,7 @@ from ftsweep.report.tables.difference import Compared, curve_lines, difference_t
 from ftsweep.report.tables.table import Row, Table
 from ftsweep.report.wording import plural
 
-_LABEL, _CELL, _GAP = 26, 24, 2
+_LABEL, _CELL, _GAP = 30, 22, 2
 """At most so many columns of the terminal for a line's name and for a trial; what is longer is folded."""
 
 

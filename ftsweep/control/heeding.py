@@ -18,7 +18,7 @@ from ftsweep.config.schema import Budget, SweepConfig
 from ftsweep.control.listeners import Recording
 from ftsweep.control.stopping import Stopping
 from ftsweep.control.trials import Trials
-from ftsweep.domain.commands import run_command, study_command
+from ftsweep.domain.commands import run_command, spelled, study_command
 from ftsweep.domain.decision import Decision, Prune
 from ftsweep.domain.request import (
     Answer,
@@ -174,7 +174,7 @@ class Heeding:
         check_raised(asked, now)
         if (why := self.study.is_exhausted()) is not None:
             raise UsageError(why)
-        changes = [f"budget.{key}={_spelled(value)} (was {_spelled(now[key])})" for key, value in asked.items()]
+        changes = [f"budget.{key}={spelled(value)} (was {spelled(now[key])})" for key, value in asked.items()]
         return f"now {', '.join(changes)}", partial(self.raise_budget, asked), {key: now[key] for key in asked}
 
     # -- trials ---------------------------------------------------------------------------------------------------
@@ -226,7 +226,7 @@ class Heeding:
         over = "The search is over"
         config, folder = self.stopping.config, self.inbox.folder
         if request.kind is RequestKind.EXTEND:
-            words = [f"budget.{key}={_spelled(value)}" for key, value in request.body_budget]
+            words = [f"budget.{key}={spelled(value)}" for key, value in request.budget]
         elif request.kind is RequestKind.ENQUEUE:
             words = [f"budget.trials={max(config.budget.trials, self.study.num_asked) + 1}"]
         else:
@@ -248,9 +248,5 @@ def with_raised_budget(config: SweepConfig, answers: list[Answer]) -> SweepConfi
 def raised_text(before: Budget, after: Budget) -> str:
     """That the budget is not the command's; "" where it is."""
     old, new = asdict(before), asdict(after)
-    words = [f"budget.{key}={_spelled(new[key])}" for key in new if new[key] != old[key]]
+    words = [f"budget.{key}={spelled(new[key])}" for key in new if new[key] != old[key]]
     return f"{', '.join(words)}: raised while the study ran with the budget of this command." if words else ""
-
-
-def _spelled(value: Any) -> str:
-    return "null" if value is None else str(value)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from dash import html
 
-from ftsweep.domain.request import Answer, Request, about_trial
+from ftsweep.domain.request import Answer, Request, is_about_trial
 from ftsweep.domain.trial import Proposal
 from ftsweep.errors import FtsweepError
 from ftsweep.store.folders import StudyFolder
@@ -31,8 +31,9 @@ class Asked:
 
     def of_trial(self, proposal: Proposal) -> Asked:
         """Those about one trial."""
-        pending = tuple(request for request in self.pending if request.trial == proposal.number)
-        return Asked(tuple(about_trial(proposal, self.answers)), pending, self.trouble)
+        answers = tuple(answer for answer in self.answers if is_about_trial(answer.request, proposal))
+        pending = tuple(request for request in self.pending if is_about_trial(request, proposal))
+        return Asked(answers, pending, self.trouble)
 
 
 def read_asked(folder: StudyFolder) -> Asked:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from ftsweep.domain.commands import spelled
 from ftsweep.domain.trial import Proposal
 
 
@@ -19,6 +20,16 @@ class RequestKind(StrEnum):
     UNPIN = "unpin"
     STOP_TRIAL = "stop_trial"
     STOP = "stop"
+
+
+_BODIES: Mapping[RequestKind, Mapping[str, Any]] = {
+    RequestKind.ENQUEUE: {"branch": str, "params": dict, "given": list, "from_trial": int | None},
+    RequestKind.EXTEND: {"budget": dict},
+    RequestKind.PIN: {"trial": int},
+    RequestKind.UNPIN: {"trial": int},
+    RequestKind.STOP_TRIAL: {"trial": int},
+    RequestKind.STOP: {},
+}
 
 
 @dataclass(frozen=True)
@@ -46,14 +57,14 @@ class Request:
                 words = ["enqueue", *self.body["given"], *([] if source is None else [f"(a copy of trial {source})"])]
                 return " ".join(map(str, words))
             case RequestKind.EXTEND:
-                return "extend " + " ".join(f"budget.{key}={_spelled(value)}" for key, value in self.body_budget)
+                return "extend " + " ".join(f"budget.{key}={spelled(value)}" for key, value in self.budget)
             case RequestKind.STOP:
                 return "stop the study"
         verb = {RequestKind.STOP_TRIAL: "stop"}.get(self.kind, self.kind.value)
         return f"{verb} trial {self.trial}"
 
     @property
-    def body_budget(self) -> list[tuple[str, Any]]:
+    def budget(self) -> list[tuple[str, Any]]:
         """The keys that are to be raised, and to what."""
         return [(str(key), value) for key, value in self.body["budget"].items()]
 
@@ -73,6 +84,9 @@ class Request:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Request:
         kind, body = RequestKind(data["kind"]), dict(data["body"])
+        for key, wanted in _BODIES[kind].items():
+            if not isinstance(body.get(key), wanted):
+                raise TypeError(f"{kind.value} has no {key}")
         return cls(kind, str(data["by"]), float(data["at"]), body, str(data["id"]))
 
 
@@ -122,7 +136,7 @@ def raised_budget(budget: Mapping[str, Any], answers: Iterable[Answer]) -> dict[
     raised = dict(budget)
     for answer in _granted(answers):
         if answer.request.kind is RequestKind.EXTEND:
-            asked = answer.request.body_budget
+            asked = answer.request.budget
             raised.update({key: value for key, value in asked if raised.get(key) == answer.before[key]})
     return raised
 
@@ -138,25 +152,28 @@ def enqueued(answers: Iterable[Answer]) -> list[Request]:
     return list(found.values())
 
 
-def about_trial(proposal: Proposal, answers: Sequence[Answer]) -> list[Answer]:
-    """What was asked about a trial, refused or not, and the request that enqueued it: no setting is tried twice."""
-    own = _identity(proposal.branch, proposal.params) if answers else ""
-    wanted = [request.id for request in enqueued(answers) if _identity_of(request) == own]
-    return [each for each in answers if each.request.trial == proposal.number or each.request.id in wanted]
+def is_about_trial(request: Request, proposal: Proposal) -> bool:
+    """Whether a request names the trial, is for a copy of it, or is what enqueued it: no setting is tried twice."""
+    named = (request.trial, request.body.get("from_trial"))
+    return proposal.number in named or _has_enqueued(request, proposal)
 
 
 def trial_tags(proposal: Proposal, answers: Sequence[Answer]) -> dict[str, str]:
     """Who had a trial tried, kept from pruning or ended, from where and when: `enqueued`, `pinned`, `stopped`."""
     tags = {}
-    for answer in _granted(about_trial(proposal, answers)):
+    for answer in _granted(answers):
         request = answer.request
-        if request.kind is RequestKind.ENQUEUE:
+        if _has_enqueued(request, proposal):
             source = request.body.get("from_trial")
             tags["enqueued"] = request.origin + ("" if source is None else f", a copy of trial {source}")
-        elif request.kind is RequestKind.STOP_TRIAL:
-            tags["stopped"] = request.origin
-        else:
-            tags["pinned"] = request.origin if request.kind is RequestKind.PIN else f"no more: {request.origin}"
+        elif request.trial == proposal.number:
+            texts = {
+                RequestKind.PIN: ("pinned", request.origin),
+                RequestKind.UNPIN: ("pinned", f"no more: {request.origin}"),
+                RequestKind.STOP_TRIAL: ("stopped", request.origin),
+            }
+            name, text = texts[request.kind]
+            tags[name] = text
     return tags
 
 
@@ -164,13 +181,11 @@ def _granted(answers: Iterable[Answer]) -> Iterable[Answer]:
     return (answer for answer in answers if not answer.is_refused)
 
 
-def _identity(branch: str, params: Mapping[str, Any]) -> str:
-    return json.dumps([branch, params], sort_keys=True, default=list)
+def _plain(params: Mapping[str, Any]) -> str:
+    return json.dumps(params, sort_keys=True, default=list)
 
 
-def _identity_of(request: Request) -> str:
-    return _identity(request.body["branch"], request.body["params"])
-
-
-def _spelled(value: Any) -> str:
-    return "null" if value is None else str(value)
+def _has_enqueued(request: Request, proposal: Proposal) -> bool:
+    if request.kind is not RequestKind.ENQUEUE or request.body["branch"] != proposal.branch:
+        return False
+    return _plain(request.body["params"]) == _plain(proposal.params)

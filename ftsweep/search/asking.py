@@ -28,7 +28,7 @@ def ask_to_enqueue(folder: StudyFolder, words: Sequence[str], *, from_trial: int
         UsageError: there is no such trial, or the setting was tried or asked for already.
     """
     branches, inbox = folder.manifest().branches, Inbox(folder)
-    given = assigned_values(words)
+    given = assigned_values(words, "setting")
     if not given and from_trial is None:
         raise UsageError(
             "no setting is named", remedy="Name what it has: training.learning_rate=0.002, or --from TRIAL."
@@ -37,7 +37,7 @@ def ask_to_enqueue(folder: StudyFolder, words: Sequence[str], *, from_trial: int
     if from_trial is not None:
         spec = _known(folder, from_trial).proposal
         base = as_setting(spec.branch, spec.params)
-    item = enqueued_setting(branches, {**base, **given}, where="command line")
+    item = enqueued_setting(branches, {**base, **given}, where="setting")
     _check_new(item, folder, [*enqueued(inbox.answers()), *inbox.pending()])
     body = {"branch": item.branch.name, "params": item.params, "given": list(words), "from_trial": from_trial}
     return inbox.put(Request(RequestKind.ENQUEUE, by, time.time(), body))
@@ -51,7 +51,7 @@ def ask_to_extend(folder: StudyFolder, words: Sequence[str], *, by: str) -> Requ
         UsageError: nobody runs the study; the message has the command that goes on with more.
     """
     manifest = folder.manifest()
-    budget = raised_values(words, manifest.budget)
+    budget = raised_values(words, manifest.budget, "budget")
     if not folder.is_running:
         raise UsageError(
             f"study {folder.name!r} is not running, and a command that goes on with it says its budget",

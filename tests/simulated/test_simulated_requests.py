@@ -388,13 +388,22 @@ def kill_around_answer(patched: pytest.MonkeyPatch, point: str, which: int) -> N
     patched.setattr(Heeding, "_say", saying)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        '{"kind": "dance"}',
+        '{"kind": "enqueue", "by": "x", "at": 1, "id": "1-x", "body": {"branch": ""}}',
+        '{"kind": "pin", "by": "x", "at": 1, "id": "1-x", "body": {"trial": "1"}}',
+    ],
+)
 def test_file_that_holds_no_request_is_passed_over_with_a_word(
-    make_sweep: MakeSweep, caplog: pytest.LogCaptureFixture
+    make_sweep: MakeSweep, caplog: pytest.LogCaptureFixture, content: str
 ) -> None:
     sweep = make_sweep(trials=2)
     path = sweep.folder.path / "requests" / "ask-1-x.json"
     path.parent.mkdir(parents=True)
-    path.write_text('{"kind": "dance"}')
+    path.write_text(content)
     with caplog.at_level("WARNING", "ftsweep"):
         run(sweep)
     assert [record.getMessage() for record in caplog.records if "holds no request" in record.getMessage()] == [
