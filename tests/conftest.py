@@ -21,7 +21,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Keep the collector from going through modules and tests, which stay: trials ask it twice for all of their memory."""
+    """Keep the collector from going through modules and tests, which stay: trials have it look through everything."""
     gc.collect()
     gc.freeze()
 

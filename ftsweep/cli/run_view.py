@@ -46,7 +46,7 @@ def _print_result(console: Console, state: StudyState, result: StudyResult) -> N
     if result.note:
         print_line(console, result.note)
     print_scores(console, result, state.objective)
-    print_line(console, result.sentence, "bold green" if result.winner else "bold red")
+    print_line(console, result.sentence, "bold green" if result.model else "bold red")
     if result.advice:
         print_line(console, result.advice, "bold")
     print_forgetting(console, result)
@@ -61,7 +61,7 @@ def links_of(launched: Launched) -> dict[str, str]:
         from ftsweep.recording.ui import ui_address
 
         links["MLflow"] = f"{store_command('ui', store=store)}, then {ui_address('127.0.0.1', UI_PORT)}"
-    if launched.state.result is not None and launched.state.result.winner is not None:
+    if launched.state.result is not None and launched.state.result.model is not None:
         links["predict"] = f"echo TEXT | {study_command('predict', name, store=store)}"
     return links
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 from collections.abc import Mapping
@@ -79,7 +80,7 @@ class BaseModels:
             model = source.load(head, labels=labels, dtype=dtype, device=self.device, quantisation=quantisation)
             base = BaseModel(key, model)
         else:
-            self.forget(base)
+            self._bases.remove(base)
         self._bases.append(base)
         if task.problem_type is not None:
             base.model.config.problem_type = task.problem_type
@@ -110,8 +111,9 @@ class BaseModels:
         base.is_lent = False
 
     def forget(self, base: BaseModel) -> None:
-        """Give up a base whose weights are no longer its own."""
+        """Give up a base whose weights are no longer its own; the next collection finds it."""
         self._bases = [each for each in self._bases if each is not base]
+        gc.unfreeze()  # the engine froze what stays between trials, and this was part of it
 
     def _make_room(self) -> None:
         """Give up those that wait, the one not used for longest first."""

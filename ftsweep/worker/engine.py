@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
 from collections.abc import Sequence
@@ -143,3 +144,6 @@ class Engine:
                 leaked = allocated_bytes(self.components.device) > self._memory_before + _LEAK_BYTES
                 self.is_spent = self.is_spent or leaked
                 self._memory_before = 0
+            if not self._jobs:  # modules, bases and data stay: the next trial's collections need not go through them
+                gc.collect()
+                gc.freeze()
