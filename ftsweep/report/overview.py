@@ -62,7 +62,7 @@ class StudyOverview:
     state: StudyState
     settings: Settings = field(default_factory=Settings)
     verdicts: tuple[Verdict, ...] = ()
-    folder: StudyFolder | None = None
+    folder: StudyFolder | None = field(default=None, compare=False)
     """Where the study lies, for what is read only when it is shown; None where it is not known."""
     shown: frozenset[int] | None = None
     """The numbers of the trials to look at; None: all."""
