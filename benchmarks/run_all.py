@@ -25,6 +25,7 @@ BENCHMARKS = (
     "memory_flat",
     "worker_gap",
     "head_speed",
+    "answer_cost",
     "control_overhead",
     "control_scale",
     "mlflow_away",

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ftsweep.config.build import build, import_path
 from ftsweep.errors import UsageError
+from ftsweep.store.atomic import read_json, write_text
 from ftsweep.store.folders import StudyFolder
 from ftsweep.store.result import model_folder
+
+if TYPE_CHECKING:
+    from ftsweep.report.overview import StudyOverview
 
 
 def check_export(folder: StudyFolder, *, merge: bool) -> None:
@@ -31,6 +36,14 @@ def check_trial_export(folder: StudyFolder, number: int, *, merge: bool) -> None
             where="--merge",
             remedy="Export it without --merge.",
         )
+
+
+def write_card(overview: StudyOverview, destination: Path) -> None:
+    """Put the model card before the README of the exported winner."""
+    from ftsweep.report.model_card import with_card
+
+    readme, manifest = destination / "README.md", read_json(destination / "ftsweep.json")
+    write_text(readme, with_card(readme.read_text(encoding="utf-8"), overview, destination, manifest))
 
 
 def complete_export(folder: StudyFolder, destination: Path, *, merge: bool) -> None:

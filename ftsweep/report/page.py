@@ -16,6 +16,7 @@ from ftsweep.domain.verdict import counts_of
 from ftsweep.errors import ConfigError
 from ftsweep.report import figures as figure_modules
 from ftsweep.report import summary, wording
+from ftsweep.report.answers import answer_table, telling_rows, told_score
 from ftsweep.report.base import Report
 from ftsweep.report.figures.base import Figure
 from ftsweep.report.overview import StudyOverview
@@ -75,6 +76,7 @@ class HtmlPage(Report):
             counts=summary.outcome_counts(study),
             facts=summary.facts(study),
             fit_counts=counts_of(study.state.verdicts),
+            answers=_answers(study),
             flagged_text=said_of_flagged(study.conclusion.flagged, study.objective),
             tables=_tables(study),
             data_line=summary.data_line,
@@ -97,6 +99,17 @@ def _tables(study: StudyOverview) -> dict[str, Any]:
     }
     shown = {name: html_table(table, name) if table is not None else "" for name, table in found.items()}
     return {**shown, "trials": html_table(wide_trials_table(study), "trials", is_sortable=True)}
+
+
+def _answers(study: StudyOverview) -> list[Any]:
+    """Tables of the rows that the best trial answered worst and best, beside what others answered."""
+    metric = told_score(study.answers, study.objective)
+    worst, best = telling_rows(study.answers, metric)
+    found = (
+        answer_table(study.answers, worst, metric, f"answered worst, by {metric}"),
+        answer_table(study.answers, best, metric, f"answered best, by {metric}"),
+    )
+    return [html_table(table, "answers") for table in found if table is not None]
 
 
 def _section(figure_of: str | Figure, study: StudyOverview) -> dict[str, Any]:
