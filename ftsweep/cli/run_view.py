@@ -7,22 +7,20 @@ from typing import Any
 from rich.console import Console
 
 from ftsweep.cli.console import print_findings, print_line
-from ftsweep.cli.render import rich_table
+from ftsweep.cli.live_view import print_trials
 from ftsweep.cli.result_view import counts_text, print_forgetting, print_scores
-from ftsweep.cli.ui import UI_PORT
 from ftsweep.control.data_findings import collect
 from ftsweep.control.run import Launched
 from ftsweep.domain.commands import store_command, study_command
 from ftsweep.domain.finding import Severity
 from ftsweep.domain.result import StudyResult
 from ftsweep.domain.study_state import StudyState
-from ftsweep.report.tables.trials import trials_table
 
 
 def print_ending(console: Console, launched: Launched) -> None:
     """All that a person is told when `run_study` has returned."""
     state = launched.state
-    console.print(rich_table(trials_table(state)))
+    print_trials(console, state)
     console.print()
     if launched.was_complete:
         print_line(console, f"Study {state.study!r} is complete: nothing was started.")
@@ -37,7 +35,7 @@ def print_ending(console: Console, launched: Launched) -> None:
     links = links_of(launched)
     width = max((len(label) for label in links), default=0) + 1
     for label, link in links.items():
-        print_line(console, f"  {label + ':':<{width}} {link}")
+        print_line(console, link, prefix=f"  {label + ':':<{width}} ")
 
 
 def _print_result(console: Console, state: StudyState, result: StudyResult) -> None:
@@ -55,12 +53,10 @@ def _print_result(console: Console, state: StudyState, result: StudyResult) -> N
 def links_of(launched: Launched) -> dict[str, str]:
     """Where to look and what to do next, by label."""
     name, store = launched.folder.name, launched.folder.store.root
-    links = {"dashboard": str(launched.folder.report_file)} if launched.folder.report_file.exists() else {}
+    links = {"report": str(launched.folder.report_file)} if launched.folder.report_file.exists() else {}
     links.update(launched.links)
-    if links.get("MLflow") == "ftsweep ui":
-        from ftsweep.recording.ui import ui_address
-
-        links["MLflow"] = f"{store_command('ui', store=store)}, then {ui_address('127.0.0.1', UI_PORT)}"
+    if links.get("MLflow") == "ftsweep ui":  # which prints the study's page
+        links["MLflow"] = store_command("ui", store=store)
     if launched.state.result is not None and launched.state.result.winner is not None:
         links["predict"] = f"echo TEXT | {study_command('predict', name, store=store)}"
     return links

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -17,7 +17,8 @@ from ftsweep.recording.base import StudyFacts
 from ftsweep.recording.ledger import Cursor, Ledger
 from ftsweep.recording.mlflow_owner import OWNER, owned
 from ftsweep.recording.mlflow_place import PlaceKind
-from ftsweep.recording.mlflow_run import TAG_LIMIT, MlflowRun, cut
+from ftsweep.recording.mlflow_run import TAG_LIMIT, MlflowRun, cut, is_refusal
+from ftsweep.recording.shared_view import VIEW_TAG, view_state
 from ftsweep.store.identity import store_identity
 
 if TYPE_CHECKING:
@@ -45,7 +46,10 @@ class MlflowStudy:
         self._kind = kind
         self.owner = store_identity(facts.folder.store)
         self.name = ""  # of the experiment: the study's, or with the store's behind it
+        self.has_view = False
+        """Whether the experiment has our view of its runs."""
         self._uncertain: set[str] = set()  # runs that may have been made by a call whose answer was lost
+        self._view = ""
         self.experiment_id: str = self._find_experiment().experiment_id
         self.runs: dict[str, MlflowRun] = self._find_runs()
         self.parent = self.run(PARENT, None)
@@ -62,6 +66,24 @@ class MlflowStudy:
     def has_own_database(self) -> bool:
         """Whether nobody but this store records there."""
         return self._kind == "own"
+
+    def share_view(self, params: Iterable[str] = ()) -> None:
+        """Have the experiment's page show trials, best first, with these parameters beside those that it shows."""
+        from mlflow.exceptions import MlflowException
+
+        known = [name for run in self.runs.values() for name in run.params]
+        names, branches = dict.fromkeys([*known, *params]), self.facts.config.get("branches")
+        view = view_state(self.facts.objective, names, has_branches=bool(branches))
+        if view == self._view:
+            return
+        try:
+            self.client.set_experiment_tag(self.experiment_id, VIEW_TAG, view)
+        except MlflowException as error:
+            if not is_refusal(error):
+                raise
+        else:
+            self.has_view = True
+        self._view = view
 
     def run(self, name: str, started: float | None, tags: Mapping[str, str] | None = None) -> MlflowRun:
         """The run of this name: known, found again, or made as one that started then (None: now), with these tags."""

@@ -20,7 +20,7 @@ def test_run_ends_with_the_winner_and_the_links(finished: Finished) -> None:
     _, done = finished
     assert "is best: validation/loss" in done.stdout
     assert "4 trials:" in done.stdout
-    assert "dashboard:" in done.stdout
+    assert "report:" in done.stdout
     assert "report.html" in done.stdout
     assert "ftsweep ui" in done.stdout
     assert "Note:" not in done.stdout, "something was not recorded"
