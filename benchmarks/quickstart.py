@@ -5,6 +5,8 @@ from __future__ import annotations
 from commands import ask, fresh_folder, ftsweep
 from measured import Result, result
 
+from ftsweep.domain.answers import model_name
+
 _CLEARLY = 0.2  # of accuracy and macro-F1 above the majority class
 _QUICK = ("budget.trials=4", "data.limit=400", "training.epochs=1", "space.training.epochs=[1]")
 
@@ -17,10 +19,11 @@ def measure(*, quick: bool = False) -> list[Result]:
         trials = ask([*ftsweep(), "status", "quickstart", "--json"], folder)[0]["trials"]
     outcomes = [trial["outcome"] for trial in trials]
     test = ending["conclusion"]["test"]
-    winner = test[f"trial-{ending['conclusion']['winner']['number']:04d}"]
+    model = ending["conclusion"]["model"]
+    winner = test[model_name(model["number"], model["seed"])]
     default = test.get("trial-0000", winner)
     results = [
-        result("quickstart, wall", cost.wall_seconds, "s", below=240),
+        result("quickstart, wall", cost.wall_seconds, "s", below=180),
         result("quickstart, CPU of all processes", cost.cpu_seconds, "s"),
         result("quickstart, trials", len(trials), "trials", at_least=12),
         result("quickstart, trials pruned", outcomes.count("pruned"), "trials", at_least=2),

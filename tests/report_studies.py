@@ -10,6 +10,7 @@ from typing import Any
 from study_manifests import write_manifest
 
 from ftsweep.domain.measurement import Measurement
+from ftsweep.domain.objective import Objective
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.store.atomic import append_line, write_json, write_text
 from ftsweep.store.folders import Store, StudyFolder
@@ -98,8 +99,10 @@ class StudyBuilder:
 
     def result(self, winner: int | None = None, *, reason: str = "It is the best.", **parts: Any) -> None:
         """What a study with the trials so far came to; without a winner's number it has none."""
-        chosen = None if winner is None else {"number": winner, "value": 0.5, "rung": 1, "reason": reason}
-        told = {"sentence": "It has come to its end.", "winner": chosen, "num_trials": len(self.folder.trials())}
+        best = None if winner is None else Objective().best(self.folder.trial(winner).measurements())
+        at = {} if best is None else {"value": best.values["validation/loss"], "rung": best.rung}
+        chosen = None if winner is None else {"number": winner, "reason": reason, **at}
+        told = {"sentence": "It has come to its end.", "model": chosen, "num_trials": len(self.folder.trials())}
         write_json(result_file(self.folder), {**told, **parts})
 
 

@@ -14,7 +14,7 @@ from place import NUM_TRIALS, Place
 from ftsweep.store.folders import StudyFolder, TrialFolder
 
 _STATUSES = {"complete": "FINISHED", "pruned": "KILLED"}
-_TOLD = ("winner", "test", "intervals", "evidence", "baseline", "num_trials", "test_looks")
+_TOLD = ("model", "setting", "test", "intervals", "baseline", "num_trials", "test_looks")
 
 
 def results(place: Place) -> dict[str, Any]:

@@ -8,11 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 from ftsweep.analysis.selection import describe_fates
+from ftsweep.domain.answers import Model, model_name
 from ftsweep.domain.approach import Approach
 from ftsweep.domain.forgetting import FORGETTING
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.ranking import rank, rank_of_all
-from ftsweep.domain.result import BASELINE, model_name
+from ftsweep.domain.result import BASELINE
 from ftsweep.domain.trial import TrialRecord
 
 BASE = "untouched base"
@@ -71,24 +72,27 @@ def compare(
     baseline: Mapping[str, Mapping[str, float]],
     test: Mapping[str, Mapping[str, float]],
     data: Mapping[str, Mapping[str, Any]],
-    chosen: int | None = None,
+    chosen: Model | None = None,
 ) -> list[Approach]:
     """Every branch and every distinct untouched base, the cheapest first (see `cost`).
 
     branches: their labels. baseline: validation metrics by label. test: metrics by `trial-0007`, `baseline` (that of
     the chosen trial's branch) and `baseline-<branch>`. data: the facts of the prepared set by label. chosen: the
-    winner's number; None takes the best trial. Without branches there is nothing to compare.
+    model to hand over, whose run stands for its trial in `records`; None takes the best trial.
+    Without branches there is nothing to compare.
     """
     if not branches:
         return []
-    best = best_trials(records, objective, chosen)
+    best = best_trials(records, objective, chosen.number if chosen else None)
+    names = {chosen.number: chosen.name} if chosen else {}
     by_number = {record.number: record for record in records}
     winner = next(iter(best), branches[0])  # in order of rank
     approaches = []
     for label in branches:
         own = [record for record in records if record.proposal.branch == label]
         trial = by_number[best[label]] if label in best else None
-        approaches.append(_branch(label, own, trial, objective, test, _same_data(data, label, winner)))
+        name = names.get(trial.number, model_name(trial.number)) if trial else ""
+        approaches.append(_branch(label, own, trial, objective, test.get(name, {}), _same_data(data, label, winner)))
     groups = distinct_bases(baseline, winner)
     for labels in groups:
         approaches.append(
@@ -123,7 +127,7 @@ def _branch(
     records: Sequence[TrialRecord],
     trial: TrialRecord | None,
     objective: Objective,
-    test: Mapping[str, Mapping[str, float]],
+    test: Mapping[str, float],
     is_comparable: bool,
 ) -> Approach:
     approach = Approach(
@@ -144,7 +148,7 @@ def _branch(
         fate="",
         trial=trial.number,
         validation=_finite(scores),
-        test=_finite(test.get(model_name(trial.number), {})),
+        test=_finite(test),
         trained_parameters=None if parameters is None else int(parameters),
         train_seconds=_train_seconds(trial),
         forgetting={**trial.outcome.extra.get("metrics", {}), **best.values}.get(FORGETTING),

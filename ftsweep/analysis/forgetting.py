@@ -91,7 +91,7 @@ def conclude_forgetting(
     sentences = (
         _of_chosen(own, limit),
         _of_limit(own, unconstrained, objective, cost),
-        _of_scale(suggestion, objective, study),
+        _of_scale(suggestion, objective, study, chosen),
     )
     return ForgettingResult(
         limit=limit,
@@ -175,10 +175,11 @@ def _of_limit(
     )
 
 
-def _of_scale(point: ScalePoint | None, objective: Objective, study: str) -> str:
+def _of_scale(point: ScalePoint | None, objective: Objective, study: str, chosen: int | None) -> str:
     if point is None:
         return ""
-    command = f"ftsweep best {study} --trial {point.trial} --scale {point.scale:g} --export DIR"
+    which = "" if point.trial == chosen else f" --trial {point.trial}"  # the chosen model may have a fresh seed
+    command = f"ftsweep best {study}{which} --scale {point.scale:g} --export DIR"
     return (
         f"Trial {point.trial} with its trained change scaled by {point.scale:g} has {objective.key} {point.value:.4g} "
         f"at a forgetting of {point.forgetting:.3f} ({band(point.forgetting)}): {command}"

@@ -15,7 +15,7 @@ from ftsweep.analysis.seed_spread import ScoredRun, seed_spread
 from ftsweep.analysis.two_answers import better_by
 
 HOPELESS = 2.0
-"""Standard deviations of the contenders' runs, behind the worst of them: such a run need not end."""
+"""Standard deviations of the runs before it, behind the worst of them: such a run need not end."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def next_round(
 
 
 def is_hopeless(value: float, peers: Sequence[float], sign: int) -> bool:
-    """Whether a fresh run is so far behind the contenders' other runs at the same rung that it need not end.
+    """Whether a fresh run is so far behind the runs before it at the same rung that it need not end.
 
     Peers are runs that had ended before its round began, so that the answer does not depend on who was faster.
     """

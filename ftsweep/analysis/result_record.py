@@ -6,24 +6,27 @@ import math
 from collections.abc import Mapping
 
 from ftsweep.analysis.flagged_rows import said_of_flagged
+from ftsweep.domain.answers import model_name
 from ftsweep.domain.approach import Approach
 from ftsweep.domain.data_scaling import DataScaling
 from ftsweep.domain.forgetting import ForgettingResult
 from ftsweep.domain.metric import Metrics
 from ftsweep.domain.objective import Objective
-from ftsweep.domain.result import StudyResult, model_name
+from ftsweep.domain.result import StudyResult
 from ftsweep.domain.scores import Flagged, PartScores
 
 
 def result_tags(result: StudyResult, objective: Objective) -> dict[str, str]:
-    """The winner and why, how often models were measured on test, and every sentence that the result has."""
-    tags = {"winner": model_name(result.number)} if result.number is not None else {}
-    tags["sentence"] = result.sentence
+    """Both answers and why, how often models were measured on test, and every sentence that the result has."""
+    tags = {"sentence": result.sentence}
+    if result.model is not None:
+        tags |= {"winner": result.model.name, "chosen_because": result.model.reason}
+    if result.setting is not None:
+        setting = result.setting
+        tags |= {"setting": model_name(setting.number), "setting_because": setting.reason}
+        tags |= {"setting_standing": setting.chosen.standing, "race_ended_because": setting.ended}
     if result.test:
         tags["test_looks"] = str(result.test_looks)
-    if result.evidence is not None:
-        tags["chosen_because"] = result.evidence.reason
-        tags["distinguishable"] = str(result.evidence.is_distinguishable).lower()
     for approach in result.approaches:
         tags |= _approach_tags(approach)
     said = {
@@ -36,7 +39,7 @@ def result_tags(result: StudyResult, objective: Objective) -> dict[str, str]:
 
 
 def result_metrics(result: StudyResult, known: Metrics) -> dict[str, float]:
-    """Importances, the evidence for the winner, and the scores of everything it is held against.
+    """Importances, the evidence for both answers, and the scores of everything it is held against.
 
     known: what is known of metrics by name; of rows that guards flagged only those are kept that compare parts.
     """
@@ -60,16 +63,19 @@ def forgetting_metrics(found: ForgettingResult) -> dict[str, float]:
 
 
 def _evidence_metrics(result: StudyResult) -> dict[str, float]:
-    """The winner's mean and spread over fresh seeds, and the 95 % intervals of its test scores, by metric name."""
-    metrics: dict[str, float] = {}
-    for candidate in result.candidates:
-        if candidate.number == result.number:
-            found = {"mean": None if math.isnan(candidate.mean) else candidate.mean, "spread": candidate.spread}
-            metrics |= {f"confirmed/{key}": value for key, value in found.items() if value is not None}
-    if result.number is not None:
-        for metric, interval in result.intervals.get(model_name(result.number), {}).items():
-            metrics |= {f"test/{metric}_low": interval.low, f"test/{metric}_high": interval.high}
-    return metrics
+    """Of the model: the validation value without the choice's optimism, and the 95 % intervals of its test scores.
+    Of the setting: its mean over fresh seeds, that mean's standard error, and the spread of seeds.
+    """
+    found: dict[str, float | None] = {}
+    if (model := result.model) is not None:
+        found |= {"model/value": model.value, "model/optimism": model.optimism, "model/corrected": model.corrected}
+        for metric, interval in result.intervals.get(model.name, {}).items():
+            found |= {f"test/{metric}_low": interval.low, f"test/{metric}_high": interval.high}
+    if (setting := result.setting) is not None:
+        chosen = setting.chosen
+        found |= {"setting/mean": chosen.mean, "setting/standard_error": chosen.standard_error}
+        found |= {"setting/seed_spread": setting.spread, "setting/num_fresh_runs": setting.num_runs}
+    return {key: float(value) for key, value in found.items() if value is not None}
 
 
 def _flagged_metrics(flagged: Flagged, known: Metrics) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""`ftsweep best`: the chosen trial, why, and its model."""
+"""`ftsweep best`: the model to deploy, the setting to train again, why, and the model itself."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--export", "destination", type=click.Path(path_type=Path), help="Copy the chosen model to this folder.")
 @click.option("--merge", is_flag=True, help="Export an adapter merged into its base, as one whole model.")
 @click.option("--scale", type=float, help="Export with the trained change scaled: 0 is the base, 1 the trial.")
-@click.option("--trial", type=int, help="Export this trial's model and not the chosen one's.")
+@click.option("--trial", type=int, help="Export the model that the search left of this trial, not the chosen one.")
 @STORE_OPTION
 @JSON_OPTION
 def best(
@@ -34,7 +34,7 @@ def best(
     store: str,
     as_json: bool,
 ) -> None:
-    """Show the chosen trial, why, and its numbers; export the model.
+    """Show the chosen model, the setting to train again, why, and their numbers; export the model.
 
     The exported folder opens in transformers and PEFT with the study's labels; its README.md says how.
     """
@@ -46,12 +46,13 @@ def best(
         raise UsageError("--merge says how to export, and no folder is named", remedy="Add --export DIR.")
     overview = read_overview(folder)
     result = overview.state.result
-    chosen = result.number if result else None
-    if scale is not None or (trial is not None and trial != chosen):
-        number = chosen if trial is None else trial
-        if number is not None:
-            check_trial_export(folder, number, merge=merge)
-        _export_trial(folder, number, 1.0 if scale is None else scale, destination, as_json)
+    model = result.model if result else None
+    chosen = None if model is None else (model.number, model.seed)
+    if scale is not None or (trial is not None and (trial, 0) != chosen):
+        which = chosen if trial is None else (trial, 0)
+        if which is not None:
+            check_trial_export(folder, which[0], merge=merge)
+        _export_trial(folder, which, 1.0 if scale is None else scale, destination, as_json)
         if destination is not None:
             complete_export(folder, destination, merge=merge)
         return
@@ -81,15 +82,18 @@ def _show(folder: StudyFolder, overview: StudyOverview, exported: Path | None, a
         print_best(console_for(sys.stdout), overview, exported)
 
 
-def _export_trial(folder: StudyFolder, number: int | None, scale: float, to: Path | None, as_json: bool) -> None:
-    """Another model than the chosen one."""
+def _export_trial(
+    folder: StudyFolder, which: tuple[int, int] | None, scale: float, to: Path | None, as_json: bool
+) -> None:
+    """Another model than the chosen one. which: a trial's number, and 0 or the fresh seed of the chosen model."""
     from ftsweep.control.scaled_export import export_scaled
 
-    if number is None:
+    if which is None:
         raise UsageError(f"study {folder.name!r} has no chosen model", remedy="Name a trial: --trial N.")
     if to is None:
         raise UsageError("--scale and --trial say what to export, and no folder is named", remedy="Add --export DIR.")
-    export_scaled(folder, number, scale, to)
+    export_scaled(folder, folder.run(*which), scale, to)
+    number = which[0]
     if as_json:
         print_json({"study": folder.name, "trial": number, "scale": scale, "exported": str(to)})
     else:

@@ -1,4 +1,4 @@
-"""What `ftsweep best` prints: the chosen trial, why, and its numbers."""
+"""What `ftsweep best` prints: the model and the setting, why, and their numbers."""
 
 from __future__ import annotations
 
@@ -17,24 +17,29 @@ from ftsweep.report.tables.table import Row, Table, columns
 
 
 def print_best(console: Console, overview: StudyOverview, exported: Path | None) -> None:
-    """`ftsweep best STUDY`, of a study that has a winner."""
+    """`ftsweep best STUDY`, of a study that has a model to hand over."""
     state, result = overview.state, overview.result
-    assert result.winner is not None
-    winner = state.trial(result.winner.number)
+    assert result.model is not None
+    winner = state.trial(result.model.number)
     assert winner is not None
     print_line(console, result.sentence, "bold green")
     if result.advice:
         print_line(console, result.advice, "bold")
-    print_line(console, result.winner.reason)
+    print_line(console, result.model.reason)
+    if result.setting is not None:
+        print_line(console, result.setting.reason)
     if result.note:
         print_line(console, result.note)
-    console.print(rich_table(_setting(winner)))
+    again = state.trial(result.setting.number) if result.setting else None
+    is_other = again is not None and again.number != winner.number
+    console.print(rich_table(_setting(winner, "of the model" if is_other else "")))
+    if again is not None and is_other:
+        console.print(rich_table(_setting(again, "to train again")))
     print_forgetting(console, result)
     if scaled := scaling_table(result.forgetting, state.objective):
         console.print(rich_table(scaled))
     print_scores(console, result, state.objective)
-    best = state.best_rung(winner)
-    if text := optimism_text(result, state.objective, best.values if best else {}):
+    if text := optimism_text(result, state.objective):
         print_line(console, text)
     if result.test_looks > 1:
         times = f"Models of this study were measured on test {result.test_looks} times"
@@ -48,7 +53,8 @@ def print_best(console: Console, overview: StudyOverview, exported: Path | None)
         print_line(console, f"exported to {exported}")
 
 
-def _setting(winner: TrialRecord) -> Table:
-    params = winner.proposal.params.items()
+def _setting(trial: TrialRecord, which: str) -> Table:
+    params = trial.proposal.params.items()
     rows = ((name, f"{value:.6g}" if isinstance(value, float) else str(value)) for name, value in params)
-    return Table(columns("", "", text=[""]), tuple(Row(tuple(map(words, row))) for row in rows))
+    title = f"setting {which}, trial {trial.number}" if which else ""
+    return Table(columns("", "", text=[""]), tuple(Row(tuple(map(words, row))) for row in rows), title=title)

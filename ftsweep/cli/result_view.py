@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from rich.console import Console
 
@@ -62,15 +62,21 @@ def print_search(console: Console, verdicts: Sequence[Verdict]) -> None:
         print_line(console, f"Search, {verdict.text}")
 
 
-def optimism_text(result: StudyResult, objective: Objective, validation: Mapping[str, float]) -> str:
-    """How much better the winner looked on validation, by which it was chosen, than on test; "" where unknown."""
-    own, other = validation.get(objective.key), result.winner_test.get(objective.metric)
-    if own is None or other is None:
+def optimism_text(result: StudyResult, objective: Objective) -> str:
+    """What the choice made of the model's validation value, and how test compares; "" where neither is known."""
+    model = result.model
+    if model is None:
         return ""
-    gain = own - other if objective.direction == "maximize" else other - own
-    distance = f"{number(abs(gain), digits=2)} {'better' if gain >= 0 else 'worse'}"
-    scores = f"{objective.metric} {number(own)} on validation, {number(other)} on test"
-    return f"Optimism: {scores}: it looked {distance}."
+    parts = [f"{objective.metric} {number(model.value)} on validation"]
+    if model.corrected is not None and model.num_models > 1:
+        luck = f"the luck of being the best of {model.num_models} models on the same rows"
+        parts.append(f"about {number(model.corrected)} without {luck} ({number(model.optimism, digits=2)})")
+    other = result.model_test.get(objective.metric)
+    if other is not None:
+        gain = other - model.value if objective.direction == "minimize" else model.value - other
+        distance = f"{number(abs(gain), digits=2)} {'better' if gain >= 0 else 'worse'}"
+        parts.append(f"{number(other)} on test: it looked {distance}")
+    return f"Optimism: {', '.join(parts)}." if len(parts) > 1 else ""
 
 
 def _print_table(console: Console, table: Table | None) -> None:

@@ -41,7 +41,7 @@ def run(sweep: str, overrides: tuple[str, ...], as_json: bool) -> None:
         print_json(ending_json(launched))
     else:
         print_ending(console, launched)
-    if launched.state.result is not None and launched.state.result.winner is None:
+    if launched.state.result is not None and launched.state.result.model is None:
         sys.exit(1)
 
 

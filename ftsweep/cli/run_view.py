@@ -44,7 +44,7 @@ def _print_result(console: Console, state: StudyState, result: StudyResult) -> N
     if result.note:
         print_line(console, result.note)
     print_scores(console, result, state.objective)
-    print_line(console, result.sentence, "bold green" if result.winner else "bold red")
+    print_line(console, result.sentence, "bold green" if result.model else "bold red")
     if result.advice:
         print_line(console, result.advice, "bold")
     print_forgetting(console, result)
@@ -57,7 +57,7 @@ def links_of(launched: Launched) -> dict[str, str]:
     links.update(launched.links)
     if links.get("MLflow") == "ftsweep ui":  # which prints the study's page
         links["MLflow"] = store_command("ui", store=store)
-    if launched.state.result is not None and launched.state.result.winner is not None:
+    if launched.state.result is not None and launched.state.result.model is not None:
         links["predict"] = f"echo TEXT | {study_command('predict', name, store=store)}"
     return links
 

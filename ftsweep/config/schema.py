@@ -120,9 +120,11 @@ class ObjectiveSettings:
 @dataclass(frozen=True)
 class SelectionSettings:
     top: Annotated[int, Ge(1)] = 3
-    """How many of the best trials are run again before one is chosen."""
+    """How many of the best trials race before one is chosen, beside the default setting."""
     seeds: Annotated[int, Ge(0)] = 3
-    """How often each is run again, with a fresh seed for new weights and dropout; 0 chooses by the search alone."""
+    """How often each is run again at most, with a fresh seed for new weights and dropout; 0: chosen by the search."""
+    budget: Annotated[float, Ge(0)] = 0.5
+    """What all these runs may cost together, as a share of what the search's trials cost."""
     quantity: bool = False
     """Train the chosen setting on 25, 50 and 100 % of train too, and say whether more data would still help."""
 

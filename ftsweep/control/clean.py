@@ -77,7 +77,8 @@ def _of_study(study: StudyFolder) -> Iterator[Removal]:
     with understood(study.manifest_file):
         top, objective = int(manifest.selection["top"]), manifest.terms.objective
     result, records = read_result(study), study.records()
-    chosen = result.number if result is not None and result.num_trials == len(records) else None
+    is_current = result is not None and result.num_trials == len(records)
+    chosen = result.number if result is not None and is_current else None
     needed = kept_trials(records, objective, top=top, chosen=chosen)
     for record in records:
         trial = study.trial(record.number)
@@ -85,11 +86,14 @@ def _of_study(study: StudyFolder) -> Iterator[Removal]:
             yield from _found(trial.checkpoint, "checkpoints of trials that have ended")
             if record.number not in needed:
                 yield from _found(trial.best, "weights of trials that were not chosen")
+    model = None if result is None or result.model is None else study.run(result.model.number, result.model.seed).best
     for kind in ("confirmations", "quantity"):
         for run in study.path.glob(f"{kind}/*"):
             if (run / "outcome.json").exists():
                 yield from _found(run / "checkpoint", "checkpoints of runs that have ended")
-                yield from _found(run / "best", "weights of runs that were made to choose")
+                is_needed = kind == "confirmations" and not is_current  # the choice is still to be made
+                if not is_needed and run / "best" != model:
+                    yield from _found(run / "best", "weights of runs that were made to choose")
     for trial_path in study.path.glob("set_aside/*"):
         for name in ("best", "checkpoint"):
             yield from _found(trial_path / name, "weights of trials that were set aside")

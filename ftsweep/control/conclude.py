@@ -1,27 +1,27 @@
-"""The end of a study: choose the winner, measure it on test once, export it, register it, and write down the result."""
+"""The end of a study: choose, measure the model on test once, export it, register it, and write down the result."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ftsweep.analysis.advice import advise
-from ftsweep.analysis.comparison import compare, kept_trials
-from ftsweep.analysis.confirmation import candidate_of, choose_confirmed
+from ftsweep.analysis.comparison import compare
 from ftsweep.analysis.forgetting import conclude_forgetting, curve_of, forgetting_limit, scaled_trials
 from ftsweep.analysis.result_record import forgetting_metrics, result_metrics, result_tags
-from ftsweep.analysis.selection import Selection, choose_best, explain_no_winner
-from ftsweep.analysis.sentence import winner_sentence
+from ftsweep.analysis.selection import explain_no_winner
+from ftsweep.analysis.sentence import said_of_choice
 from ftsweep.config.schema import SweepConfig
+from ftsweep.control.choice import Choice, choose
 from ftsweep.control.jobs import Jobs
+from ftsweep.control.race import Race
+from ftsweep.control.retention import weights_to_go
 from ftsweep.control.tested_once import Answers, TestSplit
-from ftsweep.domain.confirmed import Choice
 from ftsweep.domain.data_scaling import DataScaling
 from ftsweep.domain.forgetting import ScalePoint
-from ftsweep.domain.measurement import Measurement
-from ftsweep.domain.result import StudyResult, Winner, model_name
+from ftsweep.domain.result import StudyResult
 from ftsweep.domain.scores import Flagged, read_flagged, read_intervals
 from ftsweep.domain.trial import TrialRecord
 from ftsweep.recording.base import ChosenModel, Recorder
@@ -29,7 +29,7 @@ from ftsweep.report.tables.approaches import approach_data
 from ftsweep.report.tables.csv_text import csv_text
 from ftsweep.report.tables.forgetting import scaling_data
 from ftsweep.store.atomic import read_json, remove, write_json, write_text
-from ftsweep.store.folders import StudyFolder
+from ftsweep.store.folders import StudyFolder, TrialFolder
 from ftsweep.store.result import approaches_file, model_folder, read_result, scaling_file, write_result
 
 
@@ -40,102 +40,84 @@ class Ending:
     config: SweepConfig
     folder: StudyFolder
     records: Sequence[TrialRecord]
+    race: Race
+    """The runs of the best trials with fresh seeds, as far as they were made."""
     jobs: Jobs
     recorder: Recorder
     baseline: Mapping[str, Mapping[str, float]]
     data: Mapping[str, Any]
     importances: Mapping[str, float]
     note: str = ""
-    confirmations: Mapping[int, Sequence[TrialRecord]] = field(default_factory=dict)
-    """Runs of the best trials with fresh seeds, by trial number."""
     probe: Callable[[int], DataScaling] | None = None
     """Says of a trial's setting whether more data would help it; None when nobody asked."""
-    scaling: Callable[[int], Mapping[str, Any]] | None = None
-    """The answer to a trial's `scale` job."""
+    scaling: Callable[[TrialFolder], Mapping[str, Any]] | None = None
+    """The answer to the `scale` job of the run that lies there."""
 
     def conclude(self) -> StudyResult:
         """Choose, test, compare, export and register; then remove the weights that nobody needs any more.
 
         Written down last, so that a killed conclusion is made again; what was measured on test is not measured again.
         """
-        selection, evidence = self._choose()
-        if selection is None:
-            result = self._with_forgetting(self._compared(explain_no_winner(self.records), {}, None))
+        choice = choose(self.race)
+        if choice is None:
+            result = self._with_forgetting(self._compared(explain_no_winner(self.records), {}, None), None)
         else:
-            result = self._with_forgetting(self._judged(selection, evidence))
-            model = self._export(result)
+            result = self._with_forgetting(self._judged(choice), choice)
+            model = self._export(result, choice)
             self._record(result, model)
             result = replace(result, registered=self.recorder.register(model) or result.registered)
-        self._remove_weights(result.number)
+        for folder in weights_to_go(
+            self.folder, self.records, self.config.objective, self.config.selection.top, result
+        ):
+            remove(folder)
         write_result(self.folder, result)
         return result
 
-    # -- the choice -----------------------------------------------------------------------------------------------
+    # -- what the model is worth ----------------------------------------------------------------------------------
 
-    def _choose(self) -> tuple[Selection | None, Choice | None]:
-        """The confirmed winner with the evidence for it; the search's own choice where nothing was run again."""
-        objective = self.config.objective
-        selection = choose_best(self.records, objective)
-        candidates = [
-            candidate_of(self._record_of(number), runs, objective) for number, runs in self.confirmations.items()
-        ]
-        choice = choose_confirmed(candidates, objective, self._difference) if candidates else None
-        if selection is None or choice is None:
-            return selection, None
-        best = self._best_rung(choice.number)
-        value = objective.value(best)
-        return replace(selection, number=choice.number, value=value, rung=best.rung, reason=choice.reason), choice
-
-    def _difference(self, left: int, right: int) -> tuple[float, float] | None:
-        """Of two trials' confirmation runs, paired over the validation rows, with its standard error."""
-        objective = self.config.objective
-        if objective.split != "validation":
-            return None
-        job = self.jobs.make.compare(left, self._best_runs(left), self._best_runs(right), objective.metric)
-        answer = self.jobs.call(job, f"comparing trials {left} and {right} row by row")
-        return (answer["difference"], answer["standard_error"]) if answer else None
-
-    def _best_runs(self, number: int) -> list[tuple[Path, int]]:
-        """A trial's confirmation runs by folder, each with its best rung."""
-        rungs = [self.config.objective.best(run.measurements) for run in self.confirmations[number]]
-        folders = [self.folder.confirmation(number, index).path for index in range(1, len(rungs) + 1)]
-        return [(folder, best.rung) for folder, best in zip(folders, rungs, strict=True) if best]
-
-    # -- what the winner is worth ---------------------------------------------------------------------------------
-
-    def _judged(self, selection: Selection, evidence: Choice | None) -> StudyResult:
-        """The result with its winner measured on test, beside all that it is held against."""
-        objective, winner = self.config.objective, self._record_of(selection.number)
+    def _judged(self, choice: Choice) -> StudyResult:
+        """The result with its model measured on test, beside all that it is held against."""
+        objective, model, setting = self.config.objective, choice.model, choice.setting
         split = TestSplit(self.folder, objective, self.data, self.jobs)
-        answers = split.measure(self.records, winner, self.baseline)
-        test = {model: answer["test"] for model, answer in answers.items()}
-        num_rungs, baseline = self.config.rungs.count, self.baseline
-        sentence = winner_sentence(
-            selection, self.records, objective, num_rungs=num_rungs, baseline=baseline, test=test
+        answers = split.measure(self.records, choice, self.baseline)
+        test = {name: answer["test"] for name, answer in answers.items()}
+        sentence = said_of_choice(
+            model,
+            setting,
+            self.records,
+            objective,
+            num_rungs=self.config.rungs.count,
+            baseline=self.baseline,
+            test=test,
+            default=self.race.default,
         )
-        result = self._compared(sentence, test, winner.number)
-        num_rows = self.data[winner.proposal.branch or "main"]["num_rows"]
+        result = self._compared(sentence, test, choice)
+        num_rows = self.data[choice.record.proposal.branch or "main"]["num_rows"]
         approaches = result.approaches
         earlier = read_result(self.folder)
-        intervals = {model: read_intervals(answer["intervals"]) for model, answer in answers.items()}
+        intervals = {name: read_intervals(answer["intervals"]) for name, answer in answers.items()}
+        is_registered = earlier is not None and earlier.model is not None and earlier.model.name == model.name
+        again = model.number if setting is None else setting.number
         return replace(
             result,
-            winner=Winner(selection.number, selection.value, selection.rung, selection.reason),
-            evidence=evidence,
-            flagged=self._flagged(selection, answers),
-            quantity=self.probe(winner.number) if self.probe else None,
-            intervals={model: found for model, found in intervals.items() if found},
-            details={model: each["details"] for model, each in answers.items() if each["details"]},
-            advice=advise(approaches, objective, winner=winner.number, num_rows=num_rows) if approaches else "",
-            registered=earlier.registered if earlier and earlier.number == winner.number else None,
+            model=model,
+            setting=setting,
+            flagged=self._flagged(choice, answers),
+            quantity=self.probe(again) if self.probe else None,
+            intervals={name: found for name, found in intervals.items() if found},
+            details={name: each["details"] for name, each in answers.items() if each["details"]},
+            advice=advise(approaches, objective, winner=model.number, num_rows=num_rows) if approaches else "",
+            registered=earlier.registered if earlier and is_registered else None,
         )
 
-    def _compared(self, sentence: str, test: Mapping[str, Mapping[str, float]], chosen: int | None) -> StudyResult:
-        """All of the result but what there is only with a winner."""
+    def _compared(self, sentence: str, test: Mapping[str, Mapping[str, float]], choice: Choice | None) -> StudyResult:
+        """All of the result but what there is only with a model."""
         branches = [branch.name for branch in self.config.branches if branch.name]
         earlier = read_result(self.folder)
         looks, seen = (earlier.test_looks, earlier.test) if earlier else (0, {})
         scores = {"baseline": self.baseline, "test": test, "data": self.data}
+        records = choice.standing_for(self.records) if choice else self.records
+        chosen = choice.model if choice else None
         return StudyResult(
             sentence,
             test=test,
@@ -143,29 +125,32 @@ class Ending:
             data=dict(self.data),
             importances=dict(self.importances),
             note=self.note,
-            test_looks=looks + any(model not in seen for model in test),
-            approaches=tuple(compare(self.records, self.config.objective, branches, **scores, chosen=chosen)),
+            test_looks=looks + any(name not in seen for name in test),
+            approaches=tuple(compare(records, self.config.objective, branches, **scores, chosen=chosen)),
             num_trials=len(self.records),
         )
 
-    def _flagged(self, selection: Selection, answers: Answers) -> Flagged:
-        """The winner's scores on flagged and on clean rows by split, as `flagged` jobs answer them."""
+    def _flagged(self, choice: Choice, answers: Answers) -> Flagged:
+        """The model's scores on flagged and on clean rows by split, as `flagged` jobs answer them."""
         phase = "telling flagged rows from clean ones"
-        validation = self.jobs.call(self.jobs.make.flagged(selection.number, selection.rung), phase)
-        test = answers.get(model_name(selection.number), {}).get("flagged", {})
+        validation = self.jobs.call(self.jobs.make.flagged(choice.folder, choice.model.rung), phase)
+        test = answers.get(choice.model.name, {}).get("flagged", {})
         return read_flagged({"validation": validation, "test": test})
 
     # -- forgetting -----------------------------------------------------------------------------------------------
 
-    def _with_forgetting(self, result: StudyResult) -> StudyResult:
+    def _with_forgetting(self, result: StudyResult, choice: Choice | None) -> StudyResult:
         """With what was forgotten, where that was measured; it goes on record."""
-        scaled = scaled_trials(self.records, self.config.objective, result.number)
+        records = choice.standing_for(self.records) if choice else self.records
+        by_number = {record.number: record for record in records}
+        own = {result.number: choice.folder} if choice else {}
+        scaled = scaled_trials(records, self.config.objective, result.number)
         found = conclude_forgetting(
-            self.records,
+            records,
             self.config.objective,
             limit=forgetting_limit(self.config.branches[0].config),
             chosen=result.number,
-            curves=[self._curve(number) for number in scaled],
+            curves=[self._curve(by_number[each], own.get(each, self.folder.trial(each))) for each in scaled],
             study=self.config.study.name,
         )
         if found is None:
@@ -174,37 +159,36 @@ class Ending:
         self._keep_table(scaling_file(self.folder), csv_text(scaling_data(found)))
         return replace(result, forgetting=found)
 
-    def _curve(self, number: int) -> list[ScalePoint]:
-        """Of a trial's model with its trained change made smaller; measured once and kept in the trial's folder."""
-        folder, record = self.folder.trial(number), self._record_of(number)
+    def _curve(self, record: TrialRecord, folder: TrialFolder) -> list[ScalePoint]:
+        """Of a run's model with its trained change made smaller; measured once and kept in the run's folder."""
         file = folder.path / "scaling.json"
         if not file.exists() and (self.scaling is None or not folder.best.is_dir()):
             return []
         if not file.exists():
             assert self.scaling is not None
-            write_json(file, self.scaling(number))
+            write_json(file, self.scaling(folder))
         return curve_of(record, self.config.objective, read_json(file))
 
     # -- what is kept ---------------------------------------------------------------------------------------------
 
-    def _export(self, result: StudyResult) -> ChosenModel:
-        """Have the winner's model written to the study's folder."""
-        assert result.number is not None
-        destination = model_folder(self.folder)
-        answer = self.jobs.call(self.jobs.make.export(result.number, destination), "exporting the chosen model")
-        metrics = {f"best/{key}": value for key, value in self._best_rung(result.number).values.items()}
-        metrics |= {f"test/{name}": value for name, value in result.winner_test.items()}
+    def _export(self, result: StudyResult, choice: Choice) -> ChosenModel:
+        """Have the model written to the study's folder."""
+        destination, chosen = model_folder(self.folder), choice.model
+        answer = self.jobs.call(self.jobs.make.export(choice.folder, destination), "exporting the chosen model")
+        metrics = {f"best/{key}": value for key, value in chosen.values.items()}
+        metrics |= {f"test/{name}": value for name, value in result.model_test.items()}
+        branch = choice.record.proposal.branch or "main"
         return ChosenModel(
-            number=result.number,
+            number=chosen.number,
             folder=destination,
             input_example=answer["rows"],
             output_example=answer["answers"],
             metrics=metrics,
-            tags={"branch": self._record_of(result.number).proposal.branch or "main", "sentence": result.sentence},
+            tags={"branch": branch, "fresh_seed": str(chosen.seed), "sentence": result.sentence},
         )
 
     def _record(self, result: StudyResult, model: ChosenModel) -> None:
-        """Put on record what the study came to: the winner, the importances, the approaches."""
+        """Put on record what the study came to: both answers, the importances, the approaches."""
         if result.approaches:
             self._keep_table(approaches_file(self.folder), csv_text(approach_data(result.approaches)))
         tags = result_tags(result, self.config.objective)
@@ -213,17 +197,3 @@ class Ending:
     def _keep_table(self, file: Path, text: str) -> None:
         write_text(file, text)
         self.recorder.keep_artifacts([file])
-
-    def _remove_weights(self, chosen: int | None) -> None:
-        """Of trials that nobody needs any more."""
-        needed = kept_trials(self.records, self.config.objective, top=self.config.selection.top, chosen=chosen)
-        for number in {record.number for record in self.records} - needed:
-            remove(self.folder.trial(number).best)
-
-    def _record_of(self, number: int) -> TrialRecord:
-        return next(record for record in self.records if record.number == number)
-
-    def _best_rung(self, number: int) -> Measurement:
-        best = self.config.objective.best(self._record_of(number).measurements)
-        assert best is not None
-        return best

@@ -1,4 +1,4 @@
-"""The best settings again, with fresh seeds: whether a trial won by its setting or by its luck."""
+"""The best settings again, with fresh seeds, in a race: whether a trial won by its setting or by its luck."""
 
 from __future__ import annotations
 
@@ -6,42 +6,68 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ftsweep.control.jobs import Jobs
+from ftsweep.control.race import Key, Race
 from ftsweep.control.reruns import Rerun, Reruns, with_fresh_seed
+from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.trial import TrialRecord
+from ftsweep.store.resampled import write_resampled
 
 
 @dataclass
 class Confirmation:
-    """Runs chosen trials again, each with its setting and every fresh seed."""
+    """Makes a race's runs round after round. A round's runs may be under way at once."""
 
     jobs: Jobs
+    race: Race
     refuse: Callable[[TrialRecord], str | None] = lambda record: None
     """Why a trial may not be run again any more; None: it may."""
     note: str = ""
-    """What was not made and why, as a sentence; "" when all was made."""
+    """What was not run and why, as a sentence; "" when the race was run to its end."""
 
-    def run(self, records: Sequence[TrialRecord], num_seeds: int) -> dict[int, list[TrialRecord]]:
-        """Runs of each trial by its number, one per fresh seed, in the order of the seeds.
-
-        All trials have as many: where a run is refused, its seed counts for no trial, and {} means that none is left.
+    def run(self) -> None:
+        """Run until no round is left, or one was refused a run.
 
         Raises:
             Stopped: the user asked to stop; the next process goes on.
+            StudyError: nothing can be written; the next process goes on.
         """
-        runs = {record.number: [self._rerun(record, index + 1) for index in range(num_seeds)] for record in records}
-        by_seed = [of_trial[index] for index in range(num_seeds) for of_trial in runs.values()]
-        records_by_run = {run.name: record for record in records for run in runs[record.number]}
-        reruns = Reruns(self.jobs, refuse=lambda run: self.refuse(records_by_run[run.name]))
-        reruns.run(by_seed, "confirming the best settings with fresh seeds")
-        made = [index for index in range(num_seeds) if all(each[index].folder.outcome() for each in runs.values())]
-        if len(made) < num_seeds:
-            what = f"with {len(made)} of {num_seeds} fresh seeds" if made else "without fresh seeds"
-            self.note = f"The winner was chosen {what}: {reruns.left_out}"
-        if not made:
-            return {}
-        return {each.number: [runs[each.number][index].record(each.proposal) for index in made] for each in records}
+        race = self.race
+        self._resample([(number, 0) for number in race.numbers])
+        while True:
+            self._resample(race.sound)
+            wanted = race.next().wanted
+            if not wanted or self.note:
+                return
+            runs = {key: self._rerun(key) for key in wanted}
+            keys = {run.name: key for key, run in runs.items()}
+            reruns = Reruns(
+                self.jobs,
+                refuse=lambda run: self.refuse(race.record((keys[run.name][0], 0))),  # noqa: B023 - used in this round
+                why_stop=lambda run, at: self._why_stop(keys[run.name], at),  # noqa: B023
+            )
+            reruns.run(list(runs.values()), f"confirming the best settings with fresh seeds, round {wanted[0][1]}")
+            if reruns.left_out:
+                count = len(race.sound)
+                what = f"with {count} {'run' if count == 1 else 'runs'} of" if count else "without"
+                self.note = f"The choice was made {what} fresh seeds: {reruns.left_out}"
 
-    def _rerun(self, record: TrialRecord, index: int) -> Rerun:
-        spec = with_fresh_seed(self.jobs.folder.trial(record.number).spec(), index)
-        folder = self.jobs.folder.confirmation(record.number, index)
-        return Rerun(f"confirmation-{record.number:04d}-{index}", folder, spec)
+    def _why_stop(self, key: Key, at: Measurement) -> str | None:
+        return self.race.why_hopeless(key, at)
+
+    def _rerun(self, key: Key) -> Rerun:
+        number, seed = key
+        spec = with_fresh_seed(self.jobs.folder.trial(number).spec(), seed)
+        return Rerun(f"confirmation-{number:04d}-{seed}", self.race.place(key), spec, keeps_weights=True)
+
+    def _resample(self, keys: Sequence[Key]) -> None:
+        """Have the objective of runs computed on resampled rows; of rows of another split than validation nothing is
+        kept.
+        """
+        objective = self.race.objective
+        for key in self.race.unresampled(keys):
+            best = self.race.best_rung(key)
+            values: Sequence[float] = ()
+            if best is not None and objective.split == "validation":
+                job = self.jobs.make.resample(self.race.place(key), best.rung, objective.metric)
+                values = self.jobs.call(job, "asking the rows how sure a run is")["values"]
+            write_resampled(self.race.place(key), values)

@@ -67,7 +67,7 @@ class QuantityProbe:
         spec = with_fresh_seed(self.jobs.folder.trial(record.number).spec(), index)
         confirmed = self.jobs.folder.confirmation(record.number, index)
         if share == 1.0 and confirmed.outcome() is not None:
-            return Rerun(f"confirmation-{record.number:04d}-{index}", confirmed, spec)
+            return Rerun(f"confirmation-{record.number:04d}-{index}", confirmed, spec, keeps_weights=True)
         folder = self.jobs.folder.quantity(record.number, share, index)
         return Rerun(f"quantity-{folder.path.name}", folder, {**spec, "train_share": share})
 

@@ -8,7 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from ftsweep.config.nodes.space import extremes
-from ftsweep.domain.messages import Baseline, Compare, Estimate, Export, Flagged, Job, Prepare, Scale, Test, Train
+from ftsweep.domain.messages import (
+    Baseline,
+    Compare,
+    Estimate,
+    Export,
+    Flagged,
+    Job,
+    Prepare,
+    Resample,
+    Scale,
+    Test,
+    Train,
+)
 from ftsweep.domain.space import Branch
 from ftsweep.store.folders import StudyFolder, TrialFolder
 
@@ -33,33 +45,37 @@ class JobMessages:
     def estimate(self, branch: Branch) -> Estimate:
         return {"type": "estimate", **self._about_branch("estimate", branch)}
 
-    # -- about a trial --------------------------------------------------------------------------------------------
+    # -- about a run: a trial, or one of its setting with a fresh seed ---------------------------------------------
 
     def train(self, name: str, folder: TrialFolder, spec: Mapping[str, Any]) -> Train:
         return {"type": "train", **self._job(name, folder, spec)}
 
-    def test(self, number: int, *, is_base: bool) -> Test:
-        """Measure the trial's model on test, or its untouched base."""
-        job = self._about_trial("test", number)
+    def test(self, run: TrialFolder, *, is_base: bool) -> Test:
+        """Measure the run's model on test, or its untouched base."""
+        job = self._about_run("test", run)
         spec = {**job["spec"], "untouched": True} if is_base else job["spec"]
         return {"type": "test", **job, "spec": spec}
 
-    def flagged(self, number: int, rung: int) -> Flagged:
-        return {"type": "flagged", **self._about_trial("flagged", number), "rung": rung}
+    def flagged(self, run: TrialFolder, rung: int) -> Flagged:
+        return {"type": "flagged", **self._about_run("flagged", run), "rung": rung}
+
+    def resample(self, run: TrialFolder, rung: int, metric: str) -> Resample:
+        """Compute a metric of the run at a rung on resampled validation rows."""
+        return {"type": "resample", **self._about_run("resample", run), "rung": rung, "metric": metric}
 
     def compare(
         self, number: int, left: Sequence[tuple[Path, int]], right: Sequence[tuple[Path, int]], metric: str
     ) -> Compare:
         """Hold runs against each other row by row: each by its folder and rung. The job's name is that of a trial."""
         sides = ([[str(folder.absolute()), rung] for folder, rung in side] for side in (left, right))
-        about = self._about_trial("compare", number)
+        about = self._about_run("compare", self.folder.trial(number))
         return {"type": "compare", **about, "left": next(sides), "right": next(sides), "metric": metric}
 
-    def scale(self, number: int) -> Scale:
-        return {"type": "scale", **self._about_trial("scale", number)}
+    def scale(self, run: TrialFolder) -> Scale:
+        return {"type": "scale", **self._about_run("scale", run)}
 
-    def export(self, number: int, destination: Path, scale: float | None = None) -> Export:
-        job = self._about_trial("export", number)
+    def export(self, run: TrialFolder, destination: Path, scale: float | None = None) -> Export:
+        job = self._about_run("export", run)
         message = Export(
             type="export",
             job=job["job"],
@@ -76,9 +92,8 @@ class JobMessages:
         spec = {"number": -1, "branch": branch.name, "is_default": True, "params": {}, "config": dict(branch.config)}
         return self._job(f"{kind}-{branch.label}", self.folder.baseline(branch.label), spec)
 
-    def _about_trial(self, kind: str, number: int) -> Job:
-        folder = self.folder.trial(number)
-        return self._job(f"{kind}-{number:04d}", folder, folder.spec())
+    def _about_run(self, kind: str, run: TrialFolder) -> Job:
+        return self._job(f"{kind}-{run.path.name}", run, run.spec())
 
     def _job(self, name: str, folder: TrialFolder, spec: Mapping[str, Any]) -> Job:
         cache = str(self.cache.absolute())

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ftsweep.analysis.confirmation import contenders
 from ftsweep.config.schema import SweepConfig
 from ftsweep.control.conclude import Ending
 from ftsweep.control.confirm import Confirmation
@@ -17,6 +16,7 @@ from ftsweep.control.listeners import Judging, Recording
 from ftsweep.control.lost_workers import LostWorkers
 from ftsweep.control.monitor import StudyMonitor
 from ftsweep.control.prepare import check_data, measured_baseline, prepare_data
+from ftsweep.control.race import Race
 from ftsweep.control.retention import Retention
 from ftsweep.control.stopping import Stopping
 from ftsweep.control.sweep import Sweep
@@ -28,7 +28,7 @@ from ftsweep.domain.trial import TrialRecord
 from ftsweep.executors.base import Executor
 from ftsweep.recording.base import Recorder
 from ftsweep.search.study import Study
-from ftsweep.store.folders import StudyFolder
+from ftsweep.store.folders import StudyFolder, TrialFolder
 from ftsweep.store.requests import Requests
 from ftsweep.verdicts.live import Verdicts
 
@@ -112,33 +112,31 @@ class LiveStudy:
         """Choose, test once, compare, export and register; see `ftsweep.control.conclude`."""
         for record in self.verdicts.settle(self.records):
             self.recording.record_end(record)
-        confirmations = self.confirm()
+        race = self.confirm()
         ending = Ending(
             self.config,
             self.folder,
             self.records,
+            race,
             jobs=self.jobs,
             recorder=self.recorder,
             baseline=self.baseline,
             data=self.data,
             importances=self.study.importances(),
             note=self.note,
-            confirmations=confirmations,
             probe=self._probe if self.config.selection.quantity else None,
             scaling=self._scaling,
         )
         return ending.conclude()
 
-    def confirm(self) -> dict[int, list[TrialRecord]]:
-        """Run the best trials again with fresh seeds, as `selection` says; their runs by trial number."""
-        settings = self.config.selection
-        chosen = contenders(self.records, self.config.objective, settings.top) if settings.seeds else []
-        if not chosen:
-            return {}
-        confirmation = Confirmation(self.jobs, self._why_not_confirm)
-        runs = confirmation.run(chosen, settings.seeds)
+    def confirm(self) -> Race:
+        """Run the best trials again with fresh seeds, as `selection` says; the race as it then stands."""
+        config = self.config
+        race = Race(self.folder, config.objective, config.selection, self.records, config.rungs.count)
+        confirmation = Confirmation(self.jobs, race, self._why_not_confirm)
+        confirmation.run()
         self.monitor.note = " ".join(filter(None, (self.note, confirmation.note)))
-        return runs
+        return race
 
     def stop(self) -> None:
         """End whatever goes on at the next opportunity; running trials stay to be continued. A signal handler may."""
@@ -180,6 +178,7 @@ class LiveStudy:
         num_examples = self.data[record.proposal.branch or "main"]["num_examples"]["train"]
         return probe.measure(record, max(1, self.config.selection.seeds), num_examples)
 
-    def _scaling(self, number: int) -> dict[str, Any]:
-        """What a trial scores when its trained change is made smaller."""
-        return self.jobs.call(self.jobs.make.scale(number), f"scaling what trial {number} has learned")
+    def _scaling(self, folder: TrialFolder) -> dict[str, Any]:
+        """What a run's model scores when its trained change is made smaller."""
+        number = int(folder.path.name.partition("-")[0])
+        return self.jobs.call(self.jobs.make.scale(folder), f"scaling what trial {number} has learned")

@@ -93,9 +93,16 @@ class StudyMonitor(Monitor):
         )
 
     def _seconds_left(self, snapshot: StudyState) -> float | None:
-        """By the pace of this process's search."""
+        """By the pace of this process's search; while it goes on, with what the race after it may take."""
         if self._search_started is None:
             return None
         done = snapshot.num_done - self._done_before
         left = max(0.0, snapshot.num_planned - snapshot.num_done)
+        if left > 0:
+            left += self._race_share() * snapshot.num_planned
         return None if done <= 0 else (self.clock() - self._search_started) * left / done
+
+    def _race_share(self) -> float:
+        """Of the search, that runs with fresh seeds take at most."""
+        settings = self.config.selection
+        return min(settings.budget, (settings.top + 1) * settings.seeds / max(1, self.config.budget.trials))

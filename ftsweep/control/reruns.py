@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ftsweep.control.jobs import Jobs, Stopped, heard, log_told
-from ftsweep.domain.messages import Ended, Failed, Lost, ToControl
+from ftsweep.domain.measurement import Measurement
+from ftsweep.domain.messages import Answer, Ended, Failed, Lost, ToControl
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
 from ftsweep.store.atomic import remove_folder, write_json
 from ftsweep.store.folders import TrialFolder
@@ -26,6 +27,8 @@ class Rerun:
     name: str
     folder: TrialFolder
     spec: Mapping[str, Any]
+    keeps_weights: bool = False
+    """Whether its weights may be handed over, and stay when it has ended."""
 
     def record(self, proposal: Proposal) -> TrialRecord:
         """What it came to, as a record of the trial whose setting it has."""
@@ -34,7 +37,7 @@ class Rerun:
 
 @dataclass
 class Reruns:
-    """Makes runs on all free lanes of an executor. Nothing is pruned.
+    """Makes runs on all free lanes of an executor.
 
     What ended is on disk, and is not run again by a later process; what a kill interrupted goes on from its
     checkpoint.
@@ -43,6 +46,8 @@ class Reruns:
     jobs: Jobs
     refuse: Callable[[Rerun], str | None] = lambda run: None
     """Why a run may not start any more, asked when a lane is free for it; it is then left out."""
+    why_stop: Callable[[Rerun, Measurement], str | None] = lambda run, at: None
+    """Why a run that has measured a rung need not end; None: it shall go on. The same whenever it is asked."""
     left_out: str = ""
     """The last such reason."""
     _waiting: list[Rerun] = field(default_factory=list)
@@ -58,14 +63,16 @@ class Reruns:
         self._waiting = [run for run in wanted if run.folder.outcome() is None]
         for run in wanted:
             if run not in self._waiting:  # a process that was killed just then did not come to this
-                remove_folder(run.folder.best)
+                self._drop_weights(run)
         total, left = len(wanted), len(self._waiting)
         while self._waiting or self._running:
             if self.jobs.monitor.is_stopping:
                 raise Stopped
             while self._waiting and self.jobs.executor.num_free > 0:
                 run = self._waiting.pop(0)
-                if reason := self.refuse(run):
+                if reason := self._why_stop_now(run):
+                    self._end(run, Outcome(OutcomeKind.PRUNED, reason))
+                elif reason := self.refuse(run):
                     self.left_out = reason
                 else:
                     self._submit(run)
@@ -87,7 +94,8 @@ class Reruns:
         if run is None:
             log_told(message)
         elif message["type"] == "measured":
-            self.jobs.executor.reply(run.name, {"type": "continue", "job": run.name})
+            reason = self.why_stop(run, Measurement.from_dict(message["measurement"]))
+            self.jobs.executor.reply(run.name, _answer(run.name, reason))
         elif message["type"] == "ended" or message["type"] == "failed" or message["type"] == "lost":
             del self._running[run.name]
             self._ended(run, message)
@@ -101,9 +109,26 @@ class Reruns:
             if outcome is None:
                 self._waiting.append(run)
                 return
-            remove_folder(run.folder.checkpoint)
-            run.folder.write_outcome(outcome)
-        remove_folder(run.folder.best)  # the trial's own weights are those that count
+            self._end(run, outcome)
+        self._drop_weights(run)
+
+    def _why_stop_now(self, run: Rerun) -> str | None:
+        """Of a run that an earlier process began: the answer that it may not have come to."""
+        return next((reason for at in run.folder.measurements() if (reason := self.why_stop(run, at))), None)
+
+    def _end(self, run: Rerun, outcome: Outcome) -> None:
+        remove_folder(run.folder.checkpoint)
+        run.folder.write_outcome(outcome)
+
+    def _drop_weights(self, run: Rerun) -> None:
+        if not run.keeps_weights:
+            remove_folder(run.folder.best)
+
+
+def _answer(name: str, reason: str | None) -> Answer:
+    if reason is None:
+        return {"type": "continue", "job": name}
+    return {"type": "stop", "job": name, "kind": OutcomeKind.PRUNED.value, "reason": reason}
 
 
 def with_fresh_seed(spec: Mapping[str, Any], index: int) -> dict[str, Any]:

@@ -1,13 +1,17 @@
-"""Whose weights lie on disk while a study runs: the best trials' so far, each branch's best, the default settings'."""
+"""Whose weights lie on disk: while a study runs the best trials' so far, each branch's best, the default settings'; the
+fresh runs' until the choice.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ftsweep.analysis.comparison import kept_trials
 from ftsweep.control.listeners import Listener
 from ftsweep.domain.objective import Objective
+from ftsweep.domain.result import StudyResult
 from ftsweep.domain.trial import TrialRecord
 from ftsweep.store.atomic import remove
 from ftsweep.store.folders import StudyFolder
@@ -32,3 +36,16 @@ class Retention(Listener):
         for number in held.keys() - needed:
             remove(self.folder.trial(number).best)
         self._held = {number: record for number, record in held.items() if number in needed}
+
+
+def weights_to_go(
+    folder: StudyFolder, records: Sequence[TrialRecord], objective: Objective, top: int, result: StudyResult
+) -> Iterator[Path]:
+    """The weights that nobody needs after a choice: of trials that lost, and of fresh runs but the model's own."""
+    needed = kept_trials(records, objective, top=top, chosen=result.number)
+    for number in {record.number for record in records} - needed:
+        yield folder.trial(number).best
+    own = None if result.model is None else (result.model.number, result.model.seed)
+    for key in folder.fresh_runs():
+        if key != own:
+            yield folder.run(*key).best

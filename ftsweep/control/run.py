@@ -11,7 +11,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from ftsweep.analysis.confirmation import contenders
 from ftsweep.config.build import build, import_path
 from ftsweep.config.explain import as_yaml
 from ftsweep.config.schema import SweepConfig
@@ -21,6 +20,7 @@ from ftsweep.control.extension import settle
 from ftsweep.control.jobs import Stopped
 from ftsweep.control.live_study import LiveStudy
 from ftsweep.control.opening import executor_context, make_executor, open_study, study_folder
+from ftsweep.control.race import Race
 from ftsweep.control.stopping import Stopping
 from ftsweep.domain.result import StudyResult
 from ftsweep.domain.study_state import COMPLETE, STOPPED, StudyState
@@ -163,12 +163,11 @@ def _is_complete(study: Study, config: SweepConfig, folder: StudyFolder, result:
     has_all = not study.running() and (study.num_asked >= config.budget.trials or study.is_exhausted())
     if not has_all and not has_halted:
         return False
-    if not has_halted and contenders(records, config.objective, config.selection.top):
-        made = [each for each in folder.confirmed() if each.number == result.number and each.outcome is not None]
-        if len(made) < config.selection.seeds:
-            return False  # asked for since, or cut short by the time of an earlier run
+    race = Race(folder, config.objective, config.selection, records, config.rungs.count)
+    if not has_halted and not race.is_over:
+        return False  # asked for since, or cut short by the time of an earlier run
     is_probed = result.quantity is not None and (has_halted or not result.quantity.left_out)
-    if config.selection.quantity and result.winner is not None and not is_probed:
+    if config.selection.quantity and result.model is not None and not is_probed:
         return False  # asked for since, or cut short by a limit of an earlier run
     return result.num_trials == len(records)
 

@@ -8,11 +8,13 @@ from ftsweep.config.build import import_path
 from ftsweep.control.job_messages import JobMessages
 from ftsweep.errors import UsageError
 from ftsweep.serving.study_model import check_destination
-from ftsweep.store.folders import StudyFolder
+from ftsweep.store.folders import StudyFolder, TrialFolder
 
 
-def export_scaled(folder: StudyFolder, number: int, scale: float, destination: Path) -> None:
-    """Write the model of trial `number` to an absent or empty folder; `ftsweep predict` answers from it.
+def export_scaled(folder: StudyFolder, run: TrialFolder, scale: float, destination: Path) -> None:
+    """Write the model of a trial, or of a run with a fresh seed, to an absent or empty folder.
+
+    `ftsweep predict` answers from it.
 
     Scale 0 is what the trial started from (a new head stays), 1 what it came to. Done in this process, on its device.
 
@@ -23,8 +25,8 @@ def export_scaled(folder: StudyFolder, number: int, scale: float, destination: P
     if not 0 <= scale <= 1:
         raise UsageError(f"{scale:g} is no scale", where="--scale", remedy="Use 0 (the base) to 1 (the trial).")
     check_destination(destination)
-    trial = folder.trial(number)
-    if not trial.best.is_dir():
+    number = int(run.path.name.partition("-")[0])
+    if not run.best.is_dir():
         kept = [each.path.name.lstrip("0") or "0" for each in folder.trials() if each.best.is_dir()]
         raise UsageError(
             f"no weights were kept of trial {number}",
@@ -37,4 +39,4 @@ def export_scaled(folder: StudyFolder, number: int, scale: float, destination: P
         from ftsweep.worker.jobs import SingleJobs
 
         messages = JobMessages(folder, folder.store.cache)
-        SingleJobs(Components(manifest.allow)).do(messages.export(number, destination, scale))
+        SingleJobs(Components(manifest.allow)).do(messages.export(run, destination, scale))

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ftsweep.analysis.comparison import base_label, best_trials, distinct_bases
+from ftsweep.control.choice import Choice
 from ftsweep.control.jobs import Jobs
+from ftsweep.domain.answers import model_name
 from ftsweep.domain.objective import Objective
-from ftsweep.domain.result import model_name
 from ftsweep.domain.trial import TrialRecord
 from ftsweep.store.atomic import read_json, write_json
-from ftsweep.store.folders import StudyFolder
+from ftsweep.store.folders import StudyFolder, TrialFolder
 
 Answers = Mapping[str, Mapping[str, Any]]
 """Of `test` jobs by model: `test` (metric to value), `intervals`, `details` and, of a trial, `flagged`."""
@@ -31,33 +32,35 @@ class TestSplit:
     jobs: Jobs
 
     def measure(
-        self, records: Sequence[TrialRecord], winner: TrialRecord, baseline: Mapping[str, Mapping[str, float]]
+        self, records: Sequence[TrialRecord], choice: Choice, baseline: Mapping[str, Mapping[str, float]]
     ) -> Answers:
-        """The winner, every branch's best, default settings, and the untouched bases.
+        """The chosen model, the best trial of every other branch, default settings, and the untouched bases.
 
         Branches whose data has no test split are left out. baseline: validation metrics of the bases by branch label.
         """
-        by_number = {record.number: record for record in records}
-        best = best_trials(records, self.objective, winner.number)
+        by_number, chosen = {record.number: record for record in records}, choice.model.number
+        best = best_trials(records, self.objective, chosen)
         defaults = [record.number for record in records if record.proposal.is_default and record.is_complete]
-        answers = {
-            model_name(number): self._answer(number, is_base=False)
-            for number in dict.fromkeys([*best.values(), *defaults])
-            if self._has_test(by_number[number])
-        }
-        own = winner.proposal.branch or "main"
+        answers = {}
+        if self._has_test(choice.record):
+            answers[choice.model.name] = self._answer(choice.folder, is_base=False)
+        others = [*(number for number in best.values() if number != chosen), *defaults]
+        for number in others:
+            if model_name(number) not in answers and self._has_test(by_number[number]):
+                answers[model_name(number)] = self._answer(self.folder.trial(number), is_base=False)
+        own = choice.record.proposal.branch or "main"
         for labels in distinct_bases(baseline, own):
             trials = [number for branch, number in best.items() if (branch or "main") in labels]  # best first
             if trials and self._has_test(by_number[trials[0]]):
-                answers[base_label(labels, own)] = self._answer(trials[0], is_base=True)
+                answers[base_label(labels, own)] = self._answer(self.folder.trial(trials[0]), is_base=True)
         return answers
 
-    def _answer(self, number: int, *, is_base: bool) -> dict[str, Any]:
-        """About a trial or its untouched base: from the trial's folder, or measured now."""
-        file = self.folder.trial(number).path / ("test-base.json" if is_base else "test.json")
+    def _answer(self, place: TrialFolder, *, is_base: bool) -> dict[str, Any]:
+        """About a run or its untouched base: from the run's folder, or measured now."""
+        file = place.path / ("test-base.json" if is_base else "test.json")
         if not file.exists():
-            phase = f"measuring {'the untouched base' if is_base else f'trial {number}'} on test"
-            write_json(file, self.jobs.call(self.jobs.make.test(number, is_base=is_base), phase))
+            which = "the untouched base" if is_base else model_name(*map(int, place.path.name.split("-")))
+            write_json(file, self.jobs.call(self.jobs.make.test(place, is_base=is_base), f"measuring {which} on test"))
         answer: dict[str, Any] = read_json(file)
         return answer
 

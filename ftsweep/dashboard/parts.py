@@ -59,7 +59,7 @@ def study_head(study: StudyOverview) -> list[Any]:
         for tile in tiles(study)
     ]
     result = study.conclusion
-    reason = result.winner.reason if result.winner else ""
+    reason = " ".join(answer.reason for answer in (result.model, result.setting) if answer is not None)
     return [
         html.P(verdict(study), className="verdict"),
         *([html.P(f"Why: {reason}", className="reading")] if reason else []),

@@ -62,6 +62,12 @@ class Compare(Job):
     metric: str
 
 
+class Resample(Job):
+    type: Literal["resample"]
+    rung: int
+    metric: str
+
+
 class Scale(Job):
     type: Literal["scale"]
 
@@ -90,7 +96,7 @@ class Quit(TypedDict):
 Answer = Continue | Stop | Pause
 """What a trial under way is told."""
 
-SingleJob = Prepare | Baseline | Estimate | Test | Export | Flagged | Compare | Scale
+SingleJob = Prepare | Baseline | Estimate | Test | Export | Flagged | Compare | Resample | Scale
 """A job that is no trial: it is asked nothing and answers once."""
 
 ToWorker = Train | SingleJob | Answer | Quit

@@ -1,4 +1,4 @@
-"""What a study came to: the chosen trial, the evidence for it, and everything measured to tell."""
+"""What a study came to: the model to deploy, the setting to train again, and everything measured to tell."""
 
 from __future__ import annotations
 
@@ -6,48 +6,33 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ftsweep.domain.answers import Model, RacedSetting, Setting
 from ftsweep.domain.approach import Approach
-from ftsweep.domain.confirmed import Candidate, Choice
 from ftsweep.domain.data_scaling import DataScaling
 from ftsweep.domain.forgetting import ForgettingResult
 from ftsweep.domain.scores import Flagged, Interval, read_flagged, read_intervals
 
 BASELINE = "baseline"
-"""The winner's untouched base among models; another branch's is `baseline-<branch>`."""
-
-
-def model_name(number: int) -> str:
-    """A trial among the models that were measured on test: `trial-0007`."""
-    return f"trial-{number:04d}"
-
-
-@dataclass(frozen=True)
-class Winner:
-    """The chosen trial with its best rung, and why it was chosen in one sentence."""
-
-    number: int
-    value: float
-    rung: int
-    reason: str
+"""The untouched base of the chosen model among models; another branch's is `baseline-<branch>`."""
 
 
 @dataclass(frozen=True)
 class StudyResult:
-    """What a study came to. `winner` is None when no trial can be chosen; then `sentence` says why.
+    """What a study came to. `model` is None when no trial can be chosen; then `sentence` says why.
 
     Models are named as `model_name` and `BASELINE` say; metrics of a split without it (`macro_f1`).
     """
 
     sentence: str
-    winner: Winner | None = None
+    model: Model | None = None
+    setting: Setting | None = None
+    """None: nothing was run again with fresh seeds, or no contender was sound with all of them."""
     test: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """Scores on the test split by model and metric; {} without a test split."""
     intervals: Mapping[str, Mapping[str, Interval]] = field(default_factory=dict)
     """Of scores on test, by model and metric."""
     details: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """By model: what its scores on test are made of, as its task says; a task's own business, hence JSON."""
-    evidence: Choice | None = None
-    """How the winner was confirmed with fresh seeds; None: it was not."""
     flagged: Flagged = field(default_factory=dict)
     quantity: DataScaling | None = None
     """Whether more data would help; None: that was not asked."""
@@ -73,22 +58,22 @@ class StudyResult:
 
     @property
     def number(self) -> int | None:
-        """The winner's number."""
-        return None if self.winner is None else self.winner.number
+        """Of the trial whose setting the model has."""
+        return None if self.model is None else self.model.number
 
     @property
-    def candidates(self) -> tuple[Candidate, ...]:
+    def contenders(self) -> tuple[RacedSetting, ...]:
         """The settings that were run again with fresh seeds, the best mean first."""
-        return () if self.evidence is None else self.evidence.candidates
+        return () if self.setting is None else self.setting.contenders
 
     @property
-    def winner_test(self) -> Mapping[str, float]:
-        """The winner's scores on test; {} without any."""
-        return {} if self.number is None else self.test.get(model_name(self.number), {})
+    def model_test(self) -> Mapping[str, float]:
+        """The model's scores on test; {} without any."""
+        return {} if self.model is None else self.test.get(self.model.name, {})
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON: an optional part that is not there is {}, a winner that is not there null."""
-        parts = {"evidence": self.evidence, "quantity": self.quantity, "forgetting": self.forgetting}
+        """JSON: an optional part that is not there is {}, a model that is not there null."""
+        parts = {"setting": self.setting, "quantity": self.quantity, "forgetting": self.forgetting}
         return {
             **asdict(self),
             **{name: part.to_dict() if part else {} for name, part in parts.items()},
@@ -99,10 +84,10 @@ class StudyResult:
     def from_dict(cls, data: Mapping[str, Any]) -> StudyResult:
         """What `to_dict` made; a part that is missing is one that this study does not have."""
         readers: dict[str, Callable[[Any], Any]] = {
-            "evidence": Choice.from_dict,
+            "setting": Setting.from_dict,
             "quantity": DataScaling.from_dict,
             "forgetting": ForgettingResult.from_dict,
-            "winner": lambda winner: Winner(**winner),
+            "model": Model.from_dict,
         }
         parts = {name: read(data[name]) if data.get(name) else None for name, read in readers.items()}
         intervals = data.get("intervals", {})

@@ -1,4 +1,4 @@
-"""What a conclusion rests on: intervals of test scores, and paired differences between confirmed trials."""
+"""What a conclusion rests on: intervals of test scores, runs on resampled rows, and paired differences."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ftsweep.domain.messages import Resample
 from ftsweep.evaluation.drawn_scores import as_split_scores, read_drawn
 from ftsweep.evaluation.evaluate import SplitScores
-from ftsweep.evaluation.resampling import intervals, paired_difference
+from ftsweep.evaluation.resampling import intervals, paired_difference, resampled
 from ftsweep.store.row_scores import RowEvidence, read_losses
 from ftsweep.tasks.base import Task
 
@@ -55,6 +56,16 @@ def compared(task: Task, job: Mapping[str, Any]) -> dict[str, Any]:
     left, right = ([each for runs in side for each in runs] for side in sides)
     found = paired_difference(task, left, right, job["metric"])
     return {} if found is None else {"difference": found.middle, "standard_error": found.standard_error}
+
+
+def resampled_objective(task: Task, job: Resample) -> dict[str, Any]:
+    """The answer to a `resample` job: `values`, a run's metric at a rung on every resample; [] where rows do not tell.
+
+    The draws are the same for every run of a study, so runs are paired by them.
+    """
+    runs = evidence_of(Path(job["folder"]), job["rung"])
+    found = resampled(task, runs) if runs else {}
+    return {"values": found[job["metric"]].tolist() if job["metric"] in found else []}
 
 
 def evidence_of(folder: Path, rung: int) -> list[RowEvidence]:

@@ -34,7 +34,7 @@ class Interval:
 
 def intervals(task: Task, *runs: RowEvidence) -> dict[str, Interval]:
     """An interval for every metric that can be computed from rows, the mean over runs; {} for fewer than two rows."""
-    return {name: _interval(values) for name, values in _resampled(task, runs).items()}
+    return {name: _interval(values) for name, values in resampled(task, runs).items()}
 
 
 def scores_of(task: Task, *runs: RowEvidence) -> dict[str, float]:
@@ -54,12 +54,15 @@ def paired_difference(
     """
     if {len(each.losses) for each in left} != {len(each.losses) for each in right}:
         return None
-    ours, theirs = _resampled(task, left), _resampled(task, right)
+    ours, theirs = resampled(task, left), resampled(task, right)
     return _interval(ours[metric] - theirs[metric]) if metric in ours and metric in theirs else None
 
 
-def _resampled(task: Task, runs: Sequence[RowEvidence]) -> dict[str, np.ndarray]:
-    """Each metric in every resample, the mean over the runs. The draws depend on the number of rows alone."""
+def resampled(task: Task, runs: Sequence[RowEvidence]) -> dict[str, np.ndarray]:
+    """Each metric in every resample, [resamples], the mean over the runs; {} for fewer than two rows.
+
+    The draws depend on the number of rows alone.
+    """
     num_rows = len(runs[0].losses)
     if num_rows < 2:
         return {}

@@ -34,14 +34,18 @@ class Place:
         return self.environment.get("CUDA_VISIBLE_DEVICES", "")
 
 
-def plan_places(workers: int | None, threads: int | None, environment: Mapping[str, str]) -> list[Place]:
+def plan_places(
+    workers: int | None, threads: int | None, environment: Mapping[str, str], *, cpu_workers: int = 1
+) -> list[Place]:
     """One place per worker: each on a CUDA device of its own, or, without devices, each with its share of the cores.
+
+    Without a number of workers there is one per device, or so many as `cpu_workers` says where there is none.
 
     Raises:
         ConfigError: more workers than CUDA devices.
     """
     devices = find_cuda_devices(environment)
-    count = workers or len(devices) or 1
+    count = workers or len(devices) or cpu_workers
     if devices and count > len(devices):
         raise ConfigError(
             f"{count} workers are asked for, and there are {len(devices)} CUDA device(s): each worker needs its own",

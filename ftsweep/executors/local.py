@@ -49,14 +49,20 @@ class _Worker:
 class Local(Executor):
     """Runs jobs in processes of their own, so that nothing a trial does can hurt the study.
 
-    `workers`: null is one per CUDA device, or one on the CPU. `threads`: of each worker; null is OMP_NUM_THREADS, or an
-    equal share of the cores. A worker that is silent for `heartbeat_seconds` is killed and replaced.
+    `workers`: null is one per CUDA device, or `cpu_workers` where there is none. `threads`: of each worker; null is
+    OMP_NUM_THREADS, or an equal share of the cores. A worker that is silent for `heartbeat_seconds` is killed and
+    replaced.
     """
 
     def __init__(
-        self, *, workers: int | None = None, threads: int | None = None, heartbeat_seconds: float = 60
+        self,
+        *,
+        workers: int | None = None,
+        cpu_workers: int = 1,
+        threads: int | None = None,
+        heartbeat_seconds: float = 60,
     ) -> None:
-        for key, value in (("workers", workers), ("threads", threads)):
+        for key, value in (("workers", workers), ("cpu_workers", cpu_workers), ("threads", threads)):
             if value is not None and not 1 <= value <= MAX_COUNT:
                 raise ConfigError(
                     f"{value} is not a number of {key}",
@@ -68,6 +74,7 @@ class Local(Executor):
             what = f"{heartbeat_seconds} seconds are too short or too long"
             raise ConfigError(what, where="executor.heartbeat_seconds", remedy=remedy)
         self.workers = workers
+        self.cpu_workers = cpu_workers
         self.threads = threads
         self.heartbeat_seconds = heartbeat_seconds
         self._workers: dict[str, _Worker] = {}
@@ -77,7 +84,7 @@ class Local(Executor):
         self._is_closing = False
 
     def open(self, context: ExecutorContext) -> None:
-        places = plan_places(self.workers, self.threads, os.environ)
+        places = plan_places(self.workers, self.threads, os.environ, cpu_workers=self.cpu_workers)
         if context.holder:
             self._devices.take([place.device for place in places if place.device], context.holder)
         self._context = context

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from ftsweep.analysis.comparison import compare
+from ftsweep.domain.answers import Model, model_name
 from ftsweep.domain.approach import Approach
 from ftsweep.domain.commands import store_command
 from ftsweep.domain.finding import Finding
@@ -29,13 +30,17 @@ SPLIT_ORDER = {"train": 0, "validation": 1, "test": 2}
 
 @dataclass(frozen=True)
 class TestedModel:
-    """What was measured once on the test split, by `test/<metric>`. `number` is None for an untouched base."""
+    """What was measured once on the test split, by `test/<metric>`. `number` is that of the trial whose setting it has;
+    None for an untouched base.
+    """
 
     __test__ = False  # pytest would collect it by its name
 
     label: str
     number: int | None
     values: Mapping[str, float]
+    seed: int = 0
+    """0: the trial itself; else its fresh seed."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,21 @@ class StudyOverview:
     def conclusion(self) -> StudyResult:
         """The result as long as it holds: empty once the study has gone on."""
         return self.result if self.is_final else StudyResult("")
+
+    @property
+    def model(self) -> Model | None:
+        """The weights that were handed over, as long as that holds."""
+        return self.conclusion.model
+
+    def name_on_test(self, number: int) -> str:
+        """A trial among what was measured on test: the chosen model's own name where it has the trial's setting."""
+        chosen = self.result.model
+        return chosen.name if chosen is not None and chosen.number == number else model_name(number)
+
+    def values_of(self, trial: TrialSummary) -> Mapping[str, float]:
+        """All metrics of a trial at its best rung, by `<split>/<metric>`; of the best one those of the chosen model."""
+        is_model = self.model is not None and trial.is_best and bool(self.model.values)
+        return self.model.values if self.model is not None and is_model else trial.best_values()
 
     @cached_property
     def trials(self) -> tuple[TrialSummary, ...]:
@@ -177,9 +197,10 @@ def read_overview(folder: StudyFolder, state: StudyState | None = None) -> Study
 
 
 def _tested_model(label: str, values: Mapping[str, float]) -> TestedModel:
-    digits = label.removeprefix("trial-")
-    number = int(digits) if label.startswith("trial-") and digits.isdigit() else None
-    return TestedModel(label, number, _with_split("test", values))
+    number, _, seed = label.removeprefix("trial-").partition("-")
+    is_trial = label.startswith("trial-") and number.isdigit()
+    values = _with_split("test", values)
+    return TestedModel(label, int(number) if is_trial else None, values, int(seed) if is_trial and seed else 0)
 
 
 def _with_split(split: str, values: Mapping[str, float]) -> dict[str, float]:

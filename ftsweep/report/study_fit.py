@@ -24,7 +24,7 @@ def judged_study(state: StudyState, settings: Settings) -> list[Verdict]:
             best=state.best.number if state.best else None,
             dimensions=settings.dimensions_of((each.proposal.branch, each.proposal.params) for each in state.trials),
             pruner=settings.pruner,
-            candidates=state.result.candidates if state.result else (),
+            contenders=state.result.contenders if state.result else (),
         )
     )
 

@@ -44,14 +44,22 @@ def tiles(study: StudyOverview) -> list[Tile]:
     test = tested(study, best)
     test_key = f"test/{study.objective.metric}"
     if test is not None and test_key in test.values:
-        optimism = f"validation {number(best.value)}" if best and best.value is not None else ""
+        value = study.model.value if study.model else best.value if best else None
+        optimism = "" if value is None else f"validation {number(value)}"
+        if study.model is not None and study.model.corrected is not None:
+            optimism += f", {number(study.model.corrected)} without the luck of the choice"
         found.append(Tile(f"{test_key} · winner", number(test.values[test_key]), optimism, is_main=True))
     if best is not None and best.value is not None:
         label = "winner" if study.is_final else "best so far"
         of = f" of {study.state.num_rungs}" if study.state.num_rungs else ""
-        found.append(
-            Tile(f"{key} · {label}", number(best.value), f"trial {best.number}, rung {best.best_rung}{of}", not found)
-        )
+        value, rung, seed = best.value, best.best_rung, ""
+        if study.model is not None:
+            value, rung = study.model.value, study.model.rung
+            seed = f", fresh seed {study.model.seed}" if study.model.seed else ""
+        found.append(Tile(f"{key} · {label}", number(value), f"trial {best.number}{seed}, rung {rung}{of}", not found))
+    if (setting := study.conclusion.setting) is not None and setting.chosen.mean is not None:
+        count = plural(len(setting.chosen.seeds), "fresh seed")
+        found.append(Tile(f"{key} · setting", number(setting.chosen.mean), f"trial {setting.number}, mean of {count}"))
     if default is not None and default.value is not None:
         found.append(Tile(f"{key} · default setting", number(default.value), _against(study, default.value)))
     base = study.baseline_value(best.branch if best else next((trial.branch for trial in study.trials), ""))
@@ -65,7 +73,8 @@ def _against(study: StudyOverview, value: float) -> str:
     best = study.best
     if best is None or best.value is None:
         return ""
-    gain = value - best.value if study.objective.direction == "minimize" else best.value - value
+    own = study.model.value if study.model else best.value
+    gain = value - own if study.objective.direction == "minimize" else own - value
     if gain == 0 or math.isnan(gain):
         return "the best is equal"
     share = f" ({abs(gain / value):.0%})" if value else ""
@@ -84,6 +93,12 @@ def facts(study: StudyOverview) -> list[tuple[str, str]]:
         found.append(("rungs", str(study.state.num_rungs)))
     total = sum(trial.train_seconds for trial in study.trials)
     found.append(("training time of all trials", seconds(total)))
+    if (setting := study.conclusion.setting) is not None and setting.search_train_seconds:
+        share = setting.train_seconds / setting.search_train_seconds
+        what = (
+            f"{plural(setting.num_runs, 'run')}, {seconds(setting.train_seconds)}, {share:.0%} of the search's training"
+        )
+        found.append(("fresh seeds", f"{what}; ended because {setting.ended}"))
     if study.result.registered:
         found.append(("registered as", study.result.registered))
     return found

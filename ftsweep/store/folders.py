@@ -151,6 +151,16 @@ class StudyFolder:
         """The run of a trial with its fresh seed number `index`, counted from 1."""
         return TrialFolder(self.confirmations / f"{number:04d}-{index}")
 
+    def run(self, number: int, seed: int) -> TrialFolder:
+        """A run of a trial's setting: the search's own, seed 0, or one with a fresh seed."""
+        return self.confirmation(number, seed) if seed else self.trial(number)
+
+    def fresh_runs(self) -> list[tuple[int, int]]:
+        """Number of the trial and of the fresh seed of every run with one that was begun."""
+        folders = map(TrialFolder, sorted(self.confirmations.glob("[0-9]*-[0-9]*")))
+        names = [folder.path.name.split("-") for folder in folders if folder.spec_file.exists()]
+        return [(int(number), int(seed)) for number, seed in names]
+
     def confirmed(self) -> list[TrialRecord]:
         """The runs with fresh seeds that were begun, as records of the trials whose settings they have."""
         records = []

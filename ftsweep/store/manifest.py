@@ -11,7 +11,7 @@ from ftsweep.domain.terms import StudyTerms
 from ftsweep.errors import UsageError
 from ftsweep.store.atomic import read_json, understood, write_json
 
-FORMAT = 2
+FORMAT = 3
 """Counts up when a study of an earlier version can no longer be gone on with or read. 1 had no number."""
 
 

@@ -6,6 +6,7 @@ It writes the same files and messages as real workers do, so everything above it
 from __future__ import annotations
 
 import heapq
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +44,8 @@ class SimulatedExecutor(Executor):
     rung_seconds: float = 6.0
     parameters: Mapping[str, int] = field(default_factory=dict)
     """How many weights a complete trial says that it trained, by branch; 100 where it is not told."""
+    row_noise: float = 0.0
+    """Standard error of a run's loss by its validation rows, a half of it the run's own; 0: rows tell nothing."""
     now: float = 0.0
     num_submitted: int = 0
     jobs: list[str] = field(default_factory=list)
@@ -152,13 +155,23 @@ class SimulatedExecutor(Executor):
         self._order += 1
         heapq.heappush(self._events, (self.now + seconds, self._order, name))
 
-    @staticmethod
-    def _answer(job: Message) -> dict[str, Any]:
+    def _resampled(self, job: Message) -> list[float]:
+        """A run's objective on 200 resamples, the same ones for all runs."""
+        if not self.row_noise or job["type"] != "resample":
+            return []
+        folder = TrialFolder(Path(job["folder"]))
+        (value,) = [each.values["validation/loss"] for each in folder.measurements() if each.rung == job["rung"]]
+        rows, own = random.Random(0), random.Random(folder.path.name)  # noqa: S311 - no secret
+        parts = [rows.gauss(0, 0.87) + own.gauss(0, 0.5) for _ in range(200)]
+        return [value + self.row_noise * part for part in parts]
+
+    def _answer(self, job: Message) -> dict[str, Any]:
         answers: dict[str, dict[str, Any]] = {
             "prepare": PREPARED,
             "baseline": {"validation": {"loss": 2.0}},
             "test": {"test": {"loss": 1.5 if job["spec"].get("untouched") else 1.0}, "intervals": {}, "details": {}},
             "compare": {},
+            "resample": {"values": self._resampled(job)},
             "scale": {"points": [{"scale": 0.5, "values": {"validation/loss": 0.1, FORGETTING: 0.04}}]},
             "flagged": {},
             "export": {"folder": job.get("destination"), "rows": [{"text": "a"}], "answers": [{"label": "b"}]},

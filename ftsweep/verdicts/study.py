@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from ftsweep.domain.confirmed import Candidate
+from ftsweep.domain.answers import RacedSetting
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Dimension
 from ftsweep.domain.trial import OutcomeKind, TrialRecord
@@ -43,7 +43,7 @@ class StudyFit:
     """The space by parameter name."""
     pruner: Mapping[str, Any] = field(default_factory=dict)
     """The pruner's node."""
-    candidates: Sequence[Candidate] = ()
+    contenders: Sequence[RacedSetting] = ()
     """Settings that were run again with fresh seeds; none in a study that confirmed nothing."""
 
 
@@ -167,7 +167,7 @@ def _pruned_little(study: StudyFit) -> Verdict | None:
 
 def _noise(study: StudyFit) -> Verdict | None:
     """What fresh seeds alone change: two standard deviations of the difference of two single trials."""
-    groups = [(each.spread, len(each.seeds)) for each in study.candidates if each.spread]
+    groups = [(each.spread, sum(seed is not None for seed in each.seeds)) for each in study.contenders if each.spread]
     freedom = sum(count - 1 for _, count in groups)
     values = [value for record in study.records if (value := _value(record, study.objective)) is not None]
     if not freedom or not values:

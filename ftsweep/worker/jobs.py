@@ -21,11 +21,12 @@ from ftsweep.domain.messages import (
     Job,
     Message,
     Prepare,
+    Resample,
     Scale,
     Test,
 )
 from ftsweep.evaluation.flagged_rows import by_flags, validation_by_flags
-from ftsweep.evaluation.intervals import compared, scored, scored_prior
+from ftsweep.evaluation.intervals import compared, resampled_objective, scored, scored_prior
 from ftsweep.evaluation.trial_parts import TrialParts
 from ftsweep.models.device import peak_memory_gib, release_memory
 from ftsweep.models.saving import save_whole
@@ -58,6 +59,7 @@ class SingleJobs:
             "estimate": self._estimate,
             "test": self._test,
             "compare": self._compare,
+            "resample": self._resample,
             "flagged": self._flagged,
             "scale": self._scale,
             "export": self._export,
@@ -203,6 +205,9 @@ class SingleJobs:
 
     def _compare(self, job: Compare) -> dict[str, Any]:
         return compared(build(job["spec"]["config"]["task"], allowed=self.components.allowed), job)
+
+    def _resample(self, job: Resample) -> dict[str, Any]:
+        return resampled_objective(build(job["spec"]["config"]["task"], allowed=self.components.allowed), job)
 
     def _test_untouched(self, job: Job, split_name: str = "test") -> dict[str, Any]:
         """As `_test`, of the untouched base; of a new head its prior."""

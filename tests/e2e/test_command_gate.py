@@ -76,7 +76,7 @@ def test_allowed_leaks_are_told_apart_and_more_data_is_asked_for(leaky: Place) -
     assert parts["flagged"] == parts["exact_copies"]
     assert parts["flagged"]["num_rows"] == 3
     whole = sum(parts[name]["values"]["loss"] * parts[name]["num_rows"] for name in ("clean", "flagged")) / 60
-    assert whole == pytest.approx(result["winner"]["value"], rel=1e-4)
+    assert whole == pytest.approx(result["model"]["value"], rel=1e-4)
     assert [point["num_examples"] for point in result["quantity"]["points"]] == [16, 32, 63]
     told = leaky.run("best", "told").stdout
     assert "3 of 60 rows of validation are flagged (exact_copies 3): " in told

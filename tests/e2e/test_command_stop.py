@@ -58,7 +58,7 @@ def test_wall_limit_sets_the_trial_under_way_aside_and_the_same_command_goes_on(
     assert short.returncode == 0, short.stderr
     assert "budget.wall_minutes=0.2" in short.stdout
     assert len(outcomes(place)) < 10 or None in outcomes(place).values()
-    assert place.ask("best", "small", "--json")["conclusion"]["winner"] is not None
+    assert place.ask("best", "small", "--json")["conclusion"]["model"] is not None
     done = place.run("run", *words)
     assert done.returncode == 0, done.stderr
     assert list(outcomes(place).values()) == ["complete"] * 10

@@ -43,7 +43,8 @@ def test_status_lists_the_study_and_its_trials(finished: Finished) -> None:
 def test_best_measures_winner_default_and_base_on_test(finished: Finished) -> None:
     place, _ = finished
     conclusion = place.ask("best", "small", "--json")["conclusion"]
-    winner = f"trial-{conclusion['winner']['number']:04d}"
+    model = conclusion["model"]
+    winner = f"trial-{model['number']:04d}" + (f"-{model['seed']}" if model["seed"] else "")
     assert {winner, "baseline"} <= set(conclusion["test"])
     assert conclusion["test"][winner]["accuracy"] > conclusion["test"]["baseline"]["accuracy"]
     assert conclusion["test_looks"] == 1

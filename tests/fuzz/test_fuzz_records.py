@@ -63,8 +63,8 @@ def test_a_damaged_measurement_log_tells_nothing_that_was_not_written(changes: A
 
 SWEEP = "objective: {metric: loss}\nspace: {training: {epochs: {low: 1, high: 3}}}\n"
 SPEC = {"number": 3, "branch": "", "params": {"a": 1}, "is_default": False, "config": {}}
-WINNER = {"number": 3, "value": 0.1, "rung": 2, "reason": "It is the best."}
-RESULT = {"sentence": "Trial 3 won.", "winner": WINNER, "baseline": {"main": {"loss": 1.0}}, "num_trials": 4}
+MODEL = {"number": 3, "value": 0.1, "rung": 2, "reason": "It is the best."}
+RESULT = {"sentence": "Trial 3 won.", "model": MODEL, "baseline": {"main": {"loss": 1.0}}, "num_trials": 4}
 
 
 @fuzz(40, changes=edits, which=st.sampled_from(["spec", "outcome", "manifest", "result", "baseline", "settings"]))

@@ -29,6 +29,12 @@ from ftsweep.testing.simulated import SimulatedExecutor
 MakeSweep = Callable[..., LiveStudy]
 
 
+@pytest.fixture(autouse=True)
+def without_importances(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are computed in a process of their own, which takes seconds, and are another folder's subject."""
+    monkeypatch.setattr(Study, "importances", lambda study: {})
+
+
 @pytest.fixture
 def make_sweep(tmp_path: Path) -> Iterator[MakeSweep]:
     """A sweep on the same study folder each time: making a second one is what a new process does."""
@@ -43,6 +49,8 @@ def make_sweep(tmp_path: Path) -> Iterator[MakeSweep]:
         seed: int = 0,
         top: int = 1,
         seeds: int = 0,
+        share: float = 0.5,
+        row_noise: float = 0.0,
         quantity: bool = False,
         stops: Mapping[str, Any] | None = None,
         generation: int = 1,
@@ -60,7 +68,7 @@ def make_sweep(tmp_path: Path) -> Iterator[MakeSweep]:
             seed=SeedSettings(sampler=seed),
             rungs=RungSettings(NUM_RUNGS),
             objective=Objective(),
-            selection=SelectionSettings(top=top, seeds=seeds, quantity=quantity),
+            selection=SelectionSettings(top=top, seeds=seeds, budget=share, quantity=quantity),
             branches=branches or (branch(),),
             executor={},
             sampler={},
@@ -81,7 +89,7 @@ def make_sweep(tmp_path: Path) -> Iterator[MakeSweep]:
             generation=generation,
         )
         opened.append(study)
-        executor = SimulatedExecutor(curve, num_rungs=NUM_RUNGS, workers=workers)
+        executor = SimulatedExecutor(curve, num_rungs=NUM_RUNGS, workers=workers, row_noise=row_noise)
         return LiveStudy(config, folder, study, executor, Calls(), clock=executor.clock)
 
     yield make

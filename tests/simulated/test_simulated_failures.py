@@ -143,12 +143,12 @@ def test_confirmation_run_that_cannot_be_written_stays_to_be_continued(make_swee
     def curve(spec: dict[str, Any], rung: int) -> Any:
         return FULL_DISK if spec["config"]["seed"]["model"] > 1000 else loss_curve(spec, rung)
 
-    sweep = run(make_sweep(curve, trials=3, top=1, seeds=1))
+    sweep = run(make_sweep(curve, trials=3, top=2, seeds=1, share=5.0))
     with pytest.raises(StudyError, match="No space left"):
         sweep.confirm()
-    again = run(make_sweep(trials=3, top=1, seeds=1))
-    (runs,) = again.confirm().values()
-    assert [run.is_complete for run in runs] == [True]
+    again = run(make_sweep(trials=3, top=2, seeds=1, share=5.0))
+    race = again.confirm()
+    assert [race.record(key).is_complete for key in race.fresh] == [True] * len(race.numbers)
 
 
 def test_memory_error_of_a_single_job_has_a_remedy() -> None:
@@ -158,7 +158,7 @@ def test_memory_error_of_a_single_job_has_a_remedy() -> None:
 
 @pytest.mark.parametrize("phase", ["preparing", "measuring the untouched base", "searching", "confirming", "exporting"])
 def test_stop_ends_every_phase_and_the_next_process_goes_on(make_sweep: MakeSweep, phase: str) -> None:
-    sweep = make_sweep(trials=4, top=1, seeds=1)
+    sweep = make_sweep(trials=4, top=2, seeds=1)
     sweep.watch = lambda snapshot: sweep.stop() if snapshot.phase.startswith(phase) else None
     try:
         run(sweep)
@@ -167,7 +167,7 @@ def test_stop_ends_every_phase_and_the_next_process_goes_on(make_sweep: MakeSwee
     except Stopped:
         pass
     assert sweep.is_stopping, "the phase never came"
-    again = run(make_sweep(trials=4, top=1, seeds=1))
-    assert again.conclude().winner is not None
+    again = run(make_sweep(trials=4, top=2, seeds=1))
+    assert again.conclude().model is not None
     assert kinds(again)[None] == 0
     assert isinstance(again.executor, SimulatedExecutor)

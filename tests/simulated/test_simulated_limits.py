@@ -37,7 +37,7 @@ def test_wall_budget_sets_trials_aside_at_the_limit_and_the_next_run_goes_on(mak
     assert executor.now <= 150 + 2 * executor.rung_seconds
     assert None in kinds(sweep), "a trial is under way when the time is up"
     assert sweep.note.startswith("budget.wall_minutes=2.5 is spent")
-    assert sweep.conclude().winner is not None
+    assert sweep.conclude().model is not None
     begun = {record.number: len(record.measurements) for record in sweep.records if record.outcome is None}
 
     again = run(make_sweep(trials=8, workers=2, wall_minutes=30))
@@ -52,7 +52,7 @@ def test_budget_spent_before_any_trial_is_complete_waits_for_the_first_one(make_
     sweep = run(make_sweep(trials=8, workers=2, wall_minutes=0.3))
     assert kinds(sweep).count("complete") >= 1
     assert len(sweep.records) == 2
-    assert sweep.conclude().winner is not None
+    assert sweep.conclude().model is not None
 
 
 def test_no_trial_starts_that_cannot_reach_its_first_rung(make_sweep: MakeSweep) -> None:
@@ -201,13 +201,13 @@ def test_waiting_trial_is_stopped_by_request_before_it_goes_on(make_sweep: MakeS
 def test_confirmation_stops_at_the_budget_and_the_winner_is_named_all_the_same(make_sweep: MakeSweep) -> None:
     sweep = run(make_sweep(trials=4, top=2, seeds=3))
     seconds = sum(record.measurements[-1].train_seconds for record in sweep.records)
-    again = make_sweep(trials=4, top=2, seeds=3, worker_hours=(seconds + 150) / 3600)
+    again = make_sweep(trials=4, top=2, seeds=3, share=5.0, worker_hours=(seconds + 150) / 3600)
     again.prepare()
     again.search()
     conclusion = again.conclude()
-    assert conclusion.winner is not None
-    assert "The winner was chosen with 1 of 3 fresh seeds" in conclusion.note
-    assert [len(candidate.seeds) for candidate in conclusion.candidates] == [1, 1]
+    assert conclusion.model is not None
+    assert "The choice was made with 2 runs of fresh seeds: budget.worker_hours=" in conclusion.note
+    assert [len(raced.seeds) for raced in conclusion.contenders] == [1, 1]
 
 
 def test_fresh_seeds_on_many_workers_keep_to_the_budget_together(make_sweep: MakeSweep) -> None:
@@ -224,8 +224,8 @@ def test_fresh_seeds_on_many_workers_keep_to_the_budget_together(make_sweep: Mak
 def test_without_time_for_any_fresh_seed_the_search_chooses(make_sweep: MakeSweep) -> None:
     sweep = run(make_sweep(trials=50, top=2, seeds=2, worker_hours=0.05))
     conclusion = sweep.conclude()
-    assert conclusion.winner is not None
-    assert conclusion.evidence is None
+    assert conclusion.model is not None
+    assert conclusion.setting is None
     assert "without fresh seeds" in conclusion.note
 
 

@@ -33,7 +33,7 @@ def searched(make_sweep: MakeSweep, **settings: Any) -> LiveStudy:
 
 
 def test_the_chosen_setting_is_trained_on_nested_parts_with_the_confirmations_seeds(make_sweep: MakeSweep) -> None:
-    sweep = searched(make_sweep, top=2, seeds=2)
+    sweep = searched(make_sweep, top=2, seeds=2, share=5.0)
     conclusion = sweep.conclude()
     assert conclusion.quantity is not None
     points = conclusion.quantity.points
@@ -41,14 +41,15 @@ def test_the_chosen_setting_is_trained_on_nested_parts_with_the_confirmations_se
     assert points[0].mean - points[2].mean == pytest.approx(0.3)
     assert conclusion.quantity.sentence.startswith("More data would still help: from 50% to 100%")
     folders = sorted(path.name for path in (sweep.folder.path / "quantity").iterdir())
-    number = conclusion.number
+    assert conclusion.setting is not None
+    number = conclusion.setting.number
     assert folders == [f"{number:04d}-{part}-{index}" for part in ("025", "050") for index in (1, 2)], "100 % is there"
     specs = [read_json(sweep.folder.quantity(number or 0, share, 1).spec_file) for share in (0.25, 0.5)]
     confirmed = read_json(sweep.folder.confirmation(number or 0, 1).spec_file)
     assert [spec["train_share"] for spec in specs] == [0.25, 0.5]
     assert all(spec["config"]["seed"] == confirmed["config"]["seed"] for spec in specs)
     own = {point.share: point.values for point in points}[1.0]
-    assert own == next(each.seeds for each in conclusion.candidates if each.number == number)
+    assert own == conclusion.setting.chosen.seeds
 
 
 def test_without_confirmation_all_three_parts_are_trained_with_one_fresh_seed(make_sweep: MakeSweep) -> None:

@@ -240,7 +240,7 @@ def test_winner_is_held_against_the_default_of_its_own_branch(make_sweep: MakeSw
 def test_study_without_any_complete_trial_says_why(make_sweep: MakeSweep) -> None:
     sweep = run(make_sweep(lambda spec, rung: Outcome(OutcomeKind.INFEASIBLE, "out of memory"), trials=3))
     conclusion = sweep.conclude()
-    assert conclusion.winner is None
+    assert conclusion.model is None
     assert "3" in conclusion.sentence
     assert "memory" in conclusion.sentence
 

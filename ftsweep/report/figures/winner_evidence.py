@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ftsweep.domain.confirmed import Candidate
+from ftsweep.domain.answers import Lead, RacedSetting
 from ftsweep.domain.objective import Objective
 from ftsweep.report.figures import theme
 from ftsweep.report.overview import StudyOverview
@@ -17,23 +16,26 @@ if TYPE_CHECKING:
 
 TITLE = "The winner's evidence"
 READING = (
-    "Above, the best settings and the default one run again with fresh seeds: a dot per seed, a bar at their mean, "
-    "hollow what the search had measured, which is too good on average. Below, scores on test with 95 % intervals: "
-    "where they overlap widely, the test split does not tell the models apart."
+    "Above, the best settings and the default one run again with fresh seeds: a dot per seed, hollow what the search "
+    "had measured, which is too good on average, a bar at the mean over fresh seeds with its standard error of seeds "
+    "and rows; the setting to train again is coloured. Below, scores on test with 95 % intervals, the model to deploy "
+    "coloured: where they overlap widely, the test split does not tell the models apart."
 )
 _ROW_HEIGHT = 34  # pixels
 
 
 @dataclass(frozen=True)
 class Again:
-    """A setting that was run again. `text` says how it compares with the best mean."""
+    """A setting that was run again. `text` says how it compares with the best mean and with the default."""
 
     label: str
     value: float
     seeds: tuple[float, ...]
     mean: float | None
     text: str
-    is_winner: bool
+    is_chosen: bool
+    error: float | None = None
+    """Standard error of the mean."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,7 @@ def is_about(study: StudyOverview) -> bool:
 
 
 def info(study: StudyOverview) -> Info:
-    candidates = study.conclusion.candidates
-    winner = study.best.number if study.best else None
+    setting, model = study.conclusion.setting, study.result.model
     metric = study.objective.metric
     defaults = {trial.number for trial in study.trials if trial.is_default}
     tested = []
@@ -70,9 +71,10 @@ def info(study: StudyOverview) -> Info:
         interval = study.result.intervals.get(test.label, {}).get(metric)
         value = test.values.get(f"test/{metric}")
         if interval is not None and value is not None:
-            label = _label(test.number, defaults) if test.number is not None else "untouched base"
-            tested.append(Tested(label, value, interval.low, interval.high, test.number == winner))
-    again = [_again(candidate, study.objective, winner) for candidate in candidates]
+            label = _label(test.number, defaults, test.seed) if test.number is not None else "untouched base"
+            is_winner = model is not None and test.label == model.name
+            tested.append(Tested(label, value, interval.low, interval.high, is_winner))
+    again = [_again(raced, setting.number) for raced in setting.contenders] if setting else []
     return Info(study.objective, tuple(again), tuple(tested))
 
 
@@ -109,7 +111,7 @@ def _titles(info: Info) -> list[tuple[str, tuple[Any, ...]]]:
 
 def _draw_again(drawn: go.Figure, info: Info, row: int) -> None:
     for line in info.again:
-        colour, label = _colour(line.is_winner), plain(line.label)
+        colour, label = _colour(line.is_chosen), plain(line.label)
         common: dict[str, Any] = {"row": row, "col": 1}
         seeds = [(seed, f"seed {index}") for index, seed in enumerate(line.seeds, start=1)]
         drawn.add_scatter(
@@ -133,6 +135,7 @@ def _draw_again(drawn: go.Figure, info: Info, row: int) -> None:
                     hovertext=[text],
                     hoverinfo="text",
                     marker={"color": colour, "size": 16, "symbol": symbol, "line": {"width": 2, "color": colour}},
+                    error_x={"array": [line.error], "visible": value is line.mean and line.error is not None},
                     **common,
                 )
 
@@ -157,28 +160,32 @@ def _draw_tested(drawn: go.Figure, info: Info, row: int) -> None:
         )
 
 
-def _again(candidate: Candidate, objective: Objective, winner: int | None) -> Again:
-    seeds = tuple(seed for seed in candidate.seeds if seed is not None)
-    num_failed = len(candidate.seeds) - len(seeds)
+def _again(raced: RacedSetting, chosen: int) -> Again:
+    seeds = tuple(seed for seed in raced.seeds if seed is not None)
+    num_failed = len(raced.seeds) - len(seeds)
     text = f", {num_failed} failed" if num_failed else ""
-    difference, error = candidate.difference, candidate.standard_error
-    if difference is not None:
-        behind = difference if objective.direction == "maximize" else -difference
-        text += f"; behind the best mean by {number(behind)}" + (f" ± {number(error)}" if error is not None else "")
-    text += ", a tie" if candidate.is_tied else ""
-    defaults = {candidate.number} if candidate.is_default else set()
+    text += _said("behind the best mean", raced.behind) + _said("ahead of the default", raced.over_default)
     return Again(
-        _label(candidate.number, defaults),
-        candidate.value,
+        _label(raced.number, {raced.number} if raced.is_default else set()),
+        raced.value,
         seeds,
-        None if math.isnan(candidate.mean) else candidate.mean,
+        raced.mean,
         text,
-        candidate.number == winner,
+        raced.number == chosen,
+        raced.standard_error,
     )
 
 
-def _label(trial: int, defaults: set[int]) -> str:
-    return f"trial {trial}{' (default)' if trial in defaults else ''}"
+def _said(what: str, lead: Lead | None) -> str:
+    if lead is None:
+        return ""
+    error = "" if lead.standard_error is None else f" ± {number(lead.standard_error)}"
+    return f"; {what} by {number(lead.value)}{error}"
+
+
+def _label(trial: int, defaults: set[int], seed: int = 0) -> str:
+    kind = " (default)" if trial in defaults else ""
+    return f"trial {trial}{kind}" + (f", fresh seed {seed}" if seed else "")
 
 
 def _colour(is_winner: bool) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ftsweep.domain.result import model_name
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.tables.cells import count, words
 from ftsweep.report.tables.table import Cell, Row, Table, columns
@@ -19,7 +18,7 @@ MEANS = ("micro avg", "macro avg", "weighted avg")
 
 def details_of(study: StudyOverview, trial: TrialSummary | None) -> Mapping[str, Any]:
     """What a trial's scores on test are made of; {} when that is not known."""
-    return study.result.details.get(model_name(trial.number), {}) if trial is not None else {}
+    return study.result.details.get(study.name_on_test(trial.number), {}) if trial is not None else {}
 
 
 def class_table(study: StudyOverview) -> Table | None:

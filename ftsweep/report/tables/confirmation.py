@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ftsweep.domain.confirmed import Candidate
+from ftsweep.domain.answers import Lead, RacedSetting
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.result import StudyResult
 from ftsweep.report.tables.cells import figure, words
@@ -12,62 +12,68 @@ from ftsweep.report.wording import number
 
 def confirmation_table(result: StudyResult, objective: Objective) -> Table | None:
     """The best mean first; None where nothing was run again."""
-    if not result.candidates:
+    setting = result.setting
+    if setting is None:
         return None
-    num_seeds = len(result.candidates[0].seeds)
-    names = ("trial", "in the search", "mean", "spread", "seeds", "behind the best mean by")
+    heads = ("setting of trial", "in the search", "mean", "± seeds and rows", "fresh seeds", "behind the best mean by")
+    names = (*heads, "ahead of the default by", "on average")
+    spread = "" if setting.spread is None else f", seeds alone make ± {number(setting.spread, digits=2)}"
+    share = setting.train_seconds / setting.search_train_seconds if setting.search_train_seconds else 0.0
     return Table(
-        columns(*names, text=["seeds"]),
-        tuple(_row(candidate, objective, result.number) for candidate in result.candidates),
-        title=f"{objective.key} again, with {num_seeds} fresh seed{'s' if num_seeds > 1 else ''}",
+        columns(*names, text=["fresh seeds", "on average"]),
+        tuple(_row(each, setting.number) for each in setting.contenders),
+        title=f"{objective.key} again, with fresh seeds{spread}",
+        note=f"{setting.num_runs} runs, {share:.0%} of the search's training time; ended because {setting.ended}.",
     )
 
 
-def _row(candidate: Candidate, objective: Objective, winner: int | None) -> Row:
-    is_winner = candidate.number == winner
-    label = f"{candidate.number}{' (default)' if candidate.is_default else ''}"
-    seeds = "  ".join("failed" if value is None else number(value) for value in candidate.seeds)
+def _row(raced: RacedSetting, chosen: int) -> Row:
+    label = f"{raced.number}{' (default)' if raced.is_default else ''}"
     cells = (
-        Cell(label, candidate.number),
-        figure(candidate.value),
-        figure(candidate.mean),
-        figure(candidate.spread, digits=2),
-        words(seeds),
-        _behind(candidate, objective),
+        Cell(label, raced.number),
+        figure(raced.value),
+        figure(raced.mean),
+        figure(raced.standard_error, digits=2),
+        words("  ".join("failed" if value is None else number(value) for value in raced.seeds)),
+        _lead(raced.behind),
+        _lead(raced.over_default),
+        words("" if raced.standing == "alone" else raced.standing),
     )
-    return Row(cells, "best" if is_winner else "")
+    return Row(cells, "best" if raced.number == chosen else "")
 
 
-def _behind(candidate: Candidate, objective: Objective) -> Cell:
-    if candidate.difference is None:
+def _lead(lead: Lead | None) -> Cell:
+    if lead is None:
         return Cell("")
-    value = candidate.difference if objective.direction == "maximize" else -candidate.difference
-    error = candidate.standard_error
-    text = number(value, digits=2)
-    if error is not None:
-        text += f" ± {number(error, digits=2)}" + (", a tie" if candidate.is_tied else "")
-    return Cell(text, candidate.difference)
+    error = "" if lead.standard_error is None else f" ± {number(lead.standard_error, digits=2)}"
+    return Cell(f"{number(lead.value, digits=2)}{error}{', surely' if lead.is_sure else ''}", lead.value)
 
 
-AGAIN = ("trial", "default", "in_search", "mean", "spread", "behind", "standard_error", "tied", "seeds")
+AGAIN = ("trial", "default", "in_search", "mean", "standard_error", "behind", "behind_error", "is_surely_behind")
+OVER = ("over_default", "over_default_error", "standing", "seeds")
 
 
 def confirmation_data(result: StudyResult) -> Table:
     """The same for a file."""
     return data_table(
-        AGAIN,
+        (*AGAIN, *OVER),
         (
             [
                 each.number,
                 each.is_default,
                 each.value,
-                figure(each.mean).value,
-                each.spread,
-                each.difference,
+                each.mean,
                 each.standard_error,
-                each.is_tied,
+                *_lead_data(each.behind),
+                None if each.behind is None else each.behind.is_sure,
+                *_lead_data(each.over_default),
+                each.standing,
                 " ".join("failed" if seed is None else repr(seed) for seed in each.seeds),
             ]
-            for each in result.candidates
+            for each in result.contenders
         ),
     )
+
+
+def _lead_data(lead: Lead | None) -> tuple[float | None, float | None]:
+    return (None, None) if lead is None else (lead.value, lead.standard_error)

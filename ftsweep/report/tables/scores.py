@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ftsweep.analysis.advice import shown_metric
 from ftsweep.analysis.comparison import base_label, distinct_bases
 from ftsweep.domain.objective import Objective
-from ftsweep.domain.result import BASELINE, StudyResult, model_name
+from ftsweep.domain.result import BASELINE, StudyResult
 from ftsweep.report.overview import StudyOverview, TestedModel
 from ftsweep.report.tables.cells import interval, scores, words
 from ftsweep.report.tables.table import Row, Table, columns, data_table
@@ -16,9 +16,9 @@ from ftsweep.report.trial_summary import TrialSummary
 
 def tested_table(result: StudyResult, objective: Objective) -> Table | None:
     """Models on test: winner first, default settings, the untouched base last; None for data without a test split."""
-    if not result.test or result.number is None:
+    if result.model is None or result.model.name not in result.test:
         return None
-    winner = model_name(result.number)
+    winner = result.model.name
     models = sorted(result.test, key=lambda model: (model != winner, model == BASELINE, model))
     names = sorted(result.test[winner], key=lambda name: (name != "loss", name))
     shown = shown_metric(result.test[winner], objective)
@@ -62,7 +62,8 @@ def comparison_table(study: StudyOverview) -> Table | None:
 
 def tested(study: StudyOverview, trial: TrialSummary | None) -> TestedModel | None:
     """What was measured of a trial on test."""
-    return next((test for test in study.tests if trial is not None and test.number == trial.number), None)
+    name = study.name_on_test(trial.number) if trial is not None else None
+    return next((test for test in study.tests if test.label == name), None)
 
 
 def _trial_lines(study: StudyOverview) -> list[tuple[str, Mapping[str, float]]]:
@@ -72,9 +73,9 @@ def _trial_lines(study: StudyOverview) -> list[tuple[str, Mapping[str, float]]]:
         label = "default setting" if not trial.is_best else "winner" if study.is_final else "best so far"
         branch = f" of {trial.branch}" if trial.branch and trial in defaults else ""
         test = tested(study, trial)
-        lines.append(
-            (f"Trial {trial.number} · {label}{branch}", {**trial.best_values(), **(test.values if test else {})})
-        )
+        seed = f" with fresh seed {study.model.seed}" if trial.is_best and study.model and study.model.seed else ""
+        values = {**study.values_of(trial), **(test.values if test else {})}
+        lines.append((f"Trial {trial.number}{seed} · {label}{branch}", values))
     return lines
 
 

@@ -12,6 +12,7 @@ from comparison_records import OBJECTIVE, facts, record
 
 from ftsweep.analysis.comparison import base_label, best_trials, compare, cost, distinct_bases, kept_trials
 from ftsweep.analysis.result_record import result_metrics
+from ftsweep.domain.answers import Model
 from ftsweep.domain.approach import Approach
 from ftsweep.domain.result import StudyResult
 from ftsweep.domain.trial import TrialRecord
@@ -54,7 +55,7 @@ def test_pruned_or_infeasible_trial_never_represents_its_branch() -> None:
 def test_chosen_trial_stands_for_its_branch_and_leads() -> None:
     assert list(best_trials(RECORDS, OBJECTIVE, chosen=1).items()) == [("lora", 1), ("full", 4)]
     assert list(best_trials(RECORDS, OBJECTIVE, chosen=0).items()) == [("full", 0), ("lora", 1)]
-    assert line_up(chosen=0)["full"].trial == 0, "runs with fresh seeds preferred it to trial 4"
+    assert line_up(chosen=Model(0, 0.7, 2, "why"))["full"].trial == 0, "runs with fresh seeds preferred it to trial 4"
     assert line_up()["full"].trial == 4
 
 

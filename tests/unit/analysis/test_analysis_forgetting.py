@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import pytest
 
 from ftsweep.analysis.comparison import kept_trials
-from ftsweep.analysis.confirmation import candidate_of
 from ftsweep.analysis.forgetting import (
     conclude_forgetting,
     curve_of,
@@ -73,10 +72,6 @@ def test_trial_that_keeps_the_limit_at_no_rung_is_never_chosen() -> None:
     assert StudyState("s", "", LOSS, 2, 3, tuple(RECORDS)).best is MILD
     nan = record(3, [(1.0, math.nan)])
     assert [each.number for each in rank([nan, MILD], LOSS)] == [0]
-
-
-def test_fresh_seed_that_forgets_too_much_counts_as_failed() -> None:
-    assert candidate_of(MILD, [MILD, SEVERE], LOSS).seeds == (2.5, None)
 
 
 def test_weights_of_the_unconstrained_best_are_kept_to_be_scaled() -> None:

@@ -12,9 +12,10 @@ from ftsweep.cli.best_view import print_best
 from ftsweep.cli.run_view import print_ending
 from ftsweep.cli.status_view import print_store, print_study
 from ftsweep.control.run import Launched
+from ftsweep.domain.answers import Model
 from ftsweep.domain.approach import Approach
 from ftsweep.domain.objective import Objective
-from ftsweep.domain.result import StudyResult, Winner
+from ftsweep.domain.result import StudyResult
 from ftsweep.domain.study_state import StudyState
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
 from ftsweep.report.overview import StudyOverview
@@ -56,7 +57,7 @@ def overview(result: StudyResult | None) -> StudyOverview:
 def concluded(with_branches: bool) -> StudyResult:
     return StudyResult(
         "Trial 0 is best.",
-        winner=Winner(0, 0.25, 10, "It is the only one."),
+        model=Model(0, 0.25, 10, "It is the only one."),
         test={"trial-0000": {"loss": 0.75}},
         approaches=tuple(APPROACHES) if with_branches else (),
         advice="Use full: loss 0.75 on test." if with_branches else "",

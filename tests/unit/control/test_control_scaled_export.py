@@ -34,7 +34,7 @@ def test_what_cannot_be_exported_is_refused(
     folder: StudyFolder, tmp_path: Path, number: int, scale: float, told: str
 ) -> None:
     with pytest.raises(UsageError, match=told):
-        export_scaled(folder, number, scale, tmp_path / "out")
+        export_scaled(folder, folder.trial(number), scale, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -42,7 +42,7 @@ def test_folder_that_has_something_in_it_is_not_touched(folder: StudyFolder, tmp
     (tmp_path / "out").mkdir()
     write_json(tmp_path / "out" / "mine.json", {})
     with pytest.raises(UsageError, match="not an empty folder"):
-        export_scaled(folder, 12, 0.5, tmp_path / "out")
+        export_scaled(folder, folder.trial(12), 0.5, tmp_path / "out")
     assert json.loads((tmp_path / "out" / "mine.json").read_text()) == {}
 
 
@@ -53,13 +53,13 @@ def test_virtual_tokens_are_not_merged_and_nothing_is_exported_before_that_is_sa
     spec = {**folder.trial(12).spec(), "config": {"strategy": {"_target_": f"ftsweep.strategies.{strategy}"}}}
     write_json(folder.trial(12).spec_file, spec)
     exported: list[int] = []
-    chosen = SimpleNamespace(number=0)
+    chosen = SimpleNamespace(model=SimpleNamespace(number=0, seed=0))
     monkeypatch.setattr(StudyFolder, "manifest", lambda self: SimpleNamespace(search_folders=(), allow=()))
     monkeypatch.setattr("ftsweep.cli.best.find_study", lambda store, study: folder)
     monkeypatch.setattr(
         "ftsweep.report.overview.read_overview", lambda _: SimpleNamespace(state=SimpleNamespace(result=chosen))
     )
-    monkeypatch.setattr("ftsweep.cli.best._export_trial", lambda folder, number, *rest: exported.append(number))
+    monkeypatch.setattr("ftsweep.cli.best._export_trial", lambda folder, which, *rest: exported.append(which[0]))
     monkeypatch.setattr("ftsweep.cli.exporting.complete_export", lambda *args, **settings: None)
     words = ["best", "demo", "--trial", "12", "--export", str(tmp_path / "out"), "--merge"]
     done = CliRunner().invoke(cli.main, words, standalone_mode=False)

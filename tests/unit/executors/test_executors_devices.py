@@ -67,7 +67,9 @@ def test_driver_that_does_not_answer_means_no_device(
 
 @pytest.mark.usefixtures("four_devices")
 def test_one_worker_per_device_unless_fewer_are_asked_for() -> None:
-    assert [place.name for place in plan_places(None, None, {})] == ["gpu 0", "gpu 1", "gpu 2", "gpu 3"]
+    for cpu_workers in (1, 8):
+        found = plan_places(None, None, {}, cpu_workers=cpu_workers)
+        assert [place.name for place in found] == ["gpu 0", "gpu 1", "gpu 2", "gpu 3"]
     places = plan_places(2, None, {"CUDA_VISIBLE_DEVICES": "3,1"})
     assert [place.environment["CUDA_VISIBLE_DEVICES"] for place in places] == ["3", "1"]
     assert "CUDA_DEVICE_ORDER" not in places[0].environment
@@ -79,6 +81,7 @@ def test_one_worker_per_device_unless_fewer_are_asked_for() -> None:
 def test_workers_on_the_cpu_share_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices, "num_cores", lambda: 8)
     assert [(place.name, place.threads) for place in plan_places(None, None, {})] == [("cpu 0", 8)]
+    assert [place.threads for place in plan_places(None, None, {}, cpu_workers=2)] == [4, 4]
     assert [(place.name, place.threads) for place in plan_places(3, None, {})] == [
         ("cpu 0", 2),
         ("cpu 1", 2),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -13,32 +14,24 @@ from ftsweep.domain.objective import Objective
 from ftsweep.report import figures
 from ftsweep.report.figures import winner_evidence
 from ftsweep.report.overview import read_overview
+from ftsweep.report.tables import scores
 from ftsweep.report.tables.evidence import write_evidence
-from ftsweep.store.result import read_result
+from ftsweep.store.atomic import write_json
+from ftsweep.store.result import read_result, result_file
 
-CANDIDATES = [
+LEAD = {"value": 0.03, "standard_error": 0.02, "is_sure": False}
+CONTENDERS = [
     {
         "number": 2,
-        "is_default": False,
         "value": 0.40,
         "seeds": [0.5, 0.6],
         "mean": 0.55,
-        "spread": 0.07,
-        "difference": None,
-        "standard_error": None,
-        "is_tied": False,
+        "standard_error": 0.04,
+        "is_default": False,
+        "over_default": LEAD,
+        "standing": "undecided",
     },
-    {
-        "number": 0,
-        "is_default": True,
-        "value": 0.45,
-        "seeds": [0.58, None],
-        "mean": None,
-        "spread": None,
-        "difference": -0.03,
-        "standard_error": 0.02,
-        "is_tied": True,
-    },
+    {"number": 0, "value": 0.45, "seeds": [0.58, None], "is_default": True, "behind": LEAD},
 ]
 FACTS = {
     "winner": 2,
@@ -48,7 +41,13 @@ FACTS = {
         "trial-0002": {"loss": {"standard_error": 0.05, "low": 0.5, "high": 0.7}},
         "baseline": {"loss": {"standard_error": 0.05, "low": 1.0, "high": 1.2}},
     },
-    "evidence": {"number": 2, "candidates": CANDIDATES, "reason": "Trial 2: because.", "is_distinguishable": False},
+    "setting": {
+        "number": 2,
+        "contenders": CONTENDERS,
+        "reason": "Trial 2: because.",
+        "spread": 0.06,
+        "ended": "its share of the training time is used up",
+    },
 }
 
 
@@ -65,7 +64,7 @@ def test_seeds_means_and_search_values_are_drawn_for_each_setting_run_again(buil
     drawn = figures.draw("winner_evidence", read_overview(builder.folder))
     texts = [text for trace in drawn.data for text in trace.hovertext]
     assert "trial 2, seed 1: 0.5" in texts
-    assert "trial 2, mean: 0.55" in texts
+    assert "trial 2, mean: 0.55; ahead of the default by 0.03 ± 0.02" in texts
     assert "trial 0 (default), in the search: 0.45" in texts
     assert not any("trial 0 (default), mean" in text for text in texts)
 
@@ -86,12 +85,12 @@ def test_a_study_that_has_gone_on_since_shows_no_old_evidence(builder):
 def test_tables_have_every_setting_run_again_and_every_score(builder):
     (folder,) = write_evidence(builder.folder, read_result(builder.folder))
     again = list(csv.DictReader((folder / "confirmation.csv").read_text(encoding="utf-8").splitlines()))
-    assert [(row["trial"], row["mean"], row["tied"], row["seeds"]) for row in again] == [
-        ("2", "0.55", "False", "0.5 0.6"),
-        ("0", "", "True", "0.58 failed"),
+    assert [(row["trial"], row["mean"], row["standing"], row["behind"], row["seeds"]) for row in again] == [
+        ("2", "0.55", "undecided", "", "0.5 0.6"),
+        ("0", "", "alone", "0.03", "0.58 failed"),
     ]
-    scores = list(csv.DictReader((folder / "test.csv").read_text(encoding="utf-8").splitlines()))
-    assert [(row["model"], row["value"], row["high"]) for row in scores] == [
+    tested = list(csv.DictReader((folder / "test.csv").read_text(encoding="utf-8").splitlines()))
+    assert [(row["model"], row["value"], row["high"]) for row in tested] == [
         ("trial-0002", "0.6", "0.7"),
         ("trial-0000", "0.7", ""),
         ("baseline", "1.1", "1.2"),
@@ -102,15 +101,34 @@ def test_a_record_gets_why_and_how_sure(builder):
     builder.result(**FACTS, test_looks=2)
     result = read_result(builder.folder)
     assert result_tags(result, Objective()) == {
-        "winner": "trial-0002",
         "sentence": "Trial 2 is best.",
+        "winner": "trial-0002",
+        "chosen_because": "It is the best.",
+        "setting": "trial-0002",
+        "setting_because": "Trial 2: because.",
+        "setting_standing": "undecided",
+        "race_ended_because": "its share of the training time is used up",
         "test_looks": "2",
-        "chosen_because": "Trial 2: because.",
-        "distinguishable": "false",
     }
     assert result_metrics(result, {}) == {
-        "confirmed/mean": pytest.approx(0.55),
-        "confirmed/spread": pytest.approx(0.0707, abs=1e-4),
+        "model/value": 0.4,
+        "model/optimism": 0.0,
+        "setting/mean": 0.55,
+        "setting/standard_error": 0.04,
+        "setting/seed_spread": 0.06,
+        "setting/num_fresh_runs": 4.0,
         "test/loss_low": 0.5,
         "test/loss_high": 0.7,
     }
+
+
+def test_a_model_of_a_fresh_seed_is_told_from_its_trial(builder):
+    test = {"trial-0002-1": {"loss": 0.5}, **FACTS["test"]}
+    builder.result(**{**FACTS, "test": test})
+    told = json.loads(result_file(builder.folder).read_text(encoding="utf-8"))
+    told["model"]["seed"] = 1
+    write_json(result_file(builder.folder), told)
+    study = read_overview(builder.folder)
+    assert [(each.number, each.seed) for each in study.tests][:2] == [(2, 1), (2, 0)]
+    assert scores.tested(study, study.best).values == {"test/loss": 0.5}
+    assert scores.tested_table(study.result, study.objective).rows[0].cells[0].text == "trial-0002-1 (winner)"

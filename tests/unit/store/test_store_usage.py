@@ -12,8 +12,9 @@ import pytest
 from study_manifests import write_manifest
 
 from ftsweep.control.clean import clean
+from ftsweep.domain.answers import Model
 from ftsweep.domain.measurement import Measurement
-from ftsweep.domain.result import StudyResult, Winner
+from ftsweep.domain.result import StudyResult
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.store.atomic import append_line, write_json
 from ftsweep.store.folders import Store, StudyFolder
@@ -88,9 +89,20 @@ def test_weights_of_losers_go_and_those_of_the_best_stay(study: StudyFolder, sto
 
 
 def test_chosen_trial_keeps_its_weights_though_others_are_better(study: StudyFolder, store: Store) -> None:
-    write_result(study, StudyResult("", winner=Winner(3, 0.5, 1, "It is the best."), num_trials=4))
+    write_result(study, StudyResult("", model=Model(3, 0.5, 1, "It is the best."), num_trials=4))
     clean(store, [study])
     assert [study.trial(number).best.exists() for number in range(4)] == [True, True, False, True]
+
+
+def test_weights_of_fresh_runs_go_after_the_choice_but_for_the_models_own(study: StudyFolder, store: Store) -> None:
+    for index in (1, 2):
+        fill(study.confirmation(0, index).best)
+        study.confirmation(0, index).write_outcome(Outcome(OutcomeKind.COMPLETE))
+    clean(store, [study])
+    assert study.confirmation(0, 1).best.exists(), "nothing was chosen yet"
+    write_result(study, StudyResult("", model=Model(0, 0.5, 1, "It is the best.", seed=2), num_trials=4))
+    clean(store, [study])
+    assert [study.confirmation(0, index).best.exists() for index in (1, 2)] == [False, True]
 
 
 def test_what_killed_processes_left_goes_and_work_that_goes_on_stays(study: StudyFolder, store: Store) -> None:
@@ -111,10 +123,10 @@ def test_what_killed_processes_left_goes_and_work_that_goes_on_stays(study: Stud
         f"0003/.checkpoint.{DEAD_PROCESS}.tmp",
         f"0003/.spec.json.{DEAD_PROCESS}.tmp",
         "0001/.best.old",
-        "0000-1/best",
         "0009/best",
     }
     assert only_copy.exists()
+    assert study.confirmation(0, 1).best.exists(), "it may be the model that is chosen"
     assert study.trial(3).checkpoint.exists()
     assert study.trial(3).best.exists(), "it may become the best one"
 

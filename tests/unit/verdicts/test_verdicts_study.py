@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ftsweep.domain.confirmed import Candidate
+from ftsweep.domain.answers import RacedSetting
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Choice, Dimension, FloatInterval, IntInterval
@@ -107,12 +107,12 @@ def test_nothing_pruned_though_trials_lay_behind_was_too_little() -> None:
 
 def test_the_noise_band_is_that_of_fresh_seeds() -> None:
     records = [trial(number, falling(1.0 + number / 100), rate=3e-4) for number in range(6)]
-    candidates = [
-        Candidate(0, 1.0, (1.0, 1.01, 1.02)),  # spread 0.01
-        Candidate(1, 1.0, (1.0, 1.02, 1.04)),  # spread 0.02
-        Candidate(2, 1.0, (1.0,)),
+    contenders = [
+        RacedSetting(0, 1.0, (1.0, 1.01, 1.02)),  # spread 0.01
+        RacedSetting(1, 1.0, (1.0, 1.02, 1.04)),  # spread 0.02
+        RacedSetting(2, 1.0, (1.0,)),
     ]
-    verdict = judged(records, candidates=candidates)[VerdictKind.NOISE]
+    verdict = judged(records, contenders=contenders)[VerdictKind.NOISE]
     assert verdict.numbers["spread"] == pytest.approx((0.0005 / 2) ** 0.5)
     assert verdict.numbers["band"] == pytest.approx(2 * 2**0.5 * verdict.numbers["spread"])
     assert verdict.numbers["num_within"] == 5

@@ -1,0 +1,111 @@
+"""The two answers in the form that a study's result keeps, each with its reason in a sentence. Pure functions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from ftsweep.analysis.seed_spread import Difference
+from ftsweep.analysis.two_answers import ModelAnswer, SettingAnswer, SettingMean
+from ftsweep.domain.answers import Lead, Model, RacedSetting, Setting
+from ftsweep.domain.measurement import Measurement
+from ftsweep.domain.objective import Objective
+
+
+def as_model(answer: ModelAnswer, best: Measurement, objective: Objective, *, tells_rows: bool) -> Model:
+    """The chosen weights, which were measured so at their best rung."""
+    sign = 1 if objective.direction == "minimize" else -1
+    corrected = answer.corrected(sign) if tells_rows else None
+    return Model(
+        answer.setting,
+        answer.value,
+        best.rung,
+        _why_model(answer, objective, corrected),
+        seed=answer.seed,
+        optimism=answer.optimism,
+        corrected=corrected,
+        num_models=answer.num_models,
+        over_default=_lead(answer.over_default),
+        values=dict(best.values),
+    )
+
+
+def as_setting(
+    answer: SettingAnswer,
+    objective: Objective,
+    *,
+    searched: Mapping[int, float],
+    seeds: Mapping[int, Sequence[float | None]],
+    default: int | None,
+    ended: str,
+    train_seconds: tuple[float, float],
+) -> Setting:
+    """The chosen setting and the race. `searched` are the contenders' values in the search, `seeds` those of their
+    fresh runs in order; train_seconds: of the race and of the search.
+    """
+    ranked = [_raced(each, searched, seeds, default) for each in answer.settings]
+    unsound = [number for number in seeds if answer.of(number) is None and seeds[number]]
+    rest = [
+        RacedSetting(number, searched[number], tuple(seeds[number]), is_default=number == default) for number in unsound
+    ]
+    spread = math.sqrt(answer.spread.variance) if answer.spread.degrees else None
+    reason = _why_setting(answer, objective)
+    return Setting(answer.number, reason, (*ranked, *rest), spread, ended, *train_seconds)
+
+
+def model_words(number: int, seed: int) -> str:
+    """A model for people: `trial 7`, or `trial 7 with fresh seed 2`."""
+    return f"trial {number}" + (f" with fresh seed {seed}" if seed else "")
+
+
+def _raced(
+    mean: SettingMean, searched: Mapping[int, float], seeds: Mapping[int, Sequence[float | None]], default: int | None
+) -> RacedSetting:
+    return RacedSetting(
+        mean.number,
+        searched[mean.number],
+        tuple(seeds[mean.number]),
+        mean.mean,
+        mean.standard_error,
+        mean.number == default,
+        _lead(mean.behind),
+        _lead(mean.over_default),
+        mean.standing,
+    )
+
+
+def _lead(difference: Difference | None) -> Lead | None:
+    if difference is None:
+        return None
+    return Lead(difference.value, difference.standard_error, difference.is_sure)
+
+
+def _why_model(answer: ModelAnswer, objective: Objective, corrected: float | None) -> str:
+    name = model_words(answer.setting, answer.seed)
+    extreme = "lowest" if objective.direction == "minimize" else "highest"
+    models = "the only model" if answer.num_models == 1 else f"{answer.num_models} models"
+    text = f"Model: {name} has {objective.key} {answer.value:.4g}, the {extreme} of {models} in hand"
+    if not answer.is_best:
+        others = ", ".join(model_words(*each) for each in answer.equals)
+        text = (
+            f"Model: {name} has {objective.key} {answer.value:.4g}, which the rows do not tell from {others}, of "
+            f"{models} in hand, and its setting is the better one"
+        )
+    if corrected is not None and answer.num_models > 1:
+        text += f"; about {corrected:.4g} without the luck of having been chosen"
+    return f"{text}."
+
+
+def _why_setting(answer: SettingAnswer, objective: Objective) -> str:
+    chosen, leader = answer.chosen, answer.settings[0]
+    error = "" if chosen.standard_error is None else f" ± {chosen.standard_error:.2g}"
+    noun = "fresh seed" if chosen.num_seeds == 1 else "fresh seeds"
+    over = f"on average over {chosen.num_seeds} {noun}"
+    text = f"Setting: trial {chosen.number} has {objective.key} {chosen.mean:.4g}{error} {over}"
+    if chosen is not leader:
+        return f"{text}, not told from trial {leader.number}'s {leader.mean:.4g}, and forgets or costs less."
+    if len(answer.settings) == 1:
+        return f"{text}."
+    tied = [str(each.number) for each in answer.settings if each.is_tied and each is not chosen]
+    behind = f"; seeds and rows do not tell it from trial {', '.join(tied)}" if tied else ", surely the best"
+    return f"{text}{behind}."

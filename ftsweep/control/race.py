@@ -1,0 +1,185 @@
+"""The contenders of a search and their runs with fresh seeds, as the study's folder tells of them at any time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from ftsweep.analysis.contenders import contenders, default_of, facts_of, limits_of
+from ftsweep.analysis.racing import Limits, Round, is_hopeless, next_round
+from ftsweep.analysis.seed_spread import ScoredRun
+from ftsweep.analysis.two_answers import SettingFacts
+from ftsweep.config.schema import SelectionSettings
+from ftsweep.domain.measurement import Measurement
+from ftsweep.domain.objective import Objective
+from ftsweep.domain.trial import TrialRecord
+from ftsweep.store.folders import StudyFolder, TrialFolder
+from ftsweep.store.resampled import read_resampled
+
+Key = tuple[int, int]
+"""A run: the number of the trial whose setting it has, and 0 for the search's own or the number of its fresh seed."""
+
+
+@dataclass(frozen=True)
+class Race:
+    """Who races, what was run, what is to be run next. It holds nothing that is not on disk: a later process, whatever
+    ended the earlier one, is told the same.
+    """
+
+    folder: StudyFolder
+    objective: Objective
+    selection: SelectionSettings
+    records: Sequence[TrialRecord]
+    """All trials of the search."""
+    num_rungs: int
+    _found: dict[Key, TrialRecord] = field(default_factory=dict, compare=False)
+    """Runs that have ended: they do not change any more."""
+
+    @cached_property
+    def contenders(self) -> list[TrialRecord]:
+        """In the order of the search's ranking, the default setting among them."""
+        return contenders(self.records, self.objective, self.selection.top)
+
+    @cached_property
+    def numbers(self) -> list[int]:
+        return [record.number for record in self.contenders]
+
+    @cached_property
+    def default(self) -> int | None:
+        return default_of(self.contenders)
+
+    @cached_property
+    def limits(self) -> Limits:
+        settings = self.selection
+        return limits_of(self.records, self.contenders, seeds=settings.seeds, budget=settings.budget)
+
+    @property
+    def sign(self) -> int:
+        """1 minimises the objective, -1 maximises it."""
+        return 1 if self.objective.direction == "minimize" else -1
+
+    def facts(self) -> dict[int, SettingFacts]:
+        """By trial, of all that may stand for a model."""
+        known = self.limits.costs
+        return {
+            record.number: facts_of(
+                record, self.objective, cost=known.get(record.number, math.inf), default=self.default
+            )
+            for record in self.records
+        }
+
+    # -- runs -----------------------------------------------------------------------------------------------------
+
+    def place(self, key: Key) -> TrialFolder:
+        """Where a run lies."""
+        return self.folder.run(*key)
+
+    def record(self, key: Key) -> TrialRecord:
+        """A run as a record of the trial whose setting it has."""
+        if key not in self._found:
+            trial = next(each for each in self.records if each.number == key[0])
+            folder = self.place(key)
+            found = TrialRecord(trial.proposal, tuple(folder.measurements()), folder.outcome()) if key[1] else trial
+            if found.outcome is None:
+                return found
+            self._found[key] = found
+        return self._found[key]
+
+    def best_rung(self, key: Key) -> Measurement | None:
+        """What a run is judged by; None where it did not end well, or is above a limit at every rung."""
+        record = self.record(key)
+        best = self.objective.best(record.measurements) if record.is_complete else None
+        is_sound = best is not None and best.is_feasible and math.isfinite(self.objective.value(best))
+        return best if is_sound else None
+
+    def value(self, key: Key) -> float | None:
+        best = self.best_rung(key)
+        return None if best is None else self.objective.value(best)
+
+    @property
+    def fresh(self) -> list[Key]:
+        """Fresh runs of contenders that have ended."""
+        keys = [(number, seed) for number in self.numbers for seed in range(1, self.selection.seeds + 1)]
+        return [key for key in keys if self.record(key).outcome is not None]
+
+    @property
+    def failed(self) -> list[Key]:
+        """Those of them that scored nothing."""
+        return [key for key in self.fresh if self.best_rung(key) is None]
+
+    @property
+    def sound(self) -> list[Key]:
+        """The others."""
+        return [key for key in self.fresh if self.best_rung(key) is not None]
+
+    @property
+    def in_hand(self) -> list[Key]:
+        """All models that may be handed over: of contenders the search's and every sound fresh run; and a fresh run
+        that an earlier choice kept, though the study has gone on and its setting is no contender any more.
+        """
+        kept = [key for key in self.folder.fresh_runs() if key[0] not in self.numbers and self._is_known(key)]
+        own = [(number, 0) for number in self.numbers]
+        return [*own, *self.sound, *(key for key in kept if self.place(key).best.is_dir() and self.best_rung(key))]
+
+    def _is_known(self, key: Key) -> bool:
+        return any(record.number == key[0] for record in self.records)
+
+    # -- what was scored ------------------------------------------------------------------------------------------
+
+    def unresampled(self, keys: Sequence[Key]) -> list[Key]:
+        """Runs of which it was not asked yet what their score is on resampled rows."""
+        return [key for key in keys if read_resampled(self.place(key)) is None]
+
+    def tells_rows(self, keys: Sequence[Key]) -> bool:
+        """Whether the rows tell how sure every one of these runs' values is."""
+        found = [read_resampled(self.place(key)) for key in keys]
+        return bool(found) and all(each is not None and len(each) for each in found)
+
+    def scored(self, keys: Sequence[Key]) -> list[ScoredRun]:
+        """Sound runs as the rules of the choice take them. Where the rows do not tell, seeds alone are known."""
+        tells, runs = self.tells_rows(keys), []
+        for key in keys:
+            value, draws = self.value(key), read_resampled(self.place(key))
+            assert value is not None
+            if not tells or draws is None:
+                draws = np.full(2, value)
+            # a score such as macro F1 is lower on resamples than on the rows themselves, for every model
+            runs.append(ScoredRun(*key, value, draws + (value - draws.mean())))
+        return runs
+
+    def next(self) -> Round:
+        """What to run now; nothing is asked of runs whose rows were not resampled."""
+        runs = self.scored(self.sound)
+        return next_round(self.numbers, self.default, runs, self.failed, self.limits, self.sign)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is to be run."""
+        return not self.unresampled(self.sound) and not self.next().wanted
+
+    def why_hopeless(self, key: Key, measurement: Measurement) -> str | None:
+        """Why a fresh run need not end, as a sentence, once it is at half of its rungs; None: it shall go on.
+
+        It is held against all complete trials of the search and the fresh runs of earlier rounds: contenders alone were
+        chosen for doing well, and beside them an ordinary seed looks hopeless where seeds do much.
+        """
+        half = self.num_rungs // 2
+        if measurement.rung != half or half == 0:
+            return None
+        own = measurement.values.get(self.objective.key, math.nan)
+        earlier = [other for other in self.sound if other[1] < key[1]]
+        complete = [(record.number, 0) for record in self.records if record.is_complete]
+        peers = [self._at(other, half) for other in [*complete, *earlier]]
+        known = [peer for peer in peers if math.isfinite(peer)]
+        if not is_hopeless(own, known, self.sign):
+            return None
+        worst = max(known, key=lambda value: self.sign * value)
+        return f"{self.objective.key} {own:.4g} at rung {half} is far behind the worst run so far, {worst:.4g}."
+
+    def _at(self, key: Key, rung: int) -> float:
+        found = next((each for each in self.record(key).measurements if each.rung == rung), None)
+        return math.nan if found is None else found.values.get(self.objective.key, math.nan)
