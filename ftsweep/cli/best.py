@@ -79,7 +79,7 @@ def _show(folder: StudyFolder, overview: StudyOverview, exported: Path | None, a
         facts = study_json(overview, study_use(folder), folder.lost_workers(), folder.manifest().extension)
         print_json({**facts, "exported": str(exported) if exported else None})
     else:
-        print_best(console_for(sys.stdout), overview, exported)
+        print_best(console_for(sys.stdout), overview, folder.store.root, exported)
 
 
 def _export_trial(

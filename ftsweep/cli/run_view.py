@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from ftsweep.cli.console import print_findings, print_line
 from ftsweep.cli.live_view import print_trials
-from ftsweep.cli.result_view import counts_text, print_forgetting, print_scores
+from ftsweep.cli.result_view import counts_text, print_conclusion, print_scores
 from ftsweep.control.data_findings import collect
 from ftsweep.control.run import Launched
 from ftsweep.domain.commands import store_command, study_command
@@ -26,7 +27,7 @@ def print_ending(console: Console, launched: Launched) -> None:
         print_line(console, f"Study {state.study!r} is complete: nothing was started.")
     print_line(console, counts_text(state))
     if state.result is not None:
-        _print_result(console, state, state.result)
+        _print_result(console, state, state.result, launched.folder.store.root)
     else:
         ended = f"{state.num_ended} of {state.num_planned} trials ended"
         print_line(console, f"Stopped with {ended}; the same command goes on.")
@@ -38,16 +39,11 @@ def print_ending(console: Console, launched: Launched) -> None:
         print_line(console, link, prefix=f"  {label + ':':<{width}} ")
 
 
-def _print_result(console: Console, state: StudyState, result: StudyResult) -> None:
+def _print_result(console: Console, state: StudyState, result: StudyResult, store: Path) -> None:
     found = [finding for finding in collect(result.data) if finding.severity is not Severity.NOTE]
     print_findings(console, found, indent="Data, ")
-    if result.note:
-        print_line(console, result.note)
     print_scores(console, result, state.objective)
-    print_line(console, result.sentence, "bold green" if result.model else "bold red")
-    if result.advice:
-        print_line(console, result.advice, "bold")
-    print_forgetting(console, result)
+    print_conclusion(console, state, store)
 
 
 def links_of(launched: Launched) -> dict[str, str]:

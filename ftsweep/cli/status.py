@@ -30,7 +30,7 @@ def status(study: str | None, store: str, as_json: bool) -> None:
     if as_json:
         print_json(study_json(overview, disk, lost, extension))
     else:
-        print_study(console_for(sys.stdout), overview, disk, lost, extension.text)
+        print_study(console_for(sys.stdout), overview, disk, lost, folder.store.root, extension.text)
 
 
 def _show_store(store: str, as_json: bool) -> None:

@@ -13,7 +13,7 @@ from ftsweep.cli.console import print_line
 from ftsweep.cli.disk_text import size_text, store_disk_text, study_disk_text
 from ftsweep.cli.live_view import print_trials
 from ftsweep.cli.render import rich_table
-from ftsweep.cli.result_view import counts_text, print_forgetting, print_search
+from ftsweep.cli.result_view import counts_text, print_conclusion, print_search
 from ftsweep.domain.trial import OutcomeKind
 from ftsweep.domain.verdict import counts_of
 from ftsweep.report.overview import StudyOverview
@@ -32,6 +32,7 @@ def print_study(
     overview: StudyOverview,
     disk: Mapping[str, int],
     lost_workers: Sequence[Mapping[str, Any]],
+    store: Path,
     extended: str = "",
 ) -> None:
     """`ftsweep status STUDY`. disk: bytes by what they are for; extended: how the study's space has changed."""
@@ -47,9 +48,7 @@ def print_study(
     _print_lost(console, lost_workers)
     _print_fits(console, overview)
     if state.result is not None:
-        for text in filter(None, (state.result.note, state.result.sentence, state.result.advice)):
-            print_line(console, text)
-        print_forgetting(console, state.result)
+        print_conclusion(console, state, store)
 
 
 def print_store(console: Console, studies: Sequence[StudyLine], store: Path, disk: Mapping[str, Any]) -> None:

@@ -98,9 +98,10 @@ class StudyMonitor(Monitor):
             return None
         done = snapshot.num_done - self._done_before
         left = max(0.0, snapshot.num_planned - snapshot.num_done)
-        if left > 0:
-            left += self._race_share() * snapshot.num_planned
-        return None if done <= 0 else (self.clock() - self._search_started) * left / done
+        if left <= 0 or done <= 0:  # what comes after the search has no pace to go by
+            return None
+        left += self._race_share() * snapshot.num_planned
+        return (self.clock() - self._search_started) * left / done
 
     def _race_share(self) -> float:
         """Of the search, that runs with fresh seeds take at most."""

@@ -127,5 +127,7 @@ NullRecorder = Recorder
 
 
 def run_name(proposal: Proposal) -> str:
-    """The name of a proposal's run: `trial-0007`, `baseline-lora`."""
-    return f"trial-{proposal.number:04d}" if proposal.number >= 0 else f"baseline-{proposal.branch or 'main'}"
+    """The name of a proposal's run: `trial-0007`, `seed-2-of-trial-0007`, `baseline-lora`."""
+    if proposal.number < 0:
+        return f"baseline-{proposal.branch or 'main'}"
+    return (f"seed-{proposal.seed}-of-" if proposal.seed else "") + f"trial-{proposal.number:04d}"

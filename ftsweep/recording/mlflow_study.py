@@ -241,7 +241,8 @@ class MlflowStudy:
             "mlflow.source.type": "LOCAL",
         }
         if name != PARENT:
-            tags["mlflow.parentRunId"] = self.parent.run_id
+            trial = self.runs.get(name.partition("-of-")[2])  # whose setting a run with a fresh seed has
+            tags["mlflow.parentRunId"] = (trial or self.parent).run_id
         start_time = None if started is None else round(started * 1000)
         return self.client.create_run(self.experiment_id, start_time, tags, name)
 

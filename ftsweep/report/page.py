@@ -71,6 +71,7 @@ class HtmlPage(Report):
             sections=[_section(name, study) for name in self.figures if figure_modules.is_about(name, study)],
             plot_config=embedded_json(PLOT_CONFIG),
             verdict=summary.verdict(study),
+            conclusion=summary.conclusion(study),
             tiles=summary.tiles(study),
             counts=summary.outcome_counts(study),
             facts=summary.facts(study),

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 
+from ftsweep.analysis.conclusion import said_in_full
 from ftsweep.report.overview import DataFacts, StudyOverview
 from ftsweep.report.tables.scores import tested
 from ftsweep.report.tables.trials import OUTCOME_ORDER
@@ -35,6 +36,14 @@ def verdict(study: StudyOverview) -> str:
         return f"{ended}{planned} trials have ended, and none of them is complete with a value."
     what = "Chosen" if study.is_final else f"{ended}{planned} trials have ended. Best so far"
     return f"{what}: trial {best.number}, {study.objective.key} {number(best.value)} at rung {best.best_rung}."
+
+
+def conclusion(study: StudyOverview) -> tuple[str, ...]:
+    """What the study came to, beside its own sentence; nothing while it goes on."""
+    if not study.conclusion.sentence:
+        return ()
+    said = said_in_full(study.conclusion, study.state.trials, study.objective)
+    return tuple(text for text in said if text != study.conclusion.sentence)
 
 
 def tiles(study: StudyOverview) -> list[Tile]:
