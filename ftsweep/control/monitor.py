@@ -13,6 +13,7 @@ from ftsweep.control.throttle import Pace
 from ftsweep.control.trials import Trials
 from ftsweep.domain.study_state import StudyState
 from ftsweep.domain.verdict import Verdict
+from ftsweep.store.phases import note_phase
 from ftsweep.store.requests import Requests
 
 _LOGGER = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ class StudyMonitor(Monitor):
     """Why the search came to its end before its number of trials; "" while it goes on."""
     _pace: Pace = field(default_factory=Pace)
     _shown: str = ""
+    _noted: str = ""
     _search_started: float | None = None
     _done_before: float = 0.0
     """Trials' worth of work that earlier processes did."""
@@ -70,12 +72,19 @@ class StudyMonitor(Monitor):
             self.note = f"Stopped by {who}."
             _LOGGER.info("%s", self.note)
             self.stop()
+        self.note_phase(phase.partition(",")[0])
         if phase == self._shown and not self._pace.is_due():
             return
         self._shown = phase
         with self._pace.measured():
             snapshot = self.snapshot(phase)
             self.watch(replace(snapshot, seconds_left=self._seconds_left(snapshot)))
+
+    def note_phase(self, phase: str) -> None:
+        """Write down that something else goes on now; "" at the end."""
+        if phase != self._noted:
+            self._noted = phase
+            note_phase(self.requests.folder, phase)
 
     def snapshot(self, phase: str) -> StudyState:
         """The study as it stands."""

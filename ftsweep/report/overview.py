@@ -17,12 +17,14 @@ from ftsweep.domain.objective import Objective
 from ftsweep.domain.result import StudyResult
 from ftsweep.domain.space import Dimension
 from ftsweep.domain.study_state import StudyState
+from ftsweep.domain.trial import TrialRecord
 from ftsweep.domain.verdict import Verdict
 from ftsweep.errors import UsageError
 from ftsweep.report.settings import Settings, read_settings
 from ftsweep.report.study_fit import judged_study
 from ftsweep.report.trial_summary import TrialSummary, summarise
 from ftsweep.store.folders import StudyFolder
+from ftsweep.store.phases import read_phases
 from ftsweep.store.study_state import read_state
 
 SPLIT_ORDER = {"train": 0, "validation": 1, "test": 2}
@@ -60,6 +62,10 @@ class StudyOverview:
     state: StudyState
     settings: Settings = field(default_factory=Settings)
     verdicts: tuple[Verdict, ...] = ()
+    fresh: tuple[TrialRecord, ...] = ()
+    """Runs with fresh seeds, under the numbers of the trials whose settings they have."""
+    phases: tuple[tuple[str, float, float], ...] = ()
+    """What went on from when to when, in seconds since 1970."""
     shown: frozenset[int] | None = None
     """The numbers of the trials to look at; None: all."""
 
@@ -141,8 +147,15 @@ class StudyOverview:
 
     def param_path(self, name: str) -> str:
         """A parameter's dotted config path: its name without the branch's prefix."""
-        branches = {trial.branch for trial in self.trials if name in trial.params}
-        return next((name.removeprefix(f"{b}.") for b in branches if b and name.startswith(f"{b}.")), name)
+        return self._paths.get(name, name)
+
+    @cached_property
+    def _paths(self) -> Mapping[str, str]:
+        found: dict[str, str] = {}
+        for trial in self.trials:
+            for name in trial.params:
+                found.setdefault(name, name.removeprefix(f"{trial.branch}.") if trial.branch else name)
+        return found
 
     @property
     def baselines(self) -> dict[str, dict[str, float]]:
@@ -193,7 +206,8 @@ def read_overview(folder: StudyFolder, state: StudyState | None = None) -> Study
         raise UsageError(f"there is no study {folder.name!r}", where=str(folder.path), remedy=f"See: {see}")
     settings = read_settings(folder)
     state = read_state(folder) if state is None else state
-    return StudyOverview(state, settings, tuple(judged_study(state, settings)))
+    verdicts = tuple(judged_study(state, settings))
+    return StudyOverview(state, settings, verdicts, tuple(folder.confirmed()), read_phases(folder))
 
 
 def _tested_model(label: str, values: Mapping[str, float]) -> TestedModel:
