@@ -101,9 +101,8 @@ def main() -> None:
     sizes = [int(word) for word in sys.argv[1:]] or [12, 1_000, 10_000]
     load = subprocess.run(["uptime"], capture_output=True, text=True).stdout.rpartition("load average: ")[2].strip()
     print(", ".join(f"{name}: {value}" for name, value in hardware().items()), f"load: {load}", sep="\n")
-    print(
-        "| trials | size, MB | CPU s to write | CPU s to open: renderer | GPU process | wall s |\n|---|---|---|---|---|---|"
-    )
+    print("| trials | size, MB | CPU s to write | CPU s to open: renderer | GPU process | wall s |")
+    print("|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         for size in sizes:
             page, study = Path(folder) / f"{size}.html", study_of(size)

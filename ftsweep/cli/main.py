@@ -13,12 +13,16 @@ import click
 from ftsweep import __version__
 from ftsweep.cli.best import best
 from ftsweep.cli.clean import clean
+from ftsweep.cli.compare import compare
 from ftsweep.cli.copy_sweep import copy
 from ftsweep.cli.dashboard import dashboard
 from ftsweep.cli.doctor import doctor
+from ftsweep.cli.enqueue import enqueue
+from ftsweep.cli.extend import extend
 from ftsweep.cli.list_choices import list_choices
 from ftsweep.cli.new import new
 from ftsweep.cli.output import BROKEN_PIPE, drop_output, prepare_output, prepare_warnings
+from ftsweep.cli.pin import pin
 from ftsweep.cli.plan import plan
 from ftsweep.cli.predict import predict
 from ftsweep.cli.report import report
@@ -29,7 +33,10 @@ from ftsweep.cli.stop import stop
 from ftsweep.cli.ui import ui
 from ftsweep.errors import FtsweepError, RefusedDataError, UsageError, suggest
 
-VERBS = (list_choices, copy, new, show, plan, run, status, stop, best, predict, report, dashboard, ui, clean, doctor)
+VERBS = (
+    *(list_choices, copy, new, show, plan, run, status, compare, enqueue, extend, pin, stop),
+    *(best, predict, report, dashboard, ui, clean, doctor),
+)
 """In the order of use, which is that of the help."""
 
 

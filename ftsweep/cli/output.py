@@ -11,9 +11,8 @@ from collections.abc import Callable
 from typing import Any, TextIO
 
 _ERRORS = "ftsweep.plain"
-_PLAIN = {"…": "...", "─": "-", "│": "|", "\N{EN DASH}": "-", "·": ".", "±": "+-", "∞": "inf"} | dict(
-    zip("▁▂▃▄▅▆▇█", "_.,-=+*#", strict=True)
-)
+_PLAIN = {"…": "...", "─": "-", "│": "|", "\N{EN DASH}": "-", "·": ".", "±": "+-", "∞": "inf"}
+_PLAIN |= dict(zip("▁▂▃▄▅▆▇█", "_.-=+*#@", strict=True))
 """What stands for our own drawing characters in an encoding without them; for anything else it is a question mark."""
 
 BROKEN_PIPE = 141
