@@ -57,25 +57,28 @@ def _trial(number: int, source: random.Random, lanes: list[float]) -> TrialRecor
     return TrialRecord(proposal, measured, Outcome(kind, "worse than the median of its peers", rung=last))
 
 
-def opened_seconds(page: Path) -> tuple[float, float, float]:
-    """CPU seconds of the renderers and of the GPU process, and wall seconds, until the last figure is drawn."""
+def opened(page: Path) -> str:
+    """CPU seconds of renderers and the GPU process, and wall seconds: to the first screen, and to the last figure."""
     from playwright.sync_api import sync_playwright
 
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    found = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         tab = browser.new_page(viewport={"width": 1400, "height": 900})
         began = time.perf_counter()
-        tab.goto(page.as_uri())
-        tab.wait_for_function(
-            "document.querySelectorAll('.plot').length > 0 && "
-            "[...document.querySelectorAll('.plot')].every(plot => plot.querySelector('.main-svg'))",
-            timeout=300_000,
-        )
-        wall = time.perf_counter() - began
-        renderers, gpu = _cpu_of("--type=renderer"), _cpu_of("--type=gpu-process")
+        tab.goto(page.as_uri(), wait_until="domcontentloaded")
+        for which in ("plot.getBoundingClientRect().top < 900", "true"):
+            drawn = (
+                "document.querySelector('footer') && [...document.querySelectorAll('.plot')]"
+                f".filter(plot => {which}).every(plot => plot.querySelector('.main-svg'))"
+            )
+            while not tab.evaluate(drawn):  # its policy lets nothing wait inside of the page
+                time.sleep(0.05)
+            wall = time.perf_counter() - began
+            found.append(f"{_cpu_of('--type=renderer'):.1f} + {_cpu_of('--type=gpu-process'):.1f} | {wall:.1f}")
         browser.close()
-    return renderers, gpu, wall
+    return " | ".join(found)
 
 
 def _cpu_of(kind: str) -> float:
@@ -101,15 +104,14 @@ def main() -> None:
     sizes = [int(word) for word in sys.argv[1:]] or [12, 1_000, 10_000]
     load = subprocess.run(["uptime"], capture_output=True, text=True).stdout.rpartition("load average: ")[2].strip()
     print(", ".join(f"{name}: {value}" for name, value in hardware().items()), f"load: {load}", sep="\n")
-    print("| trials | size, MB | CPU s to write | CPU s to open: renderer | GPU process | wall s |")
-    print("|---|---|---|---|---|---|")
+    print("| trials | size, MB | CPU s to write | first screen: CPU s of renderer + GPU | wall s | all | wall s |")
+    print("|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         for size in sizes:
             page, study = Path(folder) / f"{size}.html", study_of(size)
             written = measured(lambda page=page, study=study: HtmlPage().write(study, page))  # type: ignore[misc]
-            renderer, gpu, wall = opened_seconds(page)
             megabytes = page.stat().st_size / 1e6
-            print(f"| {size:,} | {megabytes:.2f} | {written:.1f} | {renderer:.1f} | {gpu:.1f} | {wall:.1f} |")
+            print(f"| {size:,} | {megabytes:.2f} | {written:.1f} | {opened(page)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -60,8 +60,8 @@ class LiveReport(Listener):
 
     def _begin(self) -> None:
         command = [sys.executable, "-c", _CODE, str(self.folder.store.root), self.folder.name]
-        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        nowhere = subprocess.DEVNULL
         try:
-            self._writer = subprocess.Popen(command, **quiet)
+            self._writer = subprocess.Popen(command, stdin=nowhere, stdout=nowhere, stderr=nowhere)
         except OSError:  # no process or no memory to be had: the trials need them more
             self._writer = None

@@ -43,18 +43,36 @@
 
   const config = JSON.parse(document.getElementById("plot-config").textContent);
   const plots = [];
-  for (const section of document.querySelectorAll("section.figure")) {
+  const waiting = new Set(document.querySelectorAll("section.figure"));
+  const draw = (section) => {
+    if (!waiting.delete(section)) return;
     const data = JSON.parse(section.querySelector(".figure-data").textContent);
     const plot = section.querySelector(".plot");
     Plotly.newPlot(plot, data.data, data.layout, config);
     plots.push(plot);
     plot.on("plotly_click", (event) => showTrial(event.points[0]));
     if (data.layout.meta?.brush) brush(plot);
-  }
+  };
+
+  // What is seen first is drawn first; the rest when the browser has nothing else to do, one figure at a time.
+  const observer = new IntersectionObserver(
+    (entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => draw(entry.target)),
+    { rootMargin: "300px" },
+  );
+  waiting.forEach((section) => observer.observe(section));
+  const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, 50));
+  const drawRest = () => {
+    const [section] = waiting;
+    if (section === undefined) return;
+    draw(section);
+    whenIdle(drawRest);
+  };
+  window.addEventListener("load", () => whenIdle(drawRest));
 
   // A sheet of paper is narrower than a window: without this the figures would be cut off at its edge.
   const printWidth = 690;
   window.addEventListener("beforeprint", () => {
+    waiting.forEach(draw);
     for (const plot of plots) Plotly.relayout(plot, { width: printWidth, autosize: false });
   });
   window.addEventListener("afterprint", () => {

@@ -48,7 +48,7 @@ def opened(browser, tmp_path):
         page.on("request", lambda request: page.requests.append(request.url))
         page.goto(path.as_uri())
         page.num_figures = sum(is_about(name, rows) for name in READING_ORDER)
-        page.wait_for_function(f"document.querySelectorAll('.plot .main-svg').length >= {page.num_figures}")
+        page.locator(".plot:has(.main-svg)").nth(page.num_figures - 1).wait_for(state="attached")  # drawn when idle
         return page
 
     yield open_page
@@ -233,5 +233,9 @@ def test_parallel_coordinates_show_what_was_brushed_and_the_best(opened, tmp_pat
 
     page.locator("#parallel_coordinates .updatemenu-button", has_text="best 5").click()
     visible = "document.querySelector('#parallel_coordinates .plot').data.filter(each => each.visible !== false).length"
-    page.wait_for_function(f"{visible} === 5")
+    for _ in range(100):
+        if page.evaluate(visible) == 5:
+            break
+        page.wait_for_timeout(50)
+    assert page.evaluate(visible) == 5
     assert page.troubles == []

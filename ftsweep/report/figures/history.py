@@ -43,7 +43,8 @@ class Info:
 
 
 def info(study: StudyOverview) -> Info:
-    measured, unmeasured, steps = [], [], []
+    measured, unmeasured = [], []
+    steps: list[tuple[int, float]] = []
     best: float | None = None
     for trial in study.trials:
         if trial.value is not None and trial.kind not in ("diverged", "infeasible", "failed"):
