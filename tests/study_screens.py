@@ -10,14 +10,15 @@ from pathlib import Path
 
 from report_studies import write_demo
 
-STORE = "a store"
-"""With a space, so that commands have to quote it."""
+STORE, OTHER = "mlruns", "a store"
+"""That of the captured screens, which commands need not name, and one with a space, so that they have to quote it."""
 
 
 def write_store(root: Path) -> Path:
     """A finished study, and one under way; returns the store's folder."""
     write_demo(root / STORE)
     write_demo(root / STORE, finished=False, name="under-way")
+    write_demo(root / OTHER, finished=False, name="under-way")
     return root / STORE
 
 
@@ -40,7 +41,7 @@ def show(name: str, store: Path) -> None:
     from ftsweep.cli.main import main
 
     shutil.disk_usage = lambda path: shutil._ntuple_diskusage(10 * 2**30, 2**30, 9 * 2**30)  # type: ignore[attr-defined]
-    where = ["--store", store.name] if name in {"status", "store", "best", "error"} else []
+    where = ["--store", OTHER] if name == "error" else []
     try:
         main([*commands[name], *where], prog_name="ftsweep", standalone_mode=False)
     except SystemExit:

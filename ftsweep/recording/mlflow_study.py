@@ -5,9 +5,10 @@ from __future__ import annotations
 import getpass
 import json
 import uuid
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from ftsweep.domain.commands import quoted_command
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 PARENT = "sweep"
 _DIGEST_LIMIT = 36  # characters, MLflow's own
+_SCHEMA_LIMIT = 1_048_575
 
 
 class MlflowStudy:
@@ -116,6 +118,7 @@ class MlflowStudy:
             source_type="ftsweep",
             source=json.dumps(source, default=str),
             profile=json.dumps({"num_rows": sum(rows.values()), **rows}),
+            schema=_schema_of(data),
         )
         context = InputTag("mlflow.data.context", ", ".join(rows) or "train")
         self.client.log_inputs(run.run_id, [DatasetInput(dataset, [context])])
@@ -245,6 +248,22 @@ class MlflowStudy:
             tags["mlflow.parentRunId"] = (trial or self.parent).run_id
         start_time = None if started is None else round(started * 1000)
         return self.client.create_run(self.experiment_id, start_time, tags, name)
+
+
+def _schema_of(data: Mapping[str, Any]) -> str | None:
+    """The columns of train's first row as MLflow spells a schema; None where no row is to be had."""
+    from mlflow.models import infer_signature
+    from pandas import DataFrame
+
+    try:
+        with open(Path(data["folder"]) / "train.rows.jsonl", encoding="utf-8") as file:
+            values = json.loads(file.readline())["values"]
+    except (KeyError, OSError, ValueError):  # a record of a set that is not kept any more
+        return None
+    with warnings.catch_warnings(action="ignore"):  # that whole numbers cannot be missing
+        signature = infer_signature(DataFrame([values]))
+    text = json.dumps({"mlflow_colspec": signature.inputs.to_dict()})
+    return text if len(text) <= _SCHEMA_LIMIT else None
 
 
 def _user() -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from report_studies import write_demo
+from report_studies import SWEEP, write_demo
+from study_manifests import write_manifest
 
 from ftsweep.control.live_report import LiveReport
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
@@ -15,6 +16,7 @@ ENDED = TrialRecord(Proposal(0, "", {}), (), Outcome(OutcomeKind.COMPLETE))
 
 def test_the_page_is_written_at_every_tenth_ending_by_a_process_of_its_own(tmp_path: Path) -> None:
     folder = write_demo(tmp_path, finished=False)
+    write_manifest(folder, SWEEP, report={"_target_": "ftsweep.report.HtmlPage", "figures": ["history"]})
     page = LiveReport(folder)
     for _ in range(9):
         page.ended(ENDED)

@@ -259,7 +259,7 @@ def test_a_thousand_trials_are_drawn_in_a_moment():
     settings = Settings(dimensions={"a": FloatInterval(0, 1), "b": IntInterval(0, 6)})
     rows = StudyOverview(StudyState("big", "", Objective(), 1, 1000, trials), settings)
 
-    assert len(parallel_coordinates.info(rows).panels[0].lines) == 1000
+    assert len(parallel_coordinates.info(rows).panels[0].lines) == MAX_LINES
 
 
 def test_approaches_are_lines_with_their_trials_best_tests_and_times(tmp_path):
