@@ -97,7 +97,7 @@ def _show(folder: StudyFolder, overview: StudyOverview, exported: Path | None, *
         asked = {"samples": [asdict(each) for each in overview.answers]} if samples else {}
         print_json({**facts, "exported": str(exported) if exported else None, **asked})
     else:
-        print_best(console_for(sys.stdout), overview, exported)
+        print_best(console_for(sys.stdout), overview, folder.store.root, exported)
         if samples:
             print_telling_answers(console_for(sys.stdout), overview.answers, overview.objective)
 

@@ -46,6 +46,7 @@ def printed(console: Console) -> str:
     return text
 
 
+STORE = Path("mlruns").absolute()
 DISK = {"total": 0, "weights": 0, "checkpoints": 0, "other": 0}
 
 
@@ -66,7 +67,7 @@ def concluded(with_branches: bool) -> StudyResult:
 
 
 def test_best_prints_the_table_of_approaches_and_the_advice(console: Console) -> None:
-    print_best(console, overview(concluded(True)), None)
+    print_best(console, overview(concluded(True)), STORE, None)
     lines = printed(console).splitlines()
     assert "Use full: loss 0.75 on test." in lines
     (header,) = [line for line in lines if line.startswith("approach ")]
@@ -78,7 +79,7 @@ def test_best_prints_the_table_of_approaches_and_the_advice(console: Console) ->
 
 
 def test_study_without_branches_prints_its_test_scores(console: Console) -> None:
-    print_best(console, overview(concluded(False)), None)
+    print_best(console, overview(concluded(False)), STORE, None)
     assert "trial-0000 (winner)" in printed(console)
     assert "approach" not in printed(console)
 
@@ -93,7 +94,7 @@ def test_status_tells_of_lost_workers(console: Console, tmp_path: Path) -> None:
     folder = Store(tmp_path).study("s")
     for number in range(7):
         folder.note_lost(f"trial-000{number}", "gpu 0", "it was killed by SIGKILL")
-    print_study(console, overview(concluded(True)), DISK, folder.lost_workers())
+    print_study(console, overview(concluded(True)), DISK, folder.lost_workers(), tmp_path)
     text = printed(console)
     assert "worker gpu 0 lost over trial-0006 at 20" in text
     assert "it was killed by SIGKILL" in text
