@@ -47,7 +47,7 @@ class Lane:
         self.kills: Counter[tuple[str, str]] = Counter()
         self.events: Counter[str] = Counter()
         self.references: dict[str, Any] = {}
-        self.num_studies = self.num_attempts = 0
+        self.num_studies = self.num_attempts = self.num_in_race = 0
         self.slowest_end = 0.0
         self.faults: list[str] = []
         self.lengths = Lengths()
@@ -103,6 +103,7 @@ class Lane:
             enough = self.num_done >= self.num_kills
             drawn = Drawn() if enough else draw(self.chance, self.lengths, has_helper=sampler == "gp")
             code = self.attempt(place, drawn)
+            self.num_in_race += code != 0 and place.is_racing
             self.count_notes(place)
             if code not in (0, -signal.SIGKILL, -signal.SIGXFSZ):
                 self.faults.append(f"{place.folder.name}: exit {code} after {drawn}: {_tail(place)}")
@@ -218,6 +219,7 @@ class Lane:
             "events": dict(self.events),
             "num_studies": self.num_studies,
             "num_attempts": self.num_attempts,
+            "num_in_race": self.num_in_race,
             "slowest_end": self.slowest_end,
             "faults": self.faults,
             "lengths": vars(self.lengths),

@@ -106,7 +106,9 @@ def report(answers: Sequence[dict[str, Any]], *, seconds: float, seed: int) -> l
         events.update(answer["events"])
     faults = [fault for answer in answers for fault in answer["faults"]]
     faults += ["a lane broke off" for answer in answers if not answer["is_done"]]
-    total = {key: sum(answer.get(key, 0) for answer in answers) for key in ("num_studies", "num_attempts")}
+    total = {
+        key: sum(answer.get(key, 0) for answer in answers) for key in ("num_studies", "num_attempts", "num_in_race")
+    }
     num_sigkills = sum(count for (_, kind), count in kills.items() if kind != "limit")
     slowest = max(answer.get("slowest_end", 0.0) for answer in answers)
     return [
@@ -117,10 +119,11 @@ def report(answers: Sequence[dict[str, Any]], *, seconds: float, seed: int) -> l
         *(f"- {name}: {value}" for name, value in machine.hardware().items()),
         "",
         f"{total['num_studies']} studies of {NUM_TRIALS} trials and {NUM_RUNGS} rungs (LoRA on the embedded model, one "
-        "worker on the CPU, two confirmation runs, test, export, registration; every third with the Gaussian-process "
+        "worker on the CPU, a race of up to six runs with fresh seeds, test, export, registration; every third with the Gaussian-process "
         f"sampler), each killed until it came to its end, in {total['num_attempts']:,} attempts of the same command. "
         "Every process is real, and so are torch, Optuna, MLflow and their databases. Control process, workers and the "
-        "sampler's helper are forks of a process that has imported everything; the watchdog starts as always.",
+        "sampler's helper are forks of a process that has imported everything; the watchdog starts as always. "
+        f"{total['num_in_race']} attempts ended in the middle of the race.",
         "",
         "| killed | how | times |",
         "|---|---|---:|",
@@ -131,8 +134,8 @@ def report(answers: Sequence[dict[str, Any]], *, seconds: float, seed: int) -> l
         + ", ".join(f"{name} {count}" for name, count in events.most_common())
         + ".",
         "",
-        "Held against the undisturbed study after each: settings, every measured value, outcomes, confirmation runs, "
-        "winner, test scores, and the bytes of the exported model; trials in folders, Optuna and MLflow; every rung "
+        "Held against the undisturbed study after each: settings, every measured value, outcomes, runs with fresh seeds, "
+        "both answers, test scores, and the bytes of the exported model; trials in folders, Optuna and MLflow; every rung "
         "once; no run still RUNNING; both databases whole; no checkpoint, temporary file or held lock left; no process "
         "left 10 s after the control process (the last one ended "
         f"{slowest:.2f} s after it).",
