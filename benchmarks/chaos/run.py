@@ -119,8 +119,9 @@ def report(answers: Sequence[dict[str, Any]], *, seconds: float, seed: int) -> l
         *(f"- {name}: {value}" for name, value in machine.hardware().items()),
         "",
         f"{total['num_studies']} studies of {NUM_TRIALS} trials and {NUM_RUNGS} rungs (LoRA on the embedded model, one "
-        "worker on the CPU, a race of up to six runs with fresh seeds, test, export, registration; every third with the "
-        f"Gaussian-process sampler), each killed until it came to its end, in {total['num_attempts']:,} attempts of the same command. "
+        "worker on the CPU, a race of up to six runs with fresh seeds, test, export, registration; every third with "
+        "the Gaussian-process sampler), each killed until it came to its end, in "
+        f"{total['num_attempts']:,} attempts of the same command. "
         "Every process is real, and so are torch, Optuna, MLflow and their databases. Control process, workers and the "
         "sampler's helper are forks of a process that has imported everything; the watchdog starts as always. "
         f"{total['num_in_race']} attempts ended in the middle of the race.",
@@ -135,9 +136,9 @@ def report(answers: Sequence[dict[str, Any]], *, seconds: float, seed: int) -> l
         + ".",
         "",
         "Held against the undisturbed study after each: settings, every measured value, outcomes, runs with fresh "
-        "seeds, both answers, test scores, whose weights are kept, and the bytes of the exported model; trials in folders, "
-        "Optuna and MLflow; every rung once; no run still RUNNING; both databases whole; no checkpoint, temporary file or held lock left; no process "
-        "left 10 s after the control process (the last one ended "
+        "seeds, both answers, test scores, whose weights are kept, and the bytes of the exported model; trials in "
+        "folders, Optuna and MLflow; every rung once; no run still RUNNING; both databases whole; no checkpoint, "
+        "temporary file or held lock left; no process left 10 s after the control process (the last one ended "
         f"{slowest:.2f} s after it).",
         "",
         f"**Faults: {len(faults)}**",
