@@ -38,12 +38,13 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--lanes", type=int, default=2, help="studies that are killed side by side")
+    parser.add_argument("--race", action="store_true", help="kill from outside only, in the race of fresh seeds")
     parser.add_argument("--folder", type=Path, help="keep what lies there (default: a temporary folder)")
     parser.add_argument("--write", type=Path, help="a Markdown file for the table")
     options = parser.parse_args()
     started = time.monotonic()
     with _folder(options.folder) as folder:
-        answers = run_lanes(folder, options.seed, options.kills, options.lanes)
+        answers = run_lanes(folder, options.seed, options.kills, options.lanes, is_of_race=options.race)
     lines = report(answers, seconds=time.monotonic() - started, seed=options.seed)
     print("\n".join(lines))
     if options.write:
@@ -60,12 +61,15 @@ def _folder(given: Path | None) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def run_lanes(folder: Path, seed: int, num_kills: int, num_lanes: int) -> list[dict[str, Any]]:
+def run_lanes(
+    folder: Path, seed: int, num_kills: int, num_lanes: int, *, is_of_race: bool = False
+) -> list[dict[str, Any]]:
     """The last answer of each lane; `is_done` is false of one that broke off."""
     lanes = []
     for index in range(num_lanes):
-        words = [f"lane-{index}", "--seed", str(seed * 1000 + index), "--kills", str(-(-num_kills // num_lanes))]
-        command = [sys.executable, str(Path(__file__).with_name("lane.py")), str(folder / words[0]), *words[1:]]
+        words = ["--seed", str(seed * 1000 + index), "--kills", str(-(-num_kills // num_lanes))]
+        words += ["--race"] if is_of_race else []
+        command = [sys.executable, str(Path(__file__).with_name("lane.py")), str(folder / f"lane-{index}"), *words]
         lanes.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=folder, env=_environment()))
     answers = []
     try:
@@ -114,7 +118,8 @@ def report(answers: Sequence[dict[str, Any]], *, seconds: float, seed: int) -> l
     return [
         f"# Chaos: {num_sigkills:,} SIGKILLs, {time.strftime('%Y-%m-%d')}",
         "",
-        f"`make chaos`, seed {seed}, {len(answers)} lanes, {seconds / 60:.0f} minutes.",
+        f"`{' '.join(['python benchmarks/chaos/run.py', *sys.argv[1:]])}`, seed {seed}, {len(answers)} lanes, "
+        f"{seconds / 60:.0f} minutes.",
         "",
         *(f"- {name}: {value}" for name, value in machine.hardware().items()),
         "",
