@@ -13,12 +13,16 @@ import click
 from ftsweep import __version__
 from ftsweep.cli.best import best
 from ftsweep.cli.clean import clean
+from ftsweep.cli.compare import compare
 from ftsweep.cli.copy_sweep import copy
 from ftsweep.cli.dashboard import dashboard
 from ftsweep.cli.doctor import doctor
+from ftsweep.cli.enqueue import enqueue
+from ftsweep.cli.extend import extend
 from ftsweep.cli.list_choices import list_choices
 from ftsweep.cli.new import new
 from ftsweep.cli.output import BROKEN_PIPE, drop_output, prepare_output, prepare_warnings
+from ftsweep.cli.pin import pin
 from ftsweep.cli.plan import plan
 from ftsweep.cli.predict import predict
 from ftsweep.cli.report import report
@@ -29,7 +33,10 @@ from ftsweep.cli.stop import stop
 from ftsweep.cli.ui import ui
 from ftsweep.errors import FtsweepError, RefusedDataError, UsageError, suggest
 
-VERBS = (new, run, plan, show, list_choices, copy, status, best, stop, clean, predict, report, dashboard, ui, doctor)
+VERBS = (
+    *(new, run, plan, show, list_choices, copy, status, best, compare),
+    *(enqueue, extend, pin, stop, clean, predict, report, dashboard, ui, doctor),
+)
 
 
 class _Commands(click.Group):

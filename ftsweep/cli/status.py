@@ -19,18 +19,22 @@ def status(study: str | None, store: str, as_json: bool) -> None:
         _show_store(store, as_json)
         return
     from ftsweep.cli.console import console_for
-    from ftsweep.cli.status_view import print_study
+    from ftsweep.cli.status_view import print_requests, print_study
     from ftsweep.cli.study_json import study_json
     from ftsweep.report.overview import read_overview
+    from ftsweep.store.inbox import Inbox
+    from ftsweep.store.requests import pending_requests
     from ftsweep.store.usage import study_use
 
     folder = find_study(store, study)
     overview, disk, lost = read_overview(folder), study_use(folder), folder.lost_workers()
-    extension = folder.manifest().extension
+    extension, answers, pending = folder.manifest().extension, Inbox(folder).answers(), pending_requests(folder)
     if as_json:
-        print_json(study_json(overview, disk, lost, extension))
+        requests = {"answers": [each.to_dict() for each in answers], "pending": [each.to_dict() for each in pending]}
+        print_json({**study_json(overview, disk, lost, extension), "requests": requests})
     else:
         print_study(console_for(sys.stdout), overview, disk, lost, extension.text)
+        print_requests(console_for(sys.stdout), answers, pending)
 
 
 def _show_store(store: str, as_json: bool) -> None:

@@ -13,6 +13,7 @@ from ftsweep.cli.console import print_line
 from ftsweep.cli.disk_text import size_text, store_disk_text, study_disk_text
 from ftsweep.cli.render import rich_table
 from ftsweep.cli.result_view import counts_text, print_forgetting, print_search
+from ftsweep.domain.request import Answer, Request
 from ftsweep.domain.trial import OutcomeKind
 from ftsweep.domain.verdict import counts_of
 from ftsweep.report.overview import StudyOverview
@@ -23,6 +24,7 @@ from ftsweep.report.tables.table import Row, Table, columns
 from ftsweep.report.tables.trials import trials_table
 from ftsweep.report.wording import NOTHING, number
 
+_MAX_ASKED = 5
 _MAX_LOST = 5
 _MAX_TELLING = 8  # trials whose fit is told in words
 
@@ -50,6 +52,16 @@ def print_study(
         for text in filter(None, (state.result.note, state.result.sentence, state.result.advice)):
             print_line(console, text)
         print_forgetting(console, state.result)
+
+
+def print_requests(console: Console, answers: Sequence[Answer], pending: Sequence[Request]) -> None:
+    """What was asked of the study last, and what came of it."""
+    for answer in answers[-_MAX_ASKED:]:
+        print_line(console, f"  {answer.line}")
+    for request in pending:
+        print_line(console, f"  {request.waiting_line}")
+    if len(answers) > _MAX_ASKED:
+        print_line(console, f"  {len(answers)} requests were answered in all; --json tells of each")
 
 
 def print_store(console: Console, studies: Sequence[StudyLine], store: Path, disk: Mapping[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,6 +62,8 @@ class Recording(Listener):
     data: Mapping[str, Mapping[str, Any]]
     """Facts of the prepared sets by branch label; may be filled in later."""
     verdicts: Verdicts
+    asked: Callable[[Proposal], Mapping[str, str]] = lambda proposal: {}
+    """Tags about requests, of a trial."""
     _last_rung: dict[int, int] = field(default_factory=dict)
     """Of each trial, the last rung that was recorded."""
     _verdict: dict[int, str] = field(default_factory=dict)
@@ -93,6 +95,10 @@ class Recording(Listener):
         values = best.values if best else {}
         self.recorder.end_trial(record.proposal, record.outcome, best=values, tags=self._tags(record))
 
+    def tag_again(self, record: TrialRecord) -> None:
+        """Something else is to be said of a trial that goes on."""
+        self._begin(record)
+
     def record_baseline(self, branch: Branch, metrics: Mapping[str, float]) -> None:
         """What the untouched base of a branch scores on validation, by metric."""
         proposal, tags = Proposal(-1, branch.name, {}), self._branch_tags(branch)
@@ -118,7 +124,8 @@ class Recording(Listener):
     def _tags(self, record: TrialRecord) -> dict[str, str]:
         branch = self.branches[record.proposal.branch]
         forgotten = forgetting_tags(record.measurements, self.objective)
-        return self._branch_tags(branch) | self.verdicts.tags(record.number) | forgotten
+        told = self.verdicts.tags(record.number) | forgotten | dict(self.asked(record.proposal))
+        return self._branch_tags(branch) | told
 
     def _branch_tags(self, branch: Branch) -> dict[str, str]:
         fingerprint = self.data.get(branch.label, {}).get("fingerprint", "")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ftsweep.config.schema import SweepConfig
 from ftsweep.control.conclude import Ending
 from ftsweep.control.confirm import Confirmation
 from ftsweep.control.data_scaling import QuantityProbe
+from ftsweep.control.heeding import Heeding
 from ftsweep.control.jobs import Jobs
 from ftsweep.control.listeners import Judging, Recording
 from ftsweep.control.lost_workers import LostWorkers
@@ -29,6 +30,7 @@ from ftsweep.executors.base import Executor
 from ftsweep.recording.base import Recorder
 from ftsweep.search.study import Study
 from ftsweep.store.folders import StudyFolder, TrialFolder
+from ftsweep.store.inbox import Inbox
 from ftsweep.store.requests import Requests
 from ftsweep.verdicts.live import Verdicts
 
@@ -77,15 +79,23 @@ class LiveStudy:
         )
         self.jobs = Jobs(self.executor, folder, folder.store.cache, lost_workers, self.monitor)
         self.stopping = Stopping(config, folder, self.monitor.elapsed_seconds)
+        self.heeding = Heeding(
+            Inbox(folder),
+            requests,
+            self.study,
+            self.trials,
+            self.stopping,
+            self.recording,
+            self._raise_budget,
+        )
         self.sweep = Sweep(
             self.study,
             self.trials,
             self.executor,
             self.jobs,
             self.stopping,
-            requests,
+            self.heeding,
             self.monitor,
-            num_trials=config.budget.trials,
             num_rungs=config.rungs.count,
         )
 
@@ -107,6 +117,8 @@ class LiveStudy:
     def search(self) -> None:
         """See `Sweep.search`."""
         self.sweep.search()
+        if not self.is_stopping:
+            self.monitor.heed = self.heeding.refuse
 
     def conclude(self) -> StudyResult:
         """Choose, test once, compare, export and register; see `ftsweep.control.conclude`."""
@@ -141,6 +153,15 @@ class LiveStudy:
     def stop(self) -> None:
         """End whatever goes on at the next opportunity; running trials stay to be continued. A signal handler may."""
         self.monitor.stop()
+
+    def _raise_budget(self, values: Mapping[str, Any]) -> None:
+        budget = replace(self.config.budget, **values)
+        self.config = self.stopping.config = self.monitor.config = replace(self.config, budget=budget)
+        self.monitor.note = ""  # a spent budget would be why it ends
+        if self.folder.manifest_file.exists():
+            manifest = replace(self.folder.manifest(), num_trials=budget.trials, budget=asdict(budget))
+            manifest.write(self.folder.manifest_file)
+        self.recorder.tag({f"raised.budget.{key}": str(value) for key, value in values.items()})
 
     # -- how it stands --------------------------------------------------------------------------------------------
 

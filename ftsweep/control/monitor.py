@@ -35,6 +35,8 @@ class StudyMonitor(Monitor):
     """Has the record arrive within so many seconds."""
     watch: Callable[[StudyState], None]
     clock: Callable[[], float]
+    heed: Callable[[], object] = lambda: None
+    """Answers requests in phases where nothing else does."""
     is_stopping: bool = False
     note: str = ""
     """Why the search came to its end before its number of trials; "" while it goes on."""
@@ -66,10 +68,12 @@ class StudyMonitor(Monitor):
         self.hurry(STOP_SECONDS)
 
     def show(self, phase: str) -> None:
-        if not self.is_stopping and (who := self.requests.who_asked_to_stop(self.owner)):
-            self.note = f"Stopped by {who}."
+        if not self.is_stopping and (asked := self.requests.stop_of(self.owner)) is not None:
+            self.requests.heed_stop(asked)
+            self.note = f"Stopped by {asked.by}."
             _LOGGER.info("%s", self.note)
             self.stop()
+        self.heed()
         if phase == self._shown and not self._pace.is_due():
             return
         self._shown = phase

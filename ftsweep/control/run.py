@@ -17,6 +17,7 @@ from ftsweep.config.schema import SweepConfig
 from ftsweep.control.continuity import check_same_trials, continued, earlier_manifest
 from ftsweep.control.data_findings import collect, finding_tags, findings_files
 from ftsweep.control.extension import settle
+from ftsweep.control.heeding import raised_text, with_raised_budget
 from ftsweep.control.jobs import Stopped
 from ftsweep.control.live_study import LiveStudy
 from ftsweep.control.opening import executor_context, make_executor, open_study, study_folder
@@ -34,6 +35,7 @@ from ftsweep.report.writing import write_study_report
 from ftsweep.search.study import Study
 from ftsweep.store.atomic import write_text
 from ftsweep.store.folders import StudyFolder
+from ftsweep.store.inbox import Inbox
 from ftsweep.store.manifest import Extension
 from ftsweep.store.result import read_result
 from ftsweep.store.usage import trim_cache
@@ -66,7 +68,8 @@ def run_study(config: SweepConfig, watch: Watch, on_start: Callable[[LiveStudy],
     folder = study_folder(config)
     earlier_manifest(folder)  # before anything is touched: another version's study is refused here
     with folder.locked(), _logging_to(folder.control_log), import_path(config.search_folders):
-        earlier = earlier_manifest(folder)
+        earlier, answers = earlier_manifest(folder), Inbox(folder).answers()
+        asked, config = config, with_raised_budget(config, answers)
         manifest = settle(config, folder, continued(config, folder, earlier))
         study = open_study(config, folder, manifest.extension.generation)
         try:
@@ -76,6 +79,8 @@ def run_study(config: SweepConfig, watch: Watch, on_start: Callable[[LiveStudy],
             launched = _run(config, folder, study, manifest.extension, watch, on_start)
             if earlier is not None and manifest.extension.generation > earlier.extension.generation:
                 launched.warnings.insert(0, manifest.extension.text)
+            if (raised := raised_text(asked.budget, config.budget)) != "":
+                launched.warnings.insert(0, raised)
             if config.store.cache_gib is not None:
                 trim_cache(folder.store, config.store.cache_gib, besides=folder)
             return launched
@@ -133,6 +138,7 @@ def _as_it_is(live: LiveStudy, recorder: BackgroundRecorder, result: StudyResult
     live.trials.by_number = {record.number: record for record in folder.records()}
     halt = live.stopping.lasting(live.records) if len(live.records) < config.budget.trials else None
     result = replace(result, note=result.note if halt is None else halt.text)
+    refused = [answer.line for answer in live.heeding.refuse()]
     live.baseline.update({label: dict(values) for label, values in result.baseline.items()})
     live.verdicts.found.update(folder.verdicts())
     state = replace(live.snapshot(COMPLETE), result=result)
@@ -142,7 +148,7 @@ def _as_it_is(live: LiveStudy, recorder: BackgroundRecorder, result: StudyResult
         _keep_result(live, state)
     elif not folder.report_file.exists():
         write_study_report(folder, state=state)
-    warnings = recorder.close(finished=True)
+    warnings = [*refused, *recorder.close(finished=True)]
     return Launched(folder, state, True, recorder.links(), warnings)
 
 

@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass, field
 
 from ftsweep.control.halt import Halt
+from ftsweep.control.heeding import Heeding
 from ftsweep.control.jobs import Jobs, heard, log_told, trial_job, trial_number
 from ftsweep.control.monitor import StudyMonitor
 from ftsweep.control.stopping import Stopping
@@ -16,7 +17,7 @@ from ftsweep.domain.messages import Answer, ToControl
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
 from ftsweep.executors.base import Executor
 from ftsweep.search.study import Study
-from ftsweep.store.requests import STOPPED, Requests
+from ftsweep.store.requests import STOPPED
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -34,22 +35,19 @@ class Sweep:
     executor: Executor
     jobs: Jobs
     stopping: Stopping
-    requests: Requests
+    heeding: Heeding
     monitor: StudyMonitor
-    num_trials: int
-    """How many the study is to have."""
     num_rungs: int
     _pausing: set[int] = field(default_factory=set)
     """Trials that were told to be set aside at a limit."""
-    _stopped: set[int] = field(default_factory=set)
-    """Trials that the user asked to end."""
 
     def search(self) -> None:
         """Run trials until the budget is spent, the space is exhausted, or the user wants to stop."""
+        self.heeding.recover()
         self.trials.recover()
         self.monitor.begin_search()
         while not self.monitor.is_stopping:
-            self._heed_requests()
+            self.heeding.heed(self._tell)
             halt = self.stopping.halt(self.trials.records) if self._is_anything_left else None
             self._heed(halt)
             self._fill(halt)
@@ -118,26 +116,11 @@ class Sweep:
         self.trials.measured(record, measurement)
 
     def _decide(self, number: int, rung: int) -> Decision:
-        if number in self._stopped:
+        if number in self.heeding.to_stop:
             return Prune(STOPPED)
         return self.study.decide(number) if rung > 0 else GO_ON
 
     # -- stop -----------------------------------------------------------------------------------------------------
-
-    def _heed_requests(self) -> None:
-        """End the trials that `ftsweep stop --trial` names: resting ones now, running ones at their next step."""
-        for number in self.requests.trials():
-            record = self.trials.by_number.get(number)
-            if record is None or record.outcome is not None:
-                self.requests.settle(number)
-                continue
-            if number not in self._stopped:
-                _LOGGER.info("trial %d is asked to end by %s", number, self.requests.who_asked_to_stop_trial(number))
-            if number in self.trials.paused or record.proposal in self.trials.waiting:
-                self.trials.prune(record, STOPPED)
-            elif number not in self._stopped:
-                self._stopped.add(number)
-                self._tell(number, Prune(STOPPED))
 
     def _heed(self, halt: Halt | None) -> None:
         """Say why the search comes to its end, and have trials under way set aside where it asks for that."""
@@ -170,7 +153,7 @@ class Sweep:
 
     @property
     def _may_ask(self) -> bool:
-        return self.study.num_asked < self.num_trials and not self.study.is_exhausted()
+        return self.study.num_asked < self.stopping.config.budget.trials and not self.study.is_exhausted()
 
     @property
     def _is_anything_left(self) -> bool:

@@ -115,6 +115,12 @@ class Trials:
         rung = record.measurements[-1].rung if record.measurements else None
         self.end(record.proposal, Outcome(OutcomeKind.PRUNED, reason, rung=rung))
 
+    def release(self, number: int) -> None:
+        """Where it is paused, have it go on at the next free lane."""
+        self.study.release(number)
+        if number in self.paused:
+            self.waiting.append(self.paused.pop(number))
+
     def prune_paused(self) -> None:
         """End the trials that nothing resumed."""
         for number in sorted(self.paused):

@@ -10,7 +10,7 @@ from flask import Flask
 
 from ftsweep.dashboard.access import Access
 from ftsweep.dashboard.address import read_shown, read_trials
-from ftsweep.dashboard.asked import AskedList
+from ftsweep.dashboard.asked import read_asked
 from ftsweep.dashboard.difference_page import difference_page
 from ftsweep.dashboard.doors import add_doors
 from ftsweep.dashboard.live import add_live_parts
@@ -25,7 +25,6 @@ from ftsweep.store.folders import Store
 def make_app(store: Store, access: Access) -> Flask:
     """The application over the studies of a store, to be served by a WSGI server."""
     looks = Looks(store)
-    asked = AskedList(looks)
     server: Any = Flask("ftsweep.dashboard")  # of what Dash takes its hints name a function alone
     app = Dash(
         "ftsweep.dashboard",
@@ -40,15 +39,15 @@ def make_app(store: Store, access: Access) -> Flask:
 
     @app.callback(Output("page", "children"), Input("place", "pathname"), State("place", "search"))
     def show(path: str, query: str | None) -> list[Any]:
-        return page_at(looks, asked, unquote(path or "/"), query or "", may_act=access.may_act())
+        return page_at(looks, unquote(path or "/"), query or "", may_act=access.may_act())
 
-    add_live_parts(app, looks, asked)
-    add_doors(server, looks, asked, access)
+    add_live_parts(app, looks)
+    add_doors(server, looks, access)
     access.install(server, list(app.csp_hashes()))
     return cast("Flask", server)
 
 
-def page_at(looks: Looks, asked: AskedList, path: str, query: str, *, may_act: bool) -> list[Any]:
+def page_at(looks: Looks, path: str, query: str, *, may_act: bool) -> list[Any]:
     """The parts of the page at an address; of an unknown one that there is none."""
     match [part for part in path.split("/") if part]:
         case []:
@@ -56,7 +55,7 @@ def page_at(looks: Looks, asked: AskedList, path: str, query: str, *, may_act: b
         case ["difference"]:
             return difference_page(looks, read_trials(query))
         case ["study", name] if is_study_name(looks, name):
-            return study_page(looks.at(name), read_shown(query), asked.of_study(name), may_act=may_act)
+            return study_page(looks.at(name), read_shown(query), read_asked(looks.folder(name)), may_act=may_act)
         case ["study", name, "trial", number] if is_study_name(looks, name) and number.isdecimal():
-            return trial_page(looks.at(name), int(number), looks.folder(name).trial(int(number)))
+            return trial_page(looks.at(name), int(number), looks.folder(name), may_act=may_act)
     return [crumbs(), html.H1("Not found"), *trouble_line("There is no such page.")]

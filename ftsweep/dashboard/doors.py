@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from flask import Flask, Response, abort, jsonify, request
 
 from ftsweep.dashboard.access import Access
-from ftsweep.dashboard.asked import Asked, AskedList
+from ftsweep.dashboard.acting import Acting, Told
 from ftsweep.dashboard.looks import Looks
 from ftsweep.errors import FtsweepError, UsageError
 from ftsweep.report.tables.csv_text import csv_text
@@ -16,19 +17,29 @@ from ftsweep.report.tables.trials import wide_trials_table
 
 READ_ONLY = "This page is read-only: open the link that `ftsweep dashboard` printed to act."
 _MAX_TRIALS = 100
-"""Trials that may be asked to end at once."""
+"""Trials that may be named at once."""
+_MAX_WORDS, _MAX_LENGTH = 100, 10_000
+"""Of a setting: values, and characters of each."""
 
 
-def add_doors(server: Flask, looks: Looks, asked: AskedList, access: Access) -> None:
+def add_doors(server: Flask, looks: Looks, access: Access) -> None:
     """The routes of actions and downloads."""
 
-    @server.post("/act/stop-study")
-    def stop_study() -> Any:
-        return _act(access, lambda body: [asked.stop_study(_text(body, "study"))])
+    def door(name: str, do: Callable[[Acting, str, dict[str, Any]], list[Told]]) -> None:
+        """A POST at `/act/<name>`; `do` gets the study's name and the request's body."""
 
-    @server.post("/act/stop-trials")
-    def stop_trials() -> Any:
-        return _act(access, lambda body: [asked.stop_trial(_text(body, "study"), number) for number in _numbers(body)])
+        def answer() -> Any:
+            acting = Acting(looks, request.remote_addr or "somebody")
+            return _act(access, lambda body: do(acting, _text(body, "study"), body))
+
+        server.add_url_rule(f"/act/{name}", name, answer, methods=["POST"])
+
+    door("stop-study", lambda acting, study, body: [acting.stop_study(study)])
+    door("stop-trials", lambda acting, study, body: [acting.stop_trial(study, each) for each in _numbers(body)])
+    door("enqueue", lambda acting, study, body: [acting.enqueue(study, _words(body), _source(body))])
+    door("extend", lambda acting, study, body: [acting.extend(study, _words(body))])
+    for name, is_pinned in (("pin", True), ("unpin", False)):
+        door(name, partial(_pin, is_pinned))
 
     @server.get("/study/<name>/trials.csv")
     def trials_csv(name: str) -> Response:
@@ -45,7 +56,11 @@ def add_doors(server: Flask, looks: Looks, asked: AskedList, access: Access) -> 
         return answer
 
 
-def _act(access: Access, do: Callable[[dict[str, Any]], list[Asked]]) -> Any:
+def _pin(is_pinned: bool, acting: Acting, study: str, body: dict[str, Any]) -> list[Told]:
+    return [acting.pin(study, number, is_pinned=is_pinned) for number in _numbers(body)]
+
+
+def _act(access: Access, do: Callable[[dict[str, Any]], list[Told]]) -> Any:
     if not access.may_act():
         return jsonify(texts=[READ_ONLY]), 403
     body = request.get_json(silent=True)
@@ -55,7 +70,7 @@ def _act(access: Access, do: Callable[[dict[str, Any]], list[Asked]]) -> Any:
         found = do(body)
     except FtsweepError as error:
         return jsonify(texts=[f"refused: {error}"]), 400
-    return jsonify(texts=[asked.text for asked in found]), 409 if any(each.is_refused for each in found) else 200
+    return jsonify(texts=[told.text for told in found]), 409 if any(each.is_refused for each in found) else 200
 
 
 def _text(body: dict[str, Any], key: str) -> str:
@@ -70,5 +85,21 @@ def _numbers(body: dict[str, Any]) -> list[int]:
     if not isinstance(value, list) or not all(type(each) is int and each >= 0 for each in value):
         raise UsageError("'trials' must be a list of trial numbers")
     if not 0 < len(value) <= _MAX_TRIALS:
-        raise UsageError(f"{len(value)} trials are asked to end; between 1 and {_MAX_TRIALS} may be at once")
+        raise UsageError(f"{len(value)} trials are named; between 1 and {_MAX_TRIALS} may be at once")
+    return value
+
+
+def _words(body: dict[str, Any]) -> list[str]:
+    value = body.get("values")
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise UsageError("'values' must be a list of key=value texts")
+    if len(value) > _MAX_WORDS or any(len(each) > _MAX_LENGTH for each in value):
+        raise UsageError(f"at most {_MAX_WORDS} values of {_MAX_LENGTH:,} characters may be given")
+    return value
+
+
+def _source(body: dict[str, Any]) -> int | None:
+    value = body.get("from")
+    if value is not None and (type(value) is not int or value < 0):
+        raise UsageError("'from' must be a trial's number")
     return value

@@ -7,20 +7,21 @@ from typing import Any
 from dash import ClientsideFunction, Dash, Input, Output, State, no_update
 from dash.exceptions import PreventUpdate
 
-from ftsweep.dashboard.asked import AskedList
+from ftsweep.dashboard.asked import asked_part, read_asked
 from ftsweep.dashboard.grid import trials_grid
 from ftsweep.dashboard.looks import Looks
 from ftsweep.dashboard.parts import badge, height_of, study_head, trouble_line
 from ftsweep.dashboard.store_page import studies_table
-from ftsweep.dashboard.study_page import asked_part, findings_part
-from ftsweep.dashboard.trial_page import curves_of, find_trial, trial_body
+from ftsweep.dashboard.study_page import findings_part
+from ftsweep.dashboard.trial_acts import COPY
+from ftsweep.dashboard.trial_page import curves_of, find_trial, trial_body, trial_mark
 from ftsweep.dashboard.views import LINE_VIEWS, MAX_LINES, XY, reading, view_figure
 from ftsweep.report.overview import StudyOverview
 
 
-def add_live_parts(app: Dash, looks: Looks, asked: AskedList) -> None:
+def add_live_parts(app: Dash, looks: Looks) -> None:
     """Everything that happens on an open page."""
-    _add_ticks(app, looks, asked)
+    _add_ticks(app, looks)
     _add_trial_ticks(app, looks)
     for side in ("left", "right"):
         _add_panel(app, looks, side)
@@ -29,7 +30,7 @@ def add_live_parts(app: Dash, looks: Looks, asked: AskedList) -> None:
     _add_actions(app)
 
 
-def _add_ticks(app: Dash, looks: Looks, asked: AskedList) -> None:
+def _add_ticks(app: Dash, looks: Looks) -> None:
     @app.callback(
         Output("seen", "data"),
         Output("phase", "children"),
@@ -57,10 +58,11 @@ def _add_ticks(app: Dash, looks: Looks, asked: AskedList) -> None:
         State("asked-seen", "data"),
         prevent_initial_call=True,
     )
-    def look_at_asked(_: int, name: str, seen: int) -> Any:
-        if asked.version == seen:
+    def look_at_asked(_: int, name: str, seen: str) -> Any:
+        asked = read_asked(looks.folder(name))
+        if asked.mark == seen:
             raise PreventUpdate
-        return asked.version, asked_part(asked.of_study(name))
+        return asked.mark, asked_part(asked)
 
     @app.callback(Output("studies", "children"), Input("store-tick", "n_intervals"), prevent_initial_call=True)
     def look_at_store(_: int) -> Any:
@@ -80,11 +82,12 @@ def _add_trial_ticks(app: Dash, looks: Looks) -> None:
     )
     def look_at_trial(_: int, name: str, number: int, seen: str) -> Any:
         look = looks.at(name)
-        trial = find_trial(look.overview, number)
-        if look.mark == seen or look.overview is None or trial is None:
+        trial, folder = find_trial(look.overview, number), looks.folder(name)
+        asked = read_asked(folder)
+        mark = trial_mark(look, asked)
+        if mark == seen or look.overview is None or trial is None:
             raise PreventUpdate
-        folder = looks.folder(name).trial(number)
-        return look.mark, trial_body(look, trial, folder), curves_of(look.overview, trial)
+        return mark, trial_body(look, trial, folder, asked), curves_of(look.overview, trial)
 
 
 def _add_panel(app: Dash, looks: Looks, side: str) -> None:
@@ -181,21 +184,26 @@ def _add_selection(app: Dash) -> None:
 
 
 def _add_actions(app: Dash) -> None:
-    app.clientside_callback(
-        ClientsideFunction("ftsweep", "stopStudy"),
-        Output("act-answer", "children"),
-        Input("stop-study", "n_clicks"),
-        State("study", "data"),
-        prevent_initial_call=True,
-    )
-    app.clientside_callback(
-        ClientsideFunction("ftsweep", "stopTrials"),
-        Output("act-answer", "children", allow_duplicate=True),
-        Input("stop-trials", "n_clicks"),
-        State("selection", "data"),
-        State("study", "data"),
-        prevent_initial_call=True,
-    )
+    """Buttons that ask a study for something; assets/act.js sends what they ask."""
+    buttons: dict[str, tuple[str, list[State]]] = {
+        "stop-study": ("stopStudy", []),
+        "stop-trials": ("stopTrials", [State("selection", "data")]),
+        "pin-trials": ("pinTrials", [State("selection", "data")]),
+        "extend": ("extend", [State("more", "value")]),
+        "pin-trial": ("pinTrial", [State("trial", "data")]),
+        "unpin-trial": ("unpinTrial", [State("trial", "data")]),
+        "stop-trial": ("stopTrial", [State("trial", "data")]),
+        "enqueue": ("enqueue", [State("trial", "data"), State("copied", "data"), State(COPY, "value")]),
+    }
+    for index, (button, (name, states)) in enumerate(buttons.items()):
+        app.clientside_callback(
+            ClientsideFunction("ftsweep", name),
+            Output("act-answer", "children", allow_duplicate=index > 0),
+            Input(button, "n_clicks"),
+            State("study", "data"),
+            *states,
+            prevent_initial_call=True,
+        )
 
 
 def _study(looks: Looks, name: str) -> StudyOverview:

@@ -79,7 +79,7 @@ def pace_words(state: StudyState) -> str:
     return f"{words}, about {duration(pace.seconds_left)} left of the search"
 
 
-def plain_table(heads: Iterable[str], rows: Iterable[Iterable[Any]], css_class: str = "") -> html.Div:
+def plain_table(heads: Iterable[Any], rows: Iterable[Iterable[Any]], css_class: str = "") -> html.Div:
     """A table of text and links."""
     head = html.Thead(html.Tr([html.Th(word, scope="col") for word in heads]))
     body = html.Tbody([html.Tr([html.Td(cell) for cell in row]) for row in rows])

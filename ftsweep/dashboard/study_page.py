@@ -10,7 +10,7 @@ from dash_ag_grid import AgGrid
 
 from ftsweep.dashboard.address import Shown
 from ftsweep.dashboard.against import axes, first_axis
-from ftsweep.dashboard.asked import Asked
+from ftsweep.dashboard.asked import Asked, asked_part
 from ftsweep.dashboard.grid import trials_grid
 from ftsweep.dashboard.looks import Look
 from ftsweep.dashboard.parts import PLOT_CONFIG, badge, crumbs, study_head, trouble_line
@@ -33,7 +33,7 @@ GRID_OPTIONS: dict[str, Any] = {
 }
 
 
-def study_page(look: Look, shown: Shown, asked: list[Asked], *, may_act: bool) -> list[Any]:
+def study_page(look: Look, shown: Shown, asked: Asked, *, may_act: bool) -> list[Any]:
     """The page's parts; of a study that cannot be read only why."""
     study = look.overview
     if study is None:
@@ -42,7 +42,7 @@ def study_page(look: Look, shown: Shown, asked: list[Asked], *, may_act: bool) -
         crumbs((look.name, "")),
         dcc.Store(id="study", data=look.name),
         dcc.Store(id="seen", data=look.mark),
-        dcc.Store(id="asked-seen", data=-1),
+        dcc.Store(id="asked-seen", data=asked.mark),
         dcc.Store(id="selection", data={"trials": list(shown.selection), "by": "address"}),
         dcc.Interval(id="tick", interval=1500),
         html.Header([html.H1([look.name, " ", html.Span(badge(study.state.phase), id="phase")])]),
@@ -71,18 +71,15 @@ def findings_part(study: StudyOverview) -> list[Any]:
     return parts
 
 
-def asked_part(asked: list[Asked]) -> list[Any]:
-    """What was asked of the study from this dashboard, the newest first."""
-    if not asked:
-        return []
-    lines = [html.Li(each.text, className="severe" if each.is_refused else "") for each in reversed(asked)]
-    return [html.H2("Asked from here"), html.Ul(lines, className="findings")]
-
-
 def _toolbar(name: str, shown: Shown, *, may_act: bool) -> html.Div:
     acts = [
         html.Button("Stop study", id="stop-study", disabled=not may_act),
         html.Button("Stop selected trials", id="stop-trials", disabled=not may_act),
+        html.Button("Pin selected trials", id="pin-trials", disabled=not may_act),
+        html.Label(
+            ["trials ", dcc.Input(id="more", type="number", min=1, step=1, disabled=not may_act, className="top")]
+        ),
+        html.Button("Raise budget", id="extend", disabled=not may_act),
         html.Span("" if may_act else "Read-only: open the printed link to act.", className="reading"),
     ]
     csv = f"/study/{name}/trials.csv"

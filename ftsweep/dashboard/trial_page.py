@@ -7,34 +7,42 @@ from typing import Any
 from dash import dcc, html
 
 from ftsweep.dashboard.address import difference_address, study_address
+from ftsweep.dashboard.asked import Asked, asked_part, read_asked
 from ftsweep.dashboard.looks import Look
 from ftsweep.dashboard.parts import PLOT_CONFIG, badge, crumbs, height_of, plain_table, trouble_line
+from ftsweep.dashboard.trial_acts import elsewhere, trial_acts
 from ftsweep.dashboard.views import view_figure
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.trial_summary import TrialSummary
 from ftsweep.report.wording import NOTHING, number, param, seconds
-from ftsweep.store.folders import TrialFolder
+from ftsweep.store.folders import StudyFolder, TrialFolder
 
 _LOG_LINES = 100
 
 
-def trial_page(look: Look, number_of: int, folder: TrialFolder) -> list[Any]:
+def trial_page(look: Look, number_of: int, folder: StudyFolder, *, may_act: bool) -> list[Any]:
     steps = ((look.name, study_address(look.name)), (f"trial {number_of}", ""))
     trial = find_trial(look.overview, number_of)
     if look.overview is None or trial is None:
         why = look.trouble or f"Study {look.name!r} has no trial {number_of}."
         return [crumbs(*steps), html.H1(f"Trial {number_of}"), *trouble_line(why)]
-    curves = curves_of(look.overview, trial)
+    curves, asked = curves_of(look.overview, trial), read_asked(folder)
     return [
         crumbs(*steps),
         dcc.Store(id="study", data=look.name),
         dcc.Store(id="trial", data=number_of),
-        dcc.Store(id="trial-seen", data=look.mark),
+        dcc.Store(id="trial-seen", data=trial_mark(look, asked)),
         dcc.Interval(id="trial-tick", interval=1500),
         html.H1(f"Trial {number_of}"),
-        html.Div(trial_body(look, trial, folder), id="trial-body"),
+        html.Div(trial_body(look, trial, folder, asked), id="trial-body"),
         dcc.Graph(id="trial-curves", figure=curves, config=PLOT_CONFIG, style=height_of(curves)),
+        trial_acts(look.overview, trial, may_act=may_act),
     ]
+
+
+def trial_mark(look: Look, asked: Asked) -> str:
+    """Changes whenever the page should be drawn anew."""
+    return f"{look.mark} {asked.mark}"
 
 
 def find_trial(study: StudyOverview | None, number_of: int) -> TrialSummary | None:
@@ -47,8 +55,8 @@ def curves_of(study: StudyOverview, trial: TrialSummary) -> dict[str, Any]:
     return view_figure(study.only([trial.number, *beside]), "learning_curves")
 
 
-def trial_body(look: Look, trial: TrialSummary, folder: TrialFolder) -> list[Any]:
-    """All of the page but the figure."""
+def trial_body(look: Look, trial: TrialSummary, folder: StudyFolder, asked: Asked) -> list[Any]:
+    """All of the page but the figure and what may be asked."""
     study = look.overview
     assert study is not None, "a trial was found in it"
     others = [each for each in (study.best, study.default) if each is not None and each is not trial]
@@ -67,10 +75,11 @@ def trial_body(look: Look, trial: TrialSummary, folder: TrialFolder) -> list[Any
     if values := trial.best_values():
         rows = [[key, number(value)] for key, value in sorted(values.items())]
         parts += [html.H2(f"Measured at rung {trial.best_rung}, its best"), plain_table(("metric", "value"), rows)]
-    log = trial.log_tail or _log(folder)
+    log = trial.log_tail or _log(folder.trial(trial.number))
     if log:
         parts += [html.H2("End of its log"), html.Pre(log)]
-    return [*parts, html.P(["Folder: ", html.Code(str(folder.path))])]
+    parts += asked_part(asked.of_trial(trial.record.proposal))
+    return [*parts, *elsewhere(study, trial, folder)]
 
 
 def _facts(study: StudyOverview, trial: TrialSummary) -> html.P:

@@ -30,6 +30,17 @@ def store_command(verb: str, *words: object, store: Path) -> str:
     return quoted_command("ftsweep", verb, *words, *option)
 
 
+def run_command(sweep: str, study: str, *words: str, store: Path) -> str:
+    """`ftsweep run` for a study of this sweep (a file's path, or the name of a shipped one); words: more overrides."""
+    given = list(words)
+    if Path(sweep).stem != study:
+        given.insert(0, f"study.name={study}")
+    if store != Path(DEFAULT_STORE).absolute():
+        given.append(override("store.path", str(store)))
+    line = quoted_command("ftsweep", "run", sweep_word(Path(sweep)))
+    return " ".join([line, *given])
+
+
 def sweep_word(file: Path) -> str:
     """A sweep file as an argument of a command: what would be read as an option or a home begins with `./`."""
     text = str(file)
@@ -38,7 +49,7 @@ def sweep_word(file: Path) -> str:
 
 def override(key: str, value: Any) -> str:
     """`key=value` as a shell takes it and the command line reads it back."""
-    return _shell_word(f"{key}={_spelled(value)}")
+    return _shell_word(f"{key}={spelled(value)}")
 
 
 def _shell_word(text: str) -> str:
@@ -48,16 +59,16 @@ def _shell_word(text: str) -> str:
     return shlex.quote(text)
 
 
-def _spelled(value: Any) -> str:
-    """A value in the command line's grammar."""
+def spelled(value: Any) -> str:
+    """A value in the command line's grammar, as it stands behind `key=` before a shell's quotes."""
     if value is None:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, dict):
-        return "{" + ",".join(f"{_spelled(key)}:{_spelled(each)}" for key, each in value.items()) + "}"
+        return "{" + ",".join(f"{spelled(key)}:{spelled(each)}" for key, each in value.items()) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ",".join(map(_spelled, value)) + "]"
+        return "[" + ",".join(map(spelled, value)) + "]"
     if not isinstance(value, str):
         return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
     if _PLAIN.fullmatch(value) and not _SPECIAL.fullmatch(value):

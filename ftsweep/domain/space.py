@@ -13,6 +13,10 @@ Params = Mapping[str, Any]
 """Sampled values by parameter name, as the study, MLflow and the reports spell it."""
 
 
+UNNAMED = "main"
+"""The label of the one branch of a sweep without branches."""
+
+
 @dataclass(frozen=True)
 class Choice:
     """One of a few values; a value may be any JSON value."""
@@ -21,6 +25,17 @@ class Choice:
 
     def contains(self, value: Any) -> bool:
         return any(_are_equal(value, known) for known in self.values)
+
+    def key(self, value: Any) -> int:
+        """The value's place. As in the other dimensions: equal for equal values, whatever type they came with."""
+        for place, known in enumerate(self.values):
+            if _are_equal(value, known):
+                return place
+        raise ValueError(f"{value!r} is none of the choices {self}")
+
+    def normal(self, value: Any) -> Any:
+        """The value as a trial has it; so in the other dimensions."""
+        return self.values[self.key(value)]
 
     def __str__(self) -> str:
         return "{" + ", ".join(str(value) for value in self.values) + "}"
@@ -39,6 +54,12 @@ class IntInterval:
         if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
             return False
         return self.low <= value <= self.high and (int(value) - self.low) % self.step == 0
+
+    def key(self, value: Any) -> int:
+        return int(value)
+
+    def normal(self, value: Any) -> int:
+        return int(value)
 
     def __str__(self) -> str:
         return _interval_text(self.low, self.high, self.log, self.step if self.step != 1 else None)
@@ -60,6 +81,12 @@ class FloatInterval:
             return True
         steps = (value - self.low) / self.step
         return math.isclose(steps, round(steps), abs_tol=1e-9)
+
+    def key(self, value: Any) -> str:
+        return f"{float(value):.12g}"
+
+    def normal(self, value: Any) -> float:
+        return float(value)
 
     def __str__(self) -> str:
         return _interval_text(self.low, self.high, self.log, self.step)
@@ -95,7 +122,7 @@ class Branch:
 
     @property
     def label(self) -> str:
-        return self.name or "main"
+        return self.name or UNNAMED
 
     def param_name(self, path: str) -> str:
         """The parameter name of a dotted config path: `lora.training.learning_rate` in branch `lora`."""
@@ -107,6 +134,11 @@ class Branch:
 
     def has_default_in_space(self) -> bool:
         return self.space.contains({path: value_at(self.config, path) for path in self.space.dimensions})
+
+    def key(self, params: Params) -> tuple[Any, ...]:
+        """The setting's identity: equal for equal settings of this branch."""
+        by_path = self.space.dimensions.items()
+        return (self.name, *(dimension.key(params[self.param_name(path)]) for path, dimension in by_path))
 
     def config_with(self, params: Params) -> dict[str, Any]:
         """The whole configuration of a trial: this branch's, with `params` written in. The original is not touched."""

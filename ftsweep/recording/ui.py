@@ -50,6 +50,11 @@ def runs_address(server: str, experiment_id: str, objective: Objective) -> str:
     return f"{server.rstrip('/')}/#/experiments/{experiment_id}/runs?{query}"
 
 
+def run_address(server: str, run_id: str) -> str:
+    """The page of one run on a server."""
+    return f"{server.rstrip('/')}/#/runs/{quote(run_id, safe='')}"
+
+
 def tracking_uri(store: Store) -> str:
     """The store's own database, as MLflow names it."""
     return f"sqlite:///{store.mlflow_database.absolute()}"

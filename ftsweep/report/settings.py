@@ -6,13 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ftsweep.domain.space import Choice, Dimension, FloatInterval
+from ftsweep.domain.space import UNNAMED, Choice, Dimension, FloatInterval
 from ftsweep.store.atomic import understood
 from ftsweep.store.folders import StudyFolder
 from ftsweep.store.manifest import StudyManifest
-
-UNNAMED = "main"
-"""The label of the one branch of a sweep without branches."""
 
 SUMMARY_NODES = ("model", "data", "task", "strategy")
 NAMING_KEYS = ("name", "path", "train")
@@ -29,6 +26,8 @@ class Settings:
     judges_fit: bool = True
     """Whether `guards.fit` is on."""
     text: str = ""
+    sweep: str = ""
+    """The sweep file, or the name of a shipped one."""
 
     def dimensions_of(self, trials: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, Dimension]:
         """Of every parameter in (branch, params) pairs, as the sweep declares it or else as its values suggest."""
@@ -75,6 +74,7 @@ def _settings(manifest: StudyManifest, text: str) -> Settings:
         pruner=manifest.pruner,
         judges_fit=all(fit.get("mode") != "off" for fit in fits),
         text=text,
+        sweep=manifest.sweep_file,
     )
 
 

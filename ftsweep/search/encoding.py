@@ -57,7 +57,7 @@ class Encoding:
         """A value of the dimension as Optuna takes it."""
         match self.dimension:
             case Choice():
-                return self._labels[self._place(value)]
+                return self._labels[self.dimension.key(value)]
             case IntInterval():
                 return int(value)
             case FloatInterval():
@@ -75,23 +75,6 @@ class Encoding:
                 return int(stored)
             case FloatInterval():
                 return float(stored)
-
-    def key(self, value: Any) -> int | str:
-        """Equal for equal settings, whatever type or rounding a number came with."""
-        match self.dimension:
-            case Choice():
-                return self._place(value)
-            case IntInterval():
-                return int(value)
-            case FloatInterval():
-                return f"{float(value):.12g}"
-
-    def _place(self, value: Any) -> int:
-        assert isinstance(self.dimension, Choice)
-        for place, known in enumerate(self.dimension.values):
-            if Choice((known,)).contains(value):
-                return place
-        raise ValueError(f"{value!r} is none of the choices {self.dimension}")
 
 
 class BranchEncoding:
@@ -118,10 +101,6 @@ class BranchEncoding:
 
     def decode(self, stored: Mapping[str, Any]) -> dict[str, Any]:
         return {name: encoding.decode(stored[name]) for name, encoding in self.by_name.items()}
-
-    def key(self, params: Mapping[str, Any]) -> tuple[Any, ...]:
-        """The setting's identity: equal for equal settings of this branch."""
-        return (self.branch.name, *(encoding.key(params[name]) for name, encoding in self.by_name.items()))
 
 
 def _json(value: Any) -> str:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from optuna.trial import FrozenTrial
+
 from ftsweep.domain.objective import Objective
-from ftsweep.domain.trial import Outcome, Proposal
+from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal
+from ftsweep.search.study_view import INFEASIBLE
+
+OUTCOME = "outcome"
+VIOLATING = "violating"  # rungs at which a constraint was violated
+PAUSE = "pause"  # where and why the pruner paused a trial last, and whether it has gone on since
 
 
 @dataclass(frozen=True)
@@ -47,3 +55,20 @@ class StudyTrial:
         if not counted:
             return None
         return min(counted) if objective.direction == "minimize" else max(counted)
+
+
+def read_trial(frozen: FrozenTrial, proposal: Proposal) -> StudyTrial:
+    """What lies in the database of the trial with this proposal."""
+    attributes = frozen.user_attrs
+    outcome = Outcome.from_dict(attributes[OUTCOME]) if frozen.state.is_finished() else None
+    values = dict(sorted(frozen.intermediate_values.items()))
+    pause = None if attributes.get(PAUSE) is None else StoredPause(**attributes[PAUSE])
+    return StudyTrial(proposal, values, outcome, frozen.constraints, list(attributes.get(VIOLATING, ())), pause)
+
+
+def violations_of(outcome: Outcome, constraints: Mapping[str, float], *, is_complete: bool) -> dict[str, float]:
+    """The constraints of an ended trial, with that of one that did not fit or diverged; a NaN counts as violated."""
+    violations = {name: 1.0 if math.isnan(value) else float(value) for name, value in constraints.items()}
+    if not is_complete and outcome.kind in (OutcomeKind.COMPLETE, OutcomeKind.INFEASIBLE, OutcomeKind.DIVERGED):
+        violations[INFEASIBLE] = 1.0
+    return violations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,52 @@ class PlannedSetting:
     branch: Branch
     params: Mapping[str, Any]
     is_default: bool = False
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """The same for equal settings of a branch."""
+        return self.branch.key(self.params)
+
+
+class Plan:
+    """Settings to be asked for before the sampler proposes any, and all that were asked for: none is twice."""
+
+    def __init__(self, settings: Sequence[PlannedSetting]) -> None:
+        self._waiting: dict[tuple[Any, ...], PlannedSetting] = {}
+        self._asked: dict[tuple[Any, ...], int] = {}
+        for setting in settings:
+            self.add(setting)
+
+    def __len__(self) -> int:
+        """How many wait to be asked for."""
+        return len(self._waiting)
+
+    def __contains__(self, setting: PlannedSetting) -> bool:
+        return setting.key in self._waiting
+
+    def add(self, setting: PlannedSetting) -> None:
+        """Behind those that wait, unless it is one of them or was asked for."""
+        if setting.key not in self._asked:
+            self._waiting.setdefault(setting.key, setting)
+
+    def note(self, branch: Branch, params: Mapping[str, Any], number: int) -> None:
+        """A trial with this setting is stored."""
+        key = branch.key(params)
+        self._asked[key] = number
+        self._waiting.pop(key, None)
+
+    def number_of(self, branch: Branch, params: Mapping[str, Any]) -> int | None:
+        """The trial that has this setting."""
+        return self._asked.get(branch.key(params))
+
+    def first(self, avoid: Collection[str]) -> PlannedSetting | None:
+        """The next one, of none of these branches."""
+        return next((each for each in self._waiting.values() if each.branch.name not in avoid), None)
+
+    @property
+    def num_asked(self) -> int:
+        """How many different settings were asked for."""
+        return len(self._asked)
 
 
 def planned_settings(branches: Sequence[Branch], enqueue: Sequence[Mapping[str, Any]] = ()) -> list[PlannedSetting]:
@@ -34,11 +80,16 @@ def planned_settings(branches: Sequence[Branch], enqueue: Sequence[Mapping[str, 
         if branch.has_default_in_space()
     ]
     return defaults + [
-        _enqueued(branches, setting, where=f"study.enqueue[{index}]") for index, setting in enumerate(enqueue)
+        enqueued_setting(branches, setting, where=f"study.enqueue[{index}]") for index, setting in enumerate(enqueue)
     ]
 
 
-def _enqueued(branches: Sequence[Branch], setting: Mapping[str, Any], *, where: str) -> PlannedSetting:
+def enqueued_setting(branches: Sequence[Branch], setting: Mapping[str, Any], *, where: str) -> PlannedSetting:
+    """A setting as `study.enqueue` has it, of the branch that it names, made whole.
+
+    Raises:
+        ConfigError: see `planned_settings`.
+    """
     branch, values = _branch_of(branches, setting, where=where)
     given = _flat(values, known=set(branch.space.dimensions))
     for name in given:
@@ -58,8 +109,14 @@ def _enqueued(branches: Sequence[Branch], setting: Mapping[str, Any], *, where: 
                 where=where,
                 remedy="Give a value inside it, or widen the space.",
             )
-        params[branch.param_name(path)] = value
+        params[branch.param_name(path)] = dimension.normal(value)
     return PlannedSetting(branch, params)
+
+
+def as_setting(branch: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by parameter name as a setting that names its branch, with dotted paths."""
+    by_path = {name.removeprefix(f"{branch}.") if branch else name: value for name, value in params.items()}
+    return {"branch": branch, **by_path} if branch else by_path
 
 
 def _branch_of(

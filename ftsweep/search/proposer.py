@@ -15,9 +15,10 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from ftsweep.domain.space import Branch
 from ftsweep.domain.trial import Proposal
 from ftsweep.search.encoding import BranchEncoding
-from ftsweep.search.planned import PlannedSetting
+from ftsweep.search.planned import Plan, PlannedSetting
 from ftsweep.search.samplers.base import Ask, Sampler
 from ftsweep.search.samplers.points import num_points, point
+from ftsweep.search.storage.extend import ORIGIN
 from ftsweep.search.study_view import BRANCH, Draft, StudyView
 from ftsweep.search.trial_window import SeenTrials
 
@@ -40,11 +41,9 @@ class Proposer:
         self._sampler = sampler
         self._seed = seed
         self._startup_per_branch = startup_per_branch
-        self._asked: set[tuple[Any, ...]] = set()
+        self.plan = Plan(plan)
         self._num_asked: Counter[str] = Counter()
         self._sizes = {name: num_points(encoding.branch.space) for name, encoding in self._encodings.items()}
-        unique = {self._encodings[item.branch.name].key(item.params): item for item in reversed(plan)}
-        self._plan = dict(reversed(unique.items()))
         self.avoid: frozenset[str] = frozenset()  # branches that are not proposed now
         self._branch_distribution = CategoricalDistribution(tuple(self._encodings))
         random = RandomSampler(seed=seed)
@@ -60,10 +59,8 @@ class Proposer:
 
     def note(self, branch: str, params: Mapping[str, Any], trial: FrozenTrial) -> None:
         """A trial with this setting is stored."""
-        key = self._encodings[branch].key(params)
-        self._asked.add(key)
+        self.plan.note(self._encodings[branch].branch, params, trial.number)
         self._num_asked[branch] += 1
-        self._plan.pop(key, None)
         self._seen[branch].begin(trial)
         self._seen_all.begin(trial)
 
@@ -76,15 +73,15 @@ class Proposer:
         """Why there is nothing left to propose, of branches other than these; None while there is."""
         if any(self._has_room(name) for name in self._encodings if name not in avoid):
             return None
-        return f"All {len(self._asked)} settings of the space have been tried."
+        return f"All {self.plan.num_asked} settings of the space have been tried."
 
     def propose(self, number: int) -> tuple[Proposal, FrozenTrial]:
         """The next trial, and how it is to be stored; nothing is stored here."""
         self._draft.forget()
-        branch, params, is_default = self._propose(create_trial(state=TrialState.RUNNING), number)
+        branch, params, origin = self._propose(create_trial(state=TrialState.RUNNING), number)
         encoding = self._encodings[branch.name]
         stored: dict[str, Any] = encoding.encode(params)
-        proposal = Proposal(number, branch.name, encoding.decode(stored), is_default)
+        proposal = Proposal(number, branch.name, encoding.decode(stored), origin == "default")
         distributions = {name: one.distribution for name, one in encoding.by_name.items()}
         if len(self._encodings) > 1:
             stored, distributions = (
@@ -93,7 +90,11 @@ class Proposer:
             )
         attributes = dict(self._draft.of_trial)
         return proposal, create_trial(
-            state=TrialState.RUNNING, params=stored, distributions=distributions, system_attrs=attributes
+            state=TrialState.RUNNING,
+            params=stored,
+            distributions=distributions,
+            system_attrs=attributes,
+            user_attrs={ORIGIN: origin},
         )
 
     def note_stored(self) -> None:
@@ -106,12 +107,11 @@ class Proposer:
         branch = str(stored[BRANCH]) if len(self._encodings) > 1 else next(iter(self._encodings))
         return branch, self._encodings[branch].decode(stored)
 
-    def _propose(self, trial: FrozenTrial, number: int) -> tuple[Branch, dict[str, Any], bool]:
-        """The branch, the setting by parameter name, and whether it is a default."""
+    def _propose(self, trial: FrozenTrial, number: int) -> tuple[Branch, dict[str, Any], str]:
+        """The branch, the setting by parameter name, and where it comes from: `default`, `enqueued`, `proposed`."""
         trial.number = number
-        for item in self._plan.values():
-            if item.branch.name not in self.avoid:
-                return item.branch, dict(item.params), item.is_default
+        if (item := self.plan.first(self.avoid)) is not None:
+            return item.branch, dict(item.params), "default" if item.is_default else "enqueued"
         self._all.forget()
         for view in self._views.values():
             view.forget()
@@ -119,11 +119,11 @@ class Proposer:
             name = self._choose_branch(trial, attempt)
             sampler = self._sampler.make(self._ask(trial.number, attempt))
             params = self._draw(sampler, name, trial)
-            if self._encodings[name].key(params) not in self._asked:
+            if self.plan.number_of(self._encodings[name].branch, params) is None:
                 break
         else:
             params = self._draw_new(name, trial)
-        return self._encodings[name].branch, params, False
+        return self._encodings[name].branch, params, "proposed"
 
     def _choose_branch(self, trial: FrozenTrial, attempt: int) -> str:
         """In turn until every branch has had its start-up trials, then as the sampler prefers."""
@@ -157,7 +157,7 @@ class Proposer:
         for index in range(start, start + total):
             by_path = point(encoding.branch.space, index % total)
             params = {encoding.branch.param_name(path): value for path, value in by_path.items()}
-            if encoding.key(params) not in self._asked:
+            if self.plan.number_of(encoding.branch, params) is None:
                 return params
         raise AssertionError(f"branch {name!r} has no setting left")
 

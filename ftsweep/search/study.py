@@ -19,7 +19,7 @@ from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Branch
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal
 from ftsweep.errors import StudyError
-from ftsweep.search.entries import StoredPause, StudyTrial
+from ftsweep.search.entries import OUTCOME, PAUSE, VIOLATING, StoredPause, StudyTrial, read_trial, violations_of
 from ftsweep.search.importance import importances_of
 from ftsweep.search.planned import planned_settings
 from ftsweep.search.proposer import Proposer
@@ -30,11 +30,6 @@ from ftsweep.search.storage.extend import ORIGIN, SET_ASIDE, optuna_name
 from ftsweep.search.storage.identity import IDENTITY, describe, load_or_make
 from ftsweep.search.storage.owned import OwnedStorage
 from ftsweep.search.storage.sqlite import close_storage, open_storage
-from ftsweep.search.study_view import INFEASIBLE
-
-_OUTCOME = "outcome"
-_VIOLATING = "violating"  # rungs at which a constraint was violated
-_PAUSE = "pause"  # where and why the pruner paused a trial last, and whether it has gone on since
 
 
 class Study:
@@ -65,11 +60,15 @@ class Study:
         self._sampler = sampler
         self._pruner = pruner
         self._proposer = proposer
+        self.plan = proposer.plan
+        """What is asked for before the sampler proposes anything; more may be added at any time."""
         self._curves = Curves(objective, num_rungs, self._group)
         self._trials: dict[int, StudyTrial] = {}
         self._ids: dict[int, int] = {}
         self._running: list[int] = []
         self._num_set_aside = 0  # they keep their numbers
+        self.pinned: set[int] = set()
+        """Trials that always go on, whatever the pruner would say."""
         self._load()
 
     @classmethod
@@ -134,7 +133,6 @@ class Study:
             return None
         self._proposer.avoid = frozenset(avoid)
         proposal, template = self._proposer.propose(len(self._trials) + self._num_set_aside)
-        template.user_attrs = {ORIGIN: "default" if proposal.is_default else "proposed"}
         trial_id = self._storage.create_new_trial(self._study._study_id, template)
         self._note(trial_id, StudyTrial(proposal))
         self._proposer.note_stored()
@@ -165,7 +163,7 @@ class Study:
             return
         if not measurement.is_feasible and rung not in trial.violating:
             trial.violating.append(rung)
-            self._storage.set_trial_user_attr(self._ids[number], _VIOLATING, trial.violating)
+            self._storage.set_trial_user_attr(self._ids[number], VIOLATING, trial.violating)
         self._storage.set_trial_intermediate_value(self._ids[number], rung, value)
         trial.values[rung] = value
         self._curves.add(number, rung, value, is_feasible=measurement.is_feasible)
@@ -173,10 +171,11 @@ class Study:
     def decide(self, number: int) -> Decision:
         """What becomes of the trial at the rung it reached last. A pause is stored, so that a restart finds it.
 
-        A default setting always goes on: the others are measured against it.
+        A default setting always goes on: the others are measured against it. So does a pinned one.
         """
         trial = self._trial(number)
-        if trial.proposal.is_default or trial.outcome is not None or not trial.values:
+        is_safe = trial.proposal.is_default or number in self.pinned
+        if is_safe or trial.outcome is not None or not trial.values:
             return GO_ON
         rung = max(trial.values)
         if trial.pause is not None and trial.pause.rung == rung:  # decided before
@@ -189,6 +188,12 @@ class Study:
     def pause_of(self, number: int) -> StoredPause | None:
         """Where and why the trial is paused now; None where it is not."""
         return self._trial(number).pause_now
+
+    def release(self, number: int) -> None:
+        """A paused trial goes on, whatever the pruner would say."""
+        pause = self.pause_of(number)
+        if pause is not None:
+            self._store_pause(number, replace(pause, is_over=True))
 
     def next(self, paused: Collection[int] = (), avoid: Collection[str] = (), *, may_begin: bool = True) -> Next | None:
         """What a free lane does: one of the paused trials goes on, where the pruner says so, else a new one begins.
@@ -226,13 +231,11 @@ class Study:
         for measurement in measurements:
             self.report(number, measurement)
         value = trial.best_value(self.objective)
-        violations = {name: 1.0 if math.isnan(v) else float(v) for name, v in (constraints or {}).items()}
         complete = outcome.kind is OutcomeKind.COMPLETE and value is not None
-        if not complete and outcome.kind in (OutcomeKind.COMPLETE, OutcomeKind.INFEASIBLE, OutcomeKind.DIVERGED):
-            violations[INFEASIBLE] = 1.0
+        violations = violations_of(outcome, constraints or {}, is_complete=complete)
         self._store_constraints(number, violations)
         stored = {key: entry for key, entry in outcome.to_dict().items() if key not in ("log_tail", "extra")}
-        self._storage.set_trial_user_attr(self._ids[number], _OUTCOME, stored)
+        self._storage.set_trial_user_attr(self._ids[number], OUTCOME, stored)
         if complete:
             self._study.tell(number, value, state=TrialState.COMPLETE)
         elif outcome.kind is OutcomeKind.FAILED:
@@ -257,7 +260,7 @@ class Study:
         return self._trials[number]
 
     def _store_pause(self, number: int, pause: StoredPause) -> None:
-        self._storage.set_trial_user_attr(self._ids[number], _PAUSE, asdict(pause))
+        self._storage.set_trial_user_attr(self._ids[number], PAUSE, asdict(pause))
         self._trials[number].pause = pause
 
     def _store_constraints(self, number: int, violations: Mapping[str, float]) -> None:
@@ -279,12 +282,7 @@ class Study:
     def _read(self, frozen: FrozenTrial) -> StudyTrial:
         branch, params = self._proposer.read(frozen.params)
         is_default = frozen.user_attrs[ORIGIN] == "default"
-        outcome = Outcome.from_dict(frozen.user_attrs[_OUTCOME]) if frozen.state.is_finished() else None
-        values = dict(sorted(frozen.intermediate_values.items()))
-        proposal = Proposal(frozen.number, branch, params, is_default)
-        violating, paused = list(frozen.user_attrs.get(_VIOLATING, ())), frozen.user_attrs.get(_PAUSE)
-        pause = None if paused is None else StoredPause(**paused)
-        return StudyTrial(proposal, values, outcome, frozen.constraints, violating, pause)
+        return read_trial(frozen, Proposal(frozen.number, branch, params, is_default))
 
     def _note(self, trial_id: int, trial: StudyTrial) -> None:
         proposal = trial.proposal

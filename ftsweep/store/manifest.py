@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ftsweep.domain.space import UNNAMED, Branch, Space
 from ftsweep.domain.terms import StudyTerms
 from ftsweep.errors import UsageError
 from ftsweep.store.atomic import read_json, understood, write_json
@@ -57,6 +58,13 @@ class StudyManifest:
     allow: tuple[str, ...] = ()
     search_folders: tuple[Path, ...] = ()
     extension: Extension = Extension()
+
+    @property
+    def branches(self) -> list[Branch]:
+        """The study's branches with their spaces; what only their strategies know (roles) is not told here."""
+        terms = self.terms.branches
+        is_one = list(terms) == [UNNAMED]
+        return [Branch("" if is_one else label, own.config, Space(dict(own.space))) for label, own in terms.items()]
 
     @classmethod
     def read(cls, file: Path) -> StudyManifest:

@@ -1,6 +1,6 @@
-"""What is asked of the process that runs a study: files in the study's folder, which its loop reads.
+"""Requests that a study or a trial ends: files in the study's folder, which its loop reads. For others see `inbox`.
 
-The one door for whoever wants a study or a trial to end: `ftsweep stop`, and a dashboard.
+The one door for whoever wants that: `ftsweep stop`, and a dashboard. What came of it stands with the other answers.
 """
 
 from __future__ import annotations
@@ -10,16 +10,17 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from ftsweep.domain.request import Answer, Request, RequestKind
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.errors import StudyError, StudyLockedError, UsageError, suggest
 from ftsweep.store.atomic import read_json, remove, remove_folder, write_json
 from ftsweep.store.folders import StudyFolder
+from ftsweep.store.inbox import Inbox, asker
 
 STOPPED = "stopped by the user"
 """The reason of a trial that ended by request."""
 
-COMMAND = "`ftsweep stop`"
-"""Who asks, where nobody else is named."""
+_MEANS = "ftsweep stop"
 
 _POLL_SECONDS = 0.1
 _PATIENCE_SECONDS = 60.0
@@ -38,28 +39,33 @@ class Requests:
     def path(self) -> Path:
         return self.folder.path / "requests"
 
-    def ask_to_stop(self, owner: str, *, by: str = COMMAND) -> None:
+    def ask_to_stop(self, owner: str, *, by: str = "") -> None:
         """Ask the process of this name (`StudyFolder.owner`) to checkpoint and end; a later one is not meant."""
-        write_json(self._stop_file, {"owner": owner, "by": by, "at": time.time()})
+        write_json(self._stop_file, {"owner": owner, "by": by or asker(_MEANS), "at": time.time()})
 
-    def who_asked_to_stop(self, owner: str) -> str:
-        """Who asked the process of this name to end; "" when nobody did."""
+    def stop_of(self, owner: str) -> Request | None:
+        """The request that the process of this name ends; None when nobody asked for that."""
         try:
-            request = read_json(self._stop_file)
+            asked = read_json(self._stop_file)
         except FileNotFoundError:
-            return ""
-        return str(request["by"]) if request["owner"] == owner else ""
+            return None
+        at = float(asked["at"])
+        return Request(RequestKind.STOP, str(asked["by"]), at, id=f"stop-{at}") if asked["owner"] == owner else None
 
-    def ask_to_stop_trial(self, number: int, *, by: str = COMMAND) -> None:
+    def heed_stop(self, request: Request) -> None:
+        """The process that was asked ends: the answer is kept, and the request is settled."""
+        Inbox(self.folder).answer(Answer(request, "it ends now; its trials checkpoint", at=time.time()))
+        self.settle_stop()
+
+    def ask_to_stop_trial(self, number: int, *, by: str = "") -> None:
         """Ask for the end of one trial; the request stands until the trial has ended."""
-        write_json(self._trial_file(number), {"trial": number, "by": by, "at": time.time()})
+        write_json(self._trial_file(number), {"trial": number, "by": by or asker(_MEANS), "at": time.time()})
 
-    def who_asked_to_stop_trial(self, number: int) -> str:
-        """Who asked for the end of the trial; "" when nobody did."""
-        try:
-            return str(read_json(self._trial_file(number))["by"])
-        except FileNotFoundError:
-            return ""
+    def of_trial(self, number: int) -> Request:
+        """The request that this trial ends, which must be one of `trials`."""
+        asked = read_json(self._trial_file(number))
+        body, at = {"trial": number}, float(asked["at"])
+        return Request(RequestKind.STOP_TRIAL, str(asked["by"]), at, body, id=f"stop-{number}-{at}")
 
     def trials(self) -> list[int]:
         """The trials that are asked to end."""
@@ -84,7 +90,7 @@ class Requests:
         return self.path / f"trial-{number:04d}.json"
 
 
-def ask_to_stop(folder: StudyFolder, *, by: str = COMMAND) -> str:
+def ask_to_stop(folder: StudyFolder, *, by: str = "") -> str:
     """Ask the process that runs the study to checkpoint and end; returns its name. "": nobody runs it."""
     owner = _owner(folder)
     if owner:
@@ -110,7 +116,7 @@ def wait_until_stopped(folder: StudyFolder, owner: str, *, patience_seconds: flo
     Requests(folder).settle_stop()
 
 
-def ask_to_stop_trial(folder: StudyFolder, number: int, *, by: str = COMMAND) -> None:
+def ask_to_stop_trial(folder: StudyFolder, number: int, *, by: str = "") -> None:
     """Ask for the end of one trial, as pruned: of a running one at its next step, of a waiting one at once.
 
     Raises:
@@ -126,26 +132,46 @@ def ask_to_stop_trial(folder: StudyFolder, number: int, *, by: str = COMMAND) ->
     Requests(folder).ask_to_stop_trial(number, by=by)
 
 
+def end_at_rest(folder: StudyFolder, number: int) -> bool:
+    """End a trial that was asked for, where nobody runs the study; whether that was so."""
+    try:
+        with folder.locked():
+            if number in Requests(folder).trials():  # else the study has heeded it just now
+                _end_trial(folder, number)
+    except StudyLockedError:
+        return False
+    return True
+
+
+def pending_requests(folder: StudyFolder) -> list[Request]:
+    """Whatever was asked and not answered yet, in the order of asking."""
+    requests = Requests(folder)
+    stop = requests.stop_of(folder.owner)
+    ends = [requests.of_trial(number) for number in requests.trials()]
+    return sorted([*Inbox(folder).pending(), *ends, *([stop] if stop else [])], key=lambda request: request.at)
+
+
 def wait_until_trial_ended(folder: StudyFolder, number: int) -> Outcome:
     """Wait for the end of a trial that was asked for; where nobody runs the study it is ended here."""
     trial = folder.trial(number)
     while (outcome := trial.outcome()) is None:
-        try:
-            with folder.locked():
-                _end_trial(folder, number)
-                Requests(folder).settle(number)
-        except StudyLockedError:
+        if not end_at_rest(folder, number):
             time.sleep(_POLL_SECONDS)
     return outcome
 
 
 def _end_trial(folder: StudyFolder, number: int) -> None:
     """End a trial of a study that nobody runs; the next run has Optuna and MLflow know of it."""
-    trial = folder.trial(number)
-    if trial.outcome() is None:
+    trial, requests = folder.trial(number), Requests(folder)
+    outcome = trial.outcome()
+    if outcome is None:
         remove_folder(trial.checkpoint)
         measured = trial.measurements()
-        trial.write_outcome(Outcome(OutcomeKind.PRUNED, STOPPED, rung=measured[-1].rung if measured else None))
+        outcome = Outcome(OutcomeKind.PRUNED, STOPPED, rung=measured[-1].rung if measured else None)
+        trial.write_outcome(outcome)
+    text = f"it has ended: {outcome.kind}, {outcome.reason}"
+    Inbox(folder).answer(Answer(requests.of_trial(number), text, at=time.time()))
+    requests.settle(number)
 
 
 def _owner(folder: StudyFolder) -> str:

@@ -15,8 +15,10 @@ import pytest
 import report_studies as studies
 
 from ftsweep.domain.measurement import Measurement
+from ftsweep.domain.request import Answer
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.store.atomic import append_line
+from ftsweep.store.inbox import Inbox
 from ftsweep.store.requests import STOPPED, Requests
 
 # slow: a real study, a server and a browser, minutes on two cores
@@ -218,6 +220,8 @@ def test_stop_of_a_trial_needs_the_token_and_is_seen_to_happen(opened, tmp_path)
             while not is_over.wait(0.05):
                 for number in Requests(folder).trials():
                     folder.trial(number).write_outcome(Outcome(OutcomeKind.PRUNED, STOPPED, rung=3))
+                    asked = Requests(folder).of_trial(number)
+                    Inbox(folder).answer(Answer(asked, "it has ended: pruned, stopped by the user"))
                     Requests(folder).settle(number)
 
     runner = threading.Thread(target=control_process)
@@ -236,6 +240,42 @@ def test_stop_of_a_trial_needs_the_token_and_is_seen_to_happen(opened, tmp_path)
         wait_for_cell(page, 1, "pruned")
         wait_for_cell(reader, 1, "pruned")
         assert page.troubles == []
+    finally:
+        is_over.set()
+        runner.join()
+
+
+def test_changed_copy_is_enqueued_from_a_trial_and_a_refusal_comes_with_its_reason(opened, tmp_path):
+    builder = studies.StudyBuilder(tmp_path)
+    params = {"training.learning_rate": 1e-3, "training.batch_size": 16, "training.epochs": 2, "strategy.rank": 8}
+    builder.trial(0, studies.falling(1e-3, 16), "complete", params=params)
+    inbox, is_up, is_over = Inbox(builder.folder), threading.Event(), threading.Event()
+
+    def control_process():
+        """Grants the first request and refuses the others."""
+        with builder.folder.locked():
+            is_up.set()
+            while not is_over.wait(0.05):
+                for request in inbox.pending():
+                    is_late = len(inbox.answers()) > 0
+                    inbox.answer(Answer(request, "no budget is left" if is_late else "it is tried next", is_late))
+
+    runner = threading.Thread(target=control_process)
+    runner.start()
+    try:
+        assert is_up.wait(60)
+        page = opened("/study/demo/trial/0")
+        page.wait_for_selector("#trial-curves .main-svg")
+        for size, answer in (("8", "it is tried next"), ("32", "refused: no budget is left")):
+            page.get_by_label("training.batch_size").fill(size)
+            page.click("#enqueue")
+            line = f"enqueue training.batch_size={size} (a copy of trial 0): {answer}"
+            wait_until(page, f"document.getElementById('trial-body').innerText.includes('{line}')")
+        page.get_by_label("training.batch_size").fill("9")
+        page.click("#enqueue")
+        wait_until(page, "document.getElementById('act-answer').innerText.includes('lies outside the space')")
+        assert [answer.request.body["params"]["training.batch_size"] for answer in inbox.answers()] == [8, 32]
+        assert all("409" in trouble for trouble in page.troubles), "the browser tells of an answer that refuses"
     finally:
         is_over.set()
         runner.join()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import time
 from typing import Any
 
 import pytest
 from e2e_place import Place
+
+from ftsweep.store.atomic import read_json
 
 DEADLINE_SECONDS = 150
 
@@ -32,6 +35,9 @@ def test_trial_and_study_are_stopped_from_another_process(place: Place) -> None:
     words = ["small.yaml", "budget.trials=3", "training.epochs=4", "pruner=none"]
     control = place.start("run", *words)
     wait_for_rung(place, 1, 1, control)
+    enqueued = place.run("enqueue", "small", "--from", "0", "training.learning_rate=0.0031")
+    assert enqueued.returncode == 0, enqueued.stderr
+    assert enqueued.stdout.endswith("(a copy of trial 0): it is tried next.\n")
     stopped = place.run("stop", "small", "--trial", "1")
     assert stopped.returncode == 0, stopped.stderr
     assert "Trial 1 has ended: pruned, stopped by the user." in stopped.stdout
@@ -43,8 +49,9 @@ def test_trial_and_study_are_stopped_from_another_process(place: Place) -> None:
     assert time.monotonic() - asked < 30  # the promise is 10 s; a busy machine starts commands slowly
     assert f"Asked process {control.pid}" in stopped.stdout
     assert "Stopped, with 2 of 3 begun trials ended" in stopped.stdout
-    assert "Stopped by `ftsweep stop`." in out
+    assert re.search(r"Stopped by \S+ on \S+ with ftsweep stop\.", out)
     assert outcomes(place) == {0: "complete", 1: "pruned", 2: None}
+    assert read_json(place.study("small") / "trials/0002/spec.json")["params"]["training.learning_rate"] == 0.0031
     assert place.study("small").joinpath("trials", "0002", "checkpoint").exists()
 
 

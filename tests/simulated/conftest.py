@@ -18,12 +18,14 @@ from ftsweep.config.schema import (
     StudySettings,
     SweepConfig,
 )
+from ftsweep.control.heeding import with_raised_budget
 from ftsweep.control.live_study import LiveStudy
 from ftsweep.domain.objective import Objective
 from ftsweep.search.pruners import Median, Pruner
 from ftsweep.search.samplers import Random
 from ftsweep.search.study import Study
 from ftsweep.store.folders import Store
+from ftsweep.store.inbox import Inbox
 from ftsweep.testing.simulated import SimulatedExecutor
 
 MakeSweep = Callable[..., LiveStudy]
@@ -77,6 +79,7 @@ def make_sweep(tmp_path: Path) -> Iterator[MakeSweep]:
             report={},
         )
         folder = Store(place).study("simulated")
+        config = with_raised_budget(config, Inbox(folder).answers())
         study = Study.open(
             folder.store.optuna_database,
             "simulated",

@@ -70,7 +70,7 @@
   }
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
-    ftsweep: {
+    ftsweep: Object.assign({}, (window.dash_clientside || {}).ftsweep, {
       // Whatever selects gives trial numbers; `by` says what it was, so that it is not told again.
       choose: function (left, right, rows, shownRows, cleared, top, filters, rowsOfAll, now) {
         const by = trigger();
@@ -135,31 +135,6 @@
         const path = "/study/" + encodeURIComponent(study) + "/trial/" + found[0];
         return ["Open trial " + found[0], path, { display: "inline" }];
       },
-
-      stopStudy: function (clicks, study) {
-        if (!clicks) return keep();
-        return window.confirm("Stop the study " + study + "? Its trials checkpoint; the same run command goes on.")
-          ? act("/act/stop-study", { study: study }) : keep();
-      },
-
-      stopTrials: function (clicks, selection, study) {
-        if (!clicks) return keep();
-        const numbers = selection.trials;
-        if (!numbers.length) return "Select trials first.";
-        return window.confirm("End trial " + numbers.join(", ") + " of " + study + " now, as pruned? They are not continued.")
-          ? act("/act/stop-trials", { study: study, trials: numbers }) : keep();
-      },
-    },
+    }),
   });
-
-  function act(path, body) {
-    return fetch(path, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(body),
-    })
-      .then((answer) => answer.json())
-      .then((told) => told.texts.join("\n"))
-      .catch((error) => "The dashboard did not answer: " + error.message);
-  }
 })();

@@ -86,7 +86,8 @@ def _inherited(
     if len(encodings) > 1:
         params = {BRANCH: proposal.branch, **params}
         distributions = {BRANCH: CategoricalDistribution(tuple(encodings)), **distributions}
-    attributes = {ORIGIN: "default" if proposal.is_default else "proposed"}
+    is_enqueued = trial.user_attrs[ORIGIN] == "enqueued"
+    attributes = {ORIGIN: "default" if proposal.is_default else "enqueued" if is_enqueued else "proposed"}
     if is_again:
         return create_trial(state=TrialState.RUNNING, params=params, distributions=distributions, user_attrs=attributes)
     return create_trial(

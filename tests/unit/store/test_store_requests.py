@@ -14,6 +14,7 @@ from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.errors import StudyError, StudyLockedError, UsageError
 from ftsweep.store.atomic import append_line, write_json, write_text
 from ftsweep.store.folders import Store, StudyFolder
+from ftsweep.store.inbox import Inbox
 from ftsweep.store.requests import Requests, ask_to_stop, ask_to_stop_trial, wait_until_stopped, wait_until_trial_ended
 
 
@@ -48,9 +49,9 @@ def test_request_is_for_the_process_that_runs_now_and_for_no_later_one(study: St
     with study.locked():
         owner = study.owner
         requests.ask_to_stop(owner)
-        assert requests.who_asked_to_stop(owner)
-    assert not requests.who_asked_to_stop("process 1 on another machine")
-    assert not requests.who_asked_to_stop("")
+        assert requests.stop_of(owner)
+    assert not requests.stop_of("process 1 on another machine")
+    assert not requests.stop_of("")
 
 
 def test_stop_waits_for_the_end_and_says_what_is_left(study: StudyFolder) -> None:
@@ -60,8 +61,9 @@ def test_stop_waits_for_the_end_and_says_what_is_left(study: StudyFolder) -> Non
         with study.locked():
             is_up.set()
             requests, owner = Requests(study), study.owner
-            while not requests.who_asked_to_stop(owner):
+            while (asked := requests.stop_of(owner)) is None:
                 is_up.wait(0.01)
+            requests.heed_stop(asked)
 
     thread = threading.Thread(target=control_process)
     thread.start()
@@ -71,6 +73,9 @@ def test_stop_waits_for_the_end_and_says_what_is_left(study: StudyFolder) -> Non
     assert not thread.is_alive()
     assert said[-1] == "Stopped, with 1 of 2 begun trials ended; the same `ftsweep run` goes on."
     assert not any(Requests(study).path.iterdir())
+    (answer,) = Inbox(study).answers()
+    assert answer.request.kind == "stop"
+    assert answer.request.by.endswith("with ftsweep stop")
 
 
 def test_process_that_does_not_heed_is_named(study: StudyFolder) -> None:
@@ -85,6 +90,8 @@ def test_trial_of_a_stopped_study_ends_as_pruned(study: StudyFolder) -> None:
     assert not study.trial(1).checkpoint.exists()
     assert said[-1] == "Trial 1 has ended: pruned, stopped by the user."
     assert Requests(study).trials() == []
+    (answer,) = Inbox(study).answers()
+    assert (answer.request.what, answer.text) == ("stop trial 1", "it has ended: pruned, stopped by the user")
 
 
 @pytest.mark.parametrize(("number", "why"), [(7, "no trial 7"), (0, "has ended already: complete")])

@@ -1,0 +1,59 @@
+"""`ftsweep compare`: trials beside each other, of one study or several."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from ftsweep.cli.options import JSON_OPTION, STORE_OPTION, find_study, print_json
+from ftsweep.errors import UsageError, suggest
+
+if TYPE_CHECKING:
+    from ftsweep.report.overview import StudyOverview
+    from ftsweep.report.tables.difference import Compared
+
+
+@click.command()
+@click.argument("study")
+@click.argument("trials", nargs=-1, required=True, metavar="TRIAL TRIAL...")
+@STORE_OPTION
+@JSON_OPTION
+def compare(study: str, trials: tuple[str, ...], store: str, as_json: bool) -> None:
+    """Show two or more trials beside each other: only what differs, and their curves.
+
+    TRIAL is a number of STUDY, or OTHER:NUMBER of another study of the store.
+    """
+    from ftsweep.cli.compare_view import compared_json, print_compared
+    from ftsweep.cli.console import console_for
+
+    found = _found(store, study, trials)
+    if as_json:
+        print_json(compared_json(found))
+    else:
+        print_compared(console_for(sys.stdout), found, store)
+
+
+def _found(store: str, study: str, words: tuple[str, ...]) -> list[Compared]:
+    from ftsweep.report.overview import read_overview
+    from ftsweep.report.tables.difference import Compared
+
+    studies: dict[str, StudyOverview] = {}
+    found: dict[str, Compared] = {}
+    for word in words:
+        name, _, digits = word.rpartition(":")
+        name = name or study
+        if not digits.isdecimal():
+            raise UsageError(f"{word!r} names no trial", where="TRIAL", remedy="Write 3, or STUDY:3 of another study.")
+        if name not in studies:
+            studies[name] = read_overview(find_study(store, name))
+        known = {trial.number: trial for trial in studies[name].trials}
+        if int(digits) not in known:
+            what = f"study {name!r} has no trial {int(digits)}"
+            raise UsageError(what, where="TRIAL", remedy=suggest(digits, map(str, known)))
+        each = Compared(studies[name], known[int(digits)])
+        found[each.name] = each
+    if len(found) < 2:
+        raise UsageError("there is only one trial to compare", where="TRIAL", remedy="Name two or more.")
+    return list(found.values())
