@@ -1,11 +1,22 @@
-"""How long the guards take for 100,000 rows, in one process."""
+"""How long the guards take for 100,000 rows, in one process.
+
+    python benchmarks/guards/speed.py --rows 100000    # instruction rows: reading, splitting, encoding, gate, writing
+
+What is timed there is `ftsweep.data.prepared.prepare`, as a worker calls it, on a file of JSON lines and with the
+embedded model's tokenizer. Its words are made up, so that the tokenizer makes many tokens of them.
+"""
 
 from __future__ import annotations
 
+import argparse
+import json
 import multiprocessing
+import os
 import random
 import resource
+import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -49,6 +60,36 @@ def measure(num_rows: int, words: int, *, has_classes: bool, seed: int = 0) -> d
     }
 
 
+def measure_whole(num_rows: int, words: int = 60) -> dict[str, Any]:
+    """Preparing a file of instruction rows from its first byte to the written set."""
+    from ftsweep.data.prepared import prepare
+    from ftsweep.data.sources.files import Files
+    from ftsweep.models.tiny import TinyModel
+
+    tokenizer = TinyModel().tokenizer()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.jsonl"
+        rows = _rows(num_rows, words, has_classes=False, seed=0)
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        num_words = sum(len(row["completion"].split()) + len(row["prompt"].split()) for row in rows) / num_rows
+        del rows
+        config: dict[str, Any] = {"data": {}, "task": {}, "seed": {"data": 0}}
+        wall, cpu = time.monotonic(), time.process_time()
+        prepared = prepare(config, Files(train=str(path)), Instruction(), tokenizer, "tiny", Path(folder), gate())
+        wall, cpu = time.monotonic() - wall, time.process_time() - cpu
+        return {
+            "rows": num_rows,
+            "words": num_words,
+            "tokens": float(prepared.split("train").lengths.mean()),
+            "bytes": path.stat().st_size,
+            "wall seconds": wall,
+            "CPU seconds": cpu,
+            "peak memory MiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "load": os.getloadavg()[0],
+            "findings": [f"{finding.severity} {finding.check}" for finding in prepared.findings],
+        }
+
+
 def _rows(num_rows: int, words: int, *, has_classes: bool, seed: int) -> list[dict[str, Any]]:
     """Texts of words that are as frequent as words are (Zipf), of lengths that vary as lengths do (log-normal)."""
     chance, numbers = random.Random(seed), np.random.default_rng(seed)
@@ -73,3 +114,11 @@ def _word(number: int) -> str:
         text += letters[number % 26]
         number = number // 26 - 1
     return text + "aeiou"[len(text) % 5]
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--words", type=int, default=60)
+    options = parser.parse_args()
+    print(json.dumps(measure_whole(options.rows, options.words), indent=1))

@@ -14,6 +14,7 @@ import click
 from ftsweep.cli.output import takes_everything
 
 if TYPE_CHECKING:
+    from ftsweep.domain.finding import Finding
     from ftsweep.serving.model import Predictor
     from ftsweep.serving.questions import FileQuestions, Question, TypedQuestions
 
@@ -28,8 +29,7 @@ def answer_rows(predictor: Predictor, named: str, out: Path | None, *, keeps_col
     num_missing = 0
     with ExitStack() as stack:
         questions = _questions(predictor, named, stack, keeps_columns=keeps_columns)
-        for finding in questions.findings:
-            click.echo(f"{finding.severity}: {finding.text}", err=True)
+        _tell(questions.findings)
         file = None if out is None else stack.enter_context(answer_file(out))
         advance = stack.enter_context(_progress(questions.num_lines, shows=file is not None))
         for chunk in _chunks(questions):
@@ -44,26 +44,27 @@ def answer_rows(predictor: Predictor, named: str, out: Path | None, *, keeps_col
                 sys.stdout.writelines(line_of(record, is_ascii=is_ascii) + "\n" for record in records)
                 sys.stdout.flush()
             advance(len(chunk))
+    _tell(questions.late_findings)
     return num_missing
+
+
+def _tell(findings: Iterable[Finding]) -> None:
+    for finding in findings:
+        click.echo(f"{finding.severity}: {finding.text}", err=True)
 
 
 def _questions(
     predictor: Predictor, named: str, stack: ExitStack, *, keeps_columns: bool
 ) -> FileQuestions | TypedQuestions:
-    from ftsweep.errors import UsageError
-    from ftsweep.serving.questions import FileQuestions, TypedQuestions, has_format
+    from ftsweep.serving.questions import FileQuestions, TypedQuestions, has_format, opened_lines
 
-    if named != "-" and has_format(named):
-        return FileQuestions(named, predictor.task, predictor.reading, keeps_columns=keeps_columns)
+    reading = predictor.reading
     if named == "-":
-        return TypedQuestions(sys.stdin, predictor.task, predictor.reading, name="standard input")
-    try:
-        lines = stack.enter_context(Path(named).open(encoding="utf-8"))  # noqa: SIM115 - the stack closes it
-    except OSError as error:
-        raise UsageError(
-            f"cannot be read: {error.strerror or error}", where=named, remedy="Name a file that is there."
-        ) from error
-    return TypedQuestions(lines, predictor.task, predictor.reading, name=Path(named).name)
+        return TypedQuestions(sys.stdin, predictor.task, reading, name="standard input")
+    if has_format(named):
+        return FileQuestions(named, predictor.task, reading, keeps_columns=keeps_columns)
+    lines, findings = stack.enter_context(opened_lines(named, reading.get("encoding")))
+    return TypedQuestions(lines, predictor.task, reading, name=Path(named).name, findings=findings)
 
 
 def _answers(predictor: Predictor, chunk: list[Question]) -> Iterator[dict[str, Any]]:

@@ -16,7 +16,7 @@ from ftsweep.errors import UsageError
 if TYPE_CHECKING:
     from ftsweep.control.new_sweep import NewSweep
 
-_TASKS = ("classification", "multi_label", "regression", "token_classification", "instruction", "text")
+_TASKS = ("classification", "multi_label", "regression", "token_classification", "instruction", "preference", "text")
 
 
 @click.command()

@@ -29,9 +29,10 @@ _METRICS = {
     "regression": ("rmse", "mae, spearman, pearson, r2, loss"),
     "token_classification": ("f1", "token_accuracy, loss"),
     "instruction": ("loss", "token_accuracy, perplexity"),
+    "preference": ("ranking_accuracy", "accuracy, margin, loss"),
     "text": ("loss", "perplexity"),
 }
-_WRITING = ("instruction", "text")
+_WRITING = ("instruction", "preference", "text")
 """Tasks that predict text: their base has to be a causal model."""
 _WORDS_TO_TOKENS = 1.6
 """Tokens per word with some to spare; what is longer after all is a finding of `ftsweep plan`."""
@@ -173,6 +174,8 @@ def _data_lines(look: Look, guess: Guess, file: Path) -> Iterator[str]:
         share = _validation_share(look)
         if share > _USUAL_SHARE:
             yield f"  validation_fraction: {share:g} # so that it has rows enough to tell trials apart"
+    if look.is_headless:
+        yield "  header: false # the first line looks like a row, so columns are numbers"
     columns = {own: theirs for own, theirs in guess.columns.items() if own != theirs}
     if columns:
         yield "  columns: {" + ", ".join(f"{own}: {_yaml(theirs)}" for own, theirs in columns.items()) + "}"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import os
+import pickle
+import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,7 +21,7 @@ _PARQUET_ROWS = 8192
 
 
 class AnswerFile(ABC):
-    """Takes one flat or nested record per row; `close` puts the file in its place, leaving it out takes it away."""
+    """Takes one flat or nested record per row. Left without an error it is in its place, else it is gone."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -30,15 +32,21 @@ class AnswerFile(ABC):
         """Append records; those of rows without an answer have `error` alone, beside kept columns."""
 
     @abstractmethod
-    def end(self) -> None:
-        """Write what is still held, and close."""
+    def finish(self) -> None:
+        """Complete the temporary file."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close what is open, whether it was finished or not."""
 
     def __enter__(self) -> AnswerFile:
         return self
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         try:
-            self.end()
+            if kind is None:
+                self.finish()
+            self.close()
             if kind is None:
                 self._temporary.replace(self.path)
         finally:
@@ -55,119 +63,120 @@ class JsonLinesAnswers(AnswerFile):
     def write(self, records: Sequence[Mapping[str, Any]]) -> None:
         self._file.writelines(line_of(record) + "\n" for record in records)
 
-    def end(self) -> None:
+    def finish(self) -> None:
+        self._file.flush()
+
+    def close(self) -> None:
         self._file.close()
 
 
-class _FirstAnswered(AnswerFile):
-    """A table, whose columns are those of the first answer; rows before it wait."""
+class _Table(AnswerFile):
+    """A table, whose columns are known when all rows are: until then they wait in a file without a name."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._waiting: list[Mapping[str, Any]] = []
-        self._columns: list[str] = []
+        self._waiting = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115 - closed by `close`
+        self._names: dict[str, None] = {}
 
     def write(self, records: Sequence[Mapping[str, Any]]) -> None:
-        self._waiting += [self.flat(record) for record in records]
-        if not self._columns and any(ERROR not in record for record in self._waiting):
-            self._set_columns()
-        if self._columns and len(self._waiting) >= _PARQUET_ROWS:
-            self._flush()
+        flat = [self.flat(record) for record in records]
+        for record in flat:
+            self._names |= dict.fromkeys(record)
+        self.look(flat)
+        pickle.dump(flat, self._waiting, protocol=5)
 
-    def end(self) -> None:
-        if self._waiting and not self._columns:
-            self._set_columns()
-        if self._waiting:
-            self._flush()
-        self.shut()
+    def close(self) -> None:
+        self._waiting.close()
 
-    def _set_columns(self) -> None:
-        found = dict.fromkeys(name for record in self._waiting for name in record)
-        self._columns = [*(name for name in found if name != ERROR), ERROR]
-        self.start(self._columns, [record for record in self._waiting if ERROR not in record])
+    @property
+    def columns(self) -> list[str]:
+        """All columns that any row has, the answers' behind the rows' own, and why there is none last."""
+        return [*(name for name in self._names if name != ERROR), ERROR]
 
-    def _flush(self) -> None:
-        self.put(self._waiting)
-        self._waiting = []
+    def written(self) -> Iterator[list[dict[str, Any]]]:
+        """What was written, as it came."""
+        self._waiting.seek(0)
+        while True:
+            try:
+                yield pickle.load(self._waiting)  # noqa: S301 - this process wrote it
+            except EOFError:
+                return
 
     @abstractmethod
-    def flat(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
+    def flat(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """The record as the table holds it."""
 
-    @abstractmethod
-    def start(self, columns: Sequence[str], answered: Sequence[Mapping[str, Any]]) -> None:
-        """Begin the table."""
-
-    @abstractmethod
-    def put(self, records: Sequence[Mapping[str, Any]]) -> None:
-        """Append records."""
-
-    @abstractmethod
-    def shut(self) -> None:
-        """Close what was begun."""
+    def look(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """See what columns hold."""
 
 
-class TableAnswers(_FirstAnswered):
+class TableAnswers(_Table):
     """csv or tsv. Scores by label are a column each (`scores.joy`), lists are JSON."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self._file: IO[str] = self._temporary.open("w", encoding="utf-8", newline="")
-        self._writer: Any = None
-
-    def flat(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
+    def flat(self, record: Mapping[str, Any]) -> dict[str, Any]:
         return flattened(record)
 
-    def start(self, columns: Sequence[str], answered: Sequence[Mapping[str, Any]]) -> None:
+    def finish(self) -> None:
         delimiter = "\t" if self.path.suffix.lower() == ".tsv" else ","
-        self._writer = csv.DictWriter(self._file, columns, delimiter=delimiter, restval="", extrasaction="ignore")
-        self._writer.writeheader()
-
-    def put(self, records: Sequence[Mapping[str, Any]]) -> None:
-        self._writer.writerows(records)
-
-    def shut(self) -> None:
-        self._file.close()
+        with self._temporary.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, self.columns, delimiter=delimiter, restval="")
+            writer.writeheader()
+            for records in self.written():
+                writer.writerows(records)
 
 
-class ParquetAnswers(_FirstAnswered):
-    """Parquet. Scores by label are a column each, lists are lists; the first answers say the columns' types."""
+class ParquetAnswers(_Table):
+    """Parquet. Scores by label are a column each, lists are lists; a column's type is the one that holds all of it."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._writer: Any = None
+        self._types: dict[str, Any] = {}
 
-    def flat(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
+    def flat(self, record: Mapping[str, Any]) -> dict[str, Any]:
         return flattened(record, lists_as_text=False)
 
-    def start(self, columns: Sequence[str], answered: Sequence[Mapping[str, Any]]) -> None:
+    def look(self, records: Sequence[Mapping[str, Any]]) -> None:
+        import pyarrow as pa
+
+        for name in dict.fromkeys(name for record in records for name in record):
+            try:
+                found = pa.array([record.get(name) for record in records]).type
+                self._types[name] = _either(self._types.get(name, found), found)
+            except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+                raise UsageError(
+                    f"the column {name!r} of the rows has no one type that parquet could hold: {error}",
+                    where=str(self.path),
+                    remedy="Write .jsonl or .csv, or leave --keep-columns out.",
+                ) from error
+
+    def finish(self) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        rows = answered or self._waiting
-        fields = []
-        for name in columns:
-            found = pa.array([row.get(name) for row in rows]).type if name != ERROR else pa.string()
-            fields.append(pa.field(name, pa.string() if pa.types.is_null(found) else found))
-        self._schema = pa.schema(fields)
-        self._writer = pq.ParquetWriter(str(self._temporary), self._schema)
+        types = {name: self._types.get(name, pa.null()) for name in self.columns}
+        fields = [pa.field(name, pa.string() if pa.types.is_null(each) else each) for name, each in types.items()]
+        schema = pa.schema(fields)
+        with pq.ParquetWriter(str(self._temporary), schema) as writer:
+            for records in self._groups():
+                writer.write_table(pa.Table.from_pylist(records, schema=schema))
 
-    def put(self, records: Sequence[Mapping[str, Any]]) -> None:
-        import pyarrow as pa
+    def _groups(self) -> Iterator[list[dict[str, Any]]]:
+        """Rows in groups of a size that parquet is read well in."""
+        held: list[dict[str, Any]] = []
+        for records in self.written():
+            held += records
+            if len(held) >= _PARQUET_ROWS:
+                yield held
+                held = []
+        yield held
 
-        try:
-            table = pa.Table.from_pylist([dict(record) for record in records], schema=self._schema)
-        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-            raise UsageError(
-                f"the rows' own columns have no one type that parquet could hold: {error}",
-                where=str(self.path),
-                remedy="Write .jsonl or .csv, or leave --keep-columns out.",
-            ) from error
-        self._writer.write_table(table)
 
-    def shut(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
+def _either(left: Any, right: Any) -> Any:
+    """The Arrow type that holds the values of both; raises ArrowTypeError or ArrowInvalid where there is none."""
+    import pyarrow as pa
+
+    schemas = [pa.schema([("x", each)]) for each in (left, right)]
+    return left if left == right else pa.unify_schemas(schemas, promote_options="permissive").field("x").type
 
 
 _FORMATS: dict[str, type[AnswerFile]] = {

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ftsweep.data.files.archives import split_member
 from ftsweep.data.files.base import OpenedFile, ReadSettings
-from ftsweep.data.files.found import find_files
-from ftsweep.data.files.kinds import format_of
-from ftsweep.data.files.reading import open_file
+from ftsweep.data.files.encodings import find_encoding
+from ftsweep.data.files.found import find_files, is_pattern, saved_dataset
+from ftsweep.data.files.kinds import DataFile, format_of, is_spreadsheet, lines_file
+from ftsweep.data.files.reading import encoding_findings, open_file
 from ftsweep.data.files.tables import TableFile
+from ftsweep.data.files.text import opened_text, undecoded
 from ftsweep.data.files.text_lists import TextLists
 from ftsweep.data.sources.columns import Columns
-from ftsweep.errors import DataError
+from ftsweep.data.sources.dataset_rows import SavedRows
+from ftsweep.domain.paths import typed_path
+from ftsweep.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from ftsweep.domain.finding import Finding
@@ -52,13 +57,17 @@ class FileQuestions:
         self._task = task
         self._mapping = {name: mapping[name] for name in task.question_columns if name in mapping}
         said = {key: value for key, value in reading.items() if key != "columns" and value is not None}
-        settings = ReadSettings(**said, wanted=task.question_columns, mapping=self._mapping)
-        found = find_files(named)
-        files = [file for members in found.splits.values() for file in members]
+        self._settings = ReadSettings(**said, wanted=task.question_columns, mapping=self._mapping)
         self._keeps_columns = keeps_columns
-        self._opened = [open_file(file, settings) for file in files]
+        self.findings: list[Finding] = []
+        self._opened = self._all_opened(named)
         self._columns = [self._columns_of(opened) for opened in self._opened]
-        self.findings: list[Finding] = [*found.findings, *(note for each in self._opened for note in each.assumed)]
+        self.findings += [note for each in self._opened for note in each.assumed]
+
+    @property
+    def late_findings(self) -> list[Finding]:
+        """What reading the rows showed; complete when all were read."""
+        return [note for each in self._opened for note in each.seen]
 
     @property
     def num_lines(self) -> int | None:
@@ -78,6 +87,26 @@ class FileQuestions:
                 problem = problem or lists.apply(values)
                 original = raw.values if self._keeps_columns else {}
                 yield Question(place, self._task.without_target(values), original, problem)
+
+    def _all_opened(self, named: str) -> list[OpenedFile]:
+        path = typed_path(named)
+        if saved_dataset(path):
+            return [SavedRows(path)]
+        found = find_files(named)
+        self.findings += found.findings
+        return [self._open(file) for files in found.splits.values() for file in files]
+
+    def _open(self, file: DataFile) -> OpenedFile:
+        """The file as the study reads its own; one that has none of the columns so is read as it seems to be."""
+        opened = open_file(file, self._settings)
+        if isinstance(opened, TableFile) and self._settings.delimiter and not self._is_asked(opened):
+            other = open_file(file, replace(self._settings, delimiter=None))
+            return other if self._is_asked(other) else opened
+        return opened
+
+    def _is_asked(self, opened: OpenedFile) -> bool:
+        names = {*self._task.question_columns, *map(str, self._mapping.values())}
+        return bool(names & set(opened.facts.columns))
 
     def _columns_of(self, opened: OpenedFile) -> Columns:
         """Which of the file's columns are asked. Raises DataError when none is, or the names are missing."""
@@ -105,10 +134,19 @@ class FileQuestions:
 class TypedQuestions:
     """Rows that a person types or pipes in: a line each, plain text for the task's first column, or a JSON object."""
 
-    findings: tuple[Finding, ...] = ()
     num_lines = None
+    late_findings: Sequence[Finding] = ()
 
-    def __init__(self, lines: Iterable[str], task: Asked, reading: Mapping[str, Any], *, name: str) -> None:
+    def __init__(
+        self,
+        lines: Iterable[str],
+        task: Asked,
+        reading: Mapping[str, Any],
+        *,
+        name: str,
+        findings: Sequence[Finding] = (),
+    ) -> None:
+        self.findings = findings
         mapping = reading.get("columns") or {}
         self._lines = lines
         self._task = task
@@ -127,6 +165,8 @@ class TypedQuestions:
             raise DataError(f"is not UTF-8 ({error.reason})", where=where, remedy="Save it as UTF-8.") from None
 
     def _question(self, text: str, place: str) -> Question:
+        if (byte := undecoded(text)) is not None:
+            return Question(place, {}, {}, f"this line cannot be decoded ({byte})")
         if not text.startswith("{"):
             column = self._task.question_columns[0]
             return Question(place, {column: text}, {column: text})
@@ -144,7 +184,35 @@ class TypedQuestions:
 
 def has_format(name: str) -> bool:
     """Whether a file's name says how its rows are written; others, and .txt, have a row a line."""
-    return format_of(name)[0] not in (None, "txt") or Path(name).is_dir() or ".zip" in name or "*" in name
+    if format_of(name)[0] not in (None, "txt") or is_spreadsheet(name):
+        return True
+    return typed_path(name).is_dir() or split_member(typed_path(name))[0] is not None or is_pattern(name)
+
+
+@contextmanager
+def opened_lines(name: str, encoding: str | None) -> Iterator[tuple[Iterable[str], list[Finding]]]:
+    """The lines of a file whose name says no format, packed or not, and what a person should know of its encoding.
+
+    It is the one that is said, or what the bytes seem to be. Bytes that it does not have are half characters, which
+    `TypedQuestions` finds.
+
+    Raises:
+        UsageError: it cannot be opened.
+    """
+    path = typed_path(name)
+    try:
+        if path.is_file():
+            file = lines_file(path)
+            found = find_encoding(file, encoding)
+            with opened_text(file, found) as text:
+                yield text, encoding_findings(file, found, ReadSettings(encoding))
+        else:  # a pipe, which can be read only once
+            with path.open(encoding="utf-8") as text:
+                yield text, []
+    except OSError as error:
+        raise UsageError(
+            f"cannot be read: {error.strerror or error}", where=name, remedy="Name a file that is there."
+        ) from error
 
 
 def wanted_text(task: Asked, mapping: Mapping[str, Any]) -> str:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 ADAPTER = "default"  # PEFT's own name for an adapter without one
 WEIGHTS = "adapter_model.safetensors"
+_MAGNITUDE = ".lora_magnitude_vector"
 PEFT_HEADS = ("classifier", "score")  # heads that PEFT trains and keeps without being told
 
 
@@ -94,10 +95,15 @@ class PeftStrategy(Strategy):
 
 
 def adapter_weights(model: Any) -> dict[str, torch.Tensor]:
-    """What an adapter's file holds, by PEFT's names."""
+    """What an adapter's file holds, by PEFT's names.
+
+    DoRA's magnitudes have the name of their parameter: PEFT reads it as well as its own, older one, which transformers
+    passes over, so that it would answer with the magnitudes of the base.
+    """
     from peft import get_peft_model_state_dict
 
-    return dict(get_peft_model_state_dict(model, adapter_name=ADAPTER, save_embedding_layers=False))
+    weights = get_peft_model_state_dict(model, adapter_name=ADAPTER, save_embedding_layers=False)
+    return {f"{name}.weight" if name.endswith(_MAGNITUDE) else name: weight for name, weight in weights.items()}
 
 
 def write_adapter(folder: Path, weights: Mapping[str, torch.Tensor], config: Any) -> None:

@@ -110,10 +110,11 @@ class TokenClassification(Task):
         types = {kind for tag in counts if (kind := type_of(tag)) is not None}
         if not types:
             most = "".join(problem for problem, _ in problems.most_common(1))
-            unusable = f"{problems.total()} rows cannot be used, most often: {most}. "
+            unusable = f"{problems.total()} rows cannot be used, most often: {most}. " if problems else ""
+            classes = "; to learn a class of each word (its part of speech), write B- before each: B-NOUN"
             raise DataError(
                 "token_classification needs entities in train, and found none",
-                remedy=(unusable if problems else "") + "Check the data's `tokens` and `tags` columns",
+                remedy=f"{unusable}Check the data's `tokens` and `tags` columns{classes if 'BIO' in most else ''}",
             )
         labels = labels_of(types)
         return {"labels": labels, "counts": [counts[label] for label in labels]}

@@ -151,12 +151,13 @@ def test_report_is_one_page_that_names_the_winner(finished: Finished) -> None:
     assert "<script src=" not in page
 
 
-def test_plan_prepares_and_times_without_making_a_study(place: Place) -> None:
-    facts = place.ask("plan", "small.yaml", "--json")
-    assert facts["num_trials"] == 4
+def test_plan_takes_what_new_writes_prepares_and_times_it_and_makes_no_study(place: Place) -> None:
+    assert place.run("new", "rows.jsonl").returncode == 0
+    facts = place.ask("plan", "rows.yaml", "--json")
+    assert facts["num_trials"] == 12
     assert facts["branches"][0]["estimate"]["trial_seconds"] > 0
     assert sum(facts["branches"][0]["data"]["num_rows"].values()) == 120
-    assert not place.study("small").exists()
+    assert not place.study("rows").exists()
 
 
 def test_changed_data_is_refused_on_an_old_study(finished: Finished, tmp_path: Path) -> None:

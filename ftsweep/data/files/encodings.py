@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ftsweep.data.files.kinds import DataFile
 from ftsweep.data.files.unpacked import opened
@@ -56,6 +56,8 @@ class Encoding:
     """Lines that the codec cannot read."""
     has_nul: bool = False
     """Whether there is a NUL byte, or may be one."""
+    is_utf8_too: bool = False
+    """Whether it is said to be another one, and all that tells is UTF-8."""
 
     @property
     def is_wide(self) -> bool:
@@ -105,7 +107,7 @@ def find_encoding(file: DataFile, said: str | None = None) -> Encoding:
         survey.end()
     if name is not None:
         _check_said(file, survey, name)
-        return _found(survey, "utf-8-sig" if name == "utf-8" else name)
+        return replace(_found(survey, "utf-8-sig" if name == "utf-8" else name), is_utf8_too=_is_utf8_too(survey, name))
     if not survey.num_bad:
         return _found(survey, "utf-8")
     if survey.num_bad <= _MAX_BAD * survey.num_good:
@@ -215,6 +217,17 @@ def _check_said(file: DataFile, survey: _Survey, name: str) -> None:
             where=f"{file.where}:{survey.first_bad}",
             remedy="Say another with data.encoding, or leave it out: what the file seems to be is then told.",
         )
+
+
+def _is_utf8_too(survey: _Survey, name: str) -> bool:
+    """Whether lines that are said to be in a single-byte encoding hold nothing but letters of UTF-8."""
+    if name.startswith("utf") or not survey.samples:
+        return False
+    try:
+        b"\n".join(survey.samples).decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _western(file: DataFile, survey: _Survey) -> Encoding:

@@ -25,6 +25,7 @@ FORMATS: dict[str, Format] = {
     ".text": "txt",
     ".conll": "conll",
     ".conllu": "conll",
+    ".conllup": "conll",
     ".conll2003": "conll",
     ".bio": "conll",
     ".iob": "conll",
@@ -82,6 +83,16 @@ def format_of(name: str) -> tuple[Format | None, Compression]:
     return (FORMATS.get(suffixes[-1]) if suffixes else None), compression
 
 
+def is_spreadsheet(name: str) -> bool:
+    """Whether a name is that of a spreadsheet, which is no file of rows."""
+    return name.lower().endswith(_SPREADSHEETS)
+
+
+def lines_file(path: Path) -> DataFile:
+    """The file as text, whatever its name; packed or not by its first bytes."""
+    return DataFile(path, path.name, "txt", _compression_in(path))
+
+
 def data_file(path: Path, name: str, *, member: str = "") -> DataFile:
     """The file as its name, and of a packed one its first bytes, have it.
 
@@ -92,7 +103,7 @@ def data_file(path: Path, name: str, *, member: str = "") -> DataFile:
     if kind is None:
         suffix = Path(member or path.name).suffix
         remedy = f"Known: {known_formats()}; and a folder saved by datasets"
-        if suffix.lower() in _SPREADSHEETS:
+        if is_spreadsheet(suffix):
             remedy = "Save the sheet as 'CSV UTF-8', and name the .csv file"
         what = f"files of the kind {suffix or 'without an extension'!r} cannot be read"
         raise DataError(what, where=f"{path}/{member}" if member else str(path), remedy=remedy)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ftsweep.data.files.base import OpenedFile, RawRow
+from ftsweep.data.files.base import OpenedFile, RawRow, ReadSettings
+from ftsweep.data.files.encodings import Encoding
+from ftsweep.data.files.kinds import DataFile
 from ftsweep.data.files.tables import damage_in
 from ftsweep.data.files.text import opened_text
 
@@ -14,9 +16,12 @@ class PlainText(OpenedFile):
 
     remedy = "Save it as UTF-8, or say its encoding with data.encoding"
 
+    def __init__(self, file: DataFile, settings: ReadSettings, encoding: Encoding) -> None:
+        super().__init__(file, settings, encoding)
+        self.facts.columns = ("text",)
+
     def rows(self) -> Iterator[RawRow]:
         assert self.encoding is not None
-        self.facts.columns = ("text",)
         paragraph: list[str] = []
         start = 0
         with opened_text(self.file, self.encoding) as text:

@@ -31,7 +31,7 @@ def open_file(file: DataFile, settings: ReadSettings | None = None) -> OpenedFil
         return ParquetFile(file, settings, None)
     encoding = find_encoding(file, settings.encoding)
     found = _reader(file, settings, encoding)
-    found.assumed[:0] = _told(file, encoding, settings)
+    found.assumed[:0] = encoding_findings(file, encoding, settings)
     return found
 
 
@@ -46,7 +46,7 @@ def _reader(file: DataFile, settings: ReadSettings, encoding: Encoding) -> Opene
     return JsonLines(file, settings, encoding) if has_lines else JsonFile(file, settings, encoding)
 
 
-def _told(file: DataFile, encoding: Encoding, settings: ReadSettings) -> list[Finding]:
+def encoding_findings(file: DataFile, encoding: Encoding, settings: ReadSettings) -> list[Finding]:
     """What a person should know of the encoding."""
     name = encoding.name.removesuffix("-sig")
     if encoding.is_guess:
@@ -62,6 +62,11 @@ def _told(file: DataFile, encoding: Encoding, settings: ReadSettings) -> list[Fi
                 override=f"data.encoding={name}",
             )
         ]
+    if encoding.is_utf8_too:
+        what = f"{file.name} was read as {name}, as is said, although all of its letters are UTF-8"
+        at = (f"{file.name}:{encoding.first_line}",)
+        remedy = "If they come out wrong, leave data.encoding out, or write the file in it"
+        return [Finding("encoding", Severity.WARN, what, count=1, examples=at, remedy=remedy)]
     if settings.encoding is None and name != "utf-8":
         return [Finding("encoding", Severity.NOTE, f"{file.name} was read as {name.upper()}, as its first bytes say")]
     return []

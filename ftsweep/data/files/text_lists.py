@@ -17,6 +17,8 @@ LISTS = ("labels", "tokens", "tags")
 _SEPARATORS = ("|", ";", ",")
 _QUOTED = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""")
 _ARRAY = re.compile(r"(?s)^(?:array\()?(\[.*\])(?:,\s*dtype=[\w.'<>]+)?\)?$")
+_MOST_NAMES = 2_000
+"""Different texts of labels that are remembered: more of them are no names."""
 _LONGEST = 100_000
 """Characters of a written list; Python's parser is slow and deep on more."""
 
@@ -26,6 +28,7 @@ class TextLists:
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
+        self._names: Counter[str] = Counter()
         self.scheme = TagScheme()
 
     def add(self, values: dict[str, Any]) -> None:
@@ -38,6 +41,8 @@ class TextLists:
             for separator in _SEPARATORS:
                 if separator in labels:
                     self._counts[separator] += 1
+            if len(self._names) < _MOST_NAMES:
+                self._names[" ".join(labels.split())] += 1
 
     @property
     def separator(self) -> str | None:
@@ -51,10 +56,27 @@ class TextLists:
         if self.separator is not None:
             message = f"labels are separated by {self.separator!r} in {self._counts[self.separator]} cells of text"
             found.append(Finding("labels", Severity.NOTE, message))
+        elif spaced := self._spaced:
+            first = next(iter(spaced))
+            message = f"{sum(spaced.values())} cells of text with spaces are one label each, such as {first!r}"
+            remedy = "Their words stand in other cells, too: if they are several labels, write | between them"
+            found.append(Finding("labels", Severity.WARN, message, count=sum(spaced.values()), remedy=remedy))
         if self.scheme.name != "BIO":
             message = f"tags are written in {self.scheme.name}, and were read as BIO"
             found.append(Finding("tags", Severity.NOTE, message))
         return found
+
+    @property
+    def _spaced(self) -> dict[str, int]:
+        """Texts of several words, if half of them seem to be several labels: `a b c` beside `a`, or `c b` and `a c`."""
+        texts_with = Counter(word for text in self._names for word in set(text.split()))
+        spaced = {text: count for text, count in self._names.items() if " " in text}
+        doubtful = [
+            text
+            for text in spaced
+            if any(word in self._names for word in text.split()) or all(texts_with[word] > 1 for word in text.split())
+        ]
+        return spaced if spaced and len(doubtful) >= len(spaced) / 2 else {}
 
     def _parted(self, text: str) -> list[str]:
         parts = [text] if self.separator is None else text.split(self.separator)

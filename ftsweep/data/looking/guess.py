@@ -8,7 +8,7 @@ from typing import Any
 
 from ftsweep.data.looking.columns import ColumnFacts, as_list
 
-TASKS = ("classification", "multi_label", "regression", "token_classification", "instruction", "text")
+TASKS = ("classification", "multi_label", "regression", "token_classification", "instruction", "preference", "text")
 
 _TEXTS = (
     "text",
@@ -54,6 +54,8 @@ _NOT_DATA = ("id", "idx", "index", "uuid", "guid", "url", "date", "timestamp", "
 _MOST_CLASSES = 200
 _FEW_NUMBERS = 20
 _PAIRS = ("|", ";")
+PLURALS = ("labels", "tags", "categories", "topics", "genres", "classes", "emotions")
+"""Names of columns whose texts may be parted by commas, too."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ def guess_task(
     `said` are columns as the user names them: they stand, and the rest is guessed.
     """
     looks = {
+        "preference": _preference,
         "instruction": _instruction,
         "token_classification": _tagged,
         "multi_label": _multi_label,
@@ -100,6 +103,7 @@ def _tasks_of(said: Mapping[str, Any]) -> set[str]:
         "multi_label": {"text", "text_pair", "labels"},
         "token_classification": {"tokens", "tags", "text"},
         "instruction": {"prompt", "completion", *_CHATS, *_ALPACA, *_BESIDE},
+        "preference": {"prompt", "chosen", "rejected", *_BESIDE},
         "text": {"text"},
     }
     return {task for task, columns in own.items() if said.keys() <= columns}
@@ -108,6 +112,19 @@ def _tasks_of(said: Mapping[str, Any]) -> set[str]:
 _Found = tuple[dict[str, Any], str] | None
 _Facts = Mapping[str, ColumnFacts]
 _Rows = Sequence[Mapping[str, Any]]
+
+
+def _preference(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
+    answers = {name: each for name, each in facts.items() if each.kind in ("text", "messages")}
+    chosen = said.get("chosen") or _named(answers, ("chosen",))
+    rejected = said.get("rejected") or _named(answers, ("rejected",))
+    if chosen is None or rejected is None:
+        return None
+    others = {name: each for name, each in answers.items() if name not in (chosen, rejected)}
+    prompt = said.get("prompt") or _named(others, _PROMPTS)
+    beside = {name: name for name in _BESIDE if name in facts}
+    asked = {} if prompt is None else {"prompt": prompt}
+    return {**asked, "chosen": chosen, "rejected": rejected, **beside}, f"{chosen!r} is better than {rejected!r}"
 
 
 def _instruction(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
@@ -245,7 +262,7 @@ def _label_column(facts: _Facts) -> str | None:
 
 def _is_joined(each: ColumnFacts) -> bool:
     """Whether a column's texts are a few names with separators between them."""
-    for separator in _PAIRS:
+    for separator in (*_PAIRS, ",") if each.name.strip().lower() in PLURALS else _PAIRS:
         parts = {part.strip() for text in each.counts for part in text.split(separator)}
         if any(separator in text for text in each.counts) and len(parts) <= min(_MOST_CLASSES, each.num_values / 2):
             return True

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ftsweep.data.base import SPLITS
+from ftsweep.data.files.base import ReadSettings
 from ftsweep.data.files.found import find_files, saved_dataset, split_named
 from ftsweep.data.files.kinds import DataFile
 from ftsweep.data.files.reading import open_file
+from ftsweep.data.files.tables import TableFile
+from ftsweep.data.files.text_lists import TextLists
 from ftsweep.data.looking.columns import ColumnFacts, column_facts
-from ftsweep.data.looking.guess import Guess, guess_task
+from ftsweep.data.looking.guess import PLURALS, Guess, guess_task
 from ftsweep.domain.finding import Finding
 from ftsweep.domain.paths import typed_path
 from ftsweep.errors import DataError, UsageError
 
+_OF_WORDS = ("tokens", "tags")
 NUM_LOOKED_AT = 5_000
 """Rows of train that columns are judged by."""
 MOST_COUNTED = 1_000_000
@@ -32,6 +36,8 @@ class Look:
     guess: Guess | None
     formats: Sequence[str]
     is_hub: bool = False
+    is_headless: bool = False
+    """Whether tables have no line of names: columns are numbers then."""
     num_unreadable: int = 0
     findings: list[Finding] = field(default_factory=list)
 
@@ -56,11 +62,14 @@ def look_at(data: Sequence[str], *, task: str | None = None, said: Mapping[str, 
         findings += found.findings
     rows: list[Mapping[str, Any]] = []
     num_rows: dict[str, int] = {}
-    num_bad = 0
+    num_bad, is_headless = 0, False
+    settings = ReadSettings(mapping=dict(said or {}))
     for split in (each for each in SPLITS if each in splits):
         num_rows[split] = 0
         for file in splits[split]:
-            opened = open_file(file)
+            opened = open_file(file, settings)
+            if is_headless or (isinstance(opened, TableFile) and opened.seems_headless):
+                is_headless, opened = True, open_file(file, replace(settings, header=False))
             for row in opened:
                 num_rows[split] += 1
                 num_bad += bool(row.problem)
@@ -72,9 +81,25 @@ def look_at(data: Sequence[str], *, task: str | None = None, said: Mapping[str, 
     if not rows:
         raise DataError("no row of it can be read", where=", ".join(named["train"]), remedy=_first_remedy(findings))
     formats = sorted({file.format for files in splits.values() for file in files})
-    look = _judged(rows, named, num_rows, formats, task, said or {})
-    look.num_unreadable, look.findings = num_bad, list(dict.fromkeys(findings))
+    of_words = _OF_WORDS if "conll" in formats else ()  # columns that the reader of such files has taken already
+    taken = {name: theirs for name, theirs in (said or {}).items() if name in of_words}
+    look = _judged(rows, named, num_rows, formats, task, {k: v for k, v in (said or {}).items() if k not in taken})
+    if look.guess is not None and taken:
+        look.guess = replace(look.guess, columns={**look.guess.columns, **taken})
+    look.is_headless = is_headless
+    look.num_unreadable, look.findings = num_bad, list(dict.fromkeys([*findings, *_label_findings(look, rows)]))
     return look
+
+
+def _label_findings(look: Look, rows: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    """What a column with a name of several labels shows that was taken for one label."""
+    column = None if look.guess is None or look.guess.task != "classification" else look.guess.columns["label"]
+    if not isinstance(column, str) or column.strip().lower() not in PLURALS:
+        return []
+    lists = TextLists()
+    for row in rows:
+        lists.add({"labels": row.get(column)})
+    return lists.findings
 
 
 def _judged(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ftsweep.data.files.base import RawRow
+from ftsweep.data.files.base import OpenedFile, RawRow, ReadSettings
 from ftsweep.data.files.class_names import named
+from ftsweep.data.files.kinds import DataFile
+from ftsweep.errors import DataError
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -31,6 +34,30 @@ def raw_rows(dataset: Dataset, keep: frozenset[str] | None = None) -> Iterator[R
         for column, names in classes.items():
             values[column] = named(values[column], names)
         yield RawRow(values, number)
+
+
+class SavedRows(OpenedFile):
+    """A folder that `datasets` saved, read as a file of rows is."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises DataError when it cannot be read, or holds several splits."""
+        from datasets import DatasetDict, load_from_disk
+
+        super().__init__(DataFile(folder, folder.name, "parquet"), ReadSettings(), None)
+        try:
+            saved = load_from_disk(str(folder))
+        except (OSError, ValueError, KeyError) as error:
+            remedy = "Save it again with save_to_disk."
+            raise DataError(f"the saved data set cannot be read: {error}", where=str(folder), remedy=remedy) from error
+        if isinstance(saved, DatasetDict):
+            remedy = f"Name one split's folder, such as {folder / next(iter(saved), 'test')}."
+            raise DataError(f"the saved data set has splits: {', '.join(saved)}", where=str(folder), remedy=remedy)
+        self._dataset = saved
+        self.facts.columns = tuple(saved.column_names)
+        self.facts.num_lines = len(saved)
+
+    def rows(self) -> Iterator[RawRow]:
+        return raw_rows(self._dataset)
 
 
 def named_split(splits: Any, split: str) -> str | None:

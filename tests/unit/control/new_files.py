@@ -114,6 +114,14 @@ KINDS = [
         {"text": "text", "labels": "genres"},
     ),
     Kind(
+        "tags.tsv",
+        lambda n: table(
+            ["text", "Topics"], [[sentence(k), f"{LABELS[k % 3]}, {LABELS[k // 3 % 3]}"] for k in range(n)], "\t"
+        ),
+        "multi_label",
+        {"text": "text", "labels": "Topics"},
+    ),
+    Kind(
         "prices.csv",
         lambda n: table(["text", "score"], [[sentence(k), k * 0.37 % 5] for k in range(n)]),
         "regression",
@@ -156,6 +164,20 @@ KINDS = [
         ),
         "instruction",
         {"instruction": "instruction", "input": "input", "output": "output"},
+    ),
+    Kind(
+        "better.jsonl",
+        lambda n: jsonl(
+            [{"prompt": f"Day {k}?", "chosen": sentence(k), "rejected": sentence(k + 1)} for k in range(n)]
+        ),
+        "preference",
+        {"prompt": "prompt", "chosen": "chosen", "rejected": "rejected"},
+    ),
+    Kind(
+        "better_chats.jsonl",
+        lambda n: jsonl([{"chosen": _chat(k), "rejected": _chat(k + 1)} for k in range(n)]),
+        "preference",
+        {"chosen": "chosen", "rejected": "rejected"},
     ),
     Kind("diary.txt", lambda n: "\n\n".join(sentence(k) + "." for k in range(n)) + "\n", "text", {"text": "text"}),
     Kind("posts.jsonl", lambda n: jsonl([{"id": k, "body": sentence(k)} for k in range(n)]), "text", {"text": "body"}),

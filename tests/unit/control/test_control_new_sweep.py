@@ -13,6 +13,7 @@ from new_files import KINDS, LABELS, Kind, jsonl, sentence, written
 from ftsweep.config.compose import compose_sweep
 from ftsweep.control.new_sweep import write_new_sweep
 from ftsweep.data.looking.look import look_at
+from ftsweep.data.sources.files import Files
 from ftsweep.errors import DataError, UsageError
 
 MOODS = KINDS[0]
@@ -76,6 +77,40 @@ def test_columns_and_task_that_are_said_stand(tmp_path: Path) -> None:
     assert look_at([str(file)], task="regression", said={"label": "c"}).guess.columns["label"] == "c"  # type: ignore[union-attr]
     with pytest.raises(DataError, match="there is no column 'x'"):
         look_at([str(file)], said={"text": "x"})
+
+
+def test_a_table_without_names_has_its_columns_by_number(tmp_path: Path) -> None:
+    file = tmp_path / "moods.csv"
+    file.write_text("".join(f"{k},{sentence(k)},{LABELS[k % 3]}\n" for k in range(120)))
+    look = look_at([str(file)])
+    assert look.num_rows == {"train": 120}
+    assert look.guess is not None
+    assert dict(look.guess.columns) == {"text": "2", "label": "3"}
+    data = compose_sweep(str(write_new_sweep(look).file)).branches[0].config["data"]
+    source = Files(**{key: value for key, value in data.items() if key != "_target_"})
+    rows = source.load(("text", "text_pair", "label"))["train"]
+    assert dict(rows[0].values) == {"text": sentence(0), "label": LABELS[0]}
+    assert len(rows) == 120
+
+
+def test_columns_of_words_are_said_by_number(tmp_path: Path) -> None:
+    file = tmp_path / "words.conll"
+    file.write_text("".join(f"O {name} B-x O\nO and O O\n\n" for name in ("Ada", "Bob", "Eve") * 20))
+    said = {"tokens": "2", "tags": "3"}
+    new = write_new_sweep(look_at([str(file)], said=said))
+    data = compose_sweep(str(new.file)).branches[0].config["data"]
+    assert dict(data["columns"]) == said
+    rows = Files(train=str(file), columns=data["columns"]).load(("tokens", "tags", "text"))["train"]
+    assert dict(rows[0].values) == {"tokens": ["Ada", "and"], "tags": ["B-x", "O"]}
+
+
+def test_labels_with_spaces_are_told(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    labels = ["calm", "angry", "calm angry", "happy calm"]
+    file.write_text(jsonl([{"text": sentence(k), "labels": labels[k % 4]} for k in range(120)]))
+    (finding,) = look_at([str(file)]).findings
+    assert "60 cells of text with spaces are one label each, such as 'calm angry'" in finding.text
+    assert "write | between them" in finding.text
 
 
 def test_the_context_of_a_question_is_read_with_it(tmp_path: Path) -> None:

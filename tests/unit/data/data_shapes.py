@@ -158,6 +158,10 @@ def conll(line: Callable[[int, str, str], str], before: str = "") -> str:
     return "\n".join(sentences)
 
 
+WORD_CLASSES = {"B-PER": "PROPN", "I-PER": "PROPN", "O": "VERB"}
+WORD_CLASS_ROWS = [(words, tuple(f"B-{WORD_CLASSES[tag]}" for tag in tags)) for words, tags in SENTENCES]
+
+
 def in_scheme(tags: Mapping[int, str]) -> str:
     """The sentences with other tags at some places."""
     return conll(lambda number, word, tag: f"{word} {tags.get(number, tag)}")
@@ -308,6 +312,12 @@ SHAPES = [
         "cp1252",
         file("r.csv", csv_of([(f"{a} \u2013 \u201ccaf\u00e9\u201d", b) for a, b in ROWS]).encode("cp1252")),
         [(f"{a} \u2013 \u201ccaf\u00e9\u201d", b) for a, b in ROWS],
+        finds=("encoding",),
+    ),
+    Shape(
+        "latin-1 said of utf-8",
+        file("r.csv", csv_of(ACCENTS).encode(), encoding="latin-1"),
+        [(a.encode().decode("latin-1"), b) for a, b in ACCENTS],
         finds=("encoding",),
     ),
     Shape("latin-1 said", file("r.csv", csv_of(ACCENTS).encode("latin-1"), encoding="latin-1"), ACCENTS),
@@ -508,6 +518,13 @@ SHAPES = [
         "multi_label",
         ("labels",),
     ),
+    Shape(
+        "labels with spaces",
+        file("r.csv", csv_of([(a, " ".join(b)) for a, b in MULTI], "text,labels")),
+        [(a, (" ".join(b),) if b else ()) for a, b in MULTI],
+        "multi_label",
+        ("labels",),
+    ),
     Shape("a column per label", file("r.csv", ONE_HOT, columns=COLUMNS_ONE_HOT), MULTI, "multi_label"),
     Shape("a column per label that nobody names", file("r.csv", ONE_HOT), MULTI, "multi_label", ("labels",)),
     Shape(
@@ -585,6 +602,82 @@ SHAPES = [
     Shape("bioes", file("r.conll", in_scheme({2: "E-PER", 4: "S-PER"})), SENTENCES, "token_classification", ("tags",)),
     Shape("bilou", file("r.conll", in_scheme({2: "L-PER", 4: "U-PER"})), SENTENCES, "token_classification", ("tags",)),
     Shape("iob1", file("r.conll", in_scheme({1: "I-PER", 4: "I-PER"})), SENTENCES, "token_classification", ("tags",)),
+    Shape(
+        "tags without marks",
+        file("r.conll", conll(lambda _, word, tag: f"{word} {tag.rpartition('-')[2]}")),
+        SENTENCES,
+        "token_classification",
+        ("tags",),
+    ),
+    Shape(
+        "tags without marks in lists",
+        file("r.jsonl", jsonl_of([{"tokens": a, "tags": [tag.rpartition("-")[2] for tag in b]} for a, b in SENTENCES])),
+        SENTENCES,
+        "token_classification",
+        ("tags",),
+    ),
+    Shape(
+        "tags with underscores",
+        file("r.conll", conll(lambda _, word, tag: f"{word}\t{tag.replace('-', '_')}")),
+        SENTENCES,
+        "token_classification",
+        ("tags",),
+    ),
+    Shape(
+        "conll with a first line of names",
+        file("r.conll", "word\tpos\tner\n" + conll(lambda _, word, tag: f"{word}\tNOUN\t{tag}")),
+        SENTENCES,
+        "token_classification",
+        ("columns",),
+    ),
+    Shape(
+        "conll columns by their names",
+        file(
+            "r.conll",
+            "O1\tFORM\tNE\tO2\n" + conll(lambda _, word, tag: f"O\t{word}\t{tag}\tO"),
+            columns={"tokens": "FORM", "tags": "NE"},
+        ),
+        SENTENCES,
+        "token_classification",
+    ),
+    Shape(
+        "conll-u plus",
+        file(
+            "r.conllup",
+            "# global.columns = ID FORM UPOS NE MISC\n" + conll(lambda i, word, tag: f"{i}\t{word}\tX\t{tag}\tO"),
+            columns={"tokens": "FORM", "tags": "NE"},
+        ),
+        SENTENCES,
+        "token_classification",
+    ),
+    Shape(
+        "conll columns by names that nothing gives",
+        file("r.conll", conll(lambda _, word, tag: f"{word} {tag}"), columns={"tags": "NE"}),
+        SENTENCES,
+        "token_classification",
+        refused=r"no column 'NE', which data.columns.tags names.*data.columns.tags=2",
+        follow={"columns": {"tags": 2}},
+    ),
+    Shape(
+        "parts of speech",
+        file("r.conll", conll(lambda _, word, tag: f"{word} {WORD_CLASSES[tag]}")),
+        WORD_CLASS_ROWS,
+        "token_classification",
+        refused=r"column 2 holds no tags of entities, but 'PROPN'.*write B- before each: B-NOUN",
+        follow=file("r.conll", conll(lambda _, word, tag: f"{word} B-{WORD_CLASSES[tag]}")),
+    ),
+    Shape(
+        "parts of speech named by number",
+        file(
+            "r.conllu",
+            conll(lambda i, word, tag: f"{i}\t{word}\t{WORD_CLASSES[tag]}\t{tag}"),
+            columns={"tokens": 2, "tags": 3},
+        ),
+        SENTENCES,
+        "token_classification",
+        refused=r"column 3 holds no tags of entities, but 'PROPN'.*data.columns.tags=NUMBER",
+        follow={"columns": {"tokens": 2, "tags": 4}},
+    ),
     Shape(
         "a sentence with a short line",
         file("r.conll", "alone\nmore O\n\n" + conll(lambda _, word, tag: f"{word} {tag}")),

@@ -10,6 +10,7 @@ from ftsweep.data.inspection import DataView
 from ftsweep.data.sources.files import Files
 from ftsweep.data.splitting.splitting import split_rows
 from ftsweep.guards.unread import Unread
+from ftsweep.tasks.token_classification import TokenClassification
 from ftsweep.testing.guard import WordTask
 
 
@@ -48,3 +49,15 @@ def test_columns_of_labels_that_were_found_are_read(tmp_path: Path) -> None:
     task = _LabelsTask()
     (what,) = told(tmp_path, "text,id,lamp,soup", "text {number},{number},{flag},1", task)
     assert what.startswith("1 column of the data is not used, nothing reads id ")
+
+
+def test_words_and_tags_by_number_or_name_are_read(tmp_path: Path) -> None:
+    line = "1\tword{number}\tB-x\tO\n"
+    (tmp_path / "rows.conll").write_text(
+        "ID\tFORM\tNE\tMISC\n" + "".join(line.format(number=number) + "2\tb\tO\tO\n\n" for number in range(40))
+    )
+    for columns in ({"tokens": 2, "tags": 3}, {"tokens": "FORM", "tags": "NE"}, None):
+        source, task = Files(train=str(tmp_path / "rows.conll"), columns=columns), TokenClassification()
+        split = split_rows(source.load(task.columns), source, task, seed=0)
+        parts = (split.rows, split.ids, split.texts, split.source, split.left_out)
+        assert list(Unread().look(DataView(task, source, *parts, EncodingReport()))) == []

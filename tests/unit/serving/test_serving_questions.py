@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
+import zipfile
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,7 +16,9 @@ from ftsweep.errors import DataError, UnanswerableError, UsageError
 from ftsweep.serving.model import Predictor
 from ftsweep.serving.questions import FileQuestions, TypedQuestions, has_format
 from ftsweep.tasks.classification import Classification
+from ftsweep.tasks.encoding.tagged import words_of
 from ftsweep.tasks.encoding.tokens import text_of, to_predict
+from ftsweep.tasks.token_classification import TokenClassification
 
 READING = {"columns": {"text": "tweet", "label": "mood"}}
 
@@ -111,8 +115,6 @@ def test_answers_are_written_whole_with_the_rows_own_columns_on_request(tmp_path
         rows = pq.read_table(out).to_pylist()
         assert rows[0]["scores.a"] == 1.5
     else:
-        import csv
-
         with out.open(newline="") as file:
             rows = list(csv.DictReader(file, delimiter="\t" if suffix == ".tsv" else ","))
         assert float(rows[0]["scores.a"]) == 1.5
@@ -147,6 +149,126 @@ def test_memory_holds_a_bounded_number_of_rows(tmp_path, monkeypatch):
     answer_rows(found, str(path), tmp_path / "out.csv", keeps_columns=False)
     assert max(sizes) <= 1024
     assert sum(sizes) == 5000
+
+
+class TagStrategy:
+    """Tags the word `boat`."""
+
+    def predict(self, model, task, tokenizer, schema, rows, batch_size):
+        found = [[place for place, word in enumerate(words) if word == "boat"] for words in to_predict(words_of, rows)]
+        return [
+            {"tags": places, "entities": [{"start": place, "text": "boat"} for place in places]} for places in found
+        ]
+
+
+def tagger(reading=None):
+    return Predictor(None, None, TokenClassification(), TagStrategy(), {}, reading or {})
+
+
+def test_parquet_holds_lists_that_are_empty_in_all_of_the_first_rows(tmp_path):
+    lines = ['{"text": "the cow"}\n'] * 1500 + ['{"text": "the boat"}\n']
+    (tmp_path / "a.jsonl").write_text("".join(lines))
+    answer_rows(tagger(), str(tmp_path / "a.jsonl"), tmp_path / "out.parquet", keeps_columns=False)
+    rows = pq.read_table(tmp_path / "out.parquet").to_pylist()
+    assert len(rows) == 1501
+    assert rows[0] == {"tags": [], "entities": [], "error": None}
+    assert rows[-1] == {"tags": [1], "entities": [{"start": 1, "text": "boat"}], "error": None}
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_column_of_later_rows_is_kept_too(tmp_path, suffix):
+    lines = ['{"tweet": "one"}\n'] * 1500 + ['{"tweet": "two", "late": 1}\n']
+    (tmp_path / "a.jsonl").write_text("".join(lines))
+    out = tmp_path / f"out{suffix}"
+    answer_rows(predictor(), str(tmp_path / "a.jsonl"), out, keeps_columns=True)
+    if suffix == ".parquet":
+        rows = pq.read_table(out).to_pylist()
+    else:
+        rows = list(csv.DictReader(out.read_text().splitlines()))
+    assert len(rows) == 1501
+    assert str(rows[-1]["late"]) == "1"
+    assert not rows[0]["late"]
+
+
+def test_an_interrupted_file_leaves_nothing_behind(tmp_path, monkeypatch):
+    found = predictor()
+    monkeypatch.setattr(found, "answers", lambda rows: 1 / 0)
+    for suffix in (".csv", ".parquet", ".jsonl"):
+        with pytest.raises(ZeroDivisionError):
+            answer_rows(found, str(written(tmp_path, "a.csv")), tmp_path / f"out{suffix}", keeps_columns=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_what_reading_the_rows_showed_is_told_behind_them(tmp_path, capsys):
+    (tmp_path / "a.csv").write_text("id,tweet\n1,one\n2,three,\n,\n")
+    answer_rows(predictor(), str(tmp_path / "a.csv"), None, keeps_columns=False)
+    assert "a.csv has lines with only empty cells, which are passed over" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "reading"),
+    [
+        ("the\nboat\n\na\ncow\n", {}),
+        ("1\tthe\tDET\n2\tboat\tNOUN\n\n1\ta\tDET\n2\tcow\tNOUN\n", {}),
+        ("x the\nx boat\n\nx a\nx cow\n", {"columns": {"tokens": 2, "tags": 3}}),
+        ("O the\nO boat\n\nO a\nB-x cow\n", {}),
+    ],
+)
+def test_words_need_no_tags_to_be_answered(tmp_path, capsys, text, reading):
+    (tmp_path / "a.conll").write_text(text)
+    assert answer_rows(tagger(reading), str(tmp_path / "a.conll"), None, keeps_columns=False) == 0
+    assert [json.loads(line)["tags"] for line in capsys.readouterr().out.splitlines()] == [[1], []]
+
+
+def test_two_words_on_a_line_of_one_are_a_row_with_its_error(tmp_path, capsys):
+    (tmp_path / "a.conll").write_text("the\nboat\n\nNew York\n\nthe\n\na\n")
+    assert answer_rows(tagger(), str(tmp_path / "a.conll"), None, keeps_columns=False) == 1
+    assert "a.conll:4: line 4: 2 words" in capsys.readouterr().out
+
+
+def test_packed_and_western_lines_of_text_are_read(tmp_path, capsys):
+    (tmp_path / "a.txt").write_bytes("Größe\nschön\n".encode("cp1252"))
+    (tmp_path / "b.txt.gz").write_bytes(gzip.compress(b"one\nfive5\n"))
+    for name in ("a.txt", "b.txt.gz"):
+        assert answer_rows(predictor(), str(tmp_path / name), None, keeps_columns=False) == 0
+    printed = capsys.readouterr()
+    assert [json.loads(line)["label"] for line in printed.out.splitlines()] == ["5", "5", "3", "5"]
+    assert "a.txt is not UTF-8, and was read as cp1252" in printed.err
+
+
+def test_a_damaged_line_of_text_has_its_own_error(tmp_path, capsys):
+    (tmp_path / "a.txt").write_bytes("schön\n".encode() * 30 + b"da\xffmaged\n")
+    assert answer_rows(predictor(), str(tmp_path / "a.txt"), None, keeps_columns=False) == 1
+    assert "a.txt:31: this line cannot be decoded (byte 0xff)" in capsys.readouterr().out
+
+
+def test_a_spreadsheet_is_refused_with_what_to_save_it_as(tmp_path):
+    (tmp_path / "a.xlsx").write_bytes(b"PK")
+    with pytest.raises(DataError, match="CSV UTF-8"):
+        answer_rows(predictor(), str(tmp_path / "a.xlsx"), None, keeps_columns=False)
+
+
+def test_a_file_that_is_separated_otherwise_than_the_studys_is_read_as_it_is(tmp_path):
+    (tmp_path / "a.csv").write_text("id,tweet\n1,one\n")
+    (question,) = FileQuestions(str(tmp_path / "a.csv"), Classification(), {**READING, "delimiter": ";"})
+    assert question.values == {"text": "one"}
+
+
+def test_texts_of_an_archive_and_rows_that_datasets_saved_are_read(tmp_path):
+    from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
+
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("one.txt", "a b\n\nc d\n")
+    found = [each.values for each in FileQuestions(str(tmp_path / "a.zip"), Classification(), {})]
+    assert found == [{"text": "a b"}, {"text": "c d"}]
+    features = Features({"tweet": Value("string"), "mood": ClassLabel(names=["bad", "good"])})
+    saved = Dataset.from_dict({"tweet": ["a", "b"], "mood": [0, 1]}, features=features)
+    saved.save_to_disk(tmp_path / "saved")
+    found = [each.values for each in FileQuestions(str(tmp_path / "saved"), Classification(), READING)]
+    assert found == [{"text": "a"}, {"text": "b"}]
+    DatasetDict({"test": saved}).save_to_disk(tmp_path / "splits")
+    with pytest.raises(DataError, match=r"has splits: test.*splits/test"):
+        FileQuestions(str(tmp_path / "splits"), Classification(), READING)
 
 
 def test_all_rows_that_cannot_be_asked_are_named():

@@ -44,6 +44,11 @@ def test_train_without_entities_is_nothing_to_learn():
         TASK.learn_schema([row("a b", "O O")])
 
 
+def test_parts_of_speech_are_said_to_need_a_mark():
+    with pytest.raises(DataError, match=r"2 rows cannot be used.*'NOUN' is no BIO tag.*write B- before each: B-NOUN"):
+        TASK.learn_schema([row("a b", "NOUN VERB")] * 2)
+
+
 def test_numbers_whose_names_nobody_knows_are_refused():
     with pytest.raises(DataError, match="'tags' holds numbers, and nothing says their names: write tags such as O, B-"):
         TASK.learn_schema([{"tokens": ["a", "b"], "tags": [0, 3]}] * 2)

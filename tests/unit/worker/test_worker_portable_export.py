@@ -6,80 +6,21 @@ import shutil
 
 import pytest
 import torch
+from exported_models import CPU, TASKS, TEXT, WORDS, exported, ours
 
 from ftsweep.errors import UsageError
+from ftsweep.models.local import LocalModel
 from ftsweep.models.saving import save_whole
 from ftsweep.models.tiny import TinyModel
 from ftsweep.serving.model import export_model, load_predictor
+from ftsweep.testing.random_models import byte_tokenizer, random_bert
 from ftsweep.worker.portable_export import open_elsewhere
-
-CPU = torch.device("cpu")
-TEXT = "the guard said the boat near the harbour was slow"
-WORDS = TEXT.split()
-TASKS = {
-    "classification": ("ftsweep.tasks.classification.Classification", {"labels": ["bad", "fair", "good"]}),
-    "multi_label": ("ftsweep.tasks.multi_label.MultiLabel", {"labels": ["cold", "loud", "new"]}),
-    "regression": ("ftsweep.tasks.regression.Regression", {"labels": ["value"], "mean": 3.0, "sd": 2.0}),
-    "token_classification": (
-        "ftsweep.tasks.token_classification.TokenClassification",
-        {"labels": ["O", "B-LOC", "I-LOC"], "counts": [1, 1, 1]},
-    ),
-    "instruction": ("ftsweep.tasks.instruction.Instruction", {}),
-}
-STRATEGIES = {
-    "lora": ("ftsweep.strategies.lora.Lora", {"rank": 2}),
-    "ia3": ("ftsweep.strategies.ia3.Ia3", {}),
-    "prompt_tuning": ("ftsweep.strategies.prompt_tuning.PromptTuning", {"num_virtual_tokens": 4}),
-    "full": ("ftsweep.strategies.full.Full", {}),
-    "head": ("ftsweep.strategies.head.LinearProbe", {}),
-}
-
-
-def exported(folder, task_name, strategy_name):
-    """A folder as a study's end writes it, of weights drawn at random."""
-    from ftsweep.config.build import build
-
-    (target, schema), (kind, settings) = TASKS[task_name], STRATEGIES[strategy_name]
-    nodes = {"task": {"_target_": target}, "strategy": {"_target_": kind, **settings}, "data": {}}
-    task, strategy = build(nodes["task"], allowed=()), build(nodes["strategy"], allowed=())
-    torch.manual_seed(1)
-    model = TinyModel().load(task.head, labels=schema.get("labels"), dtype=torch.float32, device=CPU)
-    if task.problem_type:
-        model.config.problem_type = task.problem_type
-    model = strategy.apply(model, task.head)
-    with torch.no_grad():
-        for weight in model.parameters():
-            if weight.requires_grad:
-                weight.add_(torch.randn_like(weight) * 0.05)
-    write = save_whole if strategy.exports_whole else strategy.save
-    spec = {"config": nodes, "number": 3, "params": {}}
-    reference = TinyModel().reference()
-    tokenizer = TinyModel().tokenizer()
-    export_model(
-        folder,
-        lambda place: write(model.eval(), place),
-        tokenizer,
-        spec=spec,
-        reference=reference,
-        schema=schema,
-        allowed=[],
-    )
-    return folder
-
-
-def ours(folder, task_name):
-    row = {"prompt": TEXT} if task_name == "instruction" else {"text": TEXT}
-    row = {"tokens": WORDS} if task_name == "token_classification" else row
-    return load_predictor(folder, device=CPU).predict([row])[0]
 
 
 def by_pipeline(folder, task_name):
     """The answer of transformers' pipeline in our form."""
     from transformers import pipeline
 
-    if task_name == "token_classification":
-        found = pipeline("token-classification", model=str(folder), device=-1)(TEXT)
-        return {each["entity"] for each in found}
     found = pipeline("text-classification", model=str(folder), device=-1, top_k=None)(TEXT)
     (found,) = found if isinstance(found[0], list) else (found,)
     return {each["label"]: each["score"] for each in found}
@@ -103,14 +44,33 @@ def expected_logits(folder):
     ("task_name", "strategy_name"),
     [
         ("classification", "lora"),
+        ("multi_label", "rslora"),
+        ("classification", "dora"),
+        ("classification", "pissa"),
         ("classification", "ia3"),
-        ("classification", "full"),
-        ("classification", "head"),
-        ("multi_label", "lora"),
+        ("classification", "few_shot_tuned"),
         ("regression", "lora"),
     ],
 )
 def test_a_pipeline_gives_our_labels_and_scores_wherever_the_folder_lies(tmp_path, task_name, strategy_name, merge):
+    check_pipeline(tmp_path, task_name, strategy_name, merge)
+
+
+@pytest.mark.parametrize(
+    ("task_name", "strategy_name"),
+    [
+        ("classification", "full"),
+        ("classification", "head"),
+        ("classification", "top_layers"),
+        ("multi_label", "head_then_full"),
+        ("regression", "full"),
+    ],
+)
+def test_a_whole_model_opens_as_it_is(tmp_path, task_name, strategy_name):
+    check_pipeline(tmp_path, task_name, strategy_name, merge=False)
+
+
+def check_pipeline(tmp_path, task_name, strategy_name, merge):
     folder = exported(tmp_path / "model", task_name, strategy_name)
     answer = ours(folder, task_name)
     open_elsewhere(folder, merge=merge)
@@ -127,8 +87,20 @@ def test_a_pipeline_gives_our_labels_and_scores_wherever_the_folder_lies(tmp_pat
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")
-@pytest.mark.parametrize("strategy_name", ["lora", "ia3", "prompt_tuning"])
-@pytest.mark.parametrize("task_name", ["classification", "token_classification", "instruction"])
+@pytest.mark.parametrize(
+    ("task_name", "strategy_name"),
+    [
+        ("classification", "lora"),
+        ("classification", "dora"),
+        ("classification", "pissa"),
+        ("classification", "prompt_tuning"),
+        ("token_classification", "ia3"),
+        ("token_classification", "prefix_tuning"),
+        ("instruction", "lora"),
+        ("instruction", "prefix_tuning"),
+        ("instruction", "prompt_tuning"),
+    ],
+)
 def test_peft_opens_an_unmerged_adapter_with_its_base_and_labels(tmp_path, task_name, strategy_name):
     import peft
 
@@ -165,6 +137,75 @@ def test_transformers_alone_opens_what_is_exported(tmp_path, task_name, merge):
     }[task_name]
     model = kind.from_pretrained(str(folder))
     torch.testing.assert_close(logits(model, folder), expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize("merge", [False, True])
+@pytest.mark.parametrize("strategy_name", ["lora", "pissa"])
+def test_a_pipeline_tags_words_as_ftsweep_does(tmp_path, strategy_name, merge):
+    from transformers import pipeline
+
+    folder = exported(tmp_path / "model", "token_classification", strategy_name)
+    tags = ours(folder, "token_classification")["tags"]
+    open_elsewhere(folder, merge=merge)
+    found = pipeline("token-classification", model=str(folder), device=-1, ignore_labels=[])(TEXT)
+    first = {each["start"]: each["entity"] for each in found}
+    starts = [sum(len(word) + 1 for word in WORDS[:place]) for place in range(len(WORDS))]
+    # Tokens of some tokenizers begin with the space before their word.
+    theirs = [first.get(start, first.get(start - 1)) for start in starts]
+    assert [tag.rpartition("-")[2] for tag in theirs] == [tag.rpartition("-")[2] for tag in tags]
+    assert "LOC" in str(tags)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize("merge", [False, True])
+@pytest.mark.parametrize("task_name", ["text", "preference"])
+def test_a_language_model_writes_what_ours_writes(tmp_path, task_name, merge):
+    from transformers import pipeline
+
+    folder = exported(tmp_path / "model", task_name, "lora")
+    model, tokenizer = load_predictor(folder, device=CPU).model, TinyModel().tokenizer()
+    settings = {"do_sample": False, "max_new_tokens": 5}
+    asked = tokenizer(TEXT, return_tensors="pt")
+    expected = tokenizer.decode(model.generate(**asked, **settings)[0], skip_special_tokens=True)
+    open_elsewhere(folder, merge=merge)
+    (found,) = pipeline("text-generation", model=str(folder), device=-1)(TEXT, **settings)
+    assert found["generated_text"] == expected
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize("merge", [False, True])
+def test_a_model_of_masked_words_opens_in_transformers(tmp_path, merge):
+    import transformers
+
+    save_whole(random_bert("masked_lm"), tmp_path / "base")
+    byte_tokenizer(extra=["<mask>"], mask_token="<mask>").save_pretrained(tmp_path / "base")
+    folder = exported(tmp_path / "model", "masked_text", "lora", LocalModel(path=str(tmp_path / "base")))
+    expected = expected_logits(folder)
+    open_elsewhere(folder, merge=merge)
+    shutil.rmtree(tmp_path / "base")
+    model = transformers.AutoModelForMaskedLM.from_pretrained(str(folder))
+    torch.testing.assert_close(logits(model, folder), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_prompts_are_said_to_be_no_model_of_their_own(tmp_path):
+    nodes = {
+        "task": {"_target_": TASKS["classification"][0]},
+        "strategy": {"_target_": "ftsweep.strategies.few_shot.FewShot", "k": 2},
+    }
+    export_model(
+        tmp_path / "model",
+        lambda place: (place / "few_shot.json").write_text("{}"),
+        TinyModel().tokenizer(),
+        spec={"config": nodes, "number": 3, "params": {}},
+        reference=TinyModel().reference(),
+        schema={"labels": ["bad", "good"]},
+        allowed=[],
+    )
+    with pytest.raises(UsageError, match="what it learned are prompts"):
+        open_elsewhere(tmp_path / "model", merge=True)
+    open_elsewhere(tmp_path / "model")
+    assert "no model of its own" in (tmp_path / "model" / "README.md").read_text()
 
 
 def test_virtual_tokens_cannot_be_merged_and_the_folder_stays_as_it_was(tmp_path):
