@@ -26,6 +26,7 @@ BENCHMARKS = (
     "worker_gap",
     "head_speed",
     "answer_cost",
+    "judge_calls",
     "control_overhead",
     "control_scale",
     "mlflow_away",

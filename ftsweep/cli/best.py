@@ -41,7 +41,7 @@ def best(
 
     The exported folder opens in transformers and PEFT with the study's labels; its README.md says how.
     """
-    from ftsweep.cli.exporting import check_export, check_trial_export, complete_export, write_card
+    from ftsweep.cli.exporting import check_trial_export, complete_export, export_winner
     from ftsweep.report.overview import read_overview
 
     folder = find_study(store, study)
@@ -68,12 +68,7 @@ def best(
             remedy="Have a study of instruction tuning generate some: task.generation.rungs=[5,10].",
         )
     if destination is not None:
-        from ftsweep.serving.study_model import export_best
-
-        check_export(folder, merge=merge)
-        export_best(folder, destination)
-        complete_export(folder, destination, merge=merge)
-        write_card(overview, destination)
+        export_winner(folder, overview, destination, merge=merge)
     _show(folder, overview, destination, as_json=as_json, samples=samples)
 
 

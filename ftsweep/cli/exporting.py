@@ -38,10 +38,14 @@ def check_trial_export(folder: StudyFolder, number: int, *, merge: bool) -> None
         )
 
 
-def write_card(overview: StudyOverview, destination: Path) -> None:
-    """Put the model card before the README of the exported winner."""
+def export_winner(folder: StudyFolder, overview: StudyOverview, destination: Path, *, merge: bool) -> None:
+    """Copy the chosen model, made to open in other tools, with its model card before the README."""
     from ftsweep.report.model_card import with_card
+    from ftsweep.serving.study_model import export_best
 
+    check_export(folder, merge=merge)
+    export_best(folder, destination)
+    complete_export(folder, destination, merge=merge)
     readme, manifest = destination / "README.md", read_json(destination / "ftsweep.json")
     write_text(readme, with_card(readme.read_text(encoding="utf-8"), overview, destination, manifest))
 

@@ -63,6 +63,7 @@ class AnswerMeter:
         self._evaluator = evaluator
         if answering.judge is not None:
             answering.judge.open(parts.cache / "judged")
+        self._num_asked = self._num_unjudged = 0  # answers that a judge was to score, and those that it did not
         self._samples: dict[tuple[str, int | None], np.ndarray] = {}
 
     def at_rung(self, model: PreTrainedModel, *, ask: Ask | None = None) -> Answers:
@@ -72,6 +73,14 @@ class AnswerMeter:
     def of_chosen(self, model: PreTrainedModel, split: str, *, ask: Ask | None = None) -> Answers:
         """On the rows of a split that chosen models are asked."""
         return self._answers(model, split, self.settings.final_rows, ask)
+
+    def with_missing(self, reason: str) -> str:
+        """Why a trial ended, with what a judge left out of all answers so far."""
+        if not self._num_unjudged:
+            return reason
+        return (
+            f"{reason}; the judge left {self._num_unjudged} of {self._num_asked} answers without a score (worker.log)"
+        )
 
     def time(self, model: PreTrainedModel, *, ask: Ask | None = None) -> dict[str, float]:
         """`answer_seconds`, of one time that the rows are asked, and `num_answered`, how many rows these are."""
@@ -117,6 +126,9 @@ class AnswerMeter:
         values = [dict(rows[place].values) for place in places]
         texts = self._generated(model, [self._answering.asked(each) for each in values], ask or self._ask_as_strategy)
         found = self._answering.scores(values, texts)
+        if self._answering.judge is not None:
+            self._num_asked += len(found)
+            self._num_unjudged += int(np.isnan(found[:, self._answering.first_judged :]).all(axis=1).sum())
         scores = np.full((len(split), found.shape[1]), np.nan, np.float32)
         scores[indices] = found
         names = self._answering.columns

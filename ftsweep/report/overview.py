@@ -64,7 +64,7 @@ class StudyOverview:
     state: StudyState
     settings: Settings = field(default_factory=Settings)
     verdicts: tuple[Verdict, ...] = ()
-    folder: StudyFolder | None = None
+    folder: StudyFolder | None = field(default=None, compare=False)
     """Where the study lies, for what is read only when it is shown; None where it is not known."""
     fresh: tuple[TrialRecord, ...] = ()
     """Runs with fresh seeds, under the numbers of the trials whose settings they have."""

@@ -33,7 +33,8 @@ class Answering:
         """What is scored, in the order of the task's metrics."""
         self.judge = task.judge
         self.columns = (*ANSWER_METRICS, *task.added_metrics)
-        """The task's metrics of answers, those that are not scored among them."""
+        """The task's metrics of answers, those that are not scored among them; the judge's last."""
+        self.first_judged = len(ANSWER_METRICS)
         self.task = task.answered_by(
             Decoding(
                 settings.max_new_tokens or task.max_new_tokens,
@@ -70,7 +71,7 @@ class Answering:
         expected = [self.expected(values) for values in rows]
         found[:, places] = score_answers(self.names, expected, answers)
         if self.judge is not None:
-            found[:, len(ANSWER_METRICS) :] = self._judged(self.judge, rows, expected, answers)
+            found[:, self.first_judged :] = self._judged(self.judge, rows, expected, answers)
         return found
 
     def _judged(
@@ -82,7 +83,7 @@ class Answering:
         told = list(judge.score(asked))
         if len(told) != len(asked):
             raise ConfigError(f"it gave {len(told)} scores for {len(asked)} rows", where="task.judge")
-        names = self.columns[len(ANSWER_METRICS) :]
+        names = self.columns[self.first_judged :]
         return [[float(scores.get(name, math.nan)) for name in names] for scores in told]
 
 

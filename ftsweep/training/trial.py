@@ -209,7 +209,7 @@ class TrialRun:
         self.is_waiting = False
         self.outcome = Outcome(
             kind=kind,
-            reason=reason,
+            reason=reason if self._answers is None else self._answers.with_missing(reason),
             rung=max(self.rung, 0),
             best_rung=best.rung if best else None,
             extra={

@@ -52,3 +52,44 @@ def test_what_cannot_be_is_refused_by_its_key(
     with pytest.raises(ConfigError) as caught:
         compose(*overrides)
     assert re.search(told, str(caught.value).replace("\n", " ")), str(caught.value)
+
+
+JUDGE = """
+from ftsweep.domain.metric import Metric
+from ftsweep.tasks import Judge
+
+
+class Brevity(Judge):
+    metrics = {NAME: Metric("minimize", 0, 1)}
+
+    def __init__(self, *, most: int = 40):
+        self.most = most
+
+    def score(self, rows):
+        return [{} for row in rows]
+"""
+NODE = "task.judge={_target_: my_judges.Brevity, most: 5}"
+
+
+def test_a_judge_beside_the_sweep_file_is_an_objective(compose: Callable[..., SweepConfig], tmp_path: Path) -> None:
+    (tmp_path / "my_judges.py").write_text(JUDGE.replace("NAME", '"brevity"'), encoding="utf-8")
+    allowed = ("allow=[my_judges]", NODE)
+    objective = compose(*allowed, "objective.metric=brevity").objective
+    assert (objective.key, objective.direction, objective.is_generated) == ("validation/brevity", "minimize", True)
+    with pytest.raises(ConfigError, match=r"allow: \[my_judges\]"):
+        compose(NODE)
+    with pytest.raises(ConfigError, match="makes no metric 'brevity'"):
+        compose("objective.metric=brevity")
+    with pytest.raises(ConfigError, match=r"task\.judge\.least"):
+        compose(*allowed, "+task.judge.least=5")
+
+
+def test_a_judge_takes_no_name_that_the_task_has(compose: Callable[..., SweepConfig], tmp_path: Path) -> None:
+    (tmp_path / "my_judges.py").write_text(JUDGE.replace("NAME", '"loss"'), encoding="utf-8")
+    with pytest.raises(ConfigError, match="has a metric 'loss', which the task has already"):
+        compose("allow=[my_judges]", NODE)
+
+
+def test_what_is_no_judge_is_refused(compose: Callable[..., SweepConfig]) -> None:
+    with pytest.raises(ConfigError, match="this is no judge"):
+        compose("task.judge={_target_: ftsweep.models.TinyModel}")

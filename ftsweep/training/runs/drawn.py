@@ -205,7 +205,7 @@ class DrawnRun:
         scores = list(self._scores.values())
         self.outcome = Outcome(
             kind=kind,
-            reason=reason,
+            reason=reason if self._answers is None else self._answers.with_missing(reason),
             rung=max(self.rung, 0),
             best_rung=self.rung if kind is OutcomeKind.COMPLETE else None,
             extra={

@@ -201,7 +201,7 @@ class FewShotRun:
     def _end(self, kind: OutcomeKind, reason: str) -> None:
         self.outcome = Outcome(
             kind=kind,
-            reason=reason,
+            reason=reason if self._answers is None else self._answers.with_missing(reason),
             rung=max(self.rung, 0),
             best_rung=self.rung if kind is OutcomeKind.COMPLETE else None,
             extra={

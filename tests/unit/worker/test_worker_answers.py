@@ -195,6 +195,24 @@ def test_a_judge_of_ones_own_scores_what_is_answered(
     assert ended["outcome"]["best_rung"] in (1, 2)
     _, tested = finish(engine, make_job("test"))
     assert "oddness" in tested["result"]["intervals"]
+    assert ended["outcome"]["reason"] == "trained to the end"
+
+
+def test_a_trial_goes_on_without_its_judge_and_says_so(
+    engine: Engine, make_job: MakeJob, config: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    nowhere = "http://127.0.0.1:9"  # the port of `discard`, which nothing listens on
+    judge = {"_target_": "ftsweep.tasks.HttpJudge", "base_url": nowhere, "model": "m", "rubric": "r", "attempts": 1}
+    config["task"]["judge"] = judge
+    config["rungs"]["count"] = 1
+    measured, ended = finish(engine, make_job())
+    assert ended["outcome"]["kind"] == "complete"
+    assert "validation/token_f1" in measured[-1].values
+    assert "validation/judge" not in measured[-1].values
+    assert ended["outcome"]["reason"] == (
+        "trained to the end; the judge left 8 of 8 answers without a score (worker.log)"
+    )
+    assert f"8 of 8 rows have no score: {nowhere} does not answer (ConnectionError)" in caplog.text
 
 
 def test_an_objective_that_no_row_tells_is_refused_before_the_first_trial(
