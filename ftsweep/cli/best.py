@@ -45,10 +45,7 @@ def best(
     from ftsweep.report.overview import read_overview
 
     folder = find_study(store, study)
-    if merge and destination is None:
-        raise UsageError("--merge says how to export, and no folder is named", remedy="Add --export DIR.")
-    if samples and (scale is not None or trial is not None):
-        raise UsageError("--samples shows the chosen model's answers", remedy="Leave out --trial and --scale.")
+    _check_asked(destination, merge=merge, samples=samples, is_another=scale is not None or trial is not None)
     overview = read_overview(folder)
     result = overview.state.result
     model = result.model if result else None
@@ -75,6 +72,14 @@ def best(
     _show(folder, overview, destination, as_json=as_json, samples=samples)
 
 
+def _check_asked(destination: Path | None, *, merge: bool, samples: bool, is_another: bool) -> None:
+    """Refuse options that say nothing together. is_another: another model than the chosen one is asked for."""
+    if merge and destination is None:
+        raise UsageError("--merge says how to export, and no folder is named", remedy="Add --export DIR.")
+    if samples and is_another:
+        raise UsageError("--samples shows the chosen model's answers", remedy="Leave out --trial and --scale.")
+
+
 def _show(folder: StudyFolder, overview: StudyOverview, exported: Path | None, *, as_json: bool, samples: bool) -> None:
     from ftsweep.cli.answers_view import print_telling_answers
     from ftsweep.cli.best_view import print_best
@@ -87,7 +92,7 @@ def _show(folder: StudyFolder, overview: StudyOverview, exported: Path | None, *
         asked = {"samples": [asdict(each) for each in overview.answers]} if samples else {}
         print_json({**facts, "exported": str(exported) if exported else None, **asked})
     else:
-        print_best(console_for(sys.stdout), overview, exported)
+        print_best(console_for(sys.stdout), overview, folder.store.root, exported)
         if samples:
             print_telling_answers(console_for(sys.stdout), overview.answers, overview.objective)
 

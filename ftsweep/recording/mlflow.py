@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
 _STATUS = {OutcomeKind.COMPLETE: "FINISHED", OutcomeKind.FAILED: "FAILED"}  # all others: KILLED
+WINNER = "ftsweep.winner"
+"""The tag by which the table of trials shows the chosen one."""
 _ENDED = {kind.value for kind in OutcomeKind}
 
 
@@ -102,7 +104,8 @@ class MlflowRecorder(Recorder):
             study.ledger.links["MLflow experiment"] = (
                 f"{study.name} (another store has {study.facts.folder.name} there)"
             )
-        study.ledger.links["MLflow"] = self._place.link(study.experiment_id, objective)
+        study.share_view()
+        study.ledger.links["MLflow"] = self._place.link(study.experiment_id, objective, is_shared=study.has_view)
         study.ledger.save()
         if self._system_metrics and self._monitor is None:
             from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
@@ -133,6 +136,7 @@ class MlflowRecorder(Recorder):
             run.set_running()
             run.send(tags=tags, params=params)
             study.log_dataset(run)
+            study.share_view(run.params)
 
     def measure_all(self, proposal: Proposal, measurements: Sequence[Measurement]) -> None:
         if not measurements:
@@ -213,6 +217,10 @@ class MlflowRecorder(Recorder):
         with reaching(self._uri):
             run = study.run(run_name(Proposal(model.number, "", {})), None)
             uri = register_model(study, run, model)
+            for other in study.runs.values():
+                if other is not run and WINNER in other.tags and not other.is_deleted:
+                    other.send(tags={WINNER: "no longer"})
+            run.send(tags={WINNER: "winner"})
         study.ledger.links["registered model"] = uri
         study.ledger.save()
         return uri

@@ -67,7 +67,7 @@ class Study:
         self._ids: dict[int, int] = {}
         self._running: list[int] = []
         self._reached: dict[int, int] = {}  # the last rung that was reported, with the objective or without it
-        self._num_set_aside = 0
+        self._num_set_aside = 0  # they keep their numbers
         self.pinned: set[int] = set()
         """Trials that always go on, whatever the pruner would say."""
         self._load()
