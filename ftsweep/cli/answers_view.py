@@ -9,7 +9,7 @@ from rich.text import Text
 
 from ftsweep.cli.console import print_line
 from ftsweep.domain.objective import Objective
-from ftsweep.report.answers import ModelAnswers, cut, is_expected, telling_rows, told_score
+from ftsweep.report.answers import ModelAnswers, cut, is_expected, parting_rows, telling_rows, told_score
 from ftsweep.report.wording import number
 
 _MAX_CHARACTERS = 400
@@ -23,6 +23,14 @@ def print_telling_answers(console: Console, models: Sequence[ModelAnswers], obje
         if rows:
             print_line(console, f"\nAnswered {how}, by {metric}:", "bold")
             print_answers(console, models, rows, metric)
+
+
+def print_parting_answers(console: Console, models: Sequence[ModelAnswers], objective: Objective) -> None:
+    """The rows that the models answered most differently; nothing where they were not asked the same."""
+    metric = told_score(models, objective)
+    if rows := parting_rows(models, metric):
+        print_line(console, f"\nAnswered most differently, by {metric}:", "bold")
+        print_answers(console, models, rows, metric)
 
 
 def print_answers(console: Console, models: Sequence[ModelAnswers], rows: Sequence[int], metric: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +12,7 @@ from ftsweep.cli.options import JSON_OPTION, STORE_OPTION, find_study, print_jso
 from ftsweep.errors import UsageError, suggest
 
 if TYPE_CHECKING:
+    from ftsweep.report.answers import ModelAnswers
     from ftsweep.report.overview import StudyOverview
     from ftsweep.report.tables.difference import Compared
 
@@ -21,18 +23,33 @@ if TYPE_CHECKING:
 @STORE_OPTION
 @JSON_OPTION
 def compare(study: str, trials: tuple[str, ...], store: str, as_json: bool) -> None:
-    """Show two or more trials beside each other: only what differs, and their curves.
+    """Show two or more trials beside each other: only what differs, their curves, and where they answer otherwise.
 
     TRIAL is a number of STUDY, or OTHER:NUMBER of another study of the store.
     """
+    from ftsweep.cli.answers_view import print_parting_answers
     from ftsweep.cli.compare_view import compared_json, print_compared
     from ftsweep.cli.console import console_for
 
     found = _found(store, study, trials)
     if as_json:
-        print_json(compared_json(found))
+        answers = {each.label: [asdict(sample) for sample in each.samples] for each in _answers(found)}
+        print_json({**compared_json(found), "answers": answers})
     else:
         print_compared(console_for(sys.stdout), found, store)
+        print_parting_answers(console_for(sys.stdout), _answers(found), found[0].study.objective)
+
+
+def _answers(compared: list[Compared]) -> list[ModelAnswers]:
+    """What the trials answered, each at its best rung; without those that were never asked."""
+    from ftsweep.report.answers import model_answers
+
+    found = [
+        model_answers(each.study.folder.trial(each.trial.number), each.name, each.study.objective)
+        for each in compared
+        if each.study.folder is not None
+    ]
+    return [each for each in found if each is not None]
 
 
 def _found(store: str, study: str, words: tuple[str, ...]) -> list[Compared]:

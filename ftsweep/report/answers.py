@@ -66,6 +66,22 @@ def telling_rows(models: Sequence[ModelAnswers], metric: str, *, num: int = NUM_
     return worst, [row for row in reversed(ranked) if row not in worst][:num]
 
 
+def parting_rows(models: Sequence[ModelAnswers], metric: str, *, num: int = NUM_SHOWN) -> list[int]:
+    """The rows of all models that they answered most differently by a score, the furthest apart first.
+
+    Of models of several studies a row is the same where its prompt is.
+    """
+    if len(models) < 2:
+        return []
+    spreads = {}
+    for row, sample in models[0].by_row.items():
+        own = [each.by_row[row] for each in models if row in each.by_row]
+        is_same = len(own) == len(models) and all(each.prompt == sample.prompt for each in own)
+        if is_same and all(metric in each.scores for each in own) and len({each.answer for each in own}) > 1:
+            spreads[row] = max(each.scores[metric] for each in own) - min(each.scores[metric] for each in own)
+    return sorted(spreads, key=lambda row: (-spreads[row], row))[:num]
+
+
 def told_score(models: Sequence[ModelAnswers], objective: Objective) -> str:
     """The score by which rows are ordered: the objective where it is one, else the task's best known one; "" without
     any."""

@@ -14,7 +14,15 @@ from ftsweep.domain.metric import Metric
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.sample import Sample
 from ftsweep.recording.mlflow_samples import sample_table
-from ftsweep.report.answers import ModelAnswers, answer_table, base_answers, telling_rows, told_score, trial_answers
+from ftsweep.report.answers import (
+    ModelAnswers,
+    answer_table,
+    base_answers,
+    parting_rows,
+    telling_rows,
+    told_score,
+    trial_answers,
+)
 from ftsweep.report.overview import read_overview
 from ftsweep.report.page import HtmlPage
 from ftsweep.store.folders import StudyFolder
@@ -70,6 +78,15 @@ def test_the_worst_and_the_best_rows_are_those_of_the_last_model() -> None:
     table = answer_table(models, [10], "rouge_l", "worst")
     assert table is not None
     assert table.rows[0].cells[-1].tags == ("0.1", "as base")
+
+
+def test_models_part_on_the_rows_that_they_score_most_differently_on() -> None:
+    models = [ModelAnswers("trial 1", 1, samples(0.5, 0.6, 0.1)), ModelAnswers("trial 2", 1, samples(0.5, 0.1, 0.2))]
+    assert parting_rows(models, "rouge_l") == [], "they said the same"
+    other = [*models[:1], ModelAnswers("trial 2", 1, samples(0.5, 0.1, 0.2, answer="another"))]
+    assert parting_rows(other, "rouge_l", num=2) == [10, 20]
+    assert parting_rows(other, "chrf") == []
+    assert parting_rows(other[:1], "rouge_l") == []
 
 
 def test_texts_from_outside_are_text_everywhere(folder: StudyFolder) -> None:
