@@ -185,7 +185,7 @@ def test_one_selection_reaches_figures_table_address_and_file(opened, tmp_path):
 
     page.click("#clear")
     wait_until(page, "document.getElementById('selected').innerText === 'no trial selected'")
-    page.locator(".ag-floating-filter-input input").nth(1).fill("pruned")
+    page.locator("input[aria-label='outcome Filter Input']:not([disabled])").first.fill("pruned")
     wait_until(page, "document.getElementById('selected').innerText.startsWith('4 of')")
     assert faint_lines(page, "right"), "filtered trials are the selection"
     assert page.troubles == []
