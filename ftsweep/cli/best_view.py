@@ -25,9 +25,12 @@ def print_best(console: Console, overview: StudyOverview, store: Path, exported:
     print_conclusion(console, state, store)
     again = state.trial(result.setting.number) if result.setting else None
     is_other = again is not None and again.number != winner.number
-    console.print(rich_table(_setting(winner, "of the model" if is_other else "")))
+    if is_other:  # a title of so narrow a table would be folded
+        print_line(console, f"setting of the model, trial {winner.number}", "bold")
+    console.print(rich_table(_setting(winner)))
     if again is not None and is_other:
-        console.print(rich_table(_setting(again, "to train again")))
+        print_line(console, f"setting to train again, trial {again.number}", "bold")
+        console.print(rich_table(_setting(again)))
     if scaled := scaling_table(result.forgetting, state.objective):
         console.print(rich_table(scaled))
     print_scores(console, result, state.objective)
@@ -45,8 +48,7 @@ def print_best(console: Console, overview: StudyOverview, store: Path, exported:
         print_line(console, f"exported to {exported}")
 
 
-def _setting(trial: TrialRecord, which: str) -> Table:
+def _setting(trial: TrialRecord) -> Table:
     params = trial.proposal.params.items()
     rows = ((name, f"{value:.6g}" if isinstance(value, float) else str(value)) for name, value in params)
-    title = f"setting {which}, trial {trial.number}" if which else ""
-    return Table(columns("", "", text=[""]), tuple(Row(tuple(map(words, row))) for row in rows), title=title)
+    return Table(columns("", "", text=[""]), tuple(Row(tuple(map(words, row))) for row in rows))

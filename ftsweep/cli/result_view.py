@@ -43,7 +43,9 @@ def print_scores(console: Console, result: StudyResult, objective: Objective) ->
         console.print()
     else:
         _print_table(console, tested_table(result, objective))
-    _print_table(console, confirmation_table(result, objective))
+    if again := confirmation_table(result, objective):
+        console.print(rich_table(again))
+        print_line(console, again.note)
     if result.flagged:
         if is_comparable(result.flagged, objective):
             _print_table(console, flagged_table(result.flagged, objective))

@@ -19,6 +19,7 @@ from ftsweep.recording.ledger import Ledger
 from ftsweep.recording.mlflow_model import register_model
 from ftsweep.recording.mlflow_place import MlflowPlace, prepare_environment
 from ftsweep.recording.mlflow_run import MlflowRun, reaching
+from ftsweep.recording.mlflow_samples import FILE, TAGS, sample_table
 from ftsweep.recording.mlflow_study import MlflowStudy
 from ftsweep.store.folders import StudyFolder
 
@@ -167,11 +168,24 @@ class MlflowRecorder(Recorder):
             if not run.is_deleted:
                 own = {"ftsweep.outcome": outcome.kind.value, "ftsweep.reason": outcome.reason}
                 metrics = {f"best/{key}": value for key, value in best.items()} | outcome.extra.get("metrics", {})
+                self._keep_samples(run, proposal)
                 run.send(tags={**tags, **own}, metrics=metrics, timestamp=timestamp)
                 run.end(_STATUS.get(outcome.kind, "KILLED"), timestamp)
             self._begun.discard(name)
             study.ledger.runs[name].has_ended = True
             study.ledger.save_soon()
+
+    def _keep_samples(self, run: MlflowRun, proposal: Proposal) -> None:
+        """What the trial answered, if it was asked; written over what is there."""
+        study = self._opened
+        place = study.facts.folder
+        folder = place.trial(proposal.number) if proposal.number >= 0 else place.baseline(proposal.branch or "main")
+        table = sample_table(folder.path)
+        key, content = f"{run.name}/{FILE}", text_hash(table)
+        if table and study.ledger.artifacts.get(key) != content:
+            study.client.log_text(run.run_id, table, FILE)
+            run.send(tags=TAGS)
+            study.ledger.artifacts[key] = content
 
     def has_arrived(self, proposal: Proposal) -> bool:
         cursor = self._ledger.runs.get(run_name(proposal)) if self._ledger else None

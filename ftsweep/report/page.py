@@ -17,6 +17,7 @@ from ftsweep.domain.verdict import counts_of
 from ftsweep.errors import ConfigError
 from ftsweep.report import figures as figure_modules
 from ftsweep.report import summary, wording
+from ftsweep.report.answers import answer_table, telling_rows, told_score
 from ftsweep.report.base import Report
 from ftsweep.report.figures.base import Figure
 from ftsweep.report.figures.drawn import MAX_ROWS, Drawn, drawn_of
@@ -85,6 +86,7 @@ class HtmlPage(Report):
             counts=summary.outcome_counts(study),
             facts=summary.facts(study),
             fit_counts=counts_of(study.state.verdicts),
+            answers=_answers(study),
             flagged_text=said_of_flagged(study.conclusion.flagged, study.objective),
             tables=tables,
             data_line=summary.data_line,
@@ -110,6 +112,17 @@ def _tables(study: StudyOverview, rows: Drawn) -> dict[str, Any]:
     shown = {name: html_table(table, name) if table is not None else "" for name, table in found.items()}
     listed = study.only(trial.number for trial in rows.trials) if rows.words else study
     return {**shown, "trials": html_table(wide_trials_table(listed), "trials", is_sortable=True)}
+
+
+def _answers(study: StudyOverview) -> list[Any]:
+    """Tables of the rows that the best trial answered worst and best, beside what others answered."""
+    metric = told_score(study.answers, study.objective)
+    worst, best = telling_rows(study.answers, metric)
+    found = (
+        answer_table(study.answers, worst, metric, f"answered worst, by {metric}"),
+        answer_table(study.answers, best, metric, f"answered best, by {metric}"),
+    )
+    return [html_table(table, "answers") for table in found if table is not None]
 
 
 def _section(figure_of: str | Figure, study: StudyOverview) -> dict[str, Any]:

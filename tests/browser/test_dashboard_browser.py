@@ -87,7 +87,9 @@ def wait_until(page, condition):
 
 
 def wait_for_study(page):
-    wait_until(page, "document.querySelectorAll('.panel .main-svg').length >= 2")
+    """Until both figures are drawn: they are empty at first."""
+    drawn = "[...document.querySelectorAll('.panel .js-plotly-plot')].filter(plot => plot.data && plot.data.length)"
+    wait_until(page, f"{drawn}.length === 2")
     page.wait_for_selector(".ag-row")
 
 

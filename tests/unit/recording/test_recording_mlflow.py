@@ -14,6 +14,7 @@ import pytest
 from study_manifests import write_manifest
 
 from ftsweep.domain.measurement import Measurement
+from ftsweep.domain.sample import Sample
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal
 from ftsweep.errors import ConfigError, StudyError
 from ftsweep.recording.base import RecorderAwayError
@@ -23,6 +24,7 @@ from ftsweep.recording.shared_view import VIEW_TAG
 from ftsweep.recording.ui import tracking_uri
 from ftsweep.store.atomic import write_text
 from ftsweep.store.folders import StudyFolder
+from ftsweep.store.samples import rung_name, write_samples
 from ftsweep.testing.recorder import STARTED, measurement_of, proposal_of, record_trial, study_facts
 
 # SQLAlchemy tells MLflow 3.17 that a loader it uses is deprecated
@@ -294,6 +296,20 @@ def test_building_the_recorder_imports_neither_mlflow_nor_torch() -> None:
         "assert not {'mlflow', 'torch', 'pandas', 'sqlalchemy'} & set(sys.modules), sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_what_a_trial_answered_is_a_table_of_its_run(folder: StudyFolder) -> None:
+    sample = Sample(3, "what?", "this", "that", {"rouge_l": 0.25})
+    write_samples(folder.trial(7).path, rung_name(2), [sample])
+    for _ in range(2):
+        record_trial(opened(folder), 7)
+    run = runs_of(folder)["trial-0007"]
+    assert json.loads(run.data.tags["mlflow.loggedArtifacts"]) == [{"path": "samples.json", "type": "table"}]
+    client = client_of(folder)
+    table = client._read_from_file(client.download_artifacts(run.info.run_id, "samples.json"))  # as `load_table` does
+    assert table.to_dict("records") == [
+        {"rung": 2, "row": 3, "prompt": "what?", "expected": "this", "answer": "that", "rouge_l": 0.25}
+    ]
 
 
 def test_the_experiments_page_shows_trials_with_what_varies_the_best_first(folder: StudyFolder) -> None:
