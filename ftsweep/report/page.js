@@ -60,7 +60,8 @@
     { rootMargin: "300px" },
   );
   waiting.forEach((section) => observer.observe(section));
-  const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, 50));
+  const whenIdle = (work) =>
+    window.requestIdleCallback ? requestIdleCallback(work, { timeout: 1000 }) : setTimeout(work, 50);
   const drawRest = () => {
     const [section] = waiting;
     if (section === undefined) return;

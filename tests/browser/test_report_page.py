@@ -40,6 +40,7 @@ def opened(browser, tmp_path):
         rows = read_overview(folder)
         path = HtmlPage().write(rows, tmp_path / "report.html")
         page = browser.new_page(viewport={"width": width, "height": 900})
+        page.set_default_timeout(180_000)  # a browser on a busy machine takes its time
         pages.append(page)
         page.troubles, page.requests = [], []
         page.on("console", lambda message: page.troubles.append(message.text))
@@ -48,7 +49,9 @@ def opened(browser, tmp_path):
         page.on("request", lambda request: page.requests.append(request.url))
         page.goto(path.as_uri())
         page.num_figures = sum(is_about(name, rows) for name in READING_ORDER)
-        page.locator(".plot:has(.main-svg)").nth(page.num_figures - 1).wait_for(state="attached")  # drawn when idle
+        page.locator(".plot:has(.main-svg)").nth(page.num_figures - 1).wait_for(
+            state="attached", timeout=180_000
+        )  # drawn when idle
         return page
 
     yield open_page

@@ -22,6 +22,7 @@ from ftsweep.report.figures import (
     history,
     importances,
     parallel_coordinates,
+    slices,
     strategy_comparison,
     theme,
     timeline,
@@ -343,3 +344,23 @@ def test_marks_stand_out_from_white_by_three_to_one():
 
     colours = [*theme.COLOURS.values(), theme.WINNER, theme.BASELINE, *SHADES, *(line[2] for line in LINES)]
     assert [colour for colour in colours if 1.05 / (luminance(colour) + 0.05) < 3] == []
+
+
+def test_slices_have_a_panel_per_parameter_on_its_own_scale(demo):
+    study = read_overview(demo)
+    drawn = draw("slices", study)
+    assert [note.text for note in drawn.layout.annotations][:2] == ["training.learning_rate", "training.batch_size"]
+    rate = slices.info(study).panels[0]
+    assert rate.axis.kind == "log"
+    winner = next(trace for trace in drawn.data if trace.name == "winner")
+    assert list(winner.customdata) == [3]
+    assert winner.x[0] == pytest.approx(math.log10(2.2e-3 / 1e-4) / 2)
+
+
+def test_budget_tells_where_training_time_went():
+    study = large(4)
+    fresh = replace(study, fresh=study.state.trials[:1])
+    (bars,) = draw("budget", fresh).data
+    assert list(bars.y) == ["fresh seeds", "complete"]
+    assert list(bars.x) == pytest.approx([0.2, 0.8])
+    assert bars.text[1] == "8.0 s, 4 runs"
