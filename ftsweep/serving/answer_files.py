@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import pickle
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -82,8 +81,7 @@ class _Table(AnswerFile):
         flat = [self.flat(record) for record in records]
         for record in flat:
             self._names |= dict.fromkeys(record)
-        self.look(flat)
-        pickle.dump(flat, self._waiting, protocol=5)
+        self.keep(flat)
 
     def close(self) -> None:
         self._waiting.close()
@@ -93,21 +91,17 @@ class _Table(AnswerFile):
         """All columns that any row has, the answers' behind the rows' own, and why there is none last."""
         return [*(name for name in self._names if name != ERROR), ERROR]
 
-    def written(self) -> Iterator[list[dict[str, Any]]]:
-        """What was written, as it came."""
-        self._waiting.seek(0)
-        while True:
-            try:
-                yield pickle.load(self._waiting)  # noqa: S301 - this process wrote it
-            except EOFError:
-                return
-
     @abstractmethod
     def flat(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """The record as the table holds it."""
 
-    def look(self, records: Sequence[Mapping[str, Any]]) -> None:
-        """See what columns hold."""
+    @abstractmethod
+    def keep(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Have flat records wait."""
+
+    @abstractmethod
+    def written(self) -> Iterator[list[dict[str, Any]]]:
+        """What was kept, in the order of coming."""
 
 
 class TableAnswers(_Table):
@@ -115,6 +109,13 @@ class TableAnswers(_Table):
 
     def flat(self, record: Mapping[str, Any]) -> dict[str, Any]:
         return flattened(record)
+
+    def keep(self, records: Sequence[Mapping[str, Any]]) -> None:
+        self._waiting.write(json.dumps(records, default=str).encode() + b"\n")  # csv too spells dates as `str` does
+
+    def written(self) -> Iterator[list[dict[str, Any]]]:
+        self._waiting.seek(0)
+        yield from map(json.loads, self._waiting)
 
     def finish(self) -> None:
         delimiter = "\t" if self.path.suffix.lower() == ".tsv" else ","
@@ -135,19 +136,32 @@ class ParquetAnswers(_Table):
     def flat(self, record: Mapping[str, Any]) -> dict[str, Any]:
         return flattened(record, lists_as_text=False)
 
-    def look(self, records: Sequence[Mapping[str, Any]]) -> None:
+    def keep(self, records: Sequence[Mapping[str, Any]]) -> None:
         import pyarrow as pa
 
+        arrays: dict[str, Any] = {}
         for name in dict.fromkeys(name for record in records for name in record):
             try:
-                found = pa.array([record.get(name) for record in records]).type
-                self._types[name] = _either(self._types.get(name, found), found)
+                arrays[name] = pa.array([record.get(name) for record in records])
+                self._types[name] = _either(self._types.get(name, arrays[name].type), arrays[name].type)
             except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
                 raise UsageError(
                     f"the column {name!r} of the rows has no one type that parquet could hold: {error}",
                     where=str(self.path),
                     remedy="Write .jsonl or .csv, or leave --keep-columns out.",
                 ) from error
+        batch = pa.table(arrays)
+        with pa.ipc.new_stream(self._waiting, batch.schema) as stream:
+            stream.write_table(batch)
+
+    def written(self) -> Iterator[list[dict[str, Any]]]:
+        import pyarrow as pa
+
+        end = self._waiting.tell()
+        self._waiting.seek(0)
+        while self._waiting.tell() < end:
+            with pa.ipc.open_stream(self._waiting) as stream:
+                yield stream.read_all().to_pylist()
 
     def finish(self) -> None:
         import pyarrow as pa

@@ -95,7 +95,9 @@ def test_model_and_setting_stand_apart_with_seeds_and_optimism_in_80_columns() -
     model = Model(0, 1.58, 5, "Model: because.", seed=1, optimism=0.028, corrected=1.609, num_models=5)
     result = StudyResult("Both.", model=model, setting=race, test={"trial-0000-1": {"loss": 1.62}}, num_trials=2)
     narrow = Console(file=io.StringIO(), width=80, highlight=False)
-    print_best(narrow, StudyOverview(StudyState("s", "complete", Objective(), 10, 1, trials, result=result)), None)
+    print_best(
+        narrow, StudyOverview(StudyState("s", "complete", Objective(), 10, 1, trials, result=result)), STORE, None
+    )
     text = printed(narrow)
     assert "setting of the model, trial 0" in text
     assert "setting to train again, trial 11" in text
