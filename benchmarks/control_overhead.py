@@ -22,7 +22,7 @@ def measure(*, quick: bool = False) -> list[Result]:
     """Shares of wall time in percent, the time to answer a measurement, and the peak memory."""
     with fresh_folder() as folder:
         facts_file = folder / "facts.json"
-        words = ["run", "quickstart", "pruner=none", *(_QUICK if quick else ())]
+        words = ["run", "quickstart", "pruner=none", "rungs.count=10", "executor.workers=1", *(_QUICK if quick else ())]
         run([sys.executable, str(_DRIVER), str(facts_file), *words], folder)
         facts = json.loads(facts_file.read_text(encoding="utf-8"))
     search = facts["search"]

@@ -18,7 +18,16 @@ from commands import fresh_folder, run
 from measured import Result, result
 
 _DRIVER = Path(__file__).with_name("away_driver.py")
-_WORDS = ("run", "quickstart", "pruner=none", "selection.seeds=0", "budget.trials=6", "data.limit=700")
+_WORDS = (
+    "run",
+    "quickstart",
+    "pruner=none",
+    "rungs.count=10",
+    "executor.workers=1",
+    "selection.seeds=0",
+    "budget.trials=6",
+    "data.limit=700",
+)
 _QUICK = ("budget.trials=2", "data.limit=400", "training.epochs=1", "space.training.epochs=[1]")
 
 

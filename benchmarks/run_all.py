@@ -25,6 +25,8 @@ BENCHMARKS = (
     "memory_flat",
     "worker_gap",
     "head_speed",
+    "answer_cost",
+    "judge_calls",
     "control_overhead",
     "control_scale",
     "mlflow_away",

@@ -18,7 +18,7 @@ _TOLD = ("model", "setting", "test", "intervals", "baseline", "num_trials", "tes
 
 
 def results(place: Place) -> dict[str, Any]:
-    """Settings, every measured value, the winner, its test scores, the bytes of the exported model."""
+    """Settings, every measured value, both answers, test scores, whose weights are kept, the bytes of the model."""
     folder = StudyFolder(place.study)
     result = json.loads((place.study / "result.json").read_text(encoding="utf-8"))
     model = sorted((place.study / "model").glob("*.safetensors"))
@@ -30,6 +30,7 @@ def results(place: Place) -> dict[str, Any]:
         "confirmations": {
             path.name: _measured(TrialFolder(path)) for path in sorted(folder.confirmations.glob("[0-9]*"))
         },
+        "weights": sorted(str(path.parent.relative_to(place.study)) for path in place.study.glob("*/[0-9]*/best")),
         "result": _timeless({key: result[key] for key in _TOLD}),
         "model": [hashlib.sha256(file.read_bytes()).hexdigest() for file in model],
     }

@@ -85,6 +85,13 @@ def draw(chance: random.Random, lengths: Lengths, *, has_helper: bool) -> Drawn:
     return Drawn(control, tuple(workers), tuple(outside))
 
 
+def draw_of_race(chance: random.Random, lengths: Lengths) -> Drawn:
+    """One attempt's kill, from outside, counted from when runs with fresh seeds are there."""
+    moment = chance.expovariate(1 / (_MEAN_SHARE * lengths.seconds))
+    whom = chance.choice([("control process",), ("whole tree",), ("watchdog", "control process")])
+    return Drawn(outside=[Outside(moment, whom)])
+
+
 def _fuse(chance: random.Random, kind: str, num_events: int, num_writes: int) -> Fuse:
     if kind == "limit":
         low, high = _BYTES

@@ -23,7 +23,7 @@ import psutil
 from control import run_command
 from difference import difference
 from fuse import Fuse
-from kills import Drawn, Lengths, Outside, draw
+from kills import Drawn, Lengths, Outside, draw, draw_of_race
 from place import Place, make_place
 
 _MOST_SECONDS = 180.0  # for one attempt at a study that takes a few seconds
@@ -40,14 +40,15 @@ _PRELOADED = (
 class Lane:
     """Makes studies and kills them."""
 
-    def __init__(self, folder: Path, seed: int, num_kills: int) -> None:
+    def __init__(self, folder: Path, seed: int, num_kills: int, *, is_of_race: bool = False) -> None:
         self.folder = folder
         self.chance = random.Random(seed)
         self.num_kills = num_kills
+        self.is_of_race = is_of_race
         self.kills: Counter[tuple[str, str]] = Counter()
         self.events: Counter[str] = Counter()
         self.references: dict[str, Any] = {}
-        self.num_studies = self.num_attempts = 0
+        self.num_studies = self.num_attempts = self.num_in_race = 0
         self.slowest_end = 0.0
         self.faults: list[str] = []
         self.lengths = Lengths()
@@ -101,8 +102,9 @@ class Lane:
         while code != 0:
             self.num_attempts += 1
             enough = self.num_done >= self.num_kills
-            drawn = Drawn() if enough else draw(self.chance, self.lengths, has_helper=sampler == "gp")
+            drawn = Drawn() if enough else self.draw(sampler)
             code = self.attempt(place, drawn)
+            self.num_in_race += code != 0 and place.is_racing
             self.count_notes(place)
             if code not in (0, -signal.SIGKILL, -signal.SIGXFSZ):
                 self.faults.append(f"{place.folder.name}: exit {code} after {drawn}: {_tail(place)}")
@@ -116,6 +118,11 @@ class Lane:
         if not any(fault.startswith(place.folder.name) for fault in self.faults):
             shutil.rmtree(place.folder)
 
+    def draw(self, sampler: str) -> Drawn:
+        if self.is_of_race:
+            return draw_of_race(self.chance, self.lengths)
+        return draw(self.chance, self.lengths, has_helper=sampler == "gp")
+
     # -- one attempt ----------------------------------------------------------------------------------------------
 
     def attempt(self, place: Place, drawn: Drawn) -> int:
@@ -123,14 +130,17 @@ class Lane:
         control = forked.fork("control", lambda: run_command(place, drawn))
         started = time.monotonic()
         waiting = sorted(drawn.outside, key=lambda outside: outside.seconds)
+        counted_from = None if self.is_of_race else started
         while True:
             pid, status = os.waitpid(control, os.WNOHANG)
             if pid:
                 break
-            now = time.monotonic() - started
-            while waiting and now >= waiting[0].seconds:
+            now = time.monotonic()
+            if counted_from is None and place.is_racing:
+                counted_from = now
+            while waiting and counted_from is not None and now - counted_from >= waiting[0].seconds:
                 self.kill_from_outside(control, waiting.pop(0))
-            if now > _MOST_SECONDS:
+            if now - started > _MOST_SECONDS:
                 self.faults.append(f"{place.folder.name}: hangs after {drawn}: {_tail(place)}")
                 _kill_tree(control)
             time.sleep(0.003)
@@ -218,6 +228,7 @@ class Lane:
             "events": dict(self.events),
             "num_studies": self.num_studies,
             "num_attempts": self.num_attempts,
+            "num_in_race": self.num_in_race,
             "slowest_end": self.slowest_end,
             "faults": self.faults,
             "lengths": vars(self.lengths),
@@ -255,13 +266,14 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--kills", type=int, required=True)
+    parser.add_argument("--race", action="store_true")
     options = parser.parse_args()
     os.environ.update(OMP_NUM_THREADS="1", MLFLOW_DISABLE_TELEMETRY="true", DO_NOT_TRACK="1", HF_HUB_OFFLINE="1")
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
     forked.adopt_orphans()
     for name in _PRELOADED:
         importlib.import_module(name)
-    Lane(options.folder, options.seed, options.kills).run()
+    Lane(options.folder, options.seed, options.kills, is_of_race=options.race).run()
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ strategy: {{rank: 2, dropout: 0.1}}
 training: {{learning_rate: 5e-3, batch_size: 8, epochs: 1}}
 budget: {{trials: {NUM_TRIALS}}}
 rungs: {{count: {NUM_RUNGS}}}
-selection: {{top: 2, seeds: 1}}
+selection: {{top: 2, seeds: 2, budget: 1.0}}
 sampler: {{startup_trials: 3}}
 executor: {{threads: 1}}
 guards: {{small_data: allow}}
@@ -49,6 +49,11 @@ class Place:
     @property
     def study(self) -> Path:
         return self.store / "studies" / NAME
+
+    @property
+    def is_racing(self) -> bool:
+        """Whether runs with fresh seeds were begun and the study has no result yet."""
+        return any(self.study.glob("confirmations/*")) and not (self.study / "result.json").exists()
 
     @property
     def notes(self) -> Path:

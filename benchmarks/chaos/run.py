@@ -38,12 +38,13 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--lanes", type=int, default=2, help="studies that are killed side by side")
+    parser.add_argument("--race", action="store_true", help="kill from outside only, in the race of fresh seeds")
     parser.add_argument("--folder", type=Path, help="keep what lies there (default: a temporary folder)")
     parser.add_argument("--write", type=Path, help="a Markdown file for the table")
     options = parser.parse_args()
     started = time.monotonic()
     with _folder(options.folder) as folder:
-        answers = run_lanes(folder, options.seed, options.kills, options.lanes)
+        answers = run_lanes(folder, options.seed, options.kills, options.lanes, is_of_race=options.race)
     lines = report(answers, seconds=time.monotonic() - started, seed=options.seed)
     print("\n".join(lines))
     if options.write:
@@ -60,12 +61,15 @@ def _folder(given: Path | None) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def run_lanes(folder: Path, seed: int, num_kills: int, num_lanes: int) -> list[dict[str, Any]]:
+def run_lanes(
+    folder: Path, seed: int, num_kills: int, num_lanes: int, *, is_of_race: bool = False
+) -> list[dict[str, Any]]:
     """The last answer of each lane; `is_done` is false of one that broke off."""
     lanes = []
     for index in range(num_lanes):
-        words = [f"lane-{index}", "--seed", str(seed * 1000 + index), "--kills", str(-(-num_kills // num_lanes))]
-        command = [sys.executable, str(Path(__file__).with_name("lane.py")), str(folder / words[0]), *words[1:]]
+        words = ["--seed", str(seed * 1000 + index), "--kills", str(-(-num_kills // num_lanes))]
+        words += ["--race"] if is_of_race else []
+        command = [sys.executable, str(Path(__file__).with_name("lane.py")), str(folder / f"lane-{index}"), *words]
         lanes.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=folder, env=_environment()))
     answers = []
     try:
@@ -106,21 +110,26 @@ def report(answers: Sequence[dict[str, Any]], *, seconds: float, seed: int) -> l
         events.update(answer["events"])
     faults = [fault for answer in answers for fault in answer["faults"]]
     faults += ["a lane broke off" for answer in answers if not answer["is_done"]]
-    total = {key: sum(answer.get(key, 0) for answer in answers) for key in ("num_studies", "num_attempts")}
+    total = {
+        key: sum(answer.get(key, 0) for answer in answers) for key in ("num_studies", "num_attempts", "num_in_race")
+    }
     num_sigkills = sum(count for (_, kind), count in kills.items() if kind != "limit")
     slowest = max(answer.get("slowest_end", 0.0) for answer in answers)
     return [
         f"# Chaos: {num_sigkills:,} SIGKILLs, {time.strftime('%Y-%m-%d')}",
         "",
-        f"`make chaos`, seed {seed}, {len(answers)} lanes, {seconds / 60:.0f} minutes.",
+        f"`{' '.join(['python benchmarks/chaos/run.py', *sys.argv[1:]])}`, seed {seed}, {len(answers)} lanes, "
+        f"{seconds / 60:.0f} minutes.",
         "",
         *(f"- {name}: {value}" for name, value in machine.hardware().items()),
         "",
         f"{total['num_studies']} studies of {NUM_TRIALS} trials and {NUM_RUNGS} rungs (LoRA on the embedded model, one "
-        "worker on the CPU, two confirmation runs, test, export, registration; every third with the Gaussian-process "
-        f"sampler), each killed until it came to its end, in {total['num_attempts']:,} attempts of the same command. "
+        "worker on the CPU, a race of up to six runs with fresh seeds, test, export, registration; every third with "
+        "the Gaussian-process sampler), each killed until it came to its end, in "
+        f"{total['num_attempts']:,} attempts of the same command. "
         "Every process is real, and so are torch, Optuna, MLflow and their databases. Control process, workers and the "
-        "sampler's helper are forks of a process that has imported everything; the watchdog starts as always.",
+        "sampler's helper are forks of a process that has imported everything; the watchdog starts as always. "
+        f"{total['num_in_race']} attempts ended in the middle of the race.",
         "",
         "| killed | how | times |",
         "|---|---|---:|",
@@ -131,10 +140,10 @@ def report(answers: Sequence[dict[str, Any]], *, seconds: float, seed: int) -> l
         + ", ".join(f"{name} {count}" for name, count in events.most_common())
         + ".",
         "",
-        "Held against the undisturbed study after each: settings, every measured value, outcomes, confirmation runs, "
-        "winner, test scores, and the bytes of the exported model; trials in folders, Optuna and MLflow; every rung "
-        "once; no run still RUNNING; both databases whole; no checkpoint, temporary file or held lock left; no process "
-        "left 10 s after the control process (the last one ended "
+        "Held against the undisturbed study after each: settings, every measured value, outcomes, runs with fresh "
+        "seeds, both answers, test scores, whose weights are kept, and the bytes of the exported model; trials in "
+        "folders, Optuna and MLflow; every rung once; no run still RUNNING; both databases whole; no checkpoint, "
+        "temporary file or held lock left; no process left 10 s after the control process (the last one ended "
         f"{slowest:.2f} s after it).",
         "",
         f"**Faults: {len(faults)}**",

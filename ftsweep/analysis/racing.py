@@ -17,6 +17,8 @@ from ftsweep.analysis.two_answers import better_by
 HOPELESS = 2.0
 """Standard deviations of the runs before it, behind the worst of them: such a run need not end."""
 
+USED_UP = "its share of the training time is used up"
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -60,7 +62,7 @@ def next_round(
     """
     by_key = {(run.setting, run.seed): run for run in runs}
     ended = {*by_key, *failed}
-    left, dropped, spent = list(contenders), [], 0.0
+    left, dropped, spent, is_short = list(contenders), [], 0.0, False
     for seed in range(1, limits.seeds + 1):
         seen = [run for run in runs if run.seed < seed]
         lost = [number for number, at in failed if at < seed]
@@ -75,13 +77,14 @@ def next_round(
             spent += limits.costs[contender]
             wanted.append((contender, seed))
         if not wanted:
-            return Round((), tuple(dropped), "its share of the training time is used up")
+            return Round((), tuple(dropped), USED_UP)
         if seed == 1:  # who could not be afforded once is not in the race
             left = [contender for contender, _ in wanted]
+        is_short = len(wanted) < len(left)
         missing = tuple(key for key in wanted if key not in ended)
         if missing:
             return Round(missing, tuple(dropped))
-    return Round((), tuple(dropped), f"all that are left have {limits.seeds} fresh seeds")
+    return Round((), tuple(dropped), USED_UP if is_short else f"all that are left have {limits.seeds} fresh seeds")
 
 
 def is_hopeless(value: float, peers: Sequence[float], sign: int) -> bool:

@@ -42,7 +42,7 @@ def said_of_choice(
 def _of_model(model: Model, trial: TrialRecord, objective: Objective, num_rungs: int, baseline: Scores) -> str:
     where = f" of branch {trial.proposal.branch}" if trial.proposal.branch else ""
     name = model_words(model.number, model.seed).replace("trial", "Trial", 1)
-    text = f"{name}{where} is best: {objective.key} {model.value:.4g} at rung {model.rung} of {num_rungs}"
+    text = f"{name}{where} is chosen: {objective.key} {model.value:.4g} at rung {model.rung} of {num_rungs}"
     base = baseline.get(trial.proposal.branch or "main", {}).get(objective.metric)
     against = []
     if base is not None:
@@ -89,7 +89,7 @@ def _of_standing(raced: RacedSetting | None) -> str:
         return f"this model is a good draw of a setting that is no better than the default on average ({seeds})"
     if raced.standing == "better":
         return f"its setting is better than the default on average, too, by {_sized(lead)} over {seeds}"
-    return f"its setting leads the default by {_sized(lead)} on average, which {seeds} do not make sure"
+    return f"a tie: its setting leads the default by {_sized(lead)} on average, which {seeds} do not make sure"
 
 
 def _of_lead(model: Model, objective: Objective, test: Scores, reference: Mapping[str, float] | None) -> str:

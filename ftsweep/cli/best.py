@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 @click.option("--merge", is_flag=True, help="Export an adapter merged into its base, as one whole model.")
 @click.option("--scale", type=float, help="Export with the trained change scaled: 0 is the base, 1 the trial.")
 @click.option("--trial", type=int, help="Export the model that the search left of this trial, not the chosen one.")
+@click.option("--samples", is_flag=True, help="Show rows that it answered worst and best, beside the others.")
 @STORE_OPTION
 @JSON_OPTION
 def best(
@@ -31,6 +33,7 @@ def best(
     merge: bool,
     scale: float | None,
     trial: int | None,
+    samples: bool,
     store: str,
     as_json: bool,
 ) -> None:
@@ -38,12 +41,11 @@ def best(
 
     The exported folder opens in transformers and PEFT with the study's labels; its README.md says how.
     """
-    from ftsweep.cli.exporting import check_export, check_trial_export, complete_export
+    from ftsweep.cli.exporting import check_trial_export, complete_export, export_winner
     from ftsweep.report.overview import read_overview
 
     folder = find_study(store, study)
-    if merge and destination is None:
-        raise UsageError("--merge says how to export, and no folder is named", remedy="Add --export DIR.")
+    _check_asked(destination, merge=merge, samples=samples, is_another=scale is not None or trial is not None)
     overview = read_overview(folder)
     result = overview.state.result
     model = result.model if result else None
@@ -60,16 +62,26 @@ def best(
         why = result.sentence if result else "the study has not finished"
         see = study_command("status", study, store=folder.store.root)
         raise UsageError(f"study {study!r} has no chosen model: {why}", remedy=f"See: {see}")
+    if samples and not overview.answers:
+        raise UsageError(
+            f"the trials of study {study!r} generated no answers",
+            remedy="Have a study of instruction tuning generate some: task.generation.rungs=[5,10].",
+        )
     if destination is not None:
-        from ftsweep.serving.study_model import export_best
-
-        check_export(folder, merge=merge)
-        export_best(folder, destination)
-        complete_export(folder, destination, merge=merge)
-    _show(folder, overview, destination, as_json)
+        export_winner(folder, overview, destination, merge=merge)
+    _show(folder, overview, destination, as_json=as_json, samples=samples)
 
 
-def _show(folder: StudyFolder, overview: StudyOverview, exported: Path | None, as_json: bool) -> None:
+def _check_asked(destination: Path | None, *, merge: bool, samples: bool, is_another: bool) -> None:
+    """Refuse options that say nothing together. is_another: another model than the chosen one is asked for."""
+    if merge and destination is None:
+        raise UsageError("--merge says how to export, and no folder is named", remedy="Add --export DIR.")
+    if samples and is_another:
+        raise UsageError("--samples shows the chosen model's answers", remedy="Leave out --trial and --scale.")
+
+
+def _show(folder: StudyFolder, overview: StudyOverview, exported: Path | None, *, as_json: bool, samples: bool) -> None:
+    from ftsweep.cli.answers_view import print_telling_answers
     from ftsweep.cli.best_view import print_best
     from ftsweep.cli.console import console_for
     from ftsweep.cli.study_json import study_json
@@ -77,9 +89,12 @@ def _show(folder: StudyFolder, overview: StudyOverview, exported: Path | None, a
 
     if as_json:
         facts = study_json(overview, study_use(folder), folder.lost_workers(), folder.manifest().extension)
-        print_json({**facts, "exported": str(exported) if exported else None})
+        asked = {"samples": [asdict(each) for each in overview.answers]} if samples else {}
+        print_json({**facts, "exported": str(exported) if exported else None, **asked})
     else:
-        print_best(console_for(sys.stdout), overview, exported)
+        print_best(console_for(sys.stdout), overview, folder.store.root, exported)
+        if samples:
+            print_telling_answers(console_for(sys.stdout), overview.answers, overview.objective)
 
 
 def _export_trial(

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from ftsweep.cli.console import print_line
 from ftsweep.cli.render import rich_table
-from ftsweep.cli.result_view import optimism_text, print_forgetting, print_scores, print_search
+from ftsweep.cli.result_view import optimism_text, print_conclusion, print_scores, print_search
 from ftsweep.domain.trial import TrialRecord
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.tables.cells import words
@@ -16,26 +16,21 @@ from ftsweep.report.tables.forgetting import scaling_table
 from ftsweep.report.tables.table import Row, Table, columns
 
 
-def print_best(console: Console, overview: StudyOverview, exported: Path | None) -> None:
+def print_best(console: Console, overview: StudyOverview, store: Path, exported: Path | None) -> None:
     """`ftsweep best STUDY`, of a study that has a model to hand over."""
     state, result = overview.state, overview.result
     assert result.model is not None
     winner = state.trial(result.model.number)
     assert winner is not None
-    print_line(console, result.sentence, "bold green")
-    if result.advice:
-        print_line(console, result.advice, "bold")
-    print_line(console, result.model.reason)
-    if result.setting is not None:
-        print_line(console, result.setting.reason)
-    if result.note:
-        print_line(console, result.note)
+    print_conclusion(console, state, store)
     again = state.trial(result.setting.number) if result.setting else None
     is_other = again is not None and again.number != winner.number
-    console.print(rich_table(_setting(winner, "of the model" if is_other else "")))
+    if is_other:  # a title of so narrow a table would be folded
+        print_line(console, f"setting of the model, trial {winner.number}", "bold")
+    console.print(rich_table(_setting(winner)))
     if again is not None and is_other:
-        console.print(rich_table(_setting(again, "to train again")))
-    print_forgetting(console, result)
+        print_line(console, f"setting to train again, trial {again.number}", "bold")
+        console.print(rich_table(_setting(again)))
     if scaled := scaling_table(result.forgetting, state.objective):
         console.print(rich_table(scaled))
     print_scores(console, result, state.objective)
@@ -53,8 +48,7 @@ def print_best(console: Console, overview: StudyOverview, exported: Path | None)
         print_line(console, f"exported to {exported}")
 
 
-def _setting(trial: TrialRecord, which: str) -> Table:
+def _setting(trial: TrialRecord) -> Table:
     params = trial.proposal.params.items()
     rows = ((name, f"{value:.6g}" if isinstance(value, float) else str(value)) for name, value in params)
-    title = f"setting {which}, trial {trial.number}" if which else ""
-    return Table(columns("", "", text=[""]), tuple(Row(tuple(map(words, row))) for row in rows), title=title)
+    return Table(columns("", "", text=[""]), tuple(Row(tuple(map(words, row))) for row in rows))

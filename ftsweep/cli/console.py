@@ -9,21 +9,34 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
+from ftsweep.cli.wrapping import wrapped
 from ftsweep.domain.finding import Finding, Severity
 
 _PLAIN_WIDTH = 160  # columns where there is no terminal to ask
 _SEVERITY_STYLES = {Severity.NOTE: "", Severity.WARN: "yellow", Severity.REFUSE: "red"}
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """The command decides how it ends: rich would make exit code 1 of it."""
+        raise BrokenPipeError
+
+
 def console_for(file: TextIO) -> Console:
     """A console on this stream; a pipe gets plain, wide text."""
     is_terminal = file.isatty() and os.environ.get("TERM", "") != "dumb"
-    return Console(file=file, highlight=False, width=None if is_terminal else _PLAIN_WIDTH, force_terminal=is_terminal)
+    return _Console(file=file, highlight=False, width=None if is_terminal else _PLAIN_WIDTH, force_terminal=is_terminal)
 
 
-def print_line(console: Console, text: str, style: str = "") -> None:
-    """One line, which the terminal may wrap and a pipe may not."""
-    console.print(Text(text, style=style), soft_wrap=True)
+def print_line(console: Console, text: str, style: str = "", *, prefix: str = "") -> None:
+    """One line in a pipe; in a terminal as many as it takes to break it between words alone, all behind the prefix."""
+    for line in wrapped(text, console.width, prefix=prefix) if console.is_terminal else [prefix + text]:
+        console.print(Text(line, style=style), soft_wrap=True)
+
+
+def say(file: TextIO, text: str) -> None:
+    """`print_line` on a stream that has no console yet."""
+    print_line(console_for(file), text)
 
 
 def print_findings(console: Console, findings: Iterable[Finding], *, indent: str = "") -> None:

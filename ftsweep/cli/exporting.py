@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ftsweep.config.build import build, import_path
 from ftsweep.errors import UsageError
+from ftsweep.store.atomic import read_json, write_text
 from ftsweep.store.folders import StudyFolder
 from ftsweep.store.result import model_folder
+
+if TYPE_CHECKING:
+    from ftsweep.report.overview import StudyOverview
 
 
 def check_export(folder: StudyFolder, *, merge: bool) -> None:
@@ -31,6 +36,18 @@ def check_trial_export(folder: StudyFolder, number: int, *, merge: bool) -> None
             where="--merge",
             remedy="Export it without --merge.",
         )
+
+
+def export_winner(folder: StudyFolder, overview: StudyOverview, destination: Path, *, merge: bool) -> None:
+    """Copy the chosen model, made to open in other tools, with its model card before the README."""
+    from ftsweep.report.model_card import with_card
+    from ftsweep.serving.study_model import export_best
+
+    check_export(folder, merge=merge)
+    export_best(folder, destination)
+    complete_export(folder, destination, merge=merge)
+    readme, manifest = destination / "README.md", read_json(destination / "ftsweep.json")
+    write_text(readme, with_card(readme.read_text(encoding="utf-8"), overview, destination, manifest))
 
 
 def complete_export(folder: StudyFolder, destination: Path, *, merge: bool) -> None:

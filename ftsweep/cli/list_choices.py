@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from ftsweep.cli.options import JSON_OPTION, print_json
@@ -21,8 +23,11 @@ def list_choices(group: str | None, as_json: bool) -> None:
     if as_json:
         print_json({name: [dict(entry) for entry in entries] for name, entries in listed.items()})
         return
+    from ftsweep.cli.console import console_for, print_line
+
+    console = console_for(sys.stdout)
     for name, entries in listed.items():
-        click.secho(name, bold=True)
+        print_line(console, name, "bold")
         width = max((len(entry["name"]) for entry in entries), default=0)
         for entry in entries:
-            click.echo(f"  {entry['name']:<{width}}  {entry['about']}")
+            print_line(console, entry["about"], prefix=f"  {entry['name']:<{width}}  ")

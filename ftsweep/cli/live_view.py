@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from types import TracebackType
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.live import Live
 from rich.text import Text
 
@@ -12,17 +14,15 @@ from ftsweep.cli.console import print_line
 from ftsweep.cli.render import rich_table
 from ftsweep.domain.study_state import StudyState
 from ftsweep.domain.trial import TrialRecord
-from ftsweep.report.tables.trials import params_text, trials_table
+from ftsweep.report.tables.short_trials import params_text, trials_table
 from ftsweep.report.wording import duration, number
-
-_MAX_ROWS = 18
 
 
 class LiveView:
     """A table that is redrawn in place; use as a context manager and call with states of the study."""
 
     def __init__(self, console: Console) -> None:
-        self._live = Live(console=console, refresh_per_second=4, transient=True)
+        self._live = Live(console=console, auto_refresh=False, transient=True)
 
     def __enter__(self) -> LiveView:
         self._live.start()
@@ -34,7 +34,37 @@ class LiveView:
         self._live.stop()
 
     def __call__(self, state: StudyState) -> None:
-        self._live.update(Group(_header(state), rich_table(trials_table(state, limit=_MAX_ROWS))))
+        self._live.update(LiveScreen(state), refresh=True)
+
+
+@dataclass(frozen=True)
+class LiveScreen:
+    """A study in as many lines as the terminal has: the best trial and the running ones come first."""
+
+    state: StudyState
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        header = _header(self.state)
+        yield header
+        room = console.height - len(console.render_lines(header, options, pad=False)) - 1
+        yield trials_within(console, self.state, room)
+
+
+def print_trials(console: Console, state: StudyState) -> None:
+    """The table of trials: all of them in a pipe, in a terminal as many as it shows at once."""
+    is_short = console.is_terminal and len(state.trials) > console.height
+    console.print(trials_within(console, state, console.height - 2) if is_short else rich_table(trials_table(state)))
+
+
+def trials_within(console: Console, state: StudyState, room: int) -> RenderableType:
+    """The table of trials with as many of them as fit in so many lines; at least one."""
+    limit = max(1, min(room, len(state.trials)))
+    while True:
+        table = rich_table(trials_table(state, limit=limit))
+        num_lines = len(console.render_lines(table, pad=False))
+        if num_lines <= room or limit == 1:
+            return table
+        limit = max(1, min(limit - 1, limit * room // num_lines))
 
 
 class PlainView:

@@ -34,9 +34,10 @@ from ftsweep.cli.ui import ui
 from ftsweep.errors import FtsweepError, RefusedDataError, UsageError, suggest
 
 VERBS = (
-    *(new, run, plan, show, list_choices, copy, status, best, compare),
-    *(enqueue, extend, pin, stop, clean, predict, report, dashboard, ui, doctor),
+    *(list_choices, copy, new, show, plan, run, status, compare, enqueue, extend, pin, stop),
+    *(best, predict, report, dashboard, ui, clean, doctor),
 )
+"""In the order of use, which is that of the help."""
 
 
 class _Commands(click.Group):
@@ -56,7 +57,7 @@ class _Commands(click.Group):
                 raise
             if isinstance(error, RefusedDataError):
                 _show_other_findings(error)
-            click.echo(f"Error: {error}", err=True)
+            _say_error(f"Error: {error}")
             sys.exit(error.exit_code)
         except Exception as error:
             if is_debug or not _show_place_error(error):
@@ -72,6 +73,14 @@ class _Commands(click.Group):
         except BrokenPipeError:
             drop_output()
             sys.exit(BROKEN_PIPE)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """In whole sentences: click's own way cuts them at the edge."""
+        with formatter.section("Commands, in the order of use"):
+            formatter.write_dl([(name, _first_sentence(command)) for name, command in self.commands.items()])
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
@@ -95,6 +104,20 @@ for _verb in VERBS:
     main.add_command(_verb)
 
 
+def _first_sentence(command: click.Command) -> str:
+    """Of its help, however long that is."""
+    paragraph = " ".join((command.help or "").partition("\n\n")[0].split())
+    first, dot, _ = paragraph.partition(". ")
+    return first + dot.strip()
+
+
+def _say_error(text: str) -> None:
+    from ftsweep.cli.console import say
+
+    if sys.stderr is not None:
+        say(sys.stderr, text)
+
+
 def _show_other_findings(error: RefusedDataError) -> None:
     """What else was found in data that is refused; the error itself has what refuses it."""
     from ftsweep.cli.console import console_for, print_findings
@@ -113,7 +136,7 @@ def _show_place_error(error: Exception) -> bool:
         return False
     file, why = (error.filename, error.strerror) if isinstance(error, OSError) else (None, str(error))
     text = str(why).partition("\n")[0].rstrip(".")
-    click.echo(f"Error: {file or 'a file'} cannot be written or read: {text}. {PLACE_REMEDY}", err=True)
+    _say_error(f"Error: {file or 'a file'} cannot be written or read: {text}. {PLACE_REMEDY}")
     return True
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, TextIO
 
 _ERRORS = "ftsweep.plain"
-_PLAIN = {"━": "=", "╌": "-", "…": "...", "─": "-", "│": "|", "·": ".", "\N{EN DASH}": "-"}
+_PLAIN = {"…": "...", "─": "-", "│": "|", "\N{EN DASH}": "-", "·": ".", "±": "+-", "∞": "inf"}
 _PLAIN |= dict(zip("▁▂▃▄▅▆▇█", "_.-=+*#@", strict=True))
 """What stands for our own drawing characters in an encoding without them; for anything else it is a question mark."""
 

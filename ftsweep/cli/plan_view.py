@@ -26,6 +26,7 @@ def print_plan(console: Console, facts: Mapping[str, Any]) -> None:
     for branch in facts["branches"]:
         own = [each for each, labels in found.items() if labels == [branch["branch"]]]
         _print_branch(console, branch, own)
+        _print_answers(console, branch["estimate"], objective)
     shared = {finding: labels for finding, labels in found.items() if len(labels) > 1}
     for group in dict.fromkeys(", ".join(labels) for labels in shared.values()):
         print_line(console, f"\ndata of {group}", "bold")
@@ -53,3 +54,18 @@ def _print_branch(console: Console, branch: Mapping[str, Any], findings: Sequenc
     if estimate.get("stage_seconds"):
         taken = duration(estimate["stage_seconds"])
         print_line(console, f"Stages: about {taken}, once for all trials that agree in them.")
+
+
+def _print_answers(console: Console, estimate: Mapping[str, Any], objective: Mapping[str, Any]) -> None:
+    """When answers are generated, what that costs, and what it means for pruning."""
+    if not estimate.get("answer_rungs"):
+        return
+    rungs = [str(rung) for rung in estimate["answer_rungs"]]
+    where = f"rung {rungs[0]}" if len(rungs) == 1 else f"rungs {', '.join(rungs[:-1])} and {rungs[-1]}"
+    print_line(
+        console,
+        f"Answers: {estimate['num_answered']:.0f} rows of validation at {where}, {estimate['answer_seconds']:.3g} s "
+        "each time; a trained model often ends its answers sooner.",
+    )
+    if objective["is_generated"]:
+        print_line(console, f"{objective['key']} is measured there alone: pruner and patience count these rungs only.")

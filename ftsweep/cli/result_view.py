@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.console import Console
 
+from ftsweep.analysis.conclusion import next_command, said_in_full
 from ftsweep.analysis.flagged_rows import said_of_flagged
 from ftsweep.cli.console import print_line
 from ftsweep.cli.render import rich_table
@@ -41,7 +43,9 @@ def print_scores(console: Console, result: StudyResult, objective: Objective) ->
         console.print()
     else:
         _print_table(console, tested_table(result, objective))
-    _print_table(console, confirmation_table(result, objective))
+    if again := confirmation_table(result, objective):
+        console.print(rich_table(again))
+        print_line(console, again.note)
     if result.flagged:
         if is_comparable(result.flagged, objective):
             _print_table(console, flagged_table(result.flagged, objective))
@@ -51,9 +55,13 @@ def print_scores(console: Console, result: StudyResult, objective: Objective) ->
         print_line(console, result.quantity.sentence)
 
 
-def print_forgetting(console: Console, result: StudyResult) -> None:
-    for sentence in result.forgetting.sentences if result.forgetting else ():
-        print_line(console, sentence)
+def print_conclusion(console: Console, state: StudyState, store: Path) -> None:
+    """What the study came to, in the words that every screen has, and the command to go on with."""
+    assert state.result is not None
+    styles = ["bold green" if state.result.model else "bold red", "bold" if state.result.advice else ""]
+    for i, text in enumerate(said_in_full(state.result, state.trials, state.objective)):
+        print_line(console, text, styles[i] if i < len(styles) else "")
+    print_line(console, f"Next: {next_command(state.result, state.study, store)}")
 
 
 def print_search(console: Console, verdicts: Sequence[Verdict]) -> None:

@@ -49,12 +49,14 @@ def _stop_on_signals(live: LiveStudy) -> None:
     """First Ctrl-C, SIGTERM or end of the terminal: finish the step and checkpoint; the second one ends at once."""
     import signal
 
+    from ftsweep.cli.console import say
+
     def handle(number: int, frame: object) -> None:
         if live.is_stopping:
             live.recorder.hurry(0)
             raise KeyboardInterrupt
         live.stop()
-        click.echo("Stopping: trials checkpoint, the same command continues them. Once more ends at once.", err=True)
+        say(sys.stderr, "Stopping: trials checkpoint, the same command continues them. Once more ends at once.")
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup asks to stay

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from ftsweep.cli.console import print_findings, print_line
-from ftsweep.cli.render import rich_table
-from ftsweep.cli.result_view import counts_text, print_forgetting, print_scores
-from ftsweep.cli.ui import UI_PORT
+from ftsweep.cli.live_view import print_trials
+from ftsweep.cli.result_view import counts_text, print_conclusion, print_scores
 from ftsweep.control.data_findings import collect
 from ftsweep.control.run import Launched
 from ftsweep.domain.commands import store_command, study_command
 from ftsweep.domain.finding import Severity
 from ftsweep.domain.result import StudyResult
 from ftsweep.domain.study_state import StudyState
-from ftsweep.report.tables.trials import trials_table
 
 
 def print_ending(console: Console, launched: Launched) -> None:
     """All that a person is told when `run_study` has returned."""
     state = launched.state
-    console.print(rich_table(trials_table(state)))
+    print_trials(console, state)
     console.print()
     if launched.was_complete:
         print_line(console, f"Study {state.study!r} is complete: nothing was started.")
     print_line(console, counts_text(state))
     if state.result is not None:
-        _print_result(console, state, state.result)
+        _print_result(console, state, state.result, launched.folder.store.root)
     else:
         ended = f"{state.num_ended} of {state.num_planned} trials ended"
         print_line(console, f"Stopped with {ended}; the same command goes on.")
@@ -37,30 +36,23 @@ def print_ending(console: Console, launched: Launched) -> None:
     links = links_of(launched)
     width = max((len(label) for label in links), default=0) + 1
     for label, link in links.items():
-        print_line(console, f"  {label + ':':<{width}} {link}")
+        print_line(console, link, prefix=f"  {label + ':':<{width}} ")
 
 
-def _print_result(console: Console, state: StudyState, result: StudyResult) -> None:
+def _print_result(console: Console, state: StudyState, result: StudyResult, store: Path) -> None:
     found = [finding for finding in collect(result.data) if finding.severity is not Severity.NOTE]
     print_findings(console, found, indent="Data, ")
-    if result.note:
-        print_line(console, result.note)
     print_scores(console, result, state.objective)
-    print_line(console, result.sentence, "bold green" if result.model else "bold red")
-    if result.advice:
-        print_line(console, result.advice, "bold")
-    print_forgetting(console, result)
+    print_conclusion(console, state, store)
 
 
 def links_of(launched: Launched) -> dict[str, str]:
     """Where to look and what to do next, by label."""
     name, store = launched.folder.name, launched.folder.store.root
-    links = {"dashboard": str(launched.folder.report_file)} if launched.folder.report_file.exists() else {}
+    links = {"report": str(launched.folder.report_file)} if launched.folder.report_file.exists() else {}
     links.update(launched.links)
-    if links.get("MLflow") == "ftsweep ui":
-        from ftsweep.recording.ui import ui_address
-
-        links["MLflow"] = f"{store_command('ui', store=store)}, then {ui_address('127.0.0.1', UI_PORT)}"
+    if links.get("MLflow") == "ftsweep ui":  # which prints the study's page
+        links["MLflow"] = store_command("ui", store=store)
     if launched.state.result is not None and launched.state.result.model is not None:
         links["predict"] = f"echo TEXT | {study_command('predict', name, store=store)}"
     return links

@@ -26,7 +26,7 @@ def print_shown(console: Console, shown: Mapping[str, Any]) -> None:
     for text, is_learned in shown["parts"]:
         cut = _cut(text).replace("\n", "⏎")
         line.append(f"{OPEN}{cut}{CLOSE}" if is_learned else cut, style="bold green" if is_learned else "")
-    console.print(line, soft_wrap=True)
+    console.print(line, soft_wrap=not console.is_terminal)
 
 
 def _cut(text: str) -> str:

@@ -33,7 +33,7 @@ def status(study: str | None, store: str, as_json: bool) -> None:
         requests = {"answers": [each.to_dict() for each in answers], "pending": [each.to_dict() for each in pending]}
         print_json({**study_json(overview, disk, lost, extension), "requests": requests})
     else:
-        print_study(console_for(sys.stdout), overview, disk, lost, extension.text)
+        print_study(console_for(sys.stdout), overview, disk, lost, folder.store.root, extension.text)
         print_requests(console_for(sys.stdout), answers, pending)
 
 

@@ -11,8 +11,9 @@ from rich.console import Console
 
 from ftsweep.cli.console import print_line
 from ftsweep.cli.disk_text import size_text, store_disk_text, study_disk_text
+from ftsweep.cli.live_view import print_trials
 from ftsweep.cli.render import rich_table
-from ftsweep.cli.result_view import counts_text, print_forgetting, print_search
+from ftsweep.cli.result_view import counts_text, print_conclusion, print_search
 from ftsweep.domain.request import Answer, Request
 from ftsweep.domain.trial import OutcomeKind
 from ftsweep.domain.verdict import counts_of
@@ -21,7 +22,6 @@ from ftsweep.report.store_overview import StudyLine
 from ftsweep.report.tables.cells import words
 from ftsweep.report.tables.fits import telling_trials
 from ftsweep.report.tables.table import Row, Table, columns
-from ftsweep.report.tables.trials import trials_table
 from ftsweep.report.wording import NOTHING, number
 
 _MAX_ASKED = 5
@@ -34,12 +34,13 @@ def print_study(
     overview: StudyOverview,
     disk: Mapping[str, int],
     lost_workers: Sequence[Mapping[str, Any]],
+    store: Path,
     extended: str = "",
 ) -> None:
     """`ftsweep status STUDY`. disk: bytes by what they are for; extended: how the study's space has changed."""
     state = overview.state
     print_line(console, f"{state.study}: {state.phase}, {study_disk_text(disk)}")
-    console.print(rich_table(trials_table(state)))
+    print_trials(console, state)
     print_line(console, counts_text(state))
     for record in state.trials:
         if record.outcome and record.outcome.kind not in {OutcomeKind.COMPLETE, OutcomeKind.PRUNED}:
@@ -49,9 +50,7 @@ def print_study(
     _print_lost(console, lost_workers)
     _print_fits(console, overview)
     if state.result is not None:
-        for text in filter(None, (state.result.note, state.result.sentence, state.result.advice)):
-            print_line(console, text)
-        print_forgetting(console, state.result)
+        print_conclusion(console, state, store)
 
 
 def print_requests(console: Console, answers: Sequence[Answer], pending: Sequence[Request]) -> None:

@@ -4,31 +4,66 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from ftsweep.cli.options import STORE_OPTION, open_store
 from ftsweep.errors import UsageError
 
+if TYPE_CHECKING:
+    from ftsweep.store.folders import Store
+
 UI_PORT = 5000
+_SHOWN_STUDIES = 5
 
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to serve on.")
-@click.option("--port", default=UI_PORT, show_default=True, help="Port to serve on.")
+@click.option("--port", type=click.IntRange(1, 65535), help=f"Port to serve on. Default: a free one from {UI_PORT} on.")
 @STORE_OPTION
-def ui(host: str, port: int, store: str) -> None:
-    """Serve the MLflow UI on this store until interrupted."""
-    from ftsweep.recording.ui import is_loopback, ui_address, ui_command, ui_environment
+def ui(host: str, port: int | None, store: str) -> None:
+    """Serve the MLflow UI on this store until interrupted, and print its studies' pages when it answers."""
+    from ftsweep.recording.serving_ui import free_port
+    from ftsweep.recording.ui import is_loopback, ui_command, ui_environment
 
     place = open_store(store)
     if not place.mlflow_database.exists():
         raise UsageError(
             "there is no MLflow database yet", where=str(place.mlflow_database), remedy="Run a sweep first."
         )
-    command = ui_command(place, host, port)
-    click.echo(f"MLflow UI: {ui_address(host, port)}  (Ctrl-C ends it)")
+    found = free_port(host, UI_PORT if port is None else port)
+    if found is None or (port is not None and found != port):
+        what = "no free port was found" if port is None else f"port {port} is taken"
+        remedy = "Leave --port out: a free one is found." if found is not None else "Name a free one with --port."
+        raise UsageError(what, where=f"--host {host}", remedy=remedy)
+    command = ui_command(place, host, found)
     if not is_loopback(host):
         click.echo("It asks for no password: whoever reaches that address can read and change every run.", err=True)
+    click.echo("MLflow starts (Ctrl-C ends it) ...")
     sys.stdout.flush()
+    _tell_when_it_answers(place, host, found)
     os.execve(command[0], command, {**os.environ, **ui_environment()})  # noqa: S606 - our own interpreter, no shell
+
+
+def _tell_when_it_answers(store: Store, host: str, port: int) -> None:
+    """In a process of its own, since this one becomes the server; it ends with it."""
+    server = os.getpid()
+    if os.fork():
+        return
+    from ftsweep.recording.serving_ui import study_addresses, wait_for_answer
+    from ftsweep.recording.ui import ui_address
+
+    address = f"http://{host}:{port}"
+    try:
+        if wait_for_answer(address, is_alive=lambda: os.getppid() == server):
+            lines = [f"MLflow UI: {ui_address(host, port)}"]
+            pages = list(study_addresses(store, address).items())
+            lines += [f"  {name}: {page}" for name, page in pages[:_SHOWN_STUDIES]]
+            lines += [f"  and {len(pages) - _SHOWN_STUDIES} more studies"] if len(pages) > _SHOWN_STUDIES else []
+            click.echo("\n".join(lines))
+            sys.stdout.flush()
+    except (KeyboardInterrupt, BrokenPipeError):
+        pass
+    finally:
+        os._exit(0)  # nothing of the command's own end is this process's business

@@ -9,6 +9,7 @@ from typing import Any
 
 from ftsweep.config.checks.components import CONTROL_GROUPS
 from ftsweep.config.checks.forgetting import check_forgetting
+from ftsweep.config.checks.generation import check_generation
 from ftsweep.config.checks.stale import check_interpolations
 from ftsweep.config.checks.strategy import check_strategy
 from ftsweep.config.explain import Explained, explain
@@ -77,6 +78,7 @@ def check_layers(layers: Layers) -> SweepConfig:
         check_strategy(layers, branch, space, config)
         check_stages(layers, branch, space, config)
         check_forgetting(layers, branch, config)
+        check_generation(layers, branch, space, config)
         branches.append(Branch(branch.name, config, space, roles[branch.name]))
     _check_space_size(layers, branches, budget.trials)
     shared = {group: nodes["", group] for group in SHARED_GROUPS}

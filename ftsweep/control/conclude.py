@@ -10,6 +10,7 @@ from typing import Any
 from ftsweep.analysis.advice import advise
 from ftsweep.analysis.comparison import compare
 from ftsweep.analysis.forgetting import conclude_forgetting, curve_of, forgetting_limit, scaled_trials
+from ftsweep.analysis.model_card import model_card, study_description
 from ftsweep.analysis.result_record import forgetting_metrics, result_metrics, result_tags
 from ftsweep.analysis.selection import explain_no_winner
 from ftsweep.analysis.sentence import said_of_choice
@@ -61,6 +62,7 @@ class Ending:
         choice = choose(self.race)
         if choice is None:
             result = self._with_forgetting(self._compared(explain_no_winner(self.records), {}, None), None)
+            self.recorder.tag({**result_tags(result, self.config.objective), "description": self._description(result)})
         else:
             result = self._with_forgetting(self._judged(choice), choice)
             model = self._export(result, choice)
@@ -185,14 +187,38 @@ class Ending:
             output_example=answer["answers"],
             metrics=metrics,
             tags={"branch": branch, "fresh_seed": str(chosen.seed), "sentence": result.sentence},
+            description=self._card(result, choice),
         )
+
+    def _card(self, result: StudyResult, choice: Choice) -> str:
+        proposal = choice.record.proposal
+        branch = next(each for each in self.config.branches if each.name == proposal.branch)
+        config = branch.config_with(proposal.params)
+        return model_card(result, choice.record, self.config.objective, study=self.config.study.name, config=config)
+
+    def _description(self, result: StudyResult) -> str:
+        name, store = self.config.study.name, self.folder.store.root
+        return study_description(result, self.records, self.config.objective, study=name, store=store)
 
     def _record(self, result: StudyResult, model: ChosenModel) -> None:
         """Put on record what the study came to: both answers, the importances, the approaches."""
         if result.approaches:
             self._keep_table(approaches_file(self.folder), csv_text(approach_data(result.approaches)))
-        tags = result_tags(result, self.config.objective)
+        for key in self.race.fresh:
+            self._record_fresh(self.race.record(key), key[1])
+        tags = {**result_tags(result, self.config.objective), "description": self._description(result)}
         self.recorder.tag(tags, metrics={**model.metrics, **result_metrics(result, self.config.objective.metrics)})
+
+    def _record_fresh(self, run: TrialRecord, seed: int) -> None:
+        """A run of a trial's setting with a fresh seed, by which the choice was made."""
+        proposal, best = replace(run.proposal, seed=seed), self.config.objective.best(run.measurements)
+        assert run.outcome is not None
+        if self.recorder.has_arrived(proposal):
+            return
+        tags = {"fresh_seed": str(seed), "branch": proposal.branch or "main"}
+        self.recorder.begin_trial(proposal, tags=tags, params=proposal.params)
+        self.recorder.measure_all(proposal, run.measurements)
+        self.recorder.end_trial(proposal, run.outcome, best=best.values if best else {}, tags=tags)
 
     def _keep_table(self, file: Path, text: str) -> None:
         write_text(file, text)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ftsweep.analysis.forgetting import forgetting_tags
+from ftsweep.analysis.model_card import trial_description
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Branch
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
@@ -93,7 +94,8 @@ class Recording(Listener):
         assert record.outcome is not None
         best = self.objective.best(record.measurements)
         values = best.values if best else {}
-        self.recorder.end_trial(record.proposal, record.outcome, best=values, tags=self._tags(record))
+        told = {"description": trial_description(record, self.verdicts.found.get(record.number, ()))}
+        self.recorder.end_trial(record.proposal, record.outcome, best=values, tags=self._tags(record) | told)
 
     def tag_again(self, record: TrialRecord) -> None:
         """Something else is to be said of a trial that goes on."""

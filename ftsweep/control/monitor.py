@@ -13,6 +13,7 @@ from ftsweep.control.throttle import Pace
 from ftsweep.control.trials import Trials
 from ftsweep.domain.study_state import StudyState
 from ftsweep.domain.verdict import Verdict
+from ftsweep.store.phases import note_phase
 from ftsweep.store.requests import Requests
 
 _LOGGER = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ class StudyMonitor(Monitor):
     """Why the search came to its end before its number of trials; "" while it goes on."""
     _pace: Pace = field(default_factory=Pace)
     _shown: str = ""
+    _noted: str = ""
     _search_started: float | None = None
     _done_before: float = 0.0
     """Trials' worth of work that earlier processes did."""
@@ -73,6 +75,7 @@ class StudyMonitor(Monitor):
             self.note = f"Stopped by {asked.by}."
             _LOGGER.info("%s", self.note)
             self.stop()
+        self.note_phase(phase.partition(",")[0])
         self.heed()
         if phase == self._shown and not self._pace.is_due():
             return
@@ -80,6 +83,12 @@ class StudyMonitor(Monitor):
         with self._pace.measured():
             snapshot = self.snapshot(phase)
             self.watch(replace(snapshot, seconds_left=self._seconds_left(snapshot)))
+
+    def note_phase(self, phase: str) -> None:
+        """Write down that something else goes on now; "" at the end."""
+        if phase != self._noted:
+            self._noted = phase
+            note_phase(self.requests.folder, phase)
 
     def snapshot(self, phase: str) -> StudyState:
         """The study as it stands."""
@@ -102,9 +111,10 @@ class StudyMonitor(Monitor):
             return None
         done = snapshot.num_done - self._done_before
         left = max(0.0, snapshot.num_planned - snapshot.num_done)
-        if left > 0:
-            left += self._race_share() * snapshot.num_planned
-        return None if done <= 0 else (self.clock() - self._search_started) * left / done
+        if left <= 0 or done <= 0:  # what comes after the search has no pace to go by
+            return None
+        left += self._race_share() * snapshot.num_planned
+        return (self.clock() - self._search_started) * left / done
 
     def _race_share(self) -> float:
         """Of the search, that runs with fresh seeds take at most."""

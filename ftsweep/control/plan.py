@@ -60,7 +60,11 @@ def _planned(config: SweepConfig, executor: Executor, scratch: StudyFolder) -> d
     )
     return {
         "study": config.study.name,
-        "objective": {"key": config.objective.key, "direction": config.objective.direction},
+        "objective": {
+            "key": config.objective.key,
+            "direction": config.objective.direction,
+            "is_generated": config.objective.is_generated,
+        },
         "num_trials": config.budget.trials,
         "num_rungs": config.rungs.count,
         "num_workers": num_workers,

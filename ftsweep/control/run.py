@@ -19,6 +19,7 @@ from ftsweep.control.data_findings import collect, finding_tags, findings_files
 from ftsweep.control.extension import settle
 from ftsweep.control.heeding import raised_text, with_raised_budget
 from ftsweep.control.jobs import Stopped
+from ftsweep.control.live_report import LiveReport
 from ftsweep.control.live_study import LiveStudy
 from ftsweep.control.opening import executor_context, make_executor, open_study, study_folder
 from ftsweep.control.race import Race
@@ -102,6 +103,8 @@ def _run(
     if result is not None and _is_complete(study, config, folder, result):
         return _as_it_is(live, recorder, result)
     on_start(live)
+    page = LiveReport(folder)
+    live.trials.listeners = (*live.trials.listeners, page)
     result = None
     live.executor.open(executor_context(config, folder.path / "workers", holder=f"study {folder.name!r}"))
     try:
@@ -113,6 +116,8 @@ def _run(
         raise
     finally:
         live.executor.close(kill=False)
+        live.monitor.note_phase("")
+        page.close()
         state = replace(live.snapshot(STOPPED if result is None else COMPLETE), result=result)
         if result is not None:
             _keep_result(live, state)

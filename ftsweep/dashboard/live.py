@@ -25,6 +25,12 @@ def add_live_parts(app: Dash, looks: Looks) -> None:
     _add_trial_ticks(app, looks)
     for side in ("left", "right"):
         _add_panel(app, looks, side)
+    for figure in ("left", "right", "trial-curves"):
+        app.clientside_callback(  # assets/look.js: what a person has done to it stays
+            ClientsideFunction("ftsweep", "draw"),
+            Output(figure, "figure"),
+            Input(f"{figure}-drawn", "data"),
+        )
     _add_grid(app, looks)
     _add_selection(app)
     _add_actions(app)
@@ -73,7 +79,7 @@ def _add_trial_ticks(app: Dash, looks: Looks) -> None:
     @app.callback(
         Output("trial-seen", "data"),
         Output("trial-body", "children"),
-        Output("trial-curves", "figure"),
+        Output("trial-curves-drawn", "data"),
         Input("trial-tick", "n_intervals"),
         State("study", "data"),
         State("trial", "data"),
@@ -92,7 +98,7 @@ def _add_trial_ticks(app: Dash, looks: Looks) -> None:
 
 def _add_panel(app: Dash, looks: Looks, side: str) -> None:
     @app.callback(
-        Output(side, "figure"),
+        Output(f"{side}-drawn", "data"),
         Output(side, "style"),
         Output(f"{side}-reading", "children"),
         Input("seen", "data"),
@@ -107,7 +113,7 @@ def _add_panel(app: Dash, looks: Looks, side: str) -> None:
         return figure, height_of(figure), reading(view)
 
     @app.callback(
-        Output(side, "figure", allow_duplicate=True),
+        Output(f"{side}-drawn", "data", allow_duplicate=True),
         Input("selection", "data"),
         State(f"{side}-view", "value"),
         State("study", "data"),

@@ -106,6 +106,7 @@ def _panel(side: str, view: str) -> html.Section:
         [
             dcc.Dropdown(id=f"{side}-view", options=options, value=chosen, clearable=False, searchable=False),
             html.P("", id=f"{side}-reading", className="reading"),
+            dcc.Store(id=f"{side}-drawn"),
             dcc.Graph(id=side, config=PLOT_CONFIG, style={"height": "400px"}),
         ],
         className="panel",

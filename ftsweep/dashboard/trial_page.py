@@ -35,7 +35,8 @@ def trial_page(look: Look, number_of: int, folder: StudyFolder, *, may_act: bool
         dcc.Interval(id="trial-tick", interval=1500),
         html.H1(f"Trial {number_of}"),
         html.Div(trial_body(look, trial, folder, asked), id="trial-body"),
-        dcc.Graph(id="trial-curves", figure=curves, config=PLOT_CONFIG, style=height_of(curves)),
+        dcc.Store(id="trial-curves-drawn", data=curves),
+        dcc.Graph(id="trial-curves", config=PLOT_CONFIG, style=height_of(curves)),
         trial_acts(look.overview, trial, may_act=may_act),
     ]
 

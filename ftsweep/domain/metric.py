@@ -25,6 +25,8 @@ class Metric:
     compares_parts: bool = True
     """Whether parts of a split can be compared by it; not when few rows have it otherwise than many: classes
     are missing among them, or numbers spread less."""
+    is_generated: bool = False
+    """Whether it is made of generated answers, which not every rung has."""
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -9,6 +9,7 @@ from typing import Any
 
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.metric import Direction, Metric, Metrics
+from ftsweep.errors import StudyError
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,24 @@ class Objective:
         """From a study's facts (`study.json`), with its metrics."""
         metrics = {name: Metric(**metric) for name, metric in facts.get("metrics", {}).items()}
         return cls(**facts["objective"], metrics=metrics)
+
+    def reported(self, number: int, measurement: Measurement) -> float:
+        """A trial's value at a rung; NaN where answers were not generated.
+
+        Raises:
+            StudyError: the measurement has not the objective, which every rung has.
+        """
+        if self.key in measurement.values or self.is_generated:
+            return float(measurement.values.get(self.key, math.nan))
+        raise StudyError(
+            f"trial {number} measured no {self.key!r} at rung {measurement.rung}",
+            remedy=f"It measured: {', '.join(sorted(measurement.values)) or 'nothing'}.",
+        )
+
+    @property
+    def is_generated(self) -> bool:
+        """Whether it is made of generated answers, so that only some rungs have it."""
+        return self.metric in self.metrics and self.metrics[self.metric].is_generated
 
     @property
     def key(self) -> str:

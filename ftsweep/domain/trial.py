@@ -46,6 +46,7 @@ class Proposal:
     branch: str
     params: Mapping[str, Any]
     is_default: bool = False  # a branch's configuration as written; trial 0 of a study without branches
+    seed: int = 0  # of its run: 0 is the search's own, 1, 2, ... are fresh ones of its setting
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ def mean_scores(drawn: Sequence[SplitScores]) -> SplitScores:
     Details are those of the first draw, whose model is the one that is exported, and `draws`: all draws' metrics.
     """
     return SplitScores(
-        values={name: math.fsum(each.values[name] for each in drawn) / len(drawn) for name in drawn[0].values},
+        values={name: math.fsum(each.values[name] for each in drawn) / len(drawn) for name in _shared(drawn)},
         losses=np.stack([each.losses for each in drawn]).mean(axis=0, dtype=np.float64).astype(np.float32),
         units=drawn[0].units,
         details={**drawn[0].details, "draws": [dict(each.values) for each in drawn]},
@@ -80,11 +80,16 @@ def spreads(drawn: Sequence[SplitScores]) -> dict[str, float]:
     """Each metric's sample standard deviation over draws, as `<metric>_spread`; {} of a single draw."""
     if len(drawn) < 2:
         return {}
-    numbers = {name: [each.values[name] for each in drawn] for name in drawn[0].values}
+    numbers = {name: [each.values[name] for each in drawn] for name in _shared(drawn)}
     return {
         name + SPREAD: statistics.stdev(values) if all(map(math.isfinite, values)) else math.nan
         for name, values in numbers.items()
     }
+
+
+def _shared(drawn: Sequence[SplitScores]) -> list[str]:
+    """The metrics that all have: a score of answers may be missing."""
+    return [name for name in drawn[0].values if all(name in each.values for each in drawn)]
 
 
 def as_split_scores(scores: DrawnScores) -> SplitScores:

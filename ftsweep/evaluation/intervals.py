@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ftsweep.domain.messages import Resample
+from ftsweep.errors import DataError
+from ftsweep.evaluation.answers import AnswerMeter
 from ftsweep.evaluation.drawn_scores import as_split_scores, read_drawn
 from ftsweep.evaluation.evaluate import SplitScores
 from ftsweep.evaluation.resampling import intervals, paired_difference, resampled
 from ftsweep.store.row_scores import RowEvidence, read_losses
 from ftsweep.tasks.base import Task
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 _NUM_PRIOR_RESAMPLES = 200
 _MAX_PRIOR_ROWS = 20_000  # above, a prior's interval is too narrow to matter and takes seconds
@@ -24,6 +29,29 @@ def scored(task: Task, scores: SplitScores) -> dict[str, Any]:
     """The answer to a test job: `test`, `intervals` (by metric) and `details`."""
     found = {name: each.to_dict() for name, each in intervals(task, *scores.evidence).items() if name in scores.values}
     return {"test": scores.values, "intervals": found, "details": scores.details}
+
+
+def scored_answers(task: Task, answers: AnswerMeter, model: PreTrainedModel) -> dict[str, Any]:
+    """What a chosen model's answers score on validation: `num_rows`, `values` and `intervals` by metric."""
+    found = answers.of_chosen(model, "validation")
+    nothing = np.zeros(len(found.scores), np.float32)
+    sure = intervals(task, RowEvidence(nothing, nothing.astype(np.int32), found.scores))
+    return {
+        "num_rows": len(found.samples),
+        "values": dict(found.values),
+        "intervals": {name: sure[name].to_dict() for name in found.values if name in sure},
+    }
+
+
+def check_answered(metric: str, values: Mapping[str, float]) -> None:
+    """Refuse an objective that no answered row tells. Raises DataError."""
+    if metric not in values:
+        raise DataError(
+            f"{metric} tells nothing: no row of validation that was answered has such a score",
+            where="objective.metric",
+            remedy="json_match needs expected answers that are JSON; a judge must be within reach when a study begins. "
+            "Or choose another metric, such as rouge_l.",
+        )
 
 
 def scored_prior(task: Task, schema: Mapping[str, Any], labels: Sequence[Sequence[Any]]) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import torch
 from ftsweep.data.encoded import EncodedSplit
 from ftsweep.data.prepared import PreparedSet
 from ftsweep.errors import DataError
+from ftsweep.evaluation.answers import Ask
 from ftsweep.evaluation.evaluate import Evaluator, SplitScores, autocast
 from ftsweep.evaluation.trial_parts import TrialParts
 from ftsweep.strategies.asking import AnswerAsking, LabelAsking, Prompt
@@ -57,6 +59,8 @@ class PromptScorer:
     """Scores prompts on rows; one for all prompts of a trial."""
 
     def __init__(self, parts: TrialParts, strategy: FewShot, model: PreTrainedModel, evaluator: Evaluator) -> None:
+        self._parts = parts
+        self._strategy = strategy
         self._task = parts.task
         self._schema = parts.prepared.schema
         self._model = model
@@ -78,6 +82,18 @@ class PromptScorer:
             return self._evaluator.in_batches_that_fit(lambda: self._score_answers(asking, prompt, rows)), prompt
         except RowError as error:
             raise DataError(f"a row cannot be asked: {error}", where="strategy.template") from error
+
+    def asking(self, prompt: Prompt) -> Ask:
+        """A way to have rows answered behind a prompt."""
+
+        def ask(
+            model: PreTrainedModel, task: Task, rows: Sequence[Mapping[str, Any]], batch_size: int
+        ) -> list[dict[str, Any]]:
+            return self._strategy.asking(task, self._parts.tokenizer, self._schema).predict(
+                model, prompt, rows, batch_size
+            )
+
+        return ask
 
     @torch.no_grad()
     def _score_labels(self, asking: LabelAsking, prompt: Prompt, rows: AskedRows) -> tuple[SplitScores, Prompt]:

@@ -71,7 +71,8 @@ def resampled(task: Task, runs: Sequence[RowEvidence]) -> dict[str, np.ndarray]:
         scores = [task.resampled_scores(run.losses, run.units, run.scores, weights) for run in runs]
         names = set.intersection(*(set(each) for each in scores))
         parts.append({name: np.mean([each[name] for each in scores], axis=0) for name in names})
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    names = set.intersection(*(set(part) for part in parts))
+    return {name: np.concatenate([part[name] for part in parts]) for name in sorted(names)}
 
 
 def _weights(num_rows: int) -> Iterator[np.ndarray]:

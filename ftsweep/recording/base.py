@@ -42,6 +42,8 @@ class ChosenModel:
     output_example: Sequence[Mapping[str, Any]]
     metrics: Mapping[str, float]  # test/<metric>, best/<split>/<metric>
     tags: Mapping[str, str] = field(default_factory=dict)
+    description: str = ""
+    """What whoever uses it has to know, in Markdown."""
 
 
 class Recorder(Component):
@@ -97,7 +99,7 @@ class Recorder(Component):
     def tag(
         self, tags: Mapping[str, str], *, metrics: Mapping[str, float] | None = None, timestamp: float | None = None
     ) -> None:
-        """Tags and metrics of the whole study."""
+        """Tags and metrics of the whole study. The tag `description`, of trials too, is Markdown for people."""
 
     def keep_artifacts(self, files: Sequence[Path]) -> None:
         """Files and folders (the report, the sweep file) as artifacts of the whole study."""
@@ -125,5 +127,7 @@ NullRecorder = Recorder
 
 
 def run_name(proposal: Proposal) -> str:
-    """The name of a proposal's run: `trial-0007`, `baseline-lora`."""
-    return f"trial-{proposal.number:04d}" if proposal.number >= 0 else f"baseline-{proposal.branch or 'main'}"
+    """The name of a proposal's run: `trial-0007`, `seed-2-of-trial-0007`, `baseline-lora`."""
+    if proposal.number < 0:
+        return f"baseline-{proposal.branch or 'main'}"
+    return (f"seed-{proposal.seed}-of-" if proposal.seed else "") + f"trial-{proposal.number:04d}"

@@ -19,6 +19,7 @@ from ftsweep.recording.ledger import Ledger
 from ftsweep.recording.mlflow_model import register_model
 from ftsweep.recording.mlflow_place import MlflowPlace, prepare_environment
 from ftsweep.recording.mlflow_run import MlflowRun, reaching
+from ftsweep.recording.mlflow_samples import FILE, TAGS, sample_table
 from ftsweep.recording.mlflow_study import MlflowStudy
 from ftsweep.store.folders import StudyFolder
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
 _STATUS = {OutcomeKind.COMPLETE: "FINISHED", OutcomeKind.FAILED: "FAILED"}  # all others: KILLED
+WINNER = "ftsweep.winner"
+"""The tag by which the table of trials shows the chosen one."""
 _ENDED = {kind.value for kind in OutcomeKind}
 
 
@@ -101,7 +104,8 @@ class MlflowRecorder(Recorder):
             study.ledger.links["MLflow experiment"] = (
                 f"{study.name} (another store has {study.facts.folder.name} there)"
             )
-        study.ledger.links["MLflow"] = self._place.link(study.experiment_id, objective)
+        study.share_view()
+        study.ledger.links["MLflow"] = self._place.link(study.experiment_id, objective, is_shared=study.has_view)
         study.ledger.save()
         if self._system_metrics and self._monitor is None:
             from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
@@ -132,6 +136,7 @@ class MlflowRecorder(Recorder):
             run.set_running()
             run.send(tags=tags, params=params)
             study.log_dataset(run)
+            study.share_view(run.params)
 
     def measure_all(self, proposal: Proposal, measurements: Sequence[Measurement]) -> None:
         if not measurements:
@@ -163,11 +168,24 @@ class MlflowRecorder(Recorder):
             if not run.is_deleted:
                 own = {"ftsweep.outcome": outcome.kind.value, "ftsweep.reason": outcome.reason}
                 metrics = {f"best/{key}": value for key, value in best.items()} | outcome.extra.get("metrics", {})
+                self._keep_samples(run, proposal)
                 run.send(tags={**tags, **own}, metrics=metrics, timestamp=timestamp)
                 run.end(_STATUS.get(outcome.kind, "KILLED"), timestamp)
             self._begun.discard(name)
             study.ledger.runs[name].has_ended = True
             study.ledger.save_soon()
+
+    def _keep_samples(self, run: MlflowRun, proposal: Proposal) -> None:
+        """What the trial answered, if it was asked; written over what is there."""
+        study = self._opened
+        place = study.facts.folder
+        folder = place.trial(proposal.number) if proposal.number >= 0 else place.baseline(proposal.branch or "main")
+        table = sample_table(folder.path)
+        key, content = f"{run.name}/{FILE}", text_hash(table)
+        if table and study.ledger.artifacts.get(key) != content:
+            study.client.log_text(run.run_id, table, FILE)
+            run.send(tags=TAGS)
+            study.ledger.artifacts[key] = content
 
     def has_arrived(self, proposal: Proposal) -> bool:
         cursor = self._ledger.runs.get(run_name(proposal)) if self._ledger else None
@@ -199,6 +217,10 @@ class MlflowRecorder(Recorder):
         with reaching(self._uri):
             run = study.run(run_name(Proposal(model.number, "", {})), None)
             uri = register_model(study, run, model)
+            for other in study.runs.values():
+                if other is not run and WINNER in other.tags and not other.is_deleted:
+                    other.send(tags={WINNER: "no longer"})
+            run.send(tags={WINNER: "winner"})
         study.ledger.links["registered model"] = uri
         study.ledger.save()
         return uri

@@ -49,6 +49,8 @@ def register_model(study: MlflowStudy, run: MlflowRun, model: ChosenModel) -> st
             version = client.create_model_version(
                 name, f"models:/{logged.model_id}", run.run_id, tags, model_id=logged.model_id
             )
+    if (version.description or "") != model.description:
+        client.update_model_version(name, version.version, model.description)
     if client.get_registered_model(name).aliases.get(ALIAS) != str(version.version):
         client.set_registered_model_alias(name, ALIAS, version.version)
     return uri

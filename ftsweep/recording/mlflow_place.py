@@ -81,13 +81,13 @@ class MlflowPlace:
                     source.backup(target)
                 whole.replace(store.mlflow_database)
 
-    def link(self, experiment_id: str, objective: Objective) -> str:
-        """The command or address that shows a study's runs."""
+    def link(self, experiment_id: str, objective: Objective, *, is_shared: bool) -> str:
+        """The command or address that shows a study's runs; see `runs_address`."""
         if self._uri is None:
             return "ftsweep ui"
         if not self._uri.startswith("http"):
             return quoted_command("mlflow", "ui", "--backend-store-uri", self._uri)
-        return runs_address(self._uri, experiment_id, objective)
+        return runs_address(self._uri, experiment_id, objective, is_shared=is_shared)
 
 
 def prepare_environment() -> None:

@@ -17,6 +17,7 @@ from ftsweep.recording.base import RecorderAwayError
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Metric, Run
+    from mlflow.exceptions import MlflowException
 
 PARAM_LIMIT = 6000  # characters of a parameter's value
 TAG_LIMIT = 8000
@@ -33,6 +34,8 @@ _REFUSALS = {
     "RESOURCE_ALREADY_EXISTS",
     "RESOURCE_DOES_NOT_EXIST",
 }
+_TAGS = {"description": "mlflow.note.content"}
+"""What MLflow has a place of its own for, in Markdown."""
 _Item = TypeVar("_Item")
 
 
@@ -66,7 +69,7 @@ class MlflowRun:
         """
         from mlflow.entities import Metric, Param, RunTag
 
-        new_tags = {key: cut(value, TAG_LIMIT) for key, value in (tags or {}).items()}
+        new_tags = {_TAGS.get(key, key): cut(value, TAG_LIMIT) for key, value in (tags or {}).items()}
         new_tags = {key: value for key, value in new_tags.items() if self.tags.get(key) != value}
         new_params = {_name(key): _spell(value) for key, value in (params or {}).items()}
         new_params = {key: value for key, value in new_params.items() if key not in self.params}
@@ -116,6 +119,11 @@ class MlflowRun:
         return known == value or (math.isnan(known) and math.isnan(value))
 
 
+def is_refusal(error: MlflowException) -> bool:
+    """Whether MLflow was reached and says no; anything else may be tried again."""
+    return error.error_code in _REFUSALS
+
+
 @contextmanager
 def reaching(place: str) -> Iterator[None]:
     """Turn the many ways in which MLflow says that it cannot be reached into RecorderAwayError."""
@@ -126,7 +134,7 @@ def reaching(place: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, RequestException, SQLAlchemyError, OSError) as error:
-        if isinstance(error, MlflowException) and error.error_code in _REFUSALS:
+        if isinstance(error, MlflowException) and is_refusal(error):
             raise
         raise RecorderAwayError(f"MLflow at {place} does not take the record: {_root(error)}") from error
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import getpass
 import json
 import uuid
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from ftsweep.domain.commands import quoted_command
@@ -17,7 +18,8 @@ from ftsweep.recording.base import StudyFacts
 from ftsweep.recording.ledger import Cursor, Ledger
 from ftsweep.recording.mlflow_owner import OWNER, owned
 from ftsweep.recording.mlflow_place import PlaceKind
-from ftsweep.recording.mlflow_run import TAG_LIMIT, MlflowRun, cut
+from ftsweep.recording.mlflow_run import TAG_LIMIT, MlflowRun, cut, is_refusal
+from ftsweep.recording.shared_view import VIEW_TAG, view_state
 from ftsweep.store.identity import store_identity
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 PARENT = "sweep"
 _DIGEST_LIMIT = 36  # characters, MLflow's own
+_SCHEMA_LIMIT = 1_048_575
 
 
 class MlflowStudy:
@@ -45,7 +48,10 @@ class MlflowStudy:
         self._kind = kind
         self.owner = store_identity(facts.folder.store)
         self.name = ""  # of the experiment: the study's, or with the store's behind it
+        self.has_view = False
+        """Whether the experiment has our view of its runs."""
         self._uncertain: set[str] = set()  # runs that may have been made by a call whose answer was lost
+        self._view = ""
         self.experiment_id: str = self._find_experiment().experiment_id
         self.runs: dict[str, MlflowRun] = self._find_runs()
         self.parent = self.run(PARENT, None)
@@ -62,6 +68,24 @@ class MlflowStudy:
     def has_own_database(self) -> bool:
         """Whether nobody but this store records there."""
         return self._kind == "own"
+
+    def share_view(self, params: Iterable[str] = ()) -> None:
+        """Have the experiment's page show trials, best first, with these parameters beside those that it shows."""
+        from mlflow.exceptions import MlflowException
+
+        known = [name for run in self.runs.values() for name in run.params]
+        names, branches = dict.fromkeys([*known, *params]), self.facts.config.get("branches")
+        view = view_state(self.facts.objective, names, has_branches=bool(branches))
+        if view == self._view:
+            return
+        try:
+            self.client.set_experiment_tag(self.experiment_id, VIEW_TAG, view)
+        except MlflowException as error:
+            if not is_refusal(error):
+                raise
+        else:
+            self.has_view = True
+        self._view = view
 
     def run(self, name: str, started: float | None, tags: Mapping[str, str] | None = None) -> MlflowRun:
         """The run of this name: known, found again, or made as one that started then (None: now), with these tags."""
@@ -94,6 +118,7 @@ class MlflowStudy:
             source_type="ftsweep",
             source=json.dumps(source, default=str),
             profile=json.dumps({"num_rows": sum(rows.values()), **rows}),
+            schema=_schema_of(data),
         )
         context = InputTag("mlflow.data.context", ", ".join(rows) or "train")
         self.client.log_inputs(run.run_id, [DatasetInput(dataset, [context])])
@@ -219,9 +244,26 @@ class MlflowStudy:
             "mlflow.source.type": "LOCAL",
         }
         if name != PARENT:
-            tags["mlflow.parentRunId"] = self.parent.run_id
+            trial = self.runs.get(name.partition("-of-")[2])  # whose setting a run with a fresh seed has
+            tags["mlflow.parentRunId"] = (trial or self.parent).run_id
         start_time = None if started is None else round(started * 1000)
         return self.client.create_run(self.experiment_id, start_time, tags, name)
+
+
+def _schema_of(data: Mapping[str, Any]) -> str | None:
+    """The columns of train's first row as MLflow spells a schema; None where no row is to be had."""
+    from mlflow.models import infer_signature
+    from pandas import DataFrame
+
+    try:
+        with open(Path(data["folder"]) / "train.rows.jsonl", encoding="utf-8") as file:
+            values = json.loads(file.readline())["values"]
+    except (KeyError, OSError, ValueError):  # a record of a set that is not kept any more
+        return None
+    with warnings.catch_warnings(action="ignore"):  # that whole numbers cannot be missing
+        signature = infer_signature(DataFrame([values]))
+    text = json.dumps({"mlflow_colspec": signature.inputs.to_dict()})
+    return text if len(text) <= _SCHEMA_LIMIT else None
 
 
 def _user() -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from ftsweep.analysis.model_card import trial_description
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
-from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal
+from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
 from ftsweep.domain.verdict import verdict_tags
 from ftsweep.recording.base import Recorder
 from ftsweep.store.atomic import read_json
@@ -24,11 +25,12 @@ def sync_study(recorder: Recorder, folder: StudyFolder, objective: Objective) ->
     """
     num_sent = 0
     baselines = [TrialFolder(path) for path in sorted(folder.path.glob("trials/baseline-*"))]
-    for trial in [*baselines, *folder.trials()]:
+    fresh = [(folder.run(number, seed), seed) for number, seed in folder.fresh_runs()]
+    for trial, seed in [*((each, 0) for each in [*baselines, *folder.trials()]), *fresh]:
         if not trial.spec_file.exists():
             continue
         spec = trial.spec()
-        proposal = Proposal(spec["number"], spec["branch"], spec["params"], spec["is_default"])
+        proposal = Proposal(spec["number"], spec["branch"], spec["params"], spec["is_default"], seed)
         if recorder.has_arrived(proposal):
             continue
         outcome, best, measurements = _ending(trial, proposal, objective)
@@ -37,7 +39,9 @@ def sync_study(recorder: Recorder, folder: StudyFolder, objective: Objective) ->
             recorder.begin_trial(proposal, tags={}, params=proposal.params, timestamp=started)
             recorder.measure_all(proposal, measurements)
         if outcome is not None:
-            tags = verdict_tags(trial.verdicts())
+            verdicts = trial.verdicts()
+            told = {"description": trial_description(TrialRecord(proposal, outcome=outcome), verdicts)}
+            tags = verdict_tags(verdicts) | (told if proposal.number >= 0 else {})
             recorder.end_trial(proposal, outcome, best=best, tags=tags, timestamp=_ended_at(trial))
             num_sent += 1
     return num_sent

@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from urllib.parse import quote
 
 from ftsweep.domain.objective import Objective
+from ftsweep.recording.shared_view import VIEW
 from ftsweep.store.folders import Store
 
 
@@ -42,12 +43,12 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def runs_address(server: str, experiment_id: str, objective: Objective) -> str:
-    """The page of a study's runs on a server, best first."""
+def runs_address(server: str, experiment_id: str, objective: Objective, *, is_shared: bool = False) -> str:
+    """The page of a study's runs on a server, best first. is_shared: whether the experiment has our view of them."""
     key = quote(f"metrics.`best/{objective.key}`", safe="")
     ascending = str(objective.direction == "minimize").lower()
-    query = f"workflowType=machine_learning&orderByKey={key}&orderByAsc={ascending}"
-    return f"{server.rstrip('/')}/#/experiments/{experiment_id}/runs?{query}"
+    how = f"viewStateShareKey={VIEW}" if is_shared else f"orderByKey={key}&orderByAsc={ascending}"
+    return f"{server.rstrip('/')}/#/experiments/{experiment_id}/runs?workflowType=machine_learning&{how}"
 
 
 def run_address(server: str, run_id: str) -> str:

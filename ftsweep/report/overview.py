@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from ftsweep.analysis.answers import model_words
 from ftsweep.analysis.comparison import compare
 from ftsweep.domain.answers import Model, model_name
 from ftsweep.domain.approach import Approach
@@ -17,12 +18,15 @@ from ftsweep.domain.objective import Objective
 from ftsweep.domain.result import StudyResult
 from ftsweep.domain.space import Dimension
 from ftsweep.domain.study_state import StudyState
+from ftsweep.domain.trial import TrialRecord
 from ftsweep.domain.verdict import Verdict
 from ftsweep.errors import UsageError
+from ftsweep.report.answers import ModelAnswers, base_answers, model_answers, trial_answers
 from ftsweep.report.settings import Settings, read_settings
 from ftsweep.report.study_fit import judged_study
 from ftsweep.report.trial_summary import TrialSummary, summarise
 from ftsweep.store.folders import StudyFolder
+from ftsweep.store.phases import read_phases
 from ftsweep.store.study_state import read_state
 
 SPLIT_ORDER = {"train": 0, "validation": 1, "test": 2}
@@ -60,6 +64,12 @@ class StudyOverview:
     state: StudyState
     settings: Settings = field(default_factory=Settings)
     verdicts: tuple[Verdict, ...] = ()
+    folder: StudyFolder | None = field(default=None, compare=False)
+    """Where the study lies, for what is read only when it is shown; None where it is not known."""
+    fresh: tuple[TrialRecord, ...] = ()
+    """Runs with fresh seeds, under the numbers of the trials whose settings they have."""
+    phases: tuple[tuple[str, float, float], ...] = ()
+    """What went on from when to when, in seconds since 1970."""
     shown: frozenset[int] | None = None
     """The numbers of the trials to look at; None: all."""
 
@@ -141,8 +151,15 @@ class StudyOverview:
 
     def param_path(self, name: str) -> str:
         """A parameter's dotted config path: its name without the branch's prefix."""
-        branches = {trial.branch for trial in self.trials if name in trial.params}
-        return next((name.removeprefix(f"{b}.") for b in branches if b and name.startswith(f"{b}.")), name)
+        return self._paths.get(name, name)
+
+    @cached_property
+    def _paths(self) -> Mapping[str, str]:
+        found: dict[str, str] = {}
+        for trial in self.trials:
+            for name in trial.params:
+                found.setdefault(name, name.removeprefix(f"{trial.branch}.") if trial.branch else name)
+        return found
 
     @property
     def baselines(self) -> dict[str, dict[str, float]]:
@@ -171,6 +188,23 @@ class StudyOverview:
         found = compare(records, self.objective, labels, baseline=bases, test=self.conclusion.test, data={})
         return tuple(found)
 
+    @cached_property
+    def answers(self) -> tuple[ModelAnswers, ...]:
+        """What the untouched base, the default setting and the chosen model (before there is one the best trial)
+        answered; empty where nothing was asked.
+        """
+        best, folder = self.best, self.folder
+        if folder is None or best is None:
+            return ()
+        seed = self.model.seed if self.model is not None else 0
+        default = [self.default.number] if self.default and (seed or self.default is not best) else []
+        found = (
+            base_answers(folder, best.branch, self.objective),
+            *trial_answers(folder, default, self.objective),
+            model_answers(folder.run(best.number, seed), model_words(best.number, seed), self.objective),
+        )
+        return tuple(each for each in found if each is not None)
+
     @property
     def data(self) -> tuple[DataFacts, ...]:
         """One for all branches, or more where their data differ."""
@@ -193,7 +227,14 @@ def read_overview(folder: StudyFolder, state: StudyState | None = None) -> Study
         raise UsageError(f"there is no study {folder.name!r}", where=str(folder.path), remedy=f"See: {see}")
     settings = read_settings(folder)
     state = read_state(folder) if state is None else state
-    return StudyOverview(state, settings, tuple(judged_study(state, settings)))
+    return StudyOverview(
+        state,
+        settings,
+        tuple(judged_study(state, settings)),
+        folder=folder,
+        fresh=tuple(folder.confirmed()),
+        phases=read_phases(folder),
+    )
 
 
 def _tested_model(label: str, values: Mapping[str, float]) -> TestedModel:

@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from ftsweep.analysis.flagged_rows import said_of_flagged
+from ftsweep.domain.commands import DEFAULT_STORE, store_command
 from ftsweep.domain.verdict import counts_of
 from ftsweep.errors import ConfigError
 from ftsweep.report import figures as figure_modules
 from ftsweep.report import summary, wording
+from ftsweep.report.answers import answer_table, telling_rows, told_score
 from ftsweep.report.base import Report
 from ftsweep.report.figures.base import Figure
+from ftsweep.report.figures.drawn import MAX_ROWS, Drawn, drawn_of
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.tables.approaches import approach_table
 from ftsweep.report.tables.classes import class_table
@@ -28,6 +31,9 @@ from ftsweep.report.tables.html import html_table
 from ftsweep.report.tables.scores import comparison_table
 from ftsweep.report.tables.trials import wide_trials_table
 from ftsweep.store.atomic import write_text
+
+_MAX_NAMES = 12
+"""Of a figure's traces, in its label."""
 
 PLOT_CONFIG = {
     "responsive": True,
@@ -62,28 +68,36 @@ class HtmlPage(Report):
         environment = jinja2.Environment(
             autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
         )
+        rows = drawn_of(study, study.trials, MAX_ROWS)
+        tables = _tables(study, rows)
+        sections = [_section(name, study) for name in self.figures if figure_modules.is_about(name, study)]
         scripts = {"plotly": get_plotlyjs(), "page": _own("page.js")}
         return environment.from_string(_own("page.html")).render(
             study=study,
             policy=_policy(scripts.values()),
             scripts={name: _trusted(text) for name, text in scripts.items()},
             css=_trusted(_own("page.css")),
-            sections=[_section(name, study) for name in self.figures if figure_modules.is_about(name, study)],
+            sections=sections,
+            contents=summary.contents(study, tables, sections),
             plot_config=embedded_json(PLOT_CONFIG),
             verdict=summary.verdict(study),
+            conclusion=summary.conclusion(study),
             tiles=summary.tiles(study),
             counts=summary.outcome_counts(study),
             facts=summary.facts(study),
             fit_counts=counts_of(study.state.verdicts),
+            answers=_answers(study),
             flagged_text=said_of_flagged(study.conclusion.flagged, study.objective),
-            tables=_tables(study),
+            tables=tables,
             data_line=summary.data_line,
+            rows_left_out=f"Rows: {rows.words}." if rows.words else "",
+            all_rows=store_command("status", study.name, "--json", store=Path(DEFAULT_STORE).absolute()),
             param=wording.param,
             written=time.strftime("%Y-%m-%d %H:%M"),
         )
 
 
-def _tables(study: StudyOverview) -> dict[str, Any]:
+def _tables(study: StudyOverview, rows: Drawn) -> dict[str, Any]:
     """The page's tables as markup, by name; "" for one that the study has not."""
     objective, conclusion = study.objective, study.conclusion
     best = study.best.number if study.best else None
@@ -96,7 +110,19 @@ def _tables(study: StudyOverview) -> dict[str, Any]:
         "flagged": flagged_table(conclusion.flagged, objective),
     }
     shown = {name: html_table(table, name) if table is not None else "" for name, table in found.items()}
-    return {**shown, "trials": html_table(wide_trials_table(study), "trials", is_sortable=True)}
+    listed = study.only(trial.number for trial in rows.trials) if rows.words else study
+    return {**shown, "trials": html_table(wide_trials_table(listed), "trials", is_sortable=True)}
+
+
+def _answers(study: StudyOverview) -> list[Any]:
+    """Tables of the rows that the best trial answered worst and best, beside what others answered."""
+    metric = told_score(study.answers, study.objective)
+    worst, best = telling_rows(study.answers, metric)
+    found = (
+        answer_table(study.answers, worst, metric, f"answered worst, by {metric}"),
+        answer_table(study.answers, best, metric, f"answered best, by {metric}"),
+    )
+    return [html_table(table, "answers") for table in found if table is not None]
 
 
 def _section(figure_of: str | Figure, study: StudyOverview) -> dict[str, Any]:
@@ -109,8 +135,17 @@ def _section(figure_of: str | Figure, study: StudyOverview) -> dict[str, Any]:
         "reading": module.READING,
         "verdict": study.conclusion.quantity.sentence if name == "quantity" and study.conclusion.quantity else "",
         "height": int(figure.layout.height),
+        "label": _label(module.TITLE, module.READING, figure),
         "json": embedded_json(json.loads(figure.to_json())),
     }
+
+
+def _label(title: str, reading: str, figure: Any) -> str:
+    """The figure in words, for whoever does not see it."""
+    axes = [axis.title.text for axis in (figure.layout.xaxis, figure.layout.yaxis) if axis.title.text]
+    names = list(dict.fromkeys(trace.name for trace in figure.data if trace.name))
+    shown = f" It shows {', '.join(names[:_MAX_NAMES])}." if names else ""
+    return f"{title}: {' against '.join(reversed(axes))}.{shown}" if axes else f"{title}. {reading}{shown}"
 
 
 def _own(name: str) -> str:

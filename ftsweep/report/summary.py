@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from ftsweep.analysis.conclusion import said_in_full
+from ftsweep.domain.verdict import counts_of
 from ftsweep.report.overview import DataFacts, StudyOverview
 from ftsweep.report.tables.scores import tested
 from ftsweep.report.tables.trials import OUTCOME_ORDER
@@ -35,6 +39,33 @@ def verdict(study: StudyOverview) -> str:
         return f"{ended}{planned} trials have ended, and none of them is complete with a value."
     what = "Chosen" if study.is_final else f"{ended}{planned} trials have ended. Best so far"
     return f"{what}: trial {best.number}, {study.objective.key} {number(best.value)} at rung {best.best_rung}."
+
+
+def conclusion(study: StudyOverview) -> tuple[str, ...]:
+    """What the study came to, beside its own sentence; nothing while it goes on."""
+    if not study.conclusion.sentence:
+        return ()
+    said = said_in_full(study.conclusion, study.state.trials, study.objective)
+    return tuple(text for text in said if text != study.conclusion.sentence)
+
+
+def contents(
+    study: StudyOverview, tables: Mapping[str, Any], sections: Sequence[Mapping[str, Any]]
+) -> list[tuple[str, str]]:
+    """The page's sections in their order: anchor and title."""
+    found = {
+        "winner": ("The winner" if study.is_final else "Best so far") if study.best or tables["evidence"] else "",
+        "approaches": "Approaches" if tables["approaches"] else "",
+        "classes": "Classes on test" if tables["classes"] else "",
+        "forgotten": "Forgetting" if study.conclusion.forgetting else "",
+        **{section["name"]: section["title"] for section in sections},
+        "fit": "Fit" if counts_of(study.state.verdicts) or study.verdicts else "",
+        "trials": "Trials",
+        "flagged": "Flagged rows" if tables["flagged"] else "",
+        "data": "Data" if study.data else "",
+        "config": "Configuration",
+    }
+    return [(anchor, title) for anchor, title in found.items() if title]
 
 
 def tiles(study: StudyOverview) -> list[Tile]:

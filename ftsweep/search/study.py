@@ -66,6 +66,7 @@ class Study:
         self._trials: dict[int, StudyTrial] = {}
         self._ids: dict[int, int] = {}
         self._running: list[int] = []
+        self._reached: dict[int, int] = {}  # the last rung that was reported, with the objective or without it
         self._num_set_aside = 0  # they keep their numbers
         self.pinned: set[int] = set()
         """Trials that always go on, whatever the pruner would say."""
@@ -150,15 +151,11 @@ class Study:
         """A running trial reached a rung. Rung 0 and values that are not finite are no result and are not kept.
 
         Raises:
-            StudyError: no such trial, or the measurement does not have the objective.
+            StudyError: no such trial, or the measurement does not have an objective that every rung has.
         """
         trial = self._trial(number)
-        if self.objective.key not in measurement.values:
-            raise StudyError(
-                f"trial {number} measured no {self.objective.key!r} at rung {measurement.rung}",
-                remedy=f"It measured: {', '.join(sorted(measurement.values)) or 'nothing'}.",
-            )
-        value, rung = float(self.objective.value(measurement)), measurement.rung
+        self._reached[number] = max(measurement.rung, self._reached.get(number, 0))
+        value, rung = self.objective.reported(number, measurement), measurement.rung
         if trial.outcome is not None or rung < 1 or rung in trial.values or not math.isfinite(value):
             return
         if not measurement.is_feasible and rung not in trial.violating:
@@ -178,6 +175,8 @@ class Study:
         if is_safe or trial.outcome is not None or not trial.values:
             return GO_ON
         rung = max(trial.values)
+        if rung < self._reached.get(number, rung):  # where it stands the objective was not measured
+            return GO_ON
         if trial.pause is not None and trial.pause.rung == rung:  # decided before
             return GO_ON if trial.pause.is_over else Pause(trial.pause.reason)
         decision = self._pruner.decide(self._curves, number, rung)

@@ -167,7 +167,8 @@ class StudyFolder:
         for folder in (TrialFolder(path) for path in sorted(self.confirmations.glob("[0-9]*"))):
             if folder.spec_file.exists():
                 spec = folder.spec()
-                proposal = Proposal(spec["number"], spec["branch"], spec["params"], spec["is_default"])
+                seed = int(folder.path.name.rpartition("-")[2])
+                proposal = Proposal(spec["number"], spec["branch"], spec["params"], spec["is_default"], seed)
                 records.append(TrialRecord(proposal, tuple(folder.measurements()), folder.outcome()))
         return records
 

@@ -7,7 +7,9 @@ from ftsweep.exports import lazy_exports
 if TYPE_CHECKING:
     from ftsweep.tasks.base import Example, RowError, Tally, Task
     from ftsweep.tasks.classification import Classification
+    from ftsweep.tasks.http_judge import HttpJudge
     from ftsweep.tasks.instruction import Instruction
+    from ftsweep.tasks.judging import Judge, JudgedRow
     from ftsweep.tasks.masked_text import MaskedText
     from ftsweep.tasks.multi_label import MultiLabel
     from ftsweep.tasks.preference import Preference
@@ -19,7 +21,10 @@ if TYPE_CHECKING:
 __all__ = [
     "Classification",
     "Example",
+    "HttpJudge",
     "Instruction",
+    "Judge",
+    "JudgedRow",
     "MaskedText",
     "MultiLabel",
     "Preference",
@@ -36,7 +41,10 @@ __getattr__ = lazy_exports(
     __name__,
     Classification="classification",
     Example="base",
+    HttpJudge="http_judge",
     Instruction="instruction",
+    Judge="judging",
+    JudgedRow="judging",
     MaskedText="masked_text",
     MultiLabel="multi_label",
     Preference="preference",

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+    from ftsweep.tasks.answering import Answering
+
 IGNORED = -100
 """The label of a token, or of a row that only fills a batch, that is not supervised (torch's ignore_index)."""
 
@@ -65,7 +67,7 @@ class Task(Component, ABC):
     columns: ClassVar[tuple[str, ...]]
     """Columns the task can use; which are needed `check_columns` says."""
     metrics: ClassVar[Metrics]
-    """Every metric that `tally` makes, the best known first. `loss` is among them."""
+    """Every metric that `tally` makes, the best known first, and those of generated answers. `loss` is among them."""
     label_shape: ClassVar[LabelShape]
     label_type: ClassVar[LabelType] = "int"
     has_new_head: ClassVar[bool] = False
@@ -89,6 +91,11 @@ class Task(Component, ABC):
     """How many sequences of up to `max_length` tokens an example holds, one behind the other."""
 
     max_length: int
+
+    @property
+    def added_metrics(self) -> Metrics:
+        """Metrics beside `metrics` that a setting brings: those of a judge of answers."""
+        return {}
 
     @property
     def needs_reference(self) -> bool:
@@ -233,6 +240,11 @@ class Task(Component, ABC):
     @abstractmethod
     def prior_scores(self, schema: Mapping[str, Any], labels: Iterable[Sequence[Any]]) -> dict[str, float] | None:
         """Metrics of the training split's prior on these labels (the baseline of a new head); None without one."""
+
+    def answering(self, metric: str) -> Answering | None:
+        """How answers that are text are generated and scored in a study whose objective is `metric`; None: they are
+        not. What they score stands behind `row_scores`, a column for each of the task's metrics of answers."""
+        return None
 
     @abstractmethod
     def predict(

@@ -40,7 +40,7 @@ class CausalTask(Task):
         return sums_by_row(losses, positions, batch["labels"]), num_correct
 
     def tally(self, schema: Mapping[str, Any]) -> Tally:
-        return CausalTally(tuple(self.metrics))
+        return CausalTally([name for name, metric in self.metrics.items() if not metric.is_generated])
 
     def prior_scores(self, schema: Mapping[str, Any], labels: Iterable[Sequence[int]]) -> dict[str, float] | None:
         return None

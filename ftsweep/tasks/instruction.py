@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-import warnings
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 from ftsweep.domain.metric import LOSS, Metric, Metrics, right_answers
 from ftsweep.errors import ConfigError
+from ftsweep.tasks.answering import Answering
 from ftsweep.tasks.base import IGNORED, Example, RowError
-from ftsweep.tasks.causal import CausalTask, num_virtual_tokens, transformers_model
+from ftsweep.tasks.causal import CausalTask, num_virtual_tokens
 from ftsweep.tasks.encoding.chat import ChatFormat, Rendered, Span
 from ftsweep.tasks.encoding.conversations import (
     COLUMNS,
@@ -29,17 +30,19 @@ from ftsweep.tasks.encoding.conversations import (
 from ftsweep.tasks.encoding.tokens import (
     ROWS_PER_CALL,
     attempt,
-    batches_by_length,
     check_fits_tokenizer,
     checked_max_length,
     in_chunks,
-    padded,
     to_predict,
     token_ids,
 )
+from ftsweep.tasks.generation import DEFAULTS, Decoding, Generation, generate
+from ftsweep.tasks.judging import Judge, metrics_of
+from ftsweep.tasks.scores.answer_scores import ANSWER_METRICS, resampled_answers
 
 if TYPE_CHECKING:
-    from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
+    import numpy as np
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
 class Instruction(CausalTask):
@@ -54,10 +57,23 @@ class Instruction(CausalTask):
         "loss": LOSS,
         "perplexity": Metric("minimize", low=1),
         "token_accuracy": right_answers(),
+        **ANSWER_METRICS,
     }
+    loss_settings: ClassVar[frozenset[str]] = frozenset({"max_new_tokens", "generation", "judge"})
 
-    def __init__(self, *, max_length: int = 512, max_new_tokens: int = 128, learn: Learn = "all") -> None:
-        """`learn: last` learns a conversation's last answer only; `max_new_tokens` bounds the answers of `predict`."""
+    def __init__(
+        self,
+        *,
+        max_length: int = 512,
+        max_new_tokens: int = 128,
+        learn: Learn = "all",
+        generation: dict[str, Any] | None = DEFAULTS,
+        judge: Judge | None = None,
+    ) -> None:
+        """`learn: last` learns a conversation's last answer only; `max_new_tokens` bounds the answers of `predict`.
+
+        `generation`: answers that are scored while a trial trains, see `Generation`; `judge` scores them too.
+        """
         if learn not in get_args(Learn):
             raise ConfigError(f"must be all or last, not {learn!r}", where="task.learn")
         if isinstance(max_new_tokens, bool) or not isinstance(max_new_tokens, int) or max_new_tokens < 1:
@@ -65,9 +81,20 @@ class Instruction(CausalTask):
                 f"must be a whole number of at least 1, not {max_new_tokens!r}", where="task.max_new_tokens"
             )
         self.max_length = checked_max_length(max_length)
-        self.max_new_tokens = max_new_tokens
+        self.generation = Generation.read(generation)
+        self.decoding = Decoding(max_new_tokens)
+        self.judge = judge
+        self._judged = metrics_of(judge, self.metrics)
         self.learn = learn
         self._latest: tuple[Mapping[str, Any], Conversation | RowError] | None = None
+
+    @property
+    def added_metrics(self) -> Metrics:
+        return self._judged
+
+    @property
+    def max_new_tokens(self) -> int:
+        return self.decoding.max_new_tokens
 
     def check_columns(self, available: Iterable[str]) -> None:
         check_columns(available)
@@ -140,27 +167,27 @@ class Instruction(CausalTask):
         prompts: Sequence[Sequence[int]],
         batch_size: int,
     ) -> list[dict[str, Any]]:
-        """`{"completion": ...}` behind each prompt's tokens, greedily."""
-        import torch
+        """`{"completion": ...}` behind each prompt's tokens."""
+        end_ids = ChatFormat(tokenizer).end_ids()
+        texts = generate(model, tokenizer, prompts, batch_size, decoding=self.decoding, end_ids=end_ids)
+        return [{"completion": text} for text in texts]
 
-        chat = ChatFormat(tokenizer)
-        # Virtual tokens are the wrapper's: the model inside of it knows none. And they must not be parted by padding
-        # from a prompt, so prompts behind them come in batches of one length.
-        has_virtual = num_virtual_tokens(model) > 0
-        inner: Any = model if has_virtual else transformers_model(model)
-        inner.eval()
-        settings = self._generation(tokenizer, chat)
-        answers: list[dict[str, Any]] = [{}] * len(prompts)
-        with torch.inference_mode(), warnings.catch_warnings():
-            # PEFT says so of virtual tokens, rightly: positions are counted anew with them.
-            warnings.filterwarnings("ignore", message="Position ids are not supported", category=UserWarning)
-            for indices in batches_by_length([len(ids) for ids in prompts], batch_size, mixed=not has_virtual):
-                batch = padded([prompts[index] for index in indices], tokenizer.pad_token_id, inner.device, left=True)
-                generated = inner.generate(**batch, generation_config=settings)[:, batch["input_ids"].shape[1] :]
-                texts = tokenizer.batch_decode(generated, skip_special_tokens=True)
-                for index, text in zip(indices, texts, strict=True):
-                    answers[index] = {"completion": text.strip()}
-        return answers
+    def answering(self, metric: str) -> Answering | None:
+        is_asked = self.generation.rungs is not None or self.judge is not None or metric in ANSWER_METRICS
+        return Answering(self, metric) if is_asked else None
+
+    def resampled_scores(
+        self, losses: np.ndarray, units: np.ndarray, scores: np.ndarray, weights: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        names = (*ANSWER_METRICS, *self.added_metrics)
+        found = super().resampled_scores(losses, units, scores, weights)
+        return {**found, **resampled_answers(names, scores, weights)}
+
+    def answered_by(self, decoding: Decoding) -> Instruction:
+        """The same task, whose answers are made in this way."""
+        found = copy(self)
+        found.decoding = decoding
+        return found
 
     def _examples(
         self, rendered: Sequence[Rendered], tokenizer: PreTrainedTokenizerBase
@@ -216,22 +243,6 @@ class Instruction(CausalTask):
                 kept = 1 if ids[0] == tokenizer.bos_token_id and limit > 1 else 0
                 prompts[index] = ids[:kept] + ids[kept - limit :]
         return prompts
-
-    def _generation(self, tokenizer: PreTrainedTokenizerBase, chat: ChatFormat) -> GenerationConfig:
-        from transformers import GenerationConfig
-
-        # The sampling settings are named although unused: unnamed ones would come from the model's own file.
-        return GenerationConfig(
-            max_new_tokens=self.max_new_tokens,
-            do_sample=False,
-            num_beams=1,
-            temperature=1.0,
-            top_p=1.0,
-            top_k=50,
-            repetition_penalty=1.0,
-            eos_token_id=chat.end_ids(),
-            pad_token_id=tokenizer.pad_token_id,
-        )
 
 
 def texts_of(conversation: Conversation, *, is_learned: bool) -> str:

@@ -1,14 +1,18 @@
-"""What a rung measures: the validation split, as many rows of train, and general text where forgetting is guarded."""
+"""What a rung measures: the validation split, as many rows of train, general text where forgetting is guarded, and at
+some rungs generated answers.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ftsweep.data.prepared import PreparedSet
+from ftsweep.domain.sample import Sample
+from ftsweep.evaluation.answers import AnswerMeter
 from ftsweep.evaluation.evaluate import Evaluator, train_probe
 from ftsweep.evaluation.forgetting import ForgettingMeter
 from ftsweep.store.row_scores import RungLosses
@@ -23,6 +27,8 @@ class RungScores:
 
     values: dict[str, float]
     losses: RungLosses
+    samples: Sequence[Sample] = field(default=())
+    """What was answered; nothing at most rungs."""
 
 
 @dataclass
@@ -44,18 +50,24 @@ class RungScorer:
         seed: int,
         start: Start | None = None,
         meter: ForgettingMeter | None = None,
+        answers: AnswerMeter | None = None,
     ) -> None:
         """`seed` chooses the rows of train."""
         self._model = model
         self._evaluator = evaluator
         self._start = Start() if start is None else start
         self._meter = meter
+        self._answers = answers
         self._train, self._validation = prepared.split("train"), prepared.split("validation")
         self.probe = train_probe(len(self._train), len(self._validation), seed)
 
-    def now(self) -> RungScores:
-        """On the whole validation split, on the train probe, and on general text."""
+    def now(self, rung: int = 0) -> RungScores:
+        """On the whole validation split, on the train probe, and on general text; with answers at their rungs."""
         validation = self._evaluator.score(self._model, self._validation)
+        samples: Sequence[Sample] = ()
+        if self._answers is not None and rung in self._answers.rungs:
+            answers = self._answers.at_rung(self._model)
+            validation, samples = answers.added_to(validation), answers.samples
         train = self._evaluator.score(self._model, self._train, self.probe)
         values = {
             **{f"validation/{name}": value for name, value in validation.values.items()},
@@ -63,7 +75,7 @@ class RungScorer:
             **({} if self._meter is None else self._meter.values(self._model)),
         }
         units = validation.units.astype(np.int32)
-        return RungScores(values, RungLosses(validation.losses, train.losses, units, validation.scores))
+        return RungScores(values, RungLosses(validation.losses, train.losses, units, validation.scores), samples)
 
     def before_training(self) -> RungScores:
         """As `now`, measured by the first of the trials that begin alike."""

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
+from ftsweep.domain.sample import Sample
 from ftsweep.domain.trial import Outcome, OutcomeKind
+from ftsweep.evaluation.answers import AnswerMeter, with_answers
 from ftsweep.evaluation.evaluate import Evaluator, SplitScores
 from ftsweep.evaluation.trial_parts import TrialParts
 from ftsweep.store.atomic import append_line
 from ftsweep.store.row_scores import write_losses
+from ftsweep.store.samples import rung_name, write_samples
 from ftsweep.training.checkpoint import (
     Checkpoint,
     CheckpointTimes,
@@ -53,8 +57,15 @@ class TrialRun:
         self.rung = -1  # the last one measured; -1 before the measurement that precedes training
         self.measurements: list[Measurement] = given.folder.measurements()
         self.scorer = RungScorer(
-            given.model, given.prepared, given.evaluator, seed=seed, start=given.start, meter=given.meter
+            given.model,
+            given.prepared,
+            given.evaluator,
+            seed=seed,
+            start=given.start,
+            meter=given.meter,
+            answers=given.answers,
         )
+        self._answers = given.answers
         self.stepper = self.stepper_class(
             given.parts,
             model=given.model,
@@ -73,10 +84,15 @@ class TrialRun:
 
     @staticmethod
     def score_kept(
-        parts: TrialParts, model: PreTrainedModel, evaluator: Evaluator, folder: Path, split: str
-    ) -> SplitScores:
+        parts: TrialParts,
+        model: PreTrainedModel,
+        evaluator: Evaluator,
+        folder: Path,
+        split: str,
+        answers: AnswerMeter | None = None,
+    ) -> tuple[SplitScores, Sequence[Sample]]:
         """What weights that the strategy has restored into `model` score on a split."""
-        return evaluator.score(model, parts.prepared.split(split))
+        return with_answers(evaluator.score(model, parts.prepared.split(split)), model, split, answers)
 
     # -- the run ------------------------------------------------------------------------------------------------
 
@@ -124,12 +140,15 @@ class TrialRun:
         started = time.monotonic()
         self.scorer.now()
         measure_seconds = time.monotonic() - started
-        num_measurements = 1 + min(self._num_rungs, self.stepper.plan.num_steps)
+        num_rungs = min(self._num_rungs, self.stepper.plan.num_steps)
+        answers = {} if self._answers is None else self._answers.time(self.model)
+        answer_seconds = answers.get("answer_seconds", 0.0) * len(self._answers.rungs if self._answers else ())
         return {
             "step_seconds": steps.one,
             "measure_seconds": measure_seconds,
             "num_steps": self.stepper.plan.num_steps,
-            "trial_seconds": steps.all + measure_seconds * num_measurements,
+            "trial_seconds": steps.all + measure_seconds * (1 + num_rungs) + answer_seconds,
+            **answers,
         }
 
     # -- rungs --------------------------------------------------------------------------------------------------
@@ -144,13 +163,15 @@ class TrialRun:
         measurement = next((each for each in self.measurements if each.rung == rung), None)
         is_new = measurement is None
         if measurement is None:
-            scores = self.scorer.before_training() if rung == 0 else self.scorer.now()
+            scores = self.scorer.before_training() if rung == 0 else self.scorer.now(rung)
             if not all(math.isfinite(value) for key, value in scores.values.items() if key.endswith("/loss")):
                 self._end(OutcomeKind.DIVERGED, f"the loss is NaN or infinite at rung {rung}")
                 return None
             measurement = self._measurement(rung, scores)
             self.measurements.append(measurement)
             write_losses(self.folder.path, rung, scores.losses)
+            if scores.samples:
+                write_samples(self.folder.path, rung_name(rung), scores.samples)
             append_line(self.folder.measurements_file, measurement.to_dict())
         measured = [each for each in self.measurements if each.rung <= rung]
         best = self.objective.best(measured)
@@ -180,14 +201,15 @@ class TrialRun:
         )
 
     def _is_out_of_patience(self, best: Measurement, measured: list[Measurement]) -> bool:
-        return self._patience is not None and sum(each.rung > best.rung for each in measured) >= self._patience
+        later = (each for each in measured if each.rung > best.rung and self.objective.key in each.values)
+        return self._patience is not None and sum(1 for _ in later) >= self._patience
 
     def _end(self, kind: OutcomeKind, reason: str) -> None:
         best = self.objective.best(self.measurements)
         self.is_waiting = False
         self.outcome = Outcome(
             kind=kind,
-            reason=reason,
+            reason=reason if self._answers is None else self._answers.with_missing(reason),
             rung=max(self.rung, 0),
             best_rung=best.rung if best else None,
             extra={

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import median
+from statistics import median, stdev
 from typing import Any
 
 from ftsweep.domain.answers import RacedSetting
@@ -166,8 +166,13 @@ def _pruned_little(study: StudyFit) -> Verdict | None:
 
 
 def _noise(study: StudyFit) -> Verdict | None:
-    """What fresh seeds alone change: two standard deviations of the difference of two single trials."""
-    groups = [(each.spread, sum(seed is not None for seed in each.seeds)) for each in study.contenders if each.spread]
+    """What seeds alone change: two standard deviations of the difference of two single trials.
+
+    Of a setting that was run again the search's own run counts like the fresh ones: a lead that fresh seeds did not
+    bear out is noise, too.
+    """
+    runs = [[each.value, *(seed for seed in each.seeds if seed is not None)] for each in study.contenders]
+    groups = [(stdev(values), len(values)) for values in runs if len(values) > 1]
     freedom = sum(count - 1 for _, count in groups)
     values = [value for record in study.records if (value := _value(record, study.objective)) is not None]
     if not freedom or not values:

@@ -17,6 +17,7 @@ from ftsweep.data.prepared import PreparedSet, prepare
 from ftsweep.data.splitting.held_out import HeldOutTexts, WithoutHeldOut
 from ftsweep.data.subsets.train_share import TrainShare
 from ftsweep.errors import ConfigError, FtsweepError
+from ftsweep.evaluation.answers import AnswerMeter
 from ftsweep.evaluation.evaluate import Evaluator
 from ftsweep.evaluation.forgetting import ForgettingMeter
 from ftsweep.evaluation.general_text import GeneralText, held_out_text, replay_text
@@ -153,6 +154,11 @@ class Components:
             tokens_per_batch=_TOKENS_PER_BATCH[self.device.type],
         )
 
+    def answers_of(self, parts: TrialParts) -> AnswerMeter | None:
+        """What has a trial's model answer; None where the task's answers are no text, or nothing asks for them."""
+        answering = parts.task.answering(parts.config["objective"]["metric"])
+        return None if answering is None else AnswerMeter(parts, answering, self.evaluator_of(parts))
+
     def begin_run(
         self,
         parts: TrialParts,
@@ -161,6 +167,7 @@ class Components:
         *,
         start: Start | None = None,
         meter: ForgettingMeter | None = None,
+        answers: AnswerMeter | None = None,
     ) -> Run:
         """The run of these parts on a base that was lent for it, from what the folder holds of it."""
         torch.manual_seed(parts.config["seed"]["model"])
@@ -176,6 +183,7 @@ class Components:
                 folder=folder,
                 start=Start() if start is None else start,
                 meter=meter,
+                answers=answers,
             )
         )
 

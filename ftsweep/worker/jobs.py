@@ -26,12 +26,20 @@ from ftsweep.domain.messages import (
     Test,
 )
 from ftsweep.evaluation.flagged_rows import by_flags, validation_by_flags
-from ftsweep.evaluation.intervals import compared, resampled_objective, scored, scored_prior
+from ftsweep.evaluation.intervals import (
+    check_answered,
+    compared,
+    resampled_objective,
+    scored,
+    scored_answers,
+    scored_prior,
+)
 from ftsweep.evaluation.trial_parts import TrialParts
 from ftsweep.models.device import peak_memory_gib, release_memory
 from ftsweep.models.saving import save_whole
 from ftsweep.serving.model import copy_files, export_model, load_predictor
 from ftsweep.store.folders import TrialFolder
+from ftsweep.store.samples import TEST, TEST_BASE, rung_name, write_samples
 from ftsweep.strategies.base import check_length, fresh_modules
 from ftsweep.training.runs.choice import run_class
 from ftsweep.worker.components import Components
@@ -125,7 +133,9 @@ class SingleJobs:
             parts.task.check_model(base)
             if parts.strategy.names_layers:
                 parts.strategy.check_base(base, parts.strategy.head_for(parts.task))
-        return {"validation": self._test_untouched(job, "validation")["test"]}
+        values = self._test_untouched(job, "validation")["test"]
+        check_answered(config["objective"]["metric"], values)
+        return {"validation": values}
 
     def _estimate(self, job: Estimate) -> dict[str, Any]:
         """Time a few steps and one measurement of the configuration, and scale them to a whole trial."""
@@ -134,7 +144,9 @@ class SingleJobs:
         parts = self._parts(job)
         meter = self.meters.meter_of(parts)
         base = self.components.lend_base(parts)
-        run = self.components.begin_run(parts, base, TrialFolder(Path(job["folder"])), meter=meter)
+        answers = self.components.answers_of(parts)
+        folder = TrialFolder(Path(job["folder"]))
+        run = self.components.begin_run(parts, base, folder, meter=meter, answers=answers)
         try:
             if device.type == "cuda":
                 torch.cuda.reset_peak_memory_stats(device)
@@ -142,7 +154,8 @@ class SingleJobs:
         finally:
             self.components.bases.put_back(base, parts.strategy, run.model)
         stage_seconds = time_stages(self.components, parts.config, parts.cache, num_steps=_NUM_TIMED_STEPS)
-        return {**timings, "stage_seconds": stage_seconds, "peak_memory_gib": peak_memory_gib(device)}
+        asked = {} if answers is None else {"answer_rungs": sorted(answers.rungs)}
+        return {**timings, **asked, "stage_seconds": stage_seconds, "peak_memory_gib": peak_memory_gib(device)}
 
     def _test(self, job: Test) -> dict[str, Any]:
         """Metrics on the test split, how sure they are and what they are made of: of a trial, or of its base."""
@@ -150,10 +163,13 @@ class SingleJobs:
             return self._test_untouched(job)
         parts, best = self._parts_of_ended(job), TrialFolder(Path(job["folder"])).best
         with self.components.restored(parts, best) as model:
-            evaluator = self.components.evaluator_of(parts)
-            scores = run_class(parts.strategy).score_kept(parts, model, evaluator, best, "test")
-            flagged = by_flags(parts.task, parts.prepared, "test", scores.evidence)
-            return {**scored(parts.task, scores), "flagged": flagged}
+            evaluator, answers = self.components.evaluator_of(parts), self.components.answers_of(parts)
+            details = {} if answers is None else {"answers": scored_answers(parts.task, answers, model)}
+            scores, samples = run_class(parts.strategy).score_kept(parts, model, evaluator, best, "test", answers)
+        if samples:
+            write_samples(Path(job["folder"]), TEST, samples)
+        flagged, found = by_flags(parts.task, parts.prepared, "test", scores.evidence), scored(parts.task, scores)
+        return {**found, "details": {**found["details"], **details}, "flagged": flagged}
 
     def _flagged(self, job: Flagged) -> dict[str, Any]:
         parts = self._parts(job)
@@ -218,7 +234,13 @@ class SingleJobs:
             prior = scored_prior(parts.task, parts.prepared.meta["schema"], labels)
             if prior is not None:
                 return prior
-        scores = self.components.evaluator_of(parts).score(self.components.look_at_base(parts), split)
+        model, answers = self.components.look_at_base(parts), self.components.answers_of(parts)
+        scores = self.components.evaluator_of(parts).score(model, split)
+        if answers is not None:
+            is_test, ask = split_name == "test", answers.ask_as_base
+            found = answers.of_chosen(model, "test", ask=ask) if is_test else answers.at_rung(model, ask=ask)
+            write_samples(Path(job["folder"]), TEST_BASE if is_test else rung_name(0), found.samples)
+            scores = found.added_to(scores)
         return {**scored(parts.task, scores), "details": {}}
 
     def _came_with_head(self, parts: TrialParts) -> bool:

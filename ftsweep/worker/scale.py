@@ -21,10 +21,11 @@ def scaled_scores(
     [] for a strategy whose change cannot be scaled.
     """
     points: list[dict[str, Any]] = []
-    evaluator = components.evaluator_of(parts)
+    evaluator, answers = components.evaluator_of(parts), components.answers_of(parts)
     for scale in SCALES if parts.strategy.is_scalable else ():
         with components.restored(parts, best, scale=scale) as model:
             scores = evaluator.measure(model, parts.prepared.split("validation"))
+            scores |= {} if answers is None else answers.at_rung(model).values
             values = {f"validation/{name}": value for name, value in scores.items()}
             points.append({"scale": scale, "values": {**values, **({} if meter is None else meter.values(model))}})
     return {"points": points}

@@ -178,7 +178,8 @@ class TrialJob:
             if meter is None:  # it knows the base's loss
                 self._shared.text_scores.measure_base(parts, base.model)
             start = self._shared.starts.setdefault(_start_key(parts), Start())
-            run = self._components.begin_run(parts, base, self._folder, start=start, meter=meter)
+            answers = self._components.answers_of(parts)
+            run = self._components.begin_run(parts, base, self._folder, start=start, meter=meter, answers=answers)
         except BaseException:
             self._components.bases.forget(base)
             raise

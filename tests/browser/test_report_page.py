@@ -40,6 +40,7 @@ def opened(browser, tmp_path):
         rows = read_overview(folder)
         path = HtmlPage().write(rows, tmp_path / "report.html")
         page = browser.new_page(viewport={"width": width, "height": 900})
+        page.set_default_timeout(180_000)  # a browser on a busy machine takes its time
         pages.append(page)
         page.troubles, page.requests = [], []
         page.on("console", lambda message: page.troubles.append(message.text))
@@ -48,7 +49,9 @@ def opened(browser, tmp_path):
         page.on("request", lambda request: page.requests.append(request.url))
         page.goto(path.as_uri())
         page.num_figures = sum(is_about(name, rows) for name in READING_ORDER)
-        page.wait_for_function(f"document.querySelectorAll('.plot .main-svg').length >= {page.num_figures}")
+        page.locator(".plot:has(.main-svg)").nth(page.num_figures - 1).wait_for(
+            state="attached", timeout=180_000
+        )  # drawn when idle
         return page
 
     yield open_page
@@ -176,3 +179,66 @@ def test_printed_figures_fit_the_sheet(opened, tmp_path):
     page.wait_for_function("[...document.querySelectorAll('.plot .main-svg')].every(svg => svg.clientWidth <= 700)")
     page.evaluate("window.dispatchEvent(new Event('afterprint'))")
     page.wait_for_function("document.querySelector('.plot .main-svg').clientWidth > 900")
+
+
+def test_contents_name_every_section_and_figures_have_a_role_and_a_label(opened, tmp_path):
+    page = opened(studies.write_demo(tmp_path))
+
+    anchors = page.eval_on_selector_all("nav a", "all => all.map(link => link.getAttribute('href').slice(1))")
+    assert anchors == page.eval_on_selector_all("main section", "all => all.map(section => section.id)")
+    labels = page.eval_on_selector_all(".plot", "all => all.map(each => [each.role, each.getAttribute('aria-label')])")
+    assert all(role == "img" and len(label) > 20 for role, label in labels)
+    assert page.locator(".scroll:not([tabindex='0'])").count() == 0, "what scrolls is reached by keyboard"
+
+
+@pytest.mark.parametrize("width", [1400, 700])
+def test_nothing_is_hidden_at_either_width(opened, tmp_path, width):
+    page = opened(studies.write_demo(tmp_path), width=width)
+
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    shown = page.evaluate(
+        "(() => { const box = document.querySelector('.evidence').closest('.scroll');"
+        " return [box.scrollWidth, box.clientWidth]; })()"
+    )
+    assert width < 1400 or shown[0] <= shown[1], "the winner's scores are seen without scrolling"
+    box = page.locator("table.trials").locator("xpath=..")
+    box.evaluate("box => { box.scrollLeft = 10_000; }")
+    first = page.locator("table.trials tbody th").first.bounding_box()
+    assert first["x"] >= box.bounding_box()["x"] - 1, "the trial's number stays while the others scroll"
+
+
+def test_a_click_on_a_point_leads_to_the_trials_row(opened, tmp_path):
+    page = opened(studies.write_demo(tmp_path))
+
+    page.evaluate(
+        "(() => { const plot = document.querySelector('#history .plot');"
+        " const trace = plot.data.find(each => each.customdata && [...each.customdata].includes(5));"
+        " plot.emit('plotly_click', {points: [{customdata: 5, data: trace}]}); })()"
+    )
+    assert page.locator("tr.asked").get_attribute("id") == "trials-5"
+    assert page.locator("#asked-trial").inner_text() == "Trial 5"
+    assert page.evaluate("document.querySelector('tr.asked').getBoundingClientRect().top") < 900
+
+
+def test_parallel_coordinates_show_what_was_brushed_and_the_best(opened, tmp_path):
+    page = opened(studies.write_demo(tmp_path))
+    seen = "document.querySelector('#parallel_coordinates .plot').data.filter(each => each.opacity === 1).length"
+
+    page.evaluate(
+        "document.querySelector('#parallel_coordinates .plot')"
+        ".emit('plotly_selected', {range: {x: [-0.1, 0.1], y: [0.6, 1.0]}})"
+    )
+    brushed = page.evaluate(seen)
+    total = page.evaluate("document.querySelector('#parallel_coordinates .plot').data.length")
+    assert 0 < brushed < total
+    page.evaluate("document.querySelector('#parallel_coordinates .plot').emit('plotly_deselect')")
+    assert page.evaluate(seen) == total
+
+    page.locator("#parallel_coordinates .updatemenu-button", has_text="best 5").click()
+    visible = "document.querySelector('#parallel_coordinates .plot').data.filter(each => each.visible !== false).length"
+    for _ in range(100):
+        if page.evaluate(visible) == 5:
+            break
+        page.wait_for_timeout(50)
+    assert page.evaluate(visible) == 5
+    assert page.troubles == []

@@ -45,7 +45,11 @@ COMMANDS = [(name_of(page), words) for page in PAGES for words in commands(page)
 
 
 def spelled(value: Any) -> str:
-    """A default as the tables have it."""
+    """A default as the tables have it: as YAML has it in one line."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key}: {spelled(inside)}' for key, inside in value.items())}}}"
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return f"[{', '.join(value)}]"
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -223,7 +223,7 @@ def test_example_runs_and_its_model_answers(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    assert "is best: validation/cost" in ftsweep("run", "tickets.yaml", *SMALL)
+    assert "is chosen: validation/cost" in ftsweep("run", "tickets.yaml", *SMALL)
     page = (tmp_path / "mlruns" / "studies" / "tickets" / "report.html").read_text(encoding="utf-8")
     assert "Cost against accuracy" in page, "the figure of one's own"
     assert '"label"' in ftsweep("predict", "tickets", stdin="I was charged twice\n")

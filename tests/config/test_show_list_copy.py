@@ -35,7 +35,7 @@ def test_shown_text_is_yaml_of_the_whole_config() -> None:
     explained = explain_sweep("quickstart")
     shown = yaml.safe_load(explained.text)
     assert shown == yaml.safe_load(json.dumps(explained.to_dict()["config"]))
-    assert shown["space"]["training"]["learning_rate"] == {"low": 1e-4, "high": 3e-2, "log": True}
+    assert shown["space"]["training"]["learning_rate"] == {"low": 1e-4, "high": 5e-3, "log": True}
     assert shown["objective"]["direction"] == "minimize"
 
 

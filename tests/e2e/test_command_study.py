@@ -18,9 +18,9 @@ QUESTIONS = [row["text"] for row in sentences(6)]
 
 def test_run_ends_with_the_winner_and_the_links(finished: Finished) -> None:
     _, done = finished
-    assert "is best: validation/loss" in done.stdout
+    assert "is chosen: validation/loss" in done.stdout
     assert "4 trials:" in done.stdout
-    assert "dashboard:" in done.stdout
+    assert "report:" in done.stdout
     assert "report.html" in done.stdout
     assert "ftsweep ui" in done.stdout
     assert "Note:" not in done.stdout, "something was not recorded"
@@ -130,7 +130,7 @@ def test_complete_study_starts_nothing_when_run_again(finished: Finished) -> Non
     again = place.run("run", "small.yaml")
     assert again.returncode == 0, again.stderr
     assert "is complete: nothing was started" in again.stdout
-    assert "is best" in again.stdout
+    assert "is chosen" in again.stdout
     assert {path: path.stat().st_mtime_ns for path in place.study("small").glob("trials/*/*")} == before
 
 
@@ -147,7 +147,7 @@ def test_report_is_one_page_that_names_the_winner(finished: Finished) -> None:
     done = place.run("report", "small", "--out", "page.html")
     assert done.returncode == 0, done.stderr
     page = (place.folder / "page.html").read_text(encoding="utf-8")
-    assert "is best" in page
+    assert "is chosen" in page
     assert "<script src=" not in page
 
 

@@ -98,7 +98,7 @@ def test_the_best_model_in_hand_is_handed_over_though_it_is_a_fresh_run(make_swe
     assert export["destination"] == str(model_folder(sweep.folder).absolute())
     assert next(job["folder"] for job in jobs if job["type"] == "test") == export["folder"]
     assert weights_of(sweep) == {"0000-1"}, "of fresh runs the model's weights stay, and no others"
-    assert "Trial 0 with fresh seed 1 is best" in conclusion.sentence
+    assert "Trial 0 with fresh seed 1 is chosen" in conclusion.sentence
     assert read_result(sweep.folder) == conclusion
 
 

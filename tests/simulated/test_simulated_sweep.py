@@ -232,7 +232,7 @@ def test_winner_that_gained_nothing_over_its_base_is_told_so(make_sweep: MakeSwe
 def test_winner_is_held_against_the_default_of_its_own_branch(make_sweep: MakeSweep) -> None:
     branches = (branch("full", rate=1e-3), branch("lora", rate=1e-2))
     conclusion = run(make_sweep(trials=2, branches=branches)).conclude()
-    assert "branch full is best" in conclusion.sentence  # its own default setting
+    assert "branch full is chosen" in conclusion.sentence  # its own default setting
     assert "trial-0001" in conclusion.test
     assert "default setting" not in conclusion.sentence
 

@@ -81,13 +81,14 @@ def check_component(request: Request, *, allowed: Sequence[str] = ()) -> Checked
     for path, values in request.values.items():
         for value in values:
             _check_value(cls, node, path, value, request.group, allowed)
-    return Checked(node, _metrics(cls, request.group), getattr(built, "role", Role()))
+    return Checked(node, _metrics(cls, built, request.group), getattr(built, "role", Role()))
 
 
-def _metrics(cls: type, where: str) -> Metrics | None:
+def _metrics(cls: type, built: Any, where: str) -> Metrics | None:
     metrics = getattr(cls, "metrics", None)
     if not isinstance(metrics, Mapping):
         return None
+    metrics = {**metrics, **getattr(built, "added_metrics", {})}
     for name, metric in metrics.items():
         if not isinstance(metric, Metric):
             what = f"{cls.__qualname__}.metrics says {metric!r} of {name!r}"

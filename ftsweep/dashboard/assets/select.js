@@ -78,7 +78,8 @@
         if (by.startsWith("left.") || by.startsWith("right.")) {
           const side = by.split(".")[0];
           const event = side === "left" ? left : right;
-          if (!event) numbers = by.endsWith(".selectedData") && now.by === side ? [] : null;
+          const isByHand = event && (event.range || event.lassoPoints); // a box that we took away is told, too
+          if (!isByHand) numbers = by.endsWith(".selectedData") && now.by === side ? [] : null;
           else numbers = numbersOf(event, side);
         } else if (by === "grid.selectedRows") {
           if (!rows || Array.isArray(rows)) numbers = (rows || []).map((row) => row.trial).sort((a, b) => a - b);

@@ -28,10 +28,12 @@ READING_ORDER = (
     "history",
     "learning_curves",
     "parallel_coordinates",
+    "slices",
     "importances",
     "train_vs_validation",
     "forgetting",
     "timeline",
+    "budget",
 )
 """The figures there are, in the order in which a page shows them."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ftsweep.domain.objective import Objective
 from ftsweep.report.figures import theme
+from ftsweep.report.figures.drawn import MAX_MARKS, drawn_of
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.trial_summary import RUNNING, TrialSummary
 from ftsweep.report.wording import number, plain
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 TITLE = "History"
 READING = (
     "Each mark is a trial at its best rung; the line is the best complete trial so far, the dashed line the untouched "
-    "base. Marks in the strip at the edge ended without a value that counts."
+    "base. Marks in the strip at the edge ended without a value that counts. The star is the chosen trial; where its "
+    "model is that of a fresh seed, an empty star is the value that the search had. It need not be the best mark: what "
+    "was run again with fresh seeds decides."
 )
 
 
@@ -32,10 +35,16 @@ class Info:
     """(trial number, value) after each complete trial. A pruned trial never moves it."""
     baselines: tuple[tuple[str, float], ...]
     best_label: str
+    model_value: float | None = None
+    """Of the model that is handed over, where that is not the search's own."""
+    drawn: str = ""
+    """Which trials have a mark, in words; "" for all."""
+    is_brief: bool = False
 
 
 def info(study: StudyOverview) -> Info:
-    measured, unmeasured, steps = [], [], []
+    measured, unmeasured = [], []
+    steps: list[tuple[int, float]] = []
     best: float | None = None
     for trial in study.trials:
         if trial.value is not None and trial.kind not in ("diverged", "infeasible", "failed"):
@@ -45,14 +54,19 @@ def info(study: StudyOverview) -> Info:
         if trial.is_complete and trial.value is not None:
             if best is None or study.objective.is_better(trial.value, best):
                 best = trial.value
-            steps.append((trial.number, best))
+            if not steps or steps[-1][1] != best or len(study.trials) <= MAX_MARKS:
+                steps.append((trial.number, best))
+    drawn, rest = drawn_of(study, measured, MAX_MARKS), drawn_of(study, unmeasured, MAX_MARKS // 3)
     return Info(
         study.objective,
-        tuple(measured),
-        tuple(unmeasured),
+        drawn.trials,
+        rest.trials,
         tuple(steps),
         theme.baseline_labels(study),
         theme.best_label(study),
+        study.model.value if study.model and study.model.seed else None,
+        drawn.words or rest.words,
+        len(study.trials) > theme.MANY,
     )
 
 
@@ -101,6 +115,7 @@ def figure(info: Info) -> go.Figure:
             font={"size": 11, "color": theme.MUTED},
         )
     theme.outside_note(drawn, values, low, high)
+    theme.sample_note(drawn, info.drawn)
     return drawn
 
 
@@ -132,7 +147,7 @@ def _add_marks(drawn: go.Figure, info: Info, kind: str, edge: float) -> None:
         mode="markers",
         name=kind,
         hoverinfo="text",
-        hovertext=[theme.trial_text(trial, info.objective) for trial in trials],
+        hovertext=[theme.trial_text(trial, info.objective, is_brief=info.is_brief) for trial in trials],
         customdata=[trial.number for trial in trials],
         marker={
             "color": theme.COLOURS[kind],
@@ -147,9 +162,21 @@ def _add_winner(drawn: go.Figure, info: Info) -> None:
     best = next((trial for trial in info.measured if trial.is_best), None)
     if best is None:
         return
+    is_fresh = info.model_value is not None
+    if is_fresh:
+        drawn.add_scatter(
+            x=[best.number],
+            y=[best.value],
+            mode="markers",
+            name="the same in the search",
+            hoverinfo="text",
+            hovertext=[theme.trial_text(best, info.objective)],
+            customdata=[best.number],
+            marker={"symbol": "star-open", "size": 15, "color": theme.WINNER, "line": {"width": 2}},
+        )
     drawn.add_scatter(
         x=[best.number],
-        y=[best.value],
+        y=[info.model_value if is_fresh else best.value],
         mode="markers",
         name=info.best_label,
         hoverinfo="text",

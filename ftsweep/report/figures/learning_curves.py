@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import statistics
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ftsweep.domain.objective import Objective
 from ftsweep.report.figures import theme
+from ftsweep.report.figures.drawn import MAX_LINES, drawn_of
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.trial_summary import TrialSummary
 from ftsweep.report.wording import number, plain
@@ -37,12 +40,19 @@ class Info:
     """Those drawn last come last: pruned ones first, the best on top."""
     baselines: tuple[tuple[str, float], ...]
     best_label: str
+    drawn: str = ""
+    """Which trials have a line, in words; "" for all."""
+    band: tuple[tuple[float, float, float, float], ...] = ()
+    """Of a sample: (progress, lower decile, median, upper decile) of all trials at each rung."""
+    is_brief: bool = False
 
 
 def info(study: StudyOverview) -> Info:
     key = study.objective.key
     curves = []
-    for trial in study.trials:
+    measured = [trial for trial in study.trials if trial.curve]
+    drawn = drawn_of(study, measured, MAX_LINES)
+    for trial in drawn.trials:
         points = tuple(
             (point.progress, point.rung, point.values[key])
             for point in trial.curve
@@ -51,7 +61,32 @@ def info(study: StudyOverview) -> Info:
         if points:
             curves.append(Curve(trial, points))
     curves.sort(key=lambda curve: (curve.trial.is_best, curve.trial.is_default, curve.trial.kind != "pruned"))
-    return Info(study.objective, tuple(curves), theme.baseline_labels(study), theme.best_label(study))
+    return Info(
+        study.objective,
+        tuple(curves),
+        theme.baseline_labels(study),
+        theme.best_label(study),
+        drawn.words,
+        _band(measured, key) if drawn.words else (),
+        len(study.trials) > theme.MANY,
+    )
+
+
+def _band(trials: Iterable[TrialSummary], key: str) -> tuple[tuple[float, float, float, float], ...]:
+    """What the middle 80 % of all trials measured, by rung."""
+    values: dict[int, list[float]] = {}
+    progress: dict[int, float] = {}
+    for trial in trials:
+        for point in trial.curve:
+            if math.isfinite(point.values.get(key, math.nan)):
+                values.setdefault(point.rung, []).append(point.values[key])
+                progress[point.rung] = point.progress
+    found = []
+    for rung in sorted(values):
+        if len(values[rung]) >= 10:
+            deciles = statistics.quantiles(values[rung], n=10)
+            found.append((progress[rung], deciles[0], deciles[4], deciles[8]))
+    return tuple(found)
 
 
 def figure(info: Info) -> go.Figure:
@@ -72,11 +107,39 @@ def figure(info: Info) -> go.Figure:
         )
     )
     theme.baseline_lines(drawn, info.baselines)
+    _add_band(drawn, info)
     named: set[str] = set()
     for curve in info.curves:
         _add_curve(drawn, curve, info, named)
+    theme.sample_note(drawn, info.drawn)
     theme.outside_note(drawn, values, low, high)
     return drawn
+
+
+def _add_band(drawn: go.Figure, info: Info) -> None:
+    """The middle 80 % of all trials behind the lines of some."""
+    if not info.band:
+        return
+    progress = [each[0] for each in info.band]
+    edges = [each[1] for each in info.band] + [each[3] for each in reversed(info.band)]
+    drawn.add_scatter(
+        x=[*progress, *reversed(progress)],
+        y=edges,
+        mode="lines",
+        fill="toself",
+        fillcolor="rgba(61,72,84,0.14)",
+        line={"width": 0},
+        name="middle 80 % of all trials",
+        hoverinfo="skip",
+    )
+    drawn.add_scatter(
+        x=progress,
+        y=[each[2] for each in info.band],
+        mode="lines",
+        name="median of all trials",
+        line={"color": theme.BASELINE, "width": 2, "dash": "dot"},
+        hoverinfo="skip",
+    )
 
 
 def _add_curve(drawn: go.Figure, curve: Curve, info: Info, named: set[str]) -> None:
@@ -84,7 +147,7 @@ def _add_curve(drawn: go.Figure, curve: Curve, info: Info, named: set[str]) -> N
     group = info.best_label if trial.is_best else "default setting" if trial.is_default else trial.kind
     colour = theme.WINNER if trial.is_best else theme.COLOURS[trial.kind]
     is_cut = trial.has_ended and not trial.is_complete
-    about = theme.trial_text(trial, info.objective)
+    about = f"Trial {trial.number}" if info.is_brief else theme.trial_text(trial, info.objective)
     drawn.add_scatter(
         x=[progress for progress, _, _ in curve.points],
         y=[value for _, _, value in curve.points],

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftsweep.domain.objective import Objective
 from ftsweep.report.figures import theme
+from ftsweep.report.figures.drawn import MAX_LINES, drawn_of
 from ftsweep.report.figures.scale import Axis, axis_of, value_axis
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.trial_summary import TrialSummary
@@ -23,9 +24,10 @@ TITLE = "Parallel coordinates"
 READING = (
     "Follow a line from its parameters to the value on the right: the darker, the better; dashed lines were pruned. "
     "Where dark lines pass an axis close together, that parameter matters. Lines at one choice are drawn slightly "
-    "apart."
+    "apart. Drag along an axis to see only the lines that pass there (several axes add up, a double click ends it), or "
+    "choose how many of the best are drawn."
 )
-SHADES = ("#08306b", "#1c5fa6", "#4a90c8", "#86b6da", "#b7d0e6", "#d3dfec")
+SHADES = ("#08306b", "#0b4388", "#17569f", "#2b6bb0", "#437fbc", "#5b91c6")
 """From best to worst."""
 PANEL_HEIGHT, PANEL_GAP, BOTTOM = 300, 110, 24
 SPREAD = 0.05
@@ -58,10 +60,16 @@ class Info:
     num_left_out: int
     """Trials without a value, which no line can show."""
     best_label: str
+    drawn: str = ""
+    """Which trials have a line, in words; "" for all."""
+    is_brief: bool = False
 
 
 def info(study: StudyOverview) -> Info:
     shown = [trial for trial in study.trials if trial.value is not None and trial.kind not in ("diverged", "failed")]
+    num_left_out = len(study.trials) - len(shown)
+    drawn = drawn_of(study, shown, MAX_LINES)
+    shown = list(drawn.trials)
     shown.sort(key=lambda trial: trial.value or 0.0, reverse=study.objective.direction == "minimize")
     low, high = theme.view([trial.value for trial in shown if trial.value is not None], padding=0.02)
     better = "lower" if study.objective.direction == "minimize" else "higher"
@@ -71,8 +79,10 @@ def info(study: StudyOverview) -> Info:
     return Info(
         study.objective,
         tuple(panel for panel in panels if len(panel.axes) > 1),
-        len(study.trials) - len(shown),
+        num_left_out,
         theme.best_label(study),
+        drawn.words,
+        len(study.trials) > theme.MANY,
     )
 
 
@@ -139,7 +149,28 @@ def figure(info: Info) -> go.Figure:
             )
     if info.num_left_out:
         _add_left_out(drawn, info.num_left_out, y=-16 / inner)
+    theme.sample_note(drawn, info.drawn)
+    _add_top_k(drawn, info, y=1 + (top - 24) / inner)
     return drawn
+
+
+def _add_top_k(drawn: go.Figure, info: Info, *, y: float) -> None:
+    """Buttons for how many of the best lines are seen; `meta` of the layout has the page brush them."""
+    sign = 1 if info.objective.direction == "minimize" else -1
+    lines = [line for panel in info.panels for line in panel.lines]  # a trace each, in this order
+    order = sorted(range(len(lines)), key=lambda i: sign * (lines[i].trial.value or 0.0))
+    drawn.update_layout(meta={"brush": True}, dragmode="select")
+    drawn.update_traces(unselected={"marker": {"opacity": 1}})
+    counts = [count for count in (5, 20, 50) if count < len(lines)]
+    if not counts:
+        return
+    buttons: list[dict[str, Any]] = [{"label": "all", "method": "restyle", "args": [{"visible": True}]}]
+    for count in counts:
+        best = set(order[:count]) | {i for i, line in enumerate(lines) if line.trial.is_best}
+        seen = [i in best for i in range(len(lines))]
+        buttons.append({"label": f"best {count}", "method": "restyle", "args": [{"visible": seen}]})
+    style = {"type": "buttons", "direction": "right", "x": 0, "xanchor": "left", "y": y, "yanchor": "bottom"}
+    drawn.update_layout(updatemenus=[{**style, "buttons": buttons, "showactive": True, "pad": {"b": 2}}])
 
 
 def _add_left_out(drawn: go.Figure, count: int, *, y: float) -> None:
@@ -158,7 +189,7 @@ def _add_left_out(drawn: go.Figure, count: int, *, y: float) -> None:
 def _add_line(drawn: go.Figure, line: Line, info: Info, row: int, named: set[str]) -> None:
     trial = line.trial
     group = info.best_label if trial.is_best else trial.kind
-    text = theme.trial_text(trial, info.objective)
+    text = theme.trial_text(trial, info.objective, is_brief=info.is_brief)
     drawn.add_scatter(
         x=list(range(len(line.positions))),
         y=list(line.positions),

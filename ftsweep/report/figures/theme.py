@@ -1,7 +1,7 @@
 """One look for all figures: an outcome has the same colour and marker wherever it is drawn.
 
-Colours are those of Okabe and Ito (2008), told apart by people with any common colour blindness; markers differ too, so
-that nothing is said by colour alone.
+Colours are those of Okabe and Ito (2008), told apart by people with any common colour blindness, the light ones made
+darker to a contrast of 3 to 1 with white (WCAG 1.4.11); markers differ too: nothing is said by colour alone.
 """
 
 from __future__ import annotations
@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 INK, MUTED, GRID, PAPER = "#1b2733", "#5b6875", "#e6eaef", "#ffffff"
 WINNER = "#d55e00"
+MANY = 200
+"""From so many trials on hover boxes are short: what is written for each point of each trial makes a page large."""
 BASELINE = "#3d4854"
 
 COLOURS = {
     "complete": "#0072b2",
-    "pruned": "#8d99a6",
-    "diverged": "#cc79a7",
-    "infeasible": "#e69f00",
+    "pruned": "#6f7d8c",
+    "diverged": "#b85c92",
+    "infeasible": "#b87800",
     "failed": "#7a1f1f",
     RUNNING: "#009e73",
 }
@@ -45,14 +47,19 @@ def best_label(study: StudyOverview) -> str:
     return "winner" if study.is_final else "best so far"
 
 
-def trial_text(trial: TrialSummary, objective: Objective) -> str:
-    """A trial in a hover box: number, outcome, value, parameters. Everything that comes from outside is escaped."""
+def trial_text(trial: TrialSummary, objective: Objective, *, is_brief: bool = False) -> str:
+    """A trial in a hover box: number, outcome, value, parameters. Everything that comes from outside is escaped.
+
+    is_brief: without parameters, which the trial's row has.
+    """
     kind = f"{trial.kind} after rung {trial.last_rung}" if trial.kind == "pruned" else trial.kind
     lines = [f"<b>Trial {trial.number}</b>{' (default setting)' if trial.is_default else ''} · {plain(kind)}"]
     if trial.value is not None:
         lines.append(f"{plain(objective.key)} <b>{number(trial.value)}</b> at rung {trial.best_rung}")
     elif trial.reason:
         lines.append(plain(short(trial.reason, 90)))
+    if is_brief:
+        return "<br>".join(lines)
     lines += [f"{plain(name)} = {plain(short(param(value), 60))}" for name, value in trial.params.items()]
     return "<br>".join(lines)
 
@@ -150,6 +157,23 @@ def outside_note(figure: go.Figure, values: Sequence[float], low: float, high: f
             xref="paper",
             yref="paper",
             xanchor="right",
+            yanchor="top",
+            yshift=-28,
+            showarrow=False,
+            font={"size": 11, "color": MUTED},
+        )
+
+
+def sample_note(figure: go.Figure, words: str) -> None:
+    """Say in the figure which trials it draws."""
+    if words:
+        figure.add_annotation(
+            text=plain(f"Drawn: {words}."),
+            x=0,
+            y=0,
+            xref="paper",
+            yref="paper",
+            xanchor="left",
             yanchor="top",
             yshift=-28,
             showarrow=False,

@@ -23,7 +23,7 @@ READING = (
 )
 MAX_PANELS = 3  # side by side
 TRAIN, VALIDATION = "train/loss", "validation/loss"
-LINES = ((TRAIN, "train", "#56b4e9", "dash"), (VALIDATION, "validation", "#0072b2", "solid"))
+LINES = ((TRAIN, "train", "#2f8fc4", "dash"), (VALIDATION, "validation", "#0072b2", "solid"))
 
 
 @dataclass(frozen=True)

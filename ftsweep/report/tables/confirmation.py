@@ -11,18 +11,17 @@ from ftsweep.report.wording import number
 
 
 def confirmation_table(result: StudyResult, objective: Objective) -> Table | None:
-    """The best mean first; None where nothing was run again."""
+    """The best mean first, in 80 columns; None where nothing was run again."""
     setting = result.setting
     if setting is None:
         return None
-    heads = ("setting of trial", "in the search", "mean", "± seeds and rows", "fresh seeds", "behind the best mean by")
-    names = (*heads, "ahead of the default by", "on average")
-    spread = "" if setting.spread is None else f", seeds alone make ± {number(setting.spread, digits=2)}"
+    names = ("trial", "search", "mean", "fresh seeds", "against the default")
+    spread = "" if setting.spread is None else f"; seeds alone make ± {number(setting.spread, digits=2)}"
     share = setting.train_seconds / setting.search_train_seconds if setting.search_train_seconds else 0.0
     return Table(
-        columns(*names, text=["fresh seeds", "on average"]),
+        columns(*names, text=["fresh seeds", "against the default"]),
         tuple(_row(each, setting.number) for each in setting.contenders),
-        title=f"{objective.key} again, with fresh seeds{spread}",
+        title=f"{objective.key} with fresh seeds{spread}",
         note=f"{setting.num_runs} runs, {share:.0%} of the search's training time; ended because {setting.ended}.",
     )
 
@@ -32,21 +31,31 @@ def _row(raced: RacedSetting, chosen: int) -> Row:
     cells = (
         Cell(label, raced.number),
         figure(raced.value),
-        figure(raced.mean),
-        figure(raced.standard_error, digits=2),
+        _mean(raced),
         words("  ".join("failed" if value is None else number(value) for value in raced.seeds)),
-        _lead(raced.behind),
-        _lead(raced.over_default),
-        words("" if raced.standing == "alone" else raced.standing),
+        words(_against(raced)),
     )
     return Row(cells, "best" if raced.number == chosen else "")
 
 
-def _lead(lead: Lead | None) -> Cell:
-    if lead is None:
+def _mean(raced: RacedSetting) -> Cell:
+    """With its standard error of seeds and rows."""
+    if raced.mean is None:
         return Cell("")
-    error = "" if lead.standard_error is None else f" ± {number(lead.standard_error, digits=2)}"
-    return Cell(f"{number(lead.value, digits=2)}{error}{', surely' if lead.is_sure else ''}", lead.value)
+    return Cell(number(raced.mean) + _error(raced.standard_error), raced.mean)
+
+
+def _against(raced: RacedSetting) -> str:
+    """How the setting stands to the default on average."""
+    lead = raced.over_default
+    if lead is None:
+        return ""
+    sized = f"{number(lead.value, digits=2)}{_error(lead.standard_error)}"
+    return {"better": f"better by {sized}", "undecided": f"{sized}, not sure"}.get(raced.standing, raced.standing)
+
+
+def _error(value: float | None) -> str:
+    return "" if value is None else f" ± {number(value, digits=2)}"
 
 
 AGAIN = ("trial", "default", "in_search", "mean", "standard_error", "behind", "behind_error", "is_surely_behind")

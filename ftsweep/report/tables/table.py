@@ -16,6 +16,10 @@ class Column:
     kind: Kind = "number"
     is_whole: bool = False
     """Whether a narrow terminal must not break its cells."""
+    may_go: bool = False
+    """Whether a terminal that is too narrow leaves it out, and says so; of several the last goes first."""
+    room: int = 0
+    """Cells of the terminal that it wants, if its texts are that long, before others that may go get any."""
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,10 @@ class Curves:
         """The best value up to this rung, lower is better; None when the trial has no value at this rung."""
         return self._of(number, rung).scores[number].get(rung)
 
+    def rungs_to(self, number: int, rung: int, count: int) -> list[int]:
+        """The last `count` rungs up to this one at which the trial has a value; fewer where it has no more."""
+        return [each for each in self._all.scores[number] if each <= rung][-count:]
+
     def num_peers(self, number: int, rung: int) -> int:
         of = self._of(number, rung)
         return len(of.ranked[self._group(number), rung]) - (rung in of.scores[number])

@@ -14,6 +14,7 @@ class SuccessiveHalving(Pruner):
     """Asynchronous successive halving (Li 2020): at growing fractions of the run only the best 1/reduction goes on.
 
     first: the fraction of the run at which trials are first compared; the next is `reduction` times later, and so on.
+        Where the objective is not measured there, at the next rung at which it is.
     min_peers: with fewer peers at such a rung nothing is pruned there.
     """
 
@@ -37,7 +38,8 @@ class SuccessiveHalving(Pruner):
 
     def _decide(self, curves: Curves, number: int, rung: int) -> Decision:
         levels = list(self._levels())[self._first_level(number) :]
-        if rung not in {max(1, math.ceil(fraction * curves.num_rungs - 1e-9)) for fraction in levels}:
+        before = (0, *curves.rungs_to(number, rung, 2)[:-1])[-1]
+        if not any(before < max(1, math.ceil(fraction * curves.num_rungs - 1e-9)) <= rung for fraction in levels):
             return GO_ON
         num_peers = curves.num_peers(number, rung)
         if num_peers < self.min_peers:

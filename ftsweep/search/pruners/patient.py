@@ -35,7 +35,8 @@ class Patient(Pruner):
         return self.pruner.group(number)
 
     def _decide(self, curves: Curves, number: int, rung: int) -> Decision:
-        now, before = curves.score(number, rung), curves.score(number, rung - self.patience)
+        rungs = curves.rungs_to(number, rung, self.patience + 1)
+        now, before = curves.score(number, rung), curves.score(number, rungs[0]) if len(rungs) > self.patience else None
         if now is None or before is None or before - now > self.min_delta:
             return GO_ON
         decision = self.pruner.decide(curves, number, rung)

@@ -28,7 +28,8 @@ class Percentile(Pruner):
     percentile: 50 is the median; 75 stops only what is in the worst quarter.
     startup_trials: the first trials of the study, by number, are never pruned.
     warmup: no trial is pruned in this first fraction of its rungs.
-    patience: how many rungs in a row a trial may be on the wrong side before it is pruned at the next.
+    patience: how many rungs in a row a trial may be on the wrong side before it is pruned at the next. Rungs at which
+        the objective is not measured are not counted.
     min_peers: with fewer peers at a rung nothing is pruned there.
     """
 
@@ -60,7 +61,8 @@ class Percentile(Pruner):
         if number < self.startup_trials or rung <= self.warmup * curves.num_rungs + 1e-9:
             return GO_ON
         # Both rungs are judged by the peers known now, so the answer depends on the curves alone.
-        if not all(self._is_worse(curves, number, rung - back) for back in range(self.patience + 1)):
+        rungs = curves.rungs_to(number, rung, self.patience + 1)
+        if len(rungs) <= self.patience or not all(self._is_worse(curves, number, each) for each in rungs):
             return GO_ON
         score = curves.score(number, rung)
         assert score is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -49,7 +50,9 @@ def load_or_make(storage: OwnedStorage, name: str, direction: Direction, identit
     if study.get_trials(deepcopy=False):
         check_identity(stored, identity, name)
         return study
-    if stored in (None, identity) and study.direction.name.lower() == direction:
-        return study
-    optuna.delete_study(study_name=name, storage=storage)
-    return optuna.create_study(study_name=name, storage=storage, direction=direction)
+    if stored not in (None, identity) or study.direction.name.lower() != direction:
+        optuna.delete_study(study_name=name, storage=storage)
+        study = optuna.create_study(study_name=name, storage=storage, direction=direction)
+    with warnings.catch_warnings(action="ignore", category=optuna.exceptions.ExperimentalWarning):
+        study.set_metric_names([Objective(**identity["objective"]).key])  # for Optuna's own pages
+    return study

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from ftsweep.data.prepared import PreparedSet
 from ftsweep.domain.measurement import Measurement
+from ftsweep.domain.sample import Sample
 from ftsweep.domain.trial import Outcome, OutcomeKind
+from ftsweep.evaluation.answers import AnswerMeter
 from ftsweep.evaluation.evaluate import Evaluator, SplitScores
 from ftsweep.evaluation.forgetting import ForgettingMeter
 from ftsweep.evaluation.trial_parts import TrialParts
@@ -34,6 +37,8 @@ class RunStart:
     start: Start
     """What was measured before training, shared by trials that begin alike."""
     meter: ForgettingMeter | None = None
+    answers: AnswerMeter | None = None
+    """Of a trial whose answers are generated and scored."""
 
 
 class Run(Protocol):
@@ -76,13 +81,21 @@ class Run(Protocol):
         """Write all state, so that a new process continues to the same result."""
 
     def time_steps(self, *, num_steps: int) -> dict[str, float]:
-        """`step_seconds`, `measure_seconds`, `num_steps` and `trial_seconds` of the whole run without pruning.
+        """`step_seconds`, `measure_seconds`, `num_steps` and `trial_seconds` of the whole run without pruning; where
+        answers are generated `answer_seconds`, of one rung with them.
 
         Takes a few steps; writes nothing, and the run is of no use afterwards.
         """
 
     @staticmethod
     def score_kept(
-        parts: TrialParts, model: PreTrainedModel, evaluator: Evaluator, folder: Path, split: str
-    ) -> SplitScores:
-        """What the weights in `folder` score on a split, measured as the trial was; `model` has been restored."""
+        parts: TrialParts,
+        model: PreTrainedModel,
+        evaluator: Evaluator,
+        folder: Path,
+        split: str,
+        answers: AnswerMeter | None = None,
+    ) -> tuple[SplitScores, Sequence[Sample]]:
+        """What the weights in `folder` score on a split, measured as the trial was, and what they answered where
+        `answers` asks; `model` has been restored.
+        """

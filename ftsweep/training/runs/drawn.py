@@ -13,13 +13,16 @@ import torch
 
 from ftsweep.data.subsets.draws import DrawnSplit, TooFewExamplesError
 from ftsweep.domain.measurement import Measurement
+from ftsweep.domain.sample import Sample
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.errors import ConfigError
+from ftsweep.evaluation.answers import AnswerMeter, with_answers
 from ftsweep.evaluation.drawn_scores import DrawnScores, draw_seeds, mean_scores, read_drawn, write_drawn
 from ftsweep.evaluation.evaluate import Evaluator, SplitScores
 from ftsweep.evaluation.prompt_scores import class_labels
 from ftsweep.evaluation.trial_parts import TrialParts
 from ftsweep.store.atomic import written_folder
+from ftsweep.store.samples import rung_name, write_samples
 from ftsweep.strategies.few_shot_tuned import DRAW, FewShotTuned, draw_folders
 from ftsweep.training.checkpoint import Weights, copy_weights, put_weights, trained_weights
 from ftsweep.training.mix import with_replay
@@ -55,6 +58,7 @@ class DrawnRun:
         self._prepared = given.prepared
         self._evaluator = given.evaluator
         self._meter = given.meter
+        self._answers = given.answers
         self._num_rungs: int = parts.config["rungs"]["count"]
         self._start = copy_weights(given.model)
         self._scores = {draw: scores for (draw, _), scores in read_drawn(given.folder.path).items()}
@@ -70,14 +74,19 @@ class DrawnRun:
 
     @staticmethod
     def score_kept(
-        parts: TrialParts, model: PreTrainedModel, evaluator: Evaluator, folder: Path, split: str
-    ) -> SplitScores:
-        """The mean over draws, each with its own weights."""
+        parts: TrialParts,
+        model: PreTrainedModel,
+        evaluator: Evaluator,
+        folder: Path,
+        split: str,
+        answers: AnswerMeter | None = None,
+    ) -> tuple[SplitScores, Sequence[Sample]]:
+        """The mean over draws, each with its own weights, and what the first draw's model answers."""
         strategy, found = cast(FewShotTuned, parts.strategy), []
         for draw in draw_folders(folder):
             strategy.inner.restore(model, draw)
-            found.append(evaluator.score(model, parts.prepared.split(split)))
-        return mean_scores(found)
+            found.append(with_answers(evaluator.score(model, parts.prepared.split(split)), model, split, answers))
+        return mean_scores([scores for scores, _ in found]), found[0][1]
 
     def step(self) -> Measurement | None:
         """Take one optimizer step, or score a draw that has ended; the measurement when it was the last one."""
@@ -120,11 +129,14 @@ class DrawnRun:
         self._evaluator.score(self.model, self._prepared.split("validation"))
         measure_seconds = time.monotonic() - started
         total = len(self._draws) * training.plan.num_steps
+        answers = {} if self._answers is None else self._answers.time(self.model)
+        per_draw = measure_seconds + answers.get("answer_seconds", 0.0)
         return {
             "step_seconds": step_seconds,
             "measure_seconds": measure_seconds,
             "num_steps": total,
-            "trial_seconds": step_seconds * total + measure_seconds * len(self._draws),
+            "trial_seconds": step_seconds * total + per_draw * len(self._draws),
+            **answers,
         }
 
     def _begin(self, examples: Sequence[int], draw: int) -> Stepper:
@@ -146,6 +158,11 @@ class DrawnRun:
         if not math.isfinite(scores.values["loss"]):
             self._end(OutcomeKind.DIVERGED, f"the loss is NaN or infinite after the training of draw {draw}")
             return
+        if self._answers is not None:
+            answers = self._answers.at_rung(self.model)
+            scores = answers.added_to(scores)
+            if draw == next(iter(self._draws)):
+                write_samples(self.folder.path, rung_name(self._num_rungs), answers.samples)
         with written_folder(self._folder_of(draw)) as temporary:
             self._strategy.inner.save(self.model, temporary)
         drawn = DrawnScores(
@@ -188,7 +205,7 @@ class DrawnRun:
         scores = list(self._scores.values())
         self.outcome = Outcome(
             kind=kind,
-            reason=reason,
+            reason=reason if self._answers is None else self._answers.with_missing(reason),
             rung=max(self.rung, 0),
             best_rung=self.rung if kind is OutcomeKind.COMPLETE else None,
             extra={

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -13,8 +13,10 @@ import numpy as np
 
 from ftsweep.data.subsets.draws import TooFewExamplesError
 from ftsweep.domain.measurement import Measurement
+from ftsweep.domain.sample import Sample
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.errors import ConfigError
+from ftsweep.evaluation.answers import AnswerMeter, with_answers
 from ftsweep.evaluation.drawn_scores import (
     DrawnScores,
     as_split_scores,
@@ -31,6 +33,7 @@ from ftsweep.evaluation.trial_parts import TrialParts
 from ftsweep.store.atomic import append_line
 from ftsweep.store.folders import TrialFolder
 from ftsweep.store.row_scores import RungLosses, write_losses
+from ftsweep.store.samples import rung_name, write_samples
 from ftsweep.strategies.asking import Prompt
 from ftsweep.strategies.few_shot import FewShot
 from ftsweep.tasks.prompts.prompt_tokens import PromptTooLongError
@@ -65,6 +68,7 @@ class FewShotRun:
         self.best_weights: Weights | None = {}  # nothing trains; the strategy keeps the prompts
         self._strategy = strategy
         self._meter = given.meter
+        self._answers = given.answers
         self._num_rungs: int = config["rungs"]["count"]
         self._scorer = PromptScorer(parts, strategy, model, given.evaluator)
         self._rows = rows_of(parts.prepared, "validation", parts.task)
@@ -84,12 +88,21 @@ class FewShotRun:
 
     @staticmethod
     def score_kept(
-        parts: TrialParts, model: PreTrainedModel, evaluator: Evaluator, folder: Path, split: str
-    ) -> SplitScores:
-        """The mean over the prompts that the strategy has restored."""
+        parts: TrialParts,
+        model: PreTrainedModel,
+        evaluator: Evaluator,
+        folder: Path,
+        split: str,
+        answers: AnswerMeter | None = None,
+    ) -> tuple[SplitScores, Sequence[Sample]]:
+        """The mean over the prompts that the strategy has restored, and what is answered behind the first."""
         strategy = cast(FewShot, parts.strategy)
         scorer, rows = PromptScorer(parts, strategy, model, evaluator), rows_of(parts.prepared, split, parts.task)
-        return mean_scores([scorer.score(prompt, rows)[0] for prompt in strategy.prompts])
+        found = [
+            with_answers(scorer.score(prompt, rows)[0], model, split, answers, ask=scorer.asking(prompt))
+            for prompt in strategy.prompts
+        ]
+        return mean_scores([scores for scores, _ in found]), found[0][1]
 
     def step(self) -> Measurement | None:
         """Score the next prompt; the measurement when it was the last one."""
@@ -118,11 +131,14 @@ class FewShotRun:
             seconds = self._time_prompt(self._prompts[0])
         except PromptTooLongError as error:
             raise ConfigError(error.what, where=error.where, remedy=error.remedy) from None
+        ask = self._scorer.asking(self._prompts[0])
+        answers = {} if self._answers is None else self._answers.time(self.model, ask=ask)
         return {
             "step_seconds": seconds,
             "measure_seconds": 0.0,
             "num_steps": len(self._prompts),
-            "trial_seconds": seconds * len(self._prompts),
+            "trial_seconds": (seconds + answers.get("answer_seconds", 0.0)) * len(self._prompts),
+            **answers,
         }
 
     def _time_prompt(self, prompt: Prompt) -> float:
@@ -141,6 +157,11 @@ class FewShotRun:
         started = time.monotonic()
         try:
             scores, measured = self._scorer.score(prompt, self._rows)
+            if self._answers is not None:
+                answers = self._answers.at_rung(self.model, ask=self._scorer.asking(prompt))
+                scores = answers.added_to(scores)
+                if prompt is self._prompts[0]:
+                    write_samples(self.folder.path, rung_name(self._num_rungs), answers.samples)
         except PromptTooLongError as error:
             self._end(OutcomeKind.INFEASIBLE, str(error))
             return
@@ -180,7 +201,7 @@ class FewShotRun:
     def _end(self, kind: OutcomeKind, reason: str) -> None:
         self.outcome = Outcome(
             kind=kind,
-            reason=reason,
+            reason=reason if self._answers is None else self._answers.with_missing(reason),
             rung=max(self.rung, 0),
             best_rung=self.rung if kind is OutcomeKind.COMPLETE else None,
             extra={

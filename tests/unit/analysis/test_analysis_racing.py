@@ -51,6 +51,12 @@ def test_the_budget_is_never_exceeded_and_goes_to_the_leader_and_the_default_fir
         assert "training time" in rounds[-1].reason or "nobody else" in rounds[-1].reason
 
 
+def test_a_last_round_that_not_all_could_afford_is_said_to_have_used_up_its_share():
+    rounds = raced({1: [1.0, 1.2], 0: [1.1, 1.1]}, Limits(2, 3, COSTS))
+    assert [len(each.wanted) for each in rounds] == [2, 1, 0]
+    assert "training time is used up" in rounds[-1].reason
+
+
 def test_any_part_of_the_runs_leads_to_the_same_race():
     """A kill loses the runs under way: whoever asks again is told what is missing of that round, and nothing else."""
     whole = raced(CLOSE, AMPLE)

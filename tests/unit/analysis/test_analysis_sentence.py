@@ -32,7 +32,7 @@ def said(setting: Setting | None, model: Model = MODEL, own: float = 1.7, defaul
 
 def test_the_models_value_stands_beside_its_base_and_what_the_choice_made_of_it():
     assert said(None) == (
-        "Trial 2 with fresh seed 1 is best: validation/loss 1.66 at rung 8 of 10 (untouched base 2.4; about 1.71 "
+        "Trial 2 with fresh seed 1 is chosen: validation/loss 1.66 at rung 8 of 10 (untouched base 2.4; about 1.71 "
         "without the luck of being the best of 7); on test loss 1.7 (default setting 1.9, untouched base 2.5)."
     )
 

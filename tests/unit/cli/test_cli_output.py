@@ -24,10 +24,10 @@ _ASCII = [
 
 @pytest.mark.parametrize("env", _ASCII)
 def test_what_the_encoding_lacks_is_replaced(env: dict[str, str]) -> None:
-    code = f"from ftsweep.cli.output import prepare_output; prepare_output(); print({'━━╌ 3/10 ☃'!a})"
+    code = f"from ftsweep.cli.output import prepare_output; prepare_output(); print({'▁▄█ 3/10 ☃'!a})"
     done = _python(code, env=env)
     assert (done.returncode, done.stderr) == (0, b"")
-    assert done.stdout == b"==- 3/10 ?\n"
+    assert done.stdout == b"_=@ 3/10 ?\n"
 
 
 def test_json_for_an_encoding_without_a_character_spells_it() -> None:

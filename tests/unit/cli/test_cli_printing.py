@@ -12,7 +12,7 @@ from ftsweep.cli.best_view import print_best
 from ftsweep.cli.run_view import print_ending
 from ftsweep.cli.status_view import print_store, print_study
 from ftsweep.control.run import Launched
-from ftsweep.domain.answers import Model
+from ftsweep.domain.answers import Lead, Model, RacedSetting, Setting
 from ftsweep.domain.approach import Approach
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.result import StudyResult
@@ -46,6 +46,7 @@ def printed(console: Console) -> str:
     return text
 
 
+STORE = Path("mlruns").absolute()
 DISK = {"total": 0, "weights": 0, "checkpoints": 0, "other": 0}
 
 
@@ -66,7 +67,7 @@ def concluded(with_branches: bool) -> StudyResult:
 
 
 def test_best_prints_the_table_of_approaches_and_the_advice(console: Console) -> None:
-    print_best(console, overview(concluded(True)), None)
+    print_best(console, overview(concluded(True)), STORE, None)
     lines = printed(console).splitlines()
     assert "Use full: loss 0.75 on test." in lines
     (header,) = [line for line in lines if line.startswith("approach ")]
@@ -78,9 +79,31 @@ def test_best_prints_the_table_of_approaches_and_the_advice(console: Console) ->
 
 
 def test_study_without_branches_prints_its_test_scores(console: Console) -> None:
-    print_best(console, overview(concluded(False)), None)
+    print_best(console, overview(concluded(False)), STORE, None)
     assert "trial-0000 (winner)" in printed(console)
     assert "approach" not in printed(console)
+
+
+def test_model_and_setting_stand_apart_with_seeds_and_optimism_in_80_columns() -> None:
+    lead = Lead(0.3719, 0.0927, is_sure=True)
+    seeds = (1.61712, 1.71645, 1.70211)
+    own = RacedSetting(11, 1.58123, seeds, 1.66734, 0.08211, over_default=lead, standing="better")
+    default = RacedSetting(0, 2.03012, (2.03612,), 2.03612, 0.05312, is_default=True, behind=lead)
+    race = Setting(11, "Setting: because.", (own, default), 0.0512, "its share is used up", 30.0, 60.0)
+    proposals = (Proposal(number, "", {"rank": number}) for number in (0, 11))
+    trials = tuple(TrialRecord(proposal, (), Outcome(OutcomeKind.COMPLETE)) for proposal in proposals)
+    model = Model(0, 1.58, 5, "Model: because.", seed=1, optimism=0.028, corrected=1.609, num_models=5)
+    result = StudyResult("Both.", model=model, setting=race, test={"trial-0000-1": {"loss": 1.62}}, num_trials=2)
+    narrow = Console(file=io.StringIO(), width=80, highlight=False)
+    print_best(narrow, StudyOverview(StudyState("s", "complete", Objective(), 10, 1, trials, result=result)), None)
+    text = printed(narrow)
+    assert "setting of the model, trial 0" in text
+    assert "setting to train again, trial 11" in text
+    assert "seeds alone make ± 0.051" in text
+    (line,) = [line for line in text.splitlines() if "better by" in line]
+    assert " ".join(line.split()) == "11* 1.581 1.667 ± 0.082 1.617 1.716 1.702 better by 0.37 ± 0.093"
+    assert "4 runs, 50% of the search's training time; ended because its share is used up." in text
+    assert "about 1.609 without the luck of being the best of 5 models" in text
 
 
 def test_run_ends_with_the_approaches_and_the_advice(console: Console, tmp_path: Path) -> None:
@@ -93,7 +116,7 @@ def test_status_tells_of_lost_workers(console: Console, tmp_path: Path) -> None:
     folder = Store(tmp_path).study("s")
     for number in range(7):
         folder.note_lost(f"trial-000{number}", "gpu 0", "it was killed by SIGKILL")
-    print_study(console, overview(concluded(True)), DISK, folder.lost_workers())
+    print_study(console, overview(concluded(True)), DISK, folder.lost_workers(), tmp_path)
     text = printed(console)
     assert "worker gpu 0 lost over trial-0006 at 20" in text
     assert "it was killed by SIGKILL" in text

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import math
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from study_manifests import write_manifest
 
 from ftsweep.domain.measurement import Measurement
+from ftsweep.domain.sample import Sample
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal
 from ftsweep.errors import ConfigError, StudyError
 from ftsweep.recording.base import RecorderAwayError
 from ftsweep.recording.mlflow import MlflowRecorder
+from ftsweep.recording.serving_ui import study_addresses
+from ftsweep.recording.shared_view import VIEW_TAG
 from ftsweep.recording.ui import tracking_uri
+from ftsweep.store.atomic import write_text
 from ftsweep.store.folders import StudyFolder
+from ftsweep.store.samples import rung_name, write_samples
 from ftsweep.testing.recorder import STARTED, measurement_of, proposal_of, record_trial, study_facts
 
 # SQLAlchemy tells MLflow 3.17 that a loader it uses is deprecated
@@ -288,3 +296,80 @@ def test_building_the_recorder_imports_neither_mlflow_nor_torch() -> None:
         "assert not {'mlflow', 'torch', 'pandas', 'sqlalchemy'} & set(sys.modules), sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_what_a_trial_answered_is_a_table_of_its_run(folder: StudyFolder) -> None:
+    sample = Sample(3, "what?", "this", "that", {"rouge_l": 0.25})
+    write_samples(folder.trial(7).path, rung_name(2), [sample])
+    for _ in range(2):
+        record_trial(opened(folder), 7)
+    run = runs_of(folder)["trial-0007"]
+    assert json.loads(run.data.tags["mlflow.loggedArtifacts"]) == [{"path": "samples.json", "type": "table"}]
+    client = client_of(folder)
+    table = client._read_from_file(client.download_artifacts(run.info.run_id, "samples.json"))  # as `load_table` does
+    assert table.to_dict("records") == [
+        {"rung": 2, "row": 3, "prompt": "what?", "expected": "this", "answer": "that", "rouge_l": 0.25}
+    ]
+
+
+def test_the_experiments_page_shows_trials_with_what_varies_the_best_first(folder: StudyFolder) -> None:
+    recorder = opened(folder)
+    record_trial(recorder, 0)
+    experiment = client_of(folder).get_experiment_by_name(folder.name)
+    view = json.loads(experiment.tags[VIEW_TAG])
+    assert view["orderByKey"] == "metrics.`best/validation/loss`"
+    assert view["orderByAsc"] is True
+    columns = view["selectedColumns"]
+    assert columns[0] == "metrics.`best/validation/loss`"
+    assert "params.`training.learning_rate`" in columns
+    assert {"tags.`ftsweep.outcome`", "tags.`verdict`", "tags.`ftsweep.winner`"} <= set(columns)
+    write_text(folder.sweep_file, "study: {name: example}\n")
+    write_manifest(folder)
+    address = study_addresses(folder.store, "http://127.0.0.1:5001")[folder.name]
+    page = f"#/experiments/{experiment.experiment_id}/runs?workflowType=machine_learning"
+    assert address.endswith(f"{page}&viewStateShareKey=ftsweep")
+
+
+def test_a_server_that_takes_no_view_gets_links_with_the_order_alone(
+    folder: StudyFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+    from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+
+    def refuse(self: object, number: str, key: str, value: str) -> None:
+        raise MlflowException("no such tags here", INVALID_PARAMETER_VALUE)
+
+    monkeypatch.setattr(MlflowClient, "set_experiment_tag", refuse)
+    record_trial(opened(folder), 0)
+    write_text(folder.sweep_file, "study: {name: example}\n")
+    write_manifest(folder)
+    address = study_addresses(folder.store, "http://127.0.0.1:5001")[folder.name]
+    assert "orderByKey=metrics.%60best%2Fvalidation%2Floss%60&orderByAsc=true" in address
+
+
+def test_a_description_is_mlflows_note_and_a_fresh_run_hangs_under_its_trial(folder: StudyFolder) -> None:
+    recorder = opened(folder)
+    record_trial(recorder, 0)
+    recorder.tag({"description": "**chosen**"})
+    fresh = replace(proposal_of(0), seed=2)
+    recorder.begin_trial(fresh, tags={"fresh_seed": "2"}, params=fresh.params)
+    recorder.end_trial(fresh, Outcome(OutcomeKind.COMPLETE), best={"validation/loss": 1.5}, tags={})
+    runs = runs_of(folder)
+    assert runs["sweep"].data.tags["mlflow.note.content"] == "**chosen**"
+    again = runs["seed-2-of-trial-0000"]
+    assert again.data.tags["mlflow.parentRunId"] == runs["trial-0000"].info.run_id
+    assert again.data.metrics["best/validation/loss"] == 1.5
+
+
+def test_the_data_set_has_the_columns_of_its_rows_as_schema(folder: StudyFolder, tmp_path: Path) -> None:
+    row = {"place": "t.jsonl:1", "values": {"tweet": "what a day", "label": "joy", "stars": 3}}
+    (tmp_path / "train.rows.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    data = {**study_facts(folder).data, "folder": str(tmp_path)}
+    recorder = opened(folder, data=data)
+    record_trial(recorder, 0)
+    (found,) = runs_of(folder)["trial-0000"].inputs.dataset_inputs
+    columns = json.loads(found.dataset.schema)["mlflow_colspec"]
+    assert [(column["name"], column["type"]) for column in columns] == [
+        ("tweet", "string"), ("label", "string"), ("stars", "long"),
+    ]  # fmt: skip

@@ -65,6 +65,7 @@ def model(folder: StudyFolder) -> ChosenModel:
         output_example=[{"label": "a", "probability": 0.9}, {"label": "b", "probability": 0.8}],
         metrics={"test/accuracy": 0.75},
         tags={"branch": "main"},
+        description="# A card",
     )
 
 
@@ -112,6 +113,8 @@ def test_the_champion_has_signature_example_metrics_tags_and_its_run(
     assert run.info.run_name == "trial-0007"
     assert run.data.metrics["test/accuracy"] == 0.75
     assert {"branch": "main", "ftsweep.trial": "7"}.items() <= version.tags.items()
+    assert run.data.tags["ftsweep.winner"] == "winner"
+    assert version.description == "# A card"
     logged = client.get_logged_model(version.source.removeprefix("models:/"))
     assert {metric.key: metric.value for metric in logged.metrics} == {"test/accuracy": 0.75}
     assert logged.params == run.data.params

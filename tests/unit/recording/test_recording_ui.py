@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import socket
 import sys
 from pathlib import Path
 
 import pytest
 
 from ftsweep.domain.objective import Objective
+from ftsweep.recording.serving_ui import free_port, wait_for_answer
 from ftsweep.recording.ui import is_loopback, runs_address, ui_address, ui_command
 from ftsweep.store.folders import Store
 
@@ -34,3 +36,17 @@ def test_links_open_the_pages_for_training_with_the_best_run_first() -> None:
         "http://host/#/experiments/3/runs?workflowType=machine_learning"
         "&orderByKey=metrics.%60best%2Fvalidation%2Faccuracy%60&orderByAsc=false"
     )
+
+
+def test_a_taken_port_is_passed_over() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        found = free_port("127.0.0.1", port)
+    assert found is not None
+    assert found > port
+
+
+def test_nobody_waits_for_a_server_that_has_ended() -> None:
+    assert not wait_for_answer("http://127.0.0.1:9", is_alive=lambda: False)

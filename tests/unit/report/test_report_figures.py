@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 import pkgutil
+from dataclasses import replace
 from importlib import import_module
 
 import pytest
@@ -21,16 +22,20 @@ from ftsweep.report.figures import (
     history,
     importances,
     parallel_coordinates,
+    slices,
     strategy_comparison,
     theme,
     timeline,
     train_vs_validation,
 )
+from ftsweep.report.figures.drawn import MAX_LINES, MAX_MARKS
+from ftsweep.report.figures.parallel_coordinates import SHADES
 from ftsweep.report.figures.scale import axis_of, value_axis
+from ftsweep.report.figures.train_vs_validation import LINES
 from ftsweep.report.overview import StudyOverview, read_overview
 from ftsweep.report.settings import Settings
 
-SHARED = {"base", "theme", "scale"}
+SHARED = {"base", "drawn", "theme", "scale"}
 
 
 def words(figure) -> str:
@@ -255,7 +260,7 @@ def test_a_thousand_trials_are_drawn_in_a_moment():
     settings = Settings(dimensions={"a": FloatInterval(0, 1), "b": IntInterval(0, 6)})
     rows = StudyOverview(StudyState("big", "", Objective(), 1, 1000, trials), settings)
 
-    assert len(parallel_coordinates.info(rows).panels[0].lines) == 1000
+    assert len(parallel_coordinates.info(rows).panels[0].lines) == MAX_LINES
 
 
 def test_approaches_are_lines_with_their_trials_best_tests_and_times(tmp_path):
@@ -288,3 +293,74 @@ def test_curve_of_the_best_is_seen_whole_though_most_values_lie_elsewhere(tmp_pa
     low, high = draw("learning_curves", read_overview(builder.folder)).layout.yaxis.range
     assert low < 1.0
     assert high > 2.1
+
+
+def large(num: int) -> StudyOverview:
+    """A study of so many trials with curves."""
+
+    def record(number: int) -> TrialRecord:
+        points = tuple(
+            Measurement(
+                rung, rung / 4, rung, rung, float(rung), 100.0 * (number // 2) + rung, {"validation/loss": loss}
+            )
+            for rung, loss in enumerate([2.0, 1.5, 1.0 + (number * 7 % num) / num])
+        )
+        return TrialRecord(Proposal(number, "", {"x": number, "y": number % 3}), points, Outcome(OutcomeKind.COMPLETE))
+
+    return StudyOverview(StudyState("large", "", Objective(), 4, num, tuple(record(number) for number in range(num))))
+
+
+def test_a_large_study_is_drawn_by_its_best_a_sample_and_a_band_and_says_so():
+    curves = draw("learning_curves", large(1000))
+    lines = [trace for trace in curves.data if trace.meta is not None]
+    assert len(lines) == MAX_LINES
+    assert 0 in {trace.meta for trace in lines}, "the best one is always drawn"
+    band = next(trace for trace in curves.data if trace.name == "middle 80 % of all trials")
+    assert min(band.y) == pytest.approx(1.1, abs=0.01)
+    assert "120 of 1,000 trials: the 40 best, and an even sample of the others" in words(curves)
+    parallel = draw("parallel_coordinates", large(1000))
+    assert sum(trace.meta is not None for trace in parallel.data) == MAX_LINES
+    assert "120 of 1,000 trials" in words(parallel)
+    shown = draw("history", large(2000))
+    assert sum(len(trace.x) for trace in shown.data if trace.name == "complete") == MAX_MARKS
+    assert "1,500 of 2,000" in words(shown)
+
+
+def test_trials_that_ran_at_once_stand_in_lanes_of_their_own():
+    study = large(6)
+    drawn = draw("timeline", study)
+    lanes = [lane for trace in drawn.data for lane in trace.y]
+    assert sorted(lanes) == [0, 0, 0, 1, 1, 1], "two at a time"
+    phased = replace(study, phases=(("searching", 0.0, 90.0),), fresh=study.state.trials[:1])
+    names = [trace.name for trace in draw("timeline", phased).data]
+    assert {"phase", "fresh seed"} <= set(names)
+
+
+def test_marks_stand_out_from_white_by_three_to_one():
+    def luminance(colour: str) -> float:
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    colours = [*theme.COLOURS.values(), theme.WINNER, theme.BASELINE, *SHADES, *(line[2] for line in LINES)]
+    assert [colour for colour in colours if 1.05 / (luminance(colour) + 0.05) < 3] == []
+
+
+def test_slices_have_a_panel_per_parameter_on_its_own_scale(demo):
+    study = read_overview(demo)
+    drawn = draw("slices", study)
+    assert [note.text for note in drawn.layout.annotations][:2] == ["training.learning_rate", "training.batch_size"]
+    rate = slices.info(study).panels[0]
+    assert rate.axis.kind == "log"
+    winner = next(trace for trace in drawn.data if trace.name == "winner")
+    assert list(winner.customdata) == [3]
+    assert winner.x[0] == pytest.approx(math.log10(2.2e-3 / 1e-4) / 2)
+
+
+def test_budget_tells_where_training_time_went():
+    study = large(4)
+    fresh = replace(study, fresh=study.state.trials[:1])
+    (bars,) = draw("budget", fresh).data
+    assert list(bars.y) == ["fresh seeds", "complete"]
+    assert list(bars.x) == pytest.approx([0.2, 0.8])
+    assert bars.text[1] == "8.0 s, 4 runs"

@@ -532,3 +532,11 @@ def test_gp_fit_that_dies_is_one_clear_error(open_study: Open, monkeypatch: pyte
     end(study, 1.0)
     with pytest.raises(FtsweepError, match=r"helper process died"):
         study.ask()
+
+
+def test_optunas_own_pages_call_the_value_by_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "optuna.db"
+    with closing(Study.open(path, "s", Objective(), [BRANCH], Random(), NoPruner(), seed=0, num_rungs=2)):
+        pass
+    seen = optuna.load_study(study_name="s", storage=f"sqlite:///{path}")
+    assert seen.metric_names == ["validation/loss"]

@@ -189,7 +189,7 @@ def test_status_and_best_tell_why_and_what_to_do(folder: StudyFolder) -> None:
     snapshot = StudyState("fits", "running", Objective(), 4, 2, records, verdicts=folder.verdicts())
     console = Console(file=io.StringIO(), width=160)
     overview = StudyOverview(snapshot)
-    print_study(console, overview, DISK, [])
+    print_study(console, overview, DISK, [], folder.store.root)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "overfit (severe)" in text.split("\n")[2]
     assert "Fit: 1 overfit, 1 healthy." in text

@@ -105,17 +105,19 @@ def test_nothing_pruned_though_trials_lay_behind_was_too_little() -> None:
     assert judged(records[:9]) == {}
 
 
-def test_the_noise_band_is_that_of_fresh_seeds() -> None:
+def test_the_noise_band_has_the_searchs_own_run_of_what_was_run_again() -> None:
     records = [trial(number, falling(1.0 + number / 100), rate=3e-4) for number in range(6)]
     contenders = [
-        RacedSetting(0, 1.0, (1.0, 1.01, 1.02)),  # spread 0.01
-        RacedSetting(1, 1.0, (1.0, 1.02, 1.04)),  # spread 0.02
-        RacedSetting(2, 1.0, (1.0,)),
+        RacedSetting(0, 1.0, (1.01, None, 1.02)),  # with the search's: 1.0, 1.01, 1.02, spread 0.01
+        RacedSetting(1, 1.0, (1.02, 1.04)),  # spread 0.02
+        RacedSetting(2, 1.0, ()),
     ]
     verdict = judged(records, contenders=contenders)[VerdictKind.NOISE]
     assert verdict.numbers["spread"] == pytest.approx((0.0005 / 2) ** 0.5)
     assert verdict.numbers["band"] == pytest.approx(2 * 2**0.5 * verdict.numbers["spread"])
     assert verdict.numbers["num_within"] == 5
+    lucky = [RacedSetting(0, 1.0, (1.25, 1.24))]  # fresh seeds take the lead back: as wide as what a seed can do
+    assert judged(records, contenders=lucky)[VerdictKind.NOISE].numbers["band"] > 0.25
 
 
 def test_tags_of_the_study_tell_verdicts_counts_and_the_winners() -> None:

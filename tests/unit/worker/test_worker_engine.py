@@ -247,7 +247,7 @@ def test_what_precedes_training_is_measured_once_per_worker_and_is_true(
     config["training"]["learning_rate"] = 1e-3
     counted = []
     original = RungScorer.now
-    monkeypatch.setattr(RungScorer, "now", lambda self: counted.append("a rung") or original(self))
+    monkeypatch.setattr(RungScorer, "now", lambda self, *at: counted.append("a rung") or original(self, *at))
     reused, _ = finish(used, make_job(name="trial-0001"))
     assert len(counted) == 4, "rung 0 was measured again"
     fresh, _ = finish(Engine(threads=1), make_job(name="trial-0002"))

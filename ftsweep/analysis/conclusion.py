@@ -1,0 +1,115 @@
+"""What a study came to, in the same words on every screen. Pure functions of the result and the trials."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ftsweep.analysis.advice import shown_metric
+from ftsweep.domain.answers import model_name
+from ftsweep.domain.commands import study_command
+from ftsweep.domain.objective import Objective
+from ftsweep.domain.ranking import rank
+from ftsweep.domain.result import BASELINE, StudyResult
+from ftsweep.domain.trial import TrialRecord
+
+_NAMED = 3  # trials that are told by number
+
+
+def said_in_full(result: StudyResult, records: Sequence[TrialRecord], objective: Objective) -> tuple[str, ...]:
+    """What was chosen and why, what it is worth, what was not run again, and whether the search was worth it.
+
+    A paragraph each, the most important first; a study without a model has its sentence and its note.
+    """
+    model, setting = result.model, result.setting
+    said = [result.sentence, result.advice]
+    if model is not None:
+        said += [model.reason, setting.reason if setting else ""]
+        said += [_beside_search(result, objective), _on_test(result, records, objective)]
+        said += [_not_again(result, records, objective), _worth(result, records, objective)]
+    said += list(result.forgetting.sentences) if result.forgetting else []
+    said.append(result.note)
+    return tuple(dict.fromkeys(text for text in said if text))
+
+
+def next_command(result: StudyResult, study: str, store: Path) -> str:
+    """The one command to go on with: have the model, or see what became of the trials."""
+    if result.model is None:
+        return study_command("status", study, store=store)
+    return study_command("best", study, "--export", f"{study}-model", store=store)
+
+
+def _beside_search(result: StudyResult, objective: Objective) -> str:
+    """The mean over fresh seeds beside the value that the search had, of the model's setting."""
+    raced = None if result.setting is None or result.number is None else result.setting.of(result.number)
+    if raced is None or raced.mean is None:
+        return ""
+    error = "" if raced.standard_error is None else f" ± {raced.standard_error:.2g}"
+    seeds = "1 fresh seed" if len(raced.seeds) == 1 else f"{len(raced.seeds)} fresh seeds"
+    return (
+        f"The setting of trial {raced.number}: {objective.key} {raced.value:.4g} in the search, "
+        f"{raced.mean:.4g}{error} on average over {seeds}."
+    )
+
+
+def _on_test(result: StudyResult, records: Sequence[TrialRecord], objective: Objective) -> str:
+    """The model's score on test beside those of the default setting and the untouched base, with 95 % intervals."""
+    scores = result.model_test
+    if not scores or result.model is None:
+        return ""
+    shown = shown_metric(scores, objective)
+    default = _default(result, records)
+    names = {"the model": result.model.name}
+    if default is not None and model_name(default) != result.model.name:
+        names["the default setting"] = model_name(default)
+    names["the untouched base"] = BASELINE
+    told = []
+    for words, name in names.items():
+        if shown in result.test.get(name, {}):
+            interval = result.intervals.get(name, {}).get(shown)
+            sure = "" if interval is None else f" ({interval.low:.4g} to {interval.high:.4g})"
+            told.append(f"{words} {result.test[name][shown]:.4g}{sure}")
+    intervals = " (95 % intervals)" if any(result.intervals.values()) else ""
+    return f"On test, {shown}{intervals}: {', '.join(told)}."
+
+
+def _not_again(result: StudyResult, records: Sequence[TrialRecord], objective: Objective) -> str:
+    """Complete trials of which there is one run alone, the best first."""
+    raced = {each.number for each in result.contenders}
+    once = [each.number for each in rank(records, objective) if each.number not in raced]
+    if not once or len(once) + len(raced) < 2:
+        return ""
+    named = ", ".join(map(str, once[:_NAMED])) + (f" and {len(once) - _NAMED} more" if len(once) > _NAMED else "")
+    which = f"trial {named} was" if len(once) == 1 else f"trials {named} were"
+    if not raced:
+        return (
+            "No setting was run again with fresh seeds: how much of a difference between trials is luck, is not known."
+        )
+    return f"Not run again: {which} run with one seed only, so that their values may be luck."
+
+
+def _worth(result: StudyResult, records: Sequence[TrialRecord], objective: Objective) -> str:
+    """Whether the search found something better than the configuration as written."""
+    model, default = result.model, _default(result, records)
+    if model is None or default is None:
+        return ""
+    if default == model.number:
+        return "Nothing that was tried is better than the default setting for sure: the search confirmed it."
+    if model.over_default is None:
+        return ""
+    own, other = (result.test.get(name, {}).get(objective.metric) for name in (model.name, model_name(default)))
+    if own is not None and other is not None and not objective.is_better(own, other):
+        return "Whether the search was worth it is open: on test its model is no better than the default setting's."
+    if not model.over_default.is_sure:
+        return "Whether the search was worth it is open: chance makes such a lead over the default setting as well."
+    held = " and on test" if own is not None and other is not None else ""
+    return f"The search was worth it: its model beats the default setting's on validation for sure{held}."
+
+
+def _default(result: StudyResult, records: Sequence[TrialRecord]) -> int | None:
+    """The trial of the default setting: the one in the race, or else that of the model's branch."""
+    raced = next((each.number for each in result.contenders if each.is_default), None)
+    if raced is not None:
+        return raced
+    branch = next((each.proposal.branch for each in records if each.number == result.number), None)
+    return next((each.number for each in records if each.proposal.is_default and each.proposal.branch == branch), None)

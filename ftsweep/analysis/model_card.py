@@ -1,0 +1,124 @@
+"""What people who look a study or its model up have to know, as Markdown. Pure functions of the result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ftsweep.analysis.advice import shown_metric
+from ftsweep.analysis.answers import model_words
+from ftsweep.analysis.conclusion import next_command, said_in_full
+from ftsweep.domain.objective import Objective
+from ftsweep.domain.result import BASELINE, StudyResult
+from ftsweep.domain.trial import TrialRecord
+from ftsweep.domain.verdict import Verdict
+
+_MAX_FINDINGS = 5
+_NAMING = ("name", "path", "study", "train")
+
+
+def study_description(
+    result: StudyResult, records: Sequence[TrialRecord], objective: Objective, *, study: str, store: Path
+) -> str:
+    """What the study came to, in the words of every screen, and the command to go on with."""
+    said = [escaped(text) for text in said_in_full(result, records, objective)]
+    return "\n\n".join([*said, f"```sh\n{next_command(result, study, store)}\n```"])
+
+
+def trial_description(record: TrialRecord, verdicts: Sequence[Verdict]) -> str:
+    """How a trial ended and how well it fits."""
+    outcome = record.outcome
+    ending = "" if outcome is None else f"**{outcome.kind}**: {escaped(outcome.reason.rstrip('.'))}."
+    return "\n\n".join(filter(None, [ending, *(f"Fit: {escaped(verdict.text)}" for verdict in verdicts)]))
+
+
+def model_card(
+    result: StudyResult, trial: TrialRecord, objective: Objective, *, study: str, config: Mapping[str, Any]
+) -> str:
+    """Base, data, setting, scores, limits and how to load it. config: that of the model's trial."""
+    assert result.model is not None
+    facts = result.data.get(trial.proposal.branch or "main", {})
+    rows = ", ".join(f"{split} {count:,}" for split, count in (facts.get("num_rows") or {}).items())
+    setting = {name: _spelled(value) for name, value in trial.proposal.params.items()}
+    parts = [
+        f"# {escaped(study)}: the model of {model_words(result.model.number, result.model.seed)}",
+        escaped(result.sentence),
+        "## What it is",
+        _table(
+            ("", ""),
+            [
+                ("base", _component(config.get("model"))),
+                ("fine-tuned by", _component(config.get("strategy"))),
+                ("task", _component(config.get("task"))),
+                ("data", _component(config.get("data"))),
+                ("rows", rows),
+                ("data fingerprint", str(facts.get("fingerprint", ""))),
+            ],
+        ),
+        "## Setting",
+        _table(("parameter", "value"), list(setting.items())),
+        *_scores(result, objective),
+        "## Limits",
+        *(f"- {escaped(text)}" for text in _limits(result, facts, objective)),
+        "## How to load it",
+        f'```python\nimport mlflow\n\nmodel = mlflow.pyfunc.load_model("models:/{study}@champion")\n```',
+    ]
+    return "\n\n".join(filter(None, parts))
+
+
+def escaped(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    return "".join(f"\\{character}" if character in "\\`*_[]<>#|" else character for character in text)
+
+
+def _scores(result: StudyResult, objective: Objective) -> list[str]:
+    model, test = result.model, result.model_test
+    assert model is not None
+    value = f"{objective.key} {model.value:.4g} at rung {model.rung}"
+    if not test:
+        return ["## Scores", f"Of the rows that chose it: {value}. There is no test split."]
+    shown = shown_metric(test, objective)
+    names = sorted(test, key=lambda name: (name != shown, name))
+    base = result.test.get(BASELINE, {})
+    rows = []
+    for name in names:
+        interval = result.intervals.get(model.name, {}).get(name)
+        sure = "" if interval is None else f"{interval.low:.4g} to {interval.high:.4g}"
+        rows.append((name, f"{test[name]:.4g}", sure, f"{base[name]:.4g}" if name in base else ""))
+    table = _table(("on test", "model", "95 % interval", "untouched base"), rows)
+    return ["## Scores", table, f"Of the rows that chose it: {value}."]
+
+
+def _limits(result: StudyResult, facts: Mapping[str, Any], objective: Objective) -> list[str]:
+    said = [
+        "It was measured on rows like those it was trained on; of other texts, languages and labels nothing is known.",
+        f"{objective.key} chose it, so that this value is too good; the scores on test are not.",
+    ]
+    if result.test_looks > 1:
+        said[1] = (
+            f"Models of the study were measured on test {result.test_looks} times, so that scores may be too good."
+        )
+    found = [each for each in facts.get("findings") or () if each.get("severity") != "note"]
+    said += [f"Data: {each['check']}: {each['message']}." for each in found[:_MAX_FINDINGS]]
+    if result.forgetting is not None:
+        said += list(result.forgetting.sentences)
+    return said
+
+
+def _component(node: Any) -> str:
+    """A component in a few words: its class, and the name, path or file that it was given."""
+    found = node if isinstance(node, Mapping) else {}
+    kind = str(found.get("_target_") or "").rpartition(".")[2]
+    which = next((str(found[key]) for key in _NAMING if found.get(key)), "")
+    return " ".join(part for part in (kind, which) if part)
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    told = [row for row in rows if any(row[1:])]
+    lines = [heads, ["---"] * len(heads), *([escaped(cell) for cell in row] for row in told)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) if told else ""
+
+
+def _spelled(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,116 @@
+"""What models of a study answered on the same rows, side by side. All texts come from outside: whoever shows them
+escapes them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from ftsweep.domain.objective import Objective
+from ftsweep.domain.sample import Sample
+from ftsweep.report.tables.table import Cell, Row, Table, columns
+from ftsweep.report.wording import number
+from ftsweep.store.folders import StudyFolder, TrialFolder
+from ftsweep.store.samples import read_samples, rung_name, sampled_rungs
+
+NUM_SHOWN = 3
+"""So many of the worst rows, and of the best."""
+
+MAX_CHARACTERS = 600
+"""Of a text in a table; a longer one loses its middle."""
+
+
+@dataclass(frozen=True)
+class ModelAnswers:
+    """What one model answered at a rung."""
+
+    label: str
+    rung: int
+    samples: Sequence[Sample]
+
+    @cached_property
+    def by_row(self) -> Mapping[int, Sample]:
+        return {sample.row: sample for sample in self.samples}
+
+
+def trial_answers(folder: StudyFolder, numbers: Sequence[int], objective: Objective) -> list[ModelAnswers]:
+    """Of these trials, in this order, each at its best rung; without trials that were never asked."""
+    found = [_at_best(folder.trial(each), f"trial {each}", objective) for each in dict.fromkeys(numbers)]
+    return [each for each in found if each is not None]
+
+
+def model_answers(folder: TrialFolder, label: str, objective: Objective) -> ModelAnswers | None:
+    """Of a run that lies in this folder, at its best rung; None where it was never asked."""
+    return _at_best(folder, label, objective)
+
+
+def base_answers(folder: StudyFolder, branch: str, objective: Objective) -> ModelAnswers | None:
+    """Of the untouched base of a branch; None where it was not asked."""
+    return _at_best(folder.baseline(branch or "main"), "untouched base", objective)
+
+
+def telling_rows(models: Sequence[ModelAnswers], metric: str, *, num: int = NUM_SHOWN) -> tuple[list[int], list[int]]:
+    """The rows that the last of the models answered worst, and those that it answered best, by a score of answers.
+
+    Rows of every model only, each named once; the worst and the best come first.
+    """
+    if not models:
+        return [], []
+    last = models[-1].by_row
+    rows = [row for row in last if all(row in each.by_row for each in models) and metric in last[row].scores]
+    ranked = sorted(rows, key=lambda row: (last[row].scores[metric], row))
+    worst = ranked[:num]
+    return worst, [row for row in reversed(ranked) if row not in worst][:num]
+
+
+def told_score(models: Sequence[ModelAnswers], objective: Objective) -> str:
+    """The score by which rows are ordered: the objective where it is one, else the task's best known one; "" without
+    any."""
+    found = [name for each in models[-1:] for sample in each.samples[:1] for name in sample.scores]
+    if objective.metric in found:
+        return objective.metric
+    return next((name for name in objective.metrics if name in found), next(iter(found), ""))
+
+
+def answer_table(models: Sequence[ModelAnswers], rows: Sequence[int], metric: str, title: str) -> Table | None:
+    """A line per row: what was asked and expected, then each model's answer with its score; None without rows."""
+    if not rows:
+        return None
+    names = [each.label for each in models]
+    lines = [_line(models, row, metric) for row in rows]
+    heads = columns("row", "prompt", "expected", *names, text=["prompt", "expected", *names])
+    return Table(heads, tuple(lines), title=title, note=title)
+
+
+def cut(text: str, most: int = MAX_CHARACTERS) -> str:
+    """The text, without its middle where it is too long."""
+    half = most // 2
+    return text if len(text) <= most else f"{text[:half]} … {text[-half:]}"
+
+
+def is_expected(sample: Sample) -> bool:
+    """Whether the answer is what was expected, but for white space."""
+    return sample.answer.split() == sample.expected.split()
+
+
+def _line(models: Sequence[ModelAnswers], row: int, metric: str) -> Row:
+    first, *_ = own = [each.by_row[row] for each in models]
+    cells = [Cell(f"{row}", row), Cell(cut(first.prompt)), Cell(cut(first.expected))]
+    for place, sample in enumerate(own):
+        value = sample.scores.get(metric, math.nan)
+        earlier = next((models[at].label for at in range(place) if own[at].answer == sample.answer), None)
+        tags = [number(value), *["as expected"] * is_expected(sample), *([f"as {earlier}"] if earlier else [])]
+        cells.append(Cell(cut(sample.answer), tags=tuple(tags)))
+    return Row(tuple(cells))
+
+
+def _at_best(folder: TrialFolder, label: str, objective: Objective) -> ModelAnswers | None:
+    rungs = sampled_rungs(folder.path)
+    best = objective.best(folder.measurements())
+    if not rungs:
+        return None
+    rung = best.rung if best is not None and best.rung in rungs else rungs[-1]
+    return ModelAnswers(label, rung, read_samples(folder.path, rung_name(rung)))

@@ -1,0 +1,142 @@
+"""The trials of a study for a terminal: a line each, with a curve, and every value of its setting."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from statistics import median
+
+from ftsweep.domain.forgetting import FORGETTING
+from ftsweep.domain.measurement import Measurement
+from ftsweep.domain.study_state import StudyState
+from ftsweep.domain.trial import OutcomeKind, Proposal, TrialRecord
+from ftsweep.report.sparkline import GAP, sparkline
+from ftsweep.report.tables.cells import count, figure, words
+from ftsweep.report.tables.table import Cell, Column, Row, Table
+from ftsweep.report.tables.trials import fit_cell
+from ftsweep.report.trial_summary import RUNNING
+from ftsweep.report.wording import NOTHING, param
+
+_CURVE_WIDTH = 11
+_SETTING_ROOM = 48
+
+
+def trials_table(state: StudyState, *, limit: int | None = None) -> Table:
+    """All trials by number; with a limit the best, then running ones, then those that ended last."""
+    best, shown = state.best, _shown(state, limit)
+    is_measured = any(FORGETTING in record.measurements[-1].values for record in state.trials if record.measurements)
+    names = short_names(state)
+    scale = _scale(state)
+    heads = [Column("trial", is_whole=True), Column("outcome", "text", True), Column("curve", "text", True, True)]
+    heads.append(Column(state.objective.metric, is_whole=True))
+    heads += [Column("forgetting", is_whole=True)] if is_measured else []
+    heads += [Column("fit", "text", True, True)] if state.verdicts else []
+    rows = []
+    for record in shown:
+        cells = [count(record.number), _outcome(record, state), _curve(record, state, scale)]
+        cells.append(figure(state.value(record)))
+        cells += [_forgetting(state.best_rung(record))] if is_measured else []
+        cells += [fit_cell(state.verdicts.get(record.number, ()))] if state.verdicts else []
+        cells.append(words(_setting(record.proposal, names)))
+        rows.append(Row(tuple(cells), "best" if record is best else ""))
+    columns = (*heads, Column("setting", "text", room=_SETTING_ROOM))
+    return Table(columns, tuple(rows), note=" ".join(filter(None, _legend(state, shown, names))))
+
+
+def params_text(proposal: Proposal) -> str:
+    """Branch and parameters in one line, by the last part of their names."""
+    params = [f"{name.rsplit('.', 1)[-1]}={param(value)}" for name, value in proposal.params.items()]
+    return "  ".join([proposal.branch, *params] if proposal.branch else params)
+
+
+def short_names(state: StudyState) -> dict[str, str]:
+    """By the last part of a parameter's path: the first letters of its words, where no other name has the same."""
+    leaves = dict.fromkeys(name.rsplit(".", 1)[-1] for record in state.trials for name in record.proposal.params)
+    initials = {leaf: "".join(word[:1] for word in leaf.split("_")) if "_" in leaf else leaf for leaf in leaves}
+    taken = Counter(initials.values())
+    return {leaf: short if taken[short] == 1 else leaf for leaf, short in initials.items()}
+
+
+def _setting(proposal: Proposal, names: Mapping[str, str]) -> str:
+    params = [f"{names[name.rsplit('.', 1)[-1]]}={param(value)}" for name, value in proposal.params.items()]
+    return " ".join([proposal.branch, *params] if proposal.branch else params)
+
+
+def _shown(state: StudyState, limit: int | None) -> list[TrialRecord]:
+    if limit is None:
+        return list(state.trials)
+    best = [state.best] if state.best else []
+    ended = [record for record in reversed(state.trials) if record.outcome is not None]
+    order = {record.number: record for record in [*best, *state.running, *ended]}
+    return list(order.values())[:limit]
+
+
+def _outcome(record: TrialRecord, state: StudyState) -> Cell:
+    kind: OutcomeKind | None = record.outcome.kind if record.outcome else None
+    rung = max((measurement.rung for measurement in record.measurements), default=0)
+    reached = f" {rung}/{state.num_rungs}"
+    if kind is None:
+        return Cell(("waiting" if state.is_at_rest else RUNNING) + reached, style=RUNNING)
+    is_short = kind is not OutcomeKind.COMPLETE and rung > 0
+    return Cell(kind.value + (reached if is_short else ""), kind.value, style=kind.value)
+
+
+def _scale(state: StudyState) -> tuple[float, float]:
+    """Where curves begin, by their median, and the best value: what most of them lie between."""
+    key = state.objective.key
+    firsts = [record.measurements[0].values.get(key, math.nan) for record in state.trials if record.measurements]
+    starts = [value for value in firsts if math.isfinite(value)]
+    values = [value for record in state.trials if (value := state.value(record)) is not None and math.isfinite(value)]
+    if not starts or not values:
+        return 0.0, 0.0
+    best = min(values) if state.objective.direction == "minimize" else max(values)
+    low, high = sorted((median(starts), best))
+    return low, high
+
+
+def _curve(record: TrialRecord, state: StudyState, scale: tuple[float, float]) -> Cell:
+    """A bar for each rung; of many rungs the last in each of equal parts."""
+    by_rung = {point.rung: point.values.get(state.objective.key, math.nan) for point in record.measurements}
+    width = min(state.num_rungs + 1, _CURVE_WIDTH)
+    parts: list[float] = []
+    for i in range(width):
+        first, after = (math.ceil(edge * (state.num_rungs + 1) / width) for edge in (i, i + 1))
+        parts.append(next((by_rung[rung] for rung in reversed(range(first, after)) if rung in by_rung), math.nan))
+    return Cell(sparkline(parts, low=scale[0], high=scale[1]) if by_rung else GAP * width)
+
+
+def _legend(state: StudyState, shown: list[TrialRecord], names: Mapping[str, str]) -> list[str]:
+    """What the reader of the table has to know."""
+    others = len(state.trials) - len(shown)
+    defaults = [str(record.number) for record in shown if record.proposal.is_default]
+    found = [f"and {others} more trials." if others > 1 else "and 1 more trial." if others else ""]
+    if state.best is not None:
+        found.append(f"* {_star(state)}.")
+    found.append(f"{state.objective.metric}: on {state.objective.split}, at its best rung.")
+    found.append(f"curve: by rung, {GAP} not measured.")
+    if defaults:
+        found.append(f"Default setting: trial{'s' if len(defaults) > 1 else ''} {', '.join(defaults)}.")
+    short = [f"{short} {name}" for name, short in names.items() if short != name]
+    found.append(f"{', '.join(short)}." if short else "")
+    return found
+
+
+def _star(state: StudyState) -> str:
+    """What the star stands for; with a word for those that look better."""
+    if not state.is_concluded or state.best is None:
+        return "best so far"
+    own, objective = state.value(state.best), state.objective
+    others = (state.value(record) for record in state.trials if record.is_complete)
+    better = sum(own is not None and value is not None and objective.is_better(value, own) for value in others)
+    if not better:
+        return "chosen"
+    return f"chosen, though {better} {'looks' if better == 1 else 'look'} better in the search: `best` says why"
+
+
+def _forgetting(best: Measurement | None) -> Cell:
+    """What the trial has forgotten at its best rung, and whether that is over the limit."""
+    value = best.values.get(FORGETTING) if best else None
+    if best is None or value is None:
+        return Cell(NOTHING)
+    return Cell(f"{value:.3f}", value) if best.is_feasible else Cell(f"{value:.3f} over", value, style="severe")

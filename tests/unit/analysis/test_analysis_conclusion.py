@@ -1,0 +1,183 @@
+"""What a study came to is told in the same words by every screen, whatever kind of study it is."""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from report_studies import write_demo
+from rich.console import Console
+
+from ftsweep.analysis.conclusion import next_command, said_in_full
+from ftsweep.analysis.model_card import escaped, model_card, study_description
+from ftsweep.analysis.sentence import said_of_choice
+from ftsweep.cli.best_view import print_best
+from ftsweep.cli.run_view import print_ending
+from ftsweep.cli.status_view import print_study
+from ftsweep.control.run import Launched
+from ftsweep.domain.answers import Lead, Model, RacedSetting, Setting
+from ftsweep.domain.forgetting import ForgettingResult
+from ftsweep.domain.objective import Objective
+from ftsweep.domain.result import StudyResult
+from ftsweep.domain.scores import Interval
+from ftsweep.domain.trial import TrialRecord
+from ftsweep.report.overview import read_overview
+from ftsweep.report.page import HtmlPage
+from ftsweep.store.folders import StudyFolder
+from ftsweep.store.result import write_result
+
+DISK = {"total": 0, "weights": 0, "checkpoints": 0, "other": 0}
+TEST = {"trial-0003": {"loss": 0.44}, "trial-0000": {"loss": 0.66}, "baseline": {"loss": 1.6}}
+SURE, UNSURE = Lead(0.2, 0.05, is_sure=True), Lead(0.02, 0.05, is_sure=False)
+Records = tuple[TrialRecord, ...]
+
+
+def raced(standing: str, lead: Lead, *, chosen: int = 3) -> Setting:
+    own = RacedSetting(3, 0.445, (0.46, 0.48), 0.47, 0.02, over_default=lead, standing=standing)
+    default = RacedSetting(0, 0.7294, (0.5, 0.52), 0.51, 0.02, is_default=True, behind=lead)
+    return Setting(chosen, f"Setting: trial {chosen} has the mean that counts.", (own, default))
+
+
+def concluded(records: Records, model: Model, setting: Setting | None, **more: object) -> StudyResult:
+    test = {**TEST, **more.pop("test", {})}  # type: ignore[dict-item]
+    sentence = said_of_choice(
+        model, setting, records, Objective(), num_rungs=10, baseline={}, test=test, default=0 if setting else None
+    )
+    sure = {"trial-0003": {"loss": Interval(0.02, 0.4, 0.48)}}
+    return StudyResult(
+        sentence,
+        model,
+        setting,
+        **{"test": test, "intervals": sure, "num_trials": len(records), **more},  # type: ignore[arg-type]
+    )
+
+
+def model(number: int = 3, lead: Lead | None = SURE) -> Model:
+    return Model(number, 0.445, 10, f"Model: trial {number} has the lowest value in hand.", over_default=lead)
+
+
+def default_wins(records: Records) -> StudyResult:
+    return concluded(records, model(0, None), raced("no better", UNSURE, chosen=0))
+
+
+def tie(records: Records) -> StudyResult:
+    return concluded(records, model(lead=UNSURE), raced("undecided", UNSURE))
+
+
+def cheaper_and_worse_on_test(records: Records) -> StudyResult:
+    worse = {"trial-0003": {"loss": 0.7}}
+    return concluded(records, model(lead=UNSURE), raced("undecided", UNSURE), test=worse)
+
+
+def better(records: Records) -> StudyResult:
+    return concluded(records, model(), raced("better", SURE))
+
+
+def nothing_completed(records: Records) -> StudyResult:
+    return StudyResult("No trial is complete: 4 were pruned.", num_trials=len(records))
+
+
+def stopped_early(records: Records) -> StudyResult:
+    return concluded(records, model(), None, note="Stopped by the time limit after 2 h.")
+
+
+def branches(records: Records) -> StudyResult:
+    return concluded(records, model(), raced("better", SURE), advice="Use lora: it costs a tenth of full.")
+
+
+def forgets(records: Records) -> StudyResult:
+    said = ("The limit on forgetting changes the choice: 0.02 worse.",)
+    found = ForgettingResult(0.1, None, None, 0.02, 1, (), None, said)
+    return concluded(records, model(), raced("better", SURE), forgetting=found)
+
+
+TOLD: dict[Callable[[Records], StudyResult], list[str]] = {
+    default_wins: ["Trial 0 is chosen", "Nothing that was tried is better than the default setting for sure"],
+    tie: ["Trial 3 is chosen", "A tie: its setting leads the default", "chance makes such a lead"],
+    cheaper_and_worse_on_test: ["A tie:", "on test its model is no better than the default setting's"],
+    better: ["The search was worth it", "beats the default setting's on validation for sure and on test"],
+    nothing_completed: ["No trial is complete"],
+    stopped_early: ["Stopped by the time limit", "No setting was run again with fresh seeds"],
+    branches: ["Use lora: it costs a tenth of full."],
+    forgets: ["The limit on forgetting changes the choice"],
+}
+
+
+def plain(text: str) -> str:
+    return " ".join(text.split())
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> StudyFolder:
+    return write_demo(tmp_path)
+
+
+@pytest.mark.parametrize("kind", TOLD, ids=lambda kind: kind.__name__)
+def test_every_screen_has_the_same_words(folder: StudyFolder, kind: Callable[[Records], StudyResult]) -> None:
+    records = read_overview(folder).state.trials
+    result = kind(records)
+    write_result(folder, result)
+    overview, store = read_overview(folder), folder.store.root
+    said = said_in_full(result, records, Objective())
+    for text in TOLD[kind]:
+        assert any(text in each for each in said), said
+    assert "is best" not in " ".join(said)
+
+    screens: dict[str, str] = {}
+    for name in ("run", "status", "best"):
+        console = Console(file=io.StringIO(), width=100, force_terminal=True, color_system=None, highlight=False)
+        if name == "run":
+            print_ending(console, Launched(folder, overview.state))
+        elif name == "status":
+            print_study(console, overview, DISK, [], store)
+        elif result.model is not None:
+            print_best(console, overview, store, None)
+        screens[name] = console.file.getvalue()  # type: ignore[attr-defined]
+        if screens[name]:
+            assert f"Next: {next_command(result, 'demo', store)}" in plain(screens[name])
+    if result.model is None:
+        del screens["best"]
+    screens["report"] = html.unescape(
+        re.sub("<script.*?</script>|<[^>]+>", " ", HtmlPage(figures=[]).html(overview), flags=re.S)
+    )
+    screens["MLflow"] = study_description(result, records, Objective(), study="demo", store=store).replace("\\", "")
+    for name, screen in screens.items():
+        for text in said:
+            assert plain(text) in plain(screen), name
+
+
+def test_what_was_not_run_again_is_named_the_best_first(folder: StudyFolder) -> None:
+    records = read_overview(folder).state.trials
+    said = said_in_full(better(records), records, Objective())
+    assert "Not run again: trials 11, 1, 13 and 2 more were run with one seed only" in " ".join(said)
+    assert (
+        "The setting of trial 3: validation/loss 0.445 in the search, 0.47 ± 0.02 on average over 2 fresh seeds."
+        in said
+    )
+    against = "the default setting 0.66, the untouched base 1.6."
+    assert f"On test, loss (95 % intervals): the model 0.44 (0.4 to 0.48), {against}" in said
+
+
+def test_the_model_card_says_what_it_is_and_its_limits(folder: StudyFolder) -> None:
+    records = read_overview(folder).state.trials
+    data = {
+        "main": {
+            "num_rows": {"train": 3000},
+            "fingerprint": "9f2c",
+            "findings": [{"check": "duplicates", "severity": "warn", "message": "63 <b>copies</b>"}],
+        }
+    }
+    result = concluded(records, model(), raced("better", SURE), data=data)
+    config = {"model": {"_target_": "ftsweep.models.HubModel", "name": "a/b_c"}, "strategy": {"_target_": "x.Lora"}}
+    card = model_card(result, records[3], Objective(), study="demo", config=config)
+    assert "| base | HubModel a/b\\_c |" in card
+    assert "| data fingerprint | 9f2c |" in card
+    assert "| training.learning\\_rate | 0.0022 |" in card
+    assert "| loss | 0.44 | 0.4 to 0.48 | 1.6 |" in card
+    assert "63 \\<b\\>copies\\</b\\>" in card
+    assert 'mlflow.pyfunc.load_model("models:/demo@champion")' in card
+    assert escaped("[x](javascript:1) `y`") == "\\[x\\](javascript:1) \\`y\\`"
