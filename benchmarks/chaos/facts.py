@@ -11,6 +11,7 @@ from typing import Any
 
 from place import NUM_TRIALS, Place
 
+from ftsweep.recording.base import run_name
 from ftsweep.store.folders import StudyFolder, TrialFolder
 
 _STATUSES = {"complete": "FINISHED", "pruned": "KILLED"}
@@ -112,7 +113,8 @@ def _faults_of_mlflow(place: Place) -> list[str]:
     runs = dict(_rows(file, "SELECT name, status FROM runs WHERE lifecycle_stage = 'active'"))
     count = _rows(file, "SELECT count(*) FROM runs")[0][0]
     folder = StudyFolder(place.study)
-    wanted = {f"trial-{record.number:04d}": _status(record.outcome) for record in folder.records()}
+    records = [*folder.records(), *folder.confirmed()]
+    wanted = {run_name(record.proposal): _status(record.outcome) for record in records}
     wanted |= {"sweep": "FINISHED", "baseline-main": "FINISHED"}
     if runs != wanted or count != len(wanted):
         found.append(f"MLflow has {count} runs: {runs}")
@@ -123,12 +125,12 @@ def _faults_of_mlflow(place: Place) -> list[str]:
         found.append(f"MLflow has {len(twice)} metrics twice, as {twice[0]}")
     question = (
         "SELECT runs.name, metrics.step, metrics.value FROM metrics JOIN runs USING (run_uuid) "
-        "WHERE metrics.key = 'validation/loss' AND runs.name LIKE 'trial-%'"
+        "WHERE metrics.key = 'validation/loss' AND (runs.name LIKE 'trial-%' OR runs.name LIKE 'seed-%')"
     )
     told = {(name, step): value for name, step, value in _rows(file, question)}
     measured = {
-        (f"trial-{record.number:04d}", entry.rung): entry.values["validation/loss"]
-        for record in folder.records()
+        (run_name(record.proposal), entry.rung): entry.values["validation/loss"]
+        for record in records
         for entry in record.measurements
     }
     if told != measured:

@@ -89,7 +89,8 @@ def figure(info: Info) -> go.Figure:
 
 
 def _add_panel(drawn: go.Figure, panel: Panel, info: Info, row: int, column: int, named: set[str]) -> None:
-    ticks = {"tickvals": [at for at, _ in panel.axis.ticks], "ticktext": [plain(text) for _, text in panel.axis.ticks]}
+    texts = [plain(theme.short(text, 18)) for _, text in panel.axis.ticks]  # longer ones leave the panel no room
+    ticks = {"tickvals": [at for at, _ in panel.axis.ticks], "ticktext": texts}
     drawn.update_xaxes(**theme.axes_style(), **ticks, range=[-0.06, 1.06], row=row, col=column)
     for group, trials in _groups(panel, info):
         kind = trials[0].kind
