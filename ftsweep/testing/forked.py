@@ -83,7 +83,7 @@ def _forget_logging() -> None:
 class ForkedPopen(subprocess.Popen[Any]):
     """`python -m MODULE ...` as a fork of this process; any other command is executed as always."""
 
-    def _execute_child(self, *given: Any) -> None:  # type: ignore[override]
+    def _execute_child(self, *given: Any) -> None:
         told = dict(zip(_PARAMETERS, given, strict=True))
         command = list(told["args"])
         if "-m" not in command:
@@ -146,4 +146,5 @@ def fork_instead_of_starting() -> None:
     from ftsweep.executors import process
     from ftsweep.search.samplers import gp_process
 
-    process.subprocess = gp_process.subprocess = _Subprocess()  # type: ignore[assignment]
+    for module in (process, gp_process):
+        vars(module)["subprocess"] = _Subprocess()

@@ -60,13 +60,15 @@ class Place:
         )
 
     def run(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        """The whole command; its processes are forks of one that has imported everything."""
+        """The whole command; on Linux its processes are forks of one that has imported everything."""
+        if sys.platform != "linux":
+            return self.run_as_a_person(*words, stdin=stdin)
         return command_server().run(words, folder=self.folder, environment=environment(), stdin=stdin, timeout=300)
 
-    def run_as_a_person(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def run_as_a_person(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """The whole command in processes of their own."""
-        process = self.start(*words)
-        out, errors = process.communicate(timeout=300)
+        process = self.start(*words, stdin=subprocess.PIPE)
+        out, errors = process.communicate(stdin, timeout=300)
         return subprocess.CompletedProcess(list(words), process.returncode, out, errors)
 
     def ask(self, *words: str, stdin: str = "") -> Any:
