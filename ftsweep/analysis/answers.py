@@ -83,7 +83,9 @@ def _lead(difference: Difference | None) -> Lead | None:
 def _why_model(answer: ModelAnswer, objective: Objective, corrected: float | None) -> str:
     name = model_words(answer.setting, answer.seed)
     extreme = "lowest" if objective.direction == "minimize" else "highest"
-    models = "the only model" if answer.num_models == 1 else f"{answer.num_models} models"
+    models = f"{answer.num_models} models"
+    if answer.num_models == 1:
+        return f"Model: {name} has {objective.key} {answer.value:.4g}; it is the only model in hand."
     text = f"Model: {name} has {objective.key} {answer.value:.4g}, the {extreme} of {models} in hand"
     if not answer.is_best:
         others = ", ".join(model_words(*each) for each in answer.equals)
@@ -91,7 +93,7 @@ def _why_model(answer: ModelAnswer, objective: Objective, corrected: float | Non
             f"Model: {name} has {objective.key} {answer.value:.4g}, which the rows do not tell from {others}, of "
             f"{models} in hand, and its setting is the better one"
         )
-    if corrected is not None and answer.num_models > 1:
+    if corrected is not None:
         text += f"; about {corrected:.4g} without the luck of having been chosen"
     return f"{text}."
 

@@ -22,6 +22,7 @@ from ftsweep.control.retention import weights_to_go
 from ftsweep.control.tested_once import Answers, TestSplit
 from ftsweep.domain.data_scaling import DataScaling
 from ftsweep.domain.forgetting import ScalePoint
+from ftsweep.domain.importance import Importances
 from ftsweep.domain.result import StudyResult
 from ftsweep.domain.scores import Flagged, read_flagged, read_intervals
 from ftsweep.domain.trial import TrialRecord
@@ -47,7 +48,7 @@ class Ending:
     recorder: Recorder
     baseline: Mapping[str, Mapping[str, float]]
     data: Mapping[str, Any]
-    importances: Mapping[str, float]
+    importances: Importances
     note: str = ""
     probe: Callable[[int], DataScaling] | None = None
     """Says of a trial's setting whether more data would help it; None when nobody asked."""
@@ -125,7 +126,8 @@ class Ending:
             test=test,
             baseline=dict(self.baseline),
             data=dict(self.data),
-            importances=dict(self.importances),
+            importances=dict(self.importances.shares),
+            importance_ranges=dict(self.importances.ranges),
             note=self.note,
             test_looks=looks + any(name not in seen for name in test),
             approaches=tuple(compare(records, self.config.objective, branches, **scores, chosen=chosen)),

@@ -228,6 +228,10 @@ def test_whole_numbers_have_whole_ticks_and_one_value_stands_in_the_middle():
 def test_importances_are_ordered_and_missing_ones_are_explained(demo, tmp_path):
     shares = importances.info(read_overview(demo)).shares
     assert [share for _, share in shares] == sorted((share for _, share in shares), reverse=True)
+    bars = draw("importances", read_overview(demo)).data[0]
+    spread = dict(zip(bars.y, zip(bars.x, bars.error_x.arrayminus, bars.error_x.array, strict=True), strict=True))
+    assert spread["training.learning_rate"] == pytest.approx((0.74, 0.24, 0.16)), "from 0.5 to 0.9"
+    assert spread["training.epochs"] == pytest.approx((0.09, 0, 0)), "of which no spread is known"
 
     assert "Too few complete trials (0)" in words(
         draw("importances", read_overview(StudyBuilder(tmp_path, "new").folder))
