@@ -70,19 +70,20 @@ def picture_report(browser: Browser, report: Path, images: Path) -> None:
 
 
 def picture_dashboard(browser: Browser, link: str, study: str, trial: int, images: Path) -> None:
-    """All studies; one with what is selected; one trial. link: with its token."""
+    """A study with its five best trials selected, and one trial. link: with its token."""
     base, _, token = link.partition("/?")
-    page = opened(browser, link)
-    page.wait_for_selector(f"text={study}")
-    time.sleep(_SETTLING_SECONDS)
-    page.screenshot(path=images / "dashboard.png")
+    page = opened(browser, link, height=1500)
     page.goto(f"{base}/study/{study}?{token}")
     page.wait_for_selector(".ag-row")
     page.locator(".panel .js-plotly-plot .main-svg").first.wait_for(state="attached")
+    page.fill("#top", "5")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=5 trials selected")
     time.sleep(_SETTLING_SECONDS)
     page.screenshot(path=images / "dashboard-study.png")
+    page.set_viewport_size({"width": 1400, "height": 900})
     page.goto(f"{base}/study/{study}/trial/{trial}?{token}")
-    page.locator(".js-plotly-plot .main-svg").first.wait_for(state="attached")
+    page.wait_for_selector("text=How well it fits")
     time.sleep(_SETTLING_SECONDS)
     page.screenshot(path=images / "dashboard-trial.png")
     page.close()

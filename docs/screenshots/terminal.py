@@ -12,6 +12,7 @@ import subprocess
 import termios
 import time
 from collections.abc import Callable
+from itertools import groupby
 from pathlib import Path
 
 import pyte
@@ -115,12 +116,17 @@ def draw(screen: pyte.Screen, file: Path) -> None:
 
 
 def _line(screen: pyte.Screen, number: int) -> Text:
+    cells = (screen.buffer[number][column] for column in range(screen.columns))
+    parts = groupby(cells, lambda cell: (cell.fg, cell.bold, cell.italics, cell.reverse))
     line = Text()
-    for column in range(screen.columns):
-        cell = screen.buffer[number][column]
-        color = {"default": None, "brown": "yellow"}.get(cell.fg, cell.fg)
-        color = f"#{color}" if color and re.fullmatch(r"[0-9a-f]{6}", color) else color
-        color = color.replace("bright", "bright_") if color and color.startswith("bright") else color
-        line.append(cell.data, Style(color=color, bold=cell.bold, italic=cell.italics, reverse=cell.reverse))
+    for (color, bold, italic, reverse), same in parts:
+        style = Style(color=_color(color), bold=bold, italic=italic, reverse=reverse)
+        line.append("".join(cell.data for cell in same), style)
     line.rstrip()
     return line
+
+
+def _color(name: str) -> str | None:
+    """Pyte's name of a colour as rich has it."""
+    known = {"default": None, "brown": "yellow"}
+    return known[name] if name in known else f"#{name}" if re.fullmatch(r"[0-9a-f]{6}", name) else name

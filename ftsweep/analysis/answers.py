@@ -49,7 +49,7 @@ def as_setting(
         RacedSetting(number, searched[number], tuple(seeds[number]), is_default=number == default) for number in unsound
     ]
     spread = math.sqrt(answer.spread.variance) if answer.spread.degrees else None
-    reason = _why_setting(answer, objective)
+    reason = _why_setting(answer, objective, searched[answer.number])
     return Setting(answer.number, reason, (*ranked, *rest), spread, ended, *train_seconds)
 
 
@@ -98,11 +98,11 @@ def _why_model(answer: ModelAnswer, objective: Objective, corrected: float | Non
     return f"{text}."
 
 
-def _why_setting(answer: SettingAnswer, objective: Objective) -> str:
+def _why_setting(answer: SettingAnswer, objective: Objective, searched: float) -> str:
     chosen, leader = answer.chosen, answer.settings[0]
     error = "" if chosen.standard_error is None else f" ± {chosen.standard_error:.2g}"
     noun = "fresh seed" if chosen.num_seeds == 1 else "fresh seeds"
-    over = f"on average over {chosen.num_seeds} {noun}"
+    over = f"on average over {chosen.num_seeds} {noun} ({searched:.4g} in the search)"
     text = f"Setting: trial {chosen.number} has {objective.key} {chosen.mean:.4g}{error} {over}"
     if chosen is not leader:
         return f"{text}, not told from trial {leader.number}'s {leader.mean:.4g}, and forgets or costs less."

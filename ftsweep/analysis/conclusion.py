@@ -41,9 +41,11 @@ def next_command(result: StudyResult, study: str, store: Path) -> str:
 
 
 def _beside_search(result: StudyResult, objective: Objective) -> str:
-    """The mean over fresh seeds beside the value that the search had, of the model's setting."""
+    """The mean over fresh seeds beside the value that the search had, of the model's setting where another one is to be
+    trained again: of that one its reason says so.
+    """
     raced = None if result.setting is None or result.number is None else result.setting.of(result.number)
-    if raced is None or raced.mean is None:
+    if raced is None or raced.mean is None or result.setting is None or result.setting.number == raced.number:
         return ""
     error = "" if raced.standard_error is None else f" ± {raced.standard_error:.2g}"
     seeds = "1 fresh seed" if len(raced.seeds) == 1 else f"{len(raced.seeds)} fresh seeds"

@@ -10,7 +10,7 @@ from typing import Any
 from ftsweep.analysis.advice import advise
 from ftsweep.analysis.comparison import compare
 from ftsweep.analysis.forgetting import conclude_forgetting, curve_of, forgetting_limit, scaled_trials
-from ftsweep.analysis.model_card import model_card, study_description
+from ftsweep.analysis.model_card import loading_from_mlflow, model_card, study_description
 from ftsweep.analysis.result_record import forgetting_metrics, result_metrics, result_tags
 from ftsweep.analysis.selection import explain_no_winner
 from ftsweep.analysis.sentence import said_of_choice
@@ -193,10 +193,17 @@ class Ending:
         )
 
     def _card(self, result: StudyResult, choice: Choice) -> str:
-        proposal = choice.record.proposal
+        proposal, study = choice.record.proposal, self.config.study.name
         branch = next(each for each in self.config.branches if each.name == proposal.branch)
-        config = branch.config_with(proposal.params)
-        return model_card(result, choice.record, self.config.objective, study=self.config.study.name, config=config)
+        return model_card(
+            result,
+            self.config.objective,
+            study=study,
+            branch=proposal.branch,
+            config=branch.config_with(proposal.params),
+            params=proposal.params,
+            loading=loading_from_mlflow(study),
+        )
 
     def _description(self, result: StudyResult) -> str:
         name, store = self.config.study.name, self.folder.store.root

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from ftsweep.analysis.answers import as_model
 from ftsweep.analysis.conclusion import next_command, said_in_full
-from ftsweep.analysis.model_card import escaped, model_card, study_description
+from ftsweep.analysis.model_card import escaped, loading_from_mlflow, model_card, study_description
 from ftsweep.analysis.sentence import said_of_choice
 from ftsweep.analysis.two_answers import ModelAnswer
 from ftsweep.cli.best_view import print_best
@@ -207,10 +207,10 @@ def test_what_was_not_run_again_is_named_the_best_first(folder: StudyFolder) -> 
     records = read_overview(folder).state.trials
     said = said_in_full(better(records), records, Objective())
     assert "Not run again: trials 11, 1, 13 and 2 more were run with one seed only" in " ".join(said)
-    assert (
-        "The setting of trial 3: validation/loss 0.445 in the search, 0.47 ± 0.02 on average over 2 fresh seeds."
-        in said
-    )
+    beside = "The setting of trial 3: validation/loss 0.445 in the search, 0.47 ± 0.02 on average over 2 fresh seeds."
+    assert beside not in said, "the reason of the setting has it"
+    other = concluded(records, model(), raced("no better", UNSURE, chosen=0))
+    assert beside in said_in_full(other, records, Objective())
     against = "the default setting 0.66, the untouched base 1.6."
     assert f"On test, loss (95 % intervals): the model 0.44 (0.4 to 0.48), {against}" in said
 
@@ -226,11 +226,19 @@ def test_the_model_card_says_what_it_is_and_its_limits(folder: StudyFolder) -> N
     }
     result = concluded(records, model(), raced("better", SURE), data=data)
     config = {"model": {"_target_": "ftsweep.models.HubModel", "name": "a/b_c"}, "strategy": {"_target_": "x.Lora"}}
-    card = model_card(result, records[3], Objective(), study="demo", config=config)
+    card = model_card(
+        result,
+        Objective(),
+        study="demo",
+        branch="",
+        config=config,
+        params=records[3].proposal.params,
+        loading=loading_from_mlflow("demo"),
+    )
     assert "| base | HubModel a/b\\_c |" in card
     assert "| data fingerprint | 9f2c |" in card
     assert "| training.learning\\_rate | 0.0022 |" in card
-    assert "| loss | 0.44 | 0.4 to 0.48 | 1.6 |" in card
+    assert "| loss | 0.445 | 0.44 | 0.4 to 0.48 | 1.6 |" in card
     assert "63 \\<b\\>copies\\</b\\>" in card
     assert 'mlflow.pyfunc.load_model("models:/demo@champion")' in card
     assert escaped("[x](javascript:1) `y`") == "\\[x\\](javascript:1) \\`y\\`"
