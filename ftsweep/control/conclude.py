@@ -179,11 +179,12 @@ class Ending:
         """Have the model written to the study's folder."""
         destination, chosen = model_folder(self.folder), choice.model
         answer = self.jobs.call(self.jobs.make.export(choice.folder, destination), "exporting the chosen model")
-        metrics = {f"best/{key}": value for key, value in chosen.values.items()}
+        metrics = {f"value/{key}": value for key, value in chosen.values.items()}
         metrics |= {f"test/{name}": value for name, value in result.model_test.items()}
         branch = choice.record.proposal.branch or "main"
         return ChosenModel(
             number=chosen.number,
+            seed=chosen.seed,
             folder=destination,
             input_example=answer["rows"],
             output_example=answer["answers"],

@@ -167,7 +167,7 @@ class MlflowRecorder(Recorder):
             run = study.run(name, timestamp)
             if not run.is_deleted:
                 own = {"ftsweep.outcome": outcome.kind.value, "ftsweep.reason": outcome.reason}
-                metrics = {f"best/{key}": value for key, value in best.items()} | outcome.extra.get("metrics", {})
+                metrics = {f"value/{key}": value for key, value in best.items()} | outcome.extra.get("metrics", {})
                 self._keep_samples(run, proposal)
                 run.send(tags={**tags, **own}, metrics=metrics, timestamp=timestamp)
                 run.end(_STATUS.get(outcome.kind, "KILLED"), timestamp)
@@ -215,12 +215,15 @@ class MlflowRecorder(Recorder):
     def register(self, model: ChosenModel) -> str | None:
         study = self._opened
         with reaching(self._uri):
-            run = study.run(run_name(Proposal(model.number, "", {})), None)
+            trial = study.run(run_name(Proposal(model.number, "", {})), None)
+            run = study.run(run_name(Proposal(model.number, "", {}, seed=model.seed)), None)
             uri = register_model(study, run, model)
             for other in study.runs.values():
-                if other is not run and WINNER in other.tags and not other.is_deleted:
+                if other not in (run, trial) and WINNER in other.tags and not other.is_deleted:
                     other.send(tags={WINNER: "no longer"})
             run.send(tags={WINNER: "winner"})
+            if model.seed:
+                trial.send(tags={WINNER: f"winner with fresh seed {model.seed}"})
         study.ledger.links["registered model"] = uri
         study.ledger.save()
         return uri

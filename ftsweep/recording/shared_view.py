@@ -19,7 +19,7 @@ _TAGS = ("ftsweep.outcome", "verdict", "ftsweep.winner", "branch")
 
 def view_state(objective: Objective, params: Iterable[str], *, has_branches: bool) -> str:
     """The value of `VIEW_TAG`. params: by name, the columns that a study varies."""
-    order = f"metrics.`best/{objective.key}`"
+    order = f"metrics.`value/{objective.key}`"
     tags = [f"tags.`{name}`" for name in _TAGS if has_branches or name != "branch"]
     columns = [order, *(f"params.`{name}`" for name in params), *tags]
     state = {

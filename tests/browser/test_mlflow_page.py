@@ -61,5 +61,5 @@ def test_the_printed_link_opens_on_trials_with_value_parameters_and_outcome(tmp_
     assert "complete" in text
     assert "pruned" in text
     assert "training.learning_rate" in text
-    assert "best/validation/loss" in text
+    assert "value/validation/loss" in text
     assert "1.571" in text, "of trial 0 at its best rung"
