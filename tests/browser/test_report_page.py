@@ -187,7 +187,7 @@ def test_contents_name_every_section_and_figures_have_a_role_and_a_label(opened,
     anchors = page.eval_on_selector_all("nav a", "all => all.map(link => link.getAttribute('href').slice(1))")
     assert anchors == page.eval_on_selector_all("main section", "all => all.map(section => section.id)")
     labels = page.eval_on_selector_all(".plot", "all => all.map(each => [each.role, each.getAttribute('aria-label')])")
-    assert all(role == "img" and len(label) > 20 for role, label in labels)
+    assert all(role == "figure" and len(label) > 20 for role, label in labels)
     assert page.locator(".scroll:not([tabindex='0'])").count() == 0, "what scrolls is reached by keyboard"
 
 
