@@ -41,6 +41,7 @@ def main() -> None:
         picture_terminal(work, best, other)
     with chromium() as browser:
         if "report" in parts:
+            subprocess.run([FTSWEEP, "report", STUDY], cwd=work, check=True)  # one of an earlier call is of older code
             picture_report(browser, report, IMAGES)
         if "dashboard" in parts:
             with served([FTSWEEP, "dashboard"], work, r"(http://\S+)") as link:

@@ -19,7 +19,15 @@ from playwright.sync_api import Browser, Page, sync_playwright
 _ARGUMENTS = ["--headless", "--no-sandbox", "--no-first-run", "--disable-background-networking", "--disable-gpu"]
 _PATIENCE_MS = 300_000  # MLflow's pages are large, and the machine may be busy
 _SETTLING_SECONDS = 3.0  # what slides in has come to rest
-_REPORT_FIGURES = ("winner_evidence", "history", "learning_curves", "parallel_coordinates", "timeline")
+_REPORT_FIGURES = (
+    "winner_evidence",
+    "history",
+    "learning_curves",
+    "parallel_coordinates",
+    "contour",
+    "importances",
+    "timeline",
+)
 
 
 @contextmanager
@@ -76,9 +84,10 @@ def picture_dashboard(browser: Browser, link: str, study: str, trial: int, image
     page.goto(f"{base}/study/{study}?{token}")
     page.wait_for_selector(".ag-row")
     page.locator(".panel .js-plotly-plot .main-svg").first.wait_for(state="attached")
+    time.sleep(_SETTLING_SECONDS)
     page.fill("#top", "5")
-    page.keyboard.press("Enter")
-    page.wait_for_selector("text=5 trials selected")
+    page.press("#top", "Enter")
+    page.wait_for_function("() => document.querySelector('#selected').innerText.startsWith('5 ')")
     time.sleep(_SETTLING_SECONDS)
     page.screenshot(path=images / "dashboard-study.png")
     page.set_viewport_size({"width": 1400, "height": 900})
@@ -100,15 +109,17 @@ def picture_mlflow(browser: Browser, link: str, study: str, trial: int, images: 
     compared = f"{base}/#/compare-runs?runs={json.dumps(several)}&experiments={json.dumps([experiment])}"
     places = {
         "mlflow-trials": (link, ours),
-        "mlflow-study": (f"{of_run}/{runs['sweep']}?workflowType=machine_learning", "What was chosen|chosen:"),
-        "mlflow-trial": (f"{of_run}/{runs[ours]}?workflowType=machine_learning", "Fit:|complete"),
-        "mlflow-curves": (f"{of_run}/{runs[ours]}/model-metrics?workflowType=machine_learning", "validation/loss"),
-        "mlflow-compare": (compared, "validation/loss"),
+        "mlflow-study": (f"{of_run}/{runs['sweep']}?workflowType=machine_learning", "is chosen"),
+        "mlflow-trial": (f"{of_run}/{runs[ours]}?workflowType=machine_learning", "About this run"),
+        "mlflow-curves": (f"{of_run}/{runs[ours]}/model-metrics?workflowType=machine_learning", "calibration_error"),
+        "mlflow-compare": (compared, "learning_rate"),
         "mlflow-model": (f"{base}/#/models/{study}/versions/1?workflowType=machine_learning", "How to load it"),
     }
     for name, (address, awaited) in places.items():
-        page = opened(browser, address)
+        page = opened(browser, address, width=1600)
         page.get_by_text(re.compile(awaited)).first.wait_for(state="attached")
+        if page.get_by_text("MLflow Assistant").count():
+            page.get_by_label("Close").last.click()
         time.sleep(_SETTLING_SECONDS)
         page.screenshot(path=images / f"{name}.png")
         page.close()

@@ -21,6 +21,7 @@ from ftsweep.recording.mlflow_place import MlflowPlace, prepare_environment
 from ftsweep.recording.mlflow_run import MlflowRun, reaching
 from ftsweep.recording.mlflow_samples import FILE, TAGS, sample_table
 from ftsweep.recording.mlflow_study import MlflowStudy
+from ftsweep.recording.shared_view import LEARNING_RATE
 from ftsweep.store.folders import StudyFolder
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ class MlflowRecorder(Recorder):
                 return
             self._begun.add(name)
             run.set_running()
-            run.send(tags=tags, params=params)
+            run.send(tags=tags, params={**_for_comparison(params), **params})
             study.log_dataset(run)
             study.share_view(run.params)
 
@@ -266,3 +267,8 @@ class MlflowRecorder(Recorder):
         if self._study is None:
             raise RuntimeError("the recorder is used before it was opened")
         return self._study
+
+
+def _for_comparison(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The learning rate by its bare name: MLflow's comparison of runs opens on the first three by the alphabet."""
+    return {LEARNING_RATE: value for name, value in params.items() if name.rpartition(".")[2] == LEARNING_RATE}

@@ -322,6 +322,9 @@ def test_the_experiments_page_shows_trials_with_what_varies_the_best_first(folde
     columns = view["selectedColumns"]
     assert columns[0] == "metrics.`value/validation/loss`"
     assert "params.`training.learning_rate`" in columns
+    params = runs_of(folder)["trial-0000"].data.params
+    assert params["learning_rate"] == params["training.learning_rate"], "by the alphabet among the first three"
+    assert "params.`learning_rate`" not in columns
     assert {"tags.`ftsweep.outcome`", "tags.`verdict`", "tags.`ftsweep.winner`"} <= set(columns)
     write_text(folder.sweep_file, "study: {name: example}\n")
     write_manifest(folder)
