@@ -271,4 +271,5 @@ class MlflowRecorder(Recorder):
 
 def _for_comparison(params: Mapping[str, Any]) -> dict[str, Any]:
     """The learning rate by its bare name: MLflow's comparison of runs opens on the first three by the alphabet."""
-    return {LEARNING_RATE: value for name, value in params.items() if name.rpartition(".")[2] == LEARNING_RATE}
+    rates = [value for name, value in params.items() if name.rpartition(".")[2] == LEARNING_RATE]
+    return {LEARNING_RATE: rates[0]} if rates else {}

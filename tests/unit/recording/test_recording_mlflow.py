@@ -348,7 +348,7 @@ def test_a_server_that_takes_no_view_gets_links_with_the_order_alone(
     write_text(folder.sweep_file, "study: {name: example}\n")
     write_manifest(folder)
     address = study_addresses(folder.store, "http://127.0.0.1:5001")[folder.name]
-    assert "orderByKey=metrics.%60best%2Fvalidation%2Floss%60&orderByAsc=true" in address
+    assert "orderByKey=metrics.%60value%2Fvalidation%2Floss%60&orderByAsc=true" in address
 
 
 def test_a_description_is_mlflows_note_and_a_fresh_run_hangs_under_its_trial(folder: StudyFolder) -> None:
