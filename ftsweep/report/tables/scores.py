@@ -73,6 +73,7 @@ def _trial_lines(study: StudyOverview) -> list[tuple[str, Mapping[str, float]]]:
     lines: list[tuple[str, Mapping[str, float]]] = []
     for trial in [*([study.best] if study.best else []), *defaults]:
         label = "default setting" if not trial.is_best else "winner" if study.is_final else "best so far"
+        label += ", the default setting" if trial.is_best and trial.is_default else ""
         branch = f" of {trial.branch}" if trial.branch and trial in defaults else ""
         test = tested(study, trial)
         seed = f" with fresh seed {study.model.seed}" if trial.is_best and study.model and study.model.seed else ""
