@@ -202,6 +202,9 @@ def test_nothing_is_hidden_at_either_width(opened, tmp_path, width):
     )
     assert width < 1400 or shown[0] <= shown[1], "the winner's scores are seen without scrolling"
     box = page.locator("table.trials").locator("xpath=..")
+    assert width < 1400 or box.evaluate("box => box.scrollWidth <= box.clientWidth"), "nor are trials"
+    heights = page.eval_on_selector_all("table.trials tbody tr", "rows => rows.map(row => row.clientHeight)")
+    assert width == 1400 or max(heights) < 60, "what is out of sight makes no row higher"
     box.evaluate("box => { box.scrollLeft = 10_000; }")
     first = page.locator("table.trials tbody th").first.bounding_box()
     assert first["x"] >= box.bounding_box()["x"] - 1, "the trial's number stays while the others scroll"
