@@ -108,7 +108,7 @@ def figure(info: Info) -> go.Figure:
         return theme.empty(f"It takes two parameters and {MIN_TRIALS} complete trials to draw contours.")
     drawn = go.Figure(layout=theme.layout(height=520, margin={"l": 64, "r": 24, "t": 78, "b": 64}, showlegend=False))
     seen = [trial.value for pair in info.pairs for trial, _, _ in pair.trials if trial.value is not None]
-    low, high = theme.view(seen, padding=0)
+    low, high = theme.view(seen, padding=0.02)
     for i, pair in enumerate(info.pairs):
         _add_pair(drawn, pair, info, (low, high), is_visible=i == 0)
     drawn.update_layout(**_axes(info.pairs[0]))
@@ -134,7 +134,7 @@ def _add_pair(drawn: go.Figure, pair: Pair, info: Info, ends: tuple[float, float
         zmax=ends[1],
         colorscale=scale,
         line={"width": 0.5, "color": "#ffffff"},
-        colorbar={"title": {"text": plain(info.objective.key), "side": "right"}, "thickness": 14},
+        colorbar={"title": {"text": plain(info.objective.key), "side": "top"}, "thickness": 14},
         hovertext=[["" if v is None else f"about {number(v)}" for v in row] for row in pair.average],
         **common,
     )
