@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: setup demo test test-slow test-gpu test-browser fuzz lint types format docs bench bench-guards bench-choice chaos bench-control bench-screens clean
+.PHONY: setup demo test test-slow test-gpu test-browser fuzz lint types format docs bench bench-guards bench-choice chaos bench-control bench-screens screenshots clean
 
 $(VENV)/.product: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ftsweep needs Python 3.11 or newer; name one with make PYTHON=...")'
@@ -52,6 +52,9 @@ format: $(VENV)/.dev
 
 docs: $(VENV)/.product  ## docs/cli.md, from the commands' own help
 	$(BIN)/python docs/make_cli_reference.py > docs/cli.md
+
+screenshots: $(VENV)/.dev  ## the pictures in docs/images, of a real study
+	$(BIN)/python docs/screenshots/make_screenshots.py
 
 bench: $(VENV)/.dev  ## the measurements in benchmarks/, printed as a table
 	$(BIN)/python benchmarks/run_all.py

@@ -14,6 +14,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from ftsweep.domain.decision import GO_ON, Decision, New, Next, Pause, Resume
+from ftsweep.domain.importance import Importances
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Branch
@@ -255,7 +256,7 @@ class Study:
         self._running.remove(number)
         self._proposer.note_end(trial.proposal.branch, number)
 
-    def importances(self) -> dict[str, float]:
+    def importances(self) -> Importances:
         """Each parameter's share in reaching the best values, greatest first; empty where nothing can be said."""
         return importances_of(self._path, self._study)
 

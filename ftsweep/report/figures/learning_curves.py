@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 TITLE = "Learning curves"
 READING = (
     "One line per trial over the fraction of its own planned examples; equal rungs stand above each other. A grey line "
-    "that ends in a cross was pruned there. Click a name in the legend to hide that group."
+    "that ends in a cross was pruned there. Click a name in the legend to hide that group. Where a task adds a new "
+    "head, the untouched base stands for a guess by how common the classes are, and lines start at the untrained head."
 )
 DASHES = {"diverged": "dot", "failed": "dot", "running": "dash"}
 

@@ -58,7 +58,8 @@ def _best_rung(trial: TrialSummary) -> Cell:
 def _remark(trial: TrialSummary, is_final: bool) -> Cell:
     tags = ["winner" if is_final else "best so far"] if trial.is_best else []
     tags += ["default setting"] if trial.is_default else []
-    return Cell(trial.remark, trial.remark, tags=tuple(tags), details=trial.log_tail)
+    remark = "" if trial.is_complete else trial.remark  # of a complete one its outcome says all
+    return Cell(remark, remark, tags=tuple(tags), details=trial.log_tail)
 
 
 def _text_columns(rows: Sequence[Row], num_columns: int, paths: Sequence[str]) -> list[str]:
