@@ -9,6 +9,7 @@ from typing import Any
 
 from ftsweep.domain.result import StudyResult
 from ftsweep.report.overview import StudyOverview
+from ftsweep.report.tables.harness import winner_harness_table
 from ftsweep.report.wording import number, param
 from ftsweep.store.atomic import read_json
 
@@ -30,7 +31,7 @@ def with_card(readme: str, overview: StudyOverview, folder: Path, manifest: Mapp
     result = overview.result
     metadata = _metadata(overview, folder, manifest)
     parts = [f"---\n{metadata}\n---", f"# {_line(overview.name)}", _line(result.sentence), _origin(overview, manifest)]
-    parts += [_scores(result), _serving(folder, manifest), readme.replace("# Trial", "## Trial", 1)]
+    parts += [_scores(result), _harness(overview), _serving(folder, manifest), readme.replace("# Trial", "## Trial", 1)]
     return "\n\n".join(part.strip() for part in parts if part) + "\n"
 
 
@@ -75,6 +76,15 @@ def _scores(result: StudyResult) -> str:
     if result.model is None:
         return ""
     return _table(("metric", "validation", "test", "95 % interval on test"), list(_score_rows(result)))
+
+
+def _harness(overview: StudyOverview) -> str:
+    """What lm-eval's tasks say of it, if they were asked."""
+    table = winner_harness_table(overview)
+    if table is None:
+        return ""
+    heads = [column.name for column in table.columns]
+    return "lm-eval:\n\n" + _table(heads, [[cell.text for cell in row.cells] for row in table.rows])
 
 
 def _score_rows(result: StudyResult) -> Iterator[Sequence[str]]:
