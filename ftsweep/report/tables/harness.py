@@ -24,9 +24,10 @@ def harness_table(scores: Scores, model: str) -> Table | None:
 
 def winner_harness_table(study: StudyOverview) -> Table | None:
     """Of the model that was handed over."""
-    if study.folder is None or study.model is None:
+    model = study.result.model
+    if study.folder is None or model is None:
         return None
-    return harness_table(read_evaluation(study.folder, study.model.name), study.model.name)
+    return harness_table(read_evaluation(study.folder, model.name), model.name)
 
 
 def _cells(scores: TaskScores, metric: str) -> tuple[Cell, ...]:

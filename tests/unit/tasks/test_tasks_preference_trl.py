@@ -79,7 +79,10 @@ def test_losses_with_a_reference_are_those_of_trl(kind: str, name: str, common: 
     assert own_loss(kind, model, base) == pytest.approx(expected, abs=1e-5)
 
 
-def test_orpo_is_that_of_trl(common: dict[str, Any]) -> None:
+def test_orpo_is_that_of_trl_with_the_loss_of_the_answer_alone(common: dict[str, Any]) -> None:
+    """TRL's own first term counts the prompt's tokens too; its odds ratio and log-probabilities are compared."""
+    tokenizer = byte_tokenizer()
+    tokenizer.bos_token = None  # this trainer would put one before the prompt, which the tokenizer itself does not
     with warnings.catch_warnings(action="ignore"):  # as above
         from trl.experimental.orpo import ORPOConfig, ORPOTrainer
 
@@ -87,7 +90,13 @@ def test_orpo_is_that_of_trl(common: dict[str, Any]) -> None:
             model=random_llama(seed=1),
             args=ORPOConfig(**common),
             train_dataset=dataset(),
-            processing_class=byte_tokenizer(),
+            processing_class=tokenizer,
         )
-        expected = first_loss(trainer)
+        trainer.model.eval()
+        with torch.no_grad():
+            chosen, rejected, *_ = trainer.concatenated_forward(
+                trainer.model, next(iter(trainer.get_train_dataloader()))
+            )
+            odds, *_ = trainer.odds_ratio_loss(chosen, rejected)
+    expected = float(-chosen.mean() - odds.mean())
     assert own_loss("orpo", random_llama(seed=1), random_llama(seed=2)) == pytest.approx(expected, abs=1e-5)
