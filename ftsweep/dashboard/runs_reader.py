@@ -38,11 +38,12 @@ class RunsReader:
     def look(self) -> bool:
         """Read what is new; whether anything was, be it a run that is gone."""
         has_news = self._look_through()
+        self.num_found = len(self._readers)
+        self.num_read = self.num_found - len(self._unsettled)
         for reader in self._unsettled:
             has_news |= reader.look()
             self.num_read += 1
         self._unsettled = [reader for reader in self._unsettled if not reader.is_settled]
-        self.num_read = len(self._readers)
         return has_news
 
     def doubt(self) -> None:
@@ -55,7 +56,7 @@ class RunsReader:
     def _look_through(self) -> bool:
         """Find new folders, and those that are gone or others now; whether any is gone."""
         try:
-            changed = os.stat(self.path).st_mtime_ns
+            changed = os.stat(self.path).st_mtime_ns  # noqa: PTH116
             if changed == self._changed:
                 return False
             with os.scandir(self.path) as entries:
@@ -66,7 +67,6 @@ class RunsReader:
         gone = [name for name, (inode, _) in self._readers.items() if found.get(name) != inode]
         for name in gone:
             del self._readers[name]
-        self.num_read = len(self._readers)
         others = []
         for name, inode in found.items():
             if name in self._readers:
@@ -75,7 +75,6 @@ class RunsReader:
                 self._readers[name] = (inode, TrialReader(f"{self.path}/{name}", int(matched[2] or 0)))
             else:
                 others.append(name)
-        self.num_found, self.others = len(self._readers), tuple(sorted(others))
+        self.others = tuple(sorted(others))
         self._unsettled = [reader for _, reader in self._readers.values() if not reader.is_settled]
-        self.num_read -= len(self._unsettled) - (self.num_found - self.num_read)
         return bool(gone)

@@ -11,11 +11,12 @@ from dash_ag_grid import AgGrid
 from ftsweep.dashboard.address import Shown
 from ftsweep.dashboard.against import axes, first_axis
 from ftsweep.dashboard.asked import Asked, asked_part
-from ftsweep.dashboard.grid import trials_grid
+from ftsweep.dashboard.grid import grid_columns
 from ftsweep.dashboard.looks import Look
-from ftsweep.dashboard.parts import PLOT_CONFIG, badge, crumbs, study_head, trouble_line
+from ftsweep.dashboard.parts import PLOT_CONFIG, badge, crumbs, study_head, trouble_line, waiting
 from ftsweep.dashboard.views import XY, titles
 from ftsweep.report.overview import StudyOverview
+from ftsweep.report.tables.trials import TrialColumns
 from ftsweep.report.wording import plural
 
 GRID_OPTIONS: dict[str, Any] = {
@@ -33,16 +34,16 @@ GRID_OPTIONS: dict[str, Any] = {
 }
 
 
-def study_page(look: Look, shown: Shown, asked: Asked, *, may_act: bool) -> list[Any]:
-    """The page's parts; of a study that cannot be read only why."""
+def study_page(look: Look, shown: Shown, asked: Asked, mark: str, *, may_act: bool) -> list[Any]:
+    """The page's parts; of a study that cannot be read only why. mark: what a look for news gives now."""
     study = look.overview
     if study is None:
-        return [crumbs((look.name, "")), html.H1(look.name), *trouble_line(look.trouble)]
+        return [crumbs((look.name, "")), html.H1(look.name), *waiting(look)]
     return [
         crumbs((look.name, "")),
         dcc.Store(id="study", data=look.name),
-        dcc.Store(id="seen", data=look.mark),
-        dcc.Store(id="asked-seen", data=asked.mark),
+        dcc.Store(id="seen", data=mark),
+        dcc.Store(id="rows"),
         dcc.Store(id="selection", data={"trials": list(shown.selection), "by": "address"}),
         dcc.Interval(id="tick", interval=1500),
         html.Header([html.H1([look.name, " ", html.Span(badge(study.state.phase), id="phase")])]),
@@ -130,18 +131,16 @@ def _axes_line(study: StudyOverview, shown: Shown) -> html.Div:
 
 
 def _grid(study: StudyOverview, shown: Shown) -> AgGrid:
-    columns, rows = trials_grid(study)
+    """Without rows: assets/rows.js fetches them, and later what has changed."""
     return AgGrid(
         id="grid",
-        columnDefs=columns,
-        rowData=rows,
+        columnDefs=grid_columns(TrialColumns.of(study)),
         getRowId="params.data.id",
         defaultColDef={"sortable": True, "resizable": True, "floatingFilter": True, "minWidth": 90},
         columnSize="autoSize",
         dashGridOptions=GRID_OPTIONS,
         rowClassRules={"best": "params.data.mark == 'best'"},
         filterModel=_filters(shown.filters),
-        selectedRows={"ids": [str(number) for number in shown.selection]},
         className="grid",
         style={"height": "520px"},
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from ftsweep.dashboard.runs_reader import RunsReader
@@ -85,9 +85,9 @@ class StudyReader:
                 fresh=tuple(_records(self.fresh)),
                 phases=self._files["phases"][1],
                 known=known,
+                draws_all=True,
             )
-            assert found.trials is not None
-            self._overview = (self.version, replace(found, known={trial.number: trial for trial in found.trials}))
+            self._overview = (self.version, found)
         return self._overview[1]
 
     def _read_manifest(self) -> tuple[StudyManifest, Settings]:

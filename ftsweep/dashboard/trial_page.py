@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from dash import dcc, html
@@ -9,7 +10,7 @@ from dash import dcc, html
 from ftsweep.dashboard.address import difference_address, study_address
 from ftsweep.dashboard.asked import Asked, asked_part, read_asked
 from ftsweep.dashboard.looks import Look
-from ftsweep.dashboard.parts import PLOT_CONFIG, badge, crumbs, height_of, plain_table, trouble_line
+from ftsweep.dashboard.parts import PLOT_CONFIG, badge, crumbs, height_of, plain_table, trouble_line, waiting
 from ftsweep.dashboard.trial_acts import elsewhere, trial_acts
 from ftsweep.dashboard.views import view_figure
 from ftsweep.report.overview import StudyOverview
@@ -20,18 +21,19 @@ from ftsweep.store.folders import StudyFolder, TrialFolder
 _LOG_LINES = 100
 
 
-def trial_page(look: Look, number_of: int, folder: StudyFolder, *, may_act: bool) -> list[Any]:
+def trial_page(look: Look, number_of: int, folder: StudyFolder, mark: str, *, may_act: bool) -> list[Any]:
+    """The page's parts. mark: what a look for news gives now."""
     steps = ((look.name, study_address(look.name)), (f"trial {number_of}", ""))
     trial = find_trial(look.overview, number_of)
     if look.overview is None or trial is None:
-        why = look.trouble or f"Study {look.name!r} has no trial {number_of}."
-        return [crumbs(*steps), html.H1(f"Trial {number_of}"), *trouble_line(why)]
+        known = look if look.overview is None else replace(look, trouble=f"There is no trial {number_of}.")
+        return [crumbs(*steps), html.H1(f"Trial {number_of}"), *waiting(known)]
     curves, asked = curves_of(look.overview, trial), read_asked(folder)
     return [
         crumbs(*steps),
         dcc.Store(id="study", data=look.name),
         dcc.Store(id="trial", data=number_of),
-        dcc.Store(id="trial-seen", data=trial_mark(look, asked)),
+        dcc.Store(id="trial-seen", data=mark),
         dcc.Interval(id="trial-tick", interval=1500),
         html.H1(f"Trial {number_of}"),
         html.Div(trial_body(look, trial, folder, asked), id="trial-body"),
@@ -39,11 +41,6 @@ def trial_page(look: Look, number_of: int, folder: StudyFolder, *, may_act: bool
         dcc.Graph(id="trial-curves", config=PLOT_CONFIG, style=height_of(curves)),
         trial_acts(look.overview, trial, may_act=may_act),
     ]
-
-
-def trial_mark(look: Look, asked: Asked) -> str:
-    """Changes whenever the page should be drawn anew."""
-    return f"{look.mark} {asked.mark}"
 
 
 def find_trial(study: StudyOverview | None, number_of: int) -> TrialSummary | None:

@@ -26,7 +26,7 @@ _JUDGED_SECONDS = 60.0
 def stamp_of(path: Path | str) -> Stamp | None:
     """None where there is no such file."""
     try:
-        found = os.stat(path)
+        found = os.stat(path)  # noqa: PTH116
     except FileNotFoundError:
         return None
     return found.st_ino, found.st_size, found.st_mtime_ns

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ftsweep.dashboard.against import axes, first_axis, slice_figure, xy_figure
+from dash.exceptions import PreventUpdate
+
+from ftsweep.dashboard.against import axes, first_axis, xy_figure
+from ftsweep.dashboard.looks import Look
 from ftsweep.report import figures
 from ftsweep.report.overview import StudyOverview
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-XY, SLICES = "xy", "slices"
+XY = "xy"
 LEFT, RIGHT = "history", "learning_curves"
 """What a page shows first."""
 
 LINE_VIEWS = ("learning_curves", "parallel_coordinates")
 """A line of its own for each trial: too many cannot be told apart, nor drawn in time."""
 MAX_LINES = 100
+_MAX_KEPT = 12
 FAINT = 0.1
 """Opacity of trials that are not selected; in assets/select.js, too."""
 
@@ -27,15 +33,13 @@ def titles() -> dict[str, str]:
     """Every view by its name, in reading order."""
     named = {name: figures.load(name).TITLE for name in figures.READING_ORDER}
     first = {name: named.pop(name) for name in (LEFT, RIGHT)}
-    return {**first, XY: "X against Y", SLICES: "Slices", **named}
+    return {**first, XY: "X against Y", **named}
 
 
 def reading(view: str) -> str:
     """How to read a view."""
     if view == XY:
         return "Each mark is a trial at its best rung: choose what the axes show."
-    if view == SLICES:
-        return "The objective against each parameter: where good trials gather, look closer."
     return figures.load(view).READING
 
 
@@ -67,12 +71,35 @@ def view_figure(
     return drawn
 
 
+@dataclass
+class Figures:
+    """Views that were drawn last, for several threads: pages that show the same have it drawn once."""
+
+    _kept: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def drawn(self, look: Look, view: str, selection: Collection[int], x: str = "", y: str = "") -> dict[str, Any]:
+        """The view of a study as it is now.
+
+        Raises:
+            PreventUpdate: the study cannot be shown.
+        """
+        if look.overview is None:
+            raise PreventUpdate
+        axes_of = (x, y) if view == XY else ("", "")
+        key = (look.name, look.version, view, tuple(selection), *axes_of)
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = view_figure(look.overview, view, selection, x=x, y=y)
+                for oldest in list(self._kept)[:-_MAX_KEPT]:
+                    del self._kept[oldest]
+            return self._kept[key]
+
+
 def _drawn(study: StudyOverview, view: str, selection: Collection[int], x: str, y: str) -> go.Figure:
     if view == XY:
         known = axes(study)
         return xy_figure(study, x if x in known else first_axis(study), y if y in known else study.objective.key)
-    if view == SLICES:
-        return slice_figure(study)
     lines = lines_shown(study, selection) if view in LINE_VIEWS else None
     drawn = figures.draw(view, study if lines is None else study.only(lines))
     if lines is not None:
