@@ -1,4 +1,4 @@
-"""Studies of any size in a store, written as a study writes them, without training: what the dashboard is measured with.
+"""Studies of any size in a store, written as a study writes them, without training: to measure the dashboard with.
 
 `python benchmarks/dashboard/made_store.py STORE TRIALS` writes one to look at.
 """

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from ftsweep.domain.space import Choice, FloatInterval
 from ftsweep.report.figures import theme
-from ftsweep.report.figures.marks import add_marks
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.trial_summary import RUNNING, TrialSummary
 from ftsweep.report.wording import param, plain
@@ -42,6 +41,12 @@ def first_axis(study: StudyOverview) -> str:
     known = [name for name in study.param_names if name in shares]
     names = [max(known, key=shares.__getitem__)] if known else list(study.param_names)
     return names[0] if names else TRIAL
+
+
+def chosen_axes(study: StudyOverview, x: str, y: str) -> tuple[str, str]:
+    """The axes that are wanted, as far as the study has them."""
+    known = axes(study)
+    return x if x in known else first_axis(study), y if y in known else study.objective.key
 
 
 def values_on(study: StudyOverview, axis: str) -> Callable[[TrialSummary], float | str | None]:
@@ -85,21 +90,26 @@ def xy_figure(study: StudyOverview, x: str, y: str) -> go.Figure:
     if not found:
         return theme.empty(f"No trial has both {x} and {y} yet.")
     layout = theme.layout(height=420, xaxis=_axis(study, x), yaxis=_axis(study, y))
-    drawn = go.Figure(layout=layout)
+    drawn, is_brief = go.Figure(layout=layout), len(study.trials) > theme.MANY
     for name, colour, symbol, group in _groups(study, found):
         line = {"width": 2} if name == RUNNING else {"width": 1, "color": "white"}
-        add_marks(
-            drawn,
-            [each.trial for each in group],
-            [each.x for each in group],
-            [each.y for each in group],
-            study.objective,
-            is_brief=len(study.trials) > theme.MANY,
-            point="%{x:.4g}, %{y:.4g}",
+        drawn.add_scatter(
+            x=[each.x for each in group],
+            y=[each.y for each in group],
+            mode="markers",
             name=name,
+            customdata=[each.trial.number for each in group],
+            hoverinfo="text",
+            hovertext=[theme.trial_text(each.trial, study.objective, is_brief=is_brief) for each in group],
             marker={"color": colour, "symbol": symbol, "size": 16 if symbol == "star" else 10, "line": line},
         )
     return drawn
+
+
+def is_log(study: StudyOverview, axis: str) -> bool:
+    """Whether an axis is logarithmic: that of a parameter that is searched so."""
+    dimension = study.dimensions.get(axis)
+    return isinstance(dimension, FloatInterval) and dimension.log
 
 
 def _axis(study: StudyOverview, name: str) -> dict[str, Any]:
@@ -112,8 +122,7 @@ def _axis(study: StudyOverview, name: str) -> dict[str, Any]:
             "categoryorder": "array",
             "categoryarray": list(map(param, dimension.values)),
         }
-    is_log = bool(getattr(dimension, "log", False)) and isinstance(dimension, FloatInterval)
-    return {**common, "type": "log" if is_log else "linear"}
+    return {**common, "type": "log" if is_log(study, name) else "linear"}
 
 
 def _groups(study: StudyOverview, found: list[Place]) -> list[tuple[str, str, str, list[Place]]]:

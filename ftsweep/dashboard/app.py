@@ -19,6 +19,7 @@ from ftsweep.dashboard.news import add_news, store_mark, study_mark
 from ftsweep.dashboard.parts import crumbs, trouble_line
 from ftsweep.dashboard.store_page import store_page
 from ftsweep.dashboard.study_page import study_page
+from ftsweep.dashboard.together_page import add_together, together_page
 from ftsweep.dashboard.trial_page import trial_page
 from ftsweep.store.folders import Store
 
@@ -60,6 +61,7 @@ def make_app(store: Store, access: Access) -> Flask:
         return show(path, query)
 
     add_live_parts(app, looks)
+    add_together(app, looks)
     add_doors(server, looks, access)
     add_news(server, looks)
     access.install(server, list(app.csp_hashes()))
@@ -71,6 +73,8 @@ def page_at(looks: Looks, path: str, query: str, *, may_act: bool) -> list[Any]:
     match [part for part in path.split("/") if part]:
         case []:
             return store_page(looks.store.root, looks.all(), store_mark(looks))
+        case ["studies"]:
+            return together_page(looks, query)
         case ["difference"]:
             return difference_page(looks, read_trials(query))
         case ["study", name] if is_study_name(looks, name):

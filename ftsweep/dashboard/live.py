@@ -14,7 +14,7 @@ from ftsweep.dashboard.store_page import studies_table
 from ftsweep.dashboard.study_page import findings_part
 from ftsweep.dashboard.trial_acts import COPY
 from ftsweep.dashboard.trial_page import curves_of, find_trial, trial_body
-from ftsweep.dashboard.views import LINE_VIEWS, MAX_LINES, Figures, reading
+from ftsweep.dashboard.views import LINE_VIEWS, MARK_VIEWS, Figures, most_shown, reading
 
 
 def add_live_parts(app: Dash, looks: Looks) -> None:
@@ -110,15 +110,18 @@ def _add_panel(app: Dash, looks: Looks, figures: Figures, side: str) -> None:
         Output(f"{side}-drawn", "data", allow_duplicate=True),
         Input("selection", "data"),
         State(f"{side}-view", "value"),
+        State("x", "value"),
+        State("y", "value"),
         State("study", "data"),
         prevent_initial_call=True,
     )
-    def draw_lines(selection: dict[str, Any], view: str, name: str) -> Any:
-        """Of many trials a view of lines draws the selected ones; in any other case the page marks what it has."""
+    def draw_selected(selection: dict[str, Any], view: str, x: str, y: str, name: str) -> Any:
+        """Of many trials a view draws the selected ones first; of few the page marks what it has."""
         look = looks.at(name)
-        if view not in LINE_VIEWS or look.overview is None or len(look.overview.trials) <= MAX_LINES:
+        is_part = view in (*LINE_VIEWS, *MARK_VIEWS)
+        if look.overview is None or not is_part or len(look.overview.trials) <= most_shown(look.overview, view):
             raise PreventUpdate
-        return figures.drawn(look, view, selection["trials"])
+        return figures.drawn(look, view, selection["trials"], x, y)
 
 
 def _add_grid(app: Dash) -> None:
@@ -146,6 +149,7 @@ def _add_selection(app: Dash) -> None:
         Input("clear", "n_clicks"),
         Input("top", "value"),
         State("selection", "data"),
+        State("study", "data"),
         prevent_initial_call=True,
     )
     app.clientside_callback(

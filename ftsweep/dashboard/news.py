@@ -12,6 +12,9 @@ from flask import Flask, Response, abort, request
 from ftsweep.dashboard.asked import asked_stamp
 from ftsweep.dashboard.grid import TrialRows
 from ftsweep.dashboard.looks import Looks, is_study_name
+from ftsweep.dashboard.region import trials_in
+from ftsweep.dashboard.views import MARK_VIEWS
+from ftsweep.report.overview import StudyOverview
 
 
 def study_mark(looks: Looks, name: str) -> str:
@@ -51,6 +54,30 @@ def add_news(server: Flask, looks: Looks) -> None:
             table = tables[name]
         return _json(table.news(look, request.args.get("seen", 0, type=int)))
 
+    @server.get("/region/<name>")
+    def region(name: str) -> Response:
+        look = looks.at(known(name))
+        if look.overview is None:
+            abort(404)
+        try:
+            return _json(_region_of(look.overview))
+        except ValueError:
+            abort(400)
 
-def _json(value: dict[str, Any]) -> Response:
+
+def _region_of(study: StudyOverview) -> list[int]:
+    """As the request has it.
+
+    Raises:
+        ValueError: it names no region.
+    """
+    told = request.args
+    xs, ys = ([float(word) for word in told.get(key, "").split(",")] for key in ("xs", "ys"))
+    if len(xs) != len(ys) or len(xs) < 2 or told.get("view") not in MARK_VIEWS:
+        raise ValueError("no region")
+    axes = told.get("x", ""), told.get("y", "")
+    return trials_in(study, told["view"], axes, told.get("panel", 1, type=int), xs, ys)
+
+
+def _json(value: Any) -> Response:
     return Response(json.dumps(value, separators=(",", ":")), mimetype="application/json")

@@ -25,7 +25,7 @@ def store_page(store: Path, looks: Sequence[Look], mark: str) -> list[Any]:
         dcc.Store(id="store-seen", data=mark),
         dcc.Interval(id="store-tick", interval=2000),
         html.H1("Studies"),
-        html.P(str(store), className="reading"),
+        html.P([str(store), " · ", dcc.Link("Several studies in one figure", href="/studies")], className="reading"),
         html.Div(studies_table(looks), id="studies"),
     ]
 

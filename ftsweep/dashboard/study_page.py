@@ -14,10 +14,13 @@ from ftsweep.dashboard.asked import Asked, asked_part
 from ftsweep.dashboard.grid import grid_columns
 from ftsweep.dashboard.looks import Look
 from ftsweep.dashboard.parts import PLOT_CONFIG, badge, crumbs, study_head, trouble_line, waiting
-from ftsweep.dashboard.views import XY, titles
+from ftsweep.dashboard.views import LEFT, RIGHT, XY, titles
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.tables.trials import TrialColumns
 from ftsweep.report.wording import plural
+
+_HEAD_HEIGHT, _ROW_HEIGHT = 100, 42
+"""Pixels, of the grid."""
 
 GRID_OPTIONS: dict[str, Any] = {
     "suppressFieldDotNotation": True,
@@ -50,7 +53,7 @@ def study_page(look: Look, shown: Shown, asked: Asked, mark: str, *, may_act: bo
         html.Div(trouble_line(look.trouble), id="trouble"),
         html.Div(study_head(study), id="head"),
         _toolbar(look.name, shown, may_act=may_act),
-        html.Div([_panel("left", shown.left), _panel("right", shown.right)], className="panels"),
+        html.Div([_panel(study, "left", shown.left), _panel(study, "right", shown.right)], className="panels"),
         _axes_line(study, shown),
         _grid(study, shown),
         html.Div(findings_part(study), id="findings"),
@@ -99,10 +102,10 @@ def _toolbar(name: str, shown: Shown, *, may_act: bool) -> html.Div:
     )
 
 
-def _panel(side: str, view: str) -> html.Section:
-    names = titles()
+def _panel(study: StudyOverview, side: str, view: str) -> html.Section:
+    names = titles(study)
     options = [{"label": title, "value": name} for name, title in names.items()]
-    chosen = view if view in names else next(iter(names))
+    chosen = view if view in names else (LEFT if side == "left" else RIGHT)
     return html.Section(
         [
             dcc.Dropdown(id=f"{side}-view", options=options, value=chosen, clearable=False, searchable=False),
@@ -142,7 +145,7 @@ def _grid(study: StudyOverview, shown: Shown) -> AgGrid:
         rowClassRules={"best": "params.data.mark == 'best'"},
         filterModel=_filters(shown.filters),
         className="grid",
-        style={"height": "520px"},
+        style={"height": f"{_HEAD_HEIGHT + _ROW_HEIGHT * min(10, max(3, study.state.num_planned))}px"},
     )
 
 

@@ -85,7 +85,6 @@ class StudyReader:
                 fresh=tuple(_records(self.fresh)),
                 phases=self._files["phases"][1],
                 known=known,
-                draws_all=True,
             )
             self._overview = (self.version, found)
         return self._overview[1]

@@ -14,7 +14,6 @@ from ftsweep.domain.trial import Outcome, Proposal, TrialRecord
 from ftsweep.domain.verdict import Verdict
 from ftsweep.errors import DamagedFileError
 from ftsweep.store.atomic import read_new_lines, understood
-from ftsweep.store.folders import TrialFolder
 
 Stamp = tuple[int, int, int]
 """Identity, size and time of change of a file: another one means other content."""
@@ -63,11 +62,11 @@ class TrialReader:
             spec = _read(path)
             if spec is None:
                 return False
-            with understood(Path(path)):
-                proposal = Proposal(
-                    int(spec["number"]), str(spec["branch"]), dict(spec["params"]), bool(spec["is_default"]), self.seed
-                )
-            self.record = TrialRecord(proposal)
+            try:
+                told = int(spec["number"]), str(spec["branch"]), dict(spec["params"]), bool(spec["is_default"])
+            except (KeyError, TypeError, ValueError) as error:
+                raise DamagedFileError(Path(path), f"{type(error).__name__}: {error}") from error
+            self.record = TrialRecord(Proposal(*told, self.seed))
             self._look_inside()
             return True
         return self._look_inside()
@@ -118,7 +117,10 @@ class TrialReader:
         if stamp is None or stamp == self._fit:
             return False
         self._fit, before = stamp, self.verdicts
-        self.verdicts = TrialFolder(Path(self.folder)).verdicts()
+        try:
+            self.verdicts = tuple(map(Verdict.from_dict, (_read(path) or {})["verdicts"]))
+        except (DamagedFileError, ValueError, KeyError, TypeError):  # a verdict is made again, it is not state
+            self.verdicts = ()
         return self.verdicts != before
 
 

@@ -72,8 +72,6 @@ class StudyOverview:
     """What went on from when to when, in seconds since 1970."""
     known: Mapping[int, TrialSummary] = field(default_factory=dict, compare=False, repr=False)
     """Summaries that were made before, by number: those of trials that are the same since are taken."""
-    draws_all: bool = field(default=False, compare=False)
-    """Whether figures of marks draw every trial, however many: for a page that draws them in WebGL."""
     shown: frozenset[int] | None = None
     """The numbers of the trials to look at; None: all."""
 

@@ -14,20 +14,6 @@
     return trace.legendgroup || trace.name;
   }
 
-  const hasGl = (function () {
-    const canvas = document.createElement("canvas");
-    return Boolean(canvas.getContext("webgl") || canvas.getContext("webgl2"));
-  })();
-
-  // Without WebGL thousands of marks are drawn as elements of the page: slowly, but they are there.
-  function drawable(figure) {
-    if (hasGl || !figure.data.some((trace) => trace.type === "scattergl")) return figure;
-    const data = figure.data.map((trace) =>
-      trace.type === "scattergl" ? Object.assign({}, trace, { type: "scatter" }) : trace
-    );
-    return { data: data, layout: figure.layout };
-  }
-
   function keepLook(figure, shown, before) {
     const layout = Object.assign({}, figure.layout);
     for (const name of Object.keys(layout).filter((key) => /^[xy]axis\d*$/.test(key))) {
@@ -46,9 +32,8 @@
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     ftsweep: Object.assign({}, (window.dash_clientside || {}).ftsweep, {
-      draw: function (told) {
-        if (!told) return window.dash_clientside.no_update;
-        const figure = drawable(told);
+      draw: function (figure) {
+        if (!figure) return window.dash_clientside.no_update;
         const id = window.dash_clientside.callback_context.outputs_list.id;
         const shown = document.querySelector("#" + id + " .js-plotly-plot");
         const before = asDrawn[id];

@@ -42,6 +42,17 @@
         return ask("/news", seen);
       },
 
+      addressOfTogether: function (names, view, x, y) {
+        const query = new URLSearchParams((names || []).map((name) => ["study", name]));
+        query.set("view", view);
+        if (view === "xy") {
+          query.set("x", x);
+          query.set("y", y);
+        }
+        window.history.replaceState(window.history.state, "", window.location.pathname + "?" + query);
+        return keep();
+      },
+
       showAxes: function (left, right) {
         return left === "xy" || right === "xy" ? {} : { display: "none" };
       },

@@ -79,6 +79,20 @@
     return ranked.slice(0, count).map((row) => row.trial).sort((a, b) => a - b);
   }
 
+  // Of a figure that draws some of many trials: all that lie in the region, which the server knows.
+  function inRegion(event, side, study) {
+    const about = plot(side).layout.meta;
+    const shape = event.range || event.lassoPoints;
+    const [x, y] = ["x", "y"].map((letter) => Object.keys(shape).find((key) => key.startsWith(letter)));
+    const step = Math.max(1, Math.ceil(shape[x].length / 60));
+    const thin = (values) => values.filter((_, index) => index % step === 0).map((value) => Number(value).toPrecision(6));
+    const query = new URLSearchParams({
+      view: about.view, x: about.x, y: about.y, panel: x.slice(1) || "1",
+      kind: event.range ? "box" : "lasso", xs: thin(shape[x]).join(), ys: thin(shape[y]).join(),
+    });
+    return fetch("/region/" + encodeURIComponent(study) + "?" + query).then((answer) => answer.json());
+  }
+
   function trigger() {
     const found = window.dash_clientside.callback_context.triggered;
     return found.length ? found[0].prop_id : "";
@@ -91,7 +105,7 @@
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     ftsweep: Object.assign({}, (window.dash_clientside || {}).ftsweep, {
       // Whatever selects gives trial numbers; `by` says what it was, so that it is not told again.
-      choose: function (left, right, rows, filters, filled, cleared, top, now) {
+      choose: function (left, right, rows, filters, filled, cleared, top, now, study) {
         const by = trigger();
         const isFiltered = filters && Object.keys(filters).length > 0;
         let numbers = null;
@@ -99,6 +113,9 @@
           const side = by.split(".")[0];
           const event = side === "left" ? left : right;
           const isByHand = event && (event.range || event.lassoPoints); // a box that we took away is told, too
+          if (isByHand && plot(side).layout.meta) {
+            return inRegion(event, side, study).then((found) => (isSame(found, now.trials) ? keep() : { trials: found, by: side }));
+          }
           if (!isByHand) numbers = by.endsWith(".selectedData") && now.by === side ? [] : null;
           else numbers = numbersOf(event, side);
         } else if (by === "grid.selectedRows") {

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from ftsweep.domain.objective import Objective
 from ftsweep.report.figures import theme
 from ftsweep.report.figures.drawn import MAX_MARKS, drawn_of
-from ftsweep.report.figures.marks import add_marks
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.trial_summary import RUNNING, TrialSummary
 from ftsweep.report.wording import number, plain
@@ -57,9 +56,7 @@ def info(study: StudyOverview) -> Info:
                 best = trial.value
             if not steps or steps[-1][1] != best or len(study.trials) <= MAX_MARKS:
                 steps.append((trial.number, best))
-    limit = len(study.trials) if study.draws_all else MAX_MARKS
-    drawn = drawn_of(study, measured, limit)
-    rest = drawn_of(study, unmeasured, limit if study.draws_all else limit // 3)
+    drawn, rest = drawn_of(study, measured, MAX_MARKS), drawn_of(study, unmeasured, MAX_MARKS // 3)
     return Info(
         study.objective,
         drawn.trials,
@@ -144,16 +141,20 @@ def _add_marks(drawn: go.Figure, info: Info, kind: str, edge: float) -> None:
     trials = measured + [trial for trial in info.unmeasured if trial.kind == kind]
     if not trials:
         return
-    line = {"width": 2} if kind == RUNNING else {"width": 1, "color": "white"}
-    add_marks(
-        drawn,
-        trials,
-        [trial.number for trial in trials],
-        [trial.value if index < len(measured) else edge for index, trial in enumerate(trials)],
-        info.objective,
-        is_brief=info.is_brief,
+    drawn.add_scatter(
+        x=[trial.number for trial in trials],
+        y=[trial.value if index < len(measured) else edge for index, trial in enumerate(trials)],
+        mode="markers",
         name=kind,
-        marker={"color": theme.COLOURS[kind], "symbol": theme.SYMBOLS[kind], "size": 10, "line": line},
+        hoverinfo="text",
+        hovertext=[theme.trial_text(trial, info.objective, is_brief=info.is_brief) for trial in trials],
+        customdata=[trial.number for trial in trials],
+        marker={
+            "color": theme.COLOURS[kind],
+            "symbol": theme.SYMBOLS[kind],
+            "size": 10,
+            "line": {"width": 2} if kind == RUNNING else {"width": 1, "color": "white"},
+        },
     )
 
 

@@ -11,7 +11,6 @@ from ftsweep.domain.objective import Objective
 from ftsweep.domain.verdict import VerdictKind
 from ftsweep.report.figures import theme
 from ftsweep.report.figures.drawn import MAX_MARKS, drawn_of
-from ftsweep.report.figures.marks import add_marks
 from ftsweep.report.figures.scale import Axis, axis_of
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.trial_summary import TrialSummary
@@ -51,8 +50,7 @@ class Info:
 def info(study: StudyOverview) -> Info:
     measured = [trial for trial in study.trials if trial.value is not None and trial.kind not in ("diverged", "failed")]
     names = study.param_names[:MAX_PANELS]
-    limit = len(measured) if study.draws_all else MAX_MARKS // max(1, len(names))
-    drawn = drawn_of(study, measured, limit)
+    drawn = drawn_of(study, measured, MAX_MARKS // max(1, len(names)))
     edges = [verdict.message for verdict in study.verdicts if verdict.kind is VerdictKind.EDGE]
     panels = []
     for name in names:
@@ -97,18 +95,18 @@ def _add_panel(drawn: go.Figure, panel: Panel, info: Info, row: int, column: int
     for group, trials in _groups(panel, info):
         kind = trials[0].kind
         is_best = group == info.best_label
-        add_marks(
-            drawn,
-            trials,
-            [panel.axis.position(trial.params[panel.name]) for trial in trials],
-            [trial.value for trial in trials],
-            info.objective,
-            is_brief=info.is_brief,
+        drawn.add_scatter(
+            x=[panel.axis.position(trial.params[panel.name]) for trial in trials],
+            y=[trial.value for trial in trials],
             row=row,
             col=column,
+            mode="markers",
             name=group,
             legendgroup=group,
             showlegend=group not in named,
+            customdata=[trial.number for trial in trials],
+            hoverinfo="text",
+            hovertext=[theme.trial_text(trial, info.objective, is_brief=info.is_brief) for trial in trials],
             marker={
                 "color": theme.WINNER if is_best else theme.COLOURS[kind],
                 "symbol": "star" if is_best else theme.SYMBOLS[kind],
