@@ -13,7 +13,7 @@ from ftsweep.dashboard.parts import badge, height_of, study_head, trouble_line
 from ftsweep.dashboard.store_page import studies_table
 from ftsweep.dashboard.study_page import findings_part
 from ftsweep.dashboard.trial_acts import COPY
-from ftsweep.dashboard.trial_page import curves_of, find_trial, trial_body
+from ftsweep.dashboard.trial_page import curves_of, find_trial, trial_body, trial_head
 from ftsweep.dashboard.views import LINE_VIEWS, MARK_VIEWS, Figures, most_shown, reading
 
 
@@ -71,6 +71,7 @@ def _add_news(app: Dash, looks: Looks) -> None:
         return badge(study.state.phase), trouble_line(look.trouble), study_head(study), findings_part(study), asked
 
     @app.callback(
+        Output("trial-head", "children"),
         Output("trial-body", "children"),
         Output("trial-curves-drawn", "data"),
         Input("trial-seen", "data"),
@@ -83,7 +84,8 @@ def _add_news(app: Dash, looks: Looks) -> None:
         trial, folder = find_trial(look.overview, number), looks.folder(name)
         if look.overview is None or trial is None:
             raise PreventUpdate
-        return trial_body(look, trial, folder, read_asked(folder)), curves_of(look.overview, trial)
+        body = trial_body(look, trial, folder, read_asked(folder))
+        return trial_head(look, trial), body, curves_of(look.overview, trial)
 
     @app.callback(Output("studies", "children"), Input("store-seen", "data"), prevent_initial_call=True)
     def tell_store(_: str) -> Any:

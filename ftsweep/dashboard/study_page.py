@@ -14,6 +14,7 @@ from ftsweep.dashboard.asked import Asked, asked_part
 from ftsweep.dashboard.grid import grid_columns
 from ftsweep.dashboard.looks import Look
 from ftsweep.dashboard.parts import PLOT_CONFIG, badge, crumbs, study_head, trouble_line, waiting
+from ftsweep.dashboard.told_tables import evidence_part
 from ftsweep.dashboard.views import LEFT, RIGHT, XY, titles
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.tables.trials import TrialColumns
@@ -62,12 +63,12 @@ def study_page(look: Look, shown: Shown, asked: Asked, mark: str, *, may_act: bo
 
 
 def findings_part(study: StudyOverview) -> list[Any]:
-    """The verdicts on the search, and what was found in the data."""
+    """What the choice rests on, the verdicts on the search, and what was found in the data."""
     verdicts = [html.Li(verdict.text, className=verdict.severity.value) for verdict in study.verdicts]
     data = [
         html.Li(finding.text, className=finding.severity.value) for facts in study.data for finding in facts.findings
     ]
-    parts: list[Any] = []
+    parts: list[Any] = evidence_part(study)
     if verdicts:
         parts += [html.H2("The search"), html.Ul(verdicts, className="findings")]
     if data:

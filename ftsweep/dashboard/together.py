@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ftsweep.dashboard.against import TRIAL, axes, is_log, places
 from ftsweep.report.figures import theme
 from ftsweep.report.overview import StudyOverview
+from ftsweep.report.tables.difference import Compared
 from ftsweep.report.trial_summary import TrialSummary
 from ftsweep.report.wording import number, plain
 
@@ -27,6 +28,8 @@ READINGS = {
 }
 MAX_STUDIES = 8
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#b85c92", "#7a1f1f", "#857200", "#3d4854", "#5a4fcf")
+_DASHES = ("solid", "dash")
+_PROGRESS = {"title": "progress of the trial's own run", "tickformat": ".0%", "range": [-0.01, 1.02]}
 _SYMBOLS = ("circle", "diamond", "square", "x", "cross", "triangle-up", "star", "triangle-down")
 _MAX_MARKS, _MAX_LINES = 1500, 10
 """Marks in all, lines of each study."""
@@ -64,6 +67,32 @@ def together_figure(studies: Sequence[StudyOverview], view: str, x: str = "", y:
     found: dict[str, Any] = drawn.to_plotly_json()
     found["layout"]["uirevision"] = f"{view} {x} {y}"
     return found
+
+
+def trial_curves(compared: Sequence[Compared]) -> dict[str, Any]:
+    """The objective of trials over each one's own progress, a line each; of those with the first one's objective."""
+    key = compared[0].study.objective.key
+    drawn = _figure(_PROGRESS, {"title": plain(key)})
+    for index, each in enumerate(compared):
+        if each.study.objective.key == key:
+            look = {"color": _COLOURS[index % len(_COLOURS)], "width": 2.5, "dash": _DASHES[index // len(_COLOURS)]}
+            _add_curve(drawn, each, key, look, name=plain(each.name))
+    found: dict[str, Any] = drawn.to_plotly_json()
+    return found
+
+
+def _add_curve(drawn: go.Figure, each: Compared, key: str, line: dict[str, Any], **trace: Any) -> None:
+    points = [point for point in each.trial.curve if math.isfinite(point.values.get(key, math.nan))]
+    about = f"{plain(each.study.name)}, trial {each.trial.number}"
+    drawn.add_scatter(
+        x=[point.progress for point in points],
+        y=[point.values[key] for point in points],
+        mode="lines",
+        hoverinfo="text",
+        hovertext=[f"{about}, rung {point.rung}: <b>{number(point.values[key])}</b>" for point in points],
+        line=line,
+        **trace,
+    )
 
 
 def _history(studies: Sequence[StudyOverview]) -> go.Figure:
@@ -105,27 +134,16 @@ def _records(study: StudyOverview) -> tuple[list[int], list[float]]:
 
 def _curves(studies: Sequence[StudyOverview]) -> go.Figure:
     key = studies[0].objective.key
-    progress = {"title": "progress of the trial's own run", "tickformat": ".0%", "range": [-0.01, 1.02]}
-    drawn = _figure(progress, {"title": plain(key)})
+    drawn = _figure(_PROGRESS, {"title": plain(key)})
     for index, study in enumerate(studies):
         sign = 1 if study.objective.direction == "minimize" else -1
         valued = [trial for trial in study.trials if trial.is_complete and trial.value is not None]
         ranked = sorted(valued, key=lambda trial: (not trial.is_best, sign * (trial.value or 0.0)))[:_MAX_LINES]
         for place, trial in enumerate(ranked):
-            points = [point for point in trial.curve if math.isfinite(point.values.get(key, math.nan))]
-            drawn.add_scatter(
-                x=[point.progress for point in points],
-                y=[point.values[key] for point in points],
-                mode="lines",
-                name=plain(study.name),
-                legendgroup=study.name,
-                showlegend=place == 0,
-                opacity=1.0 if place == 0 else 0.45,
-                hoverinfo="text",
-                hovertext=[f"{plain(study.name)}, trial {trial.number}, rung {point.rung}: "
-                           f"<b>{number(point.values[key])}</b>" for point in points],
-                line={"color": _COLOURS[index], "width": 3 if place == 0 else 1.3},
-            )  # fmt: skip
+            is_first = place == 0
+            line = {"color": _COLOURS[index], "width": 3 if is_first else 1.3}
+            trace = {"name": plain(study.name), "legendgroup": study.name, "showlegend": is_first}
+            _add_curve(drawn, Compared(study, trial), key, line, **trace, opacity=1.0 if is_first else 0.45)
     return drawn
 
 
@@ -160,6 +178,7 @@ def _add_marks(
     drawn: go.Figure, index: int, study: StudyOverview, marks: Iterable[tuple[TrialSummary, Any, Any]]
 ) -> None:
     shown = list(marks)
+    is_brief = len(shown) > theme.MANY
     drawn.add_scatter(
         x=[x for _, x, _ in shown],
         y=[y for _, _, y in shown],
@@ -169,7 +188,7 @@ def _add_marks(
         showlegend=True,
         hoverinfo="text",
         hovertext=[
-            f"<b>{plain(study.name)}</b><br>{theme.trial_text(trial, study.objective, is_brief=len(shown) > theme.MANY)}"
+            f"<b>{plain(study.name)}</b><br>{theme.trial_text(trial, study.objective, is_brief=is_brief)}"
             for trial, _, _ in shown
         ],
         marker={

@@ -133,10 +133,7 @@ def _drawn(study: StudyOverview, view: str, selection: Collection[int], x: str, 
         return theme.empty("This study has nothing of the kind yet.")
     drawn = xy_figure(part, *chosen_axes(study, x, y)) if view == XY else figures.draw(view, part)
     if shown is not None:
-        text = f"{len(shown):,} of {len(study.trials):,} trials drawn; select some to see them"
-        drawn.add_annotation(
-            text=text, x=1, y=1, xref="paper", yref="paper", xanchor="right", yanchor="bottom", showarrow=False
-        )
+        theme.sample_note(drawn, f"{len(shown):,} of {len(study.trials):,} trials, of selected ones as many as can be")
     return drawn
 
 
