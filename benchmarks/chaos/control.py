@@ -7,10 +7,11 @@ import os
 import sys
 from collections.abc import Callable
 
-import forked
 from fuse import Fuse, arm
 from kills import Drawn
 from place import Place
+
+from ftsweep.testing import forked
 
 
 def run_command(place: Place, drawn: Drawn) -> None:

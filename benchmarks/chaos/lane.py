@@ -18,7 +18,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import forked
 import psutil
 from control import run_command
 from difference import difference
@@ -26,15 +25,10 @@ from fuse import Fuse
 from kills import Drawn, Lengths, Outside, draw, draw_of_race
 from place import Place, make_place
 
+from ftsweep.testing import forked
+
 _MOST_SECONDS = 180.0  # for one attempt at a study that takes a few seconds
 _ORPHAN_SECONDS = 10.0  # a process that outlives the control process by so much is an orphan
-_PRELOADED = (
-    "ftsweep.cli.main", "ftsweep.cli.live_view", "ftsweep.cli.run_view", "ftsweep.config.compose",
-    "ftsweep.control.run",
-    "ftsweep.recording.mlflow", "ftsweep.report.page", "ftsweep.search.samplers.gp_fit",
-    "ftsweep.worker.engine", "ftsweep.worker.process",
-    "torch", "transformers", "peft", "optuna", "mlflow", "mlflow.pyfunc", "plotly.graph_objects", "datasets", "pyarrow",
-)  # fmt: skip
 
 
 class Lane:
@@ -271,7 +265,7 @@ def main() -> None:
     os.environ.update(OMP_NUM_THREADS="1", MLFLOW_DISABLE_TELEMETRY="true", DO_NOT_TRACK="1", HF_HUB_OFFLINE="1")
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
     forked.adopt_orphans()
-    for name in _PRELOADED:
+    for name in forked.PRELOADED:
         importlib.import_module(name)
     Lane(options.folder, options.seed, options.kills, is_of_race=options.race).run()
 

@@ -28,7 +28,8 @@ def worker_environment(place: Place, context: ExecutorContext) -> dict[str, str]
     """This process's environment, with the worker's device and threads, and import paths that lead to the same code.
 
     Threads that wait sleep, unless the user chose otherwise: spinning ones keep from the cores what they wait for as
-    soon as any other process is busy (benchmarks/waiting_threads.py).
+    soon as any other process is busy (benchmarks/waiting_threads.py). Memory that a step gives back stays with the
+    process for the next one, which would have every page cleared anew.
     """
     paths = [str(folder) for folder in context.python_path]
     paths += filter(None, [os.environ.get("PYTHONPATH")])
@@ -37,6 +38,9 @@ def worker_environment(place: Place, context: ExecutorContext) -> dict[str, str]
         paths.append(str(source))  # run from a checkout
     return {
         "OMP_WAIT_POLICY": "PASSIVE",
+        "MALLOC_TOP_PAD_": str(64 << 20),
+        "MALLOC_TRIM_THRESHOLD_": str(256 << 20),
+        "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
         **os.environ,
         **place.environment,
         "PYTHONPATH": os.pathsep.join(paths),

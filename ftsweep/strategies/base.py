@@ -137,6 +137,10 @@ class Strategy(Component, ABC):
         Changed base weights (`changes_base`) are put back by the caller.
         """
 
+    def measuring(self, model: PreTrainedModel) -> AbstractContextManager[None]:
+        """A block in which the model only answers, and its weights stay as they are: what makes answers cheaper."""
+        return nullcontext()
+
     def merged(self, model: PreTrainedModel) -> PreTrainedModel:
         """A whole transformers model that answers as `model` does. The base is spent by it, and must be loaded anew."""
         return model

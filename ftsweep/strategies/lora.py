@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -111,6 +112,11 @@ class Lora(PeftStrategy):
 
         rescale_lora(model, scale)
 
+    def measuring(self, model: PreTrainedModel) -> AbstractContextManager[None]:
+        from ftsweep.strategies.lean import LeanLinear, merged_for_measuring
+
+        return merged_for_measuring([layer for layer in lora_layers(model).values() if isinstance(layer, LeanLinear)])
+
     def save(self, model: PreTrainedModel, folder: Path) -> None:
         if self.init == "pissa":
             pissa.save(model, folder)
@@ -128,10 +134,13 @@ class Lora(PeftStrategy):
 
     def peft_config(self, base: PreTrainedModel, head: Head, fresh: Mapping[str, nn.Module]) -> LoraConfig:
         from peft import LoraConfig
+        from torch import nn
+
+        from ftsweep.strategies.lean import LeanLinear
 
         linear = linear_layers(base, fresh)
         names = self._target_names(linear)
-        return LoraConfig(
+        config = LoraConfig(
             task_type=task_type(head),
             r=self.rank,
             lora_alpha=self.alpha,  # type: ignore[arg-type]  # PEFT divides it by the rank
@@ -142,6 +151,11 @@ class Lora(PeftStrategy):
             use_dora=self.dora,
             fan_in_fan_out=stores_transposed([linear[name] for name in names]),
         )
+        if not self.dora and all(
+            type(linear[name]) is nn.Linear for name in names
+        ):  # no subclass: of what is quantised
+            config._register_custom_module({nn.Linear: LeanLinear})
+        return config
 
     def _target_names(self, linear: Mapping[str, nn.Module]) -> list[str]:
         """Full names of the layers that get an adapter."""

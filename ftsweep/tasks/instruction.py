@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from copy import copy
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, get_args
@@ -42,6 +43,7 @@ from ftsweep.tasks.scores.answer_scores import ANSWER_METRICS, resampled_answers
 
 if TYPE_CHECKING:
     import numpy as np
+    from tokenizers import Encoding
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
@@ -138,14 +140,18 @@ class Instruction(CausalTask):
     ) -> Iterator[Example | RowError | None]:
         check_fits_tokenizer(self.max_length, tokenizer)
         chat = ChatFormat(tokenizer)
-        for chunk in in_chunks(rows, ROWS_PER_CALL):
-            parts = [
-                attempt(lambda values: chat.render(conversation_of(values, self.learn)), values) for values in chunk
-            ]
-            rendered = [part for part in parts if not isinstance(part, RowError)]
-            examples = iter(self._examples(rendered, tokenizer))
-            for part in parts:
-                yield part if isinstance(part, RowError) else next(examples)
+        with ThreadPoolExecutor(1) as beside:  # the tokenizer holds no lock of Python: it works while rows are rendered
+            waiting: list[tuple[list[Rendered | RowError], Future[list[Encoding]]]] = []
+            for chunk in in_chunks(rows, ROWS_PER_CALL):
+                parts = [
+                    attempt(lambda values: chat.render(conversation_of(values, self.learn)), values) for values in chunk
+                ]
+                texts = [part.text for part in parts if not isinstance(part, RowError)]
+                waiting.append((parts, beside.submit(tokenized, tokenizer, texts)))
+                if len(waiting) > 1:
+                    yield from self._examples(*waiting.pop(0), tokenizer.bos_token_id)
+            for parts, encoded in waiting:
+                yield from self._examples(parts, encoded, tokenizer.bos_token_id)
 
     def predict(
         self,
@@ -190,21 +196,16 @@ class Instruction(CausalTask):
         return found
 
     def _examples(
-        self, rendered: Sequence[Rendered], tokenizer: PreTrainedTokenizerBase
+        self, parts: Sequence[Rendered | RowError], encoded: Future[list[Encoding]], bos_id: int | None
     ) -> Iterator[Example | RowError]:
-        if not rendered:
-            return
-        encoded = tokenizer(
-            [each.text for each in rendered],
-            add_special_tokens=False,
-            return_attention_mask=False,
-            return_offsets_mapping=True,
-            verbose=False,
-        )
-        for input_ids, offsets, each in zip(encoded["input_ids"], encoded["offset_mapping"], rendered, strict=True):
-            labels = answer_labels(input_ids, offsets, each.spans)
-            cut = self.cut(input_ids, labels, tokenizer.bos_token_id)
-            yield cut._replace(unsaid=each.unsaid) if isinstance(cut, Example) else cut
+        tokens = iter(encoded.result())
+        for part in parts:
+            if isinstance(part, RowError):
+                yield part
+                continue
+            encoding = next(tokens)
+            cut = self.cut(encoding.ids, answer_labels(encoding, part.spans), bos_id)
+            yield cut._replace(unsaid=part.unsaid) if isinstance(cut, Example) else cut
 
     def cut(self, input_ids: list[int], labels: list[int], bos_id: int | None) -> Example | RowError:
         """The prompt loses its oldest tokens (never a start token), then the last answer its end."""
@@ -255,12 +256,33 @@ def texts_of(conversation: Conversation, *, is_learned: bool) -> str:
     return "\n".join(parts)
 
 
-def answer_labels(input_ids: Sequence[int], offsets: Sequence[Span], spans: Sequence[Span]) -> list[int]:
+def tokenized(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[Encoding]:
+    """The tokens of texts that have their special tokens already, with the characters that each stands for."""
+    if not texts:
+        return []
+    encoded = tokenizer(list(texts), add_special_tokens=False, return_attention_mask=False, verbose=False)
+    return list(encoded.encodings or ())
+
+
+def answer_labels(tokens: Encoding, spans: Sequence[Span]) -> list[int]:
     """The token's own id where it has a part in an answer, IGNORED elsewhere; `spans` are the answers' characters."""
+    input_ids = tokens.ids
     labels = [IGNORED] * len(input_ids)
-    for start, end in spans:
-        # A token over the border of an answer is learned: it holds a part of the answer.
-        place = slice(bisect_right(offsets, start, key=itemgetter(1)), bisect_left(offsets, end, key=itemgetter(0)))
+    for span in spans:
+        place = tokens_in(tokens, span)
         labels[place] = input_ids[place]
     labels[0] = IGNORED  # nothing predicts the first token
     return labels
+
+
+def tokens_in(tokens: Encoding, span: Span) -> slice:
+    """The tokens that have a part in these characters; one over a border of them holds a part, too."""
+    start, end = span
+    first, last = tokens.char_to_token(start), tokens.char_to_token(end - 1)
+    if first is None or last is None:  # a character at the border that stands in no token: all places are looked at
+        offsets = tokens.offsets
+        return slice(bisect_right(offsets, start, key=itemgetter(1)), bisect_left(offsets, end, key=itemgetter(0)))
+    # several tokens stand for one character where a tokenizer writes bytes
+    while last + 1 < len(tokens) and (following := tokens.token_to_chars(last + 1)) and following[0] < end:
+        last += 1
+    return slice(first, last + 1)

@@ -31,13 +31,14 @@ from ftsweep.tasks.encoding.tokens import (
     in_chunks,
     to_predict,
 )
-from ftsweep.tasks.instruction import answer_labels, texts_of
+from ftsweep.tasks.instruction import answer_labels, texts_of, tokenized
 from ftsweep.tasks.scores.pair_losses import WITH_REFERENCE, PairLogProbs, PairLoss, pair_losses
 from ftsweep.tasks.scores.pair_tally import PairTally, resampled_pairs
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
+    from tokenizers import Encoding
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 _NUM_LABELS = 4
@@ -200,24 +201,17 @@ class Preference(Task):
         if not rendered:
             return
         sides = [side for pair in rendered for side in pair]
-        encoded = tokenizer(
-            [side.text for side in sides],
-            add_special_tokens=False,
-            return_attention_mask=False,
-            return_offsets_mapping=True,
-            verbose=False,
-        )
-        both = zip(encoded["input_ids"], encoded["offset_mapping"], sides, strict=True)
+        both = zip(tokenized(tokenizer, [side.text for side in sides]), sides, strict=True)
         for chosen, rejected in zip(both, both, strict=True):
             yield self._example((chosen, rejected), tokenizer.bos_token_id)
 
-    def _example(self, pair: Sequence[tuple[list[int], Any, Rendered]], bos_id: int | None) -> Example | RowError:
+    def _example(self, pair: Sequence[tuple[Encoding, Rendered]], bos_id: int | None) -> Example | RowError:
         try:
-            answers = [answer_of(ids, answer_labels(ids, offsets, side.spans)) for ids, offsets, side in pair]
+            answers = [answer_of(tokens.ids, answer_labels(tokens, side.spans)) for tokens, side in pair]
         except RowError as error:
             return error
         answers, *cut = cut_pair(answers, self.max_length, bos_id)
-        return pair_example(answers, [clause for *_, side in pair for clause in side.unsaid], cut=(cut[0], cut[1]))
+        return pair_example(answers, [clause for _, side in pair for clause in side.unsaid], cut=(cut[0], cut[1]))
 
 
 def _rendered(pair: Pair, chat: ChatFormat) -> tuple[Rendered, Rendered]:

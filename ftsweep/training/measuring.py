@@ -16,6 +16,7 @@ from ftsweep.evaluation.answers import AnswerMeter
 from ftsweep.evaluation.evaluate import Evaluator, train_probe
 from ftsweep.evaluation.forgetting import ForgettingMeter
 from ftsweep.store.row_scores import RungLosses
+from ftsweep.strategies.base import Strategy
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -46,6 +47,7 @@ class RungScorer:
         model: PreTrainedModel,
         prepared: PreparedSet,
         evaluator: Evaluator,
+        strategy: Strategy,
         *,
         seed: int,
         start: Start | None = None,
@@ -55,6 +57,7 @@ class RungScorer:
         """`seed` chooses the rows of train."""
         self._model = model
         self._evaluator = evaluator
+        self._strategy = strategy
         self._start = Start() if start is None else start
         self._meter = meter
         self._answers = answers
@@ -63,6 +66,10 @@ class RungScorer:
 
     def now(self, rung: int = 0) -> RungScores:
         """On the whole validation split, on the train probe, and on general text; with answers at their rungs."""
+        with self._strategy.measuring(self._model):
+            return self._now(rung)
+
+    def _now(self, rung: int) -> RungScores:
         validation = self._evaluator.score(self._model, self._validation)
         samples: Sequence[Sample] = ()
         if self._answers is not None and rung in self._answers.rungs:

@@ -214,6 +214,6 @@ class Stepper:
 def make_optimizer(
     model: PreTrainedModel, strategy: Strategy, settings: TrainingSettings, device: torch.device
 ) -> torch.optim.Optimizer:
-    """AdamW over what trains; fused on CUDA. Each group has the strategy's `rate_factor`."""
+    """AdamW over what trains, in one pass over each weight. Each group has the strategy's `rate_factor`."""
     groups = parameter_groups(model, strategy, settings.weight_decay)
-    return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=device.type == "cuda")
+    return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=device.type in ("cpu", "cuda"))

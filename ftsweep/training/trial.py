@@ -60,6 +60,7 @@ class TrialRun:
             given.model,
             given.prepared,
             given.evaluator,
+            given.parts.strategy,
             seed=seed,
             start=given.start,
             meter=given.meter,

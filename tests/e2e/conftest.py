@@ -18,6 +18,6 @@ def place(tmp_path: Path, empty_database: Path) -> Place:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Place, subprocess.CompletedProcess[str]]:
     """One finished study that all tests may look at and none may change."""
     place = make_place(tmp_path_factory.mktemp("finished"))
-    done = place.run("run", "small.yaml")
+    done = place.run_as_a_person("run", "small.yaml")
     assert done.returncode == 0, done.stderr
     return place, done

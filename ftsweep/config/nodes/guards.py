@@ -6,6 +6,8 @@ A word stands for a mode: `guards: {near_duplicates: fix}`, or `guards.near_dupl
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +95,13 @@ def _word(value: Any) -> Any:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    loaded: Any = OmegaConf.to_container(OmegaConf.load(file), resolve=False)
+    loaded = deepcopy(_parsed(file, file.stat().st_mtime_ns))
     if not isinstance(loaded, dict) or "_target_" not in loaded:
         raise ConfigError("a guard's file names its class as `_target_`", where=str(file))
     return {key: _word(value) if key == _MODE else value for key, value in loaded.items()}
+
+
+@cache
+def _parsed(file: Path, modified: int) -> Any:
+    """A file as it was at this time: a study reads the files of all guards for each of its branches."""
+    return OmegaConf.to_container(OmegaConf.load(file), resolve=False)

@@ -4,8 +4,8 @@ What is compared are sets of shingles (runs of `shingle_words` words of the norm
 large share of all texts do not count: two rows are not alike because one prompt template wraps both. How similarity
 and shingles were chosen: docs/data-gate.md, measured in benchmarks/guards.
 
-MinHash is datasketch's. Its MinHashLSH is not used: a table of Python sets per band took 40 times the memory and 35
-times the time of sorting the bands' hashes, which is done here.
+MinHash (Broder 1997) is computed here for all texts at once: datasketch, which makes an object for each, took four
+times the time, and its MinHashLSH, a table of Python sets per band, 40 times the memory of sorting the bands' hashes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from functools import cached_property
 import numpy as np
 
 from ftsweep.data.likeness.alike import Likeness
-from ftsweep.data.likeness.words import WordTable, hashed, runs
+from ftsweep.data.likeness.words import WordTable, distinct, hashed, is_first, runs
 
 NUM_BANDS, BAND_ROWS = 25, 5
 """A pair of similarity s becomes a candidate with probability 1 - (1 - s^5)^25: .999 at .75, .02 at .25."""
@@ -31,7 +31,6 @@ COMMON_TEXTS = 20
 CROWD = 32
 """Rows of one bucket of a band that are all compared with each other; of a larger one each row with this many."""
 
-_SEED = 1
 _PAIRS_AT_ONCE = 200_000
 
 
@@ -64,15 +63,15 @@ class NearDuplicates:
             owners = owners[starts]
         order = np.lexsort((hashes, owners))
         hashes, owners = hashes[order], owners[order]
-        is_first = np.ones(len(hashes), dtype=bool)
-        is_first[1:] = (hashes[1:] != hashes[:-1]) | (owners[1:] != owners[:-1])
-        self._hashes = hashes[is_first]
-        self._offsets = np.searchsorted(owners[is_first], np.arange(len(words) + 1))
+        is_new = is_first(hashes) | is_first(owners)
+        self._hashes = hashes[is_new]
+        self._offsets = np.searchsorted(owners[is_new], np.arange(len(words) + 1))
         self.num_shingles = np.diff(self._offsets)
 
     def shingles(self, text: int) -> np.ndarray:
         """The hashes of a text's shingles, sorted, each once. uint64."""
-        return self._hashes[self._offsets[text] : self._offsets[text + 1]]
+        shingles: np.ndarray = self._hashes[self._offsets[text] : self._offsets[text + 1]]
+        return shingles
 
     def clusters(self) -> list[int | None]:
         """For every text the number of its cluster of near-duplicates, directly or through others; None for none."""
@@ -88,14 +87,13 @@ class NearDuplicates:
     @cached_property
     def _bands(self) -> np.ndarray:
         """A hash of every text's every band. Shape [texts, bands], uint64."""
-        from datasketch import MinHash
-
-        rows = (self.shingles(text).astype(np.uint32).tolist() for text in range(len(self.num_shingles)))
-        sketches = MinHash.generator(rows, num_perm=NUM_BANDS * BAND_ROWS, seed=_SEED, hashfunc=int, scheme="affine32")
         bands = np.zeros((len(self.num_shingles), NUM_BANDS), dtype=np.uint64)
-        for text, sketch in enumerate(sketches):
-            values = sketch.hashvalues.reshape(NUM_BANDS, BAND_ROWS).astype(np.uint64)
-            bands[text] = values @ _FACTORS
+        has_any = np.flatnonzero(self.num_shingles)
+        values = (self._hashes >> np.uint64(32)).astype(np.uint32)
+        for place, (factor, term) in enumerate(_PERMUTATIONS):
+            band, row = divmod(place, BAND_ROWS)
+            least = np.minimum.reduceat(values * factor + term, self._offsets[has_any]) if len(values) else values
+            bands[has_any, band] += least.astype(np.uint64) * _FACTORS[row]
         return bands
 
     def _candidates(self, texts: np.ndarray, is_left: np.ndarray | None) -> Iterator[np.ndarray]:
@@ -119,8 +117,8 @@ class NearDuplicates:
         from scipy.sparse import csr_array
 
         num_texts = len(self.num_shingles)
-        codes = [np.unique(pairs[:, 0] * num_texts + pairs[:, 1]) for pairs in candidates]
-        known = np.unique(np.concatenate([np.empty(0, np.int64), *codes]))
+        codes = [distinct(pairs[:, 0] * num_texts + pairs[:, 1]) for pairs in candidates]
+        known = distinct(np.concatenate([np.empty(0, np.int64), *codes]))
         _, columns = np.unique(self._hashes, return_inverse=True)
         ones = np.ones(len(columns), dtype=np.int32)
         sets = csr_array((ones, columns.astype(np.int64), self._offsets), shape=(num_texts, len(columns) + 1))
@@ -136,6 +134,8 @@ class NearDuplicates:
 
 
 _FACTORS = hashed(np.arange(1, BAND_ROWS + 1)) | np.uint64(1)
+_PERMUTATIONS = hashed(np.arange(2 * NUM_BANDS * BAND_ROWS) + 1000).astype(np.uint32).reshape(-1, 2)
+_PERMUTATIONS[:, 0] |= np.uint32(1)  # an odd factor maps no two values to one
 
 
 def connected(num_texts: int, left: np.ndarray, right: np.ndarray) -> list[int | None]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ftsweep.data.likeness.alike import RUN, Overlap
-from ftsweep.data.likeness.words import WordTable, runs
+from ftsweep.data.likeness.words import WordTable, is_first, runs
 
 COMMON_TEXTS = 20
 """A run that stands in no more texts than these is never part of a template."""
@@ -33,28 +33,29 @@ def shared_passages(words: WordTable, texts: np.ndarray, others: np.ndarray, ove
     is_other = np.zeros(len(words), dtype=bool)
     is_other[others] = True
     # each run once per text, in the order of hashes: where a hash begins and ends says how many texts hold it
-    order = np.lexsort((owners, hashes))
+    order = np.argsort(hashes, kind="stable")  # texts stay in order within a hash
     held_hashes, holders = hashes[order], owners[order]
-    is_first = np.ones(len(order), dtype=bool)
-    is_first[1:] = (held_hashes[1:] != held_hashes[:-1]) | (holders[1:] != holders[:-1])
-    held_hashes, holders = held_hashes[is_first], holders[is_first]
+    is_new = is_first(held_hashes)
+    is_held = is_new | is_first(holders)
+    place = np.cumsum(is_held) - 1
+    starts_of_hash = np.r_[place[is_new], is_held.sum()]
+    group = np.empty(len(order), dtype=np.int64)
+    group[order] = np.cumsum(is_new) - 1
+    holders = holders[is_held]
     others_before = np.concatenate([[0], np.cumsum(is_other[holders])])
     own = _places(owners, texts)
-    begin = np.searchsorted(held_hashes, hashes[own], side="left")
-    end = np.searchsorted(held_hashes, hashes[own], side="right")
+    begin, end = starts_of_hash[group[own]], starts_of_hash[group[own] + 1]
     num_others = others_before[end] - others_before[begin] - is_other[owners[own]]
     is_template = end - begin > max(COMMON_TEXTS, overlap.template_share * len(words))
     is_copied = (num_others > 0) & ~is_template
     template = _covered(len(words.ids), starts[own][is_template])
     # a run may begin in the template and end in a common word: only what lies outside is copied
     copied = _covered(len(words.ids), starts[own][is_copied]) & ~template
-    share = np.zeros(len(texts))
+    num_words = words.counts[texts] - _sums(template, words, texts)
+    share = np.divide(_sums(copied, words, texts), num_words, out=np.zeros(len(texts)), where=num_words > 0)
     sources: list[tuple[int, ...]] = []
     own_owners = owners[own]
     for number, text in enumerate(texts):
-        span = slice(words.offsets[text], words.offsets[text + 1])
-        num_words = int(words.counts[text]) - int(template[span].sum())
-        share[number] = copied[span].sum() / num_words if num_words else 0.0
         if share[number] < overlap.coverage:
             sources.append(())
             continue
@@ -64,6 +65,12 @@ def shared_passages(words: WordTable, texts: np.ndarray, others: np.ndarray, ove
         names, counts = np.unique(found[is_other[found] & (found != text)], return_counts=True)
         sources.append(tuple(names[np.argsort(-counts, kind="stable")].tolist()))
     return SharedPassages(share, tuple(sources))
+
+
+def _sums(is_marked: np.ndarray, words: WordTable, texts: np.ndarray) -> np.ndarray:
+    """How many words of each text are marked. Shape [texts], int64."""
+    before = np.concatenate([[0], np.cumsum(is_marked)])
+    return np.asarray(before[words.offsets[texts + 1]] - before[words.offsets[texts]])
 
 
 def _places(owners: np.ndarray, texts: np.ndarray) -> np.ndarray:

@@ -38,6 +38,12 @@ _SHAPES = {
 }
 """The columns of each shape; the first shape whose first column a row has is the row's."""
 
+_OTHERS = {
+    shape: [name for name in COLUMNS if any(name in columns for columns in _SHAPES.values()) and name not in own]
+    for shape, own in _SHAPES.items()
+}
+"""The columns of other shapes, in the order of `COLUMNS`."""
+
 _BESIDE = ("system", "tools", "functions")
 """Columns that any shape may have beside its own."""
 
@@ -183,10 +189,7 @@ def _checked(raw: Sequence[Any], values: Mapping[str, Any], shape: str) -> Conve
         raise RowError("it has no message of a user")
     unread = dict.fromkeys(key for read in found for key in read.unread)
     unsaid = [f"nothing reads the field {key!r} of messages" for key in unread]
-    others = {name for columns in _SHAPES.values() for name in columns} - set(_SHAPES[shape])
-    unsaid += [
-        f"nothing reads the column {name!r}" for name in COLUMNS if name in others and _is_there(values.get(name))
-    ]
+    unsaid += [f"nothing reads the column {name!r}" for name in _OTHERS[shape] if _is_there(values.get(name))]
     learned = []
     for read in found:
         is_answer = read.message["role"] == "assistant"

@@ -43,6 +43,7 @@ _LEARNED = ("weight", "train", "trainable", "training", "learn", "loss")
 _HIDDEN = ("masked",)
 _THOUGHTS = ("reasoning_content", "reasoning", "thinking")
 _KEPT = ("name", "tool_call_id")
+_PLAIN = {"role", "content"}
 _READ = {"role", "from", "content", "value", "tool_calls", "function_call", "refusal"}
 _READ |= {*_LEARNED, *_HIDDEN, *_THOUGHTS, *_KEPT}
 _TEXT_PARTS = {"text": "text", "input_text": "text", "output_text": "text", "refusal": "refusal"}
@@ -61,6 +62,8 @@ def read_message(raw: Any, place: int) -> Read | None:
 
     Raises RowError, in words that name the message, for what is no message or cannot be learned from.
     """
+    if isinstance(raw, dict) and raw.keys() == _PLAIN and _is_plain(raw["role"], raw["content"]):
+        return Read({"role": ROLES[raw["role"]], "content": raw["content"]}, None, [])  # nothing else to read
     if not isinstance(raw, Mapping):
         raise RowError(f"message {place} is not a mapping with 'role' and 'content'")
     fields = {key: value for key, value in raw.items() if value is not None}  # tables fill absent fields with null
@@ -87,6 +90,12 @@ def read_message(raw: Any, place: int) -> Read | None:
         if role != "tool":  # a tool may well answer nothing
             raise RowError(f"{name} is empty" if _has_content(fields) else f"{name} is missing its content")
     return Read(message, _mark(fields, name), [key for key in fields if key not in _READ])
+
+
+def _is_plain(role: Any, content: Any) -> bool:
+    """Whether a message of these two says something, in a role that calls no tools."""
+    is_role = isinstance(role, str) and role in ROLES and role not in _CALLING
+    return is_role and isinstance(content, str) and content.strip() != ""
 
 
 def role_of(raw: Mapping[str, Any]) -> str | None:

@@ -14,11 +14,12 @@ from ftsweep.tasks.base import IGNORED, RowError
 from ftsweep.tasks.encoding.chat import ChatFormat, Span
 from ftsweep.tasks.encoding.conversations import Conversation, conversation_of, question_of
 from ftsweep.tasks.encoding.messages import Message
-from ftsweep.tasks.instruction import Instruction, answer_labels
+from ftsweep.tasks.instruction import Instruction, answer_labels, tokenized
 from ftsweep.tasks.prompts.prompt_tokens import check_context, check_tokenizer, cut_texts, start_ids
 from ftsweep.tasks.prompts.templates import Template
 
 if TYPE_CHECKING:
+    from tokenizers import Encoding
     from transformers import PreTrainedTokenizerBase
 
 Values = Mapping[str, Any]
@@ -78,17 +79,18 @@ class AnswerPrompts:
         found = []
         for values in rows:
             text, head = ask(demonstrations, values)
-            ids, offsets = self._tokens(text)
-            first = self._first_own(offsets, head, demonstrations)
+            tokens = self._tokens(text)
+            ids, first = tokens.ids, self._first_own(tokens, head, demonstrations)
             new = self._task.max_new_tokens
             check_context(first, self._task.max_length + new, k=len(demonstrations), tokenizer=self._tokenizer)
             found.append(ids[:first] + ids[max(first, len(ids) - self._task.max_length) :])
         return found
 
     def _encoded(self, written: _Written, k: int) -> AnswerExample:
-        ids, offsets = self._tokens(written.text)
-        labels = answer_labels(ids, offsets, written.answers)
-        first = self._first_own(offsets, written.head, range(k))
+        tokens = self._tokens(written.text)
+        ids = tokens.ids
+        labels = answer_labels(tokens, written.answers)
+        first = self._first_own(tokens, written.head, range(k))
         check_context(first, self._task.max_length, k=k, tokenizer=self._tokenizer)
         # Behind demonstrations the row's own part is cut, without them the whole, as the task does it.
         cut = self._task.cut(ids[first:], labels[first:], None if first else self._tokenizer.bos_token_id)
@@ -96,17 +98,14 @@ class AnswerPrompts:
             raise cut
         return AnswerExample([*ids[:first], *cut.input_ids], [*[IGNORED] * first, *map(int, cut.labels)])
 
-    def _first_own(self, offsets: Sequence[Span], head: int, demonstrations: Sequence[Any]) -> int:
+    def _first_own(self, tokens: Encoding, head: int, demonstrations: Sequence[Any]) -> int:
         """The first token of the row's own part; 0 when nothing of this strategy stands before it."""
         if not demonstrations and not self._instruction:
             return 0
-        return next(place for place, (_, end) in enumerate(offsets) if end > head)
+        return next(place for place, (_, end) in enumerate(tokens.offsets) if end > head)
 
-    def _tokens(self, text: str) -> tuple[list[int], list[Span]]:
-        encoded = self._tokenizer(
-            text, add_special_tokens=False, return_attention_mask=False, return_offsets_mapping=True, verbose=False
-        )
-        return encoded["input_ids"], encoded["offset_mapping"]
+    def _tokens(self, text: str) -> Encoding:
+        return tokenized(self._tokenizer, [text])[0]
 
     # -- as one conversation --------------------------------------------------------------------------------------
 

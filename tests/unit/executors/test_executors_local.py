@@ -442,14 +442,15 @@ def test_each_worker_sees_its_own_device(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("wish", [None, "ACTIVE"])
-def test_waiting_threads_of_a_worker_sleep_unless_the_user_wishes_otherwise(
-    wish: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("name", "usual"), [("OMP_WAIT_POLICY", "PASSIVE"), ("MALLOC_TRIM_THRESHOLD_", "268435456")])
+def test_threads_of_a_worker_sleep_and_its_memory_stays_unless_the_user_wishes_otherwise(
+    name: str, usual: str, wish: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("OMP_WAIT_POLICY")  # which the tests set for themselves
+    monkeypatch.delenv(name, raising=False)  # tests set one for themselves
     if wish:
-        monkeypatch.setenv("OMP_WAIT_POLICY", wish)
+        monkeypatch.setenv(name, wish)
     (place,) = plan_places(1, None, {"CUDA_VISIBLE_DEVICES": ""})
-    assert worker_environment(place, scripted_context(tmp_path))["OMP_WAIT_POLICY"] == (wish or "PASSIVE")
+    assert worker_environment(place, scripted_context(tmp_path))[name] == (wish or usual)
 
 
 def test_more_workers_than_devices_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import random
+from bisect import bisect_left, bisect_right
+from operator import itemgetter
+
 import pytest
 import torch
 
 from ftsweep.errors import ConfigError, DataError, ModelError
+from ftsweep.models.tiny import TinyModel
 from ftsweep.tasks.base import IGNORED, RowError
 from ftsweep.tasks.encoding.chat import ChatFormat
 from ftsweep.tasks.encoding.conversations import conversation_of
-from ftsweep.tasks.instruction import Instruction
+from ftsweep.tasks.instruction import Instruction, tokens_in
 from ftsweep.testing.random_models import byte_tokenizer, random_llama
 
 END = "<|end|>"
@@ -140,6 +145,29 @@ def test_without_an_end_token_an_answer_has_no_end():
 def test_a_row_with_both_forms_is_read_as_messages():
     assert conversation_of({**PAIR, **TURNS}).messages == TURNS["messages"]
     assert conversation_of({**PAIR, "messages": None}).messages[0]["content"] == "Hi?"
+
+
+@pytest.mark.parametrize("make_tokenizer", [byte_tokenizer, lambda: TinyModel().tokenizer()])
+def test_the_tokens_of_characters_are_all_that_have_a_part_in_them(make_tokenizer):
+    chance, tokenizer = random.Random(0), make_tokenizer()
+    pieces = ["hello ", "wörld", "日本", "🙂", "  ", "\n", "a", "e\u0301", tokenizer.eos_token]
+    for _ in range(300):
+        text = "".join(chance.choices(pieces, k=chance.randint(1, 20)))
+        tokens = tokenizer([text], add_special_tokens=False)[0]
+        start, end = sorted(chance.sample(range(len(text) + 1), 2)) if len(text) > 1 else (0, 1)
+        offsets = tokens.offsets
+        among = slice(bisect_right(offsets, start, key=itemgetter(1)), bisect_left(offsets, end, key=itemgetter(0)))
+        assert tokens_in(tokens, (start, end)) == among, (text, start, end)
+
+
+def test_rows_keep_their_order_over_many_calls_of_the_tokenizer():
+    tokenizer = byte_tokenizer()
+    rows = [{"prompt": "p", "completion": "" if place % 7 == 3 else f"answer {place}"} for place in range(2500)]
+    for place, example in enumerate(Instruction().encode(rows, tokenizer, {})):
+        if place % 7 == 3:
+            assert isinstance(example, RowError)
+        else:
+            assert f"answer {place}" in tokenizer.decode(example.input_ids)
 
 
 def test_a_long_prompt_is_cut_from_the_left_and_keeps_the_start_token():

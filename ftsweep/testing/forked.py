@@ -1,8 +1,8 @@
 """Processes forked from one that has imported everything: a start costs milliseconds instead of seconds.
 
-The only way in which a study under chaos differs from one that a person starts: the control process, its workers and
-the sampler's helper are forks, not fresh interpreters. Everything they do, and how they are ended, is the product's.
-The watchdog is started as always.
+The only way in which such a study differs from one that a person starts: the control process, its workers and the
+sampler's helper are forks, not fresh interpreters. Everything they do, and how they are ended, is the product's. The
+watchdog is started as always. Used by benchmarks/chaos, and by whole commands in tests.
 """
 
 from __future__ import annotations
@@ -20,6 +20,15 @@ import traceback
 from collections.abc import Callable
 from inspect import signature
 from typing import Any, NoReturn
+
+PRELOADED = (
+    "ftsweep.cli.main", "ftsweep.cli.live_view", "ftsweep.cli.run_view", "ftsweep.config.compose",
+    "ftsweep.control.run",
+    "ftsweep.recording.mlflow", "ftsweep.report.page", "ftsweep.search.samplers.gp_fit",
+    "ftsweep.worker.engine", "ftsweep.worker.process",
+    "torch", "transformers", "peft", "optuna", "mlflow", "mlflow.pyfunc", "plotly.graph_objects", "datasets", "pyarrow",
+)  # fmt: skip
+"""What a process imports before it forks commands."""
 
 _LIBC = ctypes.CDLL(None)
 _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 15, 36
@@ -74,7 +83,7 @@ def _forget_logging() -> None:
 class ForkedPopen(subprocess.Popen[Any]):
     """`python -m MODULE ...` as a fork of this process; any other command is executed as always."""
 
-    def _execute_child(self, *given: Any) -> None:  # type: ignore[override]
+    def _execute_child(self, *given: Any) -> None:
         told = dict(zip(_PARAMETERS, given, strict=True))
         command = list(told["args"])
         if "-m" not in command:
@@ -83,35 +92,44 @@ class ForkedPopen(subprocess.Popen[Any]):
         module, *words = command[command.index("-m") + 1 :]
         ends = [told[name] for name in ("p2cread", "c2pwrite", "errwrite")]
         first = plan_child(module)
-        self.pid = fork(module.rpartition(".")[2], lambda: _run_module(module, words, ends, told["env"], first))
+        self.pid = fork(module.rpartition(".")[2], lambda: run_module(module, words, ends, told["env"], first))
         self._child_created = True  # what Popen itself sets here, in every Python since 3.2
         self._close_pipe_fds(  # type: ignore[attr-defined]
             *(told[name] for name in ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite"))
         )
 
 
-def _run_module(
-    module: str, words: list[str], ends: list[int], environment: dict[str, str], first: Callable[[], None]
+def run_module(
+    module: str,
+    words: list[str],
+    ends: list[int],
+    environment: dict[str, str],
+    first: Callable[[], None] = lambda: None,
 ) -> None:
+    """What `python -m MODULE WORDS` does, in a fork; `ends` become standard input, output and error."""
     os.setsid()
     for number, end in enumerate(ends):
         if end not in (-1, number):
             os.dup2(end, number)
     os.closerange(3, 4096)
-    resource.setrlimit(
-        resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
-    )  # a fuse of the parent's
+    no_limit = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+    resource.setrlimit(resource.RLIMIT_FSIZE, no_limit)  # a fuse of the parent's
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.environ.clear()
     os.environ.update(environment)
+    sys.path[:0] = [folder for folder in environment.get("PYTHONPATH", "").split(os.pathsep) if folder]
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stdout = open(1, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115
     sys.stderr = open(2, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115
     sys.argv = [module, *words]
     first()
-    sys.modules[module].main() if module in sys.modules else runpy.run_module(module, run_name="__main__")  # type: ignore[attr-defined]
+    loaded: Any = sys.modules.get(module)
+    if loaded is None:
+        runpy.run_module(module, run_name="__main__")
+    else:
+        loaded.main()
 
 
 class _Subprocess:
@@ -128,4 +146,5 @@ def fork_instead_of_starting() -> None:
     from ftsweep.executors import process
     from ftsweep.search.samplers import gp_process
 
-    process.subprocess = gp_process.subprocess = _Subprocess()  # type: ignore[assignment]
+    for module in (process, gp_process):
+        vars(module)["subprocess"] = _Subprocess()

@@ -1,0 +1,73 @@
+"""A LoRA layer without PEFT's intermediate tensors: the same numbers to rounding, in fewer operations.
+
+PEFT computes `result + B(A(x)) * scale` in three passes over [tokens, out]; here one product adds into the base's
+result. The layer is PEFT's own in all else (names, files, merging), and so is its forward pass where more is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from peft.tuners.lora import Linear
+from torch.nn.functional import linear
+
+MAX_MERGED_BYTES = 1 << 30
+"""Merged copies of the adapted weights may take so much memory, on a CPU."""
+
+
+class LeanLinear(Linear):
+    """PEFT's LoRA on an `nn.Linear`."""
+
+    merged_weight: torch.Tensor | None = None
+    """The base's weight with the adapter in it, while the layer is only measured."""
+
+    def forward(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+        if args or kwargs or not self._is_plain(x):
+            return super().forward(x, *args, **kwargs)
+        if self.merged_weight is not None:
+            base: Any = self.get_base_layer()
+            return linear(x, self.merged_weight, base.bias)
+        (name,) = self.active_adapters
+        flat = x.flatten(0, -2)
+        inner = linear(self.lora_dropout[name](flat), _factor(self.lora_A[name]))
+        # In place: the base's layer needs its input and its weight for a gradient, and not its result.
+        base_result: torch.Tensor = self.base_layer(flat)
+        result = base_result.addmm_(inner, _factor(self.lora_B[name]).t(), alpha=self.scaling[name])
+        return result.view(*x.shape[:-1], -1)
+
+    def _is_plain(self, x: torch.Tensor) -> bool:
+        """Whether one adapter, of PEFT's plain kind, is on, and all is computed in one type."""
+        if self.disable_adapters or self.merged_adapters or self.lora_variant or len(self.active_adapters) != 1:
+            return False
+        dtype = _factor(self.lora_A[self.active_adapters[0]]).dtype
+        is_one_type = x.dtype == dtype == self.get_base_layer().weight.dtype
+        return is_one_type and not torch.is_autocast_enabled(x.device.type)
+
+
+@contextmanager
+def merged_for_measuring(layers: list[LeanLinear]) -> Iterator[None]:
+    """Let these layers answer with merged weights, for the length of the block; the base's own stay untouched.
+
+    Nothing is merged on a GPU, or where the copies would take more than `MAX_MERGED_BYTES`.
+    """
+    weights: list[Any] = [layer.get_base_layer().weight for layer in layers]
+    is_small = sum(weight.numel() * weight.element_size() for weight in weights) <= MAX_MERGED_BYTES
+    merges = is_small and all(weight.device.type == "cpu" and weight.dtype == torch.float32 for weight in weights)
+    try:
+        for layer, weight in zip(layers, weights, strict=True) if merges else ():
+            (name,) = layer.active_adapters
+            with torch.no_grad():
+                down, up = _factor(layer.lora_A[name]), _factor(layer.lora_B[name])
+                layer.merged_weight = torch.addmm(weight, up, down, alpha=layer.scaling[name])
+        yield
+    finally:
+        for layer in layers:
+            layer.merged_weight = None
+
+
+def _factor(layer: Any) -> torch.Tensor:
+    weight: torch.Tensor = layer.weight
+    return weight

@@ -1,0 +1,94 @@
+"""A process that has imported everything and forks a command whenever it is asked: no command pays for imports.
+
+A request is one line of JSON: words, folder, environment, and the files that are standard input, output and error. The
+answer is the command's exit code. Commands that a test kills or interrupts are started as always (`Place.start`), and
+so is the first whole study (`finished`).
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ftsweep.testing import forked
+
+
+class CommandServer:
+    """The test's side: starts the process, and asks it."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self._address = str(folder / "commands")
+        self._process = subprocess.Popen(
+            [sys.executable, __file__, self._address], env=environment, stdout=subprocess.PIPE, text=True
+        )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == "ready\n"
+
+    def run(
+        self, words: tuple[str, ...], *, folder: Path, environment: dict[str, str], stdin: str, timeout: float
+    ) -> subprocess.CompletedProcess[str]:
+        """The command's end and what it printed. Raises TimeoutError when it does not end in time."""
+        with tempfile.TemporaryDirectory() as made, socket.socket(socket.AF_UNIX) as connection:
+            files = [Path(made) / name for name in ("stdin", "stdout", "stderr")]
+            files[0].write_text(stdin, encoding="utf-8")
+            request = {
+                "words": words,
+                "folder": str(folder),
+                "environment": environment,
+                "files": list(map(str, files)),
+            }
+            connection.settimeout(timeout)
+            connection.connect(self._address)
+            connection.sendall(json.dumps(request).encode() + b"\n")
+            code = int(connection.makefile().readline())
+            out, error = (file.read_text(encoding="utf-8") for file in files[1:])
+        return subprocess.CompletedProcess(list(words), code, out, error)
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+def serve(address: str) -> None:
+    """The process's side."""
+    for name in forked.PRELOADED:
+        importlib.import_module(name)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(address)
+    listener.listen()
+    print("ready", flush=True)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that wait for a command
+    while True:
+        connection, _ = listener.accept()
+        if os.fork() == 0:
+            listener.close()
+            _answer(connection, json.loads(connection.makefile().readline()))
+            os._exit(0)
+        connection.close()
+
+
+def _answer(connection: socket.socket, request: dict[str, Any]) -> None:
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    command = forked.fork("ftsweep", lambda: _run(request))
+    _, status = os.waitpid(command, 0)
+    connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+
+
+def _run(request: dict[str, Any]) -> None:
+    os.chdir(request["folder"])
+    forked.fork_instead_of_starting()
+    modes = (os.O_RDONLY, os.O_WRONLY | os.O_CREAT, os.O_WRONLY | os.O_CREAT)
+    ends = [os.open(file, mode) for file, mode in zip(request["files"], modes, strict=True)]
+    forked.run_module("ftsweep.cli.main", request["words"], ends, request["environment"])
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1])
