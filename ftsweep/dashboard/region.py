@@ -40,7 +40,8 @@ def _marks(study: StudyOverview, view: str, axes: tuple[str, str], panel: int) -
         return
     measured = [trial for trial in study.trials if trial.value is not None]
     if view == SLICES:
-        name = study.param_names[panel - 1] if 0 < panel <= len(study.param_names) else ""
+        names = [each.name for each in slices.info(study).panels]  # a parameter of one trial alone has none
+        name = names[panel - 1] if 0 < panel <= len(names) else ""
         having = [trial for trial in measured if name in trial.params]
         axis = (
             slices.axis_of(name, study.dimensions[name], [trial.params[name] for trial in having]) if having else None

@@ -96,7 +96,8 @@ def _add_curve(drawn: go.Figure, each: Compared, key: str, line: dict[str, Any],
 
 
 def _history(studies: Sequence[StudyOverview]) -> go.Figure:
-    drawn = _figure({"title": "trial"}, {"title": plain(studies[0].objective.key)})
+    step = theme.whole_step(max((len(study.trials) for study in studies), default=1))
+    drawn = _figure({"title": "trial", "dtick": step, "tick0": 0}, {"title": plain(studies[0].objective.key)})
     shown: list[float] = []
     for index, study in enumerate(studies):
         valued = [trial for trial in study.trials if trial.value is not None and trial.kind in ("complete", "pruned")]
