@@ -19,7 +19,8 @@ from ftsweep.dashboard.views import LINE_VIEWS, MARK_VIEWS, Figures, most_shown,
 
 def add_live_parts(app: Dash, looks: Looks) -> None:
     """Everything that happens on an open page."""
-    _add_news(app, looks)
+    _look_for_news(app)
+    _tell_news(app, looks)
     figures = Figures()
     for side in ("left", "right"):
         _add_panel(app, looks, figures, side)
@@ -34,7 +35,7 @@ def add_live_parts(app: Dash, looks: Looks) -> None:
     _add_actions(app)
 
 
-def _add_news(app: Dash, looks: Looks) -> None:
+def _look_for_news(app: Dash) -> None:
     """assets/news.js looks for news; when there is some the mark changes, and with it the page."""
     for tick, name, seen in (("tick", "study", "seen"), ("trial-tick", "study", "trial-seen")):
         app.clientside_callback(
@@ -52,6 +53,10 @@ def _add_news(app: Dash, looks: Looks) -> None:
         State("store-seen", "data"),
         prevent_initial_call=True,
     )
+
+
+def _tell_news(app: Dash, looks: Looks) -> None:
+    """What is drawn anew when a mark has changed, beside figures and table."""
 
     @app.callback(
         Output("phase", "children"),
