@@ -27,6 +27,7 @@ BENCHMARKS = (
     "head_speed",
     "answer_cost",
     "judge_calls",
+    "pair_accuracy",
     "control_overhead",
     "control_scale",
     "mlflow_away",

@@ -54,7 +54,7 @@ def model_card(
         f"# {escaped(study)}: the model of {model_words(result.model.number, result.model.seed)}",
         escaped(result.sentence),
         "## What it is",
-        _table(
+        text_table(
             ("", ""),
             [
                 ("base", _component(config.get("model"))),
@@ -66,7 +66,7 @@ def model_card(
             ],
         ),
         "## Setting",
-        _table(("parameter", "value"), [(name, _spelled(value)) for name, value in params.items()]),
+        text_table(("parameter", "value"), [(name, _spelled(value)) for name, value in params.items()]),
         "## Scores",
         _scores(result, objective),
         "## Limits",
@@ -102,7 +102,7 @@ def _scores(result: StudyResult, objective: Objective) -> str:
         values = (f"{scores[name]:.4g}" if name in scores else "" for scores in (chosen_by, test, base))
         validated, tested, untouched = values
         rows.append((name, validated, tested, sure, untouched))
-    return _table(("metric", "validation", "test", "95 % interval on test", "untouched base on test"), rows)
+    return text_table(("metric", "validation", "test", "95 % interval on test", "untouched base on test"), rows)
 
 
 def _limits(result: StudyResult, facts: Mapping[str, Any], objective: Objective) -> list[str]:
@@ -130,7 +130,8 @@ def _component(node: Any) -> str:
     return " ".join(part for part in (kind, which, at) if part)
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def text_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """In Markdown, without the rows that say nothing; "" where none is left."""
     told = [row for row in rows if any(row[1:])]
     lines = [heads, ["---"] * len(heads), *([escaped(cell) for cell in row] for row in told)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) if told else ""

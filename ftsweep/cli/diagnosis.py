@@ -23,7 +23,11 @@ from ftsweep.store.folders import Store
 State = Literal["works", "warns", "fails"]
 
 PACKAGES = ("torch", "transformers", "peft", "datasets", "optuna", "mlflow", "hydra-core", "plotly")
-OPTIONAL = {"cmaes": ("cmaes", "sampler: cmaes"), "bitsandbytes": ("qlora", "strategy: qlora")}
+OPTIONAL = {
+    "cmaes": ("cmaes", "sampler: cmaes"),
+    "bitsandbytes": ("qlora", "strategy: qlora"),
+    "lm-eval": ("evaluate", "ftsweep evaluate"),
+}
 """By package: the extra that brings it, and what needs it."""
 _MIN_FREE_GIB = 2.0
 

@@ -18,6 +18,7 @@ from ftsweep.cli.copy_sweep import copy
 from ftsweep.cli.dashboard import dashboard
 from ftsweep.cli.doctor import doctor
 from ftsweep.cli.enqueue import enqueue
+from ftsweep.cli.evaluate import evaluate
 from ftsweep.cli.extend import extend
 from ftsweep.cli.list_choices import list_choices
 from ftsweep.cli.new import new
@@ -35,7 +36,7 @@ from ftsweep.errors import FtsweepError, RefusedDataError, UsageError, suggest
 
 VERBS = (
     *(list_choices, copy, new, show, plan, run, status, compare, enqueue, extend, pin, stop),
-    *(best, predict, report, dashboard, ui, clean, doctor),
+    *(best, predict, evaluate, report, dashboard, ui, clean, doctor),
 )
 """In the order of use, which is that of the help."""
 

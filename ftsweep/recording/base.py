@@ -110,6 +110,9 @@ class Recorder(Component):
         """Log and register the chosen model, alias `champion`; the model's URI, or None when nothing was kept."""
         return None
 
+    def add_scores(self, folder: StudyFolder, number: int, metrics: Mapping[str, float]) -> None:
+        """Metrics of a trial that has ended, measured later; asked without opening the study."""
+
     def links(self) -> Mapping[str, str]:
         """Where a person looks: label to address or command."""
         return {}

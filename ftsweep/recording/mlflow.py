@@ -229,6 +229,19 @@ class MlflowRecorder(Recorder):
         study.ledger.save()
         return uri
 
+    def add_scores(self, folder: StudyFolder, number: int, metrics: Mapping[str, float]) -> None:
+        cursor = self._read_ledger(folder).runs.get(run_name(Proposal(number, "", {})))
+        if cursor is None:
+            return
+        prepare_environment()
+        from mlflow import MlflowClient
+
+        with reaching(self._uri):
+            client = MlflowClient(tracking_uri=self._uri)
+            run = MlflowRun(client, client.get_run(cursor.run_id))
+            if not run.is_deleted:
+                run.send(metrics=metrics, timestamp=time.time())
+
     def links(self) -> Mapping[str, str]:
         return dict(self._ledger.links) if self._ledger else {}
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ftsweep.analysis.model_card import model_card
+from ftsweep.analysis.model_card import model_card, text_table
 from ftsweep.report.overview import StudyOverview
+from ftsweep.report.tables.harness import winner_harness_table
 from ftsweep.store.atomic import read_json
 
 _PIPELINES = {
@@ -28,7 +29,8 @@ def with_card(readme: str, overview: StudyOverview, folder: Path, manifest: Mapp
     """
     result = overview.result
     trial = overview.state.trial(result.number) if result.number is not None else None
-    loading = "\n\n".join(filter(None, [_serving(folder, manifest), readme.replace("# Trial", "## Trial", 1).strip()]))
+    parts = [_harness(overview), _serving(folder, manifest), readme.replace("# Trial", "## Trial", 1).strip()]
+    loading = "\n\n".join(filter(None, parts))
     card = model_card(
         result,
         overview.objective,
@@ -63,6 +65,15 @@ def _metadata(overview: StudyOverview, folder: Path, manifest: Mapping[str, Any]
         or None,
     )
     return str(card.to_yaml()).strip()
+
+
+def _harness(overview: StudyOverview) -> str:
+    """What lm-eval's tasks say of it, if they were asked."""
+    table = winner_harness_table(overview)
+    if table is None:
+        return ""
+    heads = [column.name for column in table.columns]
+    return "lm-eval:\n\n" + text_table(heads, [[cell.text for cell in row.cells] for row in table.rows])
 
 
 def _serving(folder: Path, manifest: Mapping[str, Any]) -> str:

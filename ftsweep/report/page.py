@@ -27,6 +27,7 @@ from ftsweep.report.tables.classes import class_table
 from ftsweep.report.tables.fits import fit_table
 from ftsweep.report.tables.flagged_rows import flagged_table
 from ftsweep.report.tables.forgetting import scaling_table
+from ftsweep.report.tables.harness import winner_harness_table
 from ftsweep.report.tables.html import html_table
 from ftsweep.report.tables.scores import comparison_table
 from ftsweep.report.tables.trials import wide_trials_table
@@ -103,6 +104,7 @@ def _tables(study: StudyOverview, rows: Drawn) -> dict[str, Any]:
     best = study.best.number if study.best else None
     found = {
         "evidence": comparison_table(study),
+        "harness": winner_harness_table(study),
         "approaches": approach_table(study.approaches, objective, best),
         "classes": class_table(study),
         "scaling": scaling_table(conclusion.forgetting, objective),

@@ -163,7 +163,7 @@ def test_every_setting_of_a_component_is_explained(file: Path) -> None:
     sections = {title: keys for page in pages for title, keys in keys_by_section(DOCS / page).items()}
     same = [each.stem for each in file.parent.glob("*.yaml") if yaml.safe_load(each.read_text())["_target_"] == target]
     (title,) = [f"{group}: {name}" for name in same if f"{group}: {name}" in sections]
-    prefix = f"{group}.{file.stem}." if group == "guards" else f"{group}."
+    prefix = {"guards": f"{group}.{file.stem}.", "judge": "task.judge."}.get(group, f"{group}.")
     documented = {key.name.removeprefix(prefix): key.default for key in sections[title]}
     known = parameters(locate(target))
     assert list(documented) == list(known)

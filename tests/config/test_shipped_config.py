@@ -16,11 +16,13 @@ from ftsweep.config.checks.values import parameters
 from ftsweep.config.compose import compose_sweep
 from ftsweep.config.folders import list_groups, shipped_folder
 from ftsweep.domain.objective import Objective
+from ftsweep.errors import ConfigError
 from ftsweep.store.folders import NAME_PATTERN
 
 CONF, SWEEPS = shipped_folder("conf"), shipped_folder("sweeps")
 GUARDS = sorted(CONF.glob("guards/*.yaml"))
-COMPONENTS = sorted(file for file in CONF.rglob("*.yaml") if file.parent != CONF and file not in GUARDS)
+JUDGES = sorted(CONF.glob("judge/*.yaml"))
+COMPONENTS = sorted(file for file in CONF.rglob("*.yaml") if file.parent != CONF and file not in [*GUARDS, *JUDGES])
 SHIPPED = sorted(SWEEPS.rglob("*.yaml"))
 
 SWEEP = """
@@ -56,6 +58,7 @@ def identify(file: Path) -> str:
 def test_nothing_is_shipped_that_is_not_tested() -> None:
     assert len(COMPONENTS) == 56
     assert len(GUARDS) == 23
+    assert len(JUDGES) == 1
     assert len(SHIPPED) == 15
     assert sorted(file.name for file in CONF.glob("*.yaml")) == ["base.yaml"]
     assert {file.parent.name for file in COMPONENTS} == set(schema.COMPONENT_GROUPS)
@@ -77,7 +80,16 @@ def test_every_guard_composes_and_builds(file: Path, sweep: str) -> None:
     assert guard.mode == "off"
 
 
-@pytest.mark.parametrize("file", [*COMPONENTS, *GUARDS], ids=identify)
+@pytest.mark.parametrize("file", JUDGES, ids=identify)
+def test_every_judge_is_a_choice_within_the_task(file: Path, sweep: str) -> None:
+    words = ["task=instruction", f"+judge={file.stem}", "task.judge.model=some", "objective.metric=judge"]
+    task = build(compose_sweep(sweep, words).branches[0].config["task"])
+    assert type(task.judge) is locate(yaml.safe_load(file.read_text())["_target_"])
+    with pytest.raises(ConfigError, match=r"task\.judge\.model"):
+        compose_sweep(sweep, [word for word in words if "model=" not in word])
+
+
+@pytest.mark.parametrize("file", [*COMPONENTS, *GUARDS, *JUDGES], ids=identify)
 def test_every_component_file_spells_out_its_constructor(file: Path) -> None:
     node: dict[str, Any] = yaml.safe_load(file.read_text())
     cls = locate(node.pop("_target_"))

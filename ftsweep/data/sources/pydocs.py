@@ -24,7 +24,7 @@ from ftsweep.data.sources.docstrings import Documented, definitions, documented,
 from ftsweep.data.sources.parameters import tagged_rows
 from ftsweep.errors import ConfigError, DataError, suggest
 
-EXTRACTOR_VERSION = 2
+EXTRACTOR_VERSION = 3
 """Counts up when the same installation would give other rows."""
 
 LIBRARIES: Mapping[str, str] = {
@@ -60,6 +60,9 @@ MAX_CHARACTERS = 400
 MIN_COMPLETION = 20
 """Characters of `text` and of `completion`: shorter says too little, longer would be cut at 128 tokens."""
 
+MAX_IN_PAIR = 150
+"""Characters of a summary in a pair: a longer one is rare, and costs as much as three."""
+
 _NAMES = re.compile(
     r"c?python|numpy|pandas|sci-?kit-?(?: ?learn)?|sklearn|sympy|networkx|pytorch|torch|transformers?|hugging ?face"
     r"|(?<![A-Za-z])(?:np|pd|nx|hf)(?![A-Za-z])",
@@ -77,7 +80,8 @@ class PyDocs(DataSource):
     library, those of one text in two libraries left out; the installed versions alone decide which. A task that reads
     `tokens` gets rows of parameter lists in numpy's style instead (`ftsweep.data.sources.parameters` says how they are
     tagged): at most 600 per library, no entry twice. A task that reads `rejected` gets pairs: a call's own summary is
-    the chosen one, that of another call the rejected one. Each summary stands in one pair: none tells of another.
+    the chosen one, that of a call of another library the rejected one. Each summary stands in one pair: none tells of
+    another.
 
     Args:
         limit: at most this many rows, drawn from all of them; null takes all, a few thousand.
@@ -152,14 +156,18 @@ def _all_rows() -> list[Row]:
 
 
 def _pair_rows() -> list[Row]:
-    """Calls two by two at random: the first one's prompt and summary, and the second one's summary."""
-    rows = _all_rows()
+    """Calls of two libraries at random: the first one's prompt and summary, and the second one's summary."""
+    rows = [row for row in _all_rows() if len(row.values["completion"]) <= MAX_IN_PAIR]
     random.Random(_PAIRS_SEED).shuffle(rows)  # noqa: S311 - no secret
-    found = []
-    for row, other in zip(rows[::2], rows[1::2], strict=False):
-        values = {"prompt": row.values["prompt"], "chosen": row.values["completion"], "module": row.values["module"]}
-        if other.values["completion"] != row.values["completion"]:
-            found.append(Row({**values, "rejected": other.values["completion"]}, row.place))
+    found, waiting = [], list[Row]()  # all of one library
+    for other in rows:
+        if not waiting or waiting[-1].values["label"] == other.values["label"]:
+            waiting.append(other)
+            continue
+        row = waiting.pop()
+        prompt = row.values["prompt"].replace(f" ({row.values['module']}) do?", " do?")
+        values = {"prompt": prompt, "chosen": row.values["completion"], "module": row.values["module"]}
+        found.append(Row({**values, "rejected": other.values["completion"]}, row.place))
     return found
 
 

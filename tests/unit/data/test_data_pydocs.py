@@ -46,6 +46,19 @@ def test_prompts_name_the_call_and_completions_answer(rows):
     assert all(len(row.values["completion"]) >= pydocs.MIN_COMPLETION for row in rows)
 
 
+def test_pairs_hold_a_call_against_one_of_another_library(rows):
+    pairs = [row.values for row in PyDocs().load(("prompt", "chosen", "rejected"))["train"]]
+    assert len(pairs) > 1500
+    libraries = {}
+    for row in rows:
+        libraries.setdefault(row.values["completion"], set()).add(row.values["label"])
+    for pair in pairs:
+        assert len(libraries[pair["chosen"]] | libraries[pair["rejected"]]) > 1
+        assert max(len(pair["chosen"]), len(pair["rejected"])) <= pydocs.MAX_IN_PAIR
+    named = {row.values["prompt"].partition(f" ({row.values['module']})")[0] + " do?" for row in rows}
+    assert {pair["prompt"] for pair in pairs} <= named
+
+
 def test_libraries_are_read_and_not_imported():
     code = (
         "import sys; from ftsweep.data.sources import pydocs\n"

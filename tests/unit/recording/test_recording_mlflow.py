@@ -76,6 +76,19 @@ def test_what_a_trial_did_to_texts_is_among_its_metrics(folder: StudyFolder) -> 
     assert told["metrics"].items() <= runs_of(folder)["trial-0007"].data.metrics.items()
 
 
+def test_scores_measured_later_are_metrics_of_the_trial_that_ended(folder: StudyFolder) -> None:
+    recorder = opened(folder)
+    record_trial(recorder, 7, Outcome(OutcomeKind.COMPLETE, "trained to the end"))
+    recorder.close(finished=True)
+    for value in (0.25, 0.5):  # another process, later
+        MlflowRecorder(system_metrics=False).add_scores(folder, 7, {"evaluate/own/acc": value})
+    run = runs_of(folder)["trial-0007"]
+    assert run.data.metrics["evaluate/own/acc"] == 0.5
+    assert run.info.status == "FINISHED"
+    MlflowRecorder(system_metrics=False).add_scores(folder, 8, {"evaluate/own/acc": 1.0})  # never recorded
+    assert set(runs_of(folder)) == {"sweep", "trial-0007"}
+
+
 def test_children_carry_the_parent_the_study_tags_and_the_data_set(folder: StudyFolder) -> None:
     recorder = opened(folder)
     record_trial(recorder, 0)

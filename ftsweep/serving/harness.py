@@ -1,0 +1,131 @@
+"""A model asked by the tasks of lm-evaluation-harness, which the extra `evaluate` brings."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ftsweep.errors import MissingExtraError, UsageError, suggest
+from ftsweep.store.evaluations import Scores, TaskScores
+
+if TYPE_CHECKING:
+    from ftsweep.serving.model import Predictor
+
+
+def check_harness() -> None:
+    """Raise MissingExtraError where lm-eval is not installed."""
+    if importlib.util.find_spec("lm_eval") is None:
+        raise MissingExtraError("lm-eval", "evaluate", purpose="ftsweep evaluate")
+
+
+def known_tasks(names: Sequence[str], include: Path | None) -> Any:
+    """The harness's own manager of tasks, with those of a folder, once all that are asked for are known to it.
+
+    Raises:
+        UsageError: there is no such folder or task; the message has the near ones.
+    """
+    check_harness()
+    if include is not None and not include.is_dir():
+        raise UsageError("there is no such folder", where=f"--include-path {include}")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # else it warns at every fork
+    from lm_eval.tasks import TaskManager
+
+    logging.getLogger("lm_eval").setLevel(logging.ERROR)
+    if include is not None:
+        own = TaskManager(include_path=str(include), include_defaults=False)
+        if all(own.match_tasks([name]) for name in names):
+            return own  # reading the thousands that lm-eval has takes half a minute
+    manager = TaskManager(include_path=None if include is None else str(include))
+    for name in names:
+        if not manager.match_tasks([name]):
+            raise UsageError(
+                f"lm-eval knows no task {name!r}", where="--tasks", remedy=suggest(name, manager.all_tasks)
+            )
+    return manager
+
+
+def check_askable(predictor: Predictor) -> None:
+    """Raise UsageError for a model that says how likely no text is: a classifier, an encoder."""
+    head = predictor.strategy.head_for(predictor.task)
+    if head != "causal_lm":
+        raise UsageError(
+            "the tasks of lm-eval ask a model that continues text, and this one does not",
+            remedy="Studies of the tasks instruction, preference and text have such models.",
+        )
+
+
+def harness_scores(
+    predictor: Predictor,
+    tasks: Sequence[str],
+    manager: Any,
+    *,
+    limit: int | None = None,
+    num_fewshot: int | None = None,
+    batch_size: int = 8,
+    is_chat: bool = False,
+) -> Scores:
+    """What the tasks say of the model, by task; groups have their own scores, if they have any.
+
+    `limit` rows of each task at most; `num_fewshot` None leaves each task its own number; `is_chat` puts the model's
+    chat template around the prompts.
+
+    Raises:
+        UsageError: a task cannot be loaded or asked (its rows cannot be reached, ...).
+    """
+    from lm_eval import simple_evaluate
+    from lm_eval.models.huggingface import HFLM
+
+    model = HFLM(pretrained=predictor.model, tokenizer=predictor.tokenizer, backend="causal", batch_size=batch_size)
+    try:
+        found = simple_evaluate(
+            model=model,
+            tasks=[name for task in tasks for name in manager.match_tasks([task])],
+            task_manager=manager,
+            limit=limit,
+            num_fewshot=num_fewshot,
+            apply_chat_template=is_chat,
+            log_samples=False,
+            bootstrap_iters=1000,
+        )
+    except Exception as error:  # whatever the code of a task raises
+        first = " ".join(str(error).split())[:300]
+        raise UsageError(
+            f"lm-eval cannot ask {', '.join(tasks)}: {type(error).__name__}: {first}",
+            where="--tasks",
+            remedy="A task that fetches its rows needs the network, or a cache of Hugging Face that has them; one in "
+            "a folder of yours (--include-path) needs neither.",
+        ) from error
+    return {name: _task_scores(name, found, is_chat=is_chat) for name in found["results"] if _has_values(name, found)}
+
+
+def _has_values(name: str, found: Mapping[str, Any]) -> bool:
+    """Whether a task or group has a score: a group without one is a heading over its tasks."""
+    return any(isinstance(value, int | float) for key, value in found["results"][name].items() if "," in key)
+
+
+def _task_scores(name: str, found: Mapping[str, Any], *, is_chat: bool) -> TaskScores:
+    from importlib.metadata import version
+
+    values: dict[str, float] = {}
+    errors: dict[str, float] = {}
+    for key, value in found["results"][name].items():
+        metric, _, which = key.partition(",")  # "acc,none", "acc_stderr,none"
+        if not which or isinstance(value, bool) or not isinstance(value, int | float):
+            continue
+        label = metric.removesuffix("_stderr") + ("" if which == "none" else f" ({which})")
+        (errors if metric.endswith("_stderr") else values)[label] = float(value)
+    counts = found.get("n-samples", {}).get(name, {})
+    return TaskScores(
+        values=values,
+        errors=errors,
+        num_rows=int(counts.get("effective", 0)),
+        num_fewshot=int(found.get("n-shot", {}).get(name, 0) or 0),
+        version=f"{found.get('versions', {}).get(name)}, lm-eval {version('lm-eval')}",
+        is_chat=is_chat,
+        timestamp=time.time(),
+    )
