@@ -16,7 +16,7 @@ from ftsweep.report.figures.drawn import drawn_of
 from ftsweep.report.figures.scale import Axis, axis_of
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.trial_summary import TrialSummary
-from ftsweep.report.wording import number, plain
+from ftsweep.report.wording import plain
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -27,9 +27,9 @@ READING = (
     "better: each place has the average of the trials near it, and none where no trial lies near. Other parameters "
     "vary as well, so that a slope is a hint."
 )
-MIN_TRIALS, MAX_PARAMS, MAX_POINTS = 6, 4, 300
+MIN_TRIALS, MAX_PARAMS, MAX_POINTS = 6, 4, 150
 """Complete trials that it takes; parameters of which any two can be chosen; marks of one choice."""
-GRID = 25
+GRID = 21
 """Places on each axis."""
 REACH = 0.1
 """The standard deviation of the Gaussian by which trials count, of an axis's length."""
@@ -123,9 +123,8 @@ def figure(info: Info) -> go.Figure:
 
 
 def _add_pair(drawn: go.Figure, pair: Pair, info: Info, ends: tuple[float, float], *, is_visible: bool) -> None:
-    is_minimized, places = info.objective.direction == "minimize", np.linspace(0, 1, GRID).tolist()
+    is_minimized, places = info.objective.direction == "minimize", np.linspace(0, 1, GRID).round(3).tolist()
     scale = _SCALE if is_minimized else tuple((1 - at, colour) for at, colour in reversed(_SCALE))
-    common: dict[str, Any] = {"visible": is_visible, "hoverinfo": "text"}
     drawn.add_contour(
         x=places,
         y=places,
@@ -135,22 +134,23 @@ def _add_pair(drawn: go.Figure, pair: Pair, info: Info, ends: tuple[float, float
         colorscale=scale,
         line={"width": 0.5, "color": "#ffffff"},
         colorbar={"title": {"text": plain(info.objective.key), "side": "top"}, "thickness": 14},
-        hovertext=[["" if v is None else f"about {number(v)}" for v in row] for row in pair.average],
-        **common,
+        hovertemplate="about %{z:.4g}<extra></extra>",
+        visible=is_visible,
     )
     drawn.add_scatter(
-        x=[x for _, x, _ in pair.trials],
-        y=[y for _, _, y in pair.trials],
+        x=[round(x, 4) for _, x, _ in pair.trials],
+        y=[round(y, 4) for _, _, y in pair.trials],
         mode="markers",
         customdata=[trial.number for trial, _, _ in pair.trials],
-        hovertext=[theme.trial_text(trial, info.objective) for trial, _, _ in pair.trials],
+        hoverinfo="text",
+        hovertext=[theme.trial_text(each[0], info.objective, is_brief=bool(info.drawn)) for each in pair.trials],
+        visible=is_visible,
         marker={
             "color": [theme.WINNER if trial.is_best else theme.INK for trial, _, _ in pair.trials],
             "symbol": ["star" if trial.is_best else "circle" for trial, _, _ in pair.trials],
             "size": [15 if trial.is_best else 7 for trial, _, _ in pair.trials],
             "line": {"color": "#ffffff", "width": 1},
         },
-        **common,
     )
 
 
