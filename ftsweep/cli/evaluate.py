@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -121,9 +121,9 @@ def _record(folder: StudyFolder, model: Model, scores: Scores) -> None:
     from ftsweep.store.evaluations import evaluation_file, flat_scores
 
     manifest = folder.manifest()
-    node = OmegaConf.to_container(OmegaConf.load(folder.sweep_file))
+    node: Any = OmegaConf.to_container(OmegaConf.load(folder.sweep_file))
     with import_path(manifest.search_folders):
-        recorder = build(node["recording"], allowed=manifest.allow)  # type: ignore[call-overload,index]
+        recorder = build(node["recording"], allowed=manifest.allow)
         values = {f"evaluate/{name}": value for name, value in flat_scores(scores).items()}
         try:
             recorder.add_scores(folder, model.number, values)
