@@ -27,7 +27,7 @@ NUM_SELECTED = 700
 NUM_LOOKS = 20
 NUM_NEWS = 100
 NUM_PAGES = 10
-TICK_SECONDS = 1.5
+TICK_SECONDS = 1.0
 
 
 def first_read(server: Served) -> Iterator[Result]:

@@ -19,7 +19,7 @@ from served import served
 
 _DRIVER = Path(__file__).parents[1] / "simulated_study.py"
 _TRIALS, _WORKERS, _REPEATS = 600, 16, 3
-_TICK_SECONDS = 1.5
+_TICK_SECONDS = 1.0
 
 
 def watched() -> Iterator[Result]:

@@ -14,12 +14,11 @@ from ftsweep.dashboard.store_page import studies_table
 from ftsweep.dashboard.study_page import findings_part
 from ftsweep.dashboard.trial_acts import COPY
 from ftsweep.dashboard.trial_page import curves_of, find_trial, trial_body, trial_head
-from ftsweep.dashboard.views import LINE_VIEWS, MARK_VIEWS, Figures, most_shown, reading
+from ftsweep.dashboard.views import LINE_VIEWS, MARK_VIEWS, Figures, most_shown, reading, view_options
 
 
 def add_live_parts(app: Dash, looks: Looks) -> None:
     """Everything that happens on an open page."""
-    _look_for_news(app)
     _tell_news(app, looks)
     figures = Figures()
     for side in ("left", "right"):
@@ -33,26 +32,6 @@ def add_live_parts(app: Dash, looks: Looks) -> None:
     _add_grid(app)
     _add_selection(app)
     _add_actions(app)
-
-
-def _look_for_news(app: Dash) -> None:
-    """assets/news.js looks for news; when there is some the mark changes, and with it the page."""
-    for tick, name, seen in (("tick", "study", "seen"), ("trial-tick", "study", "trial-seen")):
-        app.clientside_callback(
-            ClientsideFunction("ftsweep", "news"),
-            Output(seen, "data"),
-            Input(tick, "n_intervals"),
-            State(name, "data"),
-            State(seen, "data"),
-            prevent_initial_call=True,
-        )
-    app.clientside_callback(
-        ClientsideFunction("ftsweep", "newsOfStore"),
-        Output("store-seen", "data"),
-        Input("store-tick", "n_intervals"),
-        State("store-seen", "data"),
-        prevent_initial_call=True,
-    )
 
 
 def _tell_news(app: Dash, looks: Looks) -> None:
@@ -102,6 +81,7 @@ def _add_panel(app: Dash, looks: Looks, figures: Figures, side: str) -> None:
         Output(f"{side}-drawn", "data"),
         Output(side, "style"),
         Output(f"{side}-reading", "children"),
+        Output(f"{side}-view", "options"),  # of a study that ends there is more to see
         Input("seen", "data"),
         Input(f"{side}-view", "value"),
         Input("x", "value"),
@@ -110,8 +90,11 @@ def _add_panel(app: Dash, looks: Looks, figures: Figures, side: str) -> None:
         State("study", "data"),
     )
     def draw(seen: str, view: str, x: str, y: str, selection: dict[str, Any], name: str) -> Any:
-        figure = figures.drawn(looks.at(name), view, selection["trials"], x, y)
-        return figure, height_of(figure), reading(view)
+        look = looks.at(name)
+        if look.overview is None:
+            raise PreventUpdate
+        figure = figures.drawn(look, view, selection["trials"], x, y)
+        return figure, height_of(figure), reading(view), view_options(look.overview)
 
     @app.callback(
         Output(f"{side}-drawn", "data", allow_duplicate=True),

@@ -12,7 +12,7 @@ from ftsweep.errors import FtsweepError, UsageError
 from ftsweep.report.overview import StudyOverview
 from ftsweep.store.folders import Store, StudyFolder
 
-_FRESH_SECONDS, _LONGEST_SECONDS = 0.4, 2.0
+_FRESH_SECONDS, _LONGEST_SECONDS = 0.4, 1.5
 """So long a look serves all pages that ask; one that took long does for longer."""
 _RESTS = 4
 """So many times as long as the last look took."""

@@ -51,6 +51,12 @@ def trouble_line(text: str) -> list[Any]:
     return [html.P(text, className="trouble", role="status")] if text else []
 
 
+def watch(path: str, mark: str, store: str) -> list[Any]:
+    """Has assets/news.js ask at the path for news; a mark other than this one goes into the store of this name."""
+    told: dict[str, Any] = {"data-path": path, "data-mark": mark, "data-store": store}
+    return [html.Div(id="watch", **told), dcc.Store(id=store, data=mark)]
+
+
 def waiting(look: Look) -> list[Any]:
     """Of a study that cannot be shown now: why, or how far its first read has come. The page asks again."""
     again = dcc.Interval(id="wait-tick", interval=_WAIT_MS)

@@ -11,7 +11,7 @@ from dash import dcc, html
 from ftsweep.dashboard.address import study_address, trial_address
 from ftsweep.dashboard.looks import Look
 from ftsweep.dashboard.pace import pace_of
-from ftsweep.dashboard.parts import badge, crumbs, plain_table
+from ftsweep.dashboard.parts import badge, crumbs, plain_table, watch
 from ftsweep.report.summary import outcome_counts
 from ftsweep.report.wording import NOTHING, duration, number
 from ftsweep.store.study_state import RUNNING
@@ -22,8 +22,7 @@ HEADS = ("study", "state", "ended", "trials", "best", "objective", "trials per h
 def store_page(store: Path, looks: Sequence[Look], mark: str) -> list[Any]:
     return [
         crumbs(),
-        dcc.Store(id="store-seen", data=mark),
-        dcc.Interval(id="store-tick", interval=2000),
+        *watch("/news", mark, "store-seen"),
         html.H1("Studies"),
         html.P([str(store), " · ", dcc.Link("Several studies in one figure", href="/studies")], className="reading"),
         html.Div(studies_table(looks), id="studies"),

@@ -13,9 +13,9 @@ from ftsweep.dashboard.against import axes, first_axis
 from ftsweep.dashboard.asked import Asked, asked_part
 from ftsweep.dashboard.grid import grid_columns
 from ftsweep.dashboard.looks import Look
-from ftsweep.dashboard.parts import PLOT_CONFIG, badge, crumbs, study_head, trouble_line, waiting
+from ftsweep.dashboard.parts import PLOT_CONFIG, badge, crumbs, study_head, trouble_line, waiting, watch
 from ftsweep.dashboard.told_tables import evidence_part
-from ftsweep.dashboard.views import LEFT, RIGHT, XY, titles
+from ftsweep.dashboard.views import LEFT, RIGHT, XY, view_options
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.tables.trials import TrialColumns
 from ftsweep.report.wording import plural
@@ -46,10 +46,9 @@ def study_page(look: Look, shown: Shown, asked: Asked, mark: str, *, may_act: bo
     return [
         crumbs((look.name, "")),
         dcc.Store(id="study", data=look.name),
-        dcc.Store(id="seen", data=mark),
+        *watch(f"/news/{look.name}", mark, "seen"),
         dcc.Store(id="rows"),
         dcc.Store(id="selection", data={"trials": list(shown.selection), "by": "address"}),
-        dcc.Interval(id="tick", interval=1500),
         html.Header([html.H1([look.name, " ", html.Span(badge(study.state.phase), id="phase")])]),
         html.Div(trouble_line(look.trouble), id="trouble"),
         html.Div(study_head(study), id="head"),
@@ -104,9 +103,9 @@ def _toolbar(name: str, shown: Shown, *, may_act: bool) -> html.Div:
 
 
 def _panel(study: StudyOverview, side: str, view: str) -> html.Section:
-    names = titles(study)
-    options = [{"label": title, "value": name} for name, title in names.items()]
-    chosen = view if view in names else (LEFT if side == "left" else RIGHT)
+    options = view_options(study)
+    is_known = view in {option["value"] for option in options}
+    chosen = view if is_known else LEFT if side == "left" else RIGHT
     return html.Section(
         [
             dcc.Dropdown(id=f"{side}-view", options=options, value=chosen, clearable=False, searchable=False),

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qs
 
-from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
+from dash import ClientsideFunction, Dash, Input, Output, dcc, html
 
 from ftsweep.dashboard.address import difference_address, study_address, trial_address
 from ftsweep.dashboard.against import TRIAL
 from ftsweep.dashboard.looks import Looks
 from ftsweep.dashboard.news import store_mark
-from ftsweep.dashboard.parts import PLOT_CONFIG, badge, crumbs, plain_table, trouble_line
+from ftsweep.dashboard.parts import PLOT_CONFIG, badge, crumbs, plain_table, trouble_line, watch
 from ftsweep.dashboard.together import READINGS, VIEWS, common_axes, comparable, together_figure
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.wording import NOTHING, number, seconds
@@ -31,8 +31,7 @@ def together_page(looks: Looks, query: str) -> list[Any]:
     x, y = told.get("x", [TRIAL])[-1], told.get("y", [known[0].objective.key if known else ""])[-1]
     return [
         crumbs(("several studies", "")),
-        dcc.Store(id="together-seen", data=store_mark(looks)),
-        dcc.Interval(id="together-tick", interval=2000),
+        *watch("/news", store_mark(looks), "together-seen"),
         html.H1("Several studies"),
         html.Label(["Studies ", dcc.Dropdown(id="compared", options=names, value=wanted, multi=True)]),
         html.Div(id="together-trouble"),
@@ -88,13 +87,6 @@ def add_together(app: Dash, looks: Looks) -> None:
         style = {} if view == "xy" else {"display": "none"}
         return together_figure(studies, view, x, y), _table(studies), told, READINGS[view], style
 
-    app.clientside_callback(
-        ClientsideFunction("ftsweep", "newsOfStore"),
-        Output("together-seen", "data"),
-        Input("together-tick", "n_intervals"),
-        State("together-seen", "data"),
-        prevent_initial_call=True,
-    )
     app.clientside_callback(
         ClientsideFunction("ftsweep", "draw"), Output("together", "figure"), Input("together-drawn", "data")
     )

@@ -10,7 +10,7 @@ from dash import dcc, html
 from ftsweep.dashboard.address import difference_address, study_address
 from ftsweep.dashboard.asked import Asked, asked_part, read_asked
 from ftsweep.dashboard.looks import Look
-from ftsweep.dashboard.parts import PLOT_CONFIG, badge, crumbs, height_of, plain_table, trouble_line, waiting
+from ftsweep.dashboard.parts import PLOT_CONFIG, badge, crumbs, height_of, plain_table, trouble_line, waiting, watch
 from ftsweep.dashboard.told_tables import answers_of_trial
 from ftsweep.dashboard.trial_acts import elsewhere, trial_acts
 from ftsweep.dashboard.views import view_figure
@@ -34,8 +34,7 @@ def trial_page(look: Look, number_of: int, folder: StudyFolder, mark: str, *, ma
         crumbs(*steps),
         dcc.Store(id="study", data=look.name),
         dcc.Store(id="trial", data=number_of),
-        dcc.Store(id="trial-seen", data=mark),
-        dcc.Interval(id="trial-tick", interval=1500),
+        *watch(f"/news/{look.name}", mark, "trial-seen"),
         html.H1(f"Trial {number_of}"),
         html.Div(trial_head(look, trial), id="trial-head"),
         dcc.Store(id="trial-curves-drawn", data=curves),

@@ -41,6 +41,11 @@ def titles(study: StudyOverview | None = None) -> dict[str, str]:
     return {**first, XY: "X against Y", **named}
 
 
+def view_options(study: StudyOverview) -> list[dict[str, str]]:
+    """What a dropdown offers of a study's views."""
+    return [{"label": title, "value": name} for name, title in titles(study).items()]
+
+
 def reading(view: str) -> str:
     """How to read a view."""
     if view == XY:
