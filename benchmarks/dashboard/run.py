@@ -25,7 +25,7 @@ from watched import watched
 
 NUM_SELECTED = 700
 NUM_LOOKS = 20
-NUM_NEWS = 100
+NUM_NEWS = 60
 NUM_PAGES = 10
 TICK_SECONDS = 1.0
 
