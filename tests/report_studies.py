@@ -249,6 +249,10 @@ def demo_result(branches: bool) -> dict[str, Any]:
             f"{prefix}training.batch_size": 0.17,
             f"{prefix}training.epochs": 0.09,
         },
+        "importance_ranges": {
+            f"{prefix}training.learning_rate": [0.5, 0.9],
+            f"{prefix}training.batch_size": [0.1, 0.3],
+        },
         "data": {label: {**PREPARED, "folder": label} for label in (("lora", "full") if branches else ("main",))},
         "registered": "models:/demo@champion",
     }

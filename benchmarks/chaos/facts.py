@@ -118,7 +118,7 @@ def _faults_of_mlflow(place: Place) -> list[str]:
     wanted |= {"sweep": "FINISHED", "baseline-main": "FINISHED"}
     if runs != wanted or count != len(wanted):
         found.append(f"MLflow has {count} runs: {runs}")
-    # MLflow keeps the registered model's metrics beside those of its run: best/ and test/ are there twice on purpose
+    # MLflow keeps the registered model's metrics beside those of its run: value/ and test/ are there twice on purpose
     question = "SELECT run_uuid, key, step FROM metrics WHERE key LIKE 'validation/%' OR key LIKE 'train/%' "
     twice = _rows(file, question + "GROUP BY run_uuid, key, step HAVING count(*) > 1")
     if twice:

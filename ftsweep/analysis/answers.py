@@ -49,7 +49,7 @@ def as_setting(
         RacedSetting(number, searched[number], tuple(seeds[number]), is_default=number == default) for number in unsound
     ]
     spread = math.sqrt(answer.spread.variance) if answer.spread.degrees else None
-    reason = _why_setting(answer, objective)
+    reason = _why_setting(answer, objective, searched[answer.number])
     return Setting(answer.number, reason, (*ranked, *rest), spread, ended, *train_seconds)
 
 
@@ -83,7 +83,9 @@ def _lead(difference: Difference | None) -> Lead | None:
 def _why_model(answer: ModelAnswer, objective: Objective, corrected: float | None) -> str:
     name = model_words(answer.setting, answer.seed)
     extreme = "lowest" if objective.direction == "minimize" else "highest"
-    models = "the only model" if answer.num_models == 1 else f"{answer.num_models} models"
+    models = f"{answer.num_models} models"
+    if answer.num_models == 1:
+        return f"Model: {name} has {objective.key} {answer.value:.4g}; it is the only model in hand."
     text = f"Model: {name} has {objective.key} {answer.value:.4g}, the {extreme} of {models} in hand"
     if not answer.is_best:
         others = ", ".join(model_words(*each) for each in answer.equals)
@@ -91,16 +93,16 @@ def _why_model(answer: ModelAnswer, objective: Objective, corrected: float | Non
             f"Model: {name} has {objective.key} {answer.value:.4g}, which the rows do not tell from {others}, of "
             f"{models} in hand, and its setting is the better one"
         )
-    if corrected is not None and answer.num_models > 1:
+    if corrected is not None:
         text += f"; about {corrected:.4g} without the luck of having been chosen"
     return f"{text}."
 
 
-def _why_setting(answer: SettingAnswer, objective: Objective) -> str:
+def _why_setting(answer: SettingAnswer, objective: Objective, searched: float) -> str:
     chosen, leader = answer.chosen, answer.settings[0]
     error = "" if chosen.standard_error is None else f" ± {chosen.standard_error:.2g}"
     noun = "fresh seed" if chosen.num_seeds == 1 else "fresh seeds"
-    over = f"on average over {chosen.num_seeds} {noun}"
+    over = f"on average over {chosen.num_seeds} {noun} ({searched:.4g} in the search)"
     text = f"Setting: trial {chosen.number} has {objective.key} {chosen.mean:.4g}{error} {over}"
     if chosen is not leader:
         return f"{text}, not told from trial {leader.number}'s {leader.mean:.4g}, and forgets or costs less."

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ftsweep.analysis.advice import shown_metric
+from ftsweep.analysis.selection import describe_fates
 from ftsweep.domain.answers import model_name
 from ftsweep.domain.commands import study_command
 from ftsweep.domain.objective import Objective
@@ -40,9 +41,11 @@ def next_command(result: StudyResult, study: str, store: Path) -> str:
 
 
 def _beside_search(result: StudyResult, objective: Objective) -> str:
-    """The mean over fresh seeds beside the value that the search had, of the model's setting."""
+    """The mean over fresh seeds beside the value that the search had, of the model's setting where another one is to be
+    trained again: of that one its reason says so.
+    """
     raced = None if result.setting is None or result.number is None else result.setting.of(result.number)
-    if raced is None or raced.mean is None:
+    if raced is None or raced.mean is None or result.setting is None or result.setting.number == raced.number:
         return ""
     error = "" if raced.standard_error is None else f" ± {raced.standard_error:.2g}"
     seeds = "1 fresh seed" if len(raced.seeds) == 1 else f"{len(raced.seeds)} fresh seeds"
@@ -91,12 +94,16 @@ def _not_again(result: StudyResult, records: Sequence[TrialRecord], objective: O
 def _worth(result: StudyResult, records: Sequence[TrialRecord], objective: Objective) -> str:
     """Whether the search found something better than the configuration as written."""
     model, default = result.model, _default(result, records)
-    if model is None or default is None:
+    if model is None:
         return ""
+    if default is None:
+        return "The default setting was not among the trials: whether the search beats it is not known."
     if default == model.number:
-        return "Nothing that was tried is better than the default setting for sure: the search confirmed it."
+        return _worth_beside_default(result, records, objective)
     if model.over_default is None:
-        return ""
+        fate = describe_fates([each for each in records if each.number == default])
+        is_known = any(each.number == default for each in rank(records, objective))
+        return "" if is_known else f"The default setting's trial has no value to hold the model against ({fate})."
     own, other = (result.test.get(name, {}).get(objective.metric) for name in (model.name, model_name(default)))
     if own is not None and other is not None and not objective.is_better(own, other):
         return "Whether the search was worth it is open: on test its model is no better than the default setting's."
@@ -104,6 +111,22 @@ def _worth(result: StudyResult, records: Sequence[TrialRecord], objective: Objec
         return "Whether the search was worth it is open: chance makes such a lead over the default setting as well."
     held = " and on test" if own is not None and other is not None else ""
     return f"The search was worth it: its model beats the default setting's on validation for sure{held}."
+
+
+def _worth_beside_default(result: StudyResult, records: Sequence[TrialRecord], objective: Objective) -> str:
+    """The same where the chosen model is one of the default setting itself."""
+    others, setting = [each for each in records if each.number != result.number], result.setting
+    if not others:
+        return "Only the default setting was tried: what a search would find is not known."
+    if not any(each.number != result.number for each in rank(records, objective)):
+        fates = describe_fates(others)
+        return f"No other trial came to its end with a value that counts ({fates}): nothing beats the default setting."
+    if setting is not None and setting.number != result.number and setting.chosen.standing == "better":
+        return (
+            f"The search was worth it for the setting of trial {setting.number}, on average better than the default "
+            "one for sure; of the models in hand one of the default setting is the best."
+        )
+    return "Nothing that was tried is better than the default setting for sure."
 
 
 def _default(result: StudyResult, records: Sequence[TrialRecord]) -> int | None:

@@ -34,18 +34,27 @@ def trial_description(record: TrialRecord, verdicts: Sequence[Verdict]) -> str:
 
 
 def model_card(
-    result: StudyResult, trial: TrialRecord, objective: Objective, *, study: str, config: Mapping[str, Any]
+    result: StudyResult,
+    objective: Objective,
+    *,
+    study: str,
+    branch: str,
+    config: Mapping[str, Any],
+    params: Mapping[str, Any],
+    loading: str,
 ) -> str:
-    """Base, data, setting, scores, limits and how to load it. config: that of the model's trial."""
+    """Base, data, setting, scores and limits of the chosen model; then `loading`, Markdown that says how it is used.
+
+    branch: that of the model's trial; config: its nodes, by name; params: its setting.
+    """
     assert result.model is not None
-    facts = result.data.get(trial.proposal.branch or "main", {})
+    facts = result.data.get(branch or "main", {})
     rows = ", ".join(f"{split} {count:,}" for split, count in (facts.get("num_rows") or {}).items())
-    setting = {name: _spelled(value) for name, value in trial.proposal.params.items()}
     parts = [
         f"# {escaped(study)}: the model of {model_words(result.model.number, result.model.seed)}",
         escaped(result.sentence),
         "## What it is",
-        _table(
+        text_table(
             ("", ""),
             [
                 ("base", _component(config.get("model"))),
@@ -57,14 +66,20 @@ def model_card(
             ],
         ),
         "## Setting",
-        _table(("parameter", "value"), list(setting.items())),
-        *_scores(result, objective),
+        text_table(("parameter", "value"), [(name, _spelled(value)) for name, value in params.items()]),
+        "## Scores",
+        _scores(result, objective),
         "## Limits",
-        *(f"- {escaped(text)}" for text in _limits(result, facts, objective)),
-        "## How to load it",
-        f'```python\nimport mlflow\n\nmodel = mlflow.pyfunc.load_model("models:/{study}@champion")\n```',
+        "\n".join(f"- {escaped(text)}" for text in _limits(result, facts, objective)),
+        loading,
     ]
     return "\n\n".join(filter(None, parts))
+
+
+def loading_from_mlflow(study: str) -> str:
+    """How the registered model is loaded."""
+    code = f'import mlflow\n\nmodel = mlflow.pyfunc.load_model("models:/{study}@champion")'
+    return f"## How to load it\n\n```python\n{code}\n```"
 
 
 def escaped(text: str) -> str:
@@ -72,22 +87,22 @@ def escaped(text: str) -> str:
     return "".join(f"\\{character}" if character in "\\`*_[]<>#|" else character for character in text)
 
 
-def _scores(result: StudyResult, objective: Objective) -> list[str]:
+def _scores(result: StudyResult, objective: Objective) -> str:
+    """Every metric on the rows that chose the model and on test, the one that people are told first."""
     model, test = result.model, result.model_test
     assert model is not None
-    value = f"{objective.key} {model.value:.4g} at rung {model.rung}"
-    if not test:
-        return ["## Scores", f"Of the rows that chose it: {value}. There is no test split."]
-    shown = shown_metric(test, objective)
-    names = sorted(test, key=lambda name: (name != shown, name))
-    base = result.test.get(BASELINE, {})
+    prefix = "validation/"
+    chosen_by = {key.removeprefix(prefix): value for key, value in model.values.items() if key.startswith(prefix)}
+    chosen_by.setdefault(objective.metric, model.value)
+    shown = shown_metric(test or chosen_by, objective)
+    base, intervals = result.test.get(BASELINE, {}), result.intervals.get(model.name, {})
     rows = []
-    for name in names:
-        interval = result.intervals.get(model.name, {}).get(name)
-        sure = "" if interval is None else f"{interval.low:.4g} to {interval.high:.4g}"
-        rows.append((name, f"{test[name]:.4g}", sure, f"{base[name]:.4g}" if name in base else ""))
-    table = _table(("on test", "model", "95 % interval", "untouched base"), rows)
-    return ["## Scores", table, f"Of the rows that chose it: {value}."]
+    for name in sorted({*chosen_by, *test}, key=lambda name: (name != shown, name)):
+        sure = f"{intervals[name].low:.4g} to {intervals[name].high:.4g}" if name in intervals else ""
+        values = (f"{scores[name]:.4g}" if name in scores else "" for scores in (chosen_by, test, base))
+        validated, tested, untouched = values
+        rows.append((name, validated, tested, sure, untouched))
+    return text_table(("metric", "validation", "test", "95 % interval on test", "untouched base on test"), rows)
 
 
 def _limits(result: StudyResult, facts: Mapping[str, Any], objective: Objective) -> list[str]:
@@ -111,10 +126,12 @@ def _component(node: Any) -> str:
     found = node if isinstance(node, Mapping) else {}
     kind = str(found.get("_target_") or "").rpartition(".")[2]
     which = next((str(found[key]) for key in _NAMING if found.get(key)), "")
-    return " ".join(part for part in (kind, which) if part)
+    at = f"at {found['revision']}" if found.get("revision") else ""
+    return " ".join(part for part in (kind, which, at) if part)
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def text_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """In Markdown, without the rows that say nothing; "" where none is left."""
     told = [row for row in rows if any(row[1:])]
     lines = [heads, ["---"] * len(heads), *([escaped(cell) for cell in row] for row in told)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) if told else ""

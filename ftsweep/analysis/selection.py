@@ -44,8 +44,7 @@ def explain_no_winner(records: Sequence[TrialRecord]) -> str:
     """Why no trial can be chosen, with what became of all of them and the commonest reason."""
     if not records:
         return "No trial has been run yet."
-    fates = describe_fates(records)
-    text = f"None of {_count(len(records), 'trial')} is complete and feasible with a finite objective: {fates}."
+    text = f"No model can be chosen: no trial came to its end with a value that counts ({describe_fates(records)})."
     reasons = Counter(record.outcome.reason for record in records if record.outcome and record.outcome.reason)
     if reasons:
         reason, _ = reasons.most_common(1)[0]

@@ -40,7 +40,7 @@ def print_best(console: Console, overview: StudyOverview, store: Path, exported:
         times = f"Models of this study were measured on test {result.test_looks} times"
         print_line(console, f"{times}, as it was extended: the test score is not blind any more.")
     for verdict in state.verdicts.get(winner.number, ()):
-        print_line(console, f"fit of trial {winner.number}: {verdict.text}")
+        print_line(console, f"Fit of trial {winner.number}: {verdict.text}")
     print_search(console, overview.verdicts)
     if result.registered:
         print_line(console, f"registered as {result.registered}")

@@ -40,7 +40,7 @@ def check_trial_export(folder: StudyFolder, number: int, *, merge: bool) -> None
 
 def export_winner(folder: StudyFolder, overview: StudyOverview, destination: Path, *, merge: bool) -> None:
     """Copy the chosen model, made to open in other tools, with its model card before the README."""
-    from ftsweep.report.model_card import with_card
+    from ftsweep.report.exported_card import with_card
     from ftsweep.serving.study_model import export_best
 
     check_export(folder, merge=merge)

@@ -14,13 +14,13 @@ from ftsweep.control.data_findings import collect
 from ftsweep.domain.finding import Finding
 from ftsweep.report.tables.cells import words
 from ftsweep.report.tables.table import Row, Table, columns
-from ftsweep.report.wording import duration
+from ftsweep.report.wording import duration, plural
 
 
 def print_plan(console: Console, facts: Mapping[str, Any]) -> None:
     """All of a plan, as `make_plan` returns it."""
     objective = facts["objective"]
-    workers = f"{facts['num_workers']} worker(s), to {objective['direction']} {objective['key']}"
+    workers = f"{plural(facts['num_workers'], 'worker')}, to {objective['direction']} {objective['key']}"
     print_line(console, f"{facts['study']}: {facts['num_trials']} trials of {facts['num_rungs']} rungs on {workers}")
     found = collect({branch["branch"]: branch["data"] for branch in facts["branches"]})
     for branch in facts["branches"]:

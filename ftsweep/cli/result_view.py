@@ -43,9 +43,7 @@ def print_scores(console: Console, result: StudyResult, objective: Objective) ->
         console.print()
     else:
         _print_table(console, tested_table(result, objective))
-    if again := confirmation_table(result, objective):
-        console.print(rich_table(again))
-        print_line(console, again.note)
+    _print_table(console, confirmation_table(result, objective))
     if result.flagged:
         if is_comparable(result.flagged, objective):
             _print_table(console, flagged_table(result.flagged, objective))
@@ -82,8 +80,8 @@ def optimism_text(result: StudyResult, objective: Objective) -> str:
     other = result.model_test.get(objective.metric)
     if other is not None:
         gain = other - model.value if objective.direction == "minimize" else model.value - other
-        distance = f"{number(abs(gain), digits=2)} {'better' if gain >= 0 else 'worse'}"
-        parts.append(f"{number(other)} on test: it looked {distance}")
+        distance = f"{number(abs(gain), digits=2)} {'worse' if gain >= 0 else 'better'}"
+        parts.append(f"{number(other)} on test, {distance} than it looked")
     return f"Optimism: {', '.join(parts)}." if len(parts) > 1 else ""
 
 

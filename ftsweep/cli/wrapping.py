@@ -8,7 +8,12 @@ from rich.cells import cell_len
 
 _UNIT = re.compile(r"""(?:(?<!\w)'[^'\n]*'|(?<!\w)"[^"\n]*"|\S)+""")
 """A word; quotes that do not follow a letter (an apostrophe does) keep their spaces in it."""
-_COMMAND = re.compile(r"(?:^|(?<=:))\s*((?:ftsweep|echo|pip) .+)$")
+VERBS = (
+    *("list", "copy", "new", "show", "plan", "run", "status", "compare", "enqueue", "extend", "pin", "stop"),
+    *("best", "predict", "evaluate", "report", "dashboard", "ui", "clean", "doctor"),
+)
+"""What stands behind `ftsweep` in a command; in a sentence about it another word does."""
+_COMMAND = re.compile(rf"(?:^|(?<=:))\s*((?:ftsweep (?:{'|'.join(VERBS)})|echo|pip)\b.*)$")
 """A command ends the line that it stands in, behind a colon, or is all of it."""
 
 

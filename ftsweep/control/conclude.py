@@ -10,7 +10,7 @@ from typing import Any
 from ftsweep.analysis.advice import advise
 from ftsweep.analysis.comparison import compare
 from ftsweep.analysis.forgetting import conclude_forgetting, curve_of, forgetting_limit, scaled_trials
-from ftsweep.analysis.model_card import model_card, study_description
+from ftsweep.analysis.model_card import loading_from_mlflow, model_card, study_description
 from ftsweep.analysis.result_record import forgetting_metrics, result_metrics, result_tags
 from ftsweep.analysis.selection import explain_no_winner
 from ftsweep.analysis.sentence import said_of_choice
@@ -22,6 +22,7 @@ from ftsweep.control.retention import weights_to_go
 from ftsweep.control.tested_once import Answers, TestSplit
 from ftsweep.domain.data_scaling import DataScaling
 from ftsweep.domain.forgetting import ScalePoint
+from ftsweep.domain.importance import Importances
 from ftsweep.domain.result import StudyResult
 from ftsweep.domain.scores import Flagged, read_flagged, read_intervals
 from ftsweep.domain.trial import TrialRecord
@@ -47,7 +48,7 @@ class Ending:
     recorder: Recorder
     baseline: Mapping[str, Mapping[str, float]]
     data: Mapping[str, Any]
-    importances: Mapping[str, float]
+    importances: Importances
     note: str = ""
     probe: Callable[[int], DataScaling] | None = None
     """Says of a trial's setting whether more data would help it; None when nobody asked."""
@@ -125,7 +126,8 @@ class Ending:
             test=test,
             baseline=dict(self.baseline),
             data=dict(self.data),
-            importances=dict(self.importances),
+            importances=dict(self.importances.shares),
+            importance_ranges=dict(self.importances.ranges),
             note=self.note,
             test_looks=looks + any(name not in seen for name in test),
             approaches=tuple(compare(records, self.config.objective, branches, **scores, chosen=chosen)),
@@ -177,11 +179,12 @@ class Ending:
         """Have the model written to the study's folder."""
         destination, chosen = model_folder(self.folder), choice.model
         answer = self.jobs.call(self.jobs.make.export(choice.folder, destination), "exporting the chosen model")
-        metrics = {f"best/{key}": value for key, value in chosen.values.items()}
+        metrics = {f"value/{key}": value for key, value in chosen.values.items()}
         metrics |= {f"test/{name}": value for name, value in result.model_test.items()}
         branch = choice.record.proposal.branch or "main"
         return ChosenModel(
             number=chosen.number,
+            seed=chosen.seed,
             folder=destination,
             input_example=answer["rows"],
             output_example=answer["answers"],
@@ -191,10 +194,17 @@ class Ending:
         )
 
     def _card(self, result: StudyResult, choice: Choice) -> str:
-        proposal = choice.record.proposal
+        proposal, study = choice.record.proposal, self.config.study.name
         branch = next(each for each in self.config.branches if each.name == proposal.branch)
-        config = branch.config_with(proposal.params)
-        return model_card(result, choice.record, self.config.objective, study=self.config.study.name, config=config)
+        return model_card(
+            result,
+            self.config.objective,
+            study=study,
+            branch=proposal.branch,
+            config=branch.config_with(proposal.params),
+            params=proposal.params,
+            loading=loading_from_mlflow(study),
+        )
 
     def _description(self, result: StudyResult) -> str:
         name, store = self.config.study.name, self.folder.store.root

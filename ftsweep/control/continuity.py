@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -10,6 +11,7 @@ from pathlib import Path
 from ftsweep.config.schema import SweepConfig
 from ftsweep.control.extension import extend
 from ftsweep.domain.terms import BranchTerms, Change, StudyTerms, changes
+from ftsweep.domain.trial import Proposal
 from ftsweep.errors import ConfigError, UsageError
 from ftsweep.search.study import Study
 from ftsweep.store.folders import StudyFolder
@@ -102,18 +104,49 @@ def changed_data(known: Mapping[str, str], found: Mapping[str, str]) -> list[str
     return [label for label in found if label in shared and known[label] != found[label]]
 
 
-def check_same_trials(study: Study, folder: StudyFolder) -> None:
-    """Refuse to go on where the database and the folders do not tell of the same trials."""
+def settle_trials(study: Study, folder: StudyFolder) -> list[int]:
+    """Have the database tell of the trials that the folders tell of, before anything is proposed: what it has lost (it
+    is an earlier copy, or its last writes went with the power) is put back. The numbers of these.
+
+    Raises:
+        UsageError: folders of ended trials are gone, or tell of another setting or number than the database.
+    """
     database = folder.store.optuna_database.name
-    ended = [record.proposal.number for record in study.records() if record.outcome is not None]
+    stored = {record.proposal.number: record for record in study.records()}
+    ended = [number for number, record in stored.items() if record.outcome is not None]
     gone = [number for number in ended if not folder.trial(number).outcome_file.exists()]
     if gone:
-        what = f"{database} has {len(ended)} ended trials, and {len(gone)} of their folders are gone"
-    elif folder.has_trials and study.num_asked == 0:  # the last few may be missing: a power failure can do that
-        what = f"its folder has trials, and {database} knows none of them"
-    else:
-        return
-    raise UsageError(
+        raise _lost(folder, f"{database} has {len(ended)} ended trials, and {len(gone)} of their folders are gone")
+    put_back = []
+    for proposal in (record.proposal for record in folder.records()):
+        number = proposal.number
+        if number in stored and not _is_same(proposal, stored[number].proposal):
+            raise _lost(folder, f"trial {number} has another setting in its folder than in {database}")
+        if number < study.next_number:
+            continue
+        if number > study.next_number:
+            raise _lost(folder, f"it has a trial {number}, but neither a folder nor {database} has {study.next_number}")
+        try:
+            study.put_back(proposal)
+        except (KeyError, ValueError):
+            raise _lost(folder, f"{database} does not know trial {number}, which does not lie in the space") from None
+        put_back.append(number)
+    return put_back
+
+
+def put_back_text(numbers: Sequence[int]) -> str:
+    """For people."""
+    named = f"trial {numbers[0]}" if len(numbers) == 1 else f"trials {numbers[0]} to {numbers[-1]}"
+    return f"Optuna's database did not know {named} any more: put back from the folders"
+
+
+def _is_same(one: Proposal, other: Proposal) -> bool:
+    settings = [json.dumps(dict(each.params), sort_keys=True, default=list) for each in (one, other)]
+    return one.branch == other.branch and settings[0] == settings[1]
+
+
+def _lost(folder: StudyFolder, what: str) -> UsageError:
+    return UsageError(
         f"study {folder.name!r} has lost a part of itself: {what}",
         where=str(folder.path / "trials"),
         remedy="Put back what is missing, or give this run a name of its own with study.name=...",

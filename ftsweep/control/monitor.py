@@ -45,6 +45,9 @@ class StudyMonitor(Monitor):
     _shown: str = ""
     _noted: str = ""
     _search_started: float | None = None
+    _search_ended: float | None = None
+    _trial_seconds: float = 0.0
+    """Wall time of the search for each of this process's trials."""
     _done_before: float = 0.0
     """Trials' worth of work that earlier processes did."""
 
@@ -60,7 +63,11 @@ class StudyMonitor(Monitor):
         self._search_started, self._done_before = self.clock(), self.snapshot("").num_done
 
     def end_search(self) -> None:
-        """Show the last endings, whatever the pace."""
+        """Show the last endings, whatever the pace. What the race may take is known by the pace of the search."""
+        self._search_ended = self.clock()
+        done = self.snapshot("").num_done - self._done_before
+        if self._search_started is not None and done > 0:
+            self._trial_seconds = (self._search_ended - self._search_started) / done
         self._shown = ""
         self.show("searching")
 
@@ -106,15 +113,18 @@ class StudyMonitor(Monitor):
         )
 
     def _seconds_left(self, snapshot: StudyState) -> float | None:
-        """By the pace of this process's search; while it goes on, with what the race after it may take."""
+        """By the pace of this process's search, with what the race after it may take; None once that time is over."""
         if self._search_started is None:
             return None
+        race = self._race_share() * snapshot.num_planned
+        if self._search_ended is not None:
+            left = self._trial_seconds * race - (self.clock() - self._search_ended)
+            return left if left > 0 else None
         done = snapshot.num_done - self._done_before
         left = max(0.0, snapshot.num_planned - snapshot.num_done)
-        if left <= 0 or done <= 0:  # what comes after the search has no pace to go by
+        if left <= 0 or done <= 0:
             return None
-        left += self._race_share() * snapshot.num_planned
-        return (self.clock() - self._search_started) * left / done
+        return (self.clock() - self._search_started) * (left + race) / done
 
     def _race_share(self) -> float:
         """Of the search, that runs with fresh seeds take at most."""

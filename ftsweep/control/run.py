@@ -14,7 +14,7 @@ from typing import Any
 from ftsweep.config.build import build, import_path
 from ftsweep.config.explain import as_yaml
 from ftsweep.config.schema import SweepConfig
-from ftsweep.control.continuity import check_same_trials, continued, earlier_manifest
+from ftsweep.control.continuity import continued, earlier_manifest, put_back_text, settle_trials
 from ftsweep.control.data_findings import collect, finding_tags, findings_files
 from ftsweep.control.extension import settle
 from ftsweep.control.heeding import raised_text, with_raised_budget
@@ -74,12 +74,14 @@ def run_study(config: SweepConfig, watch: Watch, on_start: Callable[[LiveStudy],
         manifest = settle(config, folder, continued(config, folder, earlier))
         study = open_study(config, folder, manifest.extension.generation)
         try:
-            check_same_trials(study, folder)
+            put_back = settle_trials(study, folder)
             manifest.write(folder.manifest_file)
             write_text(folder.sweep_file, as_yaml(config.composed))  # last: see there
             launched = _run(config, folder, study, manifest.extension, watch, on_start)
             if earlier is not None and manifest.extension.generation > earlier.extension.generation:
                 launched.warnings.insert(0, manifest.extension.text)
+            if put_back:
+                launched.warnings.insert(0, put_back_text(put_back))
             if (raised := raised_text(asked.budget, config.budget)) != "":
                 launched.warnings.insert(0, raised)
             if config.store.cache_gib is not None:

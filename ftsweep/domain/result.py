@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -43,6 +43,8 @@ class StudyResult:
     data: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """By branch label: the answer to its `prepare` job."""
     importances: Mapping[str, float] = field(default_factory=dict)
+    importance_ranges: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """Low and high end of an importance, by parameter."""
     registered: str | None = None
     """The registered model's URI."""
     note: str = ""

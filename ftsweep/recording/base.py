@@ -40,10 +40,12 @@ class ChosenModel:
     folder: Path  # the exported model: adapter or weights, tokenizer, ftsweep.json
     input_example: Sequence[Mapping[str, Any]]
     output_example: Sequence[Mapping[str, Any]]
-    metrics: Mapping[str, float]  # test/<metric>, best/<split>/<metric>
+    metrics: Mapping[str, float]  # test/<metric>, value/<split>/<metric>
     tags: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
     """What whoever uses it has to know, in Markdown."""
+    seed: int = 0
+    """0: the trial itself; else its fresh seed."""
 
 
 class Recorder(Component):
@@ -90,7 +92,7 @@ class Recorder(Component):
         tags: Mapping[str, str],
         timestamp: float | None = None,
     ) -> None:
-        """A trial ended. `best` maps `<split>/<metric>` at the best rung (`best/` is added by the recorder)."""
+        """A trial ended. `best` maps `<split>/<metric>` at the best rung (`value/` is added by the recorder)."""
 
     def has_arrived(self, proposal: Proposal) -> bool:
         """Whether the whole of an ended trial is kept already, so that nothing need be sent again."""

@@ -21,6 +21,7 @@ from ftsweep.recording.mlflow_place import MlflowPlace, prepare_environment
 from ftsweep.recording.mlflow_run import MlflowRun, reaching
 from ftsweep.recording.mlflow_samples import FILE, TAGS, sample_table
 from ftsweep.recording.mlflow_study import MlflowStudy
+from ftsweep.recording.shared_view import LEARNING_RATE
 from ftsweep.store.folders import StudyFolder
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ class MlflowRecorder(Recorder):
                 return
             self._begun.add(name)
             run.set_running()
-            run.send(tags=tags, params=params)
+            run.send(tags=tags, params={**_for_comparison(params), **params})
             study.log_dataset(run)
             study.share_view(run.params)
 
@@ -167,7 +168,7 @@ class MlflowRecorder(Recorder):
             run = study.run(name, timestamp)
             if not run.is_deleted:
                 own = {"ftsweep.outcome": outcome.kind.value, "ftsweep.reason": outcome.reason}
-                metrics = {f"best/{key}": value for key, value in best.items()} | outcome.extra.get("metrics", {})
+                metrics = {f"value/{key}": value for key, value in best.items()} | outcome.extra.get("metrics", {})
                 self._keep_samples(run, proposal)
                 run.send(tags={**tags, **own}, metrics=metrics, timestamp=timestamp)
                 run.end(_STATUS.get(outcome.kind, "KILLED"), timestamp)
@@ -215,12 +216,15 @@ class MlflowRecorder(Recorder):
     def register(self, model: ChosenModel) -> str | None:
         study = self._opened
         with reaching(self._uri):
-            run = study.run(run_name(Proposal(model.number, "", {})), None)
+            trial = study.run(run_name(Proposal(model.number, "", {})), None)
+            run = study.run(run_name(Proposal(model.number, "", {}, seed=model.seed)), None)
             uri = register_model(study, run, model)
             for other in study.runs.values():
-                if other is not run and WINNER in other.tags and not other.is_deleted:
+                if other not in (run, trial) and WINNER in other.tags and not other.is_deleted:
                     other.send(tags={WINNER: "no longer"})
             run.send(tags={WINNER: "winner"})
+            if model.seed:
+                trial.send(tags={WINNER: f"winner with fresh seed {model.seed}"})
         study.ledger.links["registered model"] = uri
         study.ledger.save()
         return uri
@@ -276,3 +280,9 @@ class MlflowRecorder(Recorder):
         if self._study is None:
             raise RuntimeError("the recorder is used before it was opened")
         return self._study
+
+
+def _for_comparison(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The learning rate by its bare name: MLflow's comparison of runs opens on the first three by the alphabet."""
+    rates = [value for name, value in params.items() if name.rpartition(".")[2] == LEARNING_RATE]
+    return {LEARNING_RATE: rates[0]} if rates else {}

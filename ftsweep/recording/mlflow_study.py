@@ -167,7 +167,7 @@ class MlflowStudy:
         tags = {
             "mlflow.note.content": f"A study of ftsweep: {objective.direction} {objective.key}.",
             "mlflow.experimentKind": "custom_model_development",  # else the UI opens its pages for agents
-            "mlflow.experiment.primaryMetric.name": f"best/{objective.key}",
+            "mlflow.experiment.primaryMetric.name": f"value/{objective.key}",
             "mlflow.experiment.primaryMetric.greaterIsBetter": str(objective.direction == "maximize").lower(),
             "ftsweep.study": self.facts.folder.name,
             OWNER: self.owner,

@@ -13,15 +13,17 @@ from ftsweep.domain.objective import Objective
 
 VIEW = "ftsweep"
 VIEW_TAG = f"mlflow.sharedViewState.{VIEW}"
+LEARNING_RATE = "learning_rate"
+"""A parameter that a run has a second time, by its bare name; the view shows it once."""
 _LIMIT = 5000  # characters of an experiment's tag
 _TAGS = ("ftsweep.outcome", "verdict", "ftsweep.winner", "branch")
 
 
 def view_state(objective: Objective, params: Iterable[str], *, has_branches: bool) -> str:
     """The value of `VIEW_TAG`. params: by name, the columns that a study varies."""
-    order = f"metrics.`best/{objective.key}`"
+    order = f"metrics.`value/{objective.key}`"
     tags = [f"tags.`{name}`" for name in _TAGS if has_branches or name != "branch"]
-    columns = [order, *(f"params.`{name}`" for name in params), *tags]
+    columns = [order, *(f"params.`{name}`" for name in params if name != LEARNING_RATE), *tags]
     state = {
         "searchFilter": "tags.`ftsweep.run` LIKE 'trial-%'",
         "orderByKey": order,

@@ -45,7 +45,7 @@ def is_loopback(host: str) -> bool:
 
 def runs_address(server: str, experiment_id: str, objective: Objective, *, is_shared: bool = False) -> str:
     """The page of a study's runs on a server, best first. is_shared: whether the experiment has our view of them."""
-    key = quote(f"metrics.`best/{objective.key}`", safe="")
+    key = quote(f"metrics.`value/{objective.key}`", safe="")
     ascending = str(objective.direction == "minimize").lower()
     how = f"viewStateShareKey={VIEW}" if is_shared else f"orderByKey={key}&orderByAsc={ascending}"
     return f"{server.rstrip('/')}/#/experiments/{experiment_id}/runs?workflowType=machine_learning&{how}"

@@ -72,6 +72,7 @@ def tiles(study: StudyOverview) -> list[Tile]:
     """The numbers that a reader looks for first: test, validation, default setting, untouched base."""
     best, default, key = study.best, study.default, study.objective.key
     found = []
+    is_default = best is not None and best is default and not (study.model and study.model.seed)
     test = tested(study, best)
     test_key = f"test/{study.objective.metric}"
     if test is not None and test_key in test.values:
@@ -81,7 +82,7 @@ def tiles(study: StudyOverview) -> list[Tile]:
             optimism += f", {number(study.model.corrected)} without the luck of the choice"
         found.append(Tile(f"{test_key} · winner", number(test.values[test_key]), optimism, is_main=True))
     if best is not None and best.value is not None:
-        label = "winner" if study.is_final else "best so far"
+        label = ("winner" if study.is_final else "best so far") + (", the default setting" if is_default else "")
         of = f" of {study.state.num_rungs}" if study.state.num_rungs else ""
         value, rung, seed = best.value, best.best_rung, ""
         if study.model is not None:
@@ -91,7 +92,7 @@ def tiles(study: StudyOverview) -> list[Tile]:
     if (setting := study.conclusion.setting) is not None and setting.chosen.mean is not None:
         count = plural(len(setting.chosen.seeds), "fresh seed")
         found.append(Tile(f"{key} · setting", number(setting.chosen.mean), f"trial {setting.number}, mean of {count}"))
-    if default is not None and default.value is not None:
+    if default is not None and default.value is not None and not is_default:
         found.append(Tile(f"{key} · default setting", number(default.value), _against(study, default.value)))
     base = study.baseline_value(best.branch if best else next((trial.branch for trial in study.trials), ""))
     if base is not None:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import optuna
 from optuna.trial import FrozenTrial
 
 from ftsweep.domain.objective import Objective
@@ -66,9 +67,17 @@ def read_trial(frozen: FrozenTrial, proposal: Proposal) -> StudyTrial:
     return StudyTrial(proposal, values, outcome, frozen.constraints, list(attributes.get(VIOLATING, ())), pause)
 
 
-def violations_of(outcome: Outcome, constraints: Mapping[str, float], *, is_complete: bool) -> dict[str, float]:
-    """The constraints of an ended trial, with that of one that did not fit or diverged; a NaN counts as violated."""
+def store_violations(
+    study: optuna.Study, trial_id: int, outcome: Outcome, constraints: Mapping[str, float], *, is_complete: bool
+) -> dict[str, float]:
+    """Store the constraints of an ended trial that are not there yet (an earlier tell may have been cut short): all by
+    name. With that of a trial that did not fit or diverged; a NaN counts as violated.
+    """
     violations = {name: 1.0 if math.isnan(value) else float(value) for name, value in constraints.items()}
     if not is_complete and outcome.kind in (OutcomeKind.COMPLETE, OutcomeKind.INFEASIBLE, OutcomeKind.DIVERGED):
         violations[INFEASIBLE] = 1.0
+    if violations:
+        known, trial = study._storage.get_trial(trial_id).constraints, optuna.Trial(study, trial_id)
+        for name in (name for name in violations if name not in known):
+            trial.set_constraint(name, violations[name])
     return violations

@@ -10,6 +10,8 @@ import os
 import subprocess
 import sys
 import warnings
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from ftsweep.executors.parent_death import end_with_parent
@@ -17,18 +19,22 @@ from ftsweep.executors.parent_death import end_with_parent
 if __name__ == "__main__":  # the imports below take longer than the work
     end_with_parent(int(sys.argv[3]))
 
+import numpy as np
 import optuna
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
+from ftsweep.domain.importance import Importances
 from ftsweep.search.storage.sqlite import close_storage, open_storage
 
 _LOGGER = logging.getLogger(__name__)
 
 MIN_TRIALS = 6
+MIN_DRAWS, MAX_DRAWS, MAX_DRAWN = 10, 100, 20_000
+"""Draws of the bootstrap, and of trials in all: 0.5 ms of CPU time for a draw of ten, a second for one of 10,000."""
 _TIMEOUT_SECONDS = 120
 
 
-def importances_of(path: Path, study: optuna.Study) -> dict[str, float]:
+def importances_of(path: Path, study: optuna.Study) -> Importances:
     """Each parameter's share in reaching the best values (PED-ANOVA), greatest first; `branch` is one of them.
 
     Empty with too few complete trials, when their values do not differ, or when nothing varies; also when they cannot
@@ -36,19 +42,50 @@ def importances_of(path: Path, study: optuna.Study) -> dict[str, float]:
     """
     values = [trial.value for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))]
     if len(values) < MIN_TRIALS or len(set(values)) < 2:
-        return {}
+        return Importances()
     command = [sys.executable, "-m", __name__, str(path), study.study_name, str(os.getpid())]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, check=True)
     except subprocess.SubprocessError as error:
         _LOGGER.warning("importances could not be computed: %s %s", error, getattr(error, "stderr", ""))
-        return {}
-    shares: dict[str, float] = json.loads(answer.stdout)
-    return shares
+        return Importances()
+    found = json.loads(answer.stdout)
+    return Importances(found["shares"], {name: (low, high) for name, (low, high) in found["ranges"].items()})
 
 
-def compute(study: optuna.Study) -> dict[str, float]:
-    """The shares, greatest first.
+def compute(study: optuna.Study) -> Importances:
+    """The shares, greatest first, and by the bootstrap over trials how sure they are.
+
+    It draws trials as if they did not depend on each other, which those of a sampler that learns do: a hint.
+    """
+    trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    shares = _shares(study)
+    source, num_draws = np.random.default_rng(0), max(MIN_DRAWS, min(MAX_DRAWS, MAX_DRAWN // len(trials)))
+    found: list[dict[str, float]] = []
+    for _ in range(num_draws):
+        drawn = [trials[index] for index in source.integers(0, len(trials), len(trials))]
+        if len({trial.value for trial in drawn}) > 1:
+            found.append(_shares(_study_of(study, drawn)))
+    return Importances(shares, {name: _middle([each.get(name, 0.0) for each in found]) for name in shares if found})
+
+
+def _study_of(study: optuna.Study, trials: Sequence[FrozenTrial]) -> optuna.Study:
+    """A study in memory of trials with these values; what they measured on the way is left out."""
+    made = optuna.create_study(direction=study.direction)
+    made.add_trials(
+        optuna.trial.create_trial(params=trial.params, distributions=trial.distributions, value=trial.value)
+        for trial in trials
+    )
+    return made
+
+
+def _middle(values: Sequence[float]) -> tuple[float, float]:
+    low, high = np.quantile(values, [0.1, 0.9])
+    return float(low), float(high)
+
+
+def _shares(study: optuna.Study) -> dict[str, float]:
+    """PED-ANOVA's shares, greatest first.
 
     The target is the best tenth of the trials, or more of them in small studies: at least five, up to half. A branch's
     own parameters count within their branch (conditional PED-ANOVA).
@@ -72,7 +109,7 @@ def main() -> None:
         answer = compute(optuna.load_study(study_name=name, storage=storage))
     finally:
         close_storage(storage)
-    sys.stdout.write(json.dumps(answer))
+    sys.stdout.write(json.dumps(asdict(answer)))
 
 
 if __name__ == "__main__":

@@ -79,16 +79,23 @@ class Proposer:
         """The next trial, and how it is to be stored; nothing is stored here."""
         self._draft.forget()
         branch, params, origin = self._propose(create_trial(state=TrialState.RUNNING), number)
-        encoding = self._encodings[branch.name]
+        return self._as_stored(number, branch.name, params, origin, dict(self._draft.of_trial))
+
+    def again(self, proposal: Proposal) -> tuple[Proposal, FrozenTrial]:
+        """As `propose`, of a trial whose proposal nobody remembers."""
+        origin = "default" if proposal.is_default else "proposed"
+        return self._as_stored(proposal.number, proposal.branch, proposal.params, origin, {})
+
+    def _as_stored(
+        self, number: int, branch: str, params: Mapping[str, Any], origin: str, attributes: dict[str, Any]
+    ) -> tuple[Proposal, FrozenTrial]:
+        encoding = self._encodings[branch]
         stored: dict[str, Any] = encoding.encode(params)
-        proposal = Proposal(number, branch.name, encoding.decode(stored), origin == "default")
+        proposal = Proposal(number, branch, encoding.decode(stored), origin == "default")
         distributions = {name: one.distribution for name, one in encoding.by_name.items()}
         if len(self._encodings) > 1:
-            stored, distributions = (
-                {BRANCH: branch.name, **stored},
-                {BRANCH: self._branch_distribution, **distributions},
-            )
-        attributes = dict(self._draft.of_trial)
+            stored = {BRANCH: branch, **stored}
+            distributions = {BRANCH: self._branch_distribution, **distributions}
         return proposal, create_trial(
             state=TrialState.RUNNING,
             params=stored,

@@ -14,12 +14,13 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from ftsweep.domain.decision import GO_ON, Decision, New, Next, Pause, Resume
+from ftsweep.domain.importance import Importances
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Branch
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal
 from ftsweep.errors import StudyError
-from ftsweep.search.entries import OUTCOME, PAUSE, VIOLATING, StoredPause, StudyTrial, read_trial, violations_of
+from ftsweep.search.entries import OUTCOME, PAUSE, VIOLATING, StoredPause, StudyTrial, read_trial, store_violations
 from ftsweep.search.importance import importances_of
 from ftsweep.search.planned import planned_settings
 from ftsweep.search.proposer import Proposer
@@ -121,6 +122,11 @@ class Study:
         """How many trials there are, whatever became of them."""
         return len(self._trials)
 
+    @property
+    def next_number(self) -> int:
+        """The number of the trial that is asked for next."""
+        return len(self._trials) + self._num_set_aside
+
     def is_exhausted(self) -> str | None:
         """Why there is nothing left to ask, in a sentence; None while there is."""
         return self._proposer.exhausted()
@@ -133,10 +139,16 @@ class Study:
         if self._proposer.exhausted(avoid):
             return None
         self._proposer.avoid = frozenset(avoid)
-        proposal, template = self._proposer.propose(len(self._trials) + self._num_set_aside)
-        trial_id = self._storage.create_new_trial(self._study._study_id, template)
-        self._note(trial_id, StudyTrial(proposal))
+        proposal = self._store(*self._proposer.propose(self.next_number))
         self._proposer.note_stored()
+        return proposal
+
+    def put_back(self, proposal: Proposal) -> None:
+        """Store the next trial, which the database has lost; KeyError, ValueError where it is not in the space."""
+        self._store(*self._proposer.again(proposal))
+
+    def _store(self, proposal: Proposal, template: FrozenTrial) -> Proposal:
+        self._note(self._storage.create_new_trial(self._study._study_id, template), StudyTrial(proposal))
         return proposal
 
     def records(self) -> list[StudyTrial]:
@@ -231,8 +243,7 @@ class Study:
             self.report(number, measurement)
         value = trial.best_value(self.objective)
         complete = outcome.kind is OutcomeKind.COMPLETE and value is not None
-        violations = violations_of(outcome, constraints or {}, is_complete=complete)
-        self._store_constraints(number, violations)
+        violations = store_violations(self._study, self._ids[number], outcome, constraints or {}, is_complete=complete)
         stored = {key: entry for key, entry in outcome.to_dict().items() if key not in ("log_tail", "extra")}
         self._storage.set_trial_user_attr(self._ids[number], OUTCOME, stored)
         if complete:
@@ -245,7 +256,7 @@ class Study:
         self._running.remove(number)
         self._proposer.note_end(trial.proposal.branch, number)
 
-    def importances(self) -> dict[str, float]:
+    def importances(self) -> Importances:
         """Each parameter's share in reaching the best values, greatest first; empty where nothing can be said."""
         return importances_of(self._path, self._study)
 
@@ -262,26 +273,13 @@ class Study:
         self._storage.set_trial_user_attr(self._ids[number], PAUSE, asdict(pause))
         self._trials[number].pause = pause
 
-    def _store_constraints(self, number: int, violations: Mapping[str, float]) -> None:
-        if not violations:
-            return
-        trial = optuna.Trial(self._study, self._ids[number])
-        known = self._storage.get_trial(self._ids[number]).constraints  # of a tell that was cut short
-        for name, value in violations.items():
-            if name not in known:
-                trial.set_constraint(name, value)
-
     def _load(self) -> None:
         for frozen in self._storage.get_all_trials(self._study._study_id, deepcopy=False):
-            if frozen.user_attrs[ORIGIN] == SET_ASIDE:
+            if (origin := frozen.user_attrs[ORIGIN]) == SET_ASIDE:
                 self._num_set_aside += 1
             else:
-                self._note(frozen._trial_id, self._read(frozen))
-
-    def _read(self, frozen: FrozenTrial) -> StudyTrial:
-        branch, params = self._proposer.read(frozen.params)
-        is_default = frozen.user_attrs[ORIGIN] == "default"
-        return read_trial(frozen, Proposal(frozen.number, branch, params, is_default))
+                proposal = Proposal(frozen.number, *self._proposer.read(frozen.params), origin == "default")
+                self._note(frozen._trial_id, read_trial(frozen, proposal))
 
     def _note(self, trial_id: int, trial: StudyTrial) -> None:
         proposal = trial.proposal

@@ -103,7 +103,7 @@ class RecorderContract:
             for _ in range(times):
                 record_trial(recorder, 0)
                 record_trial(recorder, 1, Outcome(OutcomeKind.PRUNED, "worse than its peers", rung=2), num_rungs=3)
-                recorder.tag({"winner": "0"}, metrics={"best/validation/loss": 1.5}, timestamp=STARTED)
+                recorder.tag({"winner": "0"}, metrics={"value/validation/loss": 1.5}, timestamp=STARTED)
                 recorder.keep_artifacts([report])
         assert recorder.close(finished=True) == []
 

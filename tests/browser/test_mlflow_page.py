@@ -15,8 +15,9 @@ from test_report_page import ARGUMENTS, CHROMIUM
 
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.recording.mlflow import MlflowRecorder
+from ftsweep.recording.ui import tracking_uri
 from ftsweep.store.atomic import write_text
-from ftsweep.store.folders import Store
+from ftsweep.store.folders import Store, StudyFolder
 from ftsweep.testing.recorder import record_trial, study_facts
 
 pytestmark = [
@@ -25,6 +26,15 @@ pytestmark = [
     pytest.mark.timeout(600),
     pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning"),
 ]
+
+
+def run_of(folder: StudyFolder, name: str) -> str:
+    """The id of a run."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri(folder.store))
+    experiment = client.get_experiment_by_name(folder.name)
+    return str(client.search_runs([experiment.experiment_id], f"tags.`ftsweep.run` = '{name}'")[0].info.run_id)
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
@@ -37,6 +47,7 @@ def test_the_printed_link_opens_on_trials_with_value_parameters_and_outcome(tmp_
     recorder.open(study_facts(folder))
     record_trial(recorder, 0)
     record_trial(recorder, 1, Outcome(OutcomeKind.PRUNED, "worse than its peers", rung=2, best_rung=2), num_rungs=3)
+    recorder.tag({"description": "What it came to."})
     recorder.close(finished=True)
     command = [sys.executable, "-m", "ftsweep.cli.main", "ui", "--store", str(folder.store.root)]
     served = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
@@ -53,6 +64,11 @@ def test_the_printed_link_opens_on_trials_with_value_parameters_and_outcome(tmp_
             page.goto(link)
             page.get_by_text("trial-0000").first.wait_for(timeout=120_000)
             text = page.locator("body").inner_text()
+            page.goto(re.sub(r"runs\?", f"runs/{run_of(folder, 'sweep')}?", link))
+            page.get_by_text("What it came to.").first.wait_for(timeout=120_000)
+            page.goto(re.sub(r"runs\?", f"runs/{run_of(folder, 'trial-0000')}/model-metrics?", link))
+            page.get_by_text("value/validation").first.wait_for(timeout=120_000)
+            curves = page.locator("body").inner_text()
             browser.close()
     finally:
         os.killpg(served.pid, signal.SIGKILL)
@@ -61,5 +77,6 @@ def test_the_printed_link_opens_on_trials_with_value_parameters_and_outcome(tmp_
     assert "complete" in text
     assert "pruned" in text
     assert "training.learning_rate" in text
-    assert "best/validation/loss" in text
+    assert "value/validation/loss" in text
     assert "1.571" in text, "of trial 0 at its best rung"
+    assert curves.index("\nvalidation\n") < curves.index("value/validation"), "curves come before bars"

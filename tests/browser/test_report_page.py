@@ -187,7 +187,7 @@ def test_contents_name_every_section_and_figures_have_a_role_and_a_label(opened,
     anchors = page.eval_on_selector_all("nav a", "all => all.map(link => link.getAttribute('href').slice(1))")
     assert anchors == page.eval_on_selector_all("main section", "all => all.map(section => section.id)")
     labels = page.eval_on_selector_all(".plot", "all => all.map(each => [each.role, each.getAttribute('aria-label')])")
-    assert all(role == "img" and len(label) > 20 for role, label in labels)
+    assert all(role == "figure" and len(label) > 20 for role, label in labels)
     assert page.locator(".scroll:not([tabindex='0'])").count() == 0, "what scrolls is reached by keyboard"
 
 
@@ -202,6 +202,9 @@ def test_nothing_is_hidden_at_either_width(opened, tmp_path, width):
     )
     assert width < 1400 or shown[0] <= shown[1], "the winner's scores are seen without scrolling"
     box = page.locator("table.trials").locator("xpath=..")
+    assert width < 1400 or box.evaluate("box => box.scrollWidth <= box.clientWidth"), "nor are trials"
+    heights = page.eval_on_selector_all("table.trials tbody tr", "rows => rows.map(row => row.clientHeight)")
+    assert width == 1400 or max(heights) < 60, "what is out of sight makes no row higher"
     box.evaluate("box => { box.scrollLeft = 10_000; }")
     first = page.locator("table.trials tbody th").first.bounding_box()
     assert first["x"] >= box.bounding_box()["x"] - 1, "the trial's number stays while the others scroll"

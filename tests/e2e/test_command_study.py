@@ -113,7 +113,7 @@ def test_mlflow_has_one_parent_and_every_trial_with_its_rungs(finished: Finished
         assert set(trial["params"]) <= set(run.data.params)
         history = client.get_metric_history(run.info.run_id, "validation/loss")
         assert [metric.step for metric in history] == list(range(trial["rung"] + 1))
-        assert run.data.metrics["best/validation/loss"] == pytest.approx(trial["value"])
+        assert run.data.metrics["value/validation/loss"] == pytest.approx(trial["value"])
         assert run.data.tags["mlflow.parentRunId"] == by_name["sweep"].info.run_id
         assert run.data.tags["verdict"].startswith(trial["verdicts"][0]["kind"])
         assert run.data.tags["verdict.severity"] == trial["verdicts"][0]["severity"]

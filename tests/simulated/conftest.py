@@ -20,6 +20,7 @@ from ftsweep.config.schema import (
 )
 from ftsweep.control.heeding import with_raised_budget
 from ftsweep.control.live_study import LiveStudy
+from ftsweep.domain.importance import Importances
 from ftsweep.domain.objective import Objective
 from ftsweep.search.pruners import Median, Pruner
 from ftsweep.search.samplers import Random
@@ -34,7 +35,7 @@ MakeSweep = Callable[..., LiveStudy]
 @pytest.fixture(autouse=True)
 def without_importances(monkeypatch: pytest.MonkeyPatch) -> None:
     """They are computed in a process of their own, which takes seconds, and are another folder's subject."""
-    monkeypatch.setattr(Study, "importances", lambda study: {})
+    monkeypatch.setattr(Study, "importances", lambda study: Importances())
 
 
 @pytest.fixture

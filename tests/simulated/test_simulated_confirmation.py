@@ -14,6 +14,7 @@ from ftsweep.control.live_study import LiveStudy
 from ftsweep.control.run import _is_complete
 from ftsweep.domain.messages import Message
 from ftsweep.domain.result import StudyResult
+from ftsweep.domain.study_state import StudyState
 from ftsweep.domain.trial import OutcomeKind
 from ftsweep.store.atomic import read_json
 from ftsweep.store.result import model_folder, read_result
@@ -260,3 +261,24 @@ def test_the_default_is_raced_though_it_is_not_among_the_best(make_sweep: MakeSw
     assert setting is not None
     assert [each.number for each in setting.contenders if each.is_default] == [0]
     assert read_json(sweep.folder.confirmation(0, 1).spec_file)["config"]["seed"]["model"] == 1001
+
+
+def test_the_time_left_has_the_race_in_it_until_the_race_is_over(make_sweep: MakeSweep) -> None:
+    sweep = make_sweep(seeded_curve, **RACE)
+    states: list[StudyState] = []
+    sweep.monitor.watch = states.append
+    sweep.prepare()
+    sweep.search()
+    ended = sweep.monitor.clock()
+    sweep.conclude()
+    searching = [state for state in states if state.phase == "searching" and state.seconds_left is not None]
+    racing = [state for state in states if state.phase.startswith("confirming") and state.seconds_left is not None]
+    for state in searching:
+        left_of_search = ended - state.elapsed_seconds
+        assert state.seconds_left is not None
+        assert state.seconds_left > left_of_search * 0.5
+    assert searching[-1].seconds_left is not None
+    assert searching[-1].seconds_left > 0.2 * ended, "what the fresh seeds may take"
+    left = [state.seconds_left or 0.0 for state in racing]
+    assert left == sorted(left, reverse=True)
+    assert left[0] > left[-1] > 0

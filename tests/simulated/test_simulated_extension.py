@@ -11,7 +11,7 @@ import pytest
 from simulated_parts import branch
 
 from ftsweep.control import extension as extension_module
-from ftsweep.control.continuity import changed_data, check_extendable, check_same_trials, manifest_of
+from ftsweep.control.continuity import changed_data, check_extendable, manifest_of, settle_trials
 from ftsweep.control.extension import settle
 from ftsweep.control.live_study import LiveStudy
 from ftsweep.domain.space import Branch, Choice, FloatInterval, Space
@@ -50,7 +50,7 @@ def extended(make_sweep: MakeSweep, first: LiveStudy, new: Branch, **changes: An
     config = replace(first.config, branches=(new,))
     done = settle(config, first.folder, extend(config, first.folder))
     sweep = make_sweep(branches=(new,), generation=done.extension.generation, **changes)
-    check_same_trials(sweep.study, sweep.folder)
+    settle_trials(sweep.study, sweep.folder)
     return sweep
 
 
@@ -177,12 +177,12 @@ def test_kill_in_the_middle_of_the_change_loses_nothing(
     found = told(first.folder)
     if found.generation == 1:  # the study is as it was
         same = make_sweep(trials=8)
-        check_same_trials(same.study, same.folder)
+        settle_trials(same.study, same.folder)
         assert len(same.study.records()) == 8
         found = extend(config, first.folder).extension
     settle(config, first.folder, first.folder.manifest())
     sweep = make_sweep(trials=8, branches=(narrow,), generation=found.generation)
-    check_same_trials(sweep.study, sweep.folder)
+    settle_trials(sweep.study, sweep.folder)
     run(sweep)
     assert len(sweep.records) == 8
     assert {record.number for record in sweep.records}.isdisjoint(map(int, found.set_aside))
@@ -225,7 +225,7 @@ def test_second_change_after_a_first_one_that_was_killed_brings_nobody_back(make
     aside = done.extension.set_aside
     change(replace(first.config, branches=(wide,)), first)
     sweep = make_sweep(trials=8, branches=(wide,), generation=3)
-    check_same_trials(sweep.study, sweep.folder)
+    settle_trials(sweep.study, sweep.folder)
     assert len(sweep.study.records()) == 8 - len(aside)
     run(sweep)
     assert len(sweep.records) == 8

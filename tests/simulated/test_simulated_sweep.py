@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from simulated_parts import branch, loss_curve
 
-from ftsweep.control.continuity import check_same_trials
+from ftsweep.control.continuity import settle_trials
 from ftsweep.control.live_study import LiveStudy
 from ftsweep.domain.space import Choice, Space
 from ftsweep.domain.trial import Outcome, OutcomeKind
@@ -98,17 +98,54 @@ def test_interrupted_study_ends_with_the_trials_of_an_undisturbed_one(
     assert {record.number: (record.outcome, len(record.measurements)) for record in undisturbed.records} == ended
 
 
-def test_study_that_lost_its_folders_or_its_database_is_refused(make_sweep: MakeSweep, tmp_path: Path) -> None:
+def test_study_that_lost_folders_is_refused(make_sweep: MakeSweep) -> None:
     sweep = run(make_sweep(trials=3))
-    check_same_trials(sweep.study, sweep.folder)
-    sweep.study.close()
-    for file in tmp_path.glob("optuna.db*"):
-        file.rename(file.with_name(f"away-{file.name}"))
-    with pytest.raises(UsageError, match=r"optuna\.db knows none of them"):
-        check_same_trials(make_sweep(trials=3).study, sweep.folder)
+    assert settle_trials(sweep.study, sweep.folder) == []
     shutil.rmtree(sweep.folder.trial(1).path)
     with pytest.raises(UsageError, match="has 3 ended trials, and 1 of their folders are gone"):
-        check_same_trials(sweep.study, sweep.folder)
+        settle_trials(sweep.study, sweep.folder)
+
+
+@pytest.mark.parametrize("known", [0, 2, 5])
+@pytest.mark.parametrize("branches", [None, (branch("small"), branch("large"))])
+def test_database_that_is_an_earlier_copy_learns_from_the_folders_what_it_lost(
+    make_sweep: MakeSweep, tmp_path: Path, known: int, branches: Any
+) -> None:
+    """A power cut, a backup, a replica that lags: nothing is proposed twice, and every trial keeps its setting."""
+    whole = run(make_sweep(trials=12, branches=branches, place=tmp_path / "whole"))
+    place = tmp_path / "lost"
+    early = run(make_sweep(trials=known, branches=branches, place=place)) if known else None
+    if early is not None:
+        early.study.close()
+        shutil.copy(place / "optuna.db", tmp_path / "copy.db")
+    run(make_sweep(trials=9, branches=branches, place=place)).study.close()
+    for file in place.glob("optuna.db*"):
+        file.unlink()
+    if known:
+        shutil.copy(tmp_path / "copy.db", place / "optuna.db")
+
+    sweep = make_sweep(trials=12, branches=branches, place=place)
+    assert settle_trials(sweep.study, sweep.folder) == list(range(known, 9))
+    run(sweep)
+    trained = [job for job in sweep.executor.jobs if job.startswith("trial-")]  # type: ignore[attr-defined]
+    assert trained == ["trial-0009", "trial-0010", "trial-0011"]
+    assert [record.proposal for record in sweep.records] == [record.proposal for record in whole.records]
+    assert [record.outcome for record in sweep.records] == [record.outcome for record in whole.records]
+
+
+def test_folder_that_tells_of_another_setting_or_leaves_a_gap_is_refused(make_sweep: MakeSweep) -> None:
+    sweep = run(make_sweep(trials=3))
+    specs = [sweep.folder.trial(number).spec_file for number in range(3)]
+    kept = specs[2].read_text(encoding="utf-8")
+    specs[2].write_text(specs[1].read_text(encoding="utf-8").replace('"number": 1', '"number": 2'), encoding="utf-8")
+    with pytest.raises(UsageError, match=r"trial 2 has another setting in its folder than in optuna\.db"):
+        settle_trials(sweep.study, sweep.folder)
+    specs[2].write_text(kept, encoding="utf-8")
+    lone = sweep.folder.trial(5)
+    lone.path.mkdir()
+    lone.spec_file.write_text(kept.replace('"number": 2', '"number": 5'), encoding="utf-8")
+    with pytest.raises(UsageError, match=r"it has a trial 5, but neither a folder nor optuna\.db has 3"):
+        settle_trials(sweep.study, sweep.folder)
 
 
 def test_complete_study_starts_nothing_when_run_again(make_sweep: MakeSweep) -> None:

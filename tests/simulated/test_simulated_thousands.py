@@ -20,6 +20,7 @@ from ftsweep.config.schema import (
     SweepConfig,
 )
 from ftsweep.control.live_study import LiveStudy
+from ftsweep.domain.importance import Importances
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.trial import OutcomeKind
 from ftsweep.search.pruners import Median
@@ -83,7 +84,7 @@ SLOW = [pytest.mark.slow, pytest.mark.timeout(7200)]
 def test_budget_is_exact_nothing_is_lost_or_doubled_and_the_right_trial_wins(
     tmp_path: Path, trials: int, workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Study, "importances", lambda study: {})
+    monkeypatch.setattr(Study, "importances", lambda study: Importances())
     config, curves = config_of(tmp_path, trials), Misfortunes(RecordedCurves())
     executor = SimulatedExecutor(curves, num_rungs=NUM_RUNGS, workers=workers)
     recorder = Calls()

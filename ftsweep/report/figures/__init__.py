@@ -29,6 +29,7 @@ READING_ORDER = (
     "learning_curves",
     "parallel_coordinates",
     "slices",
+    "contour",
     "importances",
     "train_vs_validation",
     "forgetting",

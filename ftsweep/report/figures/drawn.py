@@ -9,7 +9,7 @@ from ftsweep.report.overview import StudyOverview
 from ftsweep.report.trial_summary import TrialSummary
 from ftsweep.report.wording import plural
 
-MAX_LINES, MAX_MARKS, MAX_ROWS = 120, 1500, 400
+MAX_LINES, MAX_MARKS, MAX_ROWS = 100, 1500, 400
 """Lines through many points, single marks, rows of a table: what a reader tells apart, and a browser draws fast."""
 
 

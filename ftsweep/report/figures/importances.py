@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ftsweep.report.figures import theme
 from ftsweep.report.overview import StudyOverview
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 TITLE = "Importances"
 READING = (
     "The share of the difference between trials that each parameter explains. With few trials this is a hint, not a "
-    "finding: widen or refine the long bars first, fix the short ones."
+    "finding: widen or refine the long bars first, fix the short ones. A thin line spans the middle 80 % of a share "
+    "when trials are drawn again at random: bars whose lines overlap are not told apart."
 )
 
 
@@ -24,6 +26,8 @@ READING = (
 class Info:
     shares: tuple[tuple[str, float], ...]
     """(parameter, share of 1), the largest first."""
+    ranges: Mapping[str, Sequence[float]]
+    """By parameter the low and the high end of its share, where they are known."""
     num_complete: int
 
 
@@ -31,6 +35,7 @@ def info(study: StudyOverview) -> Info:
     shares = sorted(study.result.importances.items(), key=lambda item: (-item[1], item[0]))
     return Info(
         tuple((name, share) for name, share in shares if math.isfinite(share)),
+        study.result.importance_ranges,
         sum(trial.is_complete for trial in study.trials),
     )
 
@@ -52,11 +57,9 @@ def figure(info: Info) -> go.Figure:
             orientation="h",
             marker={"color": theme.COLOURS["complete"]},
             width=0.62,
-            text=[f"{share:.0%}" for _, share in ordered],
-            textposition="outside",
-            cliponaxis=False,
+            error_x=_spread(info, ordered),
             hoverinfo="text",
-            hovertext=[f"{plain(name)}: <b>{share:.1%}</b>" for name, share in ordered],
+            hovertext=[_told(info, name, share) for name, share in ordered],
         ),
         layout=theme.layout(
             height=110 + 36 * len(ordered),
@@ -66,6 +69,15 @@ def figure(info: Info) -> go.Figure:
             showlegend=False,
         ),
     )
+    for name, share in ordered:
+        drawn.add_annotation(
+            text=f"{share:.0%}",
+            x=max(share, *info.ranges.get(name, (share,))),
+            y=plain(name),
+            xanchor="left",
+            xshift=6,
+            showarrow=False,
+        )
     drawn.add_annotation(
         text=f"from {info.num_complete} complete trials",
         x=1,
@@ -78,3 +90,17 @@ def figure(info: Info) -> go.Figure:
         font={"size": 11, "color": theme.MUTED},
     )
     return drawn
+
+
+def _spread(info: Info, ordered: Sequence[tuple[str, float]]) -> dict[str, Any]:
+    """Lines from the low to the high end; a bar without a range has none."""
+    ends = [info.ranges.get(name, (share, share)) for name, share in ordered]
+    above = [max(0.0, end[1] - share) for end, (_, share) in zip(ends, ordered, strict=True)]
+    below = [max(0.0, share - end[0]) for end, (_, share) in zip(ends, ordered, strict=True)]
+    return {"array": above, "arrayminus": below, "color": theme.INK, "thickness": 1.5, "width": 5}
+
+
+def _told(info: Info, name: str, share: float) -> str:
+    low, high = info.ranges.get(name, (share, share))
+    between = f" ({low:.0%} to {high:.0%})" if name in info.ranges else ""
+    return f"{plain(name)}: <b>{share:.1%}</b>{between}"

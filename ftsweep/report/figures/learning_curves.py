@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 TITLE = "Learning curves"
 READING = (
     "One line per trial over the fraction of its own planned examples; equal rungs stand above each other. A grey line "
-    "that ends in a cross was pruned there. Click a name in the legend to hide that group."
+    "that ends in a cross was pruned there. Click a name in the legend to hide that group. Where a task adds a new "
+    "head, the untouched base stands for a guess by how common the classes are, and lines start at the untrained head."
 )
 DASHES = {"diverged": "dot", "failed": "dot", "running": "dash"}
 
@@ -109,8 +110,11 @@ def figure(info: Info) -> go.Figure:
     theme.baseline_lines(drawn, info.baselines)
     _add_band(drawn, info)
     named: set[str] = set()
+    for kind in theme.COLOURS if info.is_brief else ():
+        _add_together(drawn, [curve for curve in info.curves if curve.trial.kind == kind and not _is_named(curve)])
     for curve in info.curves:
-        _add_curve(drawn, curve, info, named)
+        if not info.is_brief or _is_named(curve):
+            _add_curve(drawn, curve, info, named)
     theme.sample_note(drawn, info.drawn)
     theme.outside_note(drawn, values, low, high)
     return drawn
@@ -139,6 +143,37 @@ def _add_band(drawn: go.Figure, info: Info) -> None:
         name="median of all trials",
         line={"color": theme.BASELINE, "width": 2, "dash": "dot"},
         hoverinfo="skip",
+    )
+
+
+def _is_named(curve: Curve) -> bool:
+    """Whether it has a colour or a dash of its own."""
+    return curve.trial.is_best or curve.trial.is_default
+
+
+def _add_together(drawn: go.Figure, curves: list[Curve]) -> None:
+    """Lines of one outcome as one trace with gaps: a browser draws a hundred traces of their own in half a second."""
+    if not curves:
+        return
+    trial = curves[0].trial
+    points = [(curve.trial.number, *point) for curve in curves for point in (*curve.points, (None, 0, None))]
+    is_cut = trial.has_ended and not trial.is_complete
+    lasts = [last for curve in curves for last in [False] * (len(curve.points) - 1) + [True, False]]
+    drawn.add_scatter(
+        x=[progress for _, progress, _, _ in points],
+        y=[value for _, _, _, value in points],
+        mode="lines+markers",
+        name=trial.kind,
+        customdata=[number for number, _, _, _ in points],
+        hovertemplate="Trial %{customdata}: <b>%{y:.4g}</b><extra></extra>",
+        opacity=0.6 if trial.kind == "pruned" else 0.75,
+        line={"color": theme.COLOURS[trial.kind], "width": 1.6, "dash": DASHES.get(trial.kind, "solid")},
+        marker={
+            "color": theme.COLOURS[trial.kind],
+            "line": {"width": 0},
+            "symbol": [theme.SYMBOLS[trial.kind] if is_cut and last else "circle" for last in lasts],
+            "size": [(9 if is_cut else 6) if last else 3 for last in lasts],
+        },
     )
 
 

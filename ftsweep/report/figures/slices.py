@@ -50,7 +50,7 @@ class Info:
 def info(study: StudyOverview) -> Info:
     measured = [trial for trial in study.trials if trial.value is not None and trial.kind not in ("diverged", "failed")]
     names = study.param_names[:MAX_PANELS]
-    drawn = drawn_of(study, measured, MAX_MARKS // max(1, len(names)))
+    drawn = drawn_of(study, measured, MAX_MARKS // (2 * max(1, len(names))))  # all panels together
     edges = [verdict.message for verdict in study.verdicts if verdict.kind is VerdictKind.EDGE]
     panels = []
     for name in names:

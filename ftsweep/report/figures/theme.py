@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ftsweep.domain.objective import Objective
 from ftsweep.report.overview import StudyOverview
@@ -150,35 +150,29 @@ def outside_note(figure: go.Figure, values: Sequence[float], low: float, high: f
     count = sum(not low <= value <= high for value in values)
     if count:
         text = f"{count} value{'s' if count > 1 else ''} outside this view · double-click shows all"
-        figure.add_annotation(
-            text=text,
-            x=1,
-            y=0,
-            xref="paper",
-            yref="paper",
-            xanchor="right",
-            yanchor="top",
-            yshift=-28,
-            showarrow=False,
-            font={"size": 11, "color": MUTED},
-        )
+        _note_below(figure, text, "right")
 
 
 def sample_note(figure: go.Figure, words: str) -> None:
     """Say in the figure which trials it draws."""
     if words:
-        figure.add_annotation(
-            text=plain(f"Drawn: {words}."),
-            x=0,
-            y=0,
-            xref="paper",
-            yref="paper",
-            xanchor="left",
-            yanchor="top",
-            yshift=-28,
-            showarrow=False,
-            font={"size": 11, "color": MUTED},
-        )
+        _note_below(figure, f"Drawn: {plain(words)}.", "left")
+
+
+def _note_below(figure: go.Figure, text: str, side: Literal["left", "right"]) -> None:
+    """A line beneath the axis, at one end of it."""
+    figure.add_annotation(
+        text=text,
+        x=1 if side == "right" else 0,
+        y=0,
+        xref="paper",
+        yref="paper",
+        xanchor=side,
+        yanchor="top",
+        yshift=-28,
+        showarrow=False,
+        font={"size": 11, "color": MUTED},
+    )
 
 
 def baseline_lines(figure: go.Figure, baselines: Sequence[tuple[str, float]]) -> None:
@@ -188,7 +182,11 @@ def baseline_lines(figure: go.Figure, baselines: Sequence[tuple[str, float]]) ->
             y=value,
             line={"color": BASELINE, "width": 1.5, "dash": "dash"},
             layer="below",
-            annotation={"text": plain(label), "font": {"size": 11, "color": BASELINE}},
+            annotation={
+                "text": plain(label),
+                "font": {"size": 11, "color": BASELINE},
+                "bgcolor": "rgba(255,255,255,0.8)",
+            },
             annotation_position="top right",
         )
 

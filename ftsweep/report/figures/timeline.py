@@ -115,6 +115,7 @@ def figure(info: Info) -> go.Figure:
             height=150 + max(70, min(900, 30 * len(places))),
             barmode="overlay",
             xaxis={"title": f"{name} since the first one began"},
+            uniformtext={"minsize": 11, "mode": "hide"},  # of a phase whose bar is too short
             yaxis={
                 "range": [len(places) - 0.4, -0.6],
                 "tickvals": [place for place in places if place % step == 0 or place == num_lanes],
@@ -141,6 +142,11 @@ def _add_bars(drawn: go.Figure, bars: list[Bar], name: str, unit: float) -> None
         name=name,
         marker={"color": _COLOURS.get(name, theme.WINNER), "line": {"color": "white", "width": 0.5}},
         customdata=None if name == PHASE else [bar.number for bar in bars],
+        text=[bar.text.partition("<br>")[0] for bar in bars] if name == PHASE else None,
+        textposition="inside",
+        insidetextanchor="middle",
+        textangle=0,
+        textfont={"color": theme.INK, "size": 11},
         **_hover(bars),
     )
 

@@ -19,7 +19,7 @@ READING = (
     "Above, the best settings and the default one run again with fresh seeds: a dot per seed, hollow what the search "
     "had measured, which is too good on average, a bar at the mean over fresh seeds with its standard error of seeds "
     "and rows; the setting to train again is coloured. Below, scores on test with 95 % intervals, the model to deploy "
-    "coloured: where they overlap widely, the test split does not tell the models apart."
+    "coloured: where they overlap widely, the test split does not tell the models apart. Both have one scale."
 )
 _ROW_HEIGHT = 34  # pixels
 
@@ -94,7 +94,7 @@ def figure(info: Info) -> go.Figure:
     )
     num_rows = sum(len(part) for part in panels)
     drawn.update_layout(theme.layout(height=150 + 70 * len(panels) + _ROW_HEIGHT * num_rows, showlegend=False))
-    drawn.update_xaxes(**theme.axes_style())
+    drawn.update_xaxes(**theme.axes_style(), matches="x")  # one metric, so that both panels have one scale
     drawn.update_yaxes(**{**theme.axes_style(), "type": "category", "autorange": "reversed"})
     if info.again:
         _draw_again(drawn, info, row=1)

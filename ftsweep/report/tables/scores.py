@@ -10,8 +10,10 @@ from ftsweep.domain.objective import Objective
 from ftsweep.domain.result import BASELINE, StudyResult
 from ftsweep.report.overview import StudyOverview, TestedModel
 from ftsweep.report.tables.cells import interval, scores, words
-from ftsweep.report.tables.table import Row, Table, columns, data_table
+from ftsweep.report.tables.table import Column, Row, Table, columns, data_table
 from ftsweep.report.trial_summary import TrialSummary
+
+_INTERVAL = len("0.00000 .. 0.00000")
 
 
 def tested_table(result: StudyResult, objective: Objective) -> Table | None:
@@ -28,7 +30,7 @@ def tested_table(result: StudyResult, objective: Objective) -> Table | None:
         sure = interval(result.intervals.get(model, {}).get(shown))
         cells = (words(labels.get(model, f"{model} (default)")), *scores(result.test[model], names), sure)
         rows.append(Row(cells))
-    heads = columns("model", *names, f"{shown}, 95 % interval", text=["model"])
+    heads = (*columns("model", *names, text=["model"]), Column(f"{shown}, 95 % interval", room=_INTERVAL))
     return Table(heads, tuple(rows), title="test split, measured once")
 
 
@@ -71,6 +73,7 @@ def _trial_lines(study: StudyOverview) -> list[tuple[str, Mapping[str, float]]]:
     lines: list[tuple[str, Mapping[str, float]]] = []
     for trial in [*([study.best] if study.best else []), *defaults]:
         label = "default setting" if not trial.is_best else "winner" if study.is_final else "best so far"
+        label += ", the default setting" if trial.is_best and trial.is_default else ""
         branch = f" of {trial.branch}" if trial.branch and trial in defaults else ""
         test = tested(study, trial)
         seed = f" with fresh seed {study.model.seed}" if trial.is_best and study.model and study.model.seed else ""

@@ -12,19 +12,22 @@ import pytest
 from report_studies import write_demo
 from rich.console import Console
 
+from ftsweep.analysis.answers import as_model
 from ftsweep.analysis.conclusion import next_command, said_in_full
-from ftsweep.analysis.model_card import escaped, model_card, study_description
+from ftsweep.analysis.model_card import escaped, loading_from_mlflow, model_card, study_description
 from ftsweep.analysis.sentence import said_of_choice
+from ftsweep.analysis.two_answers import ModelAnswer
 from ftsweep.cli.best_view import print_best
 from ftsweep.cli.run_view import print_ending
 from ftsweep.cli.status_view import print_study
 from ftsweep.control.run import Launched
 from ftsweep.domain.answers import Lead, Model, RacedSetting, Setting
 from ftsweep.domain.forgetting import ForgettingResult
+from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.result import StudyResult
 from ftsweep.domain.scores import Interval
-from ftsweep.domain.trial import TrialRecord
+from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
 from ftsweep.report.overview import read_overview
 from ftsweep.report.page import HtmlPage
 from ftsweep.store.folders import StudyFolder
@@ -107,6 +110,56 @@ TOLD: dict[Callable[[Records], StudyResult], list[str]] = {
 }
 
 
+COMPLETE, PRUNED, FAILED = (OutcomeKind(name) for name in ("complete", "pruned", "failed"))
+
+
+def small(*kinds: OutcomeKind, default: int | None = 0) -> Records:
+    """Trials with these outcomes, each with a value."""
+    point = Measurement(10, 1.0, 1, 1, 1.0, 1.0, {"validation/loss": 0.5})
+    return tuple(
+        TrialRecord(Proposal(number, "", {}, is_default=number == default), (point,), Outcome(kind))
+        for number, kind in enumerate(kinds)
+    )
+
+
+@pytest.mark.parametrize(
+    ("records", "model", "said"),
+    [
+        (small(COMPLETE), model(0, None), "Only the default setting was tried: what a search would find is not known."),
+        (
+            small(COMPLETE, PRUNED, FAILED),
+            model(0, None),
+            "No other trial came to its end with a value that counts (1 pruned, 1 failed): nothing beats the default "
+            "setting.",
+        ),
+        (
+            small(COMPLETE, COMPLETE),
+            model(0, None),
+            "Nothing that was tried is better than the default setting for sure.",
+        ),
+        (
+            small(COMPLETE, COMPLETE, default=None),
+            model(1, None),
+            "The default setting was not among the trials: whether the search beats it is not known.",
+        ),
+        (
+            small(PRUNED, COMPLETE),
+            model(1, None),
+            "The default setting's trial has no value to hold the model against (1 pruned).",
+        ),
+    ],
+)
+def test_the_search_is_judged_by_what_was_tried(records: Records, model: Model, said: str) -> None:
+    result = StudyResult("Chosen.", model, None)
+    assert said in said_in_full(result, records, Objective())
+
+
+def test_a_better_setting_beside_a_model_of_the_default_one_was_worth_the_search() -> None:
+    result = StudyResult("Chosen.", model(0, None), raced("better", SURE))
+    said = said_in_full(result, small(*4 * [COMPLETE]), Objective())[-1]
+    assert said.startswith("The search was worth it for the setting of trial 3,")
+
+
 def plain(text: str) -> str:
     return " ".join(text.split())
 
@@ -154,10 +207,10 @@ def test_what_was_not_run_again_is_named_the_best_first(folder: StudyFolder) -> 
     records = read_overview(folder).state.trials
     said = said_in_full(better(records), records, Objective())
     assert "Not run again: trials 11, 1, 13 and 2 more were run with one seed only" in " ".join(said)
-    assert (
-        "The setting of trial 3: validation/loss 0.445 in the search, 0.47 ± 0.02 on average over 2 fresh seeds."
-        in said
-    )
+    beside = "The setting of trial 3: validation/loss 0.445 in the search, 0.47 ± 0.02 on average over 2 fresh seeds."
+    assert beside not in said, "the reason of the setting has it"
+    other = concluded(records, model(), raced("no better", UNSURE, chosen=0))
+    assert beside in said_in_full(other, records, Objective())
     against = "the default setting 0.66, the untouched base 1.6."
     assert f"On test, loss (95 % intervals): the model 0.44 (0.4 to 0.48), {against}" in said
 
@@ -173,11 +226,28 @@ def test_the_model_card_says_what_it_is_and_its_limits(folder: StudyFolder) -> N
     }
     result = concluded(records, model(), raced("better", SURE), data=data)
     config = {"model": {"_target_": "ftsweep.models.HubModel", "name": "a/b_c"}, "strategy": {"_target_": "x.Lora"}}
-    card = model_card(result, records[3], Objective(), study="demo", config=config)
+    card = model_card(
+        result,
+        Objective(),
+        study="demo",
+        branch="",
+        config=config,
+        params=records[3].proposal.params,
+        loading=loading_from_mlflow("demo"),
+    )
     assert "| base | HubModel a/b\\_c |" in card
     assert "| data fingerprint | 9f2c |" in card
     assert "| training.learning\\_rate | 0.0022 |" in card
-    assert "| loss | 0.44 | 0.4 to 0.48 | 1.6 |" in card
+    assert "| loss | 0.445 | 0.44 | 0.4 to 0.48 | 1.6 |" in card
     assert "63 \\<b\\>copies\\</b\\>" in card
     assert 'mlflow.pyfunc.load_model("models:/demo@champion")' in card
     assert escaped("[x](javascript:1) `y`") == "\\[x\\](javascript:1) \\`y\\`"
+
+
+def test_the_only_model_in_hand_is_not_called_the_lowest_of_one() -> None:
+    answer = ModelAnswer(0, 0, 2.058, 0.0, 1, (), is_best=True, over_default=None)
+    best = Measurement(4, 1.0, 1, 1, 1.0, 1.0, {"validation/loss": 2.058})
+    assert (
+        as_model(answer, best, Objective(), tells_rows=True).reason
+        == "Model: trial 0 has validation/loss 2.058; it is the only model in hand."
+    )

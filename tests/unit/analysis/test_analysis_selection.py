@@ -105,6 +105,6 @@ def test_no_winner_is_explained_with_counts_and_the_commonest_reason() -> None:
         record(3, [1, 2], None),
     ]
     assert explain_no_winner(records) == (
-        "None of 4 trials is complete and feasible with a finite objective: 2 infeasible, 1 complete without a number,"
-        " 1 still running. Most often: Out of memory at micro-batch 1."
+        "No model can be chosen: no trial came to its end with a value that counts (2 infeasible, 1 complete without a "
+        "number, 1 still running). Most often: Out of memory at micro-batch 1."
     )

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from report_studies import write_demo
 
 
 def _python(code: str, *, env: dict[str, str] | None = None, **settings: object) -> subprocess.CompletedProcess[bytes]:
@@ -88,6 +89,62 @@ def test_other_commands_end_with_the_pipes_code_and_no_traceback() -> None:
     )
     assert done.stdout.split() == ["0", "141"]
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("words", ["status demo", "status", "best demo", "compare demo 3 0", "list"])
+def test_what_commands_print_fits_ascii_and_a_reader_of_one_line(words: str, tmp_path: Path) -> None:
+    write_demo(tmp_path / "mlruns")
+    command = f'"{sys.executable}" -m ftsweep.cli.main {words}'
+    script = f'{command} > whole.txt && {command} | head -1; echo "${{PIPESTATUS[0]}}"'
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, timeout=120)
+    assert done.stderr == b""
+    first, code = done.stdout.splitlines()
+    whole = (tmp_path / "whole.txt").read_bytes()
+    assert whole.isascii()
+    assert whole.splitlines()[0] == first
+    assert code in (b"0", b"141")
+
+
+_ON_A_TERMINAL = """
+import fcntl, pathlib, sys, termios, time
+from ftsweep.cli.output import print_on
+from ftsweep.cli.run import _stop_on_signals
+
+class Live:
+    is_stopping = False
+    def stop(self):
+        self.is_stopping = True
+
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+live, said = Live(), []
+print_on(said.append)
+_stop_on_signals(live)
+print("ready", flush=True)
+while not live.is_stopping:
+    time.sleep(0.01)
+print("to nobody", flush=True)
+pathlib.Path(sys.argv[1]).write_text("stopped: " + " ".join(said))
+"""
+
+
+def test_a_closed_terminal_stops_a_run_in_words_and_is_no_error(tmp_path: Path) -> None:
+    controller, terminal = os.openpty()
+    child = subprocess.Popen(
+        [sys.executable, "-c", _ON_A_TERMINAL, str(tmp_path / "said.txt")],
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+    )
+    os.close(terminal)
+    found = b""
+    while b"ready" not in found:
+        found += os.read(controller, 1024)
+    os.close(controller)
+    assert child.wait(60) == 0, found
+    assert "stopped: Standard" in (tmp_path / "said.txt").read_text()
+    assert "the study goes on" in (tmp_path / "said.txt").read_text()
 
 
 @pytest.mark.parametrize("wish", ["error", "error::DeprecationWarning,ignore::UserWarning"])

@@ -14,6 +14,7 @@ from terminal_screens import CAPTURED, CAPTURES, SIZES, capture
 from ftsweep.cli.live_view import LiveScreen
 from ftsweep.cli.main import VERBS
 from ftsweep.cli.render import rich_table
+from ftsweep.cli.wrapping import VERBS as COMMAND_VERBS
 from ftsweep.cli.wrapping import wrapped
 from ftsweep.domain.study_state import StudyState
 from ftsweep.report.overview import read_overview
@@ -94,6 +95,9 @@ def test_text_is_broken_between_words_and_never_within_what_is_copied() -> None:
     assert override in lines
     assert command in lines
     assert all(len(line) <= 40 for line in lines if line not in (override, command))
+    sentence = "split: ftsweep made validation and test with rows that tell of each other on one side"
+    assert max(map(len, wrapped(sentence, 40))) <= 40, "no command"
+    assert {verb.name for verb in VERBS} == set(COMMAND_VERBS)
     assert wrapped("  trial 3 overfit: its loss rises again after rung 4", 30) == [
         "  trial 3 overfit: its loss",
         "    rises again after rung 4",

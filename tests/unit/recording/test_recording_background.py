@@ -235,7 +235,7 @@ def test_a_study_on_a_dead_server_ends_in_time_and_arrives_once_when_it_is_resum
     report = folder.path / "report.html"
     report.write_text("<p>")
     dead.keep_artifacts([report])
-    dead.tag({"winner": "2"}, metrics={"best/validation/loss": 1.0})
+    dead.tag({"winner": "2"}, metrics={"value/validation/loss": 1.0})
     started = time.monotonic()
     sentences = dead.close(finished=True, timeout_seconds=60)
     assert time.monotonic() - started < 30

@@ -153,15 +153,15 @@ def test_nan_and_infinity_are_recorded_and_odd_names_are_mended(folder: StudyFol
         recorder.end_trial(proposal_of(0), Outcome(OutcomeKind.DIVERGED), best={"train/loss": math.inf}, tags={})
     metrics = runs_of(folder)["trial-0000"].data.metrics
     assert math.isnan(metrics["validation/loss"])
-    assert metrics["train/loss"] == metrics["best/train/loss"] == sys.float_info.max
+    assert metrics["train/loss"] == metrics["value/train/loss"] == sys.float_info.max
     assert metrics["validation/f1_5"] == 0.5
 
 
 def test_the_last_study_metric_is_the_last_one_told(folder: StudyFolder) -> None:
     recorder = opened(folder)
     for time, value in enumerate((3.0, 1.0, 2.0)):
-        recorder.tag({}, metrics={"best/validation/loss": value}, timestamp=STARTED + time)
-    assert runs_of(folder)["sweep"].data.metrics == {"best/validation/loss": 2.0}
+        recorder.tag({}, metrics={"value/validation/loss": value}, timestamp=STARTED + time)
+    assert runs_of(folder)["sweep"].data.metrics == {"value/validation/loss": 2.0}
 
 
 def test_an_interrupted_study_is_killed_and_runs_again_when_it_goes_on(folder: StudyFolder) -> None:
@@ -330,11 +330,14 @@ def test_the_experiments_page_shows_trials_with_what_varies_the_best_first(folde
     record_trial(recorder, 0)
     experiment = client_of(folder).get_experiment_by_name(folder.name)
     view = json.loads(experiment.tags[VIEW_TAG])
-    assert view["orderByKey"] == "metrics.`best/validation/loss`"
+    assert view["orderByKey"] == "metrics.`value/validation/loss`"
     assert view["orderByAsc"] is True
     columns = view["selectedColumns"]
-    assert columns[0] == "metrics.`best/validation/loss`"
+    assert columns[0] == "metrics.`value/validation/loss`"
     assert "params.`training.learning_rate`" in columns
+    params = runs_of(folder)["trial-0000"].data.params
+    assert params["learning_rate"] == params["training.learning_rate"], "by the alphabet among the first three"
+    assert "params.`learning_rate`" not in columns
     assert {"tags.`ftsweep.outcome`", "tags.`verdict`", "tags.`ftsweep.winner`"} <= set(columns)
     write_text(folder.sweep_file, "study: {name: example}\n")
     write_manifest(folder)
@@ -358,7 +361,7 @@ def test_a_server_that_takes_no_view_gets_links_with_the_order_alone(
     write_text(folder.sweep_file, "study: {name: example}\n")
     write_manifest(folder)
     address = study_addresses(folder.store, "http://127.0.0.1:5001")[folder.name]
-    assert "orderByKey=metrics.%60best%2Fvalidation%2Floss%60&orderByAsc=true" in address
+    assert "orderByKey=metrics.%60value%2Fvalidation%2Floss%60&orderByAsc=true" in address
 
 
 def test_a_description_is_mlflows_note_and_a_fresh_run_hangs_under_its_trial(folder: StudyFolder) -> None:
@@ -372,7 +375,7 @@ def test_a_description_is_mlflows_note_and_a_fresh_run_hangs_under_its_trial(fol
     assert runs["sweep"].data.tags["mlflow.note.content"] == "**chosen**"
     again = runs["seed-2-of-trial-0000"]
     assert again.data.tags["mlflow.parentRunId"] == runs["trial-0000"].info.run_id
-    assert again.data.metrics["best/validation/loss"] == 1.5
+    assert again.data.metrics["value/validation/loss"] == 1.5
 
 
 def test_the_data_set_has_the_columns_of_its_rows_as_schema(folder: StudyFolder, tmp_path: Path) -> None:

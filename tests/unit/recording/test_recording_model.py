@@ -100,6 +100,23 @@ def load_champion(folder: StudyFolder) -> Any:
         mlflow.set_tracking_uri(None)  # type: ignore[arg-type]  # unsets it
 
 
+def test_a_model_of_a_fresh_seed_leaves_its_trials_own_values_alone(
+    folder: StudyFolder, recorder: MlflowRecorder, model: ChosenModel
+) -> None:
+    from mlflow import MlflowClient
+
+    recorder.register(replace(model, seed=2, metrics={"value/validation/loss": 0.125}))
+    client = MlflowClient(tracking_uri(folder.store))
+    run = client.get_run(client.get_model_version_by_alias("example", "champion").run_id)
+    assert run.info.run_name == "seed-2-of-trial-0007"
+    assert run.data.metrics["value/validation/loss"] == 0.125
+    assert run.data.tags["ftsweep.winner"] == "winner"
+    trial = client.get_run(run.data.tags["mlflow.parentRunId"])
+    assert trial.info.run_name == "trial-0007"
+    assert trial.data.metrics["value/validation/loss"] != 0.125
+    assert trial.data.tags["ftsweep.winner"] == "winner with fresh seed 2"
+
+
 def test_the_champion_has_signature_example_metrics_tags_and_its_run(
     folder: StudyFolder, recorder: MlflowRecorder, model: ChosenModel
 ) -> None:

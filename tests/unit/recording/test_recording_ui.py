@@ -34,7 +34,7 @@ def test_links_open_the_pages_for_training_with_the_best_run_first() -> None:
     address = runs_address("http://host/", "3", Objective("accuracy", "validation", "maximize"))
     assert address == (
         "http://host/#/experiments/3/runs?workflowType=machine_learning"
-        "&orderByKey=metrics.%60best%2Fvalidation%2Faccuracy%60&orderByAsc=false"
+        "&orderByKey=metrics.%60value%2Fvalidation%2Faccuracy%60&orderByAsc=false"
     )
 
 

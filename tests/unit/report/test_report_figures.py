@@ -18,6 +18,7 @@ from ftsweep.errors import ConfigError
 from ftsweep.report import figures
 from ftsweep.report.figures import (
     READING_ORDER,
+    contour,
     draw,
     history,
     importances,
@@ -225,9 +226,33 @@ def test_whole_numbers_have_whole_ticks_and_one_value_stands_in_the_middle():
     assert value_axis("loss", 0.4, 0.4).ticks == ((0.5, "0.4"),)
 
 
+def test_contours_are_best_where_the_best_trials_are_and_blank_where_none_is(demo):
+    found = contour.info(read_overview(demo))
+    first = found.pairs[0]
+    assert (first.x.label, first.y.label) == ("training.learning_rate", "training.batch_size"), "the most important"
+    assert len(found.pairs) == 6
+    best = next(each for each in first.trials if each[0].is_best)
+    known = [(value, at) for row in first.average for at, value in enumerate(row) if value is not None]
+    assert abs(min(known)[1] / (contour.GRID - 1) - best[1]) < 0.15
+    assert 0 < len(known) < contour.GRID**2, "there are no trials near some places"
+    drawn = draw("contour", read_overview(demo))
+    assert [trace.visible for trace in drawn.data] == [True, True] + 10 * [False]
+    turned, axes = drawn.layout.updatemenus[0].buttons[5].args
+    assert turned["visible"] == 10 * [False] + [True, True]
+    assert axes["yaxis.title.text"] == first_names(found)[5][1]
+
+
+def first_names(found):
+    return [(pair.x.label, pair.y.label) for pair in found.pairs]
+
+
 def test_importances_are_ordered_and_missing_ones_are_explained(demo, tmp_path):
     shares = importances.info(read_overview(demo)).shares
     assert [share for _, share in shares] == sorted((share for _, share in shares), reverse=True)
+    bars = draw("importances", read_overview(demo)).data[0]
+    spread = dict(zip(bars.y, zip(bars.x, bars.error_x.arrayminus, bars.error_x.array, strict=True), strict=True))
+    assert spread["training.learning_rate"] == pytest.approx((0.74, 0.24, 0.16)), "from 0.5 to 0.9"
+    assert spread["training.epochs"] == pytest.approx((0.09, 0, 0)), "of which no spread is known"
 
     assert "Too few complete trials (0)" in words(
         draw("importances", read_overview(StudyBuilder(tmp_path, "new").folder))
@@ -312,15 +337,16 @@ def large(num: int) -> StudyOverview:
 
 def test_a_large_study_is_drawn_by_its_best_a_sample_and_a_band_and_says_so():
     curves = draw("learning_curves", large(1000))
-    lines = [trace for trace in curves.data if trace.meta is not None]
-    assert len(lines) == MAX_LINES
-    assert 0 in {trace.meta for trace in lines}, "the best one is always drawn"
+    own = [trace.meta for trace in curves.data if trace.meta is not None]
+    assert own == [0], "the best one is always drawn"
+    others = {number for trace in curves.data if trace.customdata is not None for number in trace.customdata}
+    assert len(others) == MAX_LINES - 1, "in one trace, with gaps"
     band = next(trace for trace in curves.data if trace.name == "middle 80 % of all trials")
     assert min(band.y) == pytest.approx(1.1, abs=0.01)
-    assert "120 of 1,000 trials: the 40 best, and an even sample of the others" in words(curves)
+    assert f"{MAX_LINES} of 1,000 trials: the {MAX_LINES // 3} best, and an even sample of the others" in words(curves)
     parallel = draw("parallel_coordinates", large(1000))
     assert sum(trace.meta is not None for trace in parallel.data) == MAX_LINES
-    assert "120 of 1,000 trials" in words(parallel)
+    assert f"{MAX_LINES} of 1,000 trials" in words(parallel)
     shown = draw("history", large(2000))
     assert sum(len(trace.x) for trace in shown.data if trace.name == "complete") == MAX_MARKS
     assert "1,500 of 2,000" in words(shown)

@@ -41,6 +41,18 @@ def test_a_best_trial_behind_the_default_is_called_worse(builder):
     assert tile.note == "the best is 0.3 (60%) worse"
 
 
+def test_a_default_setting_that_is_chosen_is_called_so_and_not_held_against_itself(builder):
+    builder.trial(0, [1.6, 0.5], is_default=True)
+    builder.trial(1, [1.6, 0.8])
+    builder.result(winner=0)
+    overview = read_overview(builder.folder)
+
+    assert [tile.label for tile in summary.tiles(overview)] == ["validation/loss · winner, the default setting"]
+    builder.baseline("main", {"loss": 2.0})
+    rows = comparison_table(read_overview(builder.folder)).rows
+    assert [row.cells[0].text for row in rows] == ["Trial 0 · winner, the default setting", "Untouched base"]
+
+
 def test_comparison_holds_winner_default_and_base_on_validation_and_test(demo):
     comparison = comparison_table(read_overview(demo))
 

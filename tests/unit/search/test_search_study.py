@@ -20,6 +20,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
 from ftsweep.domain.decision import Prune
+from ftsweep.domain.importance import Importances
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Branch, Choice, FloatInterval, IntInterval, Space
@@ -400,14 +401,18 @@ def test_importances_name_what_mattered_and_are_silent_with_too_few_trials(open_
     study = open_study()
     for number in range(24):
         if number == 5:
-            assert study.importances() == {}
+            assert study.importances() == Importances()
         proposal = ask(study)
         value = abs(math.log10(proposal.params["training.learning_rate"]) + 2) + proposal.params["strategy.rank"] / 1e6
         study.tell(proposal.number, Outcome(OutcomeKind.COMPLETE), [measured(10, value)])
-    shares = study.importances()
+    found = study.importances()
+    shares = found.shares
     assert next(iter(shares)) == "training.learning_rate"
-    assert set(shares) == set(SPACE.dimensions)
+    assert set(shares) == set(SPACE.dimensions) == set(found.ranges)
     assert sum(shares.values()) == pytest.approx(1)
+    for name, (low, high) in found.ranges.items():
+        assert 0 <= low < high <= 1, "trials that are drawn again tell another share"
+        assert low - 0.2 < shares[name] < high + 0.2
 
 
 def test_importances_cover_branches_and_their_own_parameters(open_study: Open) -> None:
@@ -416,14 +421,15 @@ def test_importances_cover_branches_and_their_own_parameters(open_study: Open) -
         proposal = ask(study)
         value = 1.0 + proposal.params.get("b.strategy.rank", 100)
         study.tell(proposal.number, Outcome(OutcomeKind.COMPLETE), [measured(10, value)])
-    assert {"branch", "a.training.learning_rate", "a.strategy.rank", "b.strategy.rank"} <= set(study.importances())
+    shares = study.importances().shares
+    assert {"branch", "a.training.learning_rate", "a.strategy.rank", "b.strategy.rank"} <= set(shares)
 
 
 def test_equal_values_have_no_importances(open_study: Open) -> None:
     study = open_study()
     for _ in range(8):
         end(study, 1.0)
-    assert study.importances() == {}
+    assert study.importances() == Importances()
 
 
 ASK_NINE = """

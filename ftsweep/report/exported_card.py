@@ -1,16 +1,15 @@
-"""The model card of an exported winner: Hugging Face's metadata, and where the model comes from and what it scores."""
+"""The README of an exported winner: Hugging Face's metadata, the model's card, how it is served and loaded."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ftsweep.domain.result import StudyResult
+from ftsweep.analysis.model_card import model_card, text_table
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.tables.harness import winner_harness_table
-from ftsweep.report.wording import number, param
 from ftsweep.store.atomic import read_json
 
 _PIPELINES = {
@@ -24,15 +23,24 @@ _PIPELINES = {
 
 
 def with_card(readme: str, overview: StudyOverview, folder: Path, manifest: Mapping[str, Any]) -> str:
-    """An exported folder's README.md behind the card: metadata, origin, setting, scores.
+    """An exported folder's README.md behind the metadata and the model's card.
 
     `manifest` is the folder's `ftsweep.json`; the study has a chosen model.
     """
     result = overview.result
-    metadata = _metadata(overview, folder, manifest)
-    parts = [f"---\n{metadata}\n---", f"# {_line(overview.name)}", _line(result.sentence), _origin(overview, manifest)]
-    parts += [_scores(result), _harness(overview), _serving(folder, manifest), readme.replace("# Trial", "## Trial", 1)]
-    return "\n\n".join(part.strip() for part in parts if part) + "\n"
+    trial = overview.state.trial(result.number) if result.number is not None else None
+    parts = [_harness(overview), _serving(folder, manifest), readme.replace("# Trial", "## Trial", 1).strip()]
+    loading = "\n\n".join(filter(None, parts))
+    card = model_card(
+        result,
+        overview.objective,
+        study=overview.name,
+        branch=trial.proposal.branch if trial else "",
+        config=manifest,
+        params=manifest["params"],
+        loading=loading,
+    )
+    return f"---\n{_metadata(overview, folder, manifest)}\n---\n\n{card}\n"
 
 
 def _metadata(overview: StudyOverview, folder: Path, manifest: Mapping[str, Any]) -> str:
@@ -59,43 +67,13 @@ def _metadata(overview: StudyOverview, folder: Path, manifest: Mapping[str, Any]
     return str(card.to_yaml()).strip()
 
 
-def _origin(overview: StudyOverview, manifest: Mapping[str, Any]) -> str:
-    """Base, data, and the setting that it was trained with."""
-    model = manifest["model"]
-    base = " at ".join(str(model[key]) for key in ("name", "revision") if model.get(key)) or _class_name(model)
-    rows: list[tuple[str, str]] = [("base", base), ("task", _class_name(manifest["task"]))]
-    rows.append(("strategy", _class_name(manifest["strategy"])))
-    for data in overview.data:
-        sizes = ", ".join(f"{split} {count}" for split, count in data.num_rows.items())
-        rows.append(("data", f"{sizes}; fingerprint {data.fingerprint[:16]}"))
-    rows += [(name, param(value)) for name, value in manifest["params"].items()]
-    return _table(("", ""), rows)
-
-
-def _scores(result: StudyResult) -> str:
-    if result.model is None:
-        return ""
-    return _table(("metric", "validation", "test", "95 % interval on test"), list(_score_rows(result)))
-
-
 def _harness(overview: StudyOverview) -> str:
     """What lm-eval's tasks say of it, if they were asked."""
     table = winner_harness_table(overview)
     if table is None:
         return ""
     heads = [column.name for column in table.columns]
-    return "lm-eval:\n\n" + _table(heads, [[cell.text for cell in row.cells] for row in table.rows])
-
-
-def _score_rows(result: StudyResult) -> Iterator[Sequence[str]]:
-    assert result.model is not None
-    name, prefix = result.model.name, "validation/"
-    validation = {key.removeprefix(prefix): v for key, v in result.model.values.items() if key.startswith(prefix)}
-    tested, intervals = result.test.get(name, {}), result.intervals.get(name, {})
-    for metric in dict.fromkeys([*validation, *tested]):
-        sure = intervals.get(metric)
-        interval = "" if sure is None else f"{number(sure.low)} .. {number(sure.high)}"
-        yield metric, number(validation.get(metric)), number(tested.get(metric)), interval
+    return "lm-eval:\n\n" + text_table(heads, [[cell.text for cell in row.cells] for row in table.rows])
 
 
 def _serving(folder: Path, manifest: Mapping[str, Any]) -> str:
@@ -117,19 +95,6 @@ def _kind(folder: Path) -> str:
     if adapter.is_file():
         return str(read_json(adapter).get("peft_type", ""))
     return "whole" if (folder / "config.json").is_file() else ""
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join("| " + " | ".join(map(_line, line)) + " |" for line in lines)
-
-
-def _line(text: object) -> str:
-    """Text from outside in one line of Markdown, as text."""
-    plain = " ".join(str(text).split())
-    for sign in "\\`*_[]<>|":
-        plain = plain.replace(sign, f"\\{sign}")
-    return plain
 
 
 def _class_name(node: Mapping[str, Any]) -> str:

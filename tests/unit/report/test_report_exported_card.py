@@ -14,7 +14,7 @@ from ftsweep.domain.objective import Objective
 from ftsweep.domain.result import StudyResult
 from ftsweep.domain.scores import Interval
 from ftsweep.domain.study_state import StudyState
-from ftsweep.report.model_card import with_card
+from ftsweep.report.exported_card import with_card
 from ftsweep.report.overview import StudyOverview
 
 MANIFEST = {
@@ -53,9 +53,11 @@ def test_the_metadata_is_what_hugging_face_reads(overview: StudyOverview, tmp_pa
     assert data.tags == ["ftsweep", "lora"]
     assert {each.metric_type: each.metric_value for each in data.eval_results} == {"rouge_l": 0.25, "loss": 2.0}
     assert "vllm serve acme/base-1b --enable-lora --lora-modules tuned=FOLDER" in card.text
-    assert "| base | acme/base-1b at abc123 |" in card.text
-    assert "train 70, test 30; fingerprint 5eed5eed5eed5eed" in card.text
-    assert "| rouge\\_l | 0.5 | 0.25 | 0.15 .. 0.35 |" in card.text
+    assert "| base | HubModel acme/base-1b at abc123 |" in card.text
+    assert "| rows | train 70, test 30 |" in card.text
+    assert f"| data fingerprint | {'5eed' * 16} |" in card.text
+    assert "| rouge\\_l | 0.5 | 0.25 | 0.15 to 0.35 |  |" in card.text
+    assert "the scores on test are not" in card.text, "its limits"
     assert card.text.rstrip().endswith("How it is loaded.")
 
 
