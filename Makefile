@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: setup demo test test-slow test-gpu test-browser fuzz lint types format docs bench bench-guards bench-choice chaos bench-control bench-screens screenshots clean
+.PHONY: setup demo test test-slow test-gpu test-browser fuzz lint types format docs bench bench-guards bench-choice chaos bench-control bench-screens bench-dashboard screenshots clean
 
 $(VENV)/.product: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ftsweep needs Python 3.11 or newer; name one with make PYTHON=...")'
@@ -61,6 +61,9 @@ bench: $(VENV)/.dev  ## the measurements in benchmarks/, printed as a table
 
 bench-screens: $(VENV)/.dev  ## the report's page at 12, 1,000 and 10,000 trials: size, and CPU seconds to write and to open it
 	$(BIN)/python benchmarks/report_page.py
+
+bench-dashboard: $(VENV)/.dev  ## the dashboard at 10,000 trials in Chromium: first read and view, a selection, a sort, news, ten pages
+	$(BIN)/python benchmarks/dashboard/run.py
 
 bench-guards: $(VENV)/.dev  ## faults planted in data, and whether the guards find them
 	$(BIN)/python benchmarks/guards/run.py

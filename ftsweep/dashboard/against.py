@@ -1,8 +1,9 @@
-"""Any parameter or metric of trials against any other, and the objective against every parameter."""
+"""Any parameter or metric of trials against any other."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 TRIAL, SECONDS, RUNG = "trial number", "training seconds", "best rung"
-MAX_SLICES = 12
 
 
 @dataclass(frozen=True)
@@ -43,29 +43,40 @@ def first_axis(study: StudyOverview) -> str:
     return names[0] if names else TRIAL
 
 
-def value_of(study: StudyOverview, trial: TrialSummary, axis: str) -> float | str | None:
-    """A trial's value on an axis; None where it has none."""
-    facts: dict[str, float | None] = {
-        study.objective.key: trial.value,
-        TRIAL: trial.number,
-        SECONDS: trial.train_seconds if trial.curve else None,
-        RUNG: trial.best_rung,
+def chosen_axes(study: StudyOverview, x: str, y: str) -> tuple[str, str]:
+    """The axes that are wanted, as far as the study has them."""
+    known = axes(study)
+    return x if x in known else first_axis(study), y if y in known else study.objective.key
+
+
+def values_on(study: StudyOverview, axis: str) -> Callable[[TrialSummary], float | str | None]:
+    """What gives a trial's value on an axis; None where it has none. A choice's value is its text."""
+    facts: dict[str, Callable[[TrialSummary], float | None]] = {
+        study.objective.key: lambda trial: trial.value,
+        TRIAL: lambda trial: trial.number,
+        SECONDS: lambda trial: trial.train_seconds if trial.curve else None,
+        RUNG: lambda trial: trial.best_rung,
     }
     if axis in facts:
         return facts[axis]
-    found: Any = trial.params[axis] if axis in trial.params else trial.best_values().get(axis)
-    if found is None and axis not in trial.params:
-        return None
-    if isinstance(study.dimensions.get(axis), Choice) or not isinstance(found, int | float):
-        return param(found)
-    return float(found) if math.isfinite(found) else None
+    is_choice = isinstance(study.dimensions.get(axis), Choice)
+
+    def value(trial: TrialSummary) -> float | str | None:
+        found: Any = trial.params[axis] if axis in trial.params else trial.best_values().get(axis)
+        if found is None and axis not in trial.params:
+            return None
+        if is_choice or not isinstance(found, int | float):
+            return param(found)
+        return float(found) if math.isfinite(found) else None
+
+    return value
 
 
 def places(study: StudyOverview, x: str, y: str) -> list[Place]:
     """The trials that have both values."""
-    found = []
+    found, x_of, y_of = [], values_on(study, x), values_on(study, y)
     for trial in study.trials:
-        left, right = value_of(study, trial, x), value_of(study, trial, y)
+        left, right = x_of(trial), y_of(trial)
         if left is not None and right is not None:
             found.append(Place(trial, left, right))
     return found
@@ -79,37 +90,26 @@ def xy_figure(study: StudyOverview, x: str, y: str) -> go.Figure:
     if not found:
         return theme.empty(f"No trial has both {x} and {y} yet.")
     layout = theme.layout(height=420, xaxis=_axis(study, x), yaxis=_axis(study, y))
-    drawn = go.Figure(layout=layout)
+    drawn, is_brief = go.Figure(layout=layout), len(study.trials) > theme.MANY
     for name, colour, symbol, group in _groups(study, found):
-        drawn.add_scatter(**_marks(study, group, name, colour, symbol))
+        line = {"width": 2} if name == RUNNING else {"width": 1, "color": "white"}
+        drawn.add_scatter(
+            x=[each.x for each in group],
+            y=[each.y for each in group],
+            mode="markers",
+            name=name,
+            customdata=[each.trial.number for each in group],
+            hoverinfo="text",
+            hovertext=[theme.trial_text(each.trial, study.objective, is_brief=is_brief) for each in group],
+            marker={"color": colour, "symbol": symbol, "size": 16 if symbol == "star" else 10, "line": line},
+        )
     return drawn
 
 
-def slice_figure(study: StudyOverview) -> go.Figure:
-    """The objective against each parameter, side by side."""
-    from plotly.subplots import make_subplots
-
-    names, key = list(study.param_names)[:MAX_SLICES], study.objective.key
-    panels = {name: places(study, name, key) for name in names}
-    panels = {name: found for name, found in panels.items() if found}
-    if not panels:
-        return theme.empty("No trial has parameters and a value yet.")
-    num_columns = min(3, len(panels))
-    num_rows = math.ceil(len(panels) / num_columns)
-    drawn = make_subplots(rows=num_rows, cols=num_columns, shared_yaxes=True, vertical_spacing=0.3 / num_rows)
-    drawn.update_layout(theme.layout(height=160 + 260 * num_rows))
-    drawn.update_xaxes(**theme.axes_style())
-    drawn.update_yaxes(**theme.axes_style())
-    named: set[str] = set()
-    for index, (name, found) in enumerate(panels.items()):
-        row, col = index // num_columns + 1, index % num_columns + 1
-        for label, colour, symbol, group in _groups(study, found):
-            shown = {"legendgroup": label, "showlegend": label not in named}
-            drawn.add_scatter(**_marks(study, group, label, colour, symbol), **shown, row=row, col=col)
-            named.add(label)
-        drawn.update_xaxes(**_axis(study, name), row=row, col=col)
-    drawn.update_yaxes(title={"text": plain(key), "font": {"size": 13, "color": theme.MUTED}}, col=1)
-    return drawn
+def is_log(study: StudyOverview, axis: str) -> bool:
+    """Whether an axis is logarithmic: that of a parameter that is searched so."""
+    dimension = study.dimensions.get(axis)
+    return isinstance(dimension, FloatInterval) and dimension.log
 
 
 def _axis(study: StudyOverview, name: str) -> dict[str, Any]:
@@ -122,8 +122,7 @@ def _axis(study: StudyOverview, name: str) -> dict[str, Any]:
             "categoryorder": "array",
             "categoryarray": list(map(param, dimension.values)),
         }
-    is_log = bool(getattr(dimension, "log", False)) and isinstance(dimension, FloatInterval)
-    return {**common, "type": "log" if is_log else "linear"}
+    return {**common, "type": "log" if is_log(study, name) else "linear"}
 
 
 def _groups(study: StudyOverview, found: list[Place]) -> list[tuple[str, str, str, list[Place]]]:
@@ -135,17 +134,3 @@ def _groups(study: StudyOverview, found: list[Place]) -> list[tuple[str, str, st
     best = [each for each in found if each.trial.is_best]
     groups.append((theme.best_label(study), theme.WINNER, "star", best))
     return [group for group in groups if group[3]]
-
-
-def _marks(study: StudyOverview, group: list[Place], name: str, colour: str, symbol: str) -> dict[str, Any]:
-    line = {"width": 2} if name == RUNNING else {"width": 1, "color": "white"}
-    return {
-        "x": [each.x for each in group],
-        "y": [each.y for each in group],
-        "mode": "markers",
-        "name": name,
-        "customdata": [each.trial.number for each in group],
-        "hoverinfo": "text",
-        "hovertext": [theme.trial_text(each.trial, study.objective) for each in group],
-        "marker": {"color": colour, "symbol": symbol, "size": 16 if symbol == "star" else 10, "line": line},
-    }

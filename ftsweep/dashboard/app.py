@@ -15,9 +15,11 @@ from ftsweep.dashboard.difference_page import difference_page
 from ftsweep.dashboard.doors import add_doors
 from ftsweep.dashboard.live import add_live_parts
 from ftsweep.dashboard.looks import Looks, is_study_name
+from ftsweep.dashboard.news import add_news, store_mark, study_mark
 from ftsweep.dashboard.parts import crumbs, trouble_line
 from ftsweep.dashboard.store_page import store_page
 from ftsweep.dashboard.study_page import study_page
+from ftsweep.dashboard.together_page import add_together, together_page
 from ftsweep.dashboard.trial_page import trial_page
 from ftsweep.store.folders import Store
 
@@ -35,14 +37,33 @@ def make_app(store: Store, access: Access) -> Flask:
         serve_locally=True,
         eager_loading=True,
     )
-    app.layout = html.Div([dcc.Location(id="place", refresh="callback-nav"), html.Main(id="page", className="wrap")])
+    app.layout = html.Div(
+        [
+            dcc.Location(id="place", refresh="callback-nav"),
+            html.Div(id="away", role="status"),
+            html.Main(id="page", className="wrap"),
+        ]
+    )
 
-    @app.callback(Output("page", "children"), Input("place", "pathname"), State("place", "search"))
     def show(path: str, query: str | None) -> list[Any]:
         return page_at(looks, unquote(path or "/"), query or "", may_act=access.may_act())
 
+    app.callback(Output("page", "children"), Input("place", "pathname"), State("place", "search"))(show)
+
+    @app.callback(
+        Output("page", "children", allow_duplicate=True),
+        Input("wait-tick", "n_intervals"),
+        State("place", "pathname"),
+        State("place", "search"),
+        prevent_initial_call=True,
+    )
+    def show_again(_: int, path: str, query: str | None) -> list[Any]:
+        return show(path, query)
+
     add_live_parts(app, looks)
+    add_together(app, looks)
     add_doors(server, looks, access)
+    add_news(server, looks)
     access.install(server, list(app.csp_hashes()))
     return cast("Flask", server)
 
@@ -51,11 +72,15 @@ def page_at(looks: Looks, path: str, query: str, *, may_act: bool) -> list[Any]:
     """The parts of the page at an address; of an unknown one that there is none."""
     match [part for part in path.split("/") if part]:
         case []:
-            return store_page(looks.store.root, looks.all())
+            return store_page(looks.store.root, looks.all(), store_mark(looks))
+        case ["studies"]:
+            return together_page(looks, query)
         case ["difference"]:
             return difference_page(looks, read_trials(query))
         case ["study", name] if is_study_name(looks, name):
-            return study_page(looks.at(name), read_shown(query), read_asked(looks.folder(name)), may_act=may_act)
+            mark, asked = study_mark(looks, name), read_asked(looks.folder(name))
+            return study_page(looks.at(name), read_shown(query), asked, mark, may_act=may_act)
         case ["study", name, "trial", number] if is_study_name(looks, name) and number.isdecimal():
-            return trial_page(looks.at(name), int(number), looks.folder(name), may_act=may_act)
+            mark = study_mark(looks, name)
+            return trial_page(looks.at(name), int(number), looks.folder(name), mark, may_act=may_act)
     return [crumbs(), html.H1("Not found"), *trouble_line("There is no such page.")]

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from dash import html
 
+from ftsweep.dashboard.trial_reader import stamp_of
 from ftsweep.domain.request import Answer, Request, is_about_trial
 from ftsweep.domain.trial import Proposal
 from ftsweep.errors import FtsweepError
 from ftsweep.store.folders import StudyFolder
 from ftsweep.store.inbox import Inbox
-from ftsweep.store.requests import pending_requests
+from ftsweep.store.requests import Requests, pending_requests
 
 _MOST_SHOWN = 50
 
@@ -23,11 +24,6 @@ class Asked:
     answers: tuple[Answer, ...] = ()
     pending: tuple[Request, ...] = ()
     trouble: str = ""
-
-    @property
-    def mark(self) -> str:
-        """Another one when anything has changed."""
-        return f"{len(self.answers)} {' '.join(request.id for request in self.pending)} {self.trouble}"
 
     def of_trial(self, proposal: Proposal) -> Asked:
         """Those about one trial."""
@@ -42,6 +38,11 @@ def read_asked(folder: StudyFolder) -> Asked:
         return Asked(tuple(Inbox(folder).answers()), tuple(pending_requests(folder)))
     except (FtsweepError, OSError) as error:
         return Asked(trouble=f"The requests cannot be read: {error}")
+
+
+def asked_stamp(folder: StudyFolder) -> str:
+    """Another one when anything has changed; it opens no file."""
+    return f"{stamp_of(Inbox(folder).answers_file)} {stamp_of(Requests(folder).path)}"
 
 
 def asked_part(asked: Asked) -> list[html.H2 | html.Ul]:

@@ -9,7 +9,9 @@ from dash import dcc, html
 
 from ftsweep.dashboard.address import trial_address
 from ftsweep.dashboard.looks import Looks, is_study_name
-from ftsweep.dashboard.parts import crumbs, plain_table, trouble_line
+from ftsweep.dashboard.parts import PLOT_CONFIG, crumbs, height_of, plain_table, trouble_line, waiting
+from ftsweep.dashboard.together import trial_curves
+from ftsweep.dashboard.told_tables import parting_answers
 from ftsweep.dashboard.trial_page import find_trial
 from ftsweep.report.tables.difference import Compared, curve_lines, difference_tables
 from ftsweep.report.wording import plural
@@ -20,7 +22,10 @@ MAX_TRIALS = 12
 def difference_page(looks: Looks, wanted: Sequence[tuple[str, int]]) -> list[Any]:
     found, missing = [], []
     for study_name, trial_number in wanted[:MAX_TRIALS]:
-        study = looks.at(study_name).overview if is_study_name(looks, study_name) else None
+        look = looks.at(study_name) if is_study_name(looks, study_name) else None
+        if look is not None and look.progress:
+            return [crumbs(("differences", "")), html.H1("Differences"), *waiting(look)]
+        study = look.overview if look is not None else None
         trial = find_trial(study, trial_number)
         if study is None or trial is None:
             missing.append(f"{study_name} {trial_number}")
@@ -39,12 +44,18 @@ def difference_page(looks: Looks, wanted: Sequence[tuple[str, int]]) -> list[Any
         rows: list[list[Any]] = [[cell.text for cell in row.cells] for row in table.rows]
         parts += [html.H2(table.title), plain_table(["", *links], rows, "differences")]
     if curves := curve_lines(found):
-        drawn = [[name, html.Code(curve), ends] for name, curve, ends in curves]
-        parts += [html.H2("Curves"), plain_table(("trial", "rung by rung", ""), drawn)]
+        rows = [[name, ends] for name, _, ends in curves]
+        figure = trial_curves(found)
+        parts += [
+            html.H2("Curves"),
+            dcc.Graph(figure=figure, config=PLOT_CONFIG, style=height_of(figure)),
+            plain_table(("trial", "from first to last rung"), rows),
+        ]
     return [
         crumbs(("differences", "")),
         html.H1("Differences"),
         *trouble_line(" ".join(troubles)),
         *parts,
+        *parting_answers(found),
         html.P(f"{plural(num_equal, 'line')} not shown: equal in all of these trials.", className="reading"),
     ]

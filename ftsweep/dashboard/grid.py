@@ -1,61 +1,102 @@
-"""The table of trials as rows and columns of the grid: the report's wide table, by numbered fields."""
+"""The table of trials as rows and columns of the grid: the report's wide table, sent once, then what changes."""
 
 from __future__ import annotations
 
+import math
+import threading
+import zlib
+from dataclasses import dataclass, field
 from typing import Any
 
+from ftsweep.dashboard.looks import Look
 from ftsweep.report.overview import StudyOverview
-from ftsweep.report.tables.table import Cell, Table
-from ftsweep.report.tables.trials import wide_trials_table
+from ftsweep.report.tables.table import Cell
+from ftsweep.report.tables.trials import TrialColumns
+from ftsweep.report.trial_summary import TrialSummary
 
 KEY = "trial"
-"""The field of the trial's number; the others are c1, c2, ... so that no name from outside is read as a path."""
+"""The field of the trial's number."""
+_FIXED = ("trial", "branch", "outcome", "fit", "best rung", "time", "remark")
 
 
-def grid_columns(table: Table) -> list[dict[str, Any]]:
+def grid_columns(shape: TrialColumns) -> list[dict[str, Any]]:
     """A column of the grid for each of the table's; numbers sort and filter as numbers."""
     found: list[dict[str, Any]] = []
-    for index, column in enumerate(table.columns):
+    for column in shape.columns:
         is_number = column.kind == "number"
         entry: dict[str, Any] = {
-            "field": _field(index),
+            "field": _field(column.name, shape),
             "headerName": column.name,
             "headerTooltip": column.name,
             "filter": "agNumberColumnFilter" if is_number else "agTextColumnFilter",
-            "type": "rightAligned" if is_number else None,
         }
-        if index == 0:
+        if is_number:
+            entry["type"] = "rightAligned"
+        if column.name == KEY:
             entry |= {"pinned": "left", "width": 90}
-        found.append({key: value for key, value in entry.items() if value is not None})
+        found.append(entry)
     return found
 
 
-def grid_rows(table: Table) -> list[dict[str, Any]]:
-    """A row of the grid for each of the table's; `mark` is `best` for the best trial."""
-    rows = []
-    for row in table.rows:
-        kinds = zip(row.cells, table.columns, strict=True)
-        values = {_field(index): _shown(cell, column.kind == "number") for index, (cell, column) in enumerate(kinds)}
-        rows.append({**values, "mark": row.mark})
-    return rows
+def grid_row(shape: TrialColumns, trial: TrialSummary, sign: int) -> dict[str, Any]:
+    """A trial's row; `mark` is `best` for the best trial, `order` smaller the better it is (None without a value)."""
+    row = shape.row(trial)
+    shown = {
+        _field(column.name, shape): _shown(cell, column.kind == "number")
+        for cell, column in zip(row.cells, shape.columns, strict=True)
+    }
+    value = trial.value
+    return {**shown, "id": str(trial.number), "mark": row.mark, "order": None if value is None else sign * value}
 
 
-def trials_grid(study: StudyOverview) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Columns and rows of a study's trials. A row's `rank` counts from 0, the best; None without a value."""
-    table = wide_trials_table(study)
-    rows = grid_rows(table)
-    sign = 1 if study.objective.direction == "minimize" else -1
-    ranked = sorted((sign * trial.value, trial.number) for trial in study.trials if trial.value is not None)
-    ranks = {number: place for place, (_, number) in enumerate(ranked)}
-    return grid_columns(table), [{**row, "id": str(row[KEY]), "rank": ranks.get(row[KEY])} for row in rows]
+@dataclass
+class TrialRows:
+    """The rows of one study as pages have them, for several threads; what a page has already is not sent again."""
+
+    _shape: TrialColumns | None = None
+    _columns: list[dict[str, Any]] = field(default_factory=list)
+    _fields: list[tuple[str, bool]] = field(default_factory=list)
+    _rows: dict[int, tuple[int, TrialSummary, dict[str, Any]]] = field(default_factory=dict)
+    """By number: the version in which it changed last, the trial and its row."""
+    _version: int = 0
+    _since: int = 0
+    """The version from which on rows changed one by one."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def news(self, look: Look, seen: int) -> dict[str, Any]:
+        """What a page that has version `seen` lacks: `rows`, and where everything is new `columns`."""
+        with self._lock:
+            if look.overview is not None and look.version > self._version:
+                self._bring_up(look.overview, look.version)
+            if seen < self._since or seen > self._version:
+                rows = [row for _, _, row in self._rows.values()]
+                return {"version": self._version, "columns": self._columns, "rows": rows}
+            return {"version": self._version, "rows": [row for at, _, row in self._rows.values() if at > seen]}
+
+    def _bring_up(self, study: StudyOverview, version: int) -> None:
+        shape = TrialColumns.of(study)
+        numbers = {trial.number for trial in study.trials}
+        if shape != self._shape or not self._rows.keys() <= numbers:
+            self._shape, self._columns, self._since, self._rows = shape, grid_columns(shape), version, {}
+        sign = 1 if study.objective.direction == "minimize" else -1
+        for trial in study.trials:
+            known = self._rows.get(trial.number)
+            if known is None or known[1] is not trial:
+                self._rows[trial.number] = (version, trial, grid_row(shape, trial, sign))
+        self._version = version
 
 
-def _field(index: int) -> str:
-    return f"c{index}" if index else KEY
+def _field(name: str, shape: TrialColumns) -> str:
+    """A column's field: no name from outside, which might be read as a path, and the same after a restart."""
+    if name == shape.objective:
+        return "value"
+    return name.replace(" ", "_") if name in _FIXED else f"p{zlib.crc32(name.encode()):08x}"
 
 
 def _shown(cell: Cell, is_number: bool) -> Any:
     """Numbers as such, to five digits; text with its tags before it."""
-    if is_number:
-        return float(f"{cell.value:.5g}") if isinstance(cell.value, float) else cell.value
-    return " · ".join([*cell.tags, *filter(None, [cell.text])])
+    if not is_number:
+        return " · ".join([*cell.tags, *filter(None, [cell.text])])
+    if isinstance(cell.value, float):
+        return float(f"{cell.value:.5g}") if math.isfinite(cell.value) else None
+    return cell.value

@@ -4,103 +4,84 @@ from __future__ import annotations
 
 from typing import Any
 
-from dash import ClientsideFunction, Dash, Input, Output, State, no_update
+from dash import ClientsideFunction, Dash, Input, Output, State
 from dash.exceptions import PreventUpdate
 
 from ftsweep.dashboard.asked import asked_part, read_asked
-from ftsweep.dashboard.grid import trials_grid
 from ftsweep.dashboard.looks import Looks
 from ftsweep.dashboard.parts import badge, height_of, study_head, trouble_line
 from ftsweep.dashboard.store_page import studies_table
 from ftsweep.dashboard.study_page import findings_part
 from ftsweep.dashboard.trial_acts import COPY
-from ftsweep.dashboard.trial_page import curves_of, find_trial, trial_body, trial_mark
-from ftsweep.dashboard.views import LINE_VIEWS, MAX_LINES, XY, reading, view_figure
-from ftsweep.report.overview import StudyOverview
+from ftsweep.dashboard.trial_page import curves_of, find_trial, trial_body, trial_head
+from ftsweep.dashboard.views import LINE_VIEWS, MARK_VIEWS, Figures, most_shown, reading, view_options
 
 
 def add_live_parts(app: Dash, looks: Looks) -> None:
     """Everything that happens on an open page."""
-    _add_ticks(app, looks)
-    _add_trial_ticks(app, looks)
+    _tell_news(app, looks)
+    figures = Figures()
     for side in ("left", "right"):
-        _add_panel(app, looks, side)
+        _add_panel(app, looks, figures, side)
     for figure in ("left", "right", "trial-curves"):
         app.clientside_callback(  # assets/look.js: what a person has done to it stays
             ClientsideFunction("ftsweep", "draw"),
             Output(figure, "figure"),
             Input(f"{figure}-drawn", "data"),
         )
-    _add_grid(app, looks)
+    _add_grid(app)
     _add_selection(app)
     _add_actions(app)
 
 
-def _add_ticks(app: Dash, looks: Looks) -> None:
+def _tell_news(app: Dash, looks: Looks) -> None:
+    """What is drawn anew when a mark has changed, beside figures and table."""
+
     @app.callback(
-        Output("seen", "data"),
         Output("phase", "children"),
         Output("trouble", "children"),
         Output("head", "children"),
         Output("findings", "children"),
-        Input("tick", "n_intervals"),
+        Output("asked", "children"),
+        Input("seen", "data"),
         State("study", "data"),
-        State("seen", "data"),
         prevent_initial_call=True,
     )
-    def look_at_study(_: int, name: str, seen: str) -> Any:
+    def tell_study(_: str, name: str) -> Any:
         look = looks.at(name)
-        if look.mark == seen or look.overview is None:
+        if look.overview is None:
             raise PreventUpdate
-        study = look.overview
-        phase = badge(study.state.phase)
-        return look.mark, phase, trouble_line(look.trouble), study_head(study), findings_part(study)
+        study, asked = look.overview, asked_part(read_asked(looks.folder(name)))
+        return badge(study.state.phase), trouble_line(look.trouble), study_head(study), findings_part(study), asked
 
     @app.callback(
-        Output("asked-seen", "data"),
-        Output("asked", "children"),
-        Input("tick", "n_intervals"),
+        Output("trial-head", "children"),
+        Output("trial-body", "children"),
+        Output("trial-curves-drawn", "data"),
+        Input("trial-seen", "data"),
         State("study", "data"),
-        State("asked-seen", "data"),
+        State("trial", "data"),
         prevent_initial_call=True,
     )
-    def look_at_asked(_: int, name: str, seen: str) -> Any:
-        asked = read_asked(looks.folder(name))
-        if asked.mark == seen:
+    def tell_trial(_: str, name: str, number: int) -> Any:
+        look = looks.at(name)
+        trial, folder = find_trial(look.overview, number), looks.folder(name)
+        if look.overview is None or trial is None:
             raise PreventUpdate
-        return asked.mark, asked_part(asked)
+        body = trial_body(look, trial, folder, read_asked(folder))
+        return trial_head(look, trial), body, curves_of(look.overview, trial)
 
-    @app.callback(Output("studies", "children"), Input("store-tick", "n_intervals"), prevent_initial_call=True)
-    def look_at_store(_: int) -> Any:
+    @app.callback(Output("studies", "children"), Input("store-seen", "data"), prevent_initial_call=True)
+    def tell_store(_: str) -> Any:
         return studies_table(looks.all())
 
 
-def _add_trial_ticks(app: Dash, looks: Looks) -> None:
-    @app.callback(
-        Output("trial-seen", "data"),
-        Output("trial-body", "children"),
-        Output("trial-curves-drawn", "data"),
-        Input("trial-tick", "n_intervals"),
-        State("study", "data"),
-        State("trial", "data"),
-        State("trial-seen", "data"),
-        prevent_initial_call=True,
-    )
-    def look_at_trial(_: int, name: str, number: int, seen: str) -> Any:
-        look = looks.at(name)
-        trial, folder = find_trial(look.overview, number), looks.folder(name)
-        asked = read_asked(folder)
-        mark = trial_mark(look, asked)
-        if mark == seen or look.overview is None or trial is None:
-            raise PreventUpdate
-        return mark, trial_body(look, trial, folder, asked), curves_of(look.overview, trial)
-
-
-def _add_panel(app: Dash, looks: Looks, side: str) -> None:
+def _add_panel(app: Dash, looks: Looks, figures: Figures, side: str) -> None:
     @app.callback(
         Output(f"{side}-drawn", "data"),
         Output(side, "style"),
         Output(f"{side}-reading", "children"),
+        Output(f"{side}-view", "options"),  # of a study that ends there is more to see
         Input("seen", "data"),
         Input(f"{side}-view", "value"),
         Input("x", "value"),
@@ -109,40 +90,40 @@ def _add_panel(app: Dash, looks: Looks, side: str) -> None:
         State("study", "data"),
     )
     def draw(seen: str, view: str, x: str, y: str, selection: dict[str, Any], name: str) -> Any:
-        figure = view_figure(_study(looks, name), view, selection["trials"], x=x, y=y)
-        return figure, height_of(figure), reading(view)
+        look = looks.at(name)
+        if look.overview is None:
+            raise PreventUpdate
+        figure = figures.drawn(look, view, selection["trials"], x, y)
+        return figure, height_of(figure), reading(view), view_options(look.overview)
 
     @app.callback(
         Output(f"{side}-drawn", "data", allow_duplicate=True),
         Input("selection", "data"),
         State(f"{side}-view", "value"),
+        State("x", "value"),
+        State("y", "value"),
         State("study", "data"),
         prevent_initial_call=True,
     )
-    def draw_lines(selection: dict[str, Any], view: str, name: str) -> Any:
-        """Of many trials a view of lines draws the selected ones; in any other case the page marks what it has."""
-        if view not in LINE_VIEWS or len(_study(looks, name).trials) <= MAX_LINES:
+    def draw_selected(selection: dict[str, Any], view: str, x: str, y: str, name: str) -> Any:
+        """Of many trials a view draws the selected ones first; of few the page marks what it has."""
+        look = looks.at(name)
+        is_part = view in (*LINE_VIEWS, *MARK_VIEWS)
+        if look.overview is None or not is_part or len(look.overview.trials) <= most_shown(look.overview, view):
             raise PreventUpdate
-        return view_figure(_study(looks, name), view, selection["trials"])
+        return figures.drawn(look, view, selection["trials"], x, y)
 
 
-def _add_grid(app: Dash, looks: Looks) -> None:
-    @app.callback(
-        Output("grid", "rowData"),
-        Output("grid", "columnDefs"),
-        Input("seen", "data"),
-        State("grid", "columnDefs"),
-        State("study", "data"),
-        prevent_initial_call=True,
+def _add_grid(app: Dash) -> None:
+    app.clientside_callback(  # assets/rows.js
+        ClientsideFunction("ftsweep", "fill"), Output("rows", "data"), Input("seen", "data"), State("study", "data")
     )
-    def fill(_: str, now: list[dict[str, Any]], name: str) -> Any:
-        columns, rows = trials_grid(_study(looks, name))
-        is_same = [each["headerName"] for each in columns] == [each.get("headerName") for each in now]
-        return rows, no_update if is_same else columns
-
-    @app.callback(Output("axes", "style"), Input("left-view", "value"), Input("right-view", "value"))
-    def show_axes(left: str, right: str) -> dict[str, str]:
-        return {} if XY in (left, right) else {"display": "none"}
+    app.clientside_callback(
+        ClientsideFunction("ftsweep", "showAxes"),
+        Output("axes", "style"),
+        Input("left-view", "value"),
+        Input("right-view", "value"),
+    )
 
 
 def _add_selection(app: Dash) -> None:
@@ -153,12 +134,12 @@ def _add_selection(app: Dash) -> None:
         Input("left", "selectedData"),
         Input("right", "selectedData"),
         Input("grid", "selectedRows"),
-        Input("grid", "virtualRowData"),
+        Input("grid", "filterModel"),
+        Input("rows", "data"),
         Input("clear", "n_clicks"),
         Input("top", "value"),
-        State("grid", "filterModel"),
-        State("grid", "rowData"),
         State("selection", "data"),
+        State("study", "data"),
         prevent_initial_call=True,
     )
     app.clientside_callback(
@@ -174,7 +155,7 @@ def _add_selection(app: Dash) -> None:
         Input("x", "value"),
         Input("y", "value"),
         Input("grid", "filterModel"),
-        Input("grid", "rowData"),
+        Input("rows", "data"),
         State("study", "data"),
     )
     app.clientside_callback(
@@ -210,10 +191,3 @@ def _add_actions(app: Dash) -> None:
             *states,
             prevent_initial_call=True,
         )
-
-
-def _study(looks: Looks, name: str) -> StudyOverview:
-    overview = looks.at(name).overview
-    if overview is None:
-        raise PreventUpdate
-    return overview

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from dataclasses import dataclass, field
@@ -11,8 +12,12 @@ from ftsweep.errors import FtsweepError, UsageError
 from ftsweep.report.overview import StudyOverview
 from ftsweep.store.folders import Store, StudyFolder
 
-_FRESH_SECONDS = 0.4
-"""So long a look serves all pages that ask."""
+_FRESH_SECONDS, _LONGEST_SECONDS = 0.4, 1.5
+"""So long a look serves all pages that ask; one that took long does for longer."""
+_RESTS = 4
+"""So many times as long as the last look took."""
+_PATIENCE_SECONDS = 0.3
+"""A page waits so long for a first read, then shows how far it has come."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,8 @@ class Look:
     overview: StudyOverview | None = None
     trouble: str = ""
     """Why it cannot be read now; "" when it can."""
+    progress: str = ""
+    """How far the first read has come, while it goes on."""
 
     @property
     def mark(self) -> str:
@@ -32,13 +39,27 @@ class Look:
 
 
 @dataclass
+class _Watched:
+    """A study that is looked at."""
+
+    reader: StudyReader
+    look: Look
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    until: float = 0.0
+    """Until then the last look serves."""
+    first: threading.Thread | None = None
+    """Reads it for the first time."""
+
+
+@dataclass
 class Looks:
     """Looks at the studies of a store, for several threads."""
 
     store: Store
-    _readers: dict[str, tuple[threading.Lock, StudyReader]] = field(default_factory=dict)
-    _last: dict[str, tuple[float, Look]] = field(default_factory=dict)
+    _watched: dict[str, _Watched] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _first_read: threading.Lock = field(default_factory=threading.Lock)
+    """First reads wait for one another: each takes a core."""
 
     def folder(self, name: str) -> StudyFolder:
         """The folder of a study; a name that is none of a study's is refused, so no path leaves the store.
@@ -54,22 +75,51 @@ class Looks:
 
     def all(self) -> list[Look]:
         """A look at every study of the store."""
-        return [self.at(name) for name in self.names()]
+        return [self.at(name, is_patient=False) for name in self.names()]
 
-    def at(self, name: str) -> Look:
-        """A look at one study. What it cannot read it says in `trouble`, with what it read before."""
+    def at(self, name: str, *, is_patient: bool = True) -> Look:
+        """A look at one study. What it cannot read it says in `trouble`, with what it read before.
+
+        A first read goes on beside; after a moment, or without patience at once, the look says how far it has come.
+        """
         folder = self.folder(name)
-        if name not in self._readers and not folder.sweep_file.exists():  # whoever asks for names makes nothing grow
+        if name not in self._watched and not folder.sweep_file.exists():  # whoever asks for names makes nothing grow
             return _gone(folder, Look(name))
         with self._lock:
-            lock, reader = self._readers.setdefault(name, (threading.Lock(), StudyReader(folder)))
-        with lock:
-            when, last = self._last.get(name, (0.0, Look(name)))
-            if time.monotonic() - when < _FRESH_SECONDS:
-                return last
-            look = _look(reader, last)
-            self._last[name] = (time.monotonic(), look)
-            return look
+            watched = self._watched.setdefault(name, _Watched(StudyReader(folder), Look(name)))
+            if watched.first is None:
+                watched.first = threading.Thread(target=self._read_first, args=(watched,), daemon=True)
+                watched.first.start()
+        if watched.first.is_alive():
+            watched.first.join(_PATIENCE_SECONDS if is_patient else 0.0)
+        if watched.first.is_alive():
+            return Look(name, progress=_progress(watched.reader))
+        with watched.lock:
+            _look_again(watched)
+            return watched.look
+
+    def _read_first(self, watched: _Watched) -> None:
+        with self._first_read, watched.lock:
+            gc.disable()  # it would go through everything that was read, again and again
+            try:
+                _look_again(watched)
+            finally:
+                gc.enable()
+                gc.freeze()
+
+
+def _look_again(watched: _Watched) -> None:
+    if time.monotonic() < watched.until:
+        return
+    began = time.thread_time()
+    watched.look = _look(watched.reader, watched.look)
+    rest = _RESTS * (time.thread_time() - began)
+    watched.until = time.monotonic() + min(_LONGEST_SECONDS, max(_FRESH_SECONDS, rest))
+
+
+def _progress(reader: StudyReader) -> str:
+    read, found = reader.trials.num_read, reader.trials.num_found
+    return f"reading its trials: {read:,} of {found:,}" if found else "waiting to be read"
 
 
 def _look(reader: StudyReader, last: Look) -> Look:

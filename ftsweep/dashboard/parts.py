@@ -7,6 +7,7 @@ from typing import Any
 
 from dash import dcc, html
 
+from ftsweep.dashboard.looks import Look
 from ftsweep.dashboard.pace import pace_of
 from ftsweep.domain.study_state import StudyState
 from ftsweep.report.figures import theme
@@ -14,6 +15,8 @@ from ftsweep.report.overview import StudyOverview
 from ftsweep.report.summary import outcome_counts, tiles, verdict
 from ftsweep.report.wording import duration, number
 from ftsweep.store.study_state import RUNNING
+
+_WAIT_MS = 1000
 
 PLOT_CONFIG: Any = {
     "responsive": True,
@@ -46,6 +49,20 @@ def height_of(figure: dict[str, Any]) -> dict[str, str]:
 
 def trouble_line(text: str) -> list[Any]:
     return [html.P(text, className="trouble", role="status")] if text else []
+
+
+def watch(path: str, mark: str, store: str) -> list[Any]:
+    """Has assets/news.js ask at the path for news; a mark other than this one goes into the store of this name."""
+    told: dict[str, Any] = {"data-path": path, "data-mark": mark, "data-store": store}
+    return [html.Div(id="watch", **told), dcc.Store(id=store, data=mark)]
+
+
+def waiting(look: Look) -> list[Any]:
+    """Of a study that cannot be shown now: why, or how far its first read has come. The page asks again."""
+    again = dcc.Interval(id="wait-tick", interval=_WAIT_MS)
+    if look.progress:
+        return [again, html.P(f"The study is read for the first time: {look.progress}.", role="status")]
+    return [again, *trouble_line(look.trouble)]
 
 
 def study_head(study: StudyOverview) -> list[Any]:

@@ -69,6 +69,7 @@ class _Server(gunicorn.app.base.BaseApplication):
             "loglevel": "error",
             "graceful_timeout": _SECONDS_TO_END,
             "keepalive": 30,
+            "limit_request_line": 0,  # thousands of selected trials stand in an address
             "control_socket_disable": True,
             "post_worker_init": self._say_link,
         }

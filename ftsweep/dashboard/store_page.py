@@ -11,7 +11,7 @@ from dash import dcc, html
 from ftsweep.dashboard.address import study_address, trial_address
 from ftsweep.dashboard.looks import Look
 from ftsweep.dashboard.pace import pace_of
-from ftsweep.dashboard.parts import badge, crumbs, plain_table
+from ftsweep.dashboard.parts import badge, crumbs, plain_table, watch
 from ftsweep.report.summary import outcome_counts
 from ftsweep.report.wording import NOTHING, duration, number
 from ftsweep.store.study_state import RUNNING
@@ -19,12 +19,12 @@ from ftsweep.store.study_state import RUNNING
 HEADS = ("study", "state", "ended", "trials", "best", "objective", "trials per hour", "time left of the search")
 
 
-def store_page(store: Path, looks: Sequence[Look]) -> list[Any]:
+def store_page(store: Path, looks: Sequence[Look], mark: str) -> list[Any]:
     return [
         crumbs(),
-        dcc.Interval(id="store-tick", interval=2000),
+        *watch("/news", mark, "store-seen"),
         html.H1("Studies"),
-        html.P(str(store), className="reading"),
+        html.P([str(store), " · ", dcc.Link("Several studies in one figure", href="/studies")], className="reading"),
         html.Div(studies_table(looks), id="studies"),
     ]
 
@@ -40,7 +40,7 @@ def studies_table(looks: Sequence[Look]) -> Any:
 def _row(look: Look) -> list[Any]:
     link = dcc.Link(look.name, href=study_address(look.name))
     if look.overview is None:
-        return [link, look.trouble, *[NOTHING] * (len(HEADS) - 2)]
+        return [link, look.trouble or look.progress, *[NOTHING] * (len(HEADS) - 2)]
     study, state = look.overview, look.overview.state
     best, pace = study.best, pace_of(state)
     is_running = state.phase == RUNNING

@@ -11,12 +11,17 @@ from dash_ag_grid import AgGrid
 from ftsweep.dashboard.address import Shown
 from ftsweep.dashboard.against import axes, first_axis
 from ftsweep.dashboard.asked import Asked, asked_part
-from ftsweep.dashboard.grid import trials_grid
+from ftsweep.dashboard.grid import grid_columns
 from ftsweep.dashboard.looks import Look
-from ftsweep.dashboard.parts import PLOT_CONFIG, badge, crumbs, study_head, trouble_line
-from ftsweep.dashboard.views import XY, titles
+from ftsweep.dashboard.parts import PLOT_CONFIG, badge, crumbs, study_head, trouble_line, waiting, watch
+from ftsweep.dashboard.told_tables import evidence_part
+from ftsweep.dashboard.views import LEFT, RIGHT, XY, view_options
 from ftsweep.report.overview import StudyOverview
+from ftsweep.report.tables.trials import TrialColumns
 from ftsweep.report.wording import plural
+
+_HEAD_HEIGHT, _ROW_HEIGHT = 100, 42
+"""Pixels, of the grid."""
 
 GRID_OPTIONS: dict[str, Any] = {
     "suppressFieldDotNotation": True,
@@ -33,23 +38,22 @@ GRID_OPTIONS: dict[str, Any] = {
 }
 
 
-def study_page(look: Look, shown: Shown, asked: Asked, *, may_act: bool) -> list[Any]:
-    """The page's parts; of a study that cannot be read only why."""
+def study_page(look: Look, shown: Shown, asked: Asked, mark: str, *, may_act: bool) -> list[Any]:
+    """The page's parts; of a study that cannot be read only why. mark: what a look for news gives now."""
     study = look.overview
     if study is None:
-        return [crumbs((look.name, "")), html.H1(look.name), *trouble_line(look.trouble)]
+        return [crumbs((look.name, "")), html.H1(look.name), *waiting(look)]
     return [
         crumbs((look.name, "")),
         dcc.Store(id="study", data=look.name),
-        dcc.Store(id="seen", data=look.mark),
-        dcc.Store(id="asked-seen", data=asked.mark),
+        *watch(f"/news/{look.name}", mark, "seen"),
+        dcc.Store(id="rows"),
         dcc.Store(id="selection", data={"trials": list(shown.selection), "by": "address"}),
-        dcc.Interval(id="tick", interval=1500),
         html.Header([html.H1([look.name, " ", html.Span(badge(study.state.phase), id="phase")])]),
         html.Div(trouble_line(look.trouble), id="trouble"),
         html.Div(study_head(study), id="head"),
         _toolbar(look.name, shown, may_act=may_act),
-        html.Div([_panel("left", shown.left), _panel("right", shown.right)], className="panels"),
+        html.Div([_panel(study, "left", shown.left), _panel(study, "right", shown.right)], className="panels"),
         _axes_line(study, shown),
         _grid(study, shown),
         html.Div(findings_part(study), id="findings"),
@@ -58,12 +62,12 @@ def study_page(look: Look, shown: Shown, asked: Asked, *, may_act: bool) -> list
 
 
 def findings_part(study: StudyOverview) -> list[Any]:
-    """The verdicts on the search, and what was found in the data."""
+    """What the choice rests on, the verdicts on the search, and what was found in the data."""
     verdicts = [html.Li(verdict.text, className=verdict.severity.value) for verdict in study.verdicts]
     data = [
         html.Li(finding.text, className=finding.severity.value) for facts in study.data for finding in facts.findings
     ]
-    parts: list[Any] = []
+    parts: list[Any] = evidence_part(study)
     if verdicts:
         parts += [html.H2("The search"), html.Ul(verdicts, className="findings")]
     if data:
@@ -98,10 +102,10 @@ def _toolbar(name: str, shown: Shown, *, may_act: bool) -> html.Div:
     )
 
 
-def _panel(side: str, view: str) -> html.Section:
-    names = titles()
-    options = [{"label": title, "value": name} for name, title in names.items()]
-    chosen = view if view in names else next(iter(names))
+def _panel(study: StudyOverview, side: str, view: str) -> html.Section:
+    options = view_options(study)
+    is_known = view in {option["value"] for option in options}
+    chosen = view if is_known else LEFT if side == "left" else RIGHT
     return html.Section(
         [
             dcc.Dropdown(id=f"{side}-view", options=options, value=chosen, clearable=False, searchable=False),
@@ -130,20 +134,18 @@ def _axes_line(study: StudyOverview, shown: Shown) -> html.Div:
 
 
 def _grid(study: StudyOverview, shown: Shown) -> AgGrid:
-    columns, rows = trials_grid(study)
+    """Without rows: assets/rows.js fetches them, and later what has changed."""
     return AgGrid(
         id="grid",
-        columnDefs=columns,
-        rowData=rows,
+        columnDefs=grid_columns(TrialColumns.of(study)),
         getRowId="params.data.id",
         defaultColDef={"sortable": True, "resizable": True, "floatingFilter": True, "minWidth": 90},
         columnSize="autoSize",
         dashGridOptions=GRID_OPTIONS,
         rowClassRules={"best": "params.data.mark == 'best'"},
         filterModel=_filters(shown.filters),
-        selectedRows={"ids": [str(number) for number in shown.selection]},
         className="grid",
-        style={"height": "520px"},
+        style={"height": f"{_HEAD_HEIGHT + _ROW_HEIGHT * min(10, max(3, study.state.num_planned))}px"},
     )
 
 

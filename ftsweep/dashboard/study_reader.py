@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from ftsweep.dashboard.trial_reader import Stamp, TrialReader, stamp_of
+from ftsweep.dashboard.runs_reader import RunsReader
+from ftsweep.dashboard.trial_reader import Stamp, stamp_of
 from ftsweep.domain.study_state import StudyState
 from ftsweep.domain.trial import TrialRecord
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.settings import Settings, read_settings
 from ftsweep.report.study_fit import judged_study
 from ftsweep.store.atomic import read_json
-from ftsweep.store.folders import StudyFolder, TrialFolder
+from ftsweep.store.folders import StudyFolder
 from ftsweep.store.manifest import StudyManifest
+from ftsweep.store.phases import phases_file, read_phases
 from ftsweep.store.result import read_result, result_file
 from ftsweep.store.study_state import made_state
 
@@ -29,10 +30,12 @@ class StudyReader:
     """Counts up whenever a look found something new."""
     state: StudyState | None = None
     _overview: tuple[int, StudyOverview] | None = None
-    _trials: dict[str, tuple[int, TrialReader]] = field(default_factory=dict)
-    """By folder name: the folder's identity and its reader."""
     _files: dict[str, tuple[Stamp | None, Any]] = field(default_factory=dict)
     _is_running: bool = False
+
+    def __post_init__(self) -> None:
+        self.trials = RunsReader(str(self.folder.path / "trials"))
+        self.fresh = RunsReader(str(self.folder.confirmations))
 
     def look(self) -> StudyState:
         """The study as it is now.
@@ -41,29 +44,29 @@ class StudyReader:
             FileNotFoundError: there is no such study, or its folder is gone.
             DamagedFileError: a file of the study holds something else.
         """
-        has_news = self._look_at_trials()
+        if not self.folder.sweep_file.exists():
+            raise FileNotFoundError(self.folder.path)
+        has_news = self.trials.look() | self.fresh.look() | self._look_at_bases()
         manifest, is_new = self._file("manifest", self.folder.manifest_file, self._read_manifest)
         has_news |= is_new
         result, is_new = self._file("result", result_file(self.folder), lambda: read_result(self.folder))
         has_news |= is_new
+        _, is_new = self._file("phases", phases_file(self.folder), lambda: read_phases(self.folder))
+        has_news |= is_new
         is_running = self.folder.is_running
         if is_running != self._is_running:  # whoever goes on with it may judge ended trials again
             has_news = True
-            for _, reader in self._trials.values():
-                reader.is_settled = False
+            self.trials.doubt()
         if has_news or self.state is None:
             self._is_running = is_running
+            readers = self.trials.readers
             self.state = made_state(
                 self.folder,
                 manifest[0],
                 result,
                 baselines=self._baselines(),
-                trials=self._records(),
-                verdicts={
-                    reader.record.number: reader.verdicts
-                    for _, reader in self._trials.values()
-                    if reader.record is not None and reader.verdicts
-                },
+                trials=_records(self.trials),
+                verdicts={each.record.number: each.verdicts for each in readers if each.record and each.verdicts},
             )
             self.version += 1
         return self.state
@@ -73,8 +76,16 @@ class StudyReader:
         assert self.state is not None, "look first"
         if self._overview is None or self._overview[0] != self.version:
             settings: Settings = self._files["manifest"][1][1]
-            found = StudyOverview(self.state, settings)
-            found = replace(found, verdicts=tuple(judged_study(self.state, settings)))
+            known = {trial.number: trial for trial in self._overview[1].trials} if self._overview else {}
+            found = StudyOverview(
+                self.state,
+                settings,
+                tuple(judged_study(self.state, settings)),
+                folder=self.folder,
+                fresh=tuple(_records(self.fresh)),
+                phases=self._files["phases"][1],
+                known=known,
+            )
             self._overview = (self.version, found)
         return self._overview[1]
 
@@ -90,39 +101,24 @@ class StudyReader:
         self._files[name] = (stamp, content)
         return content, True
 
-    def _look_at_trials(self) -> bool:
-        if not self.folder.sweep_file.exists():
-            raise FileNotFoundError(self.folder.path)
-        found: dict[str, int] = {}
-        try:
-            with os.scandir(self.folder.path / "trials") as entries:
-                found = {entry.name: entry.inode() for entry in entries if not entry.name.startswith(".")}
-        except FileNotFoundError:
-            pass  # nothing was begun yet
-        gone = [name for name, (inode, _) in self._trials.items() if found.get(name) != inode]
+    def _look_at_bases(self) -> bool:
+        names = [name for name in self.trials.others if name.startswith("baseline-")]
+        gone = [name for name in self._files if name.startswith("baseline-") and name not in names]
         for name in gone:
-            del self._trials[name]
-        has_news = bool(gone)
-        for name, inode in found.items():
-            if name.isdecimal():
-                if name not in self._trials:
-                    self._trials[name] = (inode, TrialReader(TrialFolder(self.folder.path / "trials" / name)))
-                has_news |= self._trials[name][1].look()
-            elif name.startswith("baseline-"):
-                file = self.folder.path / "trials" / name / "baseline.json"
-                has_news |= self._file(name, file, lambda file=file: _values(file))[1]
-        bases = [name for name in self._files if name.startswith("baseline-") and name not in found]
-        for name in bases:
             del self._files[name]
-        return has_news or bool(bases)
-
-    def _records(self) -> list[TrialRecord]:
-        records = [reader.record for _, reader in self._trials.values() if reader.record is not None]
-        return sorted(records, key=lambda record: record.number)
+        has_news = bool(gone)
+        for name in names:
+            file = self.folder.path / "trials" / name / "baseline.json"
+            has_news |= self._file(name, file, lambda file=file: _values(file))[1]
+        return has_news
 
     def _baselines(self) -> Mapping[str, Mapping[str, float]]:
         files = {name: content for name, (_, content) in self._files.items() if name.startswith("baseline-")}
         return {name.removeprefix("baseline-"): values for name, values in sorted(files.items()) if values}
+
+
+def _records(runs: RunsReader) -> list[TrialRecord]:
+    return [reader.record for reader in runs.readers if reader.record is not None]
 
 
 def _values(file: Any) -> dict[str, float]:

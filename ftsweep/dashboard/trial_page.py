@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from dash import dcc, html
@@ -9,7 +10,8 @@ from dash import dcc, html
 from ftsweep.dashboard.address import difference_address, study_address
 from ftsweep.dashboard.asked import Asked, asked_part, read_asked
 from ftsweep.dashboard.looks import Look
-from ftsweep.dashboard.parts import PLOT_CONFIG, badge, crumbs, height_of, plain_table, trouble_line
+from ftsweep.dashboard.parts import PLOT_CONFIG, badge, crumbs, height_of, plain_table, trouble_line, waiting, watch
+from ftsweep.dashboard.told_tables import answers_of_trial
 from ftsweep.dashboard.trial_acts import elsewhere, trial_acts
 from ftsweep.dashboard.views import view_figure
 from ftsweep.report.overview import StudyOverview
@@ -20,30 +22,26 @@ from ftsweep.store.folders import StudyFolder, TrialFolder
 _LOG_LINES = 100
 
 
-def trial_page(look: Look, number_of: int, folder: StudyFolder, *, may_act: bool) -> list[Any]:
+def trial_page(look: Look, number_of: int, folder: StudyFolder, mark: str, *, may_act: bool) -> list[Any]:
+    """The page's parts. mark: what a look for news gives now."""
     steps = ((look.name, study_address(look.name)), (f"trial {number_of}", ""))
     trial = find_trial(look.overview, number_of)
     if look.overview is None or trial is None:
-        why = look.trouble or f"Study {look.name!r} has no trial {number_of}."
-        return [crumbs(*steps), html.H1(f"Trial {number_of}"), *trouble_line(why)]
+        known = look if look.overview is None else replace(look, trouble=f"There is no trial {number_of}.")
+        return [crumbs(*steps), html.H1(f"Trial {number_of}"), *waiting(known)]
     curves, asked = curves_of(look.overview, trial), read_asked(folder)
     return [
         crumbs(*steps),
         dcc.Store(id="study", data=look.name),
         dcc.Store(id="trial", data=number_of),
-        dcc.Store(id="trial-seen", data=trial_mark(look, asked)),
-        dcc.Interval(id="trial-tick", interval=1500),
+        *watch(f"/news/{look.name}", mark, "trial-seen"),
         html.H1(f"Trial {number_of}"),
-        html.Div(trial_body(look, trial, folder, asked), id="trial-body"),
+        html.Div(trial_head(look, trial), id="trial-head"),
         dcc.Store(id="trial-curves-drawn", data=curves),
         dcc.Graph(id="trial-curves", config=PLOT_CONFIG, style=height_of(curves)),
         trial_acts(look.overview, trial, may_act=may_act),
+        html.Div(trial_body(look, trial, folder, asked), id="trial-body"),
     ]
-
-
-def trial_mark(look: Look, asked: Asked) -> str:
-    """Changes whenever the page should be drawn anew."""
-    return f"{look.mark} {asked.mark}"
 
 
 def find_trial(study: StudyOverview | None, number_of: int) -> TrialSummary | None:
@@ -53,19 +51,28 @@ def find_trial(study: StudyOverview | None, number_of: int) -> TrialSummary | No
 def curves_of(study: StudyOverview, trial: TrialSummary) -> dict[str, Any]:
     """The trial's learning curve beside those of the best trial and the default setting."""
     beside = [each.number for each in (study.best, study.default) if each is not None]
-    return view_figure(study.only([trial.number, *beside]), "learning_curves")
+    drawn = view_figure(study.only([trial.number, *beside]), "learning_curves")
+    for trace in drawn["data"]:
+        if isinstance(trace.get("meta"), list) and trace["meta"][0] == trial.number and trial.number not in beside:
+            trace |= {"name": "this trial", "legendgroup": "this trial", "showlegend": True, "opacity": 1.0}
+            trace["line"]["width"] = 3
+    return drawn
+
+
+def trial_head(look: Look, trial: TrialSummary) -> list[Any]:
+    """How it ended, and its key numbers."""
+    assert look.overview is not None, "a trial was found in it"
+    facts = _facts(look.overview, trial)
+    return [*trouble_line(look.trouble), html.P([badge(trial.kind), f" {trial.remark}"]), facts]
 
 
 def trial_body(look: Look, trial: TrialSummary, folder: StudyFolder, asked: Asked) -> list[Any]:
-    """All of the page but the figure and what may be asked."""
+    """What stands below the figure and what may be asked."""
     study = look.overview
     assert study is not None, "a trial was found in it"
     others = [each for each in (study.best, study.default) if each is not None and each is not trial]
     against = difference_address([(look.name, each.number) for each in (trial, *others)])
     parts: list[Any] = [
-        *trouble_line(look.trouble),
-        html.P([badge(trial.kind), f" {trial.remark}"]),
-        _facts(study, trial),
         html.H2("Setting"),
         _setting(study, trial),
         html.P(dcc.Link("Differences to the best trial and the default setting", href=against)) if others else "",
@@ -76,6 +83,7 @@ def trial_body(look: Look, trial: TrialSummary, folder: StudyFolder, asked: Aske
     if values := trial.best_values():
         rows = [[key, number(value)] for key, value in sorted(values.items())]
         parts += [html.H2(f"Measured at rung {trial.best_rung}, its best"), plain_table(("metric", "value"), rows)]
+    parts += answers_of_trial(study, trial)
     log = trial.log_tail or _log(folder.trial(trial.number))
     if log:
         parts += [html.H2("End of its log"), html.Pre(log)]

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ftsweep.dashboard.against import axes, first_axis, slice_figure, xy_figure
+from dash.exceptions import PreventUpdate
+
+from ftsweep.dashboard.against import chosen_axes, xy_figure
+from ftsweep.dashboard.looks import Look
 from ftsweep.report import figures
+from ftsweep.report.figures import theme
+from ftsweep.report.figures.drawn import MAX_MARKS
 from ftsweep.report.overview import StudyOverview
 
 if TYPE_CHECKING:
@@ -18,43 +25,73 @@ LEFT, RIGHT = "history", "learning_curves"
 
 LINE_VIEWS = ("learning_curves", "parallel_coordinates")
 """A line of its own for each trial: too many cannot be told apart, nor drawn in time."""
+MARK_VIEWS = ("history", XY, SLICES)
+"""A mark for each trial: a region of them selects those that are not drawn, too (see `region`)."""
 MAX_LINES = 100
+_MAX_KEPT = 12
 FAINT = 0.1
 """Opacity of trials that are not selected; in assets/select.js, too."""
 
 
-def titles() -> dict[str, str]:
-    """Every view by its name, in reading order."""
-    named = {name: figures.load(name).TITLE for name in figures.READING_ORDER}
+def titles(study: StudyOverview | None = None) -> dict[str, str]:
+    """Every view by its name, in reading order; of a study those that it has something for."""
+    names = [name for name in figures.READING_ORDER if study is None or figures.is_about(name, study)]
+    named = {name: figures.load(name).TITLE for name in names}
     first = {name: named.pop(name) for name in (LEFT, RIGHT)}
-    return {**first, XY: "X against Y", SLICES: "Slices", **named}
+    return {**first, XY: "X against Y", **named}
+
+
+def view_options(study: StudyOverview) -> list[dict[str, str]]:
+    """What a dropdown offers of a study's views."""
+    return [{"label": title, "value": name} for name, title in titles(study).items()]
 
 
 def reading(view: str) -> str:
     """How to read a view."""
     if view == XY:
         return "Each mark is a trial at its best rung: choose what the axes show."
-    if view == SLICES:
-        return "The objective against each parameter: where good trials gather, look closer."
     return figures.load(view).READING
 
 
-def lines_shown(study: StudyOverview, selection: Collection[int]) -> list[int] | None:
-    """The trials that a view of lines draws: the selected ones, else running and best ones. None: all."""
-    if len(study.trials) <= MAX_LINES:
+def most_shown(study: StudyOverview, view: str) -> int:
+    """So many trials a view draws at most; of more it draws some, those that are selected first."""
+    if view in LINE_VIEWS:
+        return MAX_LINES
+    return MAX_MARKS // max(1, len(study.param_names)) if view == SLICES else MAX_MARKS
+
+
+def trials_shown(study: StudyOverview, view: str, selection: Collection[int]) -> list[int] | None:
+    """The trials that a view draws, None: all.
+
+    Selected ones, running ones, the best, each that was the best of its time; then an even sample of the others.
+    """
+    limit = most_shown(study, view)
+    if view not in (*LINE_VIEWS, *MARK_VIEWS) or len(study.trials) <= limit:
         return None
+    numbers = [trial.number for trial in study.trials]
+    selected = frozenset(selection)
+    chosen = _sample([number for number in numbers if number in selected], 2 * limit // 3)
     sign = 1 if study.objective.direction == "minimize" else -1
-    ranked = sorted(
-        study.trials,
-        key=lambda trial: (
-            trial.number not in selection,
-            trial.has_ended,
-            not trial.is_best,
-            not trial.is_default,
-            float("inf") if trial.value is None else sign * trial.value,
-        ),
-    )
-    return [trial.number for trial in ranked[:MAX_LINES]]
+    running = [trial.number for trial in study.trials if not trial.has_ended][-(limit // 5) :]
+    named = [trial.number for trial in study.trials if trial.is_best or trial.is_default]
+    lowest, records = float("inf"), []
+    for trial in study.trials:
+        if trial.is_complete and trial.value is not None and sign * trial.value < lowest:
+            lowest = sign * trial.value
+            records.append(trial.number)
+    ranked = sorted((sign * trial.value, trial.number) for trial in study.trials if trial.value is not None)
+    best = [number for _, number in ranked[: limit // (2 if view in LINE_VIEWS else 6)]]
+    found = list(dict.fromkeys([*chosen, *named, *running, *records, *best]))[:limit]
+    known = frozenset(found)
+    others = [number for number in numbers if number not in known]
+    return [*found, *_sample(others, limit - len(found))]
+
+
+def _sample(numbers: list[int], count: int) -> list[int]:
+    """An even one, of at most so many."""
+    if len(numbers) <= count:
+        return numbers
+    return [numbers[index * len(numbers) // count] for index in range(count)]
 
 
 def view_figure(
@@ -63,23 +100,45 @@ def view_figure(
     """A view as Plotly's JSON, with unselected trials faint. An unknown view is the first one."""
     view = view if view in titles() else LEFT
     drawn = marked(_drawn(study, view, selection, x, y), frozenset(selection))
+    if view in MARK_VIEWS and len(study.trials) > most_shown(study, view):
+        drawn["layout"]["meta"] = {"view": view, "x": x, "y": y}  # assets/select.js asks for what lies in a region
     drawn["layout"]["uirevision"] = f"{study.name} {view} {x if view == XY else ''} {y if view == XY else ''}"
     return drawn
 
 
+@dataclass
+class Figures:
+    """Views that were drawn last, for several threads: pages that show the same have it drawn once."""
+
+    _kept: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def drawn(self, look: Look, view: str, selection: Collection[int], x: str = "", y: str = "") -> dict[str, Any]:
+        """The view of a study as it is now.
+
+        Raises:
+            PreventUpdate: the study cannot be shown.
+        """
+        if look.overview is None:
+            raise PreventUpdate
+        axes_of = (x, y) if view == XY else ("", "")
+        key = (look.name, look.version, view, tuple(selection), *axes_of)
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = view_figure(look.overview, view, selection, x=x, y=y)
+                for oldest in list(self._kept)[:-_MAX_KEPT]:
+                    del self._kept[oldest]
+            return self._kept[key]
+
+
 def _drawn(study: StudyOverview, view: str, selection: Collection[int], x: str, y: str) -> go.Figure:
-    if view == XY:
-        known = axes(study)
-        return xy_figure(study, x if x in known else first_axis(study), y if y in known else study.objective.key)
-    if view == SLICES:
-        return slice_figure(study)
-    lines = lines_shown(study, selection) if view in LINE_VIEWS else None
-    drawn = figures.draw(view, study if lines is None else study.only(lines))
-    if lines is not None:
-        text = f"{len(lines)} of {len(study.trials):,} trials drawn; select some to see them"
-        drawn.add_annotation(
-            text=text, x=1, y=1, xref="paper", yref="paper", xanchor="right", yanchor="bottom", showarrow=False
-        )
+    shown = trials_shown(study, view, selection)
+    part = study if shown is None else study.only(shown)
+    if view != XY and not figures.is_about(view, study):
+        return theme.empty("This study has nothing of the kind yet.")
+    drawn = xy_figure(part, *chosen_axes(study, x, y)) if view == XY else figures.draw(view, part)
+    if shown is not None:
+        theme.sample_note(drawn, f"{len(shown):,} of {len(study.trials):,} trials, of selected ones as many as can be")
     return drawn
 
 

@@ -70,6 +70,8 @@ class StudyOverview:
     """Runs with fresh seeds, under the numbers of the trials whose settings they have."""
     phases: tuple[tuple[str, float, float], ...] = ()
     """What went on from when to when, in seconds since 1970."""
+    known: Mapping[int, TrialSummary] = field(default_factory=dict, compare=False, repr=False)
+    """Summaries that were made before, by number: those of trials that are the same since are taken."""
     shown: frozenset[int] | None = None
     """The numbers of the trials to look at; None: all."""
 
@@ -115,7 +117,13 @@ class StudyOverview:
     def trials(self) -> tuple[TrialSummary, ...]:
         best, verdicts = self.state.best, self.state.verdicts
         return tuple(
-            summarise(record, self.objective, is_best=record is best, verdicts=verdicts.get(record.number, ()))
+            summarise(
+                record,
+                self.objective,
+                is_best=record is best,
+                verdicts=verdicts.get(record.number, ()),
+                known=self.known.get(record.number),
+            )
             for record in self.state.trials
             if self.shown is None or record.number in self.shown
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ftsweep.domain.measurement import Measurement
@@ -95,9 +95,16 @@ class TrialSummary:
 
 
 def summarise(
-    record: TrialRecord, objective: Objective, *, is_best: bool = False, verdicts: tuple[Verdict, ...] = ()
+    record: TrialRecord,
+    objective: Objective,
+    *,
+    is_best: bool = False,
+    verdicts: tuple[Verdict, ...] = (),
+    known: TrialSummary | None = None,
 ) -> TrialSummary:
-    """The trial judged by the best of its rungs that have a finite objective."""
+    """The trial judged by the best of its rungs that have a finite objective. `known` is taken if it is of the same."""
+    if known is not None and known.record is record and known.verdicts is verdicts:
+        return known if known.is_best == is_best else replace(known, is_best=is_best)
     finite = (each for each in record.measurements if math.isfinite(each.values.get(objective.key, math.nan)))
     best = objective.best(finite)
     value, rung = (objective.value(best), best.rung) if best else (None, None)

@@ -167,7 +167,7 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
     yield from _sound_lines(path.read_bytes())
 
 
-def read_new_lines(path: Path, offset: int) -> tuple[list[dict[str, Any]], int]:
+def read_new_lines(path: Path | str, offset: int) -> tuple[list[dict[str, Any]], int]:
     """The lines that were appended behind `offset` bytes, and the offset behind the last of them.
 
     A line without its end is not read yet: it may be written at this moment.
@@ -176,14 +176,15 @@ def read_new_lines(path: Path, offset: int) -> tuple[list[dict[str, Any]], int]:
         file.seek(offset)
         text = file.read()
     whole = text.rfind(b"\n") + 1
-    return list(_sound_lines(text[:whole])), offset + whole
+    return _sound_lines(text[:whole]), offset + whole
 
 
-def _sound_lines(content: bytes) -> Iterator[dict[str, Any]]:
-    for line in content.split(b"\n"):
-        text, _, checksum = line.rpartition(b"\t")
-        if text and checksum == f"{zlib.crc32(text):08x}".encode():
-            yield json.loads(text)
+def _sound_lines(content: bytes) -> list[dict[str, Any]]:
+    """Parsed as one list: that is faster, and the lines share their keys."""
+    parts = (line.rpartition(b"\t") for line in content.split(b"\n"))
+    sound = [text for text, _, checksum in parts if text and checksum == b"%08x" % zlib.crc32(text)]
+    found: list[dict[str, Any]] = json.loads(b"[" + b",".join(sound) + b"]")
+    return found
 
 
 def folder_size(path: Path) -> int:

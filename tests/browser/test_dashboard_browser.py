@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.server
 import os
 import re
 import shutil
@@ -27,6 +28,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 ARGUMENTS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--host-resolver-rules=MAP rebound.example 127.0.0.1",
 ]  # fmt: skip
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)><a href='javascript:alert(3)'>x</a>%{y}$\\alpha$"
 PATIENCE_MS = 180_000  # a shared machine with little left takes long to draw
@@ -312,9 +314,89 @@ def test_hostile_names_are_text_everywhere(opened, tmp_path):
     assert "<img src=x onerror=alert(2)>" in page.locator("#left .hoverlayer").text_content()
     assert page.locator("main img, .plot a[href], main iframe, main script").count() == 0
 
+    assert "<img src=x" in page.locator(".ag-center-cols-container .ag-row").first.text_content(), (
+        "the table has it as text"
+    )
+    page.goto(page.url.partition("/study")[0] + "/studies?study=demo")
+    page.wait_for_selector("#together .point")
+    page.locator("#together .point").first.hover(force=True)
+    page.wait_for_selector("#together .hoverlayer text")
+    assert "<img src=x onerror=alert(2)>" in page.locator("#together .hoverlayer").text_content()
+    assert page.locator("main img, main iframe, main script").count() == 0
+
     for path in ("/study/demo/trial/2", "/difference?trial=demo:0&trial=demo:1"):
-        page.goto(page.url.partition("/study")[0].partition("/difference")[0] + path)
+        page.goto(page.url.partition("/stud")[0].partition("/difference")[0] + path)
         page.wait_for_selector("main table")
         assert page.locator("main img, main script, main a[href^=javascript]").count() == 0
         assert "<img src=x" in page.inner_text("main")
+    assert page.troubles == []
+
+
+@pytest.fixture
+def foreign_page(tmp_path):
+    """Serves a page of another origin of the same site, to which a browser gives the cookie; gives its address."""
+    pages = {}
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(pages.get(self.path, "").encode())
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+
+    def put(text):
+        pages["/evil"] = text
+        return f"http://127.0.0.1:{server.server_port}/evil"
+
+    yield put
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_page_of_another_origin_and_a_rebound_name_ask_in_vain(opened, served, foreign_page, tmp_path):
+    builder = studies.StudyBuilder(tmp_path)
+    builder.trial(0, studies.falling(1e-3, 8, num=4), None)
+    page = opened("/study/demo")
+    wait_for_study(page)
+    base = served.partition("/?")[0]
+    body = '{"study": "demo", "trials": [0]}'
+    sent = (
+        f"fetch('{base}/act/stop-trials', {{method: 'POST', mode: 'no-cors', credentials: 'include', body: '{body}'}})"
+    )
+    field = f"<input name='{body[:-1]}, \"x\": \"' value='\"}}'>"  # an input whose name and value make JSON
+    form = f"<form method=post enctype=text/plain action={base}/act/stop-trials>{field}</form>"
+    answers = []
+    page.on("response", lambda answer: answers.append((answer.url, answer.status)))
+    page.goto(foreign_page(f"<p>{form}<script>{sent}.then(() => document.title = 'sent')</script>"))
+    wait_until(page, "document.title === 'sent'")
+    page.evaluate("document.querySelector('form').submit()")
+    page.wait_for_url("**/act/stop-trials")
+    assert [status for url, status in answers if "/act/" in url] == [403, 403]
+
+    page.goto(base.replace("127.0.0.1", "rebound.example") + "/study/demo")
+    assert "does not answer to that host name" in page.inner_text("body")
+    assert builder.folder.trial(0).outcome() is None
+    assert not Requests(builder.folder).path.exists()
+
+
+def test_store_that_is_moved_and_comes_back_while_the_page_is_open(opened, tmp_path):
+    folder = studies.write_demo(tmp_path)
+    page = opened("/study/demo?sel=1-2")
+    wait_for_study(page)
+    elsewhere = folder.path.with_name("elsewhere")
+    folder.path.rename(elsewhere)
+    wait_until(page, "document.getElementById('trouble').innerText.includes('moved or removed')")
+    assert page.locator(".ag-row").count() > 0, "what was read last is shown"
+
+    elsewhere.rename(folder.path)
+    wait_until(page, "document.getElementById('trouble').innerText === ''")
+    assert selection_of(page) == [1, 2]
     assert page.troubles == []

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ftsweep.control.jobs import as_error
+from ftsweep.domain.measurement import Measurement
 from ftsweep.executors.base import Message
 from ftsweep.worker.engine import Engine
 
@@ -14,3 +17,15 @@ def step(engine: Engine) -> list[Message]:
         if message["type"] == "failed":
             raise as_error(message)
     return messages
+
+
+def finish(engine: Engine, job: dict[str, Any]) -> tuple[list[Measurement], dict[str, Any]]:
+    """Run a job to its end as a control process would that prunes nothing; the measurements and the last message."""
+    engine.admit(job)
+    measured = []
+    while True:
+        for message in step(engine):
+            if message["type"] == "ended":
+                return measured, message
+            measured.append(Measurement.from_dict(message["measurement"]))
+            engine.answer({"type": "continue", "job": job["job"]})

@@ -10,6 +10,10 @@
     return shown.range.some((end, index) => end !== drawn.range[index]);
   }
 
+  function whenIdle(figure) {
+    return new Promise((resolve) => window.requestIdleCallback(() => resolve(figure), { timeout: 2000 }));
+  }
+
   function groupOf(trace) {
     return trace.legendgroup || trace.name;
   }
@@ -38,6 +42,7 @@
         const shown = document.querySelector("#" + id + " .js-plotly-plot");
         const before = asDrawn[id];
         asDrawn[id] = figure.layout;
+        if (id === "right" && !before) return whenIdle(figure); // what is seen first is drawn first
         const isSame = shown && shown.layout && before && before.uirevision === figure.layout.uirevision;
         return isSame ? keepLook(figure, shown, before) : figure;
       },

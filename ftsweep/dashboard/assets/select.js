@@ -60,6 +60,39 @@
     }
   }
 
+  function gridApi() {
+    const grid = window.dash_ag_grid;
+    return grid && document.getElementById("grid") ? grid.getApi("grid") : null;
+  }
+
+  // The trials that pass the table's filters.
+  function passing() {
+    const found = [];
+    gridApi().forEachNodeAfterFilter((node) => found.push(node.data.trial));
+    return found.sort((a, b) => a - b);
+  }
+
+  function bestTrials(count) {
+    const ranked = [];
+    gridApi().forEachNode((node) => typeof node.data.order === "number" && ranked.push(node.data));
+    ranked.sort((a, b) => a.order - b.order || a.trial - b.trial);
+    return ranked.slice(0, count).map((row) => row.trial).sort((a, b) => a - b);
+  }
+
+  // Of a figure that draws some of many trials: all that lie in the region, which the server knows.
+  function inRegion(event, side, study) {
+    const about = plot(side).layout.meta;
+    const shape = event.range || event.lassoPoints;
+    const [x, y] = ["x", "y"].map((letter) => Object.keys(shape).find((key) => key.startsWith(letter)));
+    const step = Math.max(1, Math.ceil(shape[x].length / 60));
+    const thin = (values) => values.filter((_, index) => index % step === 0).map((value) => Number(value).toPrecision(6));
+    const query = new URLSearchParams({
+      view: about.view, x: about.x, y: about.y, panel: x.slice(1) || "1",
+      kind: event.range ? "box" : "lasso", xs: thin(shape[x]).join(), ys: thin(shape[y]).join(),
+    });
+    return fetch("/region/" + encodeURIComponent(study) + "?" + query).then((answer) => answer.json());
+  }
+
   function trigger() {
     const found = window.dash_clientside.callback_context.triggered;
     return found.length ? found[0].prop_id : "";
@@ -72,41 +105,48 @@
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     ftsweep: Object.assign({}, (window.dash_clientside || {}).ftsweep, {
       // Whatever selects gives trial numbers; `by` says what it was, so that it is not told again.
-      choose: function (left, right, rows, shownRows, cleared, top, filters, rowsOfAll, now) {
+      choose: function (left, right, rows, filters, filled, cleared, top, now, study) {
         const by = trigger();
+        const isFiltered = filters && Object.keys(filters).length > 0;
         let numbers = null;
         if (by.startsWith("left.") || by.startsWith("right.")) {
           const side = by.split(".")[0];
           const event = side === "left" ? left : right;
           const isByHand = event && (event.range || event.lassoPoints); // a box that we took away is told, too
+          if (isByHand && plot(side).layout.meta) {
+            return inRegion(event, side, study).then((found) => (isSame(found, now.trials) ? keep() : { trials: found, by: side }));
+          }
           if (!isByHand) numbers = by.endsWith(".selectedData") && now.by === side ? [] : null;
           else numbers = numbersOf(event, side);
         } else if (by === "grid.selectedRows") {
           if (!rows || Array.isArray(rows)) numbers = (rows || []).map((row) => row.trial).sort((a, b) => a - b);
-        } else if (by === "grid.virtualRowData") {
-          const isFiltered = filters && Object.keys(filters).length > 0;
-          if (isFiltered) numbers = (shownRows || []).map((row) => row.trial).sort((a, b) => a - b);
+        } else if (by === "grid.filterModel" && filled) {
+          if (isFiltered) numbers = passing();
           else if (now.by === "filter") numbers = [];
+        } else if (by === "rows.data") {
+          const follows = now.by === "filter" || (now.by === "address" && !now.trials.length);
+          if (isFiltered && follows) numbers = passing();
         } else if (by === "clear.n_clicks") {
           numbers = [];
         } else if (by === "top.value") {
-          const ranked = (rowsOfAll || []).filter((row) => typeof row.rank === "number").sort((a, b) => a.rank - b.rank);
-          numbers = ranked.slice(0, top || 0).map((row) => row.trial).sort((a, b) => a - b);
+          numbers = bestTrials(top || 0);
         }
         if (numbers === null || isSame(numbers, now.trials)) return keep();
-        const name = by.startsWith("grid.virtual") ? "filter" : by.split(".")[0];
+        const name = by === "grid.filterModel" || by === "rows.data" ? "filter" : by.split(".")[0];
         return { trials: numbers, by: name };
       },
 
       // Show the selection everywhere else, and write it into the address.
-      show: function (selection, left, right, x, y, filters, rowsOfAll, study) {
+      show: function (selection, left, right, x, y, filters, filled, study) {
         const numbers = selection.trials;
-        if (!isSame(numbers, chosen) || trigger() === "") {
+        const isNew = !isSame(numbers, chosen) || trigger() === "";
+        if (isNew) {
           chosen = numbers;
           for (const side of plots) mark(side, numbers, selection.by === side);
-          if (selection.by !== "grid") {
-            window.dash_clientside.set_props("grid", { selectedRows: { ids: numbers.map(String) } });
-          }
+        }
+        const isFirst = trigger() === "rows.data" && filled && filled.isWhole; // rows that nobody could tick before
+        if ((isNew && selection.by !== "grid") || (isFirst && numbers.length)) {
+          window.dash_clientside.set_props("grid", { selectedRows: { ids: numbers.map(String) } });
         }
         const query = new URLSearchParams();
         if (left !== "history") query.set("left", left);
@@ -123,7 +163,7 @@
         const path = "/study/" + encodeURIComponent(study);
         const csv = path + "/trials.csv" + (numbers.length ? "?trials=" + numbers.join(",") : "");
         const pairs = numbers.slice(0, 12).map((number) => "trial=" + encodeURIComponent(study) + ":" + number);
-        const count = (rowsOfAll || []).length;
+        const count = filled ? filled.count : "";
         const words = numbers.length ? numbers.length + " of " + count + " trials selected" : "no trial selected";
         return [words, csv, "/difference?" + pairs.join("&"), numbers.length < 2, numbers.length === 0];
       },

@@ -42,7 +42,7 @@ def folder(tmp_path: Path) -> StudyFolder:
     folder.path.mkdir(parents=True)
     write_manifest(folder, allow=())
     folder.sweep_file.write_text("recording: {_target_: ftsweep.recording.NullRecorder}\n")
-    write_result(folder, StudyResult("Trial 3 is chosen.", model=Model(3, 1.0, 2, "It is the best."), num_trials=0))
+    write_result(folder, StudyResult("Trial 3 is chosen.", model=Model(3, 1.0, 2, "It is the best."), num_trials=1))
     return folder
 
 
@@ -105,7 +105,7 @@ def test_a_task_of_ones_own_is_asked_and_kept(
     assert [row.cells[0].text for row in table.rows] == ["own_parity"]
     code, text = evaluate(folder, "--tasks", "own_party", "--include-path", tasks)
     assert code == 2
-    assert "no task 'own_party'. Did you mean 'own_parity'?" in text
+    assert "no task 'own_party'. Did you mean 'own_parity'" in text
 
 
 def test_without_the_extra_its_name_is_said(folder: StudyFolder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -121,7 +121,7 @@ def test_study_that_begins_and_ends_to_run_is_news(demo: StudyFolder) -> None:
 def test_store_that_is_moved_away_and_back_is_told_and_gone_on_with(
     demo: StudyFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ftsweep.dashboard.looks._FRESH_SECONDS", 0.0)
+    monkeypatch.setattr("ftsweep.dashboard.looks._LONGEST_SECONDS", 0.0)
     looks = Looks(Store(demo.store.root))
     first = looks.at("demo")
     elsewhere = demo.path.with_name("elsewhere")
@@ -137,7 +137,7 @@ def test_store_that_is_moved_away_and_back_is_told_and_gone_on_with(
 
 
 def test_damaged_file_is_told_and_the_next_look_goes_on(demo: StudyFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ftsweep.dashboard.looks._FRESH_SECONDS", 0.0)
+    monkeypatch.setattr("ftsweep.dashboard.looks._LONGEST_SECONDS", 0.0)
     looks = Looks(Store(demo.store.root))
     whole = demo.manifest_file.read_text()
     demo.manifest_file.write_text("{")

@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 import torch
-from engine_steps import step
+from engine_steps import finish
 from training_rows import write_rows
 
-from ftsweep.domain.measurement import Measurement
 from ftsweep.errors import DataError
 from ftsweep.evaluation import answers as answers_module
 from ftsweep.store.row_scores import read_losses
@@ -45,17 +44,6 @@ def config(config: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
     }
     config["objective"] = {"metric": "token_f1", "split": "validation", "direction": "maximize"}
     return config
-
-
-def finish(engine: Engine, job: dict[str, Any]) -> tuple[list[Measurement], dict[str, Any]]:
-    engine.admit(job)
-    measured = []
-    while True:
-        for message in step(engine):
-            if message["type"] == "ended":
-                return measured, message
-            measured.append(Measurement.from_dict(message["measurement"]))
-            engine.answer({"type": "continue", "job": job["job"]})
 
 
 def test_answers_of_a_trial_its_base_and_its_test_are_scored_and_kept(

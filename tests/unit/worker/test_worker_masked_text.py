@@ -10,11 +10,10 @@ from typing import Any
 
 import pytest
 import torch
-from engine_steps import step
+from engine_steps import finish, step
 from safetensors.torch import load_file
 from training_rows import write_rows
 
-from ftsweep.domain.measurement import Measurement
 from ftsweep.serving.model import load_predictor
 from ftsweep.store.folders import TrialFolder
 from ftsweep.testing.random_models import byte_tokenizer, random_bert
@@ -71,17 +70,6 @@ def as_stage(config: dict[str, Any], strategy: dict[str, Any]) -> dict[str, Any]
     }
     config["training"]["epochs"] = 1
     return config
-
-
-def finish(engine: Engine, job: dict[str, Any]) -> tuple[list[Measurement], dict[str, Any]]:
-    engine.admit(job)
-    measured = []
-    while True:
-        for message in step(engine):
-            if message["type"] == "ended":
-                return measured, message
-            measured.append(Measurement.from_dict(message["measurement"]))
-            engine.answer({"type": "continue", "job": job["job"]})
 
 
 @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # PEFT asks by this name

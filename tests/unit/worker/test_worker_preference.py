@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine_steps import step
+from engine_steps import finish
 from training_rows import write_rows
 
-from ftsweep.domain.measurement import Measurement
 from ftsweep.errors import ConfigError
 from ftsweep.serving.model import load_predictor
 from ftsweep.training import references
@@ -58,17 +57,6 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(references, "reference_values", counted)
     return found
-
-
-def finish(engine: Engine, job: dict[str, Any]) -> tuple[list[Measurement], dict[str, Any]]:
-    engine.admit(job)
-    measured = []
-    while True:
-        for message in step(engine):
-            if message["type"] == "ended":
-                return measured, message
-            measured.append(Measurement.from_dict(message["measurement"]))
-            engine.answer({"type": "continue", "job": job["job"]})
 
 
 @pytest.mark.parametrize("strategy", ["Lora", "Full"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -10,9 +9,9 @@ from typing import Any
 
 import pytest
 import torch
-from engine_steps import step
+from engine_steps import finish
+from training_rows import write_rows
 
-from ftsweep.domain.measurement import Measurement
 from ftsweep.errors import ConfigError
 from ftsweep.serving.model import load_predictor
 from ftsweep.worker.engine import Engine
@@ -25,23 +24,6 @@ WORDS = {"sea": ("wave", "ship", "harbour", "tide"), "farm": ("cow", "barn", "wh
 @pytest.fixture
 def engine() -> Engine:
     return Engine(threads=1)
-
-
-def finish(engine: Engine, job: dict[str, Any]) -> tuple[list[Measurement], dict[str, Any]]:
-    """Run a job to its end as a control process would; the measurements and the last message."""
-    engine.admit(job)
-    measured = []
-    while True:
-        for message in step(engine):
-            if message["type"] == "ended":
-                return measured, message
-            measured.append(Measurement.from_dict(message["measurement"]))
-            engine.answer({"type": "continue", "job": job["job"]})
-
-
-def write_rows(path: Path, rows: list[dict[str, Any]]) -> str:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return str(path)
 
 
 def sentences(count: int, offset: int = 0) -> list[dict[str, Any]]:

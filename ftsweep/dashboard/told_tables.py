@@ -1,0 +1,90 @@
+"""Tables of the report on the dashboard's pages: the winner beside others, approaches, answers row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from dash import html
+
+from ftsweep.dashboard.parts import plain_table
+from ftsweep.domain.objective import Objective
+from ftsweep.report.answers import (
+    ModelAnswers,
+    answer_table,
+    base_answers,
+    model_answers,
+    parting_rows,
+    telling_rows,
+    told_score,
+    trial_answers,
+)
+from ftsweep.report.overview import StudyOverview
+from ftsweep.report.tables.approaches import approach_table
+from ftsweep.report.tables.difference import Compared
+from ftsweep.report.tables.scores import comparison_table
+from ftsweep.report.tables.table import Cell, Table
+from ftsweep.report.trial_summary import TrialSummary
+
+
+def evidence_part(study: StudyOverview) -> list[Any]:
+    """What the choice rests on: scores beside the default setting and the untouched base, and whole approaches."""
+    best = study.best.number if study.best else None
+    found = (
+        ("The winner" if study.is_final else "Best so far", comparison_table(study)),
+        ("Approaches", approach_table(study.approaches, study.objective, best)),
+        *_asked(study.answers, study.objective),
+    )
+    return _parts(found)
+
+
+def answers_of_trial(study: StudyOverview, trial: TrialSummary) -> list[Any]:
+    """Rows that the trial answered worst and best, beside what base, default and best trial said."""
+    folder = study.folder
+    if folder is None:
+        return []
+    others = [each.number for each in (study.default, study.best) if each is not None and each.number != trial.number]
+    own = model_answers(folder.trial(trial.number), f"trial {trial.number}", study.objective)
+    if own is None:
+        return []
+    base = base_answers(folder, trial.branch, study.objective)
+    models = [*([base] if base else []), *trial_answers(folder, others, study.objective), own]
+    return _parts(_asked(models, study.objective))
+
+
+def parting_answers(compared: Sequence[Compared]) -> list[Any]:
+    """Rows that trials answered most differently; nothing where they were not asked the same."""
+    found = [
+        model_answers(each.study.folder.trial(each.trial.number), each.name, each.study.objective)
+        for each in compared
+        if each.study.folder is not None
+    ]
+    models = [each for each in found if each is not None]
+    objective = compared[0].study.objective
+    metric = told_score(models, objective)
+    table = answer_table(models, parting_rows(models, metric), metric, "")
+    return _parts([(f"Answered most differently, by {metric}", table)])
+
+
+def _asked(models: Sequence[ModelAnswers], objective: Objective) -> list[tuple[str, Table | None]]:
+    metric = told_score(models, objective)
+    worst, best = telling_rows(models, metric)
+    return [
+        (f"Answered worst, by {metric}", answer_table(models, worst, metric, "")),
+        (f"Answered best, by {metric}", answer_table(models, best, metric, "")),
+    ]
+
+
+def _parts(found: Iterable[tuple[str, Table | None]]) -> list[Any]:
+    parts: list[Any] = []
+    for title, table in found:
+        if table is not None:
+            rows = ([_shown(cell) for cell in row.cells] for row in table.rows)
+            parts += [html.H2(title), plain_table([column.name for column in table.columns], rows, "told")]
+            parts += [html.P(table.note, className="reading")] if table.note else []
+    return parts
+
+
+def _shown(cell: Cell) -> Any:
+    tags = [html.Span(f"{tag} ", className="tag") for tag in cell.tags]
+    return [*tags, cell.text, *([" ", html.Code(cell.code)] if cell.code else [])] if tags or cell.code else cell.text
