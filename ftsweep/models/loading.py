@@ -190,6 +190,11 @@ def _check_weights(origin: Origin, model: PreTrainedModel, report: dict[str, Any
     lost = sorted(missing - new)
     if lost:
         listed = ", ".join(lost[:3]) + (", ..." if len(lost) > 3 else "")
+        if not any(name.startswith(prefix) for name in lost):
+            raise origin.error(
+                f"the model is saved without its head for {HEAD_PHRASES[head]} ({listed})",
+                "Choose a model with this head; one that was made to embed sentences, for example, has lost it.",
+            )
         raise origin.error(
             f"the files do not fit the architecture {type(model).__name__}: {len(lost)} of {len(parameters)} weights "
             f"are absent or of another shape ({listed})",

@@ -18,7 +18,7 @@ COLUMNS = ("text", "label", "prompt", "completion")
 
 @pytest.fixture(scope="module")
 def rows():
-    return PyDocs().load(COLUMNS)["train"]
+    return PyDocs().load((*COLUMNS, "module"))["train"]
 
 
 def test_every_library_gives_hundreds_of_rows(rows):

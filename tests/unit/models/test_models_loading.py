@@ -13,6 +13,7 @@ from ftsweep.errors import ConfigError, ModelError
 from ftsweep.models.base import Head
 from ftsweep.models.loading import resolve_dtype
 from ftsweep.models.local import LocalModel
+from ftsweep.testing.random_models import byte_tokenizer, random_bert
 
 CPU = torch.device("cpu")
 
@@ -234,3 +235,11 @@ def test_only_the_report_of_new_heads_is_silenced(tiny_folder: Path) -> None:
 def test_a_classifier_without_labels_is_a_defect_of_the_caller(tiny_folder: Path) -> None:
     with pytest.raises(ValueError, match="needs labels"):
         load(tiny_folder, "sequence_classification", [])
+
+
+def test_an_encoder_that_lost_its_language_head_is_said_to_have_none(tmp_path: Path) -> None:
+    """As those that embed sentences have: the body is whole, and a head drawn at random would predict no word."""
+    random_bert().base_model.save_pretrained(tmp_path)
+    byte_tokenizer().save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match=r"saved without its head for telling masked words"):
+        load(tmp_path, "masked_lm")
