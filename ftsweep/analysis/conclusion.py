@@ -88,7 +88,8 @@ def _not_again(result: StudyResult, records: Sequence[TrialRecord], objective: O
         return (
             "No setting was run again with fresh seeds: how much of a difference between trials is luck, is not known."
         )
-    return f"Not run again: {which} run with one seed only, so that their values may be luck."
+    values = "its value" if len(once) == 1 else "their values"
+    return f"Not run again: {which} run with one seed only, so that {values} may be luck."
 
 
 def _worth(result: StudyResult, records: Sequence[TrialRecord], objective: Objective) -> str:
