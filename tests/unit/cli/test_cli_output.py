@@ -107,7 +107,8 @@ def test_what_commands_print_fits_ascii_and_a_reader_of_one_line(words: str, tmp
 
 
 _ON_A_TERMINAL = """
-import fcntl, pathlib, sys, termios, time
+import fcntl, pathlib, signal, sys, termios, time
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # tests may be run with nohup
 from ftsweep.cli.output import print_on
 from ftsweep.cli.run import _stop_on_signals
 
@@ -142,7 +143,10 @@ def test_a_closed_terminal_stops_a_run_in_words_and_is_no_error(tmp_path: Path) 
     while b"ready" not in found:
         found += os.read(controller, 1024)
     os.close(controller)
-    assert child.wait(60) == 0, found
+    try:
+        assert child.wait(60) == 0, found
+    finally:
+        child.kill()
     assert "stopped: Standard" in (tmp_path / "said.txt").read_text()
     assert "the study goes on" in (tmp_path / "said.txt").read_text()
 

@@ -50,6 +50,10 @@ def opened(tmp_path: Path) -> Iterator[Any]:
         executor.close(kill=True)
 
 
+def child_pids() -> set[int]:
+    return {process.pid for process in psutil.Process().children()}
+
+
 def wait_until(is_so: Any, what: str) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not is_so():
@@ -224,6 +228,7 @@ def test_one_bad_device_does_not_end_the_study(opened: Any, tmp_path: Path, monk
 @pytest.mark.parametrize("kill", [False, True])
 @pytest.mark.parametrize("how", ["spawn", "fork"])
 def test_close_leaves_no_process(opened: Any, tmp_path: Path, kill: bool, how: str) -> None:
+    others = child_pids()  # of other tests
     executor = opened(workers=2)
     poll_until(executor, lambda _: executor.num_free == 2)
     children = []
@@ -231,11 +236,11 @@ def test_close_leaves_no_process(opened: Any, tmp_path: Path, kill: bool, how: s
         file = tmp_path / f"child-{number}"
         executor.submit(scripted_job(f"trial-{number}", [how, str(file)], ["wait", str(tmp_path / "never")]))
         children.append(read_pid(file))
-    family = [process.pid for process in psutil.Process().children()]
-    assert set(worker_pids(executor)) < set(family)  # and the watchdog
+    family = child_pids() - others
+    assert set(worker_pids(executor)) < family  # and the watchdog
     executor.close(kill=kill)
     await_death(*children, *family)
-    assert not set(family) & {process.pid for process in psutil.Process().children()}, "a zombie was left"
+    assert not family & child_pids(), "a zombie was left"
 
 
 @pytest.mark.parametrize("how", ["spawn", "fork"])
@@ -297,6 +302,7 @@ poll_until(executor, lambda _: False)
 
 
 def test_replacing_workers_leaks_no_descriptor_and_no_zombie(opened: Any) -> None:
+    others = child_pids()
     executor = opened()
     poll_until_free(executor)
     num_descriptors = psutil.Process().num_fds()
@@ -307,7 +313,7 @@ def test_replacing_workers_leaks_no_descriptor_and_no_zombie(opened: Any) -> Non
         poll_until_over(executor, f"trial-{number}")
     poll_until_free(executor)
     assert psutil.Process().num_fds() == num_descriptors
-    assert len(psutil.Process().children()) == 2  # the worker and the watchdog
+    assert len(child_pids() - others) == 2  # the worker and the watchdog
     executor.close()
     assert psutil.Process().num_fds() < num_descriptors
 

@@ -112,7 +112,7 @@ def test_peft_loads_what_is_saved(head, settings, tmp_path):
     assert json.loads((tmp_path / "adapter_config.json").read_text())["inference_mode"] is True
     assert model.peft_config["default"].inference_mode is False
     loaded = load_with_peft(BASES[head](), tmp_path)
-    torch.testing.assert_close(outputs(loaded), outputs(model), rtol=0, atol=0)
+    torch.testing.assert_close(outputs(loaded), outputs(model), rtol=1e-4, atol=1e-5)  # PEFT's layers are not ours
 
 
 def load_with_peft(base, folder):
