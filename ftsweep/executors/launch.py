@@ -38,7 +38,6 @@ def worker_environment(place: Place, context: ExecutorContext) -> dict[str, str]
         paths.append(str(source))  # run from a checkout
     return {
         "OMP_WAIT_POLICY": "PASSIVE",
-        "TOKENIZERS_PARALLELISM": "true",  # one worker prepares data while the others wait for it
         "MALLOC_TOP_PAD_": str(64 << 20),
         "MALLOC_TRIM_THRESHOLD_": str(256 << 20),
         "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
