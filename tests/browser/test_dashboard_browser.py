@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.server
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -23,27 +22,10 @@ from ftsweep.store.inbox import Inbox
 from ftsweep.store.requests import STOPPED, Requests
 
 # slow: a real study, a server and a browser, minutes on two cores
+pytest.importorskip("dash", reason="the extra ftsweep[dashboard] is not installed")
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ARGUMENTS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--host-resolver-rules=MAP rebound.example 127.0.0.1",
-]  # fmt: skip
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)><a href='javascript:alert(3)'>x</a>%{y}$\\alpha$"
 PATIENCE_MS = 180_000  # a shared machine with little left takes long to draw
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine")
-    pytest.importorskip("dash", reason="the extra ftsweep[dashboard] is not installed")
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

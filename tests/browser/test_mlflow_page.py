@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from chromium import ARGUMENTS, CHROMIUM
 from study_manifests import write_manifest
-from test_report_page import ARGUMENTS, CHROMIUM
 
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.recording.mlflow import MlflowRecorder

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import report_studies as studies
-from test_report_page import ARGUMENTS, CHROMIUM
 
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
@@ -56,17 +55,6 @@ KINDS: dict[str, Written] = {
     "NaN": lambda root: of_trials(root, ("complete", [1.0, math.nan]), ("complete", [1.0, 0.5])),
 }
 LARGE = {f"{count} trials": lambda root, count=count: large(count) for count in (1_000, 10_000)}
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine")
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,12 @@ def step(engine: Engine) -> list[Message]:
     return messages
 
 
-def finish(engine: Engine, job: dict[str, Any]) -> tuple[list[Measurement], dict[str, Any]]:
-    """Run a job to its end as a control process would that prunes nothing; the measurements and the last message."""
+def finish(
+    engine: Engine, job: dict[str, Any], *, stop_at: int | None = None
+) -> tuple[list[Measurement], dict[str, Any]]:
+    """Run a job to its end as a control process would that prunes it at this rung, or never; the measurements and the
+    last message.
+    """
     engine.admit(job)
     measured = []
     while True:
@@ -28,4 +32,7 @@ def finish(engine: Engine, job: dict[str, Any]) -> tuple[list[Measurement], dict
             if message["type"] == "ended":
                 return measured, message
             measured.append(Measurement.from_dict(message["measurement"]))
-            engine.answer({"type": "continue", "job": job["job"]})
+            if measured[-1].rung == stop_at:
+                engine.answer({"type": "stop", "job": job["job"], "kind": "pruned", "reason": "the test says so"})
+            else:
+                engine.answer({"type": "continue", "job": job["job"]})

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from engine_steps import step
+from engine_steps import finish
 
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.trial import OutcomeKind
@@ -25,21 +25,6 @@ from ftsweep.worker.engine import Engine
 
 Job = dict[str, Any]
 MakeJob = Callable[..., Job]
-
-
-def finish(engine: Engine, job: Job, *, stop_at: int | None = None) -> tuple[list[Measurement], Job]:
-    """Run a job to its end as a control process would; the measurements and the last message."""
-    engine.admit(job)
-    measured = []
-    while True:
-        for message in step(engine):
-            if message["type"] == "ended":
-                return measured, message
-            measured.append(Measurement.from_dict(message["measurement"]))
-            if measured[-1].rung == stop_at:
-                engine.answer({"type": "stop", "job": job["job"], "kind": "pruned", "reason": "the test says so"})
-            else:
-                engine.answer({"type": "continue", "job": job["job"]})
 
 
 def values(measurements: list[Measurement]) -> list[dict[str, float]]:
