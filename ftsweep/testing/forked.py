@@ -92,7 +92,11 @@ class ForkedPopen(subprocess.Popen[Any]):
         module, *words = command[command.index("-m") + 1 :]
         ends = [told[name] for name in ("p2cread", "c2pwrite", "errwrite")]
         first = plan_child(module)
+        its_own_group, held_until_then = os.pipe()
         self.pid = fork(module.rpartition(".")[2], lambda: run_module(module, words, ends, told["env"], first))
+        os.close(held_until_then)
+        os.read(its_own_group, 1)  # as Popen waits for the exec: before it, whoever kills the group finds none
+        os.close(its_own_group)
         self._child_created = True  # what Popen itself sets here, in every Python since 3.2
         self._close_pipe_fds(  # type: ignore[attr-defined]
             *(told[name] for name in ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite"))
