@@ -49,6 +49,16 @@ def grid_row(shape: TrialColumns, trial: TrialSummary, sign: int) -> dict[str, A
     return {**shown, "id": str(trial.number), "mark": row.mark, "order": None if value is None else sign * value}
 
 
+def first_rows(shape: TrialColumns, study: StudyOverview, count: int) -> list[dict[str, Any]]:
+    """The rows of so many trials, in their order."""
+    sign = _sign(study)
+    return [grid_row(shape, trial, sign) for trial in study.trials[:count]]
+
+
+def _sign(study: StudyOverview) -> int:
+    return 1 if study.objective.direction == "minimize" else -1
+
+
 @dataclass
 class TrialRows:
     """The rows of one study as pages have them, for several threads; what a page has already is not sent again."""
@@ -78,7 +88,7 @@ class TrialRows:
         numbers = {trial.number for trial in study.trials}
         if shape != self._shape or not self._rows.keys() <= numbers:
             self._shape, self._columns, self._since, self._rows = shape, grid_columns(shape), version, {}
-        sign = 1 if study.objective.direction == "minimize" else -1
+        sign = _sign(study)
         for trial in study.trials:
             known = self._rows.get(trial.number)
             if known is None or known[1] is not trial:

@@ -13,7 +13,7 @@ from ftsweep.dashboard.asked import asked_stamp
 from ftsweep.dashboard.grid import TrialRows
 from ftsweep.dashboard.looks import Looks, is_study_name
 from ftsweep.dashboard.region import trials_in
-from ftsweep.dashboard.views import MARK_VIEWS
+from ftsweep.dashboard.views import REGION_VIEWS
 from ftsweep.report.overview import StudyOverview
 
 
@@ -73,7 +73,7 @@ def _region_of(study: StudyOverview) -> list[int]:
     """
     told = request.args
     xs, ys = ([float(word) for word in told.get(key, "").split(",")] for key in ("xs", "ys"))
-    if len(xs) != len(ys) or len(xs) < 2 or told.get("view") not in MARK_VIEWS:
+    if len(xs) != len(ys) or len(xs) < 2 or told.get("view") not in REGION_VIEWS:
         raise ValueError("no region")
     axes = told.get("x", ""), told.get("y", "")
     return trials_in(study, told["view"], axes, told.get("panel", 1, type=int), xs, ys)

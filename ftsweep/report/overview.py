@@ -73,7 +73,9 @@ class StudyOverview:
     known: Mapping[int, TrialSummary] = field(default_factory=dict, compare=False, repr=False)
     """Summaries that were made before, by number: those of trials that are the same since are taken."""
     shown: frozenset[int] | None = None
-    """The numbers of the trials to look at; None: all."""
+    """The numbers of the trials that there are for this view; None: all."""
+    looked_at: frozenset[int] = field(default=frozenset(), compare=False)
+    """The numbers of trials that are selected: of many they are drawn first."""
 
     @property
     def name(self) -> str:
@@ -131,6 +133,13 @@ class StudyOverview:
     def only(self, numbers: Iterable[int]) -> StudyOverview:
         """The same study with a look at these trials alone; its best stays what it is."""
         return replace(self, shown=frozenset(numbers))
+
+    def looking_at(self, numbers: Iterable[int]) -> StudyOverview:
+        """The same study with these trials selected; what was computed of its trials is not computed again."""
+        found = replace(self, looked_at=frozenset(numbers))
+        names = {"trials", "dimensions", "param_names", "_paths", "approaches"}
+        found.__dict__.update({name: value for name, value in self.__dict__.items() if name in names})
+        return found
 
     @property
     def best(self) -> TrialSummary | None:

@@ -43,7 +43,7 @@
     const selected = new Set(numbers);
     const points = [], pointTraces = [], opacities = [], lineTraces = [];
     drawn.data.forEach((trace, index) => {
-      if (trace.customdata) {
+      if (trace.customdata && trace.mode !== "lines") {
         pointTraces.push(index);
         const inside = [];
         trace.customdata.forEach((number, place) => selected.has(number) && inside.push(place));

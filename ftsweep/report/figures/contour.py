@@ -60,19 +60,24 @@ class Info:
 
 def is_about(study: StudyOverview) -> bool:
     """Whether there are two parameters and trials enough."""
-    return bool(info(study).pairs)
+    valued = _valued(study)
+    return len(valued) >= MIN_TRIALS and len({name for trial in valued for name in trial.params}) > 1
+
+
+def _valued(study: StudyOverview) -> list[TrialSummary]:
+    """Complete trials of the best one's branch."""
+    branch = study.best.branch if study.best else ""
+    return [trial for trial in study.trials if trial.is_complete and trial.value is not None and trial.branch == branch]
 
 
 def info(study: StudyOverview) -> Info:
-    branch = study.best.branch if study.best else ""
-    valued = [trial for trial in study.trials if trial.is_complete and trial.value is not None]
-    valued = [trial for trial in valued if trial.branch == branch]
+    valued = _valued(study)
     shares = study.result.importances
     names = [name for name in study.param_names if any(name in trial.params for trial in valued)]
     names = sorted(names, key=lambda name: -shares.get(name, 0.0))[:MAX_PARAMS]
-    drawn = drawn_of(study, valued, MAX_POINTS)
     if len(valued) < MIN_TRIALS:
         return Info(study.objective, (), "")
+    drawn = drawn_of(study, valued, MAX_POINTS)
     axes = {name: axis_of(name, study.dimensions[name], [each.params.get(name) for each in valued]) for name in names}
     pairs = (_pair(axes[x], axes[y], valued, drawn.trials) for x, y in combinations(names, 2))
     return Info(study.objective, tuple(pair for pair in pairs if len(pair.trials) > 1), drawn.words)
