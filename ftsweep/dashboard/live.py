@@ -51,7 +51,8 @@ def _tell_news(app: Dash, looks: Looks) -> None:
         if look.overview is None:
             raise PreventUpdate
         study, asked = look.overview, asked_part(read_asked(looks.folder(name)))
-        return badge(study.state.phase), trouble_line(look.trouble), study_head(study), findings_part(study), asked
+        head, findings = look.kept("told", lambda: (study_head(study), findings_part(study)))
+        return badge(study.state.phase), trouble_line(look.trouble), head, findings, asked
 
     @app.callback(
         Output("trial-head", "children"),

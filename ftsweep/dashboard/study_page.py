@@ -48,6 +48,7 @@ def study_page(look: Look, shown: Shown, asked: Asked, mark: str, figures: Figur
     study = look.overview
     if study is None:
         return [crumbs((look.name, "")), html.H1(look.name), *waiting(look)]
+    head, findings = look.kept("told", lambda: (study_head(study), findings_part(study)))
     return [
         crumbs((look.name, "")),
         dcc.Store(id="study", data=look.name),
@@ -56,12 +57,12 @@ def study_page(look: Look, shown: Shown, asked: Asked, mark: str, figures: Figur
         dcc.Store(id="selection", data={"trials": list(shown.selection), "by": "address"}),
         html.Header([html.H1([look.name, " ", html.Span(badge(study.state.phase), id="phase")])]),
         html.Div(trouble_line(look.trouble), id="trouble"),
-        html.Div(study_head(study), id="head"),
+        html.Div(head, id="head"),
         _toolbar(look.name, shown, may_act=may_act),
         html.Div(_panels(look, study, shown, figures), className="panels"),
         _axes_line(study, shown),
         _grid(study, shown),
-        html.Div(findings_part(study), id="findings"),
+        html.Div(findings, id="findings"),
         html.Div(asked_part(asked), id="asked"),
     ]
 

@@ -63,12 +63,13 @@ class StudyReader:
         if has_news or self.state is None:
             self._is_running = is_running
             readers = self.trials.readers
+            records = [each.record for each in readers if each.record is not None]
             self.state = made_state(
                 self.folder,
                 manifest[0],
                 result,
                 baselines=self._baselines(),
-                trials=_records(self.trials),
+                trials=records,
                 verdicts={each.record.number: each.verdicts for each in readers if each.record and each.verdicts},
             )
             self.version += 1

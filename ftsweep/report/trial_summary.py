@@ -91,6 +91,9 @@ class TrialSummary:
 
     def best_values(self) -> Mapping[str, float]:
         """All metrics at the best rung, by `<split>/<metric>`."""
+        rung, curve = self.best_rung, self.curve
+        if rung is not None and rung < len(curve) and curve[rung].rung == rung:  # none was left out
+            return curve[rung].values
         return next((point.values for point in self.curve if point.rung == self.best_rung), {})
 
 

@@ -110,3 +110,37 @@ def test_open_page_of_a_study_that_is_killed_goes_on_is_cleaned_and_extended(ope
     assert selection_of(page) == [0]
     assert page.inner_text("#trouble") == ""
     assert page.troubles == []
+
+
+def test_running_study_heeds_what_its_page_asks_for(opened, command, tmp_path):
+    """A trial is stopped, a changed copy of another is enqueued and tried next, one is refused, the study is stopped."""
+    control = command("run", "small.yaml", f"store.path={tmp_path}", "training.epochs=40", "budget.trials=4")
+    page = opened("/study/small?sel=0")
+    page.evaluate("window.confirm = () => true")
+    wait_for_study(page)
+    wait_for_cell(page, 0, "running")
+    page.click("#stop-trials")
+    wait_for_cell(page, 0, "pruned")
+    wait_until(page, "document.getElementById('asked').innerText.includes('stopped by the user')")
+
+    copy = opened("/study/small/trial/0")
+    copy.wait_for_selector("#trial-curves .main-svg")
+    for rate, answer in (("0.0021", "it is tried"), ("0.0021", "refused"), ("7", "lies outside the space")):
+        copy.get_by_label("training.learning_rate").fill(rate)
+        copy.click("#enqueue")
+        wait_until(copy, f"document.querySelector('main').innerText.includes('{answer}')")
+    copy.close()
+    page.evaluate("document.querySelector('.ag-body-viewport').scrollTop = 0")
+    wait_for_cell(page, 1, "running")
+    page.fill("#top", "")
+    wait_until(
+        page,
+        "(() => { let found = false; dash_ag_grid.getApi('grid').forEachNode(node => {"
+        " found = found || Object.values(node.data).includes(0.0021); }); return found; })()",
+    )
+
+    page.click("#stop-study")
+    ended(control)
+    wait_for_phase(page, "not finished")
+    wait_until(page, "document.getElementById('asked').innerText.includes('it ends now')")
+    assert page.troubles == []
