@@ -35,8 +35,10 @@ def watched(num_trials: int = 600, repeats: int = _REPEATS) -> Iterator[Result]:
     yield result("a running study, alone: CPU of its control process", alone, "s")
     yield result("the same, watched: CPU of its control process", seen, "s")
     more = max(0.0, min(seen) - min(alone))
-    yield result("what it pays for being watched, with hundreds of news a second", 100 * more / min(alone), "%")
-    yield result("the same, of trials that take 10 s", 100 * more / (10 * num_trials), "%", below=1)
+    yield result(
+        "what it pays for being watched, with hundreds of news a second", 100 * more / min(alone), "%", below=1
+    )
+    yield result("the same, of trials that take 10 s", 100 * more / (10 * num_trials), "%")
 
 
 def _cpu_seconds(num_trials: int, *, is_watched: bool) -> float:

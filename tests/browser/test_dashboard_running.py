@@ -113,7 +113,7 @@ def test_open_page_of_a_study_that_is_killed_goes_on_is_cleaned_and_extended(ope
 
 
 def test_running_study_heeds_what_its_page_asks_for(opened, command, tmp_path):
-    """A trial is stopped, a changed copy of another is enqueued and tried next, one is refused, the study is stopped."""
+    """A trial is stopped, a changed copy of it is enqueued and tried next, one is refused, the study is stopped."""
     control = command("run", "small.yaml", f"store.path={tmp_path}", "training.epochs=40", "budget.trials=4")
     page = opened("/study/small?sel=0")
     page.evaluate("window.confirm = () => true")
