@@ -33,8 +33,7 @@ class Place:
 
 def axes(study: StudyOverview) -> list[str]:
     """What an axis may show: parameters, all metrics at the best rung, and a few facts of a trial."""
-    metrics = {key: None for trial in study.trials for key in trial.best_values()}
-    rest = sorted(key for key in metrics if key != study.objective.key)
+    rest = sorted(key for key in study.metrics if key != study.objective.key)
     return list(dict.fromkeys([study.objective.key, *study.param_names, *rest, TRIAL, SECONDS, RUNG]))
 
 

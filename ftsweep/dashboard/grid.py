@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import threading
 import zlib
@@ -55,6 +56,10 @@ def first_rows(shape: TrialColumns, study: StudyOverview, count: int) -> list[di
     return [grid_row(shape, trial, sign) for trial in study.trials[:count]]
 
 
+def as_json(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
 def _sign(study: StudyOverview) -> int:
     return 1 if study.objective.direction == "minimize" else -1
 
@@ -71,7 +76,16 @@ class TrialRows:
     _version: int = 0
     _since: int = 0
     """The version from which on rows changed one by one."""
+    _whole: tuple[tuple[str, int], str] = (("", -1), "")
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def text(self, look: Look, seen: int) -> str:
+        """`news` as JSON; all rows of a version are written once for however many pages."""
+        if seen > 0:
+            return as_json(self.news(look, seen))
+        if self._whole[0] != (look.name, look.version):
+            self._whole = ((look.name, look.version), as_json(self.news(look, 0)))
+        return self._whole[1]
 
     def news(self, look: Look, seen: int) -> dict[str, Any]:
         """What a page that has version `seen` lacks: `rows`, and where everything is new `columns`."""

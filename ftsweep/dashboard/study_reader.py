@@ -90,6 +90,7 @@ class StudyReader:
                 phases=self._files["phases"][1],
                 known=known,
             )
+            found = found.with_settings_of(self._overview[1]) if self._overview else found
             self._overview = (self.version, found)
         return self._overview[1]
 

@@ -74,7 +74,7 @@ class StudyState:
 
     def best_rung(self, record: TrialRecord) -> Measurement | None:
         """The measurement that a trial is judged by."""
-        return self.objective.best(record.measurements)
+        return record.best(self.objective)
 
     def value(self, record: TrialRecord) -> float | None:
         """A trial's value: its best rung's objective so far."""

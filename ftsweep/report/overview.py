@@ -30,6 +30,8 @@ from ftsweep.store.phases import read_phases
 from ftsweep.store.study_state import read_state
 
 SPLIT_ORDER = {"train": 0, "validation": 1, "test": 2}
+_OF_SETTINGS = ("dimensions", "param_names", "_paths", "text_paths")
+"""What is computed of trials' settings alone."""
 
 
 @dataclass(frozen=True)
@@ -136,16 +138,28 @@ class StudyOverview:
 
     def looking_at(self, numbers: Iterable[int]) -> StudyOverview:
         """The same study with these trials selected; what was computed of its trials is not computed again."""
-        found = replace(self, looked_at=frozenset(numbers))
-        names = {"trials", "dimensions", "param_names", "_paths", "approaches"}
-        found.__dict__.update({name: value for name, value in self.__dict__.items() if name in names})
-        return found
+        return self._told(
+            replace(self, looked_at=frozenset(numbers)), ("trials", "approaches", "metrics", *_OF_SETTINGS)
+        )
 
-    @property
+    def with_settings_of(self, earlier: StudyOverview) -> StudyOverview:
+        """This study; where trials have the settings that they had earlier, nothing about those is computed again."""
+        ours, theirs = self.state.trials, earlier.state.trials
+        is_same = len(ours) == len(theirs) and all(
+            one.proposal is other.proposal for one, other in zip(ours, theirs, strict=True)
+        )
+        return earlier._told(self, _OF_SETTINGS) if is_same and self.settings is earlier.settings else self
+
+    def _told(self, other: StudyOverview, names: Iterable[str]) -> StudyOverview:
+        """The other one, which takes over what of these names was computed here."""
+        other.__dict__.update({name: self.__dict__[name] for name in names if name in self.__dict__})
+        return other
+
+    @cached_property
     def best(self) -> TrialSummary | None:
         return next((trial for trial in self.trials if trial.is_best), None)
 
-    @property
+    @cached_property
     def default(self) -> TrialSummary | None:
         """The default setting; with branches, that of the best trial's branch."""
         defaults = [trial for trial in self.trials if trial.is_default]
@@ -177,6 +191,21 @@ class StudyOverview:
             for name in trial.params:
                 found.setdefault(name, name.removeprefix(f"{trial.branch}.") if trial.branch else name)
         return found
+
+    @cached_property
+    def text_paths(self) -> frozenset[str]:
+        """Config paths of parameters whose values are not all numbers."""
+        return frozenset(
+            self.param_path(name)
+            for trial in self.trials
+            for name, value in trial.params.items()
+            if isinstance(value, bool) or not isinstance(value, int | float)
+        )
+
+    @cached_property
+    def metrics(self) -> tuple[str, ...]:
+        """What any trial measured at its best rung, by `<split>/<metric>`."""
+        return tuple({key: None for trial in self.trials for key in trial.best_values()})
 
     @property
     def baselines(self) -> dict[str, dict[str, float]]:

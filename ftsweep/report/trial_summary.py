@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from ftsweep.domain.measurement import Measurement
@@ -27,7 +28,7 @@ class TrialSummary:
     verdicts: tuple[Verdict, ...] = ()
     """How well it fits, its own verdict first; none where that was not judged."""
 
-    @property
+    @cached_property
     def number(self) -> int:
         return self.record.number
 
@@ -39,11 +40,11 @@ class TrialSummary:
     def params(self) -> Mapping[str, Any]:
         return self.record.proposal.params
 
-    @property
+    @cached_property
     def is_default(self) -> bool:
         return self.record.proposal.is_default
 
-    @property
+    @cached_property
     def kind(self) -> str:
         return self.record.outcome.kind.value if self.record.outcome else RUNNING
 

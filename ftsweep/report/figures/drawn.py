@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 from typing import TypeVar
 
 from ftsweep.report.overview import StudyOverview
-from ftsweep.report.trial_summary import TrialSummary
+from ftsweep.report.trial_summary import RUNNING, TrialSummary
 from ftsweep.report.wording import plural
 
 MAX_LINES, MAX_MARKS, MAX_ROWS = 100, 400, 400
@@ -33,12 +34,12 @@ def drawn_of(study: StudyOverview, trials: Sequence[TrialSummary], limit: int, a
     if len(trials) <= limit:
         return Drawn(tuple(trials), "")
     sign = 1 if study.objective.direction == "minimize" else -1
-    looked_at = even([trial for trial in trials if trial.number in study.looked_at], limit // 2)
+    looked_at = even([each for each in trials if each.number in study.looked_at] if study.looked_at else [], limit // 2)
     named = [trial for trial in trials if trial.is_best or trial.is_default]
-    running = [trial for trial in trials if not trial.has_ended][-(limit // 6) :]
-    valued = sorted((trial for trial in trials if trial.value is not None), key=lambda each: sign * (each.value or 0.0))
-    best = valued[: limit // (4 if looked_at else 3)]
-    first = [*(each.number for each in (*named, *looked_at, *running)), *also, *(each.number for each in best)]
+    running = [trial for trial in trials if trial.kind == RUNNING][-(limit // 6) :]
+    valued = ((sign * trial.value, trial.number) for trial in trials if trial.value is not None)
+    best = [number for _, number in nsmallest(limit // (4 if looked_at else 3), valued)]
+    first = [*(each.number for each in (*named, *looked_at, *running)), *also, *best]
     chosen = set(list(dict.fromkeys(first))[:limit])
     others = [trial.number for trial in trials if trial.number not in chosen]
     chosen |= set(even(others, limit - len(chosen)))
