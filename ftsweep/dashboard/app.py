@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 from urllib.parse import unquote
 
-from dash import Dash, Input, Output, State, dcc, html
+from dash import Input, Output, State, dcc, html
 from flask import Flask
 
 from ftsweep.dashboard.access import Access
@@ -17,6 +17,7 @@ from ftsweep.dashboard.live import add_live_parts
 from ftsweep.dashboard.looks import Looks, is_study_name
 from ftsweep.dashboard.news import add_news, store_mark, study_mark
 from ftsweep.dashboard.parts import crumbs, trouble_line
+from ftsweep.dashboard.scripts import LeanDash
 from ftsweep.dashboard.store_page import store_page
 from ftsweep.dashboard.study_page import study_page
 from ftsweep.dashboard.together_page import add_together, together_page
@@ -29,7 +30,7 @@ def make_app(store: Store, access: Access) -> Flask:
     """The application over the studies of a store, to be served by a WSGI server."""
     looks, figures = Looks(store), Figures()
     server: Any = Flask("ftsweep.dashboard")  # of what Dash takes its hints name a function alone
-    app = Dash(
+    app = LeanDash(
         "ftsweep.dashboard",
         server=server,
         title="ftsweep",
