@@ -18,6 +18,10 @@ from ftsweep.report.trial_summary import TrialSummary
 KEY = "trial"
 """The field of the trial's number."""
 _FIXED = ("trial", "branch", "outcome", "fit", "best rung", "time", "remark")
+_CHARACTERS = {"outcome": 12, "fit": 26, "time": 9, "remark": 60}
+"""A column's room: to have the grid measure its cells takes a browser longer than all the rest of it."""
+_CHARACTER, _PADDING = 8, 58
+"""Pixels: of a character, and of what stands beside a name: margins, the sign of a sort, the door to a filter."""
 
 
 def grid_columns(shape: TrialColumns) -> list[dict[str, Any]]:
@@ -25,14 +29,15 @@ def grid_columns(shape: TrialColumns) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for column in shape.columns:
         is_number = column.kind == "number"
+        least = _CHARACTERS.get(column.name, 9 if is_number else 18)
         entry: dict[str, Any] = {
             "field": _field(column.name, shape),
             "headerName": column.name,
             "headerTooltip": column.name,
             "filter": "agNumberColumnFilter" if is_number else "agTextColumnFilter",
+            "width": _PADDING + _CHARACTER * max(len(column.name), least),
         }
-        if is_number:
-            entry["type"] = "rightAligned"
+        entry |= {"type": "rightAligned"} if is_number else {"tooltipField": entry["field"]}
         if column.name == KEY:
             entry |= {"pinned": "left", "width": 90}
         found.append(entry)

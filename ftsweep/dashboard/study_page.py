@@ -22,6 +22,7 @@ from ftsweep.report.wording import plural
 
 _HEAD_HEIGHT, _ROW_HEIGHT = 100, 42
 """Pixels, of the grid."""
+_NOTHING: Any = {"data": [], "layout": {"xaxis": {"visible": False}, "yaxis": {"visible": False}}}
 _NUM_FIRST = 30
 """Rows of the table that come with the page."""
 
@@ -36,7 +37,7 @@ GRID_OPTIONS: dict[str, Any] = {
     "selectionColumnDef": {"pinned": "left", "width": 44},
     "enableCellTextSelection": True,
     "tooltipShowDelay": 300,
-    "rowBuffer": 20,
+    "rowBuffer": 5,
 }
 
 
@@ -116,7 +117,7 @@ def _panels(look: Look, study: StudyOverview, shown: Shown, figures: Figures) ->
     figure = figures.drawn(look, left, shown.selection, *chosen_axes(study, shown.x, shown.y))
     plots = (
         dcc.Graph(id="left", figure=figure, config=PLOT_CONFIG, style=height_of(figure)),
-        dcc.Graph(id="right", config=PLOT_CONFIG, style={"height": "400px"}),
+        dcc.Graph(id="right", figure=_NOTHING, config=PLOT_CONFIG, style={"height": "400px"}),
     )
     told = {key: value for key, value in figure["layout"].items() if "axis" in key or key in ("dragmode", "uirevision")}
     drawn = ({"layout": told, "isThere": True}, None)
@@ -158,7 +159,6 @@ def _grid(study: StudyOverview, shown: Shown) -> AgGrid:
         rowData=first_rows(shape, study, _NUM_FIRST),
         getRowId="params.data.id",
         defaultColDef={"sortable": True, "resizable": True, "floatingFilter": True, "minWidth": 90},
-        columnSize="autoSize",
         dashGridOptions=GRID_OPTIONS,
         rowClassRules={"best": "params.data.mark == 'best'"},
         filterModel=_filters(shown.filters),

@@ -28,7 +28,6 @@
       }
       api.setGridOption("rowData", told.rows);
       count = told.rows.length;
-      api.autoSizeAllColumns();
     } else if (told.rows.length) {
       const isKnown = (row) => api.getRowNode(row.id) !== undefined;
       const add = told.rows.filter((row) => !isKnown(row));

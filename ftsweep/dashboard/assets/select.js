@@ -53,8 +53,9 @@
         opacities.push(numbers.length && !selected.has(trace.meta[0]) ? FAINT : trace.meta[1]);
       }
     });
-    if (pointTraces.length) window.Plotly.restyle(drawn, { selectedpoints: points }, pointTraces);
-    if (lineTraces.length) window.Plotly.restyle(drawn, { opacity: opacities }, lineTraces);
+    const isRedrawn = drawn.layout.meta !== undefined; // of many trials the server draws others now
+    if (pointTraces.length && !isRedrawn) window.Plotly.restyle(drawn, { selectedpoints: points }, pointTraces);
+    if (lineTraces.length && !isRedrawn) window.Plotly.restyle(drawn, { opacity: opacities }, lineTraces);
     if (!keepsBox && drawn.layout.selections && drawn.layout.selections.length) {
       window.Plotly.relayout(drawn, { selections: [] });
     }
