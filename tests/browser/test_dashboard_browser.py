@@ -106,6 +106,11 @@ def test_every_view_trial_page_and_difference_open(opened, tmp_path):
         page.get_by_text(title, exact=True).last.click()
         wait_until(page, f"document.getElementById('right-view').innerText.includes('{title}')")
         page.wait_for_selector("#right .main-svg")
+        if title == "Parallel coordinates":
+            wait_until(page, "document.querySelector('#right .js-plotly-plot').data.length > 10")
+            page.click("#clear")
+            draw_box(page, "right", 0.6)
+            assert selection_of(page), "lines that pass through a box over an axis"
     page.goto(page.url.partition("/study")[0] + "/study/demo/trial/3")
     page.wait_for_selector("#trial-curves .main-svg")
     assert "Trial 3" in page.inner_text("h1")

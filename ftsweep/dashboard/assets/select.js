@@ -10,6 +10,11 @@
     return found && found.data ? found : null;
   }
 
+  // Whether the figure draws some of many trials, and the server knows what lies in a region of it.
+  function isOfMany(drawn) {
+    return drawn.layout.meta !== undefined && drawn.layout.meta.view !== undefined;
+  }
+
   function numbersOf(event, side) {
     const drawn = plot(side);
     const numbers = new Set();
@@ -53,7 +58,7 @@
         opacities.push(numbers.length && !selected.has(trace.meta[0]) ? FAINT : trace.meta[1]);
       }
     });
-    const isRedrawn = drawn.layout.meta !== undefined; // of many trials the server draws others now
+    const isRedrawn = isOfMany(drawn); // the server draws others now
     if (pointTraces.length && !isRedrawn) window.Plotly.restyle(drawn, { selectedpoints: points }, pointTraces);
     if (lineTraces.length && !isRedrawn) window.Plotly.restyle(drawn, { opacity: opacities }, lineTraces);
     if (!keepsBox && drawn.layout.selections && drawn.layout.selections.length) {
@@ -114,7 +119,7 @@
           const side = by.split(".")[0];
           const event = side === "left" ? left : right;
           const isByHand = event && (event.range || event.lassoPoints); // a box that we took away is told, too
-          if (isByHand && plot(side).layout.meta) {
+          if (isByHand && isOfMany(plot(side))) {
             return inRegion(event, side, study).then((found) => (isSame(found, now.trials) ? keep() : { trials: found, by: side }));
           }
           if (!isByHand) numbers = by.endsWith(".selectedData") && now.by === side ? [] : null;
