@@ -3,7 +3,7 @@
     python benchmarks/frozen_layers.py
 
 Both ways in one process and on one thread, in turns, the same trial with 4 rungs; the table is there before. The
-ratio of each round, and the median. Above 1 the table is faster. With FTSWEEP_SHARED also on the encoder in its `models/minilm`.
+ratio of each round, and the median. Above 1 the table is faster. With FTSWEEP_SHARED also on its `models/minilm`.
 """
 
 from __future__ import annotations
