@@ -16,8 +16,8 @@ from ftsweep.store.folders import Store, StudyFolder
 
 _FRESH_SECONDS, _LONGEST_SECONDS = 0.4, 1.5
 """So long a look serves all pages that ask; one that took long does for longer."""
-_RESTS = 4
-"""So many times as long as the last look took."""
+_RESTS = 10
+"""So many times as long as the last look took: pages that draw what it found take several times as long as it did."""
 _PATIENCE_SECONDS = 0.3
 """A page waits so long for a first read, then shows how far it has come."""
 
