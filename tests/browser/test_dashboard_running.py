@@ -25,10 +25,9 @@ rungs: {count: 6}
 selection: {seeds: 0}
 executor: {threads: 1}
 guards: {small_data: allow}
-recording: none
-pruner: none
 space: {training: {learning_rate: {low: 1e-4, high: 1e-2, log: true}}}
 """
+RUN = ("run", "small.yaml", "recording=none", "pruner=none")
 WORDS = (("wave", "ship", "harbour", "tide", "sailor"), ("cow", "barn", "wheat", "plough", "meadow"))
 
 
@@ -74,7 +73,7 @@ def wait_for_phase(page, phase):
 
 
 def test_open_page_of_a_study_that_is_killed_goes_on_is_cleaned_and_extended(opened, command, tmp_path):
-    run = ("run", "small.yaml", f"store.path={tmp_path}")
+    run = (*RUN, f"store.path={tmp_path}")
     page = opened("/study/small?sel=0")
     wait_until(page, "document.getElementById('page').innerText.includes('There is no study')")
     control = command(*run)
@@ -114,7 +113,7 @@ def test_open_page_of_a_study_that_is_killed_goes_on_is_cleaned_and_extended(ope
 
 def test_running_study_heeds_what_its_page_asks_for(opened, command, tmp_path):
     """A trial is stopped, a changed copy of it is enqueued and tried next, one is refused, the study is stopped."""
-    control = command("run", "small.yaml", f"store.path={tmp_path}", "training.epochs=40", "budget.trials=4")
+    control = command(*RUN, f"store.path={tmp_path}", "training.epochs=40", "budget.trials=4")
     page = opened("/study/small?sel=0")
     page.evaluate("window.confirm = () => true")
     wait_for_study(page)
