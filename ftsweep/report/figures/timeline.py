@@ -110,10 +110,9 @@ def figure(info: Info) -> go.Figure:
     places = [*range(num_lanes), *([num_lanes] if info.phases else [])]
     names = [f"lane {lane + 1}" for lane in range(num_lanes)] + (["phases"] if info.phases else [])
     step = theme.whole_step(num_lanes)
-    height = max(70, min(900, 30 * len(places)))
     drawn = go.Figure(
         layout=theme.layout(
-            height=150 + height,
+            height=150 + max(70, min(900, 30 * len(places))),
             barmode="overlay",
             xaxis={"title": f"{name} since the first one began"},
             uniformtext={"minsize": 11, "mode": "hide"},  # of a phase whose bar is too short
@@ -126,11 +125,7 @@ def figure(info: Info) -> go.Figure:
         )
     )
     for kind in (*theme.COLOURS, FRESH, info.best_label):
-        bars = [bar for bar in info.bars if bar.kind == kind]
-        if bars and not any(bar.text for bar in bars):
-            _add_lines(drawn, bars, kind, unit, width=0.7 * height / len(places))
-        else:
-            _add_bars(drawn, bars, kind, unit)
+        _add_bars(drawn, [bar for bar in info.bars if bar.kind == kind], kind, unit)
     _add_bars(drawn, [Bar(b.kind, b.text, b.begin, b.seconds, None, num_lanes) for b in info.phases], PHASE, unit)
     return drawn
 
@@ -153,20 +148,6 @@ def _add_bars(drawn: go.Figure, bars: list[Bar], name: str, unit: float) -> None
         textangle=0,
         textfont={"color": theme.INK, "size": 11},
         **_hover(bars),
-    )
-
-
-def _add_lines(drawn: go.Figure, bars: list[Bar], name: str, unit: float, *, width: float) -> None:
-    """Bars of a large study as a thick line with gaps, which a browser draws as fast as one bar. width: in pixels."""
-    ends = [(bar, at) for bar in bars for at in (bar.begin, bar.begin + bar.seconds, None)]
-    drawn.add_scatter(
-        x=[None if at is None else round(at / unit, 3) for _, at in ends],
-        y=[bar.lane for bar, _ in ends],
-        mode="lines",
-        name=name,
-        line={"color": _COLOURS.get(name, theme.WINNER), "width": round(width, 1)},
-        customdata=[bar.number for bar, _ in ends],
-        hovertemplate="Trial %{customdata}<extra></extra>",
     )
 
 

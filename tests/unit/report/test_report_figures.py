@@ -379,10 +379,6 @@ def test_trials_that_ran_at_once_stand_in_lanes_of_their_own():
     drawn = draw("timeline", study)
     lanes = [lane for trace in drawn.data for lane in trace.y]
     assert sorted(lanes) == [0, 0, 0, 1, 1, 1], "two at a time"
-    many = draw("timeline", large(300))
-    (together,) = [trace for trace in many.data if trace.name == "complete"]
-    assert (together.mode, together.x[:3], together.y[:3]) == ("lines", (0.0, 0.001, None), (0, 0, 0))
-    assert together.customdata[:3] == together.customdata[0:1] * 3
     phased = replace(study, phases=(("searching", 0.0, 90.0),), fresh=study.state.trials[:1])
     names = [trace.name for trace in draw("timeline", phased).data]
     assert {"phase", "fresh seed"} <= set(names)
