@@ -11,7 +11,7 @@ from ftsweep.data.looking.columns import language_of
 
 GERMAN = (
     "Die Größe des Hauses ist nicht so wichtig wie die Lage, sagte er und ging in den Garten, um die Blumen zu gießen. "
-    "Es war ein schöner Tag, und die Kinder spielten auf der Straße. Danach fuhren wir nach Hause und kochten zusammen. "
+    "Es war ein schöner Tag, und die Kinder spielten auf der Straße. Danach fuhren wir nach Hause und kochten Suppe. "
     "Am nächsten Morgen regnete es, und niemand wollte vor die Tür gehen. Deshalb blieben wir in der Küche sitzen, "
     "tranken Kaffee und erzählten einander, was in der Woche geschehen war. Erst gegen Mittag hörte der Regen auf, und "
     "über den Feldern stand ein Bogen, den man noch lange sehen konnte."
