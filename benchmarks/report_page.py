@@ -1,8 +1,8 @@
 """The report's page of made-up studies of several sizes: its bytes, CPU seconds to write it, CPU seconds to open it.
 
 `python benchmarks/report_page.py [TRIALS ...]`. The browser's CPU time is that of its renderer processes: until the
-figures of the first screen are drawn, then until somebody has scrolled through all of them (of a large study a figure is
-drawn when it comes near). Without a GPU the browser's own GPU process draws in software, and is counted apart.
+figures of the first screen are drawn, then until somebody has scrolled through all of them (of a large study a figure
+is drawn when it comes near). Without a GPU the browser's own GPU process draws in software, and is counted apart.
 """
 
 from __future__ import annotations
