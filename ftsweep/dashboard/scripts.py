@@ -26,9 +26,9 @@ _SCRIPT = re.compile(r'<script src="([^"]+)"></script>\s*')
 class LeanDash(Dash):
     """Dash without the scripts that no page needs."""
 
-    def interpolate_index(self, **parts: Any) -> str:
+    def interpolate_index(self, *args: Any, **parts: Any) -> str:
         parts["scripts"] = _SCRIPT.sub(_needed, parts["scripts"])
-        return str(super().interpolate_index(**parts))
+        return str(super().interpolate_index(*args, **parts))
 
 
 def _needed(script: re.Match[str]) -> str:

@@ -138,17 +138,12 @@ class StudyOverview:
 
     def looking_at(self, numbers: Iterable[int]) -> StudyOverview:
         """The same study with these trials selected; what was computed of its trials is not computed again."""
-        return self._told(
-            replace(self, looked_at=frozenset(numbers)), ("trials", "approaches", "metrics", *_OF_SETTINGS)
-        )
+        return self._told(replace(self, looked_at=frozenset(numbers)), ("trials", "metrics", *_OF_SETTINGS))
 
     def with_settings_of(self, earlier: StudyOverview) -> StudyOverview:
         """This study; where trials have the settings that they had earlier, nothing about those is computed again."""
-        ours, theirs = self.state.trials, earlier.state.trials
-        is_same = len(ours) == len(theirs) and all(
-            one.proposal is other.proposal for one, other in zip(ours, theirs, strict=True)
-        )
-        return earlier._told(self, _OF_SETTINGS) if is_same and self.settings is earlier.settings else self
+        ours, theirs = ([trial.proposal for trial in study.state.trials] for study in (self, earlier))
+        return earlier._told(self, _OF_SETTINGS) if (ours, self.settings) == (theirs, earlier.settings) else self
 
     def _told(self, other: StudyOverview, names: Iterable[str]) -> StudyOverview:
         """The other one, which takes over what of these names was computed here."""

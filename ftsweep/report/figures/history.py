@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ftsweep.domain.objective import Objective
 from ftsweep.report.figures import theme
-from ftsweep.report.figures.cloud import WORDS, add_cloud
+from ftsweep.report.figures.cloud import WORDS, Ends, add_cloud
 from ftsweep.report.figures.drawn import MAX_MARKS, drawn_of
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.trial_summary import RUNNING, TrialSummary
@@ -109,32 +109,41 @@ def figure(info: Info) -> go.Figure:
             yaxis={"title": plain(info.objective.key), "range": [low, high]},
         )
     )
-    if info.others:
-        values_of = ((each, _value(each)) for each in info.others)
-        dots = [(float(each.number), edge if value is None else value, each.kind) for each, value in values_of]
-        selected = [each.number in info.looked_at for each in info.others] if info.looked_at else []
-        add_cloud(drawn, dots, selected, ((-0.7, last + 0.7), (low, high)), (900, 300), xref="x", yref="y")
+    _add_others(drawn, info, edge, ((-0.7, last + 0.7), (low, high)))
     theme.baseline_lines(drawn, info.baselines)
     _add_best_so_far(drawn, info, last)
     for kind in theme.COLOURS:
         _add_marks(drawn, info, kind, edge)
     _add_winner(drawn, info)
     if info.unmeasured:
-        drawn.add_hline(
-            y=edge - (0.05 if minimizes else -0.05) * span, line={"color": "#c3ccd5", "width": 1}, layer="below"
-        )
-        drawn.add_annotation(
-            text="no value",
-            x=1,
-            xref="paper",
-            y=edge,
-            xanchor="right",
-            showarrow=False,
-            font={"size": 11, "color": theme.MUTED},
-        )
+        _add_strip(drawn, edge, begin=edge - (0.05 if minimizes else -0.05) * span)
     theme.outside_note(drawn, values, low, high)
     theme.sample_note(drawn, info.drawn)
     return drawn
+
+
+def _add_others(drawn: go.Figure, info: Info, edge: float, ends: tuple[Ends, Ends]) -> None:
+    """Of a sample a dot for every trial."""
+    if not info.others:
+        return
+    values_of = ((each, _value(each)) for each in info.others)
+    dots = [(float(each.number), edge if value is None else value, each.kind) for each, value in values_of]
+    selected = [each.number in info.looked_at for each in info.others] if info.looked_at else []
+    add_cloud(drawn, dots, selected, ends, (900, 300), xref="x", yref="y")
+
+
+def _add_strip(drawn: go.Figure, edge: float, *, begin: float) -> None:
+    """What sets apart the marks without a value."""
+    drawn.add_hline(y=begin, line={"color": "#c3ccd5", "width": 1}, layer="below")
+    drawn.add_annotation(
+        text="no value",
+        x=1,
+        xref="paper",
+        y=edge,
+        xanchor="right",
+        showarrow=False,
+        font={"size": 11, "color": theme.MUTED},
+    )
 
 
 def _add_best_so_far(drawn: go.Figure, info: Info, last: int) -> None:
