@@ -32,7 +32,7 @@ def grid_columns(shape: TrialColumns) -> list[dict[str, Any]]:
         least = _CHARACTERS.get(column.name, 9 if is_number else 18)
         entry: dict[str, Any] = {
             "field": _field(column.name, shape),
-            "headerName": column.name,
+            "headerName": f"{column.name}, s" if column.name == "time" else column.name,
             "headerTooltip": column.name,
             "filter": "agNumberColumnFilter" if is_number else "agTextColumnFilter",
             "width": _PADDING + _CHARACTER * max(len(column.name), least),

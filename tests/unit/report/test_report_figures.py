@@ -40,7 +40,7 @@ SHARED = {"base", "cloud", "drawn", "theme", "scale"}
 
 
 def words(figure) -> str:
-    return " ".join(str(note.text) for note in figure.layout.annotations)
+    return " ".join(str(note.text).replace("<br>", " ") for note in figure.layout.annotations)
 
 
 def test_every_figure_file_is_in_the_reading_order():
