@@ -60,8 +60,8 @@ def report(pools: dict[str, Pool], count: int, top: int, seeds: int) -> Iterator
     words = " ".join(sys.argv[1:]).partition(" --write")[0]
     yield f"`{' '.join(['python benchmarks/choice/run.py', words]).strip()}`. {facts}."
     yield ""
-    yield "Pools `words-...` are recorded by `python benchmarks/choice/record_words.py`, `pydocs-...` are fine-tunes with LoRA"
-    yield "recorded by `python benchmarks/choice/record.py`, others are generated; losses, lower is better."
+    yield "Pools `words-...` are recorded by `python benchmarks/choice/record_words.py`, `pydocs-...` are fine-tunes"
+    yield "with LoRA recorded by `python benchmarks/choice/record.py`, others are generated; losses, lower is better."
     yield ""
     yield from pool_table(pools)
     studies = {name: drawn_studies(pool, count) for name, pool in pools.items()}
