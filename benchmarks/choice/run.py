@@ -1,7 +1,7 @@
 """What choosing rules are worth (`make bench-choice`): simulated studies on recorded runs, the truth being rows unseen.
 
-Record pools first (record_words.py, record.py); two generated ones, of seeds that do little and much, are always there. Prints
-Markdown, and writes it with `--write FILE`.
+Record pools first (record_words.py, record.py); two generated ones, of seeds that do little and much, are always there.
+Prints Markdown, and writes it with `--write FILE`.
 """
 
 from __future__ import annotations
