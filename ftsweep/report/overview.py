@@ -30,6 +30,8 @@ from ftsweep.store.phases import read_phases
 from ftsweep.store.study_state import read_state
 
 SPLIT_ORDER = {"train": 0, "validation": 1, "test": 2}
+_OF_SETTINGS = ("dimensions", "param_names", "_paths", "text_paths")
+"""What is computed of trials' settings alone."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,9 @@ class StudyOverview:
     known: Mapping[int, TrialSummary] = field(default_factory=dict, compare=False, repr=False)
     """Summaries that were made before, by number: those of trials that are the same since are taken."""
     shown: frozenset[int] | None = None
-    """The numbers of the trials to look at; None: all."""
+    """The numbers of the trials that there are for this view; None: all."""
+    looked_at: frozenset[int] = field(default=frozenset(), compare=False)
+    """The numbers of trials that are selected: of many they are drawn first."""
 
     @property
     def name(self) -> str:
@@ -132,11 +136,25 @@ class StudyOverview:
         """The same study with a look at these trials alone; its best stays what it is."""
         return replace(self, shown=frozenset(numbers))
 
-    @property
+    def looking_at(self, numbers: Iterable[int]) -> StudyOverview:
+        """The same study with these trials selected; what was computed of its trials is not computed again."""
+        return self._told(replace(self, looked_at=frozenset(numbers)), ("trials", "metrics", *_OF_SETTINGS))
+
+    def with_settings_of(self, earlier: StudyOverview) -> StudyOverview:
+        """This study; where trials have the settings that they had earlier, nothing about those is computed again."""
+        ours, theirs = ([trial.proposal for trial in study.state.trials] for study in (self, earlier))
+        return earlier._told(self, _OF_SETTINGS) if (ours, self.settings) == (theirs, earlier.settings) else self
+
+    def _told(self, other: StudyOverview, names: Iterable[str]) -> StudyOverview:
+        """The other one, which takes over what of these names was computed here."""
+        other.__dict__.update({name: self.__dict__[name] for name in names if name in self.__dict__})
+        return other
+
+    @cached_property
     def best(self) -> TrialSummary | None:
         return next((trial for trial in self.trials if trial.is_best), None)
 
-    @property
+    @cached_property
     def default(self) -> TrialSummary | None:
         """The default setting; with branches, that of the best trial's branch."""
         defaults = [trial for trial in self.trials if trial.is_default]
@@ -168,6 +186,21 @@ class StudyOverview:
             for name in trial.params:
                 found.setdefault(name, name.removeprefix(f"{trial.branch}.") if trial.branch else name)
         return found
+
+    @cached_property
+    def text_paths(self) -> frozenset[str]:
+        """Config paths of parameters whose values are not all numbers."""
+        return frozenset(
+            self.param_path(name)
+            for trial in self.trials
+            for name, value in trial.params.items()
+            if isinstance(value, bool) or not isinstance(value, int | float)
+        )
+
+    @cached_property
+    def metrics(self) -> tuple[str, ...]:
+        """What any trial measured at its best rung, by `<split>/<metric>`."""
+        return tuple({key: None for trial in self.trials for key in trial.best_values()})
 
     @property
     def baselines(self) -> dict[str, dict[str, float]]:

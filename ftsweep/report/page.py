@@ -19,6 +19,7 @@ from ftsweep.report import figures as figure_modules
 from ftsweep.report import summary, wording
 from ftsweep.report.answers import answer_table, telling_rows, told_score
 from ftsweep.report.base import Report
+from ftsweep.report.figures import theme
 from ftsweep.report.figures.base import Figure
 from ftsweep.report.figures.drawn import MAX_ROWS, Drawn, drawn_of
 from ftsweep.report.overview import StudyOverview
@@ -75,6 +76,7 @@ class HtmlPage(Report):
         scripts = {"plotly": get_plotlyjs(), "page": _own("page.js")}
         return environment.from_string(_own("page.html")).render(
             study=study,
+            is_large=len(study.trials) > theme.MANY,
             policy=_policy(scripts.values()),
             scripts={name: _trusted(text) for name, text in scripts.items()},
             css=_trusted(_own("page.css")),
