@@ -53,11 +53,6 @@ def llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def engine() -> Engine:
-    return Engine(threads=1)
-
-
-@pytest.fixture
 def guarded(config: dict[str, Any], tmp_path: Path, llama: Path) -> dict[str, Any]:
     """The config with a random decoder, general text of its own, and the guard on."""
     rows = [{"text": page} for page in PAGES]
