@@ -5,19 +5,23 @@ escapes them.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.sample import Sample
 from ftsweep.report.tables.table import Cell, Row, Table, columns
-from ftsweep.report.wording import number
+from ftsweep.report.wording import number, plural
 from ftsweep.store.folders import StudyFolder, TrialFolder
 from ftsweep.store.samples import read_samples, rung_name, sampled_rungs
 
 NUM_SHOWN = 3
 """So many of the worst rows, and of the best."""
+
+_JUDGE = "judge/"
 
 MAX_CHARACTERS = 600
 """Of a text in a table; a longer one loses its middle."""
@@ -89,6 +93,18 @@ def told_score(models: Sequence[ModelAnswers], objective: Objective) -> str:
     if objective.metric in found:
         return objective.metric
     return next((name for name in objective.metrics if name in found), next(iter(found), ""))
+
+
+def judged_cost(extras: Iterable[Mapping[str, Any]]) -> str:
+    """What a judge has cost over trials, whose outcomes' `extra` these are, as a sentence; "" where none says."""
+    totals: Counter[str] = Counter()
+    num_judged = 0
+    for extra in extras:
+        told = {key: value for key, value in extra.get("metrics", {}).items() if key.startswith(_JUDGE)}
+        num_judged += bool(told)
+        totals.update(told)
+    listed = " and ".join(f"{value:,.0f} {key.removeprefix(_JUDGE)}" for key, value in totals.items())
+    return f"The judge cost {listed} in {plural(num_judged, 'trial')} of the search." if listed else ""
 
 
 def answer_table(models: Sequence[ModelAnswers], rows: Sequence[int], metric: str, title: str) -> Table | None:
