@@ -5,10 +5,13 @@ escapes them.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from functools import cached_property
+from itertools import groupby
 from typing import Any
 
 from ftsweep.domain.objective import Objective
@@ -123,6 +126,26 @@ def cut(text: str, most: int = MAX_CHARACTERS) -> str:
     return text if len(text) <= most else f"{text[:half]} … {text[-half:]}"
 
 
+def marked(answer: str, expected: str) -> tuple[tuple[str, bool], ...]:
+    """The answer in pieces, each with whether its words stand in the expected text, too, in the same order.
+
+    Words are compared without case, by the longest runs that both have.
+    """
+    pieces = re.findall(r"\w+|\W+", answer)
+    places = [place for place, piece in enumerate(pieces) if piece[0].isalnum() or piece[0] == "_"]
+    own = [pieces[place].casefold() for place in places]
+    wanted = [word.casefold() for word in re.findall(r"\w+", expected)]
+    blocks = SequenceMatcher(None, own, wanted, autojunk=False).get_matching_blocks()
+    shared = {places[at] for block in blocks for at in range(block.a, block.a + block.size)}
+    runs = groupby(enumerate(pieces), key=lambda each: _is_shared(each[0], shared))
+    return tuple(("".join(piece for _, piece in run), is_shared) for is_shared, run in runs)
+
+
+def _is_shared(place: int, shared: set[int]) -> bool:
+    """Whether a piece is a shared word, or stands between two of them."""
+    return place in shared or {place - 1, place + 1} <= shared
+
+
 def is_expected(sample: Sample) -> bool:
     """Whether the answer is what was expected, but for white space."""
     return sample.answer.split() == sample.expected.split()
@@ -135,7 +158,8 @@ def _line(models: Sequence[ModelAnswers], row: int, metric: str) -> Row:
         value = sample.scores.get(metric, math.nan)
         earlier = next((models[at].label for at in range(place) if own[at].answer == sample.answer), None)
         tags = [number(value), *["as expected"] * is_expected(sample), *([f"as {earlier}"] if earlier else [])]
-        cells.append(Cell(cut(sample.answer), tags=tuple(tags)))
+        text = cut(sample.answer)
+        cells.append(Cell(text, tags=tuple(tags), pieces=marked(text, sample.expected)))
     return Row(tuple(cells))
 
 
