@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from ftsweep.config.schema import TrainingSettings
 from ftsweep.domain.finding import Finding, Severity
 from ftsweep.errors import ConfigError
 from ftsweep.evaluation.trial_parts import TrialParts
@@ -22,7 +23,7 @@ def has_drawn_head(parts: TrialParts, base: PreTrainedModel) -> bool:
 
 def check_held_to_base(parts: TrialParts, base: PreTrainedModel) -> None:
     """Raise ConfigError where training shall be held to the answers of a drawn head, which are none."""
-    if parts.config["training"]["kl_to_base"] > 0 and has_drawn_head(parts, base):
+    if TrainingSettings(**parts.config["training"]).kl_to_base > 0 and has_drawn_head(parts, base):
         raise ConfigError(
             "the base's head for masked words is newly drawn, and has no answers that the model could be held to",
             where="training.kl_to_base",
