@@ -133,12 +133,13 @@ class HttpJudge(Judge):
         """
         import requests
 
+        headers = self._headers()
         self._wait_for_turn()
         try:
             response = requests.post(
                 f"{self.base_url}/chat/completions",
                 json=self._question(row),
-                headers=self._headers(),
+                headers=headers,
                 timeout=self.timeout_seconds,
                 allow_redirects=False,  # the key goes to the server that was named
             )
