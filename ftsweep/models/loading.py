@@ -209,10 +209,8 @@ def _check_weights(origin: Origin, model: PreTrainedModel, report: dict[str, Any
 
 
 def _is_drawable_head(model: PreTrainedModel, missing: set[str], outside: set[str]) -> bool:
-    """Whether what is missing is a head for masked words, but for its output layer: that is the input embeddings.
-
-    Encoders that embed sentences have lost theirs. What maps states to embeddings is learned soon, as many vectors as
-    there are words are not. outside: all parameters outside of the backbone.
+    """Whether what is missing is a head for masked words whose output layer is the input embeddings: encoders that
+    embed sentences have lost it, and it is learned soon. outside: all parameters outside of the backbone.
     """
     inputs: Any = model.get_input_embeddings()
     outputs: Any = model.get_output_embeddings()
@@ -278,7 +276,7 @@ def _failures_told(origin: Origin, part: str) -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """No progress bars and no report of newly drawn weights: `_check_weights` judges that itself.
+    """No progress bars and no word of absent weights: `_check_weights` judges these itself.
 
     Other messages of transformers, its verbosity and its settings stay as they were.
     """
@@ -297,4 +295,5 @@ def _quiet() -> Iterator[None]:
 
 class _NoLoadReport(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
-        return "LOAD REPORT" not in record.getMessage()
+        told = record.getMessage()
+        return "LOAD REPORT" not in told and "tied weights mapping" not in told

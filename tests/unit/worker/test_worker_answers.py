@@ -194,7 +194,7 @@ def test_a_trial_goes_on_without_its_judge_and_says_so(
     assert "validation/judge" not in measured[-1].values
     why = f"{nowhere} does not answer (ConnectionError)"
     assert ended["outcome"]["reason"] == (f"trained to the end; the judge left 8 of 8 answers without a score: {why}")
-    assert ended["outcome"]["extra"]["metrics"]["judge/calls"] == 3, "the others are not asked"
+    assert 3 <= ended["outcome"]["extra"]["metrics"]["judge/calls"] < 8, "the others are not asked"
     assert f"8 of 8 rows have no score: {nowhere} does not answer (ConnectionError)" in caplog.text
     config["objective"]["metric"] = "judge"
     with pytest.raises(DataError, match=rf"judge tells nothing: .*, for {nowhere} does not answer"):

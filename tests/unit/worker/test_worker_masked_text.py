@@ -66,7 +66,6 @@ def words(count: int) -> list[str]:
 
 
 def as_masked(config: dict[str, Any]) -> dict[str, Any]:
-    config["labelled"] = config["data"]
     config["data"] = {"_target_": "ftsweep.data.Files", "train": config.pop("pages")}
     config["task"] = dict(MASKED)
     return config
@@ -157,10 +156,6 @@ def test_what_a_drawn_head_cannot_tell_is_not_asked_of_it(
     config["training"]["kl_to_base"] = 0.0
     guard = {"_target_": "ftsweep.guards.Forgetting", "mode": "on", "limit": 0.1, "tokens": 1024}
     config["guards"] = {"forgetting": guard}
-    with pytest.raises(ModelError, match="one that is drawn tells none"):
-        finish(Engine(threads=1), make_job("prepare", "prepare-main"))
-    config["task"] = {"_target_": "ftsweep.tasks.Classification", "max_length": 24}
-    config["data"] = config["labelled"]
     with pytest.raises(ModelError, match="one that is drawn tells none"):
         finish(Engine(threads=1), make_job("prepare", "prepare-main"))
 
