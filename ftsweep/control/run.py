@@ -24,6 +24,7 @@ from ftsweep.control.live_study import LiveStudy
 from ftsweep.control.opening import executor_context, make_executor, open_study, study_folder
 from ftsweep.control.race import Race
 from ftsweep.control.stopping import Stopping
+from ftsweep.domain.database_use import DatabaseUse
 from ftsweep.domain.result import StudyResult
 from ftsweep.domain.study_state import COMPLETE, STOPPED, StudyState
 from ftsweep.recording.background import BackgroundRecorder
@@ -54,6 +55,7 @@ class Launched:
     was_complete: bool = False  # nothing was left to do
     links: Mapping[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    database: DatabaseUse | None = None  # what one on a server has cost
 
 
 def run_study(config: SweepConfig, watch: Watch, on_start: Callable[[LiveStudy], None] = lambda live: None) -> Launched:
@@ -119,12 +121,13 @@ def _run(
     finally:
         live.executor.close(kill=False)
         live.monitor.note_phase("")
+        live.monitor.database.note(is_last=True)
         page.close()
         state = replace(live.snapshot(STOPPED if result is None else COMPLETE), result=result)
         if result is not None:
             _keep_result(live, state)
         warnings = recorder.close(finished=result is not None)
-    return Launched(folder, state, False, recorder.links(), warnings)
+    return Launched(folder, state, False, recorder.links(), warnings, study.database_use)
 
 
 def _all_phases(live: LiveStudy, extension: Extension) -> StudyResult | None:
