@@ -46,7 +46,7 @@ class PostgresServer:
         self.address = f"postgresql://ftsweep@127.0.0.1:{self.port}/ftsweep"
         self._make()
         self.start()
-        self._run("psql", "-q", "-c", "CREATE DATABASE ftsweep", database="postgres")
+        self.ask("CREATE DATABASE ftsweep", database="postgres")
 
     def _make(self) -> None:
         secret = self._folder / "password"
@@ -54,21 +54,19 @@ class PostgresServer:
         if self._user:
             os.chown(secret, self._user["user"], self._user["group"])
         words = ["-U", "ftsweep", "-A", "scram-sha-256", "--pwfile", str(secret), "-E", "UTF8", "--locale=C", "-N"]
-        self._run("initdb", "-D", str(self._folder / "data"), *words)
-
-    def _run(self, program: str, *words: str, database: str = "") -> str:
-        environment = {**os.environ, "PGPASSWORD": PASSWORD}
-        place = ["-h", "127.0.0.1", "-p", str(self.port), "-U", "ftsweep", "-d", database] if database else []
-        command = [str(self._programs / program), *place, *words]
-        done = subprocess.run(
-            command, cwd=self._folder, env=environment, capture_output=True, text=True, check=False, **self._user
-        )
+        command = [str(self._programs / "initdb"), "-D", str(self._folder / "data"), *words]
+        done = subprocess.run(command, cwd=self._folder, capture_output=True, text=True, check=False, **self._user)
         assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
 
-    def ask(self, query: str) -> str:
-        """What `psql` prints, without headings."""
-        return self._run("psql", "-q", "-A", "-t", "-c", query, database="ftsweep")
+    def ask(self, query: str, database: str = "ftsweep") -> str:
+        """The first row of the answer, its values with `|` between them; "" without one."""
+        import psycopg
+
+        place = f"postgresql://ftsweep@127.0.0.1:{self.port}/{database}"
+        with psycopg.connect(place, password=PASSWORD, autocommit=True, connect_timeout=5) as connection:
+            cursor = connection.execute(query)
+            row = cursor.fetchone() if cursor.description else None
+        return "" if row is None else "|".join(map(str, row))
 
     def start(self) -> None:
         """Start, or start again after a kill, and wait until it answers."""
@@ -89,12 +87,12 @@ class PostgresServer:
             return subprocess.Popen(command, cwd=self._folder, stdout=log, stderr=log, **self._user)
 
     def _is_up(self) -> bool:
+        import psycopg
+
         try:
-            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-            self._run("psql", "-q", "-c", "SELECT 1", database="postgres")
-        except (OSError, AssertionError):
+            return self.ask("SELECT 1", database="postgres") == "1"
+        except psycopg.Error:
             return False
-        return True
 
     def kill(self) -> None:
         """Its first process by SIGKILL, as a power cut would; the others end by themselves."""

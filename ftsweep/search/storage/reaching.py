@@ -123,7 +123,8 @@ class PatientReaching(Reaching):
 
 def cause_of(error: Exception) -> str:
     """What the driver says, in one line."""
-    return " ".join(str(error.__cause__ or error).split()).partition(" [SQL:")[0]
+    cause: Any = error.__cause__ or error
+    return " ".join(str(getattr(cause, "orig", None) or cause).split()).partition(" [SQL:")[0]
 
 
 def is_away(error: Exception) -> bool:
