@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,6 @@ training: {batch_size: 8, epochs: 2}
 budget: {trials: 4}
 rungs: {count: 4}
 selection: {seeds: 0}
-pruner: {_target_: ftsweep.search.pruners.NoPruner}
 executor: {threads: 1}
 guards: {small_data: allow}
 recording: {system_metrics: false}
@@ -45,12 +45,14 @@ def ask(folder: Path, *words: str) -> Any:
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     (tmp_path / "small.yaml").write_text(SWEEP)
-    words = {"sea": ["wave", "ship", "tide"], "farm": ["cow", "barn", "wheat"]}
+    words = {
+        "sea": ["wave", "ship", "harbour", "tide", "sailor", "anchor"],
+        "farm": ["cow", "barn", "wheat", "plough", "meadow", "tractor"],
+    }
     rows = [
-        {"text": f"{word} {other} number {index}", "label": label}
-        for index in range(7)
+        {"text": f"the {one} and the {other}", "label": label}
         for label, kinds in words.items()
-        for word, other in zip(kinds, kinds[1:] + kinds[:1], strict=True)
+        for one, other in permutations(kinds, 2)
     ]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return tmp_path
@@ -69,7 +71,7 @@ def trials(status: Any) -> list[Any]:
 
 
 def test_study_survives_a_killed_server_and_comes_to_the_same_as_in_a_file(server: PostgresServer, place: Path) -> None:
-    words = ("run", "small.yaml", f"store.database={server.address}")
+    words = ("run", "small.yaml", "pruner=none", f"store.database={server.address}")
     process = subprocess.Popen(command(*words), cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     trial = place / "mlruns" / "studies" / "small" / "trials" / "0001"
     wait_for(trial / "measurements.jsonl", process)
@@ -84,7 +86,7 @@ def test_study_survives_a_killed_server_and_comes_to_the_same_as_in_a_file(serve
 
     status = ask(place, "status", "small")
     assert status["database"]["num_waits"] >= 1
-    ask(place, "run", "small.yaml", "study.name=in_a_file")
+    ask(place, "run", "small.yaml", "pruner=none", "study.name=in_a_file")
     assert trials(status) == trials(ask(place, "status", "in_a_file"))
     identity = json.loads((place / "mlruns" / "store.json").read_text())["identity"]
     stored = server.ask(

@@ -63,6 +63,8 @@ class Postgres:
         """See `ftsweep.search.storage.database.open_database`."""
         if find_spec("psycopg") is None:
             raise MissingExtraError("psycopg", "postgres", purpose="store.database on a PostgreSQL server")
+        from psycopg import Error
+
         try:
             with self._making_tables():
                 made = {"creator": self.connect, "poolclass": sqlalchemy.NullPool}
@@ -76,7 +78,7 @@ class Postgres:
                 skip_compatibility_check=True,
                 skip_table_creation=True,
             )
-        except (sqlalchemy.exc.SQLAlchemyError, RuntimeError, *_driver_errors()) as error:
+        except (sqlalchemy.exc.SQLAlchemyError, RuntimeError, Error) as error:
             raise StudyError(
                 f"Optuna's database cannot be opened: {' '.join(str(error).split())}",
                 where=self.address,
@@ -87,10 +89,11 @@ class Postgres:
     def connect(self) -> psycopg.Connection[Any]:
         """A session that owns nothing."""
         import psycopg
-        from psycopg.conninfo import conninfo_to_dict
+        from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
         given = conninfo_to_dict(self.address)
-        return psycopg.connect(**{**_SOCKET, **given, "application_name": self.session})
+        more = {key: value for key, value in _SOCKET.items() if key not in given}
+        return psycopg.connect(make_conninfo(self.address, **more, application_name=self.session))
 
     @contextmanager
     def _making_tables(self) -> Iterator[None]:
@@ -144,9 +147,3 @@ class Postgres:
         """A positive number of 63 bits."""
         digest = hashlib.sha256(f"ftsweep/{self.store}/{study}".encode()).digest()
         return int.from_bytes(digest[:8], "big") >> 1
-
-
-def _driver_errors() -> tuple[type[Exception], ...]:
-    import psycopg
-
-    return (psycopg.Error,)
