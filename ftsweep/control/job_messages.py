@@ -19,6 +19,7 @@ from ftsweep.domain.messages import (
     Resample,
     Scale,
     Test,
+    Threads,
     Train,
 )
 from ftsweep.domain.space import Branch
@@ -44,6 +45,9 @@ class JobMessages:
 
     def estimate(self, branch: Branch) -> Estimate:
         return {"type": "estimate", **self._about_branch("estimate", branch)}
+
+    def threads(self, branch: Branch, counts: Sequence[int]) -> Threads:
+        return {"type": "threads", **self._about_branch("threads", branch), "counts": list(counts)}
 
     # -- about a run: a trial, or one of its setting with a fresh seed ---------------------------------------------
 

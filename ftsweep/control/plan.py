@@ -12,6 +12,7 @@ from ftsweep.control.jobs import Jobs, Monitor
 from ftsweep.control.lost_workers import LostWorkers
 from ftsweep.control.opening import executor_context, make_executor, store_of, study_folder
 from ftsweep.control.prepare import prepare_data
+from ftsweep.control.threads import time_sharing
 from ftsweep.domain.space import Branch
 from ftsweep.executors.base import Executor
 from ftsweep.store.folders import StudyFolder
@@ -53,7 +54,8 @@ def _planned(config: SweepConfig, executor: Executor, scratch: StudyFolder) -> d
                 "estimate": measured,
             }
         )
-    num_workers = max(1, executor.num_slots)
+    sharing = time_sharing(config.branches, executor, jobs)
+    num_workers = sharing["workers"] if sharing else max(1, executor.num_slots)
     trial_seconds = sum(entry["estimate"]["trial_seconds"] for entry in branches) / len(branches)
     stage_seconds = sum(
         _stage_seconds(branch, each, config) for branch, each in zip(config.branches, branches, strict=True)
@@ -68,6 +70,7 @@ def _planned(config: SweepConfig, executor: Executor, scratch: StudyFolder) -> d
         "num_trials": config.budget.trials,
         "num_rungs": config.rungs.count,
         "num_workers": num_workers,
+        "sharing": sharing,
         "sampler": config.sampler,
         "pruner": config.pruner,
         "branches": branches,

@@ -40,6 +40,11 @@ class Estimate(Job):
     type: Literal["estimate"]
 
 
+class Threads(Job):
+    type: Literal["threads"]
+    counts: Sequence[int]
+
+
 class Test(Job):
     type: Literal["test"]
 
@@ -96,7 +101,7 @@ class Quit(TypedDict):
 Answer = Continue | Stop | Pause
 """What a trial under way is told."""
 
-SingleJob = Prepare | Baseline | Estimate | Test | Export | Flagged | Compare | Resample | Scale
+SingleJob = Prepare | Baseline | Estimate | Threads | Test | Export | Flagged | Compare | Resample | Scale
 """A job that is no trial: it is asked nothing and answers once."""
 
 ToWorker = Train | SingleJob | Answer | Quit

@@ -24,7 +24,9 @@ from ftsweep.domain.messages import (
     Resample,
     Scale,
     Test,
+    Threads,
 )
+from ftsweep.errors import ConfigError
 from ftsweep.evaluation.flagged_rows import by_flags, validation_by_flags
 from ftsweep.evaluation.intervals import (
     check_answered,
@@ -47,6 +49,7 @@ from ftsweep.worker.forgetting_meters import ForgettingMeters
 from ftsweep.worker.general_overlap import general_overlap
 from ftsweep.worker.scale import scaled_scores
 from ftsweep.worker.stages import StageChain, stage_configs, time_stages
+from ftsweep.worker.thread_times import time_threads
 
 _NUM_EXAMPLES = 3  # validation rows whose answers go with an exported model
 _NUM_TIMED_STEPS = 4
@@ -65,6 +68,7 @@ class SingleJobs:
             "prepare": self._prepare,
             "baseline": self._baseline,
             "estimate": self._estimate,
+            "threads": self._threads,
             "test": self._test,
             "compare": self._compare,
             "resample": self._resample,
@@ -156,6 +160,13 @@ class SingleJobs:
         stage_seconds = time_stages(self.components, parts.config, parts.cache, num_steps=_NUM_TIMED_STEPS)
         asked = {} if answers is None else {"answer_rungs": sorted(answers.rungs)}
         return {**timings, **asked, "stage_seconds": stage_seconds, "peak_memory_gib": peak_memory_gib(device)}
+
+    def _threads(self, job: Threads) -> dict[str, Any]:
+        parts = self._parts(job)
+        try:
+            return time_threads(self.components, parts, TrialFolder(Path(job["folder"])), job["counts"])
+        except ConfigError:  # the configuration as written is infeasible, which its trial will say
+            return {"step_seconds": {}}
 
     def _test(self, job: Test) -> dict[str, Any]:
         """Metrics on the test split, how sure they are and what they are made of: of a trial, or of its base."""
