@@ -1,7 +1,8 @@
 """16 control processes, each with a study of its own, in one PostgreSQL on this machine: what asks and tells take.
 
-Each runs 40 trials of three rungs one after another with TPE, as fast as it can; a real study asks once in minutes. The
-same with one process, and with one process on SQLite. Needs PostgreSQL and psycopg.
+Each runs 15 trials of three rungs with TPE: first one every four seconds or so, which is far more often than trials of
+minutes end, then without a pause. The same with one process, and with one process on SQLite. Needs PostgreSQL and
+psycopg.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ from measured import Result, result
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "cluster"))
 
 PROCESSES = 16
-TRIALS = 40
+TRIALS = 15
+PAUSE_SECONDS = 4.0
 
 _STUDY = """
-import json, sys, time
+import json, random, sys, time
 from pathlib import Path
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
@@ -36,10 +38,11 @@ from ftsweep.testing.recorded import recorded_branch
 place, name, trials, pause = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
 database = Postgres(place, name) if place.startswith("postgresql:") else Path(place)
 study = Study.open(database, name, Objective(), [recorded_branch()], Tpe(), NoPruner(), seed=0, num_rungs=3)
+clock = random.Random(name)
 print("ready", flush=True)
 sys.stdin.readline()
 for _ in range(trials):
-    time.sleep(pause)
+    time.sleep(pause * clock.uniform(0.5, 1.5))
     proposal = study.ask()
     rate = float(proposal.params["training.learning_rate"])
     rungs = [Measurement(rung, rung / 3, 0, 0, 0.0, 0.0, {"validation/loss": rate / rung}) for rung in (1, 2, 3)]
@@ -64,7 +67,8 @@ def measure(*, quick: bool = False) -> list[Result]:
     server = PostgresServer(programs)
     try:
         alone = _together(server.address, ["alone"], trials)
-        paced = _together(server.address, [f"paced{index}" for index in range(processes)], trials, pause=1.0)
+        paced_names = [f"paced{index}" for index in range(processes)]
+        paced = _together(server.address, paced_names, trials, pause=0.5 if quick else PAUSE_SECONDS)
         at_once = _together(server.address, [f"study{index}" for index in range(processes)], trials)
         count = int(server.ask("SELECT count(*) FROM trials"))
     finally:
@@ -75,7 +79,7 @@ def measure(*, quick: bool = False) -> list[Result]:
     return [
         *_latencies("SQLite, 1 process", sqlite),
         *_latencies("PostgreSQL, 1 process", alone),
-        *_latencies(f"PostgreSQL, {processes} processes, an ask a second each", paced, below=50),
+        *_latencies(f"PostgreSQL, {processes} processes, a trial in 4 s each", paced, below=50),
         *_latencies(f"PostgreSQL, {processes} processes without a pause", at_once),
     ]
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from postgres_server import PASSWORD, PostgresServer
 
-pytestmark = [pytest.mark.slow, pytest.mark.cluster]
+pytestmark = [pytest.mark.slow, pytest.mark.cluster, pytest.mark.timeout(1800)]
 
 SWEEP = """\
 defaults: [base, model: tiny, data: files, task: classification, strategy: lora, _self_]
