@@ -140,7 +140,8 @@ def _all_phases(live: LiveStudy, extension: Extension) -> StudyResult | None:
     extended = {"extended": extension.text} if extension.text else {}
     live.recorder.tag({**finding_tags(list(collect(data))), **extended})
     live.recorder.keep_artifacts(findings_files(live.folder))
-    settle_sharing(live.folder, live.config.branches, live.executor, live.jobs)
+    if sharing := settle_sharing(live.folder, live.config.branches, live.executor, live.jobs):
+        live.recorder.tag({"threads": sharing})
     live.measure_baselines()
     live.search()
     return None if live.is_stopping else live.conclude()

@@ -48,14 +48,16 @@ def time_sharing(branches: Sequence[Branch], executor: Executor, jobs: Jobs) -> 
     }
 
 
-def settle_sharing(folder: StudyFolder, branches: Sequence[Branch], executor: Executor, jobs: Jobs) -> None:
-    """Choose once per study, before its first trial: a trial that goes on later has the threads it began with."""
+def settle_sharing(folder: StudyFolder, branches: Sequence[Branch], executor: Executor, jobs: Jobs) -> str:
+    """Choose once per study, before its first trial: a trial that goes on later has the threads it began with. What was
+    chosen and why, for a person; "" where nothing was."""
     found = time_sharing(branches, executor, jobs)
     if found is None:
-        return
+        return ""
     write_json(folder.threads_file, found)
     _LOGGER.info("%s", sharing_text(found))
     executor.settle(Sharing(found["workers"], found["threads"]))
+    return sharing_text(found)
 
 
 def take_up_sharing(folder: StudyFolder, executor: Executor) -> str:

@@ -179,7 +179,8 @@ class Strategy(Component, ABC):
         batch_size: int,
     ) -> list[dict[str, Any]]:
         """Answers of a model that `restore` made: as the task gives them, unless the strategy asks in its own way."""
-        return task.predict(model, tokenizer, schema, rows, batch_size)
+        with self.measuring(model):
+            return task.predict(model, tokenizer, schema, rows, batch_size)
 
     def distances(self, model: PreTrainedModel, head: Head) -> list[Distance]:
         """How far what trains has moved from the base (`training.l2_sp`); called before the first step.
