@@ -13,6 +13,7 @@ from ftsweep.analysis.comparison import compare
 from ftsweep.domain.answers import Model, model_name
 from ftsweep.domain.approach import Approach
 from ftsweep.domain.commands import store_command
+from ftsweep.domain.database_use import DatabaseUse
 from ftsweep.domain.finding import Finding
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.result import StudyResult
@@ -25,6 +26,7 @@ from ftsweep.report.answers import ModelAnswers, base_answers, model_answers, tr
 from ftsweep.report.settings import Settings, read_settings
 from ftsweep.report.study_fit import judged_study
 from ftsweep.report.trial_summary import TrialSummary, summarise
+from ftsweep.store.database_use import read_database_use
 from ftsweep.store.folders import StudyFolder
 from ftsweep.store.phases import read_phases
 from ftsweep.store.study_state import read_state
@@ -245,6 +247,11 @@ class StudyOverview:
             model_answers(folder.run(best.number, seed), model_words(best.number, seed), self.objective),
         )
         return tuple(each for each in found if each is not None)
+
+    @cached_property
+    def database(self) -> DatabaseUse | None:
+        """What the study's database on a server costs; None of the store's own file."""
+        return None if self.folder is None else read_database_use(self.folder)
 
     @property
     def data(self) -> tuple[DataFacts, ...]:

@@ -131,6 +131,8 @@ def facts(study: StudyOverview) -> list[tuple[str, str]]:
             f"{plural(setting.num_runs, 'run')}, {seconds(setting.train_seconds)}, {share:.0%} of the search's training"
         )
         found.append(("fresh seeds", f"{what}; ended because {setting.ended}"))
+    if study.database is not None:
+        found.append(("database", str(study.database)))
     if study.result.registered:
         found.append(("registered as", study.result.registered))
     return found
