@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, field, replace
 
 from ftsweep.analysis.time_left import ending_seconds, trials_after
 from ftsweep.config.schema import SweepConfig
-from ftsweep.control.jobs import Monitor
+from ftsweep.control.database import DatabaseNotes
+from ftsweep.control.jobs import Monitor, Stopped
 from ftsweep.control.lost_workers import LostWorkers
 from ftsweep.control.throttle import Pace
 from ftsweep.control.trials import Trials
@@ -33,6 +34,7 @@ class StudyMonitor(Monitor):
     """Metrics of the untouched bases, by branch label; may be filled in later."""
     verdicts: Mapping[int, tuple[Verdict, ...]]
     requests: Requests
+    database: DatabaseNotes
     owner: str
     hurry: Callable[[float], None]
     """Has the record arrive within so many seconds."""
@@ -41,6 +43,8 @@ class StudyMonitor(Monitor):
     heed: Callable[[], object] = lambda: None
     """Answers requests in phases where nothing else does."""
     is_stopping: bool = False
+    away: str = ""
+    """That something is waited for without which nothing goes on; "" where it is not."""
     note: str = ""
     """Why the search came to its end before its number of trials; "" while it goes on."""
     _pace: Pace = field(default_factory=Pace)
@@ -102,6 +106,20 @@ class StudyMonitor(Monitor):
         with self._pace.measured():
             snapshot = self.snapshot(phase)
             self.watch(replace(snapshot, seconds_left=self._seconds_left(snapshot)))
+        self.database.note()
+
+    def wait(self, text: str) -> None:
+        """Show that something is waited for, and why; "" when it is there.
+
+        Raises:
+            Stopped: the user wants to stop, which need not wait.
+        """
+        if self.away == "" or text == "":
+            self._shown = ""  # at once, whatever the pace
+        self.away = text
+        self.show(self._noted or "searching")
+        if text and self.is_stopping:
+            raise Stopped
 
     def note_phase(self, phase: str) -> None:
         """Write down that something else goes on now; "" at the end."""
@@ -120,7 +138,7 @@ class StudyMonitor(Monitor):
             trials=tuple(self.trials.records),
             baseline=self.baseline,
             elapsed_seconds=self.elapsed_seconds(),
-            note=" ".join(filter(None, (self.note, self.lost_workers.text))),
+            note=" ".join(filter(None, (self.away, self.note, self.lost_workers.text))),
             verdicts=self.verdicts,
         )
 

@@ -13,7 +13,7 @@ from ftsweep.analysis.comparison import compare
 from ftsweep.domain.answers import Model, model_name
 from ftsweep.domain.approach import Approach
 from ftsweep.domain.commands import store_command
-from ftsweep.domain.finding import Finding
+from ftsweep.domain.database_use import DatabaseUse
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.result import StudyResult
 from ftsweep.domain.space import Dimension
@@ -22,14 +22,15 @@ from ftsweep.domain.trial import TrialRecord
 from ftsweep.domain.verdict import Verdict
 from ftsweep.errors import UsageError
 from ftsweep.report.answers import ModelAnswers, base_answers, model_answers, trial_answers
+from ftsweep.report.data_facts import DataFacts, data_facts
 from ftsweep.report.settings import Settings, read_settings
 from ftsweep.report.study_fit import judged_study
 from ftsweep.report.trial_summary import TrialSummary, summarise
+from ftsweep.store.database_use import read_database_use
 from ftsweep.store.folders import StudyFolder
 from ftsweep.store.phases import read_phases
 from ftsweep.store.study_state import read_state
 
-SPLIT_ORDER = {"train": 0, "validation": 1, "test": 2}
 _OF_SETTINGS = ("dimensions", "param_names", "_paths", "text_paths")
 """What is computed of trials' settings alone."""
 
@@ -47,16 +48,6 @@ class TestedModel:
     values: Mapping[str, float]
     seed: int = 0
     """0: the trial itself; else its fresh seed."""
-
-
-@dataclass(frozen=True)
-class DataFacts:
-    """The data of one or more branches: its size per split, and what the checks found."""
-
-    branches: tuple[str, ...] = ()
-    num_rows: Mapping[str, int] = field(default_factory=dict)
-    fingerprint: str = ""
-    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -246,12 +237,17 @@ class StudyOverview:
         )
         return tuple(each for each in found if each is not None)
 
+    @cached_property
+    def database(self) -> DatabaseUse | None:
+        """What the study's database on a server costs; None of the store's own file."""
+        return None if self.folder is None else read_database_use(self.folder)
+
     @property
     def data(self) -> tuple[DataFacts, ...]:
         """One for all branches, or more where their data differ."""
         found: dict[tuple[Any, ...], DataFacts] = {}
         for branch, answer in self.result.data.items():
-            facts = _data_facts(answer)
+            facts = data_facts(answer)
             key = (tuple(facts.num_rows.items()), facts.fingerprint, facts.findings)
             found[key] = replace(facts, branches=(*found.get(key, facts).branches, branch))
         return tuple(found.values())
@@ -288,13 +284,3 @@ def _tested_model(label: str, values: Mapping[str, float]) -> TestedModel:
 def _with_split(split: str, values: Mapping[str, float]) -> dict[str, float]:
     """Metrics under the keys that measurements have: `<split>/<metric>`."""
     return {f"{split}/{metric}": value for metric, value in values.items()}
-
-
-def _data_facts(answer: Mapping[str, Any]) -> DataFacts:
-    """Of a branch's answer to `prepare`."""
-    num_rows = answer.get("num_rows") or {}
-    return DataFacts(
-        num_rows={split: num_rows[split] for split in sorted(num_rows, key=lambda name: SPLIT_ORDER.get(name, 3))},
-        fingerprint=str(answer.get("fingerprint") or ""),
-        findings=tuple(Finding.from_dict(finding) for finding in answer.get("findings") or ()),
-    )
