@@ -90,6 +90,7 @@ def _show_plan() -> None:
         "num_trials": 14,
         "num_rungs": 10,
         "num_workers": 2,
+        "lanes": {"lanes": 1, "branches": {}},
         "objective": {"direction": "minimize", "key": "validation/loss"},
         "branches": [branch],
         "study_seconds": 294.0,

@@ -9,6 +9,7 @@ from ftsweep.config.schema import STAGES, SweepConfig
 from ftsweep.control.continuity import earlier_manifest
 from ftsweep.control.data_findings import collect, refuse
 from ftsweep.control.jobs import Jobs, Monitor
+from ftsweep.control.lanes import measured_lanes
 from ftsweep.control.lost_workers import LostWorkers
 from ftsweep.control.opening import executor_context, make_executor, store_of, study_folder
 from ftsweep.control.prepare import prepare_data
@@ -53,7 +54,8 @@ def _planned(config: SweepConfig, executor: Executor, scratch: StudyFolder) -> d
                 "estimate": measured,
             }
         )
-    num_workers = max(1, executor.num_slots)
+    num_workers = max(1, executor.num_slots // executor.num_lanes)
+    lanes = measured_lanes(config, jobs) if executor.measures_lanes else {"lanes": executor.num_lanes, "branches": {}}
     trial_seconds = sum(entry["estimate"]["trial_seconds"] for entry in branches) / len(branches)
     stage_seconds = sum(
         _stage_seconds(branch, each, config) for branch, each in zip(config.branches, branches, strict=True)
@@ -68,6 +70,7 @@ def _planned(config: SweepConfig, executor: Executor, scratch: StudyFolder) -> d
         "num_trials": config.budget.trials,
         "num_rungs": config.rungs.count,
         "num_workers": num_workers,
+        "lanes": lanes,
         "sampler": config.sampler,
         "pruner": config.pruner,
         "branches": branches,

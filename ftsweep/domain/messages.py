@@ -40,6 +40,11 @@ class Estimate(Job):
     type: Literal["estimate"]
 
 
+class RateLanes(Job):
+    type: Literal["rate_lanes"]
+    most: int
+
+
 class Test(Job):
     type: Literal["test"]
 
@@ -93,13 +98,22 @@ class Quit(TypedDict):
     type: Literal["quit"]
 
 
+class Go(TypedDict):
+    type: Literal["go"]
+
+
+class Lanes(TypedDict):
+    type: Literal["lanes"]
+    lanes: int
+
+
 Answer = Continue | Stop | Pause
 """What a trial under way is told."""
 
-SingleJob = Prepare | Baseline | Estimate | Test | Export | Flagged | Compare | Resample | Scale
+SingleJob = Prepare | Baseline | Estimate | RateLanes | Test | Export | Flagged | Compare | Resample | Scale
 """A job that is no trial: it is asked nothing and answers once."""
 
-ToWorker = Train | SingleJob | Answer | Quit
+ToWorker = Train | SingleJob | Answer | Quit | Go | Lanes
 
 # -- worker to control ------------------------------------------------------------------------------------------------
 
@@ -162,4 +176,9 @@ class Lost(TypedDict):
     log_tail: str
 
 
-ToControl = Ready | Heartbeat | Spent | Measured | Ended | Failed | Log | Lost
+class Turn(TypedDict):
+    type: Literal["turn"]
+    messages: Sequence[Mapping[str, Any]]
+
+
+ToControl = Ready | Heartbeat | Spent | Measured | Ended | Failed | Log | Lost | Turn

@@ -88,6 +88,11 @@ class StudyFolder:
         return self.path / "data.json"
 
     @property
+    def lanes_file(self) -> Path:
+        """How many trials each worker trains at once, where that was measured."""
+        return self.path / "lanes.json"
+
+    @property
     def lease(self) -> Lease:
         """Who owns the study."""
         return Lease(self.path)

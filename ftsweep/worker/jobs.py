@@ -21,6 +21,7 @@ from ftsweep.domain.messages import (
     Job,
     Message,
     Prepare,
+    RateLanes,
     Resample,
     Scale,
     Test,
@@ -45,6 +46,7 @@ from ftsweep.training.runs.choice import run_class
 from ftsweep.worker.components import Components
 from ftsweep.worker.forgetting_meters import ForgettingMeters
 from ftsweep.worker.general_overlap import general_overlap
+from ftsweep.worker.lane_rates import LaneRates
 from ftsweep.worker.scale import scaled_scores
 from ftsweep.worker.stages import StageChain, stage_configs, time_stages
 
@@ -65,6 +67,7 @@ class SingleJobs:
             "prepare": self._prepare,
             "baseline": self._baseline,
             "estimate": self._estimate,
+            "rate_lanes": self._rate_lanes,
             "test": self._test,
             "compare": self._compare,
             "resample": self._resample,
@@ -156,6 +159,9 @@ class SingleJobs:
         stage_seconds = time_stages(self.components, parts.config, parts.cache, num_steps=_NUM_TIMED_STEPS)
         asked = {} if answers is None else {"answer_rungs": sorted(answers.rungs)}
         return {**timings, **asked, "stage_seconds": stage_seconds, "peak_memory_gib": peak_memory_gib(device)}
+
+    def _rate_lanes(self, job: RateLanes) -> dict[str, Any]:
+        return LaneRates(self.components).best(self._parts(job), Path(job["folder"]), job["most"])
 
     def _test(self, job: Test) -> dict[str, Any]:
         """Metrics on the test split, how sure they are and what they are made of: of a trial, or of its base."""

@@ -33,6 +33,7 @@ def test_what_branches_share_is_said_once_and_what_is_one_branchs_own_under_it()
         "num_trials": 2,
         "num_rungs": 4,
         "num_workers": 1,
+        "lanes": {"lanes": 1, "branches": {}},
         "branches": [branch("lora", shared), branch("full", shared, own)],
         "study_seconds": 1.0,
     }
