@@ -99,8 +99,11 @@ class _SharedLinear(torch.autograd.Function):
             of_inner = _scaled(rows.mm(up), own.scale)
             of_factors += [of_inner.t().mm(_dropped(x, own)), _scaled(rows.t().mm(inner), own.scale)]
             if of_input is not None:
-                added = of_inner.mm(down)
-                of_input[own.start : own.stop].add_(added if own.noise is None else added * own.noise)
+                of_own = of_input[own.start : own.stop]
+                if own.noise is None:
+                    of_own.addmm_(of_inner, down)
+                else:
+                    of_own.add_(of_inner.mm(down).mul_(own.noise))
         return (of_input, None, None, None, *of_factors)
 
 
@@ -110,7 +113,7 @@ def _dropped(x: torch.Tensor, own: _Own) -> torch.Tensor:
 
 
 def _scaled(gradient: torch.Tensor, scale: float) -> torch.Tensor:
-    return gradient if scale == 1 else gradient * scale
+    return gradient if scale == 1 else gradient.mul_(scale)
 
 
 class LaneLinear(nn.Module):

@@ -15,7 +15,7 @@ from training_rows import sentences, write_rows
 from ftsweep.store.folders import TrialFolder
 from ftsweep.strategies.lean import LeanLinear
 from ftsweep.tasks.classification import Classification
-from ftsweep.testing.random_models import byte_tokenizer, random_bert
+from ftsweep.testing.random_models import byte_tokenizer, random_bert, random_llama
 from ftsweep.training import checkpoint
 from ftsweep.training.lanes import turns
 from ftsweep.training.lanes.conductor import Conductor
@@ -29,15 +29,27 @@ OTHERS = (
     {"rank": 2, "batch_size": 8, "learning_rate": 5e-3, "seed": 0},
     {"rank": 4, "batch_size": 16, "learning_rate": 1e-2, "seed": 1, "dropout": 0.1},
     {"rank": 3, "batch_size": 12, "learning_rate": 2e-3, "seed": 2, "weight_decay": 0.1, "micro_batch_size": 6},
-    {"rank": 8, "batch_size": 10, "learning_rate": 3e-2, "seed": 3, "max_length": 12, "l2_sp": 0.1},
+    {"rank": 8, "batch_size": 10, "learning_rate": 3e-2, "seed": 3, "max_length": 20, "l2_sp": 0.1},
 )
 """Settings of trials that are under way at once; what is no setting of the strategy and no seed is one of training."""
 
 
+EMBEDDED = {"_target_": "ftsweep.models.TinyModel", "dtype": "auto"}
+
+
+def use_model(config: Config, model: Any, folder: Path) -> None:
+    model.save_pretrained(folder)
+    byte_tokenizer().save_pretrained(folder)
+    config["model"] = {"_target_": "ftsweep.models.local.LocalModel", "path": str(folder), "dtype": "auto"}
+
+
 @pytest.fixture
-def make_trial(config: Config, make_job: MakeJob) -> MakeJob:
-    """A trial of such settings, of a name of its own."""
+def make_trial(config: Config, make_job: MakeJob, tmp_path: Path) -> MakeJob:
+    """A trial of such settings, of a name of its own, on a small decoder unless the test takes another model."""
+    use_model(config, random_llama("sequence_classification"), tmp_path / "llama")
     config["rungs"]["count"] = 2
+    config["data"]["train"] = write_rows(tmp_path / "train.jsonl", sentences(40))
+    config["training"]["epochs"] = 1.5
 
     def make(name: str, *, rank: int, seed: int = 0, dropout: float = 0.0, **more: Any) -> Job:
         own = json.loads(json.dumps(config))
@@ -85,13 +97,15 @@ def both_ways(
 ) -> tuple[list[Job], list[Job], dict[str, Job]]:
     """Trials of these settings, each in a worker of its own, and all at once; the last messages of the latter."""
     alone = [make_trial(f"trial-00{number}", **each) for number, each in enumerate(settings)]
+    by_itself = Engine(threads=1)
     for job in alone:
-        run(Engine(threads=1), job)
+        run(by_itself, job)
     beside = [make_trial(f"trial-01{number}", **each) for number, each in enumerate(settings)]
     return alone, beside, run(Engine(threads=1, lanes=len(settings)), *beside)
 
 
-def test_classification_comes_to_the_same_bits_and_shares_its_steps(make_trial: MakeJob) -> None:
+def test_classification_comes_to_the_same_bits_and_shares_its_steps(make_trial: MakeJob, config: Config) -> None:
+    config["model"] = EMBEDDED
     alone, beside, last = both_ways(make_trial)
     assert [bits(job) for job in beside] == [bits(job) for job in alone]
     assert [last[job["job"]]["outcome"]["extra"].get("alone") for job in beside] == [None] * 4
@@ -130,6 +144,7 @@ def put_rows(config: Config, tmp_path: Path, make: Callable[[Config], Config], *
 def test_every_task_comes_to_the_same_bits(make_trial: MakeJob, config: Config, tmp_path: Path, task: str) -> None:
     target, make = TASKS[task]
     put_rows(config, tmp_path, make)
+    config["model"] = EMBEDDED if task == "instruction" else config["model"]
     config["task"] = {"_target_": f"ftsweep.tasks.{target}", "max_length": 48}
     config["rungs"]["count"] = 1
     alone, beside, last = both_ways(make_trial, (OTHERS[0], {**OTHERS[1], "epochs": 1}))
@@ -137,17 +152,10 @@ def test_every_task_comes_to_the_same_bits(make_trial: MakeJob, config: Config, 
     assert min(shared_steps(last[job["job"]]) for job in beside) >= 2, last
 
 
-def bert_with_dropout(config: Config, folder: Path) -> None:
-    """A model whose own layers draw in every step, and that tells two texts apart."""
-    model = random_bert("sequence_classification")
-    model.config.hidden_dropout_prob = model.config.attention_probs_dropout_prob = 0.1
-    model.save_pretrained(folder)
-    byte_tokenizer().save_pretrained(folder)
-    config["model"] = {"_target_": "ftsweep.models.local.LocalModel", "path": str(folder), "dtype": "auto"}
-
-
 def test_an_encoder_with_dropout_comes_to_the_same_bits(make_trial: MakeJob, config: Config, tmp_path: Path) -> None:
-    bert_with_dropout(config, tmp_path / "bert")
+    model = random_bert("sequence_classification")  # it tells two texts apart, too
+    model.config.hidden_dropout_prob = model.config.attention_probs_dropout_prob = 0.1  # drawn in every step
+    use_model(config, model, tmp_path / "bert")
     alone, beside, last = both_ways(make_trial, OTHERS[:3])
     assert [bits(job) for job in beside] == [bits(job) for job in alone]
     assert min(shared_steps(last[job["job"]]) for job in beside) >= 5, last
@@ -157,7 +165,7 @@ def test_an_encoder_with_dropout_comes_to_the_same_bits(make_trial: MakeJob, con
 
 
 def poisoned_steps(
-    monkeypatch: pytest.MonkeyPatch, how: Callable[[], Any], *, batch_size: int = 16, at: int = 4
+    monkeypatch: pytest.MonkeyPatch, how: Callable[[], Any], *, batch_size: int = 16, at: int
 ) -> None:
     """From their training step number `at` on, trials of this batch size meet what `how` does with a loss."""
     real, calls = Classification.losses, []
@@ -183,7 +191,7 @@ def test_a_lane_that_ends_badly_ends_alone(
 ) -> None:
     alone = make_trial("trial-0000", **OTHERS[0])
     run(Engine(threads=1), alone)
-    poisoned_steps(monkeypatch, how, at=8)
+    poisoned_steps(monkeypatch, how, at=5)
     sound, failing = make_trial("trial-0010", **OTHERS[0]), make_trial("trial-0011", **OTHERS[1])
     engine = Engine(threads=1, lanes=2)
     last = run(engine, sound, failing)
@@ -197,8 +205,9 @@ def test_a_lane_that_ends_badly_ends_alone(
 def test_a_lane_is_refilled_and_the_newcomer_comes_to_what_it_comes_to_in_a_fresh_worker(make_trial: MakeJob) -> None:
     settings = {"old": OTHERS[0], "pruned": OTHERS[1], "new": OTHERS[2]}
     alone = {name: make_trial(f"alone-{name}", **each) for name, each in settings.items()}
+    by_itself = Engine(threads=1)
     for job in alone.values():
-        run(Engine(threads=1), job)
+        run(by_itself, job)
     jobs = {name: make_trial(f"trial-{name}", **each) for name, each in settings.items()}
     engine, last = Engine(threads=1, lanes=2), {}
     for message in messages_of(engine, jobs["old"], jobs["pruned"], prune="trial-pruned"):
@@ -217,8 +226,9 @@ def test_a_killed_worker_s_lanes_go_on_alone_or_with_others(
 ) -> None:
     monkeypatch.setattr(checkpoint, "SHARE_OF_TIME", math.inf)  # a checkpoint at every rung
     alone = [make_trial(f"alone-{number}", **each) for number, each in enumerate(OTHERS[:3])]
+    by_itself = Engine(threads=1)
     for job in alone:
-        run(Engine(threads=1), job)
+        run(by_itself, job)
     jobs = [make_trial(f"trial-{number}", **each) for number, each in enumerate(OTHERS[:3])]
     killed = Engine(threads=1, lanes=3)
     messages = messages_of(killed, *jobs)
@@ -269,13 +279,14 @@ def test_a_machine_on_which_a_shared_pass_gives_other_bits_shares_none(
 @pytest.mark.parametrize(
     ("node", "settings", "reason"),
     [
-        ("strategy", {"_target_": "ftsweep.strategies.ia3.IA3"}, "not for"),
+        ("strategy", {"_target_": "ftsweep.strategies.ia3.Ia3"}, "not for"),
         ("strategy", {"dora": True}, "dora"),
         ("strategy", {"init": "pissa"}, "pissa"),
         ("training", {"gradient_checkpointing": True}, "gradient_checkpointing"),
         ("training", {"precision": "bfloat16"}, "bfloat16"),
     ],
 )
+@pytest.mark.usefixtures("make_trial")
 def test_what_cannot_be_a_lane_runs_alone_and_says_why(
     make_job: MakeJob, config: Config, node: str, settings: Config, reason: str
 ) -> None:
@@ -296,7 +307,7 @@ def test_a_worker_with_one_lane_says_nothing_of_lanes(make_trial: MakeJob) -> No
 
 
 def test_batches_too_small_to_give_the_same_bits_are_not_shared(make_trial: MakeJob) -> None:
-    settings = ({**OTHERS[0], "batch_size": 1, "epochs": 0.2}, {**OTHERS[1], "batch_size": 1, "epochs": 0.2})
+    settings = ({**OTHERS[0], "batch_size": 1, "epochs": 0.2}, {**OTHERS[1], "batch_size": 1, "epochs": 0.1})
     alone, beside, last = both_ways(make_trial, settings)
     assert [bits(job) for job in beside] == [bits(job) for job in alone]
     assert [shared_steps(message) for message in last.values()] == [0, 0]
