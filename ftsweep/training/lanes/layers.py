@@ -87,7 +87,7 @@ class _SharedLinear(torch.autograd.Function):
         return result
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[Any, ...]:
         owns: Sequence[_Own] = ctx.owns
         x, weight, *rest = ctx.saved_tensors
@@ -134,10 +134,12 @@ class LaneLinear(nn.Module):
             layer = part.layers.get(self._name)
             if layer is not None:
                 (name,) = layer.active_adapters
+                down: Any = layer.lora_A[name]
+                up: Any = layer.lora_B[name]
                 p = getattr(layer.lora_dropout[name], "p", 0.0)  # without dropout PEFT puts an nn.Identity there
                 noise = _noise(flat[part.start : part.stop], part, p) if layer.training else None
                 owns.append(_Own(part.start, part.stop, layer.scaling[name], noise))
-                factors += [layer.lora_A[name].weight, layer.lora_B[name].weight]
+                factors += [down.weight, up.weight]
         if not owns:
             return linear(x, self.weight, self.bias)
         result: torch.Tensor = _SharedLinear.apply(flat, self.weight, self.bias, owns, *factors)

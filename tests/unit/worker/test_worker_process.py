@@ -197,6 +197,7 @@ class WorkerUnderTest:
 
     def __init__(self, folder: Path, **changes: Any) -> None:
         descriptor = {
+            "lanes": 1,
             "engine": SCRIPTED_ENGINE,
             "threads": 1,
             "allowed_packages": [],

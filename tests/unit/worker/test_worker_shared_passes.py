@@ -164,9 +164,7 @@ def test_an_encoder_with_dropout_comes_to_the_same_bits(make_trial: MakeJob, con
 # -- neighbours that end, come and go -------------------------------------------------------------------------------
 
 
-def poisoned_steps(
-    monkeypatch: pytest.MonkeyPatch, how: Callable[[], Any], *, batch_size: int = 16, at: int
-) -> None:
+def poisoned_steps(monkeypatch: pytest.MonkeyPatch, how: Callable[[], Any], *, batch_size: int = 16, at: int) -> None:
     """From their training step number `at` on, trials of this batch size meet what `how` does with a loss."""
     real, calls = Classification.losses, []
 
