@@ -40,7 +40,7 @@ def told(place: Place) -> list[Any]:
 
 
 def run(place: Place, *settings: str) -> None:
-    done = place.run_as_a_person("run", "small.yaml", "recording=none", *settings)
+    done = place.run_as_a_person("run", "small.yaml", *settings)
     assert done.returncode == 0, done.stderr
 
 
@@ -80,7 +80,7 @@ def test_a_worker_killed_with_four_lanes_under_way_leaves_all_four_to_come_to_th
     undisturbed, place = make_place(tmp_path / "undisturbed"), make_place(tmp_path / "killed")
     settings = ("budget.trials=4", "rungs.count=4", "pruner=none", "executor.lanes=4", "training.epochs=4")
     run(undisturbed, *settings)
-    control = place.start("run", "small.yaml", "recording=none", *settings)
+    control = place.start("run", "small.yaml", *settings)
     deadline = time.monotonic() + PATIENCE_SECONDS
     while sorted(num_measured(place))[:1] < [2] or len(num_measured(place)) < 4:
         assert time.monotonic() < deadline, num_measured(place)
