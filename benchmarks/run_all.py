@@ -21,6 +21,7 @@ BENCHMARKS = (
     "cli_start",
     "padding",
     "waiting_threads",
+    "busy_machine",
     "agreement",
     "memory_flat",
     "worker_gap",

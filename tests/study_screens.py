@@ -91,6 +91,7 @@ def _show_plan() -> None:
         "num_rungs": 10,
         "num_workers": 2,
         "lanes": {"lanes": 1, "branches": {}},
+        "sharing": None,
         "objective": {"direction": "minimize", "key": "validation/loss"},
         "branches": [branch],
         "study_seconds": 294.0,

@@ -32,10 +32,18 @@ OPTIONAL = {
 _MIN_FREE_GIB = 2.0
 
 _ASK_TORCH = """
-import json, torch
+import json, time, torch
 devices = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
 x = torch.ones(64, 64, device="cuda" if devices else "cpu")
-print(json.dumps({"sum": float((x @ x).sum()), "threads": torch.get_num_threads(), "cuda": torch.version.cuda,
+most, times, y = torch.get_num_threads(), {}, torch.ones(512, 512)
+for count in dict.fromkeys((1, most)):
+    torch.set_num_threads(count)
+    y @ y
+    began = time.perf_counter()
+    for _ in range(20):
+        y @ y
+    times[count] = (time.perf_counter() - began) / 20
+print(json.dumps({"sum": float((x @ x).sum()), "times": times, "cuda": torch.version.cuda,
                   "devices": [f"{d.name}, {d.total_memory / 2**30:.0f} GiB" for d in devices]}))
 """
 
@@ -93,7 +101,9 @@ def _devices() -> Check:
     facts = json.loads(answer.stdout)
     if facts["devices"]:
         return Check("devices", "works", f"CUDA {facts['cuda']}: " + "; ".join(facts["devices"]))
-    return Check("devices", "warns", f"no CUDA device; trials run on the CPU with {facts['threads']} threads")
+    times = " and ".join(f"{1e3 * took:.2g} ms with {count}" for count, took in facts["times"].items())
+    text = f"no CUDA device: trials run on the CPU; a product of 512 x 512 numbers takes {times} threads here"
+    return Check("devices", "warns", f"{text}, and executor.threads=auto times a sweep's own steps")
 
 
 def _attempt(subject: str, attempt: Callable[[], tuple[State, str]]) -> Check:

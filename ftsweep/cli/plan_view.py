@@ -11,6 +11,7 @@ from ftsweep.cli.console import print_findings, print_line
 from ftsweep.cli.render import rich_table
 from ftsweep.cli.shown_row import print_shown
 from ftsweep.control.data_findings import collect
+from ftsweep.control.threads import sharing_text
 from ftsweep.domain.finding import Finding
 from ftsweep.report.tables.cells import words
 from ftsweep.report.tables.table import Row, Table, columns
@@ -34,6 +35,8 @@ def print_plan(console: Console, facts: Mapping[str, Any]) -> None:
     for group in dict.fromkeys(", ".join(labels) for labels in shared.values()):
         print_line(console, f"\ndata of {group}", "bold")
         print_findings(console, [each for each, labels in shared.items() if ", ".join(labels) == group], indent="  ")
+    if facts["sharing"]:
+        print_line(console, f"\n{sharing_text(facts['sharing'])}; a study times it when it begins, and keeps that.")
     print_line(console, f"\nAbout {duration(facts['study_seconds'])} for all trials at that setting, without pruning.")
 
 

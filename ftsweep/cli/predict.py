@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -25,6 +26,7 @@ def predict(model: str, file: str, out: Path | None, keep_columns: bool, allow: 
     in the same order, as JSON lines without --out. A row that cannot be answered says why under `error`; then the exit
     code is 1.
     """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as workers have it: see ftsweep.executors.launch
     from ftsweep.cli.answering import answer_rows
     from ftsweep.serving.study_model import predictor_for
 

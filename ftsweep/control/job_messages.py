@@ -20,6 +20,7 @@ from ftsweep.domain.messages import (
     Resample,
     Scale,
     Test,
+    Threads,
     Train,
 )
 from ftsweep.domain.space import Branch
@@ -49,6 +50,9 @@ class JobMessages:
     def rate_lanes(self, branch: Branch, most: int) -> RateLanes:
         """Measure what up to so many trials at once gain by sharing passes."""
         return {"type": "rate_lanes", **self._about_branch("lanes", branch), "most": most}
+
+    def threads(self, branch: Branch, counts: Sequence[int]) -> Threads:
+        return {"type": "threads", **self._about_branch("threads", branch), "counts": list(counts)}
 
     # -- about a run: a trial, or one of its setting with a fresh seed ---------------------------------------------
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ftsweep.config.schema import SweepConfig
 from ftsweep.control.jobs import Jobs
+from ftsweep.executors.sharing import AUTO
 from ftsweep.store.atomic import read_json, write_json
 from ftsweep.store.folders import StudyFolder
 
@@ -24,7 +25,7 @@ def settle_lanes(config: SweepConfig, folder: StudyFolder, jobs: Jobs) -> dict[s
     The least of all branches: a number decides which trials a search knows of when it proposes the next one, so it is
     chosen once per study.
     """
-    if not jobs.executor.measures_lanes:
+    if jobs.executor.lanes != AUTO:
         return None
     if not folder.lanes_file.exists():
         write_json(folder.lanes_file, measured_lanes(config, jobs))

@@ -13,8 +13,10 @@ from ftsweep.control.lanes import measured_lanes
 from ftsweep.control.lost_workers import LostWorkers
 from ftsweep.control.opening import executor_context, make_executor, store_of, study_folder
 from ftsweep.control.prepare import prepare_data
+from ftsweep.control.threads import time_sharing
 from ftsweep.domain.space import Branch
 from ftsweep.executors.base import Executor
+from ftsweep.executors.sharing import AUTO
 from ftsweep.store.folders import StudyFolder
 
 
@@ -54,8 +56,9 @@ def _planned(config: SweepConfig, executor: Executor, scratch: StudyFolder) -> d
                 "estimate": measured,
             }
         )
-    num_workers = max(1, executor.num_slots // executor.num_lanes)
-    lanes = measured_lanes(config, jobs) if executor.measures_lanes else {"lanes": executor.num_lanes, "branches": {}}
+    sharing = time_sharing(config.branches, executor, jobs)
+    lanes = measured_lanes(config, jobs) if executor.lanes == AUTO else {"lanes": executor.num_lanes, "branches": {}}
+    num_workers = sharing["workers"] if sharing else max(1, executor.num_slots // executor.num_lanes)
     trial_seconds = sum(entry["estimate"]["trial_seconds"] for entry in branches) / len(branches)
     stage_seconds = sum(
         _stage_seconds(branch, each, config) for branch, each in zip(config.branches, branches, strict=True)
@@ -71,6 +74,7 @@ def _planned(config: SweepConfig, executor: Executor, scratch: StudyFolder) -> d
         "num_rungs": config.rungs.count,
         "num_workers": num_workers,
         "lanes": lanes,
+        "sharing": sharing,
         "sampler": config.sampler,
         "pruner": config.pruner,
         "branches": branches,

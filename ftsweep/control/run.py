@@ -24,6 +24,7 @@ from ftsweep.control.live_study import LiveStudy
 from ftsweep.control.opening import executor_context, make_executor, open_study, study_folder
 from ftsweep.control.race import Race
 from ftsweep.control.stopping import Stopping
+from ftsweep.control.threads import settle_sharing, take_up_sharing
 from ftsweep.domain.result import StudyResult
 from ftsweep.domain.study_state import COMPLETE, STOPPED, StudyState
 from ftsweep.recording.background import BackgroundRecorder
@@ -108,6 +109,7 @@ def _run(
     page = LiveReport(folder)
     live.trials.listeners = (*live.trials.listeners, page)
     result = None
+    other_machine = take_up_sharing(folder, live.executor)
     live.executor.open(executor_context(config, folder.path / "workers", holder=f"study {folder.name!r}"))
     try:
         result = _all_phases(live, extension)
@@ -124,7 +126,7 @@ def _run(
         if result is not None:
             _keep_result(live, state)
         warnings = recorder.close(finished=result is not None)
-    return Launched(folder, state, False, recorder.links(), warnings)
+    return Launched(folder, state, False, recorder.links(), [*filter(None, [other_machine]), *warnings])
 
 
 def _all_phases(live: LiveStudy, extension: Extension) -> StudyResult | None:
@@ -134,6 +136,8 @@ def _all_phases(live: LiveStudy, extension: Extension) -> StudyResult | None:
     extended = {"extended": extension.text} if extension.text else {}
     live.recorder.tag({**finding_tags(list(collect(data))), **extended})
     live.recorder.keep_artifacts(findings_files(live.folder))
+    if sharing := settle_sharing(live.folder, live.config.branches, live.executor, live.jobs):
+        live.recorder.tag({"threads": sharing})
     live.measure_baselines()
     live.search()
     return None if live.is_stopping else live.conclude()

@@ -45,6 +45,11 @@ class RateLanes(Job):
     most: int
 
 
+class Threads(Job):
+    type: Literal["threads"]
+    counts: Sequence[int]
+
+
 class Test(Job):
     type: Literal["test"]
 
@@ -110,7 +115,7 @@ class Lanes(TypedDict):
 Answer = Continue | Stop | Pause
 """What a trial under way is told."""
 
-SingleJob = Prepare | Baseline | Estimate | RateLanes | Test | Export | Flagged | Compare | Resample | Scale
+SingleJob = Prepare | Baseline | Estimate | RateLanes | Threads | Test | Export | Flagged | Compare | Resample | Scale
 """A job that is no trial: it is asked nothing and answers once."""
 
 ToWorker = Train | SingleJob | Answer | Quit | Go | Lanes

@@ -6,13 +6,15 @@ Messages are JSON dictionaries; `ftsweep.domain.messages` has a type for each ki
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from ftsweep.domain.component import Component
 from ftsweep.domain.messages import Answer, Message
+from ftsweep.executors.lanes import Lanes
+from ftsweep.executors.sharing import Sharing
 
 Outbox = Callable[[Message], None]
 """Takes what a worker has to say."""
@@ -55,9 +57,27 @@ class Executor(Component, ABC):
 
     component_kind = "executor"
 
+    lanes: Lanes = 1
+    """The setting of that name; `auto` is to be measured, and told with `use_lanes`."""
+    num_lanes: int = 1
+    """How many trials each worker has under way at once, as far as is known now."""
+
     @abstractmethod
     def open(self, context: ExecutorContext) -> None:
         """Start workers. Returns at once; `ready` messages arrive through `poll`."""
+
+    @property
+    def thread_counts(self) -> Sequence[int]:
+        """Numbers of threads of a worker to be timed before the first trial; empty: nothing is left to choose."""
+        return ()
+
+    def choose(self, step_seconds: Mapping[int, float], worker_gib: float) -> Sharing:
+        """How workers share the cores, by the seconds of a step with these numbers of threads and a worker's memory."""
+        raise NotImplementedError(f"{type(self).__name__} offers no numbers of threads")
+
+    def settle(self, sharing: Sharing) -> None:
+        """Share the cores so from now on. No job is under way; a study that goes on calls it before `open`."""
+        raise NotImplementedError(f"{type(self).__name__} offers no numbers of threads")
 
     @property
     @abstractmethod
@@ -68,16 +88,6 @@ class Executor(Component, ABC):
     @abstractmethod
     def num_free(self) -> int:
         """How many more jobs `submit` takes now: free lanes of ready workers, 0 before the first `ready`."""
-
-    @property
-    def num_lanes(self) -> int:
-        """How many trials each worker has under way at once, as far as is known now."""
-        return 1
-
-    @property
-    def measures_lanes(self) -> bool:
-        """Whether the number of lanes is still to be measured, and told with `use_lanes`."""
-        return False
 
     def use_lanes(self, lanes: int) -> None:
         """Have every worker, those that come later too, run so many trials at once. No job is under way."""

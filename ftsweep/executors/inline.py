@@ -12,7 +12,7 @@ from ftsweep.domain.messages import Answer, Quit
 from ftsweep.errors import ConfigError
 from ftsweep.executors.base import Executor, ExecutorContext, InlineWorker, Message
 from ftsweep.executors.devices import MAX_COUNT
-from ftsweep.executors.lanes import AUTO, Lanes, checked_lanes
+from ftsweep.executors.lanes import Lanes, checked_lanes, first_lanes
 
 
 class Inline(Executor):
@@ -32,9 +32,8 @@ class Inline(Executor):
         self._inbox: deque[Message] = deque()
         self._arrived: list[Message] = []
         self._jobs: set[str] = set()
-        self.lanes = checked_lanes(lanes)
-        self._num_lanes = 1 if lanes == AUTO else int(lanes)
-        self._worker_lanes = self._num_lanes  # as the worker says: an engine may have several without being asked
+        self.lanes, self.num_lanes = checked_lanes(lanes), first_lanes(lanes)
+        self._worker_lanes = self.num_lanes  # as the worker says: an engine may have several without being asked
         self._awaits_go = False
         self._added_paths: list[str] = []
 
@@ -49,16 +48,8 @@ class Inline(Executor):
     def num_slots(self) -> int:
         return self._worker_lanes
 
-    @property
-    def num_lanes(self) -> int:
-        return self._num_lanes
-
-    @property
-    def measures_lanes(self) -> bool:
-        return self.lanes == AUTO
-
     def use_lanes(self, lanes: int) -> None:
-        self._num_lanes = self._worker_lanes = lanes
+        self.num_lanes = self._worker_lanes = lanes
         if self._worker is not None:
             self._inbox.append({"type": "lanes", "lanes": lanes})
 
@@ -73,7 +64,7 @@ class Inline(Executor):
             raise RuntimeError(f"no worker is free for job {job['job']}")
         self._jobs.add(job["job"])
         self._inbox.append(_through_json(job))
-        self._awaits_go = self._num_lanes > 1
+        self._awaits_go = self.num_lanes > 1
 
     def reply(self, job: str, message: Answer) -> None:
         if job in self._jobs:
@@ -112,7 +103,7 @@ class Inline(Executor):
             assert self._context is not None
             assert self._context.make_inline_worker is not None
             self._worker = None  # a spent one gives its memory back before the next is built
-            several = {"lanes": self._num_lanes} if self._num_lanes > 1 else {}
+            several = {"lanes": self.num_lanes} if self.num_lanes > 1 else {}
             self._worker = self._context.make_inline_worker(self._hear, self.threads, **several)
             self._worker.announce()
             return True

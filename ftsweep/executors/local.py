@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import selectors
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ftsweep.domain.messages import Answer
 from ftsweep.errors import ConfigError, StudyError
 from ftsweep.executors.base import Executor, ExecutorContext, Message
 from ftsweep.executors.device_locks import DeviceLocks
-from ftsweep.executors.devices import MAX_COUNT, Place, plan_places
-from ftsweep.executors.lanes import AUTO, Lanes, checked_lanes
+from ftsweep.executors.devices import Place
+from ftsweep.executors.lanes import Lanes, checked_lanes, first_lanes
 from ftsweep.executors.launch import worker_command, worker_environment
 from ftsweep.executors.memory_kills import MemoryKills
 from ftsweep.executors.process import WorkerProcess
+from ftsweep.executors.sharing import AUTO, Auto, Cores, Sharing
 from ftsweep.executors.watchdog import Watchdog
 
 _CHECK_SECONDS = 0.5  # a worker whose children hold its pipe open is noticed by asking after it, not by end-of-file
@@ -52,36 +52,27 @@ class _Worker:
 class Local(Executor):
     """Runs jobs in processes of their own, so that nothing a trial does can hurt the study.
 
-    `workers`: null is one per CUDA device, or `cpu_workers` where there is none. `threads`: of each worker; null is
-    OMP_NUM_THREADS, or an equal share of the cores. `lanes`: trials that each worker trains at once. A worker that is
-    silent for `heartbeat_seconds` is killed and replaced.
+    `workers`: null is one per CUDA device, or `cpu_workers` where there is none; "auto" on a CPU as many as bring most
+    steps a second. `threads`: of each worker; "auto" are as many as make a step fastest, timed when the study begins;
+    null is OMP_NUM_THREADS, or an equal share of the cores. `lanes`: trials that each worker trains at once; "auto" as
+    many as pay. A worker that is silent for `heartbeat_seconds` is killed and replaced.
     """
 
     def __init__(
         self,
         *,
-        workers: int | None = None,
+        workers: int | Auto | None = None,
         cpu_workers: int = 1,
-        threads: int | None = None,
+        threads: int | Auto | None = AUTO,
         lanes: Lanes = 1,
         heartbeat_seconds: float = 60,
     ) -> None:
-        for key, value in (("workers", workers), ("cpu_workers", cpu_workers), ("threads", threads)):
-            if value is not None and not 1 <= value <= MAX_COUNT:
-                raise ConfigError(
-                    f"{value} is not a number of {key}",
-                    where=f"executor.{key}",
-                    remedy=f"Give 1 or more, at most {MAX_COUNT}.",
-                )
         if not 1 <= heartbeat_seconds <= 86_400:
             remedy = "Give 1 to 86400 (a day)."
             what = f"{heartbeat_seconds} seconds are too short or too long"
             raise ConfigError(what, where="executor.heartbeat_seconds", remedy=remedy)
-        self.workers = workers
-        self.cpu_workers = cpu_workers
-        self.threads = threads
-        self.lanes = checked_lanes(lanes)
-        self._num_lanes = 1 if lanes == AUTO else int(lanes)
+        self._cores = Cores(workers=workers, cpu_workers=cpu_workers, threads=threads)
+        self.lanes, self.num_lanes = checked_lanes(lanes), first_lanes(lanes)
         self.heartbeat_seconds = heartbeat_seconds
         self._workers: dict[str, _Worker] = {}
         self._arrived: list[Message] = []
@@ -90,7 +81,7 @@ class Local(Executor):
         self._is_closing = False
 
     def open(self, context: ExecutorContext) -> None:
-        places = plan_places(self.workers, self.threads, os.environ, cpu_workers=self.cpu_workers)
+        places = self._cores.places()
         if context.holder:
             self._devices.take([place.device for place in places if place.device], context.holder)
         self._context = context
@@ -102,6 +93,24 @@ class Local(Executor):
             self._start(place)
 
     @property
+    def thread_counts(self) -> Sequence[int]:
+        return self._cores.thread_counts()
+
+    def choose(self, step_seconds: Mapping[int, float], worker_gib: float) -> Sharing:
+        return self._cores.choose(step_seconds, worker_gib)
+
+    def settle(self, sharing: Sharing) -> None:
+        self._cores.settled = sharing
+        if self._selector is None:
+            return
+        places = self._cores.places()
+        if [worker.place for worker in self._workers.values()] != places:
+            for worker in list(self._workers.values()):
+                self._bury(worker)
+            for place in places:
+                self._start(place)
+
+    @property
     def num_slots(self) -> int:
         return sum(worker.lanes for worker in self._workers.values())
 
@@ -109,16 +118,8 @@ class Local(Executor):
     def num_free(self) -> int:
         return sum(worker.num_free for worker in self._workers.values())
 
-    @property
-    def num_lanes(self) -> int:
-        return self._num_lanes
-
-    @property
-    def measures_lanes(self) -> bool:
-        return self.lanes == AUTO
-
     def use_lanes(self, lanes: int) -> None:
-        self._num_lanes = lanes
+        self.num_lanes = lanes
         for worker in self._workers.values():
             worker.lanes = lanes
             self._send(worker, {"type": "lanes", "lanes": lanes})
@@ -133,7 +134,7 @@ class Local(Executor):
         if job["type"] == "train":
             worker.trials.add(job["job"])
         self._send(worker, job)
-        worker.awaits_go = self._num_lanes > 1
+        worker.awaits_go = self.num_lanes > 1
 
     def reply(self, job: str, message: Answer) -> None:
         for worker in self._workers.values():
@@ -218,7 +219,7 @@ class Local(Executor):
                     worker.is_spent = True
                     continue
                 case "ready":
-                    worker.is_ready, worker.lanes = True, message["lanes"]
+                    worker.is_ready, worker.lanes = True, max(message["lanes"], self.num_lanes)
                 case "ended" | "failed" | "lost":
                     worker.jobs.pop(message["job"], None)
                     worker.trials.discard(message["job"])
@@ -231,12 +232,12 @@ class Local(Executor):
         assert self._selector is not None
         heartbeat_seconds = min(5.0, self.heartbeat_seconds / 4)
         process = WorkerProcess(
-            worker_command(place, self._context, heartbeat_seconds=heartbeat_seconds, lanes=self._num_lanes),
+            worker_command(place, self._context, heartbeat_seconds=heartbeat_seconds, lanes=self.num_lanes),
             environment=worker_environment(place, self._context),
             log_file=self._context.log_folder / f"worker-{place.name.replace(' ', '-').replace('/', '-')}.log",
         )
         self._watchdog.watch(process.pid)
-        worker = _Worker(place, process, process.log_size(), lanes or self._num_lanes, num_idle_deaths)
+        worker = _Worker(place, process, process.log_size(), lanes or self.num_lanes, num_idle_deaths)
         self._workers[place.name] = worker
         self._selector.register(process.stdout, selectors.EVENT_READ, worker)
 

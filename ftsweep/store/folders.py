@@ -93,6 +93,11 @@ class StudyFolder:
         return self.path / "lanes.json"
 
     @property
+    def threads_file(self) -> Path:
+        """How workers share the cores, where that was chosen; see `ftsweep.control.threads`."""
+        return self.path / "threads.json"
+
+    @property
     def lease(self) -> Lease:
         """Who owns the study."""
         return Lease(self.path)

@@ -51,6 +51,12 @@ class Strategy(Component, ABC):
     has_frozen_body: ClassVar[bool] = False
     """Whether nothing of the backbone trains, so that its features are the same for all trials."""
 
+    @property
+    def num_trained_layers(self) -> int | None:
+        """How many of the last layers train while all below them stay as they are and run in eval mode; None where the
+        model is not cut so."""
+        return None
+
     exports_whole: ClassVar[bool] = False
     """Whether a chosen model is exported as a whole transformers model, and not as an adapter on its base."""
 
@@ -173,7 +179,8 @@ class Strategy(Component, ABC):
         batch_size: int,
     ) -> list[dict[str, Any]]:
         """Answers of a model that `restore` made: as the task gives them, unless the strategy asks in its own way."""
-        return task.predict(model, tokenizer, schema, rows, batch_size)
+        with self.measuring(model):
+            return task.predict(model, tokenizer, schema, rows, batch_size)
 
     def distances(self, model: PreTrainedModel, head: Head) -> list[Distance]:
         """How far what trains has moved from the base (`training.l2_sp`); called before the first step.

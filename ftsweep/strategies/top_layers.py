@@ -49,6 +49,10 @@ class TopLayers(Strategy):
         self.num_layers = num_layers
         self.rate_decay = rate_decay
 
+    @property
+    def num_trained_layers(self) -> int:
+        return self.num_layers
+
     def check_base(self, base: PreTrainedModel, head: Head) -> None:
         count = len(transformer_layers(base))
         if self.num_layers > count:

@@ -87,6 +87,10 @@ class Task(Component, ABC):
     mixes_rows: ClassVar[bool] = False
     """Whether an example may hold other rows than the one at which it comes out, as packed text does."""
 
+    is_model_input: ClassVar[bool] = False
+    """Whether an example's token ids are given to the model as they are, the same each time, and nothing else is made
+    of them: then what frozen layers say of them may be kept."""
+
     num_sequences: ClassVar[int] = 1
     """How many sequences of up to `max_length` tokens an example holds, one behind the other."""
 

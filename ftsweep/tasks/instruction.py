@@ -55,6 +55,7 @@ class Instruction(CausalTask):
     """
 
     columns = COLUMNS
+    is_model_input = True
     metrics: ClassVar[Metrics] = {
         "loss": LOSS,
         "perplexity": Metric("minimize", low=1),

@@ -40,6 +40,7 @@ class SequenceTask(Task):
 
     head: ClassVar[Head] = "sequence_classification"
     has_new_head = True
+    is_model_input = True
     phrase: ClassVar[str]
     """The task's name in messages."""
     target: ClassVar[str]

@@ -44,6 +44,7 @@ class TokenClassification(Task):
     """
 
     head: ClassVar[Head] = "token_classification"
+    is_model_input = True
     columns = ("tokens", "tags", "text")  # text: what to predict may be given unsplit
     metrics: ClassVar[Metrics] = {
         "f1": right_answers(is_readable=True),

@@ -152,6 +152,9 @@ class TrialRun:
             **answers,
         }
 
+    def step_seconds(self, *, num_steps: int) -> float:
+        return self.stepper.times(num_steps).one
+
     # -- rungs --------------------------------------------------------------------------------------------------
 
     def _rung_reached(self) -> int:

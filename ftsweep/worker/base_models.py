@@ -16,6 +16,7 @@ from ftsweep.models.device import release_memory
 from ftsweep.models.loading import resolve_dtype
 from ftsweep.strategies.base import Strategy
 from ftsweep.tasks.base import Task
+from ftsweep.training.features.layers_below import put_back_layers
 from ftsweep.training.features.table import put_back_body
 from ftsweep.training.lanes.conductor import Conductor
 from ftsweep.training.lanes.twin import twin
@@ -128,6 +129,7 @@ class BaseModels:
             base.twin_of.num_twins -= 1
             return
         put_back_body(model)
+        put_back_layers(model)
         base.model = strategy.remove(model)
         if strategy.changes_base and base.pristine is not None:
             for name, tensor in base.model.state_dict().items():

@@ -25,7 +25,9 @@ from ftsweep.domain.messages import (
     Resample,
     Scale,
     Test,
+    Threads,
 )
+from ftsweep.errors import ConfigError
 from ftsweep.evaluation.flagged_rows import by_flags, validation_by_flags
 from ftsweep.evaluation.intervals import (
     check_answered,
@@ -49,6 +51,7 @@ from ftsweep.worker.general_overlap import general_overlap
 from ftsweep.worker.lane_rates import LaneRates
 from ftsweep.worker.scale import scaled_scores
 from ftsweep.worker.stages import StageChain, stage_configs, time_stages
+from ftsweep.worker.thread_times import time_threads
 
 _NUM_EXAMPLES = 3  # validation rows whose answers go with an exported model
 _NUM_TIMED_STEPS = 4
@@ -68,6 +71,7 @@ class SingleJobs:
             "baseline": self._baseline,
             "estimate": self._estimate,
             "rate_lanes": self._rate_lanes,
+            "threads": self._threads,
             "test": self._test,
             "compare": self._compare,
             "resample": self._resample,
@@ -162,6 +166,13 @@ class SingleJobs:
 
     def _rate_lanes(self, job: RateLanes) -> dict[str, Any]:
         return LaneRates(self.components).best(self._parts(job), Path(job["folder"]), job["most"])
+
+    def _threads(self, job: Threads) -> dict[str, Any]:
+        parts = self._parts(job)
+        try:
+            return time_threads(self.components, parts, TrialFolder(Path(job["folder"])), job["counts"])
+        except ConfigError:  # the configuration as written is infeasible, which its trial will say
+            return {"step_seconds": {}}
 
     def _test(self, job: Test) -> dict[str, Any]:
         """Metrics on the test split, how sure they are and what they are made of: of a trial, or of its base."""

@@ -270,7 +270,7 @@ def _start_key(parts: TrialParts) -> str:
     config, built = parts.config, parts.strategy
     strategy: Any = config["strategy"]
     if built.starts_as_base:  # features of a frozen body come from other batches: the last digits may differ
-        strategy = [built.changes_base, built.has_frozen_body, built.quantisation]
+        strategy = [built.changes_base, built.has_frozen_body, built.num_trained_layers, built.quantisation]
     nodes = [config[name] for name in ("model", "stages", "data", "task", "seed")]
     return json.dumps([*nodes, config["training"]["precision"], strategy, parts.prepared.meta["hash"]], sort_keys=True)
 

@@ -16,6 +16,8 @@ _SHARE = 0.95
 """Of a column's values that must be of a kind for the column to be it."""
 _MOST_DISTINCT = 5_000
 _LANGUAGE_CHARACTERS = 4_000
+_LEAST_CHARACTERS = 200
+_CLEAR_LEAD = 0.1  # of the share of letters that come in the language's order of frequency
 
 
 @dataclass
@@ -91,13 +93,14 @@ def as_list(value: Any) -> list[Any]:
 
 
 def language_of(text: str) -> str:
-    """The language that a text seems to be in, by its letters' frequencies; "" where it is too short or unclear."""
-    from charset_normalizer import from_bytes
+    """The language that a text seems to be in, by its letters' frequencies; "" where it is short or others are near."""
+    from charset_normalizer.cd import coherence_ratio
 
-    if len(text) < 200:
+    if len(text) < _LEAST_CHARACTERS:
         return ""
-    best = from_bytes(text.encode()).best()
-    return "" if best is None or best.language in ("", "Unknown") else str(best.language)
+    found = [*coherence_ratio(text.lower()), ("", 0.0), ("", 0.0)]
+    (language, ratio), (_, next_ratio) = found[:2]
+    return language if ratio - next_ratio >= _CLEAR_LEAD else ""
 
 
 def _is_missing(value: Any) -> bool:

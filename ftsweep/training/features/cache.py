@@ -8,6 +8,8 @@ import logging
 import os
 import shutil
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,13 +18,23 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from ftsweep.evaluation.batch import Batch
 from ftsweep.evaluation.evaluate import Evaluator
 from ftsweep.evaluation.trial_parts import TrialParts
 from ftsweep.store.atomic import folder_size, read_json, remove_folder, settle_folder, write_json, written_folder
 from ftsweep.store.locks import locked
 from ftsweep.strategies.trained_part import backbone
 from ftsweep.training.features.head_positions import find_position
-from ftsweep.training.features.table import SPLITS, Features, compute_features, num_positions
+from ftsweep.training.features.layers_below import sample_below, tokens_below
+from ftsweep.training.features.table import (
+    SPLITS,
+    Features,
+    Position,
+    compute_features,
+    hidden_states,
+    num_positions,
+    pick,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -45,13 +57,59 @@ def cached_features(model: PreTrainedModel, parts: TrialParts, evaluator: Evalua
     then the head trains on the body itself, to the same result. The model's head is what trains of it; its body must be
     as the source loads it. The model is left in eval mode.
     """
+
+    def plan() -> Planned | None:
+        found = find_position(model, parts.prepared, evaluator)
+        if found is None:
+            _say_without(f"the head of {type(model).__name__} reads more of the body than its last hidden states")
+            return None
+        position, sample = found
+        return Planned(
+            position, sample, lambda batch: pick(hidden_states(model, batch, evaluator)[0], batch, position, model)
+        )
+
+    return _cached(model, parts, evaluator, plan)
+
+
+def cached_layers(model: PreTrainedModel, parts: TrialParts, evaluator: Evaluator, num_layers: int) -> Features | None:
+    """What the first `num_layers` layers say of every token, which are as the source loads them; as `cached_features`.
+
+    Where None is returned, all layers run in every step, to the same result.
+    """
+
+    def plan() -> Planned | None:
+        sample = sample_below(model, parts.prepared, evaluator, num_layers)
+        if sample is None:
+            _say_without(f"{type(model).__name__} answers otherwise when its first layers are looked up")
+            return None
+        return Planned("all", sample, lambda batch: tokens_below(model, batch, evaluator, num_layers))
+
+    return _cached(model, parts, evaluator, plan, num_layers)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """How a table is made: a sample of its rows for their size and type, and the rows of any batch."""
+
+    position: Position
+    sample: torch.Tensor
+    look: Callable[[Batch], torch.Tensor]
+
+
+def _cached(
+    model: PreTrainedModel,
+    parts: TrialParts,
+    evaluator: Evaluator,
+    plan: Callable[[], Planned | None],
+    *layers: int,
+) -> Features | None:
     model.eval()
     root = parts.prepared.folder.parents[1] / "features"
-    folder = root / _key(model, parts, evaluator)
+    folder = root / _key(model, parts, evaluator, *layers)
     found = _read(folder)
     if found is None:
         with locked(folder.with_name(f".{folder.name}.lock")):  # one process makes this table
-            found = _read(folder) or _make(folder, model, parts, evaluator)  # another worker may have made it
+            found = _read(folder) or _make(folder, model, parts, evaluator, plan)  # another may have made it
     if found is None or evaluator.device.type == "cpu":
         return found
     if found.num_bytes > MEMORY_SHARE * torch.cuda.get_device_properties(evaluator.device).total_memory:
@@ -60,8 +118,8 @@ def cached_features(model: PreTrainedModel, parts: TrialParts, evaluator: Evalua
     return Features(found.position, found.rows.to(evaluator.device))
 
 
-def _key(model: PreTrainedModel, parts: TrialParts, evaluator: Evaluator) -> str:
-    """Equal where the hidden states are: weights, rows as encoded, architecture, arithmetic."""
+def _key(model: PreTrainedModel, parts: TrialParts, evaluator: Evaluator, *layers: int) -> str:
+    """Equal where the hidden states are: weights, rows as encoded, architecture, arithmetic, layers."""
     facts = [
         FORMAT,
         parts.base.fingerprint(),
@@ -70,6 +128,7 @@ def _key(model: PreTrainedModel, parts: TrialParts, evaluator: Evaluator) -> str
         str(next(backbone(model).parameters()).dtype),
         str(evaluator.autocast_dtype),
         evaluator.device.type,
+        *layers,
     ]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
@@ -88,13 +147,18 @@ def _read(folder: Path) -> Features | None:
     return Features(meta["position"], rows)
 
 
-def _make(folder: Path, model: PreTrainedModel, parts: TrialParts, evaluator: Evaluator) -> Features | None:
+def _make(
+    folder: Path,
+    model: PreTrainedModel,
+    parts: TrialParts,
+    evaluator: Evaluator,
+    plan: Callable[[], Planned | None],
+) -> Features | None:
     started = time.monotonic()
-    found = find_position(model, parts.prepared, evaluator)
-    if found is None:
-        _say_without(f"the head of {type(model).__name__} reads more of the body than its last hidden states")
+    planned = plan()
+    if planned is None:
         return None
-    position, sample = found
+    position, sample = planned.position, planned.sample
     count = 1 + sum(num_positions(parts.prepared.split(name), position) for name in SPLITS)
     num_bytes = count * sample.shape[-1] * sample.element_size()
     if num_bytes > MEMORY_SHARE * psutil.virtual_memory().available:
@@ -103,7 +167,7 @@ def _make(folder: Path, model: PreTrainedModel, parts: TrialParts, evaluator: Ev
     if not _make_room(folder.parent, num_bytes):
         _say_without(f"they take {_gib(num_bytes)} GiB on disk")
         return None
-    rows = compute_features(model, parts.prepared, evaluator, position)
+    rows = compute_features(parts.prepared, evaluator, position, planned.look)
     try:
         with written_folder(folder) as temporary:
             save_file({"rows": rows}, temporary / "features.safetensors")

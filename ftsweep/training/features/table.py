@@ -6,7 +6,7 @@ the table. Batches, losses and metrics are made by the same code as ever, and in
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -128,9 +128,9 @@ def num_positions(split: EncodedSplit, position: Position) -> int:
 
 
 def compute_features(
-    model: PreTrainedModel, prepared: PreparedSet, evaluator: Evaluator, position: Position
+    prepared: PreparedSet, evaluator: Evaluator, position: Position, look: Callable[[Batch], torch.Tensor]
 ) -> torch.Tensor:
-    """The table's rows on the CPU, in the type that the body gives. The model is in eval mode."""
+    """The table's rows on the CPU. `look` gives the hidden states of a batch at these positions, as `pick` does."""
     addressed = FeatureSet(prepared, position)
     total = 1 + sum(num_positions(prepared.split(name), position) for name in SPLITS)
 
@@ -140,7 +140,7 @@ def compute_features(
             split = prepared.split(name)
             for chosen in evaluator.batches(split.lengths, None):
                 batch = input_batch(split, chosen, evaluator)
-                found = pick(hidden_states(model, batch, evaluator)[0], batch, position, model).cpu()
+                found = look(batch).cpu()
                 if rows is None:
                     rows = torch.zeros(total, found.shape[-1], dtype=found.dtype)
                 addresses = np.concatenate([addressed.split(name).input_ids(int(index)) for index in chosen])

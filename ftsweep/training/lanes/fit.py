@@ -23,6 +23,7 @@ def refusal(parts: TrialParts, evaluator: Evaluator) -> str | None:
     if not isinstance(strategy, Lora):
         return f"lanes share a pass for LoRA adapters, not for {type(strategy).__name__}"
     reasons = {
+        "products are the same to the last bit with executor.threads=1 only": torch.get_num_threads() > 1,
         "strategy.dora rescales whole weights": strategy.dora,
         "strategy.init=pissa changes what its layers start from": strategy.init == "pissa",
         "its base is quantised": strategy.quantisation is not None,

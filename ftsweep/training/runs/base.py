@@ -87,6 +87,9 @@ class Run(Protocol):
         Takes a few steps; writes nothing, and the run is of no use afterwards.
         """
 
+    def step_seconds(self, *, num_steps: int) -> float:
+        """Seconds of a step, the first of all not counted. Writes nothing, and the run is of no use afterwards."""
+
     @staticmethod
     def score_kept(
         parts: TrialParts,

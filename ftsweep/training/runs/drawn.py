@@ -117,14 +117,8 @@ class DrawnRun:
 
     def time_steps(self, *, num_steps: int) -> dict[str, float]:
         """Time a few steps of the first draw and one measurement. Raises ConfigError when train is too small."""
-        if self.outcome is not None:
-            raise ConfigError(self.outcome.reason, where="strategy")
-        draw, examples = next(iter(self._draws.items()))
-        training = self._begin(examples, draw)
-        num_timed = min(1 + num_steps, training.plan.num_steps)
-        for _ in range(num_timed):
-            training.take()
-        step_seconds = training.train_seconds / num_timed
+        training = self._first_draw()
+        step_seconds = training.times(num_steps).one
         started = time.monotonic()
         self._evaluator.score(self.model, self._prepared.split("validation"))
         measure_seconds = time.monotonic() - started
@@ -138,6 +132,15 @@ class DrawnRun:
             "trial_seconds": step_seconds * total + per_draw * len(self._draws),
             **answers,
         }
+
+    def step_seconds(self, *, num_steps: int) -> float:
+        return self._first_draw().times(num_steps).one
+
+    def _first_draw(self) -> Stepper:
+        if self.outcome is not None:
+            raise ConfigError(self.outcome.reason, where="strategy")
+        draw, examples = next(iter(self._draws.items()))
+        return self._begin(examples, draw)
 
     def _begin(self, examples: Sequence[int], draw: int) -> Stepper:
         """The training on these examples, from the weights that all draws start with."""

@@ -125,12 +125,7 @@ class FewShotRun:
 
     def time_steps(self, *, num_steps: int) -> dict[str, float]:
         """Time one prompt on a few rows. Raises ConfigError when the configuration as written is infeasible."""
-        if self.outcome is not None:
-            raise ConfigError(self.outcome.reason, where="strategy")
-        try:
-            seconds = self._time_prompt(self._prompts[0])
-        except PromptTooLongError as error:
-            raise ConfigError(error.what, where=error.where, remedy=error.remedy) from None
+        seconds = self.step_seconds(num_steps=1)
         ask = self._scorer.asking(self._prompts[0])
         answers = {} if self._answers is None else self._answers.time(self.model, ask=ask)
         return {
@@ -140,6 +135,15 @@ class FewShotRun:
             "trial_seconds": (seconds + answers.get("answer_seconds", 0.0)) * len(self._prompts),
             **answers,
         }
+
+    def step_seconds(self, *, num_steps: int) -> float:
+        """As `Run.step_seconds`; a step is a prompt. Raises ConfigError when the configuration is infeasible."""
+        if self.outcome is not None:
+            raise ConfigError(self.outcome.reason, where="strategy")
+        try:
+            return self._time_prompt(self._prompts[0])
+        except PromptTooLongError as error:
+            raise ConfigError(error.what, where=error.where, remedy=error.remedy) from None
 
     def _time_prompt(self, prompt: Prompt) -> float:
         """Seconds for one prompt on all rows: what it costs once, and per row."""

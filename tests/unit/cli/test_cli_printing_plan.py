@@ -34,6 +34,7 @@ def test_what_branches_share_is_said_once_and_what_is_one_branchs_own_under_it()
         "num_rungs": 4,
         "num_workers": 1,
         "lanes": {"lanes": 1, "branches": {}},
+        "sharing": {"workers": 1, "threads": 2, "step_seconds": {"1": 0.4, "2": 0.25}, "cores": 2},
         "branches": [branch("lora", shared), branch("full", shared, own)],
         "study_seconds": 1.0,
     }
@@ -43,3 +44,4 @@ def test_what_branches_share_is_said_once_and_what_is_one_branchs_own_under_it()
     assert text.count("validation has 60 rows") == 1
     assert text.index("full") < text.index("7 inputs are cut") < text.index("data of lora, full")
     assert text.index("data of lora, full") < text.index("validation has 60 rows")
+    assert "1 worker with 2 threads: a step takes 0.4 s with 1, 0.25 s with 2" in text

@@ -22,6 +22,7 @@ from ftsweep.executors.base import Message
 from ftsweep.executors.devices import plan_places
 from ftsweep.executors.launch import worker_environment
 from ftsweep.executors.local import Local
+from ftsweep.executors.sharing import Sharing
 from ftsweep.testing.executor import (
     PATIENCE_SECONDS,
     poll_until,
@@ -282,6 +283,7 @@ def test_nothing_survives_a_control_process_that_is_killed(tmp_path: Path) -> No
 import os, sys
 from pathlib import Path
 from ftsweep.executors.local import Local
+from ftsweep.executors.sharing import Sharing
 from ftsweep.testing.executor import poll_until, scripted_context, scripted_job
 executor = Local(workers=2, threads=1)
 executor.open(scripted_context(Path({str(tmp_path)!r})))
@@ -425,7 +427,7 @@ def test_lanes_are_heard_in_an_order_that_time_does_not_change(opened: Any, lane
     executor = opened(lanes=lanes)
     poll_until_free(executor)
     if lanes == "auto":
-        assert (executor.measures_lanes, executor.num_slots) == (True, 1)
+        assert (executor.num_lanes, executor.num_slots) == (1, 1)
         executor.use_lanes(3)
     assert (executor.num_lanes, executor.num_slots, executor.num_free) == (3, 3, 3)
     jobs = [
@@ -524,3 +526,20 @@ def test_module_beside_the_working_folder_hides_no_package(
     (tmp_path / "queue.py").write_text("raise ImportError('the wrong queue')")
     monkeypatch.chdir(tmp_path)
     poll_until_free(opened())
+
+
+def test_settled_threads_are_those_of_new_workers(opened: Any) -> None:
+    executor = opened()
+    poll_until_free(executor)
+    (before,) = child_pids_of_workers(executor)
+    executor.settle(Sharing(1, 1))  # as it is
+    assert child_pids_of_workers(executor) == [before]
+    executor.settle(Sharing(2, 3))
+    await_death(before)
+    poll_until_free(executor)
+    assert [worker.place.threads for worker in executor._workers.values()] == [3, 3]
+    assert before not in child_pids_of_workers(executor)
+
+
+def child_pids_of_workers(executor: Local) -> list[int]:
+    return [worker.process.pid for worker in executor._workers.values()]

@@ -34,6 +34,8 @@ LP_FT = {
     "head_learning_rate": 1e-2,
 }
 
+TOP = {"_target_": "ftsweep.strategies.TopLayers", "num_layers": 1}
+
 
 @pytest.fixture
 def encoder(tmp_path: Path) -> dict[str, Any]:
@@ -123,8 +125,8 @@ def check_equal_to_uncached(make_job: MakeJob, tmp_path: Path, monkeypatch: pyte
     cached, plain = make_job(name="cached"), make_job(name="plain")
     with_table = finish(Engine(threads=1), cached)
     assert len(tables(tmp_path)) == 1
-    for module in ("choice", "two_phases"):
-        monkeypatch.setattr(f"ftsweep.training.runs.{module}.cached_features", lambda model, parts, evaluator: None)
+    for name in ("choice.cached_features", "choice.cached_layers", "two_phases.cached_features"):
+        monkeypatch.setattr(f"ftsweep.training.runs.{name}", lambda *_given: None)
     without = finish(Engine(threads=1), plain)
     for one, other in zip(with_table, without, strict=True):
         assert (one.num_examples, one.num_tokens) == (other.num_examples, other.num_tokens)
@@ -149,10 +151,15 @@ def check_equal_to_uncached(make_job: MakeJob, tmp_path: Path, monkeypatch: pyte
         (PROBE, "minilm", "sequence"),
         (LP_FT, "encoder", "sequence"),
         (LP_FT, "decoder", "sequence"),
+        (TOP, "encoder", "sequence"),
+        (TOP, "encoder", "token"),
+        (TOP, "decoder", "sequence"),
+        (TOP, "decoder", "token"),
+        (TOP, "minilm", "sequence"),
     ],
     ids=lambda value: value["_target_"].rpartition(".")[2] if isinstance(value, dict) else value,
 )
-def test_head_on_cached_features_trains_as_on_the_body(
+def test_what_trains_on_a_table_trains_as_on_the_body(
     strategy: Config,
     model: str,
     task: str,

@@ -273,6 +273,24 @@ def test_estimate_changes_nothing_and_counts_the_steps(engine: Engine, make_job:
 
 
 @pytest.mark.parametrize("strategy", ["lora.Lora", "full.Full"])
+def test_threads_are_timed_and_nothing_changes(
+    engine: Engine, make_job: MakeJob, config: dict[str, Any], strategy: str
+) -> None:
+    config["strategy"] = {"_target_": f"ftsweep.strategies.{strategy}"}
+    alone, _ = finish(Engine(threads=1), make_job())
+    engine = Engine(threads=1)
+    job = make_job("threads", "threads-main", counts=[1, 2])
+    _, ended = finish(engine, job)
+    assert list(ended["result"]["step_seconds"]) == ["1", "2"]
+    assert all(seconds > 0 for seconds in ended["result"]["step_seconds"].values())
+    assert 0.1 < ended["result"]["memory_gib"] < 64
+    assert torch.get_num_threads() == 1
+    assert not Path(job["folder"]).exists()
+    after, _ = finish(engine, make_job(name="trial-0001"))
+    assert [each.values for each in after] == [each.values for each in alone]
+
+
+@pytest.mark.parametrize("strategy", ["lora.Lora", "full.Full"])
 def test_exported_model_answers_like_the_trial_and_without_the_engine(
     engine: Engine, make_job: MakeJob, config: dict[str, Any], tmp_path: Path, strategy: str
 ) -> None:
