@@ -112,14 +112,14 @@ class Crew:
         return ", ".join(sorted({lane.refusal for lane, _ in self._seats if lane.refusal}))
 
 
-def compare(name: str, words: list[str], *, num_rounds: int) -> None:
+def compare(name: str, words: list[str], folder: Path, *, num_rounds: int) -> None:
+    components = Components()
     for batch_size in BATCHES:
         config = trial_config("quickstart", [*words, f"training.batch_size={batch_size}", "training.precision=float32"])
         for size in LANES:
-            with tempfile.TemporaryDirectory() as folder:
-                crew = Crew(Components(), config, Path(folder), size)
-                ratios = crew.ratios(num_rounds)
-                alone, shared = (crew.operations(is_shared=is_shared) for is_shared in (False, True))
+            crew = Crew(components, config, folder, size)
+            ratios = crew.ratios(num_rounds)
+            alone, shared = (crew.operations(is_shared=is_shared) for is_shared in (False, True))
             spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} .. {max(ratios):.2f})"
             print(f"| {name} | {batch_size} | {size} | {spread} | {alone} | {shared} | {crew.refusals} |", flush=True)
 
@@ -132,10 +132,11 @@ def main() -> None:
     print("; ".join(f"{name} {value}" for name, value in hardware().items()), f"; load {os.getloadavg()[0]:.1f}\n")
     print("| model | batch | lanes | alone over shared: median (range) | operations alone | shared | not shared |")
     print("|---|---|---|---|---|---|---|")
-    compare("embedded", [], num_rounds=num_rounds)
     shared = Path(os.environ.get("FTSWEEP_SHARED", "../shared")) / "models" / "minilm"
-    if shared.is_dir():
-        compare("MiniLM", ["model=local", f"model.path={shared}"], num_rounds=num_rounds)
+    with tempfile.TemporaryDirectory() as folder:
+        compare("embedded", [], Path(folder), num_rounds=num_rounds)
+        if shared.is_dir():
+            compare("MiniLM", ["model=local", f"model.path={shared}"], Path(folder), num_rounds=num_rounds)
 
 
 if __name__ == "__main__":
