@@ -48,6 +48,8 @@ def own_mask(config: Any, inputs: torch.Tensor, mask: torch.Tensor | None, *, is
 
     `inputs` [rows, length, hidden] are looked at for their shape and type alone.
     """
+    if mask is None or bool(mask.all()):
+        return None  # nothing is padded, and what is causal the attention knows of itself
     made: Any
     if is_causal:
         made = create_causal_mask(config=config, inputs_embeds=inputs, attention_mask=mask, past_key_values=None)

@@ -25,14 +25,14 @@ Gradients = list[torch.Tensor | None]
 
 
 @dataclass
-class _Drawn:
-    """A lane with the micro-batches of its step."""
+class _Step:
+    """The next step of a lane."""
 
     lane: Lane
-    batches: list[Batch]
-    num_units: int
     num_tokens: int
-    """The least of any micro-batch, padded."""
+    """The most of any micro-batch, padded."""
+    batches: Sequence[Batch] = ()
+    num_units: int = 1
     alone: Gradients | None = None
     """The gradient of the step taken alone, while shared ones are still checked."""
     has_failed: bool = False
@@ -42,15 +42,15 @@ def share_gradients(lanes: Sequence[Lane], conductor: Conductor) -> None:
     """Leave in these lanes' weights the gradient of their next step (`Stepper.has_gradient`); some may be left as they
     are, to do it alone.
     """
-    drawn = [each for each in map(_draw, lanes) if each is not None]
-    for group in groups(drawn, conductor.tokens_per_pass):
+    steps = [each for each in map(_next_step, lanes) if each is not None]
+    for group in groups(steps, conductor.tokens_per_pass):
         _share(group, conductor)
 
 
-def groups(drawn: Sequence[_Drawn], tokens_per_pass: int) -> Iterator[list[_Drawn]]:
+def groups(steps: Sequence[_Step], tokens_per_pass: int) -> Iterator[list[_Step]]:
     """Lanes whose batches go through the body together: neighbours, as many as fit; one by itself gains nothing."""
-    group: list[_Drawn] = []
-    for each in drawn:
+    group: list[_Step] = []
+    for each in steps:
         if sum(other.num_tokens for other in [*group, each]) > tokens_per_pass:
             if len(group) > 1:
                 yield group
@@ -60,26 +60,24 @@ def groups(drawn: Sequence[_Drawn], tokens_per_pass: int) -> Iterator[list[_Draw
         yield group
 
 
-def _draw(lane: Lane) -> _Drawn | None:
-    """The lane's next batch; None where it has to do it alone."""
+def _next_step(lane: Lane) -> _Step | None:
+    """None where the lane has to do it alone."""
     if lane.refusal is not None:
         return None
     stepper = lane.stepper
-    try:
-        batches, num_units = stepper.micro_batches(stepper.plan.indices(stepper.num_steps))
-    except (Exception, SystemExit):  # noqa: BLE001 - it comes again alone, and is told there
-        return None
-    sizes = [batch["input_ids"].numel() for batch in batches]
-    if min(sizes) < MIN_TOKENS:
-        return None
-    return _Drawn(lane, batches, num_units, max(sizes))
+    lengths = stepper.examples.lengths[stepper.plan.indices(stepper.num_steps)]
+    size = stepper.micro_batch_size
+    parts = [lengths[start : start + size] for start in range(0, len(lengths), size)]
+    sizes = [len(part) * int(part.max()) for part in parts]
+    return None if min(sizes) < MIN_TOKENS else _Step(lane, max(sizes))
 
 
-def _share(group: list[_Drawn], conductor: Conductor) -> None:
+def _share(group: list[_Step], conductor: Conductor) -> None:
     started = time.monotonic()
     for each in group:
         each.lane.begin()
         _take_alone(each)
+        _draw(each)
     alone_seconds = time.monotonic() - started
     try:
         for number in range(max(len(each.batches) for each in group)):
@@ -96,7 +94,15 @@ def _share(group: list[_Drawn], conductor: Conductor) -> None:
         each.lane.stepper.train_seconds += seconds * each.num_tokens / total + alone_seconds / len(group)
 
 
-def _take_alone(each: _Drawn) -> None:
+def _draw(each: _Step) -> None:
+    stepper = each.lane.stepper
+    try:
+        each.batches, each.num_units = stepper.micro_batches(stepper.plan.indices(stepper.num_steps))
+    except (Exception, SystemExit):  # noqa: BLE001 - it comes again alone, and is told there
+        each.has_failed = True
+
+
+def _take_alone(each: _Step) -> None:
     """Of a lane that has shared few steps yet: the gradient as it comes alone, and everything as it was."""
     lane = each.lane
     if lane.is_checked:
@@ -109,10 +115,10 @@ def _take_alone(each: _Drawn) -> None:
     lane.reset()
 
 
-def _pass(group: Sequence[_Drawn], number: int, conductor: Conductor) -> None:
+def _pass(group: Sequence[_Step], number: int, conductor: Conductor) -> None:
     """Add the gradient of micro-batch `number` of every lane."""
     inputs: list[BodyInputs] = []
-    ready: list[_Drawn] = []
+    ready: list[_Step] = []
     for each in group:
         try:
             inputs.append(each.lane.body_inputs(each.batches[number]))
@@ -137,13 +143,13 @@ def _pass(group: Sequence[_Drawn], number: int, conductor: Conductor) -> None:
         torch.autograd.backward([states for states, _ in reached], [gradient for _, gradient in reached])
 
 
-def _fail(each: _Drawn, error: BaseException) -> None:
+def _fail(each: _Step, error: BaseException) -> None:
     each.has_failed = True
     if isinstance(error, NoLaneError):
         each.lane.refusal = str(error)
 
 
-def _give_up(group: Sequence[_Drawn], conductor: Conductor, error: BaseException) -> None:
+def _give_up(group: Sequence[_Step], conductor: Conductor, error: BaseException) -> None:
     """After an error in what is shared: all lanes do the step alone, and what comes is shared by fewer, or by none."""
     for each in group:
         each.has_failed = True
@@ -157,7 +163,7 @@ def _give_up(group: Sequence[_Drawn], conductor: Conductor, error: BaseException
         each.lane.refusal = reason.splitlines()[0]
 
 
-def _settle(each: _Drawn) -> None:
+def _settle(each: _Step) -> None:
     """Have the stepper use the gradient, if it is the one that the lane comes to alone."""
     lane = each.lane
     if each.has_failed:
