@@ -78,7 +78,8 @@ class Stepper:
         seed = parts.config["seed"]["data"]
         self.plan: Plan = BatchPlan(examples.lengths, settings.batch_size, settings.epochs, seed)
         self.optimizer = make_optimizer(model, self.strategy, settings, evaluator.device)
-        self._weights = list(trained_weights(model).values())
+        self.weights = list(trained_weights(model).values())
+        """What trains, in the model's order."""
         self.regularisers = Regularisers(model, self.task, self.strategy, settings)
         self._redraw = parts.task.redraw(parts.tokenizer)
         self._seed: int = parts.config["seed"]["model"]
@@ -137,7 +138,7 @@ class Stepper:
         rate = self.rate_now()
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["rate_factor"]
-        norm = torch.nn.utils.clip_grad_norm_(self._weights, self.settings.max_grad_norm or math.inf)
+        norm = torch.nn.utils.clip_grad_norm_(self.weights, self.settings.max_grad_norm or math.inf)
         self.is_finite &= torch.isfinite(norm)
         self.num_large_gradients += norm > LARGE_GRADIENT
         self.optimizer.step()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -12,7 +12,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPoolingAndCrossAtte
 from ftsweep.evaluation.batch import Batch
 from ftsweep.strategies.base import transformers_model
 from ftsweep.strategies.lean import LeanLinear
-from ftsweep.training.checkpoint import Weights, pack_generators, trained_weights, unpack_generators
+from ftsweep.training.checkpoint import Weights, pack_generators, unpack_generators
 from ftsweep.training.lanes.conductor import BodyInputs, NoLaneError
 from ftsweep.training.step import Stepper
 
@@ -105,12 +105,7 @@ class Lane:
 
     def gradients(self) -> list[torch.Tensor | None]:
         """Copies of what every trained weight has now."""
-        weights = trained_weights(self.stepper.model).values()
-        return [None if weight.grad is None else weight.grad.clone() for weight in weights]
-
-    def put_gradients(self, gradients: Sequence[torch.Tensor | None]) -> None:
-        for weight, gradient in zip(trained_weights(self.stepper.model).values(), gradients, strict=True):
-            weight.grad = gradient
+        return [None if weight.grad is None else weight.grad.clone() for weight in self.stepper.weights]
 
     @contextmanager
     def _answering(self, forward: Callable[..., Any]) -> Iterator[None]:
