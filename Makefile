@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: setup demo test test-slow test-gpu test-browser fuzz lint types format docs bench bench-guards bench-choice chaos bench-control bench-screens bench-dashboard bench-peers bench-lanes screenshots clean
+.PHONY: setup demo test test-slow test-cluster test-gpu test-browser fuzz lint types format docs bench bench-guards bench-choice chaos bench-control bench-screens bench-dashboard bench-peers bench-lanes bench-postgres screenshots clean
 
 $(VENV)/.product: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ftsweep needs Python 3.11 or newer; name one with make PYTHON=...")'
@@ -27,6 +27,10 @@ test: $(VENV)/.dev  ## the default suite
 
 test-slow: $(VENV)/.dev  ## proofs that take minutes
 	$(BIN)/python -m pytest -m "slow and not gpu" --timeout 1800
+
+test-cluster: $(VENV)/.dev  ## a study's trials in PostgreSQL: starts a server itself (Debian: apt install postgresql)
+	$(PIP_INSTALL) -e '.[postgres]'
+	$(BIN)/python -m pytest -m "cluster and not gpu" --timeout 1800
 
 test-gpu: $(VENV)/.dev  ## what needs a CUDA device
 	$(BIN)/python -m pytest -m gpu --timeout 1800
@@ -68,8 +72,9 @@ bench-dashboard: $(VENV)/.dev  ## the dashboard at 10,000 trials in Chromium: fi
 bench-guards: $(VENV)/.dev  ## faults planted in data, and whether the guards find them
 	$(BIN)/python benchmarks/guards/run.py
 
-bench-choice: $(VENV)/.dev  ## what rules of choosing a model and a setting are worth; records its pools first (minutes)
+bench-choice: $(VENV)/.dev  ## what rules of choosing a model and a setting are worth; records its pools first (half an hour)
 	$(BIN)/python benchmarks/choice/record_words.py
+	$(BIN)/python benchmarks/choice/record.py
 	$(BIN)/python benchmarks/choice/run.py --studies 60
 
 bench-lanes: $(VENV)/.dev  ## what trials gain by sharing passes, at batch 1, 4 and 16 with 1, 4 and 8 lanes, in CPU seconds and operations
@@ -83,6 +88,10 @@ chaos: $(VENV)/.dev  ## 1,000 kills of short studies, each held against an undis
 
 bench-control: $(VENV)/.dev  ## what the control process costs: 10,000 simulated trials, and MLflow away
 	$(BIN)/python benchmarks/run_all.py --only control_scale --only mlflow_away
+
+bench-postgres: $(VENV)/.dev  ## asks and tells of 16 control processes in one PostgreSQL, which it starts itself
+	$(PIP_INSTALL) -e '.[postgres]'
+	$(BIN)/python benchmarks/run_all.py --only postgres_owners
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -27,6 +27,7 @@ OPTIONAL = {
     "cmaes": ("cmaes", "sampler: cmaes"),
     "bitsandbytes": ("qlora", "strategy: qlora"),
     "lm-eval": ("evaluate", "ftsweep evaluate"),
+    "psycopg": ("postgres", "store.database=postgresql://..."),
 }
 """By package: the extra that brings it, and what needs it."""
 _MIN_FREE_GIB = 2.0

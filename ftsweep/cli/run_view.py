@@ -31,6 +31,8 @@ def print_ending(console: Console, launched: Launched) -> None:
     else:
         ended = f"{state.num_ended} of {state.num_planned} trials ended"
         print_line(console, f"Stopped with {ended}; the same command goes on.")
+    if launched.database is not None:
+        print_line(console, f"Database {launched.database}.")
     for warning in launched.warnings:
         print_line(console, f"Note: {warning}", "yellow")
     links = links_of(launched)
@@ -70,4 +72,5 @@ def ending_json(launched: Launched) -> dict[str, Any]:
         "conclusion": state.result.to_dict() if state.result else None,
         "links": links_of(launched),
         "warnings": launched.warnings,
+        "database": launched.database.to_dict() if launched.database else None,
     }

@@ -42,6 +42,8 @@ def print_study(
     print_line(console, f"{state.study}: {state.phase}, {study_disk_text(disk)}")
     print_trials(console, state)
     print_line(console, counts_text(state))
+    if overview.database is not None:
+        print_line(console, f"Database {overview.database}.")
     for record in state.trials:
         if record.outcome and record.outcome.kind not in {OutcomeKind.COMPLETE, OutcomeKind.PRUNED}:
             print_line(console, f"  trial {record.number} {record.outcome.kind}: {record.outcome.reason}")

@@ -26,6 +26,7 @@ def study_json(
         "num_planned": state.num_planned,
         "size_bytes": disk["total"],
         "disk": dict(disk),
+        "database": overview.database.to_dict() if overview.database else None,
         "extension": asdict(extension) if extension.generation > 1 else None,
         "trials": [_trial(record, state) for record in state.trials],
         "verdicts": [verdict.to_dict() for verdict in overview.verdicts],

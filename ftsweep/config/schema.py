@@ -76,6 +76,8 @@ class StudySettings:
 class StoreSettings:
     path: str = "mlruns"
     """The folder of all that is kept: studies, databases, artifacts, cache. Relative to where the command runs."""
+    database: str | None = None
+    """Where Optuna keeps trials: null is SQLite in the store; or `postgresql://user@host/name`, without a password."""
     cache_gib: Annotated[float, Ge(0)] | None = None
     """How large the cache may be after a run; what was not used for longest goes first. Null sets no limit."""
 

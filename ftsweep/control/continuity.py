@@ -111,7 +111,7 @@ def settle_trials(study: Study, folder: StudyFolder) -> list[int]:
     Raises:
         UsageError: folders of ended trials are gone, or tell of another setting or number than the database.
     """
-    database = folder.store.optuna_database.name
+    database = study.database.name
     stored = {record.proposal.number: record for record in study.records()}
     ended = [number for number, record in stored.items() if record.outcome is not None]
     gone = [number for number in ended if not folder.trial(number).outcome_file.exists()]

@@ -15,11 +15,12 @@ from typing import Any
 
 from ftsweep.analysis.comparison import kept_trials
 from ftsweep.config.schema import SweepConfig
+from ftsweep.control.database import study_database
 from ftsweep.domain.space import Branch, value_at
 from ftsweep.domain.terms import FREE, is_moved
 from ftsweep.domain.trial import Proposal, TrialRecord
 from ftsweep.errors import ConfigError
-from ftsweep.search.storage.extend import drop, optuna_name, take_over
+from ftsweep.search.storage.extend import drop, take_over
 from ftsweep.store.atomic import remove, write_json
 from ftsweep.store.folders import StudyFolder
 from ftsweep.store.manifest import Extension, StudyManifest
@@ -61,11 +62,8 @@ def extend(config: SweepConfig, folder: StudyFolder, manifest: StudyManifest) ->
         num_kept=len(kept),
         is_settled=False,
     )
-    former, successor = (
-        optuna_name(config.study.name, generation) for generation in (earlier.generation, extension.generation)
-    )
-    database, num_rungs = folder.store.optuna_database, config.rungs.count
-    take_over(database, former, successor, config.objective, config.branches, num_rungs, kept, again)
+    database, name, num_rungs = study_database(config, folder), config.study.name, config.rungs.count
+    take_over(database, name, earlier.generation, config.objective, config.branches, num_rungs, kept, again)
     replace(manifest, extension=extension).write(folder.manifest_file)
     _LOGGER.info("%s", extension.text)
     return extension
@@ -87,8 +85,7 @@ def settle(config: SweepConfig, folder: StudyFolder, manifest: StudyManifest) ->
             write_json(trial.spec_file, {**spec, **own})
     if (result := read_result(folder)) is not None:
         write_result(folder, replace(result, num_trials=0))  # it is about other trials
-    earlier = range(1, extension.generation)
-    drop(folder.store.optuna_database, [optuna_name(config.study.name, number) for number in earlier])
+    drop(study_database(config, folder), config.study.name, range(1, extension.generation))
     settled = replace(manifest, extension=replace(extension, is_settled=True))
     settled.write(folder.manifest_file)
     return settled

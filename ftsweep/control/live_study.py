@@ -11,6 +11,7 @@ from ftsweep.config.schema import SweepConfig
 from ftsweep.control.conclude import Ending
 from ftsweep.control.confirm import Confirmation
 from ftsweep.control.data_scaling import QuantityProbe
+from ftsweep.control.database import DatabaseNotes
 from ftsweep.control.heeding import Heeding
 from ftsweep.control.jobs import Jobs
 from ftsweep.control.lanes import settle_lanes
@@ -73,11 +74,13 @@ class LiveStudy:
             self.baseline,
             self.verdicts.found,
             requests,
+            DatabaseNotes(self.study, folder),
             owner=folder.owner,
             hurry=self.recorder.hurry,
             watch=lambda snapshot: self.watch(snapshot),
             clock=self.clock,
         )
+        self.study.database.on_wait = self.monitor.wait
         self.jobs = Jobs(self.executor, folder, folder.store.cache, lost_workers, self.monitor)
         self.stopping = Stopping(config, folder, self.monitor.elapsed_seconds)
         self.heeding = Heeding(
@@ -151,6 +154,7 @@ class LiveStudy:
         race = Race(self.folder, config.objective, config.selection, self.records, config.rungs.count)
         confirmation = Confirmation(self.jobs, race, self._why_not_confirm)
         confirmation.run()
+        self.monitor.end_race()
         self.monitor.note = " ".join(filter(None, (self.note, confirmation.note)))
         return race
 

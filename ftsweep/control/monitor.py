@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 
+from ftsweep.analysis.time_left import ending_seconds, trials_after
 from ftsweep.config.schema import SweepConfig
-from ftsweep.control.jobs import Monitor
+from ftsweep.control.database import DatabaseNotes
+from ftsweep.control.jobs import Monitor, Stopped
 from ftsweep.control.lost_workers import LostWorkers
 from ftsweep.control.throttle import Pace
 from ftsweep.control.trials import Trials
 from ftsweep.domain.study_state import StudyState
 from ftsweep.domain.verdict import Verdict
-from ftsweep.store.phases import note_phase
+from ftsweep.store.phases import note_phase, read_phases
 from ftsweep.store.requests import Requests
 
 _LOGGER = logging.getLogger(__name__)
@@ -31,6 +34,7 @@ class StudyMonitor(Monitor):
     """Metrics of the untouched bases, by branch label; may be filled in later."""
     verdicts: Mapping[int, tuple[Verdict, ...]]
     requests: Requests
+    database: DatabaseNotes
     owner: str
     hurry: Callable[[float], None]
     """Has the record arrive within so many seconds."""
@@ -39,6 +43,8 @@ class StudyMonitor(Monitor):
     heed: Callable[[], object] = lambda: None
     """Answers requests in phases where nothing else does."""
     is_stopping: bool = False
+    away: str = ""
+    """That something is waited for without which nothing goes on; "" where it is not."""
     note: str = ""
     """Why the search came to its end before its number of trials; "" while it goes on."""
     _pace: Pace = field(default_factory=Pace)
@@ -46,10 +52,13 @@ class StudyMonitor(Monitor):
     _noted: str = ""
     _search_started: float | None = None
     _search_ended: float | None = None
+    _race_ended: float | None = None
     _trial_seconds: float = 0.0
     """Wall time of the search for each of this process's trials."""
     _done_before: float = 0.0
     """Trials' worth of work that earlier processes did."""
+    _ending_seconds: float = 0.0
+    """What test and export may take."""
 
     def __post_init__(self) -> None:
         self._started = self.clock()
@@ -61,6 +70,9 @@ class StudyMonitor(Monitor):
     def begin_search(self) -> None:
         """From now on the pace of trials tells how long the rest takes."""
         self._search_started, self._done_before = self.clock(), self.snapshot("").num_done
+        self.note_phase("searching")  # so that the phase before it has an end
+        with suppress(OSError):
+            self._ending_seconds = ending_seconds(read_phases(self.requests.folder), len(self.config.branches))
 
     def end_search(self) -> None:
         """Show the last endings, whatever the pace. What the race may take is known by the pace of the search."""
@@ -70,6 +82,10 @@ class StudyMonitor(Monitor):
             self._trial_seconds = (self._search_ended - self._search_started) / done
         self._shown = ""
         self.show("searching")
+
+    def end_race(self) -> None:
+        """From now on test and export alone are left."""
+        self._race_ended = self.clock()
 
     def stop(self) -> None:
         """End whatever goes on at the next opportunity; running trials stay to be continued. A signal handler may."""
@@ -90,6 +106,20 @@ class StudyMonitor(Monitor):
         with self._pace.measured():
             snapshot = self.snapshot(phase)
             self.watch(replace(snapshot, seconds_left=self._seconds_left(snapshot)))
+        self.database.note()
+
+    def wait(self, text: str) -> None:
+        """Show that something is waited for, and why; "" when it is there.
+
+        Raises:
+            Stopped: the user wants to stop, which need not wait.
+        """
+        if self.away == "" or text == "":
+            self._shown = ""  # at once, whatever the pace
+        self.away = text
+        self.show(self._noted or "searching")
+        if text and self.is_stopping:
+            raise Stopped
 
     def note_phase(self, phase: str) -> None:
         """Write down that something else goes on now; "" at the end."""
@@ -108,25 +138,23 @@ class StudyMonitor(Monitor):
             trials=tuple(self.trials.records),
             baseline=self.baseline,
             elapsed_seconds=self.elapsed_seconds(),
-            note=" ".join(filter(None, (self.note, self.lost_workers.text))),
+            note=" ".join(filter(None, (self.away, self.note, self.lost_workers.text))),
             verdicts=self.verdicts,
         )
 
     def _seconds_left(self, snapshot: StudyState) -> float | None:
-        """By the pace of this process's search, with what the race after it may take; None once that time is over."""
+        """Until the end, by the pace of this process's search; None before there is one, and once that time is over."""
         if self._search_started is None:
             return None
-        race = self._race_share() * snapshot.num_planned
-        if self._search_ended is not None:
-            left = self._trial_seconds * race - (self.clock() - self._search_ended)
-            return left if left > 0 else None
-        done = snapshot.num_done - self._done_before
-        left = max(0.0, snapshot.num_planned - snapshot.num_done)
-        if left <= 0 or done <= 0:
-            return None
-        return (self.clock() - self._search_started) * (left + race) / done
-
-    def _race_share(self) -> float:
-        """Of the search, that runs with fresh seeds take at most."""
-        settings = self.config.selection
-        return min(settings.budget, (settings.top + 1) * settings.seeds / max(1, self.config.budget.trials))
+        after, ending = trials_after(asdict(self.config.selection), snapshot.num_planned), self._ending_seconds
+        if self._race_ended is not None:
+            left = ending - (self.clock() - self._race_ended)
+        elif self._search_ended is not None:
+            left = max(0.0, self._trial_seconds * after - (self.clock() - self._search_ended)) + ending
+        else:
+            done = snapshot.num_done - self._done_before
+            trials = max(0.0, snapshot.num_planned - snapshot.num_done)
+            if done <= 0:
+                return None
+            left = (self.clock() - self._search_started) * (trials + after) / done + ending
+        return left if left > 0 else None

@@ -8,6 +8,7 @@ from typing import Any
 
 from ftsweep.config.build import build, import_path
 from ftsweep.config.schema import SweepConfig
+from ftsweep.control.database import study_database
 from ftsweep.executors.base import Executor, ExecutorContext, Message
 from ftsweep.search.study import Study
 from ftsweep.store.folders import Store, StudyFolder
@@ -22,9 +23,9 @@ def study_folder(config: SweepConfig) -> StudyFolder:
 
 
 def open_study(config: SweepConfig, folder: StudyFolder, generation: int = 1) -> Study:
-    """The study's trials in the store's Optuna database."""
+    """The study's trials in Optuna's database."""
     return Study.open(
-        folder.store.optuna_database,
+        study_database(config, folder),
         config.study.name,
         config.objective,
         config.branches,

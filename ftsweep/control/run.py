@@ -25,6 +25,7 @@ from ftsweep.control.opening import executor_context, make_executor, open_study,
 from ftsweep.control.race import Race
 from ftsweep.control.stopping import Stopping
 from ftsweep.control.threads import settle_sharing, take_up_sharing
+from ftsweep.domain.database_use import DatabaseUse
 from ftsweep.domain.result import StudyResult
 from ftsweep.domain.study_state import COMPLETE, STOPPED, StudyState
 from ftsweep.recording.background import BackgroundRecorder
@@ -55,6 +56,7 @@ class Launched:
     was_complete: bool = False  # nothing was left to do
     links: Mapping[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    database: DatabaseUse | None = None  # what one on a server has cost
 
 
 def run_study(config: SweepConfig, watch: Watch, on_start: Callable[[LiveStudy], None] = lambda live: None) -> Launched:
@@ -121,12 +123,14 @@ def _run(
     finally:
         live.executor.close(kill=False)
         live.monitor.note_phase("")
+        live.monitor.database.note(is_last=True)
         page.close()
         state = replace(live.snapshot(STOPPED if result is None else COMPLETE), result=result)
         if result is not None:
             _keep_result(live, state)
         warnings = recorder.close(finished=result is not None)
-    return Launched(folder, state, False, recorder.links(), [*filter(None, [other_machine]), *warnings])
+    warnings = [*filter(None, [other_machine]), *warnings]
+    return Launched(folder, state, False, recorder.links(), warnings, study.database_use)
 
 
 def _all_phases(live: LiveStudy, extension: Extension) -> StudyResult | None:

@@ -16,7 +16,8 @@ from ftsweep.errors import StudyError
 from ftsweep.recording.base import ChosenModel, Recorder, StudyFacts, run_name
 from ftsweep.recording.content import content_hash, text_hash
 from ftsweep.recording.ledger import Ledger
-from ftsweep.recording.mlflow_model import register_model
+from ftsweep.recording.mlflow_model import register_model, registered_name
+from ftsweep.recording.mlflow_names import Names
 from ftsweep.recording.mlflow_place import MlflowPlace, prepare_environment
 from ftsweep.recording.mlflow_run import MlflowRun, reaching
 from ftsweep.recording.mlflow_samples import FILE, TAGS, sample_table
@@ -37,11 +38,19 @@ _ENDED = {kind.value for kind in OutcomeKind}
 class MlflowRecorder(Recorder):
     """Records in MLflow. Calls raise RecorderAwayError while it cannot be reached; any call may be made again."""
 
-    def __init__(self, *, tracking_uri: str | None = None, system_metrics: bool = True) -> None:
-        """Args: `tracking_uri` is a database or server (None: SQLite in the store); `system_metrics` adds the load of
-        the control machine to the parent run.
+    def __init__(
+        self,
+        *,
+        tracking_uri: str | None = None,
+        experiment: str | None = None,
+        model: str | None = None,
+        system_metrics: bool = True,
+    ) -> None:
+        """Args: `tracking_uri` is a database or server (None: SQLite in the store); `experiment` and `model` are names
+        (None: the study's); `system_metrics` adds the load of the control machine to the parent run.
         """
         self._place = MlflowPlace(tracking_uri)
+        self._names = Names(experiment, model)
         self._system_metrics = system_metrics
         self._monitor: SystemMetricsMonitor | None = None
         self._ledger: Ledger | None = None
@@ -65,7 +74,9 @@ class MlflowRecorder(Recorder):
             with reaching(self._uri):
                 self._place.make(facts.folder.store)
                 client = MlflowClient(tracking_uri=self._uri)
-                self._study = MlflowStudy(client, self._uri, facts, ledger, kind=self._place.kind)
+                self._study = MlflowStudy(client, self._uri, facts, ledger, kind=self._place.kind, names=self._names)
+                if self._names.model is not None:
+                    registered_name(self._study)  # refused now rather than at the end
                 self._begin_parent()
         except MlflowException as error:
             raise StudyError(
@@ -79,9 +90,10 @@ class MlflowRecorder(Recorder):
 
     def _read_ledger(self, folder: StudyFolder) -> Ledger:
         self._uri = self._place.uri(folder.store)
-        self._ledger = Ledger.read(folder.path / "recording.json", self._place.name)
+        place = self._place.name if self._names.experiment is None else f"{self._place.name} {self._names.experiment}"
+        self._ledger = Ledger.read(folder.path / "recording.json", place)
         if self._place.is_missing(folder.store):  # deleted: what the ledger says has arrived is gone with it
-            self._ledger = Ledger(self._ledger.path, self._place.name, self._ledger.study_id)
+            self._ledger = Ledger(self._ledger.path, place, self._ledger.study_id)
         return self._ledger
 
     def _begin_parent(self) -> None:
@@ -102,9 +114,9 @@ class MlflowRecorder(Recorder):
             study.ledger.artifacts["sweep.yaml"] = content
         study.ledger.is_finished = False
         study.ledger.links.pop("MLflow experiment", None)
-        if study.name != study.facts.folder.name:
+        if study.name != study.wanted.experiment:
             study.ledger.links["MLflow experiment"] = (
-                f"{study.name} (another store has {study.facts.folder.name} there)"
+                f"{study.name} (another store has {study.wanted.experiment} there)"
             )
         study.share_view()
         study.ledger.links["MLflow"] = self._place.link(study.experiment_id, objective, is_shared=study.has_view)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import ftsweep
 from ftsweep.recording.base import ChosenModel
 from ftsweep.recording.content import content_hash
-from ftsweep.recording.mlflow_owner import OWNER, owned
+from ftsweep.recording.mlflow_owner import OWNER, STUDY, check_study, owned
 from ftsweep.recording.mlflow_run import MlflowRun
 from ftsweep.recording.mlflow_study import MlflowStudy
 from ftsweep.store.atomic import read_json, remove
@@ -34,7 +34,7 @@ def register_model(study: MlflowStudy, run: MlflowRun, model: ChosenModel) -> st
 
     Every step first looks for what an earlier, interrupted call left, so the call may be repeated at any point.
     """
-    client, name = study.client, _registered_name(study)
+    client, name = study.client, registered_name(study)
     content = content_hash(model.folder)
     for torn in study.facts.folder.path.glob(f"{_TEMPORARY}*"):  # of a process that was killed in `_log_model`
         remove(torn)
@@ -69,10 +69,9 @@ def _global_uri(uri: str) -> Iterator[None]:
         mlflow.set_tracking_uri(former)  # type: ignore[arg-type]  # None unsets it
 
 
-def _registered_name(study: MlflowStudy) -> str:
-    """The study's name, or with the store's behind it where the registry has a model of that name from elsewhere."""
-    if study.has_own_database:
-        return study.facts.folder.name
+def registered_name(study: MlflowStudy) -> str:
+    """The wanted name, or with the store's behind it where the registry has a model of that name from elsewhere."""
+    wanted, own_study = study.wanted.model, study.facts.folder.name
     from mlflow.exceptions import MlflowException
 
     def find(name: str) -> list[RegisteredModel]:
@@ -87,7 +86,11 @@ def _registered_name(study: MlflowStudy) -> str:
         own = {run.run_id for run in study.runs.values()}
         return any(version.run_id in own for version in study.client.search_model_versions(f"name = '{model.name}'"))
 
-    return owned(study.facts.folder.name, study.owner, find, lambda model: model.tags, has_our_runs)[0]
+    if study.has_own_database:
+        for known in find(wanted):
+            check_study(wanted, own_study, known.tags)
+        return wanted
+    return owned(wanted, own_study, study.owner, find, lambda model: model.tags, has_our_runs)[0]
 
 
 def _make_registered_model(study: MlflowStudy, name: str) -> None:
@@ -95,7 +98,7 @@ def _make_registered_model(study: MlflowStudy, name: str) -> None:
 
     try:
         own = study.facts.folder.name
-        tags = {"ftsweep.study": own, OWNER: study.owner}
+        tags = {STUDY: own, OWNER: study.owner}
         study.client.create_registered_model(name, tags, f"The best model of the study {own!r}.")
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":

@@ -13,13 +13,18 @@ OWNER = "ftsweep.store"
 _Item = TypeVar("_Item")
 
 
-def names_for(study: str, owner: str) -> Iterator[str]:
-    """What a study may be called on a server: its name, or with its store's behind it where another store has that."""
-    yield study
-    yield f"{study}-{owner}"
+STUDY = "ftsweep.study"
+"""The tag that names the study in that store."""
+
+
+def names_for(wanted: str, owner: str) -> Iterator[str]:
+    """What a study may be called: as it is wanted, or with its store's name behind it where another store has that."""
+    yield wanted
+    yield f"{wanted}-{owner}"
 
 
 def owned(
+    wanted: str,
     study: str,
     owner: str,
     find: Callable[[str], Sequence[_Item]],
@@ -31,20 +36,36 @@ def owned(
     `find` gives what has a name: one or none.
 
     Raises:
-        StudyError: somebody else has all of its names.
+        StudyError: somebody else has all of its names, or another study of this store has the wanted one.
     """
     free = None
-    for name in names_for(study, owner):
+    for name in names_for(wanted, owner):
         items = find(name)
         if not items:
             free = free or name
             continue
-        item = items[0]
-        if tags_of(item).get(OWNER) == owner or (OWNER not in tags_of(item) and is_ours(item)):
-            return name, [item]
+        tags = tags_of(items[0])
+        if tags.get(OWNER) == owner:
+            check_study(name, study, tags)
+            return name, [items[0]]
+        if OWNER not in tags and is_ours(items[0]):
+            return name, [items[0]]
     if free is None:
         raise StudyError(
-            f"MLflow has {' and '.join(names_for(study, owner))} already, and neither is of this store",
-            remedy="Give the study another name with study.name=...",
+            f"MLflow has {' and '.join(names_for(wanted, owner))} already, and neither is of this store",
+            remedy="Give the study another name with study.name=..., recording.experiment=... or recording.model=...",
         )
     return free, []
+
+
+def check_study(name: str, study: str, tags: Mapping[str, str]) -> None:
+    """Refuse a name under which another study of the same store is recorded.
+
+    Raises:
+        StudyError: it is.
+    """
+    if tags.get(STUDY, study) != study:
+        raise StudyError(
+            f"MLflow has study {tags[STUDY]!r} of this store under the name {name!r}",
+            remedy=f"Name another with recording.experiment=... or recording.model=... for study {study!r}.",
+        )

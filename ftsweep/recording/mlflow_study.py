@@ -16,7 +16,8 @@ from ftsweep.errors import StudyError
 from ftsweep.recording.artifact_place import address
 from ftsweep.recording.base import StudyFacts
 from ftsweep.recording.ledger import Cursor, Ledger
-from ftsweep.recording.mlflow_owner import OWNER, owned
+from ftsweep.recording.mlflow_names import Names
+from ftsweep.recording.mlflow_owner import OWNER, STUDY, check_study, owned
 from ftsweep.recording.mlflow_place import PlaceKind
 from ftsweep.recording.mlflow_run import TAG_LIMIT, MlflowRun, cut, is_refusal
 from ftsweep.recording.shared_view import VIEW_TAG, view_state
@@ -40,14 +41,18 @@ class MlflowStudy:
         StudyError: the experiment or the parent run was deleted.
     """
 
-    def __init__(self, client: MlflowClient, uri: str, facts: StudyFacts, ledger: Ledger, *, kind: PlaceKind) -> None:
+    def __init__(
+        self, client: MlflowClient, uri: str, facts: StudyFacts, ledger: Ledger, *, kind: PlaceKind, names: Names
+    ) -> None:
         self.client = client
         self.facts = facts
         self.ledger = ledger
         self.uri = uri
         self._kind = kind
         self.owner = store_identity(facts.folder.store)
-        self.name = ""  # of the experiment: the study's, or with the store's behind it
+        self.wanted = names.of(facts.folder.name)
+        """What its experiment and its model should be called."""
+        self.name = ""  # of the experiment: the wanted one, or with the store's behind it
         self.has_view = False
         """Whether the experiment has our view of its runs."""
         self._uncertain: set[str] = set()  # runs that may have been made by a call whose answer was lost
@@ -68,6 +73,11 @@ class MlflowStudy:
     def has_own_database(self) -> bool:
         """Whether nobody but this store records there."""
         return self._kind == "own"
+
+    @property
+    def name_in_words(self) -> str:
+        """What the experiment is called where its name was taken."""
+        return f"{self.name} (another store has {self.wanted.experiment} there)"
 
     def share_view(self, params: Iterable[str] = ()) -> None:
         """Have the experiment's page show trials, best first, with these parameters beside those that it shows."""
@@ -134,8 +144,10 @@ class MlflowStudy:
 
     def _find_experiment(self) -> Experiment:
         if self._kind == "own":
-            self.name = self.facts.folder.name
+            self.name = self.wanted.experiment
             experiment = self.client.get_experiment_by_name(self.name)
+            if experiment is not None:
+                check_study(self.name, self.facts.folder.name, experiment.tags)
         else:
 
             def tags(found: Experiment) -> Mapping[str, str]:
@@ -146,7 +158,8 @@ class MlflowStudy:
                 found = self.client.get_experiment_by_name(name)
                 return [] if found is None else [found]
 
-            self.name, taken = owned(self.facts.folder.name, self.owner, find, tags, self._has_our_runs)
+            study = self.facts.folder.name
+            self.name, taken = owned(self.wanted.experiment, study, self.owner, find, tags, self._has_our_runs)
             experiment = taken[0] if taken else None
         if experiment is None:
             return self._make_experiment()
@@ -169,10 +182,12 @@ class MlflowStudy:
             "mlflow.experimentKind": "custom_model_development",  # else the UI opens its pages for agents
             "mlflow.experiment.primaryMetric.name": f"value/{objective.key}",
             "mlflow.experiment.primaryMetric.greaterIsBetter": str(objective.direction == "maximize").lower(),
-            "ftsweep.study": self.facts.folder.name,
+            STUDY: self.facts.folder.name,
             OWNER: self.owner,
         }
-        made = self.client.create_experiment(self.name, self._artifact_location(self.name), tags)
+        is_named = self.wanted.experiment != self.facts.folder.name
+        location = self._artifact_location(self.facts.folder.name if is_named else self.name)
+        made = self.client.create_experiment(self.name, location, tags)
         return self.client.get_experiment(made)
 
     def _has_our_runs(self, experiment: Experiment) -> bool:
@@ -236,7 +251,7 @@ class MlflowStudy:
     def _make_run(self, name: str, started: float | None, more: Mapping[str, str]) -> Run:
         tags = {
             **{key: cut(value, TAG_LIMIT) for key, value in more.items()},
-            "ftsweep.study": self.facts.folder.name,
+            STUDY: self.facts.folder.name,
             "ftsweep.study_id": self.ledger.study_id,
             "ftsweep.run": name,
             "mlflow.user": _user(),

@@ -15,6 +15,10 @@ from ftsweep.recording.shared_view import VIEW_TAG
 from ftsweep.recording.ui import runs_address
 from ftsweep.store.folders import Store
 
+_BY_STUDY = (
+    "SELECT value, experiment_id FROM experiment_tags JOIN experiments USING (experiment_id) "
+    "WHERE key = 'ftsweep.study' AND lifecycle_stage = 'active' ORDER BY experiment_id"
+)
 _PORTS = 100
 _POLL_SECONDS = 0.2
 
@@ -48,7 +52,7 @@ def study_addresses(store: Store, server: str) -> Mapping[str, str]:
     """The page of each recorded study, the newest first. Reads the store's own database, and MLflow is not asked."""
     found: dict[str, str] = {}
     with closing(sqlite3.connect(f"{store.mlflow_database.absolute().as_uri()}?mode=ro", uri=True)) as database:
-        names = dict(database.execute("SELECT name, experiment_id FROM experiments WHERE lifecycle_stage = 'active'"))
+        names = dict(database.execute(_BY_STUDY))
         shared = {
             row[0] for row in database.execute("SELECT experiment_id FROM experiment_tags WHERE key = ?", [VIEW_TAG])
         }

@@ -10,7 +10,8 @@ from typing import Any
 
 from ftsweep.analysis.conclusion import said_in_full
 from ftsweep.domain.verdict import counts_of
-from ftsweep.report.overview import DataFacts, StudyOverview
+from ftsweep.report.data_facts import DataFacts
+from ftsweep.report.overview import StudyOverview
 from ftsweep.report.tables.scores import tested
 from ftsweep.report.tables.trials import OUTCOME_ORDER
 from ftsweep.report.wording import number, plural, seconds
@@ -131,6 +132,8 @@ def facts(study: StudyOverview) -> list[tuple[str, str]]:
             f"{plural(setting.num_runs, 'run')}, {seconds(setting.train_seconds)}, {share:.0%} of the search's training"
         )
         found.append(("fresh seeds", f"{what}; ended because {setting.ended}"))
+    if study.database is not None:
+        found.append(("database", str(study.database)))
     if study.result.registered:
         found.append(("registered as", study.result.registered))
     return found

@@ -17,14 +17,16 @@ from pathlib import Path
 from ftsweep.executors.parent_death import end_with_parent
 
 if __name__ == "__main__":  # the imports below take longer than the work
-    end_with_parent(int(sys.argv[3]))
+    end_with_parent(int(sys.argv[4]))
 
 import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from ftsweep.domain.importance import Importances
-from ftsweep.search.storage.sqlite import close_storage, open_storage
+from ftsweep.search.storage.database import Database, open_database
+from ftsweep.search.storage.postgres import Postgres
+from ftsweep.search.storage.sqlite import close_storage
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -34,16 +36,17 @@ MIN_DRAWS, MAX_DRAWS, MAX_DRAWN = 10, 100, 20_000
 _TIMEOUT_SECONDS = 120
 
 
-def importances_of(path: Path, study: optuna.Study) -> Importances:
+def importances_of(database: Database, study: optuna.Study) -> Importances:
     """Each parameter's share in reaching the best values (PED-ANOVA), greatest first; `branch` is one of them.
 
     Empty with too few complete trials, when their values do not differ, or when nothing varies; also when they cannot
-    be computed, which is logged: no study fails for a figure. `path` is the database of the study.
+    be computed, which is logged: no study fails for a figure. `database` is the study's.
     """
     values = [trial.value for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))]
     if len(values) < MIN_TRIALS or len(set(values)) < 2:
         return Importances()
-    command = [sys.executable, "-m", __name__, str(path), study.study_name, str(os.getpid())]
+    place = [str(database), ""] if isinstance(database, Path) else [database.address, database.store]
+    command = [sys.executable, "-m", __name__, study.study_name, *place, str(os.getpid())]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, check=True)
     except subprocess.SubprocessError as error:
@@ -102,9 +105,9 @@ def _shares(study: optuna.Study) -> dict[str, float]:
 
 
 def main() -> None:
-    path, name = sys.argv[1:3]
+    name, place, store = sys.argv[1:4]
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    storage = open_storage(Path(path))
+    storage = open_database(Postgres(place, store) if store else Path(place))
     try:
         answer = compute(optuna.load_study(study_name=name, storage=storage))
     finally:

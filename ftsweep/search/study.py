@@ -6,13 +6,12 @@ import math
 from bisect import insort
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from ftsweep.domain.database_use import DatabaseUse
 from ftsweep.domain.decision import GO_ON, Decision, New, Next, Pause, Resume
 from ftsweep.domain.importance import Importances
 from ftsweep.domain.measurement import Measurement
@@ -27,10 +26,11 @@ from ftsweep.search.proposer import Proposer
 from ftsweep.search.pruners.base import Pruner
 from ftsweep.search.pruners.curves import Curves
 from ftsweep.search.samplers.base import Sampler
-from ftsweep.search.storage.extend import ORIGIN, SET_ASIDE, optuna_name
+from ftsweep.search.storage.database import Database, optuna_name
+from ftsweep.search.storage.extend import ORIGIN, SET_ASIDE
 from ftsweep.search.storage.identity import IDENTITY, describe, load_or_make
 from ftsweep.search.storage.owned import OwnedStorage
-from ftsweep.search.storage.sqlite import close_storage, open_storage
+from ftsweep.search.storage.timing import Latencies, timed
 
 
 class Study:
@@ -43,7 +43,6 @@ class Study:
     def __init__(
         self,
         storage: OwnedStorage,
-        database: RDBStorage,
         study: optuna.Study,
         objective: Objective,
         sampler: Sampler,
@@ -51,12 +50,12 @@ class Study:
         proposer: Proposer,
         *,
         num_rungs: int,
-        path: Path,
     ) -> None:
         """Use `Study.open`."""
-        self._path = path
         self.objective = objective
-        self._storage, self._database = storage, database
+        self._storage, self.latencies = storage, Latencies()
+        self.database = storage.reaching
+        """How its database is reached."""
         self._study = study
         self._sampler = sampler
         self._pruner = pruner
@@ -76,7 +75,7 @@ class Study:
     @classmethod
     def open(
         cls,
-        path: Path,
+        database: Database,
         name: str,
         objective: Objective,
         branches: Sequence[Branch],
@@ -89,33 +88,38 @@ class Study:
         startup_per_branch: int = 3,
         generation: int = 1,
     ) -> Study:
-        """Make the study in the database at `path`, or go on with it. `generation`: see `succession`.
+        """Make the study in a database, or go on with it. `generation`: how often its space has changed, from 1 on.
 
         Raises:
             ConfigError: the sampler cannot search this space, an enqueued setting does not lie in it, or the stored
                 study has another objective, space or number of rungs (each difference is named).
-            StudyError: the database cannot be opened.
+            StudyError, StudyLockedError: the database cannot be opened; on a server, another process owns the study.
         """
         sampler.check(branches)
         plan = planned_settings(branches, enqueue)
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        database = open_storage(path)
-        storage = OwnedStorage(database, path)
+        storage = OwnedStorage(database, name)
         try:
             identity = describe(objective, branches, num_rungs)
-            study = load_or_make(storage, optuna_name(name, generation), objective.direction, identity)
+            study = load_or_make(storage, optuna_name(database, name, generation), objective.direction, identity)
             proposer = Proposer(study, branches, sampler, seed=seed, plan=plan, startup_per_branch=startup_per_branch)
             if IDENTITY not in study.user_attrs:  # not before the branches have proved that they can be searched
                 study.set_user_attr(IDENTITY, identity)
-            return cls(storage, database, study, objective, sampler, pruner, proposer, num_rungs=num_rungs, path=path)
+            return cls(storage, study, objective, sampler, pruner, proposer, num_rungs=num_rungs)
         except BaseException:
-            close_storage(database)
+            storage.close()
             raise
 
     def close(self) -> None:
         """Release the database and what the sampler started."""
         self._sampler.close()
-        close_storage(self._database)
+        self._storage.close()
+
+    @property
+    def database_use(self) -> DatabaseUse | None:
+        """What a database on a server has cost this process; None of a file."""
+        ask, tell = self.latencies.of("ask"), self.latencies.of("tell")
+        return replace(self.database.use, ask=ask, tell=tell) if self.database.use else None
 
     @property
     def num_asked(self) -> int:
@@ -131,6 +135,7 @@ class Study:
         """Why there is nothing left to ask, in a sentence; None while there is."""
         return self._proposer.exhausted()
 
+    @timed
     def ask(self, avoid: Collection[str] = ()) -> Proposal | None:
         """The next trial, of none of the branches to `avoid`; None when every setting of the others has been tried.
 
@@ -222,6 +227,7 @@ class Study:
         proposal = self.ask(avoid) if may_begin else None
         return None if proposal is None else New(proposal)
 
+    @timed
     def tell(
         self,
         number: int,
@@ -258,7 +264,7 @@ class Study:
 
     def importances(self) -> Importances:
         """Each parameter's share in reaching the best values, greatest first; empty where nothing can be said."""
-        return importances_of(self._path, self._study)
+        return importances_of(self._storage.place, self._study)
 
     def _group(self, number: int) -> tuple[str, int]:
         """Trials of one branch are compared: what starts slowly need not be the worse approach."""

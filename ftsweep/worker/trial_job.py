@@ -12,6 +12,7 @@ from typing import Any
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.messages import Answer, Ended, Measured, Message, Train
 from ftsweep.domain.trial import Outcome, OutcomeKind
+from ftsweep.evaluation.answers import AnswerMeter
 from ftsweep.evaluation.trial_parts import TrialParts
 from ftsweep.models.device import allocated_bytes, is_out_of_memory, release_memory
 from ftsweep.store.atomic import remove_folder, written_folder
@@ -55,6 +56,7 @@ class _Training:
     parts: TrialParts
     base: BaseModel
     stage_seconds: float
+    answers: AnswerMeter | None
     lane: Lane | str | None
     """As what it shares passes, or why it does not; None in a worker with one lane."""
 
@@ -208,7 +210,7 @@ class TrialJob:
         lane = refusal if passes is None or refusal is not None else passes.seat(self.name, run, base)
         if isinstance(lane, str):
             _LOGGER.info("%s takes its steps alone: %s", self.name, lane)
-        return _Training(run, parts, base, seconds, lane)
+        return _Training(run, parts, base, seconds, answers, lane)
 
     # -- under way ------------------------------------------------------------------------------------------------
 
@@ -250,6 +252,8 @@ class TrialJob:
             with written_folder(self._folder.best) as temporary:
                 strategy.save(run.model, temporary)
         extra = self._shared.text_scores.outcome_extra(training.parts, self._chain, run) | _shared_extra(training.lane)
+        if training.answers is not None and (cost := training.answers.cost):
+            extra["metrics"] = {**extra.get("metrics", {}), **cost}
         del run
         self._free(training)
         remove_folder(self._folder.checkpoint)

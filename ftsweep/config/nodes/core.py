@@ -5,9 +5,10 @@ from __future__ import annotations
 import glob
 import os.path
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from ftsweep.config.checks.stopping import check_stops
 from ftsweep.config.checks.values import parameters, settings_problem, value_problem
@@ -44,7 +45,21 @@ def store_settings(layers: Layers) -> StoreSettings:
         where = layers.where("store.path")
         what = "the store's path has a `?`, which ends the path in the address of a database"
         raise ConfigError(what, where=where, remedy="Name another folder: store.path=...")
-    return StoreSettings(str(typed_path(store.path)), store.cache_gib)
+    if store.database is not None and not _is_postgres(store.database):
+        where = layers.where("store.database")
+        what = f"{store.database!r} is no address of a PostgreSQL database"
+        remedy = "Give postgresql://user@host/name, or null for SQLite in the store."
+        raise ConfigError(what, where=where, remedy=remedy)
+    return replace(store, path=str(typed_path(store.path)))
+
+
+def _is_postgres(address: str) -> bool:
+    """The password is no matter here: `check_tree` has refused one."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return False
+    return parts.scheme == "postgresql" and bool(parts.netloc or parts.query) and len(parts.path) > 1
 
 
 def core_node(layers: Layers, name: str, cls: type[T], branch: BranchLayer | None = None) -> T:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from contextlib import suppress
 from typing import Any
 
 import optuna
 from optuna.distributions import CategoricalDistribution
+from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Branch
 from ftsweep.domain.trial import Proposal
 from ftsweep.search.encoding import BranchEncoding
+from ftsweep.search.storage.database import Database, open_database, optuna_name, reaching_of
 from ftsweep.search.storage.identity import IDENTITY, describe
-from ftsweep.search.storage.sqlite import close_storage, open_storage
+from ftsweep.search.storage.sqlite import close_storage
 from ftsweep.search.study_view import BRANCH
 
 ORIGIN = "origin"
@@ -28,33 +30,30 @@ _CARRIED = ("outcome", "violating", "pause")
 _CONSTRAINTS = "constraints"  # how Optuna's system attributes for constraints begin
 
 
-def optuna_name(study: str, generation: int) -> str:
-    """What a study is called in Optuna's database, by how often its space has changed. No study's name has an `@`."""
-    return study if generation == 1 else f"{study}@{generation}"
-
-
 def take_over(
-    path: Path,
-    former: str,
-    successor: str,
+    database: Database,
+    name: str,
+    generation: int,
     objective: Objective,
     branches: Sequence[Branch],
     num_rungs: int,
     kept: Mapping[int, Proposal],
     again: frozenset[int],
 ) -> None:
-    """Make the Optuna study `successor` with the trials of `former`, anew if it is there already.
+    """Make the Optuna study of the next generation with the trials of this one, anew if it is there already.
 
     `kept`: the trials that lie in the new space, as proposals of it; all others only keep their numbers. Those in
     `again` are to be run once more. The former study stays as it is.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    storage = open_storage(path)
-    try:
-        drop(path, [successor])
+    former, successor = (optuna_name(database, name, each) for each in (generation, generation + 1))
+    storage = open_database(database, name)
+    encodings = {branch.name: BranchEncoding(branch) for branch in branches}
+
+    def make() -> None:
+        _drop(storage, [successor])
         trials = optuna.load_study(study_name=former, storage=storage).get_trials(deepcopy=False)
         study = optuna.create_study(study_name=successor, storage=storage, direction=objective.direction)
-        encodings = {branch.name: BranchEncoding(branch) for branch in branches}
         for trial in trials:
             proposal = kept.get(trial.number)
             if proposal is None:
@@ -62,19 +61,27 @@ def take_over(
             else:
                 study.add_trial(_inherited(trial, proposal, encodings, is_again=trial.number in again))
         study.set_user_attr(IDENTITY, describe(objective, branches, num_rungs))
-    finally:
-        close_storage(storage)
 
-
-def drop(path: Path, names: Sequence[str]) -> None:
-    """Remove studies of these names where they are there."""
-    storage = open_storage(path)
     try:
-        known = {each.study_name for each in optuna.get_all_study_summaries(storage, include_best_trial=False)}
-        for name in known.intersection(names):
-            optuna.delete_study(study_name=name, storage=storage)
+        reaching_of(database, storage).reach(make)
     finally:
         close_storage(storage)
+
+
+def drop(database: Database, name: str, generations: Sequence[int]) -> None:
+    """Remove the study of these generations where it is there."""
+    storage = open_database(database, name)
+    try:
+        names = [optuna_name(database, name, each) for each in generations]
+        reaching_of(database, storage).reach(lambda: _drop(storage, names))
+    finally:
+        close_storage(storage)
+
+
+def _drop(storage: RDBStorage, names: Sequence[str]) -> None:
+    for name in names:
+        with suppress(KeyError):
+            storage.delete_study(storage.get_study_id_from_name(name))
 
 
 def _inherited(

@@ -15,7 +15,7 @@ from typing import Any
 from optuna.distributions import distribution_to_json
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 from sqlalchemy.engine import Engine
 
 
@@ -44,6 +44,15 @@ def insert_trial(engine: Engine, study_id: int, number: int, trial: FrozenTrial)
             if rows:
                 connection.execute(insert(model.__table__), [{"trial_id": trial_id, **row} for row in rows])
     return trial_id
+
+
+def find_trial(engine: Engine, study_id: int, number: int) -> int | None:
+    """The id of the trial with this number, which `insert_trial` has written whole; None where there is none."""
+    table = models.TrialModel.__table__
+    wanted = select(table.c.trial_id).where(table.c.study_id == study_id, table.c.number == number)
+    with engine.begin() as connection:
+        found = connection.execute(wanted).scalar()
+    return None if found is None else int(found)
 
 
 def insert_value(engine: Engine, trial_id: int, step: int, value: float) -> None:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Container, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Container, Sequence
+from contextlib import suppress
 from datetime import datetime
-from pathlib import Path
+from functools import partial
 from typing import Any, TypeVar
 
 from optuna.distributions import BaseDistribution
-from optuna.exceptions import StorageInternalError
+from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import StudyDirection
 from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError
 
-from ftsweep.errors import StudyError
-from ftsweep.search.storage.inserts import insert_attribute, insert_trial, insert_value
-from ftsweep.search.storage.sqlite import BUSY_SECONDS
+from ftsweep.search.storage.database import Database, open_database, reaching_of
+from ftsweep.search.storage.inserts import find_trial, insert_attribute, insert_trial, insert_value
+from ftsweep.search.storage.reaching import Reaching
+from ftsweep.search.storage.sqlite import close_storage
 
 _Result = TypeVar("_Result")
 
@@ -28,43 +29,34 @@ class OwnedStorage(BaseStorage):
     """Writes to the database first and to memory then; reads trials from memory only, once they were read.
 
     Optuna's own cache reads every running trial again before each ask: 60 ms with 64 of them, when measured. New trials
-    come with their setting (`create_new_trial` needs one).
+    come with their setting (`create_new_trial` needs one). A write that may have arrived is not made twice: see the
+    second call that each gives to `reaching`.
 
     Raises:
         StudyError: the database cannot be written. What trials measured is in their folders.
     """
 
-    def __init__(self, database: RDBStorage, path: Path) -> None:
-        self._database = database
-        self._path = path
+    def __init__(self, place: Database, study: str) -> None:
+        """See `ftsweep.search.storage.database.open_database`."""
+        self.place = place
+        self._database: RDBStorage = open_database(place, study)
+        self.reaching: Reaching = reaching_of(place, self._database)
         self._trials: dict[int, dict[int, FrozenTrial]] = {}  # by study, then by number
         self._all: dict[int, FrozenTrial] = {}
 
+    def close(self) -> None:
+        close_storage(self._database)
+
     def _load(self, study_id: int) -> dict[int, FrozenTrial]:
         if study_id not in self._trials:
-            with self._reaching():
-                trials = self._database.get_all_trials(study_id, deepcopy=False)
+            trials = self.reaching.reach(lambda: self._database.get_all_trials(study_id, deepcopy=False))
             self._trials[study_id] = {trial.number: trial for trial in trials}
             self._all.update({trial._trial_id: trial for trial in trials})
         return self._trials[study_id]
 
-    @contextmanager
-    def _reaching(self) -> Iterator[None]:
-        try:
-            yield
-        except (StorageInternalError, SQLAlchemyError) as error:
-            cause = " ".join(str(error.__cause__ or error).split()).partition(" [SQL:")[0]
-            waited = f" (for {BUSY_SECONDS:g} seconds)" if "locked" in cause else ""
-            raise StudyError(
-                f"Optuna's database does not take what the study has to write: {cause}{waited}",
-                where=str(self._path),
-                remedy="Let go of it, or make it writable, and run the same command again: trials go on from their "
-                "folders, nothing is lost.",
-            ) from error
-
     def _reach(self, do: Callable[..., _Result], *values: Any) -> _Result:
-        with self._reaching():
-            return do(*values)
+        """A call that may be made twice."""
+        return self.reaching.reach(partial(do, *values))
 
     # -- trials -----------------------------------------------------------------------------------------------------
 
@@ -73,7 +65,16 @@ class OwnedStorage(BaseStorage):
         assert template_trial is not None
         trials, trial = self._load(study_id), copy.copy(template_trial)
         trial.number = len(trials)
-        trial._trial_id = self._reach(insert_trial, self._database.engine, study_id, trial.number, trial)
+        engine = self._database.engine
+
+        def insert() -> int:
+            return insert_trial(engine, study_id, trial.number, trial)
+
+        def insert_unless_there() -> int:
+            found = find_trial(engine, study_id, trial.number)
+            return insert() if found is None else found
+
+        trial._trial_id = self.reaching.reach(insert, insert_unless_there)
         trials[trial.number] = self._all[trial._trial_id] = trial
         return trial._trial_id
 
@@ -86,7 +87,16 @@ class OwnedStorage(BaseStorage):
         trial.distributions = {**trial.distributions, param_name: distribution}
 
     def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
-        is_changed = self._reach(self._database.set_trial_state_values, trial_id, state, values)
+        def change() -> bool:
+            return self._database.set_trial_state_values(trial_id, state, values)
+
+        def change_unless_ended() -> bool:
+            try:
+                return change()
+            except UpdateFinishedTrialError:
+                return True
+
+        is_changed = self.reaching.reach(change, change_unless_ended)
         trial = self._all[trial_id]
         trial.state = state
         if values is not None:
@@ -97,15 +107,25 @@ class OwnedStorage(BaseStorage):
 
     def set_trial_intermediate_value(self, trial_id: int, step: int, intermediate_value: float) -> None:
         assert step not in self._all[trial_id].intermediate_values
-        self._reach(insert_value, self._database.engine, trial_id, step, intermediate_value)
+        self._insert(insert_value, trial_id, step, intermediate_value)
         self._all[trial_id].intermediate_values[step] = intermediate_value
 
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
         if key in self._all[trial_id].user_attrs:
             self._reach(self._database.set_trial_user_attr, trial_id, key, value)
         else:
-            self._reach(insert_attribute, self._database.engine, trial_id, key, value)
+            self._insert(insert_attribute, trial_id, key, value)
         self._all[trial_id].user_attrs[key] = value
+
+    def _insert(self, insert: Callable[..., None], *values: Any) -> None:
+        """A row that is not there, or was put there by a call whose answer was lost."""
+        do = partial(insert, self._database.engine, *values)
+
+        def insert_unless_there() -> None:
+            with suppress(IntegrityError):
+                do()
+
+        self.reaching.reach(do, insert_unless_there)
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
         self._reach(self._database.set_trial_system_attr, trial_id, key, value)
@@ -126,10 +146,24 @@ class OwnedStorage(BaseStorage):
     # -- studies ----------------------------------------------------------------------------------------------------
 
     def create_new_study(self, directions: Sequence[StudyDirection], study_name: str | None = None) -> int:
-        return self._reach(self._database.create_new_study, directions, study_name)
+        def create() -> int:
+            return self._database.create_new_study(directions, study_name)
+
+        def create_unless_there() -> int:
+            try:
+                return create()
+            except DuplicatedStudyError:
+                assert study_name is not None
+                return self._database.get_study_id_from_name(study_name)
+
+        return self.reaching.reach(create, create_unless_there)
 
     def delete_study(self, study_id: int) -> None:
-        self._reach(self._database.delete_study, study_id)
+        def delete_if_there() -> None:
+            with suppress(KeyError):
+                self._database.delete_study(study_id)
+
+        self.reaching.reach(partial(self._database.delete_study, study_id), delete_if_there)
         self._trials.pop(study_id, None)
 
     def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:

@@ -55,6 +55,8 @@ def test_a_password_in_an_address_is_refused_without_repeating_it(tmp_path: Path
     for message in (
         refused(tmp_path, "recording: {tracking_uri: 'https://ann:hunter2@host'}\n"),
         refused(tmp_path, "", "recording.tracking_uri=postgresql://ann:hunter2@host/db"),
+        refused(tmp_path, "", "store.database=postgresql://ann:hunter2@host/db"),
+        refused(tmp_path, "", "store.database='postgresql://ann@host/db?password=hunter2'"),
         refused(tmp_path, "", "data=files", "data.train='https://ann:hunter2@host/x.jsonl'"),
     ):
         assert "MLFLOW_TRACKING_PASSWORD" in message
@@ -120,6 +122,9 @@ def test_a_class_of_ftsweep_that_is_no_component_is_never_made(node: Any, tmp_pa
         ("~guards", "names no guard"),
         ("seed.data=4294967296", "seed.data"),
         ("store.path=", "names no folder"),
+        ("store.database=mysql://ann@host/db", "store.database: 'mysql://ann@host/db' is no address of a PostgreSQL"),
+        ("store.database=postgresql://host", "Give postgresql://user@host/name, or null"),
+        ("store.database=optuna.db", "is no address of a PostgreSQL database"),
         ("executor.workers=99999999999", "at most 1024"),
     ],
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ftsweep.errors import StudyError
+from ftsweep.errors import ConfigError, StudyError
 from ftsweep.recording.base import ChosenModel
 from ftsweep.recording.mlflow import MlflowRecorder
 from ftsweep.store.atomic import write_json
@@ -140,3 +140,55 @@ def test_a_moved_store_stays_itself_and_a_copy_becomes_another(tmp_path: Path) -
     assert store_identity(Store(tmp_path / "moved")) == identity
     (tmp_path / "link").symlink_to(tmp_path / "moved")
     assert store_identity(Store(tmp_path / "link")) == identity
+
+
+def named(folder: StudyFolder, uri: str | None, **names: str) -> MlflowRecorder:
+    recorder = MlflowRecorder(tracking_uri=uri, system_metrics=False, **names)
+    recorder.open(study_facts(folder))
+    return recorder
+
+
+def test_experiment_and_model_have_the_names_that_the_sweep_gives(shared: str, tmp_path: Path) -> None:
+    from mlflow import MlflowClient
+
+    folder = study_in(tmp_path / "mine")
+    exported = folder.path / "model"
+    write_json(exported / "ftsweep.json", {})
+    recorder = named(folder, shared, experiment="example of a team", model="topics")
+    record_trial(recorder, 0)
+    rows, answers = [{"text": "one"}, {"text": "two"}], [{"label": "a", "probability": 0.9}] * 2
+    chosen = ChosenModel(0, exported, rows, answers, metrics={"test/accuracy": 0.75})
+    assert recorder.register(chosen) == "models:/topics@champion"
+    assert experiments(shared) == {"example of a team": ["sweep", "trial-0000"]}
+    assert [each.name for each in MlflowClient(shared).search_registered_models()] == ["topics"]
+
+
+@pytest.mark.parametrize("place", ["shared", "own"])
+def test_a_name_that_another_study_of_the_store_has_is_refused_at_the_start(
+    shared: str, empty_database: Path, tmp_path: Path, place: str
+) -> None:
+    uri = shared if place == "shared" else None
+    first = study_in(tmp_path / "mine")
+    shutil.copy(empty_database, first.store.mlflow_database)
+    other = first.store.study("other")
+    named(first, uri, experiment="example")
+    with pytest.raises(StudyError, match=r"study 'example' .*under the name 'example'.*recording\.experiment="):
+        named(other, uri, experiment="example")
+    if uri is not None:
+        registered(first, uri)
+        with pytest.raises(StudyError, match=r"study 'example' of this store under the name 'example'"):
+            named(other, uri, model="example")
+
+
+def test_another_stores_name_is_not_taken_though_the_sweep_gives_it(shared: str, tmp_path: Path) -> None:
+    mine, theirs = study_in(tmp_path / "mine"), study_in(tmp_path / "theirs")
+    record_trial(named(mine, shared, experiment="example-team"), 0)
+    other = named(theirs, shared, experiment="example-team")
+    assert experiments(shared)["example-team"] == ["sweep", "trial-0000"]
+    assert f"example-team-{store_identity(theirs.store)}" in other.links()["MLflow experiment"]
+
+
+@pytest.mark.parametrize("names", [{"experiment": ""}, {"model": "a/b"}, {"model": "a@b"}, {"experiment": "a:b"}])
+def test_name_that_mlflow_could_not_find_again_is_refused(names: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match=r"cannot be the name of MLflow's"):
+        MlflowRecorder(**names)

@@ -18,7 +18,7 @@ from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.errors import StudyError
 from ftsweep.search.pruners import NoPruner
 from ftsweep.search.samplers import Tpe
-from ftsweep.search.storage import owned
+from ftsweep.search.storage import database
 from ftsweep.search.storage import sqlite as storage
 from ftsweep.search.study import Study
 
@@ -38,7 +38,7 @@ def measured(rung: int) -> Measurement:
 @pytest.fixture(autouse=True)
 def _short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storage, "BUSY_SECONDS", 0.2)
-    monkeypatch.setattr(owned, "BUSY_SECONDS", 0.2)
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.2)
 
 
 def test_database_that_stays_locked_is_told_with_its_place_and_taken_up_again(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_database_that_may_not_be_written_is_told(tmp_path: Path) -> None:
     path = tmp_path / "optuna.db"
     with opened(path) as study:
         study.ask()
-        event.listen(study._database.engine, "checkout", lambda raw, *_: raw.execute("PRAGMA query_only=1"))
+        event.listen(study._storage._database.engine, "checkout", lambda raw, *_: raw.execute("PRAGMA query_only=1"))
         with pytest.raises(StudyError, match="readonly database"):
             study.report(0, measured(1))
 
