@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
 _STATUS = {OutcomeKind.COMPLETE: "FINISHED", OutcomeKind.FAILED: "FAILED"}  # all others: KILLED
-_LANE_KEYS = ("shared_steps", "alone")
 WINNER = "ftsweep.winner"
 """The tag by which the table of trials shows the chosen one."""
 _ENDED = {kind.value for kind in OutcomeKind}
@@ -181,10 +180,9 @@ class MlflowRecorder(Recorder):
             run = study.run(name, timestamp)
             if not run.is_deleted:
                 own = {"ftsweep.outcome": outcome.kind.value, "ftsweep.reason": outcome.reason}
-                lane = {f"ftsweep.{key}": str(outcome.extra[key]) for key in _LANE_KEYS if key in outcome.extra}
                 metrics = {f"value/{key}": value for key, value in best.items()} | outcome.extra.get("metrics", {})
                 self._keep_samples(run, proposal)
-                run.send(tags={**tags, **own, **lane}, metrics=metrics, timestamp=timestamp)
+                run.send(tags={**tags, **own}, metrics=metrics, timestamp=timestamp)
                 run.end(_STATUS.get(outcome.kind, "KILLED"), timestamp)
             self._begun.discard(name)
             study.ledger.runs[name].has_ended = True

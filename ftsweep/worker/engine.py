@@ -18,8 +18,9 @@ from ftsweep.models.device import allocated_bytes, describe_device
 from ftsweep.worker.components import Components
 from ftsweep.worker.forgetting_meters import ForgettingMeters
 from ftsweep.worker.job_generators import JobGenerators
-from ftsweep.worker.jobs import SingleJob, SingleJobs
+from ftsweep.worker.jobs import SingleJobs
 from ftsweep.worker.shared_passes import SharedPasses
+from ftsweep.worker.single_job import SingleJob
 from ftsweep.worker.stages import WAIT_SECONDS
 from ftsweep.worker.text_scores import TextScores
 from ftsweep.worker.trial_job import DoesNotFitError, Shared, TrialJob

@@ -13,14 +13,12 @@ from ftsweep.config.build import build
 from ftsweep.domain import messages
 from ftsweep.domain.finding import Finding
 from ftsweep.domain.messages import (
-    Answer,
     Baseline,
     Compare,
     Estimate,
     Export,
     Flagged,
     Job,
-    Message,
     Prepare,
     RateLanes,
     Resample,
@@ -275,28 +273,3 @@ class SingleJobs:
 
     def _parts(self, job: Job) -> TrialParts:
         return self.components.parts_of(job["spec"]["config"], Path(job["cache"]))
-
-
-class SingleJob:
-    """One of them as the engine has it: a job that is over with its first step."""
-
-    num_steps = 0
-    is_waiting = False
-    is_blocked = False
-
-    def __init__(self, message: messages.SingleJob, jobs: SingleJobs) -> None:
-        self.name: str = message["job"]
-        self._message = message
-        self._jobs = jobs
-
-    def answer(self, message: Answer) -> None:
-        """There is nothing to answer."""
-
-    def step(self) -> list[Message]:
-        return [{"type": "ended", "job": self.name, "result": self._jobs.do(self._message)}]
-
-    def write_checkpoint(self) -> None:
-        """Submitted again, it is done from the start."""
-
-    def abandon(self) -> None:
-        """It holds nothing between steps."""
