@@ -7,6 +7,7 @@ from typing import Any
 
 from ftsweep.config.schema import SweepConfig
 from ftsweep.control.jobs import Jobs
+from ftsweep.errors import FtsweepError
 from ftsweep.executors.sharing import AUTO
 from ftsweep.store.atomic import read_json, write_json
 from ftsweep.store.folders import StudyFolder
@@ -37,10 +38,14 @@ def settle_lanes(config: SweepConfig, folder: StudyFolder, jobs: Jobs) -> dict[s
 
 
 def measured_lanes(config: SweepConfig, jobs: Jobs) -> dict[str, Any]:
-    """`lanes`, the number to use, and `branches`: by label what was measured of each."""
+    """`lanes`, the number to use, and `branches`: by label what was measured of each. What a configuration does not
+    survive its trial tells; here it has one lane."""
     most = min(MOST, config.budget.trials // TRIALS_PER_LANE)
-    branches = {
-        branch.label: jobs.call(jobs.make.rate_lanes(branch, most), f"measuring lanes of {branch.label}")
-        for branch in config.branches
-    }
+    branches: dict[str, dict[str, Any]] = {}
+    for branch in config.branches:
+        try:
+            found = jobs.call(jobs.make.rate_lanes(branch, most), f"measuring lanes of {branch.label}")
+        except FtsweepError as error:
+            found = {"lanes": 1, "rates": {}, "reason": f"it could not be measured: {error}"}
+        branches[branch.label] = found
     return {"lanes": min(each["lanes"] for each in branches.values()), "branches": branches}

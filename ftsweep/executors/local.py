@@ -53,7 +53,8 @@ class Local(Executor):
     """Runs jobs in processes of their own, so that nothing a trial does can hurt the study.
 
     `workers`: null is one per CUDA device, or `cpu_workers` where there is none; "auto" on a CPU as many as bring most
-    steps a second. `threads`: of each worker; "auto" are as many as make a step fastest, timed when the study begins;
+    steps a second. `threads`: of each worker; "auto" is
+    OMP_NUM_THREADS, or as many as make a step fastest, timed when the study begins;
     null is OMP_NUM_THREADS, or an equal share of the cores. `lanes`: trials that each worker trains at once; "auto" as
     many as pay. A worker that is silent for `heartbeat_seconds` is killed and replaced.
     """
