@@ -1,4 +1,4 @@
-"""Trials of any settings that share passes, join late and leave early: each comes to the bits that it comes to alone."""
+"""Trials of any settings that share passes, join late and leave early: each comes to its bits alone."""
 
 from __future__ import annotations
 
@@ -55,9 +55,8 @@ def base_config() -> tuple[dict[str, Any], Path]:
     random_llama("sequence_classification", attention_dropout=0.1).save_pretrained(folder / "llama")
     byte_tokenizer().save_pretrained(folder / "llama")
     for split, count in (("train", 40), ("validation", 8), ("test", 8)):
-        rows = [
-            {"text": f"{split} {number} " + "word " * (number % 9), "label": "ab"[number % 2]} for number in range(count)
-        ]
+        texts = (f"{split} {number} " + "word " * (number % 9) for number in range(count))
+        rows = [{"text": text, "label": "ab"[number % 2]} for number, text in enumerate(texts)]
         (folder / f"{split}.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n", encoding="utf-8")
     words = [f"data.{split}={folder / split}.jsonl" for split in ("train", "validation", "test")]
     given = ["model=local", f"model.path={folder / 'llama'}", "data=files", *words, "training.precision=float32"]
