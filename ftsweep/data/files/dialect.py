@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ _MIN_AGREEMENT = 0.9
 _LONG_NAME = 60  # characters that no column's name has
 _MAX_VALUES = 50
 _MIN_SEEN = 10
+_DOUBLED = re.compile(r'\w""|""\w')
 
 
 Quoting = Literal[0, 3]
@@ -49,16 +51,28 @@ def find_dialect(
 
 
 def closed_values(lines: Sequence[str], delimiter: str, num_columns: int) -> dict[int, set[str]]:
-    """The values of columns that have only a few, from lines that are whole rows: what a label's column looks like."""
-    rows = [cells for line in lines if (cells := alone(line, delimiter)) is not None and len(cells) == num_columns]
-    if len(rows) < _MIN_SEEN:
-        return {}
+    """The values of columns that have only a few, from lines that are whole rows: what a label's column looks like.
+
+    A line on which a cell of several lines begins or ends is no row, and what stands once may be a piece of a text.
+    """
+    cells_of = (alone(line, delimiter) for line in lines if line.count('"') % 2 == 0)
+    rows = [cells for cells in cells_of if cells is not None and len(cells) == num_columns]
     found = {}
     for column in range(num_columns):
-        values = {cells[column] for cells in rows}
-        if len(values) <= min(_MAX_VALUES, len(rows) / 4):
-            found[column] = values
+        counts = Counter(cell for cells in rows if (cell := cells[column]).strip())
+        again = {value for value, count in counts.items() if count > 1}
+        is_closed = sum(counts[value] for value in again) >= _MIN_AGREEMENT * (total := counts.total())
+        if total >= _MIN_SEEN and is_closed and len(counts) <= min(_MAX_VALUES, total / 4):
+            found[column] = again
     return found
+
+
+def quotes_where_needed(lines: Sequence[str], delimiter: str) -> bool:
+    """Whether quote marks in texts are doubled, or cells with the separator quoted, as by a program that writes tables."""
+    if any(_DOUBLED.search(line) for line in lines):
+        return True
+    cells_of = (alone(line, delimiter) for line in lines if '"' in line and line.count('"') % 2 == 0)
+    return any(delimiter in cell for cells in cells_of if cells is not None for cell in cells)
 
 
 def alone(line: str, delimiter: str) -> list[str] | None:

@@ -26,6 +26,9 @@ _BLOCK = 1024
 _MAX_AGAIN = 20
 """Times the lines of a file that may be read once more because quote marks do not pair up."""
 
+_MOST_BY_CHANCE = 10
+"""Lines of a cell that may all have as many separators as a row, where cells with separators are quoted."""
+
 
 class Record(NamedTuple):
     """Cells, or what is wrong with them; the line they begin on, and how many they take."""
@@ -52,19 +55,30 @@ class Records:
     """
 
     def __init__(
-        self, lines: Iterator[str], *, delimiter: str, num_columns: int, quotes: Quotes, closed: dict[int, set[str]]
+        self,
+        lines: Iterator[str],
+        *,
+        delimiter: str,
+        num_columns: int,
+        quotes: Quotes,
+        closed: dict[int, set[str]],
+        is_well_quoted: bool = False,
     ) -> None:
-        """`closed` has the values of columns that have few: by them swallowed rows are told from a text of lines."""
+        """`closed` has the values of columns that have few: by them swallowed rows are told from a text of lines.
+
+        Without such columns, a file that quotes where it must (`is_well_quoted`) is trusted with a cell of a few lines.
+        """
         self._source = _Lines(lines, self._look)
         self._delimiter = delimiter
         self._num_columns = num_columns
         self._quotes = quotes
         self._closed = closed
+        self._is_well_quoted = is_well_quoted
         self._is_open = False  # a quote mark of an earlier line may still be waiting for its other half
         self.num_escaped = 0
         """Lines whose quote marks are escaped by a backslash."""
         self.doubtful: list[int] = []
-        """Lines on which a record of two lines begins that may as well be two rows."""
+        """Lines on which a record of a few lines begins that may as well be two rows."""
 
     def blocks(self) -> Iterator[tuple[int, list[list[str]], Iterable[PlainRecord]]]:
         """Many at a time: the first one's number, from 1, and the cells of lines that are a record each; or records."""
@@ -160,7 +174,8 @@ class Records:
             return False
         if self._closed:
             return self._share_of_known(taken) >= _MOST
-        if len(taken) > 2 or self._num_columns > 3:
+        most = _MOST_BY_CHANCE if self._is_well_quoted else 2
+        if len(taken) > most or self._num_columns > 3:
             return True
         self.doubtful.append(number)
         return False

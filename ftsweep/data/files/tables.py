@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 
 from ftsweep.data.files.base import DELIMITER_NAMES, Batch, OpenedFile, RawRow, ReadSettings
-from ftsweep.data.files.dialect import Dialect, Quoting, closed_values, find_dialect
+from ftsweep.data.files.dialect import Dialect, Quoting, closed_values, find_dialect, quotes_where_needed
 from ftsweep.data.files.encodings import Encoding
 from ftsweep.data.files.kinds import DataFile
 from ftsweep.data.files.records import PlainRecord, Records
@@ -139,7 +139,14 @@ class TableFile(OpenedFile):
         dialect, quotes = self._dialect, self.settings.quotes
         lines = self._sample[dialect.num_before :]
         closed = closed_values(lines[1:], dialect.delimiter, num_columns) if quotes == "check" else {}
-        return Records(text, delimiter=dialect.delimiter, num_columns=num_columns, quotes=quotes, closed=closed)
+        return Records(
+            text,
+            delimiter=dialect.delimiter,
+            num_columns=num_columns,
+            quotes=quotes,
+            closed=closed,
+            is_well_quoted=quotes_where_needed(lines, dialect.delimiter),
+        )
 
     def _find_dialect(self) -> Dialect:
         settings = self.settings
