@@ -75,7 +75,9 @@ def test_the_lines_of_a_cell_do_not_become_what_a_label_looks_like(tmp_path: Pat
     assert rows[300].values == {"text": "five, six\nseven, eight\nnine, ", "label": "a"}
 
 
-@pytest.mark.parametrize("other", ['"with, a comma",is quoted\n', 'says "nothing",plain\n', '"""hello"" there",doubled\n'])
+@pytest.mark.parametrize(
+    "other", ['"with, a comma",is quoted\n', 'says "nothing",plain\n', '"""hello"" there",doubled\n']
+)
 def test_where_marks_are_written_with_care_a_text_of_a_few_lines_is_one(tmp_path: Path, other: str) -> None:
     lines = [f"question {number},answer of {number}\n" for number in range(40)]
     lines[5:5] = [other, '"roses, red\nviolets, blue\nsugar is sweet",a poem\n']
