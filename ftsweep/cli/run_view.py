@@ -64,9 +64,9 @@ def links_of(launched: Launched) -> dict[str, str]:
 
 def _predict_command(folder: StudyFolder, number: int) -> str:
     """A text on standard input, or, of a trial whose model compares two answers, a file of rows."""
-    task = folder.trial(number).spec()["config"]["task"]
-    is_pair = all(is_own(target) for _, target in targets(task)) and build(task).num_sequences > 1
-    if is_pair:
+    trial = folder.trial(number)
+    task = trial.spec()["config"]["task"] if trial.spec_file.exists() else {}
+    if task and all(is_own(target) for _, target in targets(task)) and build(task).num_sequences > 1:
         return study_command("predict", folder.name, "PAIRS.jsonl", store=folder.store.root)
     return f"echo TEXT | {study_command('predict', folder.name, store=folder.store.root)}"
 
