@@ -28,6 +28,7 @@ LABELS = ["good" if i % 3 else "bad" for i in range(24)]
 ROWS = list(zip(TEXTS, LABELS, strict=True))
 SEVERAL = [[], ["soup"], ["lamp", "soup"], ["room"]] * 6
 MULTI = [(text, tuple(labels)) for text, labels in zip(TEXTS, SEVERAL, strict=True)]
+VECTORS = [[0, 0, 1], [1, 0, 1], [0, 0, 0], [0, 1.0, 1]] * 6
 SENTENCES = [(("Ada", "Lovelace", "met", name), ("B-PER", "I-PER", "O", "B-PER")) for name in ("Bob", "Eve", "Ian") * 8]
 
 
@@ -583,6 +584,32 @@ SHAPES = [
         file("r.csv", csv_of([(a, str(list(b)).replace(",", "")) for a, b in MULTI], "text,labels")),
         MULTI,
         "multi_label",
+    ),
+    Shape(
+        "labels as sets of text",
+        file("r.csv", csv_of([(a, "{'" + "', '".join(b) + "'}" if b else "set()") for a, b in MULTI], "text,labels")),
+        [(a, tuple(sorted(b))) for a, b in MULTI],
+        "multi_label",
+    ),
+    *(
+        Shape(
+            f"labels as zeros and ones in {kind}",
+            write,
+            [(a, tuple("012"[place] for place in range(3) if VECTORS[i][place])) for i, (a, _) in enumerate(MULTI)],
+            "multi_label",
+            finds=("labels",),
+        )
+        for kind, write in (
+            ("lists", file("r.jsonl", jsonl_of([{"text": a, "labels": VECTORS[i]} for i, a in enumerate(TEXTS)]))),
+            ("text", file("r.csv", csv_of([(a, str(VECTORS[i])) for i, a in enumerate(TEXTS)], "text,labels"))),
+        )
+    ),
+    Shape(
+        "labels with slashes",
+        file("r.csv", csv_of([(a, "/".join(b) or "room") for a, b in MULTI], "text,labels")),
+        [(a, ("/".join(b) or "room",)) for a, b in MULTI],
+        "multi_label",
+        finds=("labels",),
     ),
     Shape(
         "labels with bars",
