@@ -23,6 +23,7 @@ _LONGEST = 100_000
 """Characters of a written list; Python's parser is slow and deep on more."""
 _BETWEEN = re.compile(r"[\s/+&#]+")
 """What may stand between labels, and as well be a part of one: it parts nothing, and is told."""
+_MOST_ALONE, _LEAST_ALONE = 0.9, 10  # share of rows that are one word; the least of them
 _VECTOR = re.compile(r"\[[01.,\s]+\]")
 
 
@@ -35,6 +36,7 @@ class TextLists:
         self.scheme = TagScheme()
         self._num_lists = self._num_vectors = 0
         self._sizes: set[int] = set()
+        self._num_words = self._num_alone = 0  # cells of text with words, and those with one
         self._is_one_hot = False  # a 0 or 1 stands twice in a row, which labels do not
 
     def add(self, values: dict[str, Any]) -> None:
@@ -42,6 +44,9 @@ class TextLists:
         tags = values.get("tags")
         if tags is not None:
             self.scheme.add(_tags_in(tags) if isinstance(tags, str) else tags)
+            if isinstance(words := values.get("tokens"), str):
+                self._num_words += 1
+                self._num_alone += len(words.split()) == 1 and not is_written_list(words)
         labels = values.get("labels")
         if isinstance(labels, str) and not is_written_list(labels.strip()):
             for separator in _SEPARATORS:
@@ -87,6 +92,10 @@ class TextLists:
         if size := self.vector_size:
             message = f"labels are lists of {size} zeros and ones; a label is called by its place, 0 to {size - 1}"
             found.append(Finding("labels", Severity.NOTE, message))
+        if self._num_alone > _MOST_ALONE * max(self._num_words, _LEAST_ALONE):
+            message = f"{self._num_alone} of {self._num_words} rows are one word with its tag, and no sentence"
+            remedy = "If each row is a word, write them to a .conll file with a blank line behind each sentence"
+            found.append(Finding("tags", Severity.WARN, message, count=self._num_alone, remedy=remedy))
         if self.scheme.name != "BIO":
             message = f"tags are written in {self.scheme.name}, and were read as BIO"
             found.append(Finding("tags", Severity.NOTE, message))

@@ -730,6 +730,48 @@ SHAPES = [
         "token_classification",
         ("tags",),
     ),
+    *(
+        Shape(
+            f"tags with {name}",
+            file("r.conll", conll(lambda _, word, tag, spelled=spelled: f"{word}\t{spelled(tag)}")),
+            SENTENCES,
+            "token_classification",
+            ("tags",),
+        )
+        for name, spelled in (
+            ("colons", lambda tag: tag.replace("-", ":")),
+            ("marks at the end", lambda tag: "-".join(reversed(tag.split("-")))),
+        )
+    ),
+    Shape(
+        "documents without a blank line",
+        file(
+            "r.conll",
+            conll(lambda i, word, tag: f"-DOCSTART- O\n{word} {tag}" if i == 1 else f"{word} {tag}").replace(
+                "\n\n", "\n"
+            ),
+        ),
+        SENTENCES,
+        "token_classification",
+    ),
+    Shape(
+        "words and tags named tsv",
+        file("r.tsv", conll(lambda _, word, tag: f"{word}\t{tag}")),
+        SENTENCES,
+        "token_classification",
+        refused=r"r.tsv:1: its first line looks like a row.* must be named \.conll",
+        follow=file("r.conll", conll(lambda _, word, tag: f"{word}\t{tag}")),
+    ),
+    Shape(
+        "a word and its tag a row",
+        file(
+            "r.csv",
+            "tokens,tags\n" + "".join(f"{w},{t}\n" for ws, ts in SENTENCES for w, t in zip(ws, ts, strict=True)),
+        ),
+        [((w,), (t,)) for ws, ts in SENTENCES for w, t in zip(ws, ts, strict=True)],
+        "token_classification",
+        ("tags",),
+    ),
     Shape(
         "tags with underscores",
         file("r.conll", conll(lambda _, word, tag: f"{word}\t{tag.replace('-', '_')}")),
