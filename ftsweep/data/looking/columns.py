@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ftsweep.data.files.text_lists import written_list
+from ftsweep.data.files.text_lists import is_written_list, written_list
 
 Kind = Literal["text", "number", "list", "messages", "other", "empty"]
 
@@ -116,8 +116,8 @@ def _kind_of(value: Any) -> str:
         return "number"
     if isinstance(value, str):
         text = value.strip()
-        if text.startswith(("[", "array(")) and written_list(text):
-            return _kind_of(written_list(text))
+        if is_written_list(text) and (found := written_list(text)) is not None:
+            return _kind_of(found)
         return "numeric" if _is_number(text) else "text"
     if isinstance(value, list | tuple):
         return (

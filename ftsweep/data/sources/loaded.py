@@ -144,7 +144,12 @@ class SplitReader:
 
 
 def _headless_remedy(columns: Columns, table: TableFile) -> str:
-    """What to add to the command: a label where there are few values, a text where the longest stand, else in order."""
+    """What to add to the command: columns by number, the label where few values stand, the text where long ones do.
+
+    Of words and tags it is another name for the file.
+    """
+    if "tokens" in columns.names:
+        return "A file with a word and its tag a line, and a blank line behind each sentence, must be named .conll."
     names = [name for name in columns.names if name not in ("text_pair",)][: max(len(table.facts.columns), 1)]
     places = {name: place for place, name in enumerate(names, start=1)}
     if names[:1] == ["text"]:

@@ -28,6 +28,7 @@ LABELS = ["good" if i % 3 else "bad" for i in range(24)]
 ROWS = list(zip(TEXTS, LABELS, strict=True))
 SEVERAL = [[], ["soup"], ["lamp", "soup"], ["room"]] * 6
 MULTI = [(text, tuple(labels)) for text, labels in zip(TEXTS, SEVERAL, strict=True)]
+VECTORS = [[0, 0, 1], [1, 0, 1], [0, 0, 0], [0, 1.0, 1]] * 6
 SENTENCES = [(("Ada", "Lovelace", "met", name), ("B-PER", "I-PER", "O", "B-PER")) for name in ("Bob", "Eve", "Ian") * 8]
 
 
@@ -585,6 +586,32 @@ SHAPES = [
         "multi_label",
     ),
     Shape(
+        "labels as sets of text",
+        file("r.csv", csv_of([(a, "{'" + "', '".join(b) + "'}" if b else "set()") for a, b in MULTI], "text,labels")),
+        [(a, tuple(sorted(b))) for a, b in MULTI],
+        "multi_label",
+    ),
+    *(
+        Shape(
+            f"labels as zeros and ones in {kind}",
+            write,
+            [(a, tuple("012"[place] for place in range(3) if VECTORS[i][place])) for i, (a, _) in enumerate(MULTI)],
+            "multi_label",
+            finds=("labels",),
+        )
+        for kind, write in (
+            ("lists", file("r.jsonl", jsonl_of([{"text": a, "labels": VECTORS[i]} for i, a in enumerate(TEXTS)]))),
+            ("text", file("r.csv", csv_of([(a, str(VECTORS[i])) for i, a in enumerate(TEXTS)], "text,labels"))),
+        )
+    ),
+    Shape(
+        "labels with slashes",
+        file("r.csv", csv_of([(a, "/".join(b) or "room") for a, b in MULTI], "text,labels")),
+        [(a, ("/".join(b) or "room",)) for a, b in MULTI],
+        "multi_label",
+        finds=("labels",),
+    ),
+    Shape(
         "labels with bars",
         file("r.csv", csv_of([(a, "|".join(b)) for a, b in MULTI], "text,labels")),
         MULTI,
@@ -700,6 +727,48 @@ SHAPES = [
         "tags without marks in lists",
         file("r.jsonl", jsonl_of([{"tokens": a, "tags": [tag.rpartition("-")[2] for tag in b]} for a, b in SENTENCES])),
         SENTENCES,
+        "token_classification",
+        ("tags",),
+    ),
+    *(
+        Shape(
+            f"tags with {name}",
+            file("r.conll", conll(lambda _, word, tag, spelled=spelled: f"{word}\t{spelled(tag)}")),
+            SENTENCES,
+            "token_classification",
+            ("tags",),
+        )
+        for name, spelled in (
+            ("colons", lambda tag: tag.replace("-", ":")),
+            ("marks at the end", lambda tag: "-".join(reversed(tag.split("-")))),
+        )
+    ),
+    Shape(
+        "documents without a blank line",
+        file(
+            "r.conll",
+            conll(lambda i, word, tag: f"-DOCSTART- O\n{word} {tag}" if i == 1 else f"{word} {tag}").replace(
+                "\n\n", "\n"
+            ),
+        ),
+        SENTENCES,
+        "token_classification",
+    ),
+    Shape(
+        "words and tags named tsv",
+        file("r.tsv", conll(lambda _, word, tag: f"{word}\t{tag}")),
+        SENTENCES,
+        "token_classification",
+        refused=r"r.tsv:1: its first line looks like a row.* must be named \.conll",
+        follow=file("r.conll", conll(lambda _, word, tag: f"{word}\t{tag}")),
+    ),
+    Shape(
+        "a word and its tag a row",
+        file(
+            "r.csv",
+            "tokens,tags\n" + "".join(f"{w},{t}\n" for ws, ts in SENTENCES for w, t in zip(ws, ts, strict=True)),
+        ),
+        [((w,), (t,)) for ws, ts in SENTENCES for w, t in zip(ws, ts, strict=True)],
         "token_classification",
         ("tags",),
     ),
