@@ -84,7 +84,7 @@ class Stepper:
         self.weights = list(trained_weights(model).values())
         """What trains, in the model's order."""
         self.regularisers = Regularisers(model, self.task, self.strategy, settings)
-        self._longest = int(examples.lengths.max())
+        self._longest = len(examples.input_ids(int(examples.lengths.argmax())))  # 1 where a table is looked up
         self._redraw = parts.task.redraw(parts.tokenizer)
         self._seed: int = parts.config["seed"]["model"]
         self.num_steps = 0
