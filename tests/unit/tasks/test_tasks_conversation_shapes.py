@@ -125,7 +125,7 @@ READ_RIGHT = {
     "as Python writes it": ({"messages": str([USER, ANSWER])}, "[user]Where?", HERE),
     "as numpy prints it": ({"messages": f"[{USER}\n {ANSWER}]"}, "[user]Where?", HERE),
     "lists by field": ({"messages": {"role": ["user", "assistant"], "content": ["Where?", "Here."]}}, "Where?", HERE),
-    "ShareGPT's by field": ({"conversations": {"from": ["human", "gpt"], "value": ["Where?", "Here."]}}, "Where?", HERE),
+    "ShareGPT by field": ({"conversations": {"from": ["human", "gpt"], "value": ["Where?", "Here."]}}, "Where?", HERE),
     "a field text": ({"messages": [{"role": "user", "text": "Where?"}, ANSWER]}, "[user]Where?", HERE),
     "message lists as text": ({"prompt": json.dumps([USER]), "completion": json.dumps([ANSWER])}, "[user]Where?", HERE),
     "a list that is meant": ({"prompt": '[{"a": 1}]', "completion": "Here."}, '[user][{"a": 1}]', HERE),
