@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ftsweep.data.files.text_lists import is_written_list, written_list
+from ftsweep.domain.message_lists import messages_in
 
 Kind = Literal["text", "number", "list", "messages", "other", "empty"]
 
@@ -114,6 +115,8 @@ def _is_missing(value: Any) -> bool:
 def _kind_of(value: Any) -> str:
     if isinstance(value, bool | int | float):
         return "number"
+    if isinstance(value, Mapping | str) and (turns := messages_in(value)) and _are_messages(turns):
+        return "messages"
     if isinstance(value, str):
         text = value.strip()
         if is_written_list(text) and (found := written_list(text)) is not None:
