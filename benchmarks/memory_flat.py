@@ -1,9 +1,9 @@
 """Whether one worker that trains fifty tiny trials ends with the memory that it had when it was warm.
 
 Run as a script (memory_flat.py STRATEGY NUM LANES) it is the worker's process and prints what it holds after each
-trial, or after every LANES trials that were under way at once. Rank and batch size change each time in cycles of six. The
-process breathes by some MiB as the allocator keeps and returns pages, so the smallest size over two whole cycles is
-compared, right after the first cycle and at the end.
+trial, or after every LANES trials that were under way at once. Rank and batch size change in cycles of six. The process
+breathes by some MiB as the allocator keeps and returns pages, so the smallest size over two whole cycles is compared,
+right after the first cycle and at the end.
 """
 
 from __future__ import annotations

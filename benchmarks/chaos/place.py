@@ -24,9 +24,8 @@ strategy: {{rank: 2, dropout: 0.1}}
 training: {{learning_rate: 5e-3, batch_size: 8, epochs: 1}}
 budget: {{trials: {NUM_TRIALS}}}
 rungs: {{count: {NUM_RUNGS}}}
-selection: {{top: 2, seeds: 2, budget: 1.0}}
-sampler: {{startup_trials: 3}}
-executor: {{threads: 1}}
+selection: {{top: 2, seeds: SEEDS, budget: 1.0}}
+SETTINGSexecutor: {{threads: 1, lanes: LANES}}
 guards: {{small_data: allow}}
 recording: {{system_metrics: false}}
 space:

@@ -86,7 +86,7 @@ class Conductor:
     def hidden(self, batches: Sequence[BodyInputs], parts: Sequence[Part]) -> list[torch.Tensor]:
         """Last hidden states [rows, length, hidden] of each lane, all of one graph."""
         ids = torch.cat([each.input_ids.reshape(1, -1) for each in batches], dim=1)
-        positions = [torch.arange(part.length).repeat(part.num_rows) for part in parts]
+        positions = [torch.arange(part.length, device=ids.device).repeat(part.num_rows) for part in parts]
         settings: dict[str, Any] = dict(self._settings)
         types = [each.token_type_ids for each in batches]
         if any(each is not None for each in types):
