@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from postgres_server import PASSWORD, PostgresServer, find_programs
+from ray_cluster import RayProcess
 
 
 @pytest.fixture(scope="module")
@@ -22,3 +23,11 @@ def server() -> Iterator[PostgresServer]:
 @pytest.fixture(autouse=True)
 def _password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayProcess]:
+    pytest.importorskip("ray", reason="needs Ray: pip install 'ftsweep[ray]'")
+    process = RayProcess(tmp_path_factory.mktemp("ray"))
+    yield process
+    process.close()
