@@ -72,8 +72,9 @@ bench-dashboard: $(VENV)/.dev  ## the dashboard at 10,000 trials in Chromium: fi
 bench-guards: $(VENV)/.dev  ## faults planted in data, and whether the guards find them
 	$(BIN)/python benchmarks/guards/run.py
 
-bench-choice: $(VENV)/.dev  ## what rules of choosing a model and a setting are worth; records its pools first (minutes)
+bench-choice: $(VENV)/.dev  ## what rules of choosing a model and a setting are worth; records its pools first (half an hour)
 	$(BIN)/python benchmarks/choice/record_words.py
+	$(BIN)/python benchmarks/choice/record.py
 	$(BIN)/python benchmarks/choice/run.py --studies 60
 
 bench-peers: $(VENV)/.dev  ## the same settings trained by ftsweep and by what people would use instead

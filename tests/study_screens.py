@@ -6,6 +6,7 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from report_studies import write_demo
 
@@ -62,10 +63,15 @@ def _show_live(store: Path) -> None:
 
 
 def _show_plan() -> None:
-    from report_studies import PREPARED
-
     from ftsweep.cli.console import console_for
     from ftsweep.cli.plan_view import print_plan
+
+    print_plan(console_for(sys.stdout), plan_facts())
+
+
+def plan_facts() -> dict[str, Any]:
+    """As `make_plan` returns them."""
+    from report_studies import PREPARED
 
     estimate = {"num_steps": 120, "step_seconds": 0.05, "measure_seconds": 1.5, "trial_seconds": 21.0}
     space = {
@@ -85,7 +91,7 @@ def _show_plan() -> None:
         "data": {**PREPARED, "shown": shown},
         "estimate": {**estimate, "peak_memory_gib": 1.25},
     }
-    facts = {
+    return {
         "study": "demo",
         "num_trials": 14,
         "num_rungs": 10,
@@ -95,4 +101,3 @@ def _show_plan() -> None:
         "branches": [branch],
         "study_seconds": 294.0,
     }
-    print_plan(console_for(sys.stdout), facts)

@@ -1,7 +1,7 @@
 """What choosing rules are worth (`make bench-choice`): simulated studies on recorded runs, the truth being rows unseen.
 
-Record pools first (record_words.py); two generated ones, of seeds that do little and much, are always there. Prints
-Markdown, and writes it with `--write FILE`.
+Record pools first (record_words.py, record.py); two generated ones, of seeds that do little and much, are always there.
+Prints Markdown, and writes it with `--write FILE`.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ def report(pools: dict[str, Pool], count: int, top: int, seeds: int) -> Iterator
     words = " ".join(sys.argv[1:]).partition(" --write")[0]
     yield f"`{' '.join(['python benchmarks/choice/run.py', words]).strip()}`. {facts}."
     yield ""
-    yield "Pools `words-...` are recorded by `python benchmarks/choice/record_words.py`, others generated; "
-    yield "losses, lower is better."
+    yield "Pools `words-...` are recorded by `python benchmarks/choice/record_words.py`, `pydocs-...` are fine-tunes"
+    yield "with LoRA recorded by `python benchmarks/choice/record.py`, others are generated; losses, lower is better."
     yield ""
     yield from pool_table(pools)
     studies = {name: drawn_studies(pool, count) for name, pool in pools.items()}

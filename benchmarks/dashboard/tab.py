@@ -91,7 +91,7 @@ class Tab:
         self.until(
             "(count => count > 0 && dash_ag_grid.getApi('grid').getSelectedRows().length === count"
             f" && {_DRAWN.format(side='left')}.data.some(trace => (trace.selectedpoints || []).length)"
-            f" && {_DRAWN.format(side='right')}.data.some(trace => Array.isArray(trace.meta) && trace.opacity > 0.2)"
+            f" && {_DRAWN.format(side='right')}.data.some(trace => trace.mode === 'lines' && trace.opacity === 0.1)"
             ")(parseInt(document.getElementById('selected').innerText.replace(',', '')))"
         )
 

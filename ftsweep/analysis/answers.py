@@ -77,7 +77,7 @@ def _raced(
 def _lead(difference: Difference | None) -> Lead | None:
     if difference is None:
         return None
-    return Lead(difference.value, difference.standard_error, difference.is_sure)
+    return Lead(difference.value, difference.standard_error, difference.is_sure, difference.margin)
 
 
 def _why_model(answer: ModelAnswer, objective: Objective, corrected: float | None) -> str:

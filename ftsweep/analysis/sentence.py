@@ -89,8 +89,8 @@ def _of_standing(raced: RacedSetting | None) -> str:
         return f"this model is a good draw of a setting that is no better than the default on average ({seeds})"
     if raced.standing == "better":
         return f"its setting is better than the default on average, too, by {_sized(lead)} over {seeds}"
-    do = "does" if len(raced.seeds) == 1 else "do"
-    return f"a tie: its setting leads the default by {_sized(lead)} on average, which {seeds} {do} not make sure"
+    sure = f"only a lead above {lead.margin:.2g} is sure" if lead.margin is not None else "no lead is sure"
+    return f"a tie: its setting leads the default by {_sized(lead)} on average over {seeds}, where {sure}"
 
 
 def _of_lead(model: Model, objective: Objective, test: Scores, reference: Mapping[str, float] | None) -> str:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from ftsweep.cli.console import print_line
 from ftsweep.domain.objective import Objective
-from ftsweep.report.answers import ModelAnswers, cut, is_expected, parting_rows, telling_rows, told_score
+from ftsweep.report.answers import ModelAnswers, cut, marked, parting_rows, telling_rows, told_score
 from ftsweep.report.wording import number
 
 _MAX_CHARACTERS = 400
@@ -44,12 +44,15 @@ def print_answers(console: Console, models: Sequence[ModelAnswers], rows: Sequen
         _print(console, "expected", own[0].expected, width)
         for name, sample in zip(names, own, strict=True):
             score = f"  ({metric} {number(sample.scores[metric])})" if metric in sample.scores else ""
-            _print(console, name, sample.answer, width, score, "green" if is_expected(sample) else "")
+            _print(console, name, sample.answer, width, score, sample.expected)
 
 
-def _print(console: Console, name: str, text: str, width: int, score: str = "", style: str = "") -> None:
-    line = Text(f"  {name:<{width}}  ", style="dim")
-    line.append(visible(cut(text, _MAX_CHARACTERS)), style=style)
+def _print(console: Console, name: str, text: str, width: int, score: str = "", expected: str = "") -> None:
+    """A line; words of the text that are expected, too, are green."""
+    line = Text()
+    line.append(f"  {name:<{width}}  ", style="dim")
+    for piece, is_marked in marked(cut(text, _MAX_CHARACTERS), expected):
+        line.append(visible(piece), style="green" if is_marked else "")
     line.append(score, style="dim")
     console.print(line, soft_wrap=True)
 

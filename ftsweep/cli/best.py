@@ -85,6 +85,7 @@ def _show(folder: StudyFolder, overview: StudyOverview, exported: Path | None, *
     from ftsweep.cli.best_view import print_best
     from ftsweep.cli.console import console_for
     from ftsweep.cli.study_json import study_json
+    from ftsweep.report.answers import judged_cost
     from ftsweep.store.usage import study_use
 
     if as_json:
@@ -95,6 +96,8 @@ def _show(folder: StudyFolder, overview: StudyOverview, exported: Path | None, *
         print_best(console_for(sys.stdout), overview, folder.store.root, exported)
         if samples:
             print_telling_answers(console_for(sys.stdout), overview.answers, overview.objective)
+            if cost := judged_cost(trial.extra for trial in overview.trials):
+                click.echo(f"\n{cost}")
 
 
 def _export_trial(

@@ -119,10 +119,9 @@ def _store_is_writable(store: Store) -> tuple[State, str]:
     existing = next(path for path in (store.root, *store.root.parents) if path.exists())
     with tempfile.TemporaryFile(dir=existing):
         pass
-    return (
-        "works",
-        f"{store.root} ({len(store.studies())} studies)" if store.root.exists() else f"{store.root} can be made",
-    )
+    count = len(store.studies()) if store.root.exists() else 0
+    number = "1 study" if count == 1 else f"{count:,} studies"
+    return "works", f"{store.root} ({number})" if store.root.exists() else f"{store.root} can be made"
 
 
 def _disk(store: Store) -> tuple[State, str]:

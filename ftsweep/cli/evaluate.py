@@ -64,7 +64,7 @@ def evaluate(
     names = [name for name in (word.strip() for word in tasks.split(",")) if name]
     manager = known_tasks(names, include)
     with _predictor(folder, model, is_winner=trial is None) as predictor:
-        check_askable(predictor)
+        check_askable(predictor, is_chat=chat)
         scores = harness_scores(
             predictor, names, manager, limit=limit, num_fewshot=num_fewshot, batch_size=batch_size, is_chat=chat
         )

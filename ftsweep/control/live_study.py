@@ -150,6 +150,7 @@ class LiveStudy:
         race = Race(self.folder, config.objective, config.selection, self.records, config.rungs.count)
         confirmation = Confirmation(self.jobs, race, self._why_not_confirm)
         confirmation.run()
+        self.monitor.end_race()
         self.monitor.note = " ".join(filter(None, (self.note, confirmation.note)))
         return race
 

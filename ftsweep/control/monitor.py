@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 
+from ftsweep.analysis.time_left import ending_seconds, trials_after
 from ftsweep.config.schema import SweepConfig
 from ftsweep.control.database import DatabaseNotes
 from ftsweep.control.jobs import Monitor, Stopped
@@ -14,7 +16,7 @@ from ftsweep.control.throttle import Pace
 from ftsweep.control.trials import Trials
 from ftsweep.domain.study_state import StudyState
 from ftsweep.domain.verdict import Verdict
-from ftsweep.store.phases import note_phase
+from ftsweep.store.phases import note_phase, read_phases
 from ftsweep.store.requests import Requests
 
 _LOGGER = logging.getLogger(__name__)
@@ -50,10 +52,13 @@ class StudyMonitor(Monitor):
     _noted: str = ""
     _search_started: float | None = None
     _search_ended: float | None = None
+    _race_ended: float | None = None
     _trial_seconds: float = 0.0
     """Wall time of the search for each of this process's trials."""
     _done_before: float = 0.0
     """Trials' worth of work that earlier processes did."""
+    _ending_seconds: float = 0.0
+    """What test and export may take."""
 
     def __post_init__(self) -> None:
         self._started = self.clock()
@@ -65,6 +70,9 @@ class StudyMonitor(Monitor):
     def begin_search(self) -> None:
         """From now on the pace of trials tells how long the rest takes."""
         self._search_started, self._done_before = self.clock(), self.snapshot("").num_done
+        self.note_phase("searching")  # so that the phase before it has an end
+        with suppress(OSError):
+            self._ending_seconds = ending_seconds(read_phases(self.requests.folder), len(self.config.branches))
 
     def end_search(self) -> None:
         """Show the last endings, whatever the pace. What the race may take is known by the pace of the search."""
@@ -74,6 +82,10 @@ class StudyMonitor(Monitor):
             self._trial_seconds = (self._search_ended - self._search_started) / done
         self._shown = ""
         self.show("searching")
+
+    def end_race(self) -> None:
+        """From now on test and export alone are left."""
+        self._race_ended = self.clock()
 
     def stop(self) -> None:
         """End whatever goes on at the next opportunity; running trials stay to be continued. A signal handler may."""
@@ -131,20 +143,18 @@ class StudyMonitor(Monitor):
         )
 
     def _seconds_left(self, snapshot: StudyState) -> float | None:
-        """By the pace of this process's search, with what the race after it may take; None once that time is over."""
+        """Until the end, by the pace of this process's search; None before there is one, and once that time is over."""
         if self._search_started is None:
             return None
-        race = self._race_share() * snapshot.num_planned
-        if self._search_ended is not None:
-            left = self._trial_seconds * race - (self.clock() - self._search_ended)
-            return left if left > 0 else None
-        done = snapshot.num_done - self._done_before
-        left = max(0.0, snapshot.num_planned - snapshot.num_done)
-        if left <= 0 or done <= 0:
-            return None
-        return (self.clock() - self._search_started) * (left + race) / done
-
-    def _race_share(self) -> float:
-        """Of the search, that runs with fresh seeds take at most."""
-        settings = self.config.selection
-        return min(settings.budget, (settings.top + 1) * settings.seeds / max(1, self.config.budget.trials))
+        after, ending = trials_after(asdict(self.config.selection), snapshot.num_planned), self._ending_seconds
+        if self._race_ended is not None:
+            left = ending - (self.clock() - self._race_ended)
+        elif self._search_ended is not None:
+            left = max(0.0, self._trial_seconds * after - (self.clock() - self._search_ended)) + ending
+        else:
+            done = snapshot.num_done - self._done_before
+            trials = max(0.0, snapshot.num_planned - snapshot.num_done)
+            if done <= 0:
+                return None
+            left = (self.clock() - self._search_started) * (trials + after) / done + ending
+        return left if left > 0 else None

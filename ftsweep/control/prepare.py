@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ftsweep.analysis.time_left import BASE_PHASE
 from ftsweep.config.schema import SweepConfig
 from ftsweep.control.continuity import changed_data
 from ftsweep.control.data_findings import collect, refuse, write_findings
@@ -47,7 +48,7 @@ def measured_baseline(branch: Branch, folder: StudyFolder, jobs: Jobs) -> dict[s
     if not file.exists():
         job = jobs.make.baseline(branch)
         write_json(trial.spec_file, job["spec"])
-        phase = f"measuring the untouched base of {branch.label}"
+        phase = f"{BASE_PHASE} {branch.label}"
         write_json(file, jobs.call(job, phase)["validation"])
     values: dict[str, float] = read_json(file)
     return values

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from ftsweep.domain.space import Choice, FloatInterval
 from ftsweep.report.figures import theme
+from ftsweep.report.figures.cloud import WORDS, add_cloud
+from ftsweep.report.figures.drawn import MAX_MARKS, drawn_of
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.trial_summary import RUNNING, TrialSummary
 from ftsweep.report.wording import param, plain
@@ -30,8 +33,7 @@ class Place:
 
 def axes(study: StudyOverview) -> list[str]:
     """What an axis may show: parameters, all metrics at the best rung, and a few facts of a trial."""
-    metrics = {key: None for trial in study.trials for key in trial.best_values()}
-    rest = sorted(key for key in metrics if key != study.objective.key)
+    rest = sorted(key for key in study.metrics if key != study.objective.key)
     return list(dict.fromkeys([study.objective.key, *study.param_names, *rest, TRIAL, SECONDS, RUNG]))
 
 
@@ -91,6 +93,12 @@ def xy_figure(study: StudyOverview, x: str, y: str) -> go.Figure:
         return theme.empty(f"No trial has both {x} and {y} yet.")
     layout = theme.layout(height=420, xaxis=_axis(study, x), yaxis=_axis(study, y))
     drawn, is_brief = go.Figure(layout=layout), len(study.trials) > theme.MANY
+    shown = drawn_of(study, [each.trial for each in found], MAX_MARKS)
+    if shown.words:
+        _add_others(drawn, study, found, (x, y))
+        theme.sample_note(drawn, f"{shown.words}; {WORDS}")
+        numbers = {trial.number for trial in shown.trials}
+        found = [each for each in found if each.trial.number in numbers]
     for name, colour, symbol, group in _groups(study, found):
         line = {"width": 2} if name == RUNNING else {"width": 1, "color": "white"}
         drawn.add_scatter(
@@ -104,6 +112,40 @@ def xy_figure(study: StudyOverview, x: str, y: str) -> go.Figure:
             marker={"color": colour, "symbol": symbol, "size": 16 if symbol == "star" else 10, "line": line},
         )
     return drawn
+
+
+def _add_others(drawn: go.Figure, study: StudyOverview, found: Sequence[Place], names: tuple[str, str]) -> None:
+    """A dot for every trial."""
+    on_x, on_y = (place_on(study, name) for name in names)
+    dots = [(on_x(each.x), on_y(each.y), each.trial.kind) for each in found]
+    kept = [math.isfinite(x) and math.isfinite(y) for x, y, _ in dots]
+    looked_at = [each.trial.number in study.looked_at for each in found] if study.looked_at else []
+    dots, looked_at = list(compress(dots, kept)), list(compress(looked_at, kept))
+    if dots:
+        ends = _ends([x for x, _, _ in dots]), _ends([y for _, y, _ in dots])
+        add_cloud(drawn, dots, looked_at, ends, (900, 300), xref="x", yref="y")
+
+
+def _ends(values: Sequence[float]) -> tuple[float, float]:
+    margin = 0.01 * (max(values) - min(values)) or 0.5
+    return min(values) - margin, max(values) + margin
+
+
+def place_on(study: StudyOverview, axis: str) -> Callable[[float | str], float]:
+    """What gives a value's place on an axis: its logarithm on a logarithmic one, of a category its index; NaN: none."""
+    dimension = study.dimensions.get(axis)
+    values = list(map(param, dimension.values)) if isinstance(dimension, Choice) else []
+    index = {value: float(place) for place, value in enumerate(values)}
+    is_logarithmic = is_log(study, axis)
+
+    def place(value: float | str) -> float:
+        if isinstance(value, str):
+            return index.get(value, math.nan)
+        if not is_logarithmic:
+            return float(value)
+        return math.log10(value) if value > 0 else math.nan
+
+    return place
 
 
 def is_log(study: StudyOverview, axis: str) -> bool:

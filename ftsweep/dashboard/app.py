@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 from urllib.parse import unquote
 
-from dash import Dash, Input, Output, State, dcc, html
+from dash import Input, Output, State, dcc, html
 from flask import Flask
 
 from ftsweep.dashboard.access import Access
@@ -17,18 +17,20 @@ from ftsweep.dashboard.live import add_live_parts
 from ftsweep.dashboard.looks import Looks, is_study_name
 from ftsweep.dashboard.news import add_news, store_mark, study_mark
 from ftsweep.dashboard.parts import crumbs, trouble_line
+from ftsweep.dashboard.scripts import LeanDash
 from ftsweep.dashboard.store_page import store_page
 from ftsweep.dashboard.study_page import study_page
 from ftsweep.dashboard.together_page import add_together, together_page
 from ftsweep.dashboard.trial_page import trial_page
+from ftsweep.dashboard.views import Figures
 from ftsweep.store.folders import Store
 
 
 def make_app(store: Store, access: Access) -> Flask:
     """The application over the studies of a store, to be served by a WSGI server."""
-    looks = Looks(store)
+    looks, figures = Looks(store), Figures()
     server: Any = Flask("ftsweep.dashboard")  # of what Dash takes its hints name a function alone
-    app = Dash(
+    app = LeanDash(
         "ftsweep.dashboard",
         server=server,
         title="ftsweep",
@@ -46,7 +48,7 @@ def make_app(store: Store, access: Access) -> Flask:
     )
 
     def show(path: str, query: str | None) -> list[Any]:
-        return page_at(looks, unquote(path or "/"), query or "", may_act=access.may_act())
+        return page_at(looks, unquote(path or "/"), query or "", may_act=access.may_act(), figures=figures)
 
     app.callback(Output("page", "children"), Input("place", "pathname"), State("place", "search"))(show)
 
@@ -60,7 +62,7 @@ def make_app(store: Store, access: Access) -> Flask:
     def show_again(_: int, path: str, query: str | None) -> list[Any]:
         return show(path, query)
 
-    add_live_parts(app, looks)
+    add_live_parts(app, looks, figures)
     add_together(app, looks)
     add_doors(server, looks, access)
     add_news(server, looks)
@@ -68,8 +70,8 @@ def make_app(store: Store, access: Access) -> Flask:
     return cast("Flask", server)
 
 
-def page_at(looks: Looks, path: str, query: str, *, may_act: bool) -> list[Any]:
-    """The parts of the page at an address; of an unknown one that there is none."""
+def page_at(looks: Looks, path: str, query: str, *, may_act: bool, figures: Figures | None = None) -> list[Any]:
+    """The parts of the page at an address; of an unknown one that there is none. figures: that were drawn before."""
     match [part for part in path.split("/") if part]:
         case []:
             return store_page(looks.store.root, looks.all(), store_mark(looks))
@@ -79,7 +81,8 @@ def page_at(looks: Looks, path: str, query: str, *, may_act: bool) -> list[Any]:
             return difference_page(looks, read_trials(query))
         case ["study", name] if is_study_name(looks, name):
             mark, asked = study_mark(looks, name), read_asked(looks.folder(name))
-            return study_page(looks.at(name), read_shown(query), asked, mark, may_act=may_act)
+            drawn = Figures() if figures is None else figures
+            return study_page(looks.at(name), read_shown(query), asked, mark, drawn, may_act=may_act)
         case ["study", name, "trial", number] if is_study_name(looks, name) and number.isdecimal():
             mark = study_mark(looks, name)
             return trial_page(looks.at(name), int(number), looks.folder(name), mark, may_act=may_act)

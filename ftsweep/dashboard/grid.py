@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import threading
 import zlib
@@ -17,6 +18,10 @@ from ftsweep.report.trial_summary import TrialSummary
 KEY = "trial"
 """The field of the trial's number."""
 _FIXED = ("trial", "branch", "outcome", "fit", "best rung", "time", "remark")
+_CHARACTERS = {"outcome": 12, "fit": 26, "time": 9, "remark": 60}
+"""A column's room: to have the grid measure its cells takes a browser longer than all the rest of it."""
+_CHARACTER, _PADDING = 8, 58
+"""Pixels: of a character, and of what stands beside a name: margins, the sign of a sort, the door to a filter."""
 
 
 def grid_columns(shape: TrialColumns) -> list[dict[str, Any]]:
@@ -24,14 +29,15 @@ def grid_columns(shape: TrialColumns) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for column in shape.columns:
         is_number = column.kind == "number"
+        least = _CHARACTERS.get(column.name, 9 if is_number else 18)
         entry: dict[str, Any] = {
             "field": _field(column.name, shape),
-            "headerName": column.name,
+            "headerName": f"{column.name}, s" if column.name == "time" else column.name,
             "headerTooltip": column.name,
             "filter": "agNumberColumnFilter" if is_number else "agTextColumnFilter",
+            "width": _PADDING + _CHARACTER * max(len(column.name), least),
         }
-        if is_number:
-            entry["type"] = "rightAligned"
+        entry |= {"type": "rightAligned"} if is_number else {"tooltipField": entry["field"]}
         if column.name == KEY:
             entry |= {"pinned": "left", "width": 90}
         found.append(entry)
@@ -49,6 +55,20 @@ def grid_row(shape: TrialColumns, trial: TrialSummary, sign: int) -> dict[str, A
     return {**shown, "id": str(trial.number), "mark": row.mark, "order": None if value is None else sign * value}
 
 
+def first_rows(shape: TrialColumns, study: StudyOverview, count: int) -> list[dict[str, Any]]:
+    """The rows of so many trials, in their order."""
+    sign = _sign(study)
+    return [grid_row(shape, trial, sign) for trial in study.trials[:count]]
+
+
+def as_json(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _sign(study: StudyOverview) -> int:
+    return 1 if study.objective.direction == "minimize" else -1
+
+
 @dataclass
 class TrialRows:
     """The rows of one study as pages have them, for several threads; what a page has already is not sent again."""
@@ -61,7 +81,16 @@ class TrialRows:
     _version: int = 0
     _since: int = 0
     """The version from which on rows changed one by one."""
+    _whole: tuple[tuple[str, int], str] = (("", -1), "")
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def text(self, look: Look, seen: int) -> str:
+        """`news` as JSON; all rows of a version are written once for however many pages."""
+        if seen > 0:
+            return as_json(self.news(look, seen))
+        if self._whole[0] != (look.name, look.version):
+            self._whole = ((look.name, look.version), as_json(self.news(look, 0)))
+        return self._whole[1]
 
     def news(self, look: Look, seen: int) -> dict[str, Any]:
         """What a page that has version `seen` lacks: `rows`, and where everything is new `columns`."""
@@ -78,7 +107,7 @@ class TrialRows:
         numbers = {trial.number for trial in study.trials}
         if shape != self._shape or not self._rows.keys() <= numbers:
             self._shape, self._columns, self._since, self._rows = shape, grid_columns(shape), version, {}
-        sign = 1 if study.objective.direction == "minimize" else -1
+        sign = _sign(study)
         for trial in study.trials:
             known = self._rows.get(trial.number)
             if known is None or known[1] is not trial:

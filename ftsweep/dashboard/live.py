@@ -14,13 +14,12 @@ from ftsweep.dashboard.store_page import studies_table
 from ftsweep.dashboard.study_page import findings_part
 from ftsweep.dashboard.trial_acts import COPY
 from ftsweep.dashboard.trial_page import curves_of, find_trial, trial_body, trial_head
-from ftsweep.dashboard.views import LINE_VIEWS, MARK_VIEWS, Figures, most_shown, reading, view_options
+from ftsweep.dashboard.views import LINE_VIEWS, REGION_VIEWS, Figures, most_shown, reading, view_options
 
 
-def add_live_parts(app: Dash, looks: Looks) -> None:
+def add_live_parts(app: Dash, looks: Looks, figures: Figures) -> None:
     """Everything that happens on an open page."""
     _tell_news(app, looks)
-    figures = Figures()
     for side in ("left", "right"):
         _add_panel(app, looks, figures, side)
     for figure in ("left", "right", "trial-curves"):
@@ -52,7 +51,8 @@ def _tell_news(app: Dash, looks: Looks) -> None:
         if look.overview is None:
             raise PreventUpdate
         study, asked = look.overview, asked_part(read_asked(looks.folder(name)))
-        return badge(study.state.phase), trouble_line(look.trouble), study_head(study), findings_part(study), asked
+        head, findings = look.kept("told", lambda: (study_head(study), findings_part(study)))
+        return badge(study.state.phase), trouble_line(look.trouble), head, findings, asked
 
     @app.callback(
         Output("trial-head", "children"),
@@ -88,6 +88,7 @@ def _add_panel(app: Dash, looks: Looks, figures: Figures, side: str) -> None:
         Input("y", "value"),
         State("selection", "data"),
         State("study", "data"),
+        prevent_initial_call=side == "left",  # it comes with the page
     )
     def draw(seen: str, view: str, x: str, y: str, selection: dict[str, Any], name: str) -> Any:
         look = looks.at(name)
@@ -108,7 +109,7 @@ def _add_panel(app: Dash, looks: Looks, figures: Figures, side: str) -> None:
     def draw_selected(selection: dict[str, Any], view: str, x: str, y: str, name: str) -> Any:
         """Of many trials a view draws the selected ones first; of few the page marks what it has."""
         look = looks.at(name)
-        is_part = view in (*LINE_VIEWS, *MARK_VIEWS)
+        is_part = view in (*LINE_VIEWS, *REGION_VIEWS)
         if look.overview is None or not is_part or len(look.overview.trials) <= most_shown(look.overview, view):
             raise PreventUpdate
         return figures.drawn(look, view, selection["trials"], x, y)
@@ -116,7 +117,10 @@ def _add_panel(app: Dash, looks: Looks, figures: Figures, side: str) -> None:
 
 def _add_grid(app: Dash) -> None:
     app.clientside_callback(  # assets/rows.js
-        ClientsideFunction("ftsweep", "fill"), Output("rows", "data"), Input("seen", "data"), State("study", "data")
+        ClientsideFunction("ftsweep", "fill"),
+        Output("rows", "data"),
+        Input("seen", "data"),
+        State("study", "data"),
     )
     app.clientside_callback(
         ClientsideFunction("ftsweep", "showAxes"),

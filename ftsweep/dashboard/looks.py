@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from ftsweep.dashboard.study_reader import StudyReader
 from ftsweep.errors import FtsweepError, UsageError
@@ -14,8 +16,8 @@ from ftsweep.store.folders import Store, StudyFolder
 
 _FRESH_SECONDS, _LONGEST_SECONDS = 0.4, 1.5
 """So long a look serves all pages that ask; one that took long does for longer."""
-_RESTS = 4
-"""So many times as long as the last look took."""
+_RESTS = 10
+"""So many times as long as the last look took: pages that draw what it found take several times as long as it did."""
 _PATIENCE_SECONDS = 0.3
 """A page waits so long for a first read, then shows how far it has come."""
 
@@ -31,6 +33,13 @@ class Look:
     """Why it cannot be read now; "" when it can."""
     progress: str = ""
     """How far the first read has come, while it goes on."""
+    _kept: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def kept(self, name: str, make: Callable[[], Any]) -> Any:
+        """What was made of this look before, by name, or is made now: ten pages have it made once."""
+        if name not in self._kept:
+            self._kept[name] = make()
+        return self._kept[name]
 
     @property
     def mark(self) -> str:
@@ -126,7 +135,8 @@ def _look(reader: StudyReader, last: Look) -> Look:
     name = reader.folder.name
     try:
         reader.look()
-        return Look(name, reader.version, reader.overview())
+        is_same = last.overview is not None and (last.version, last.trouble) == (reader.version, "")
+        return last if is_same else Look(name, reader.version, reader.overview())
     except FileNotFoundError:
         return _gone(reader.folder, last)
     except (FtsweepError, OSError) as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections import defaultdict
 from typing import Any
@@ -10,10 +9,10 @@ from typing import Any
 from flask import Flask, Response, abort, request
 
 from ftsweep.dashboard.asked import asked_stamp
-from ftsweep.dashboard.grid import TrialRows
+from ftsweep.dashboard.grid import TrialRows, as_json
 from ftsweep.dashboard.looks import Looks, is_study_name
 from ftsweep.dashboard.region import trials_in
-from ftsweep.dashboard.views import MARK_VIEWS
+from ftsweep.dashboard.views import REGION_VIEWS
 from ftsweep.report.overview import StudyOverview
 
 
@@ -52,7 +51,7 @@ def add_news(server: Flask, looks: Looks) -> None:
             abort(404)
         with lock:
             table = tables[name]
-        return _json(table.news(look, request.args.get("seen", 0, type=int)))
+        return _answer(table.text(look, request.args.get("seen", 0, type=int)))
 
     @server.get("/region/<name>")
     def region(name: str) -> Response:
@@ -73,11 +72,15 @@ def _region_of(study: StudyOverview) -> list[int]:
     """
     told = request.args
     xs, ys = ([float(word) for word in told.get(key, "").split(",")] for key in ("xs", "ys"))
-    if len(xs) != len(ys) or len(xs) < 2 or told.get("view") not in MARK_VIEWS:
+    if len(xs) != len(ys) or len(xs) < 2 or told.get("view") not in REGION_VIEWS:
         raise ValueError("no region")
     axes = told.get("x", ""), told.get("y", "")
     return trials_in(study, told["view"], axes, told.get("panel", 1, type=int), xs, ys)
 
 
 def _json(value: Any) -> Response:
-    return Response(json.dumps(value, separators=(",", ":")), mimetype="application/json")
+    return _answer(as_json(value))
+
+
+def _answer(text: str) -> Response:
+    return Response(text, mimetype="application/json")

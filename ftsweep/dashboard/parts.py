@@ -9,7 +9,6 @@ from dash import dcc, html
 
 from ftsweep.dashboard.looks import Look
 from ftsweep.dashboard.pace import pace_of
-from ftsweep.domain.study_state import StudyState
 from ftsweep.report.figures import theme
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.summary import outcome_counts, tiles, verdict
@@ -81,19 +80,19 @@ def study_head(study: StudyOverview) -> list[Any]:
         html.P(verdict(study), className="verdict"),
         *([html.P(f"Why: {reason}", className="reading")] if reason else []),
         html.Ul(shown, className="tiles"),
-        html.P([*counts, html.Span(pace_words(study.state), className="pace")]),
+        html.P([*counts, html.Span(pace_words(study), className="pace")]),
     ]
 
 
-def pace_words(state: StudyState) -> str:
-    """`42 trials per hour, about 5 min left of the search`; "" before there is a pace."""
-    pace = pace_of(state)
+def pace_words(study: StudyOverview) -> str:
+    """`42 trials per hour, about 5 min left`; "" before there is a pace."""
+    pace = pace_of(study)
     if pace.trials_per_hour is None:
         return ""
     words = f"{number(pace.trials_per_hour, digits=3)} trials per hour"
-    if state.phase != RUNNING or not pace.seconds_left:
+    if study.state.phase != RUNNING or not pace.seconds_left:
         return words
-    return f"{words}, about {duration(pace.seconds_left)} left of the search"
+    return f"{words}, about {duration(pace.seconds_left)} left"
 
 
 def plain_table(heads: Iterable[Any], rows: Iterable[Iterable[Any]], css_class: str = "") -> html.Div:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 
-from ftsweep.dashboard.against import chosen_axes, is_log, places
-from ftsweep.dashboard.views import SLICES, XY
-from ftsweep.domain.space import Choice
+from ftsweep.dashboard.against import chosen_axes, is_log, place_on, places
+from ftsweep.dashboard.views import CURVES, SLICES, XY
 from ftsweep.report.figures import slices
 from ftsweep.report.overview import StudyOverview
-from ftsweep.report.wording import param
 
 Point = tuple[float, float]
 
@@ -18,27 +16,31 @@ Point = tuple[float, float]
 def trials_in(
     study: StudyOverview, view: str, axes: tuple[str, str], panel: int, xs: Sequence[float], ys: Sequence[float]
 ) -> list[int]:
-    """Numbers of the trials of a view of marks whose marks lie in a region, ascending.
+    """Numbers of the trials whose marks, or points of their curves, lie in a region, ascending.
 
     axes: of `xy`. panel: of slices, counted from 1. xs, ys: [num_corners] of a polygon, of a box its two ends; on a
     logarithmic axis the values themselves, of categories their places.
     """
-    x_log, y_log = (is_log(study, axis) for axis in chosen_axes(study, *axes)) if view == XY else (False, False)
+    x_log, y_log = (view == XY and is_log(study, axis) for axis in chosen_axes(study, *axes))
     corners = list(zip(_scaled(xs, x_log), _scaled(ys, y_log), strict=True))
     is_inside = _in_box(corners) if len(corners) == 2 else _in_polygon(corners)
     marks = _marks(study, view, axes, panel)
-    scaled = ((number, (_at(x, x_log), _at(y, y_log))) for number, x, y in marks)
-    return sorted({number for number, point in scaled if is_inside(point)})
+    return sorted({number for number, x, y in marks if is_inside((x, y))})
 
 
 def _marks(study: StudyOverview, view: str, axes: tuple[str, str], panel: int) -> Iterator[tuple[int, float, float]]:
-    """Number, x and y of every trial that the view could draw."""
+    """Number, x and y of every trial that the view could draw, on the axes' own scales."""
     if view == XY:
         x, y = chosen_axes(study, *axes)
-        x_of, y_of = _place_on(study, x), _place_on(study, y)
+        x_of, y_of = place_on(study, x), place_on(study, y)
         yield from ((each.trial.number, x_of(each.x), y_of(each.y)) for each in places(study, x, y))
         return
     measured = [trial for trial in study.trials if trial.value is not None]
+    if view == CURVES:
+        key = study.objective.key
+        for trial in study.trials:
+            yield from ((trial.number, point.progress, point.values.get(key, math.nan)) for point in trial.curve)
+        return
     if view == SLICES:
         names = [each.name for each in slices.info(study).panels]  # a parameter of one trial alone has none
         name = names[panel - 1] if 0 < panel <= len(names) else ""
@@ -52,15 +54,6 @@ def _marks(study: StudyOverview, view: str, axes: tuple[str, str], panel: int) -
                 yield trial.number, place, trial.value or 0.0
         return
     yield from ((trial.number, float(trial.number), trial.value or 0.0) for trial in measured)
-
-
-def _place_on(study: StudyOverview, axis: str) -> Callable[[float | str], float]:
-    """A value's place on an axis of X against Y; of a category its index."""
-    dimension = study.dimensions.get(axis)
-    values = list(map(param, dimension.values)) if isinstance(dimension, Choice) else []
-    return lambda value: (
-        value if isinstance(value, float | int) else float(values.index(value)) if value in values else math.nan
-    )
 
 
 def _scaled(values: Sequence[float], is_logarithmic: bool) -> list[float]:

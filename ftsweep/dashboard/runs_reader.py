@@ -25,6 +25,8 @@ class RunsReader:
     """Names in the folder that are none of a run's."""
     _readers: dict[str, tuple[int, TrialReader]] = field(default_factory=dict)
     """By folder name: the folder's identity and its reader."""
+    _ordered: list[TrialReader] = field(default_factory=list)
+    """By number and seed, as the folders' names have them."""
     _unsettled: list[TrialReader] = field(default_factory=list)
     _changed: int = -1
     """When the folder changed last; -1 when it has to be looked through."""
@@ -32,8 +34,7 @@ class RunsReader:
     @property
     def readers(self) -> list[TrialReader]:
         """Of the runs that were begun, in the order of their names."""
-        found = [reader for _, reader in self._readers.values() if reader.record is not None]
-        return sorted(found, key=lambda reader: (reader.record.number if reader.record else 0, reader.seed))
+        return [reader for reader in self._ordered if reader.record is not None]
 
     def look(self) -> bool:
         """Read what is new; whether anything was, be it a run that is gone."""
@@ -72,9 +73,12 @@ class RunsReader:
             if name in self._readers:
                 continue
             if matched := _NAME.fullmatch(name):
-                self._readers[name] = (inode, TrialReader(f"{self.path}/{name}", int(matched[2] or 0)))
+                reader = TrialReader(f"{self.path}/{name}", int(matched[1]), int(matched[2] or 0))
+                self._readers[name] = (inode, reader)
             else:
                 others.append(name)
         self.others = tuple(sorted(others))
-        self._unsettled = [reader for _, reader in self._readers.values() if not reader.is_settled]
+        readers = [reader for _, reader in self._readers.values()]
+        self._ordered = sorted(readers, key=lambda reader: (reader.number, reader.seed))
+        self._unsettled = [reader for reader in readers if not reader.is_settled]
         return bool(gone)

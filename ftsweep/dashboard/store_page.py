@@ -16,7 +16,7 @@ from ftsweep.report.summary import outcome_counts
 from ftsweep.report.wording import NOTHING, duration, number
 from ftsweep.store.study_state import RUNNING
 
-HEADS = ("study", "state", "ended", "trials", "best", "objective", "trials per hour", "time left of the search")
+HEADS = ("study", "state", "ended", "trials", "best", "objective", "trials per hour", "time left")
 
 
 def store_page(store: Path, looks: Sequence[Look], mark: str) -> list[Any]:
@@ -42,7 +42,7 @@ def _row(look: Look) -> list[Any]:
     if look.overview is None:
         return [link, look.trouble or look.progress, *[NOTHING] * (len(HEADS) - 2)]
     study, state = look.overview, look.overview.state
-    best, pace = study.best, pace_of(state)
+    best, pace = study.best, pace_of(study)
     is_running = state.phase == RUNNING
     shown = [html.Span([badge(kind), f" {count}"], className="count") for kind, count in outcome_counts(study)]
     best_cell: Any = NOTHING

@@ -9,19 +9,22 @@ from dash import dcc, html
 from dash_ag_grid import AgGrid
 
 from ftsweep.dashboard.address import Shown
-from ftsweep.dashboard.against import axes, first_axis
+from ftsweep.dashboard.against import axes, chosen_axes
 from ftsweep.dashboard.asked import Asked, asked_part
-from ftsweep.dashboard.grid import grid_columns
+from ftsweep.dashboard.grid import first_rows, grid_columns
 from ftsweep.dashboard.looks import Look
-from ftsweep.dashboard.parts import PLOT_CONFIG, badge, crumbs, study_head, trouble_line, waiting, watch
+from ftsweep.dashboard.parts import PLOT_CONFIG, badge, crumbs, height_of, study_head, trouble_line, waiting, watch
 from ftsweep.dashboard.told_tables import evidence_part
-from ftsweep.dashboard.views import LEFT, RIGHT, XY, view_options
+from ftsweep.dashboard.views import LEFT, RIGHT, XY, Figures, reading, view_options
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.tables.trials import TrialColumns
 from ftsweep.report.wording import plural
 
 _HEAD_HEIGHT, _ROW_HEIGHT = 100, 42
 """Pixels, of the grid."""
+_NOTHING: Any = {"data": [], "layout": {"xaxis": {"visible": False}, "yaxis": {"visible": False}}}
+_NUM_FIRST = 30
+"""Rows of the table that come with the page."""
 
 GRID_OPTIONS: dict[str, Any] = {
     "suppressFieldDotNotation": True,
@@ -34,15 +37,19 @@ GRID_OPTIONS: dict[str, Any] = {
     "selectionColumnDef": {"pinned": "left", "width": 44},
     "enableCellTextSelection": True,
     "tooltipShowDelay": 300,
-    "rowBuffer": 20,
+    "rowBuffer": 5,
 }
 
 
-def study_page(look: Look, shown: Shown, asked: Asked, mark: str, *, may_act: bool) -> list[Any]:
-    """The page's parts; of a study that cannot be read only why. mark: what a look for news gives now."""
+def study_page(look: Look, shown: Shown, asked: Asked, mark: str, figures: Figures, *, may_act: bool) -> list[Any]:
+    """The page's parts; of a study that cannot be read only why. mark: what a look for news gives now.
+
+    What is seen first comes with it: numbers, the left figure, and the table's first rows.
+    """
     study = look.overview
     if study is None:
         return [crumbs((look.name, "")), html.H1(look.name), *waiting(look)]
+    head, findings = look.kept("told", lambda: (study_head(study), findings_part(study)))
     return [
         crumbs((look.name, "")),
         dcc.Store(id="study", data=look.name),
@@ -51,12 +58,12 @@ def study_page(look: Look, shown: Shown, asked: Asked, mark: str, *, may_act: bo
         dcc.Store(id="selection", data={"trials": list(shown.selection), "by": "address"}),
         html.Header([html.H1([look.name, " ", html.Span(badge(study.state.phase), id="phase")])]),
         html.Div(trouble_line(look.trouble), id="trouble"),
-        html.Div(study_head(study), id="head"),
+        html.Div(head, id="head"),
         _toolbar(look.name, shown, may_act=may_act),
-        html.Div([_panel(study, "left", shown.left), _panel(study, "right", shown.right)], className="panels"),
+        html.Div(_panels(look, study, shown, figures), className="panels"),
         _axes_line(study, shown),
         _grid(study, shown),
-        html.Div(findings_part(study), id="findings"),
+        html.Div(findings, id="findings"),
         html.Div(asked_part(asked), id="asked"),
     ]
 
@@ -102,25 +109,35 @@ def _toolbar(name: str, shown: Shown, *, may_act: bool) -> html.Div:
     )
 
 
-def _panel(study: StudyOverview, side: str, view: str) -> html.Section:
+def _panels(look: Look, study: StudyOverview, shown: Shown, figures: Figures) -> list[html.Section]:
+    """The right figure is drawn when the browser has nothing else to do."""
     options = view_options(study)
-    is_known = view in {option["value"] for option in options}
-    chosen = view if is_known else LEFT if side == "left" else RIGHT
-    return html.Section(
-        [
-            dcc.Dropdown(id=f"{side}-view", options=options, value=chosen, clearable=False, searchable=False),
-            html.P("", id=f"{side}-reading", className="reading"),
-            dcc.Store(id=f"{side}-drawn"),
-            dcc.Graph(id=side, config=PLOT_CONFIG, style={"height": "400px"}),
-        ],
-        className="panel",
+    known = {option["value"] for option in options}
+    left, right = shown.left if shown.left in known else LEFT, shown.right if shown.right in known else RIGHT
+    figure = figures.drawn(look, left, shown.selection, *chosen_axes(study, shown.x, shown.y))
+    plots = (
+        dcc.Graph(id="left", figure=figure, config=PLOT_CONFIG, style=height_of(figure)),
+        dcc.Graph(id="right", figure=_NOTHING, config=PLOT_CONFIG, style={"height": "400px"}),
     )
+    told = {key: value for key, value in figure["layout"].items() if "axis" in key or key in ("dragmode", "uirevision")}
+    drawn = ({"layout": told, "isThere": True}, None)
+    return [
+        html.Section(
+            [
+                dcc.Dropdown(id=f"{side}-view", options=options, value=view, clearable=False, searchable=False),
+                html.P(reading(view), id=f"{side}-reading", className="reading"),
+                dcc.Store(id=f"{side}-drawn", data=data),
+                plot,
+            ],
+            className="panel",
+        )
+        for side, view, data, plot in zip(("left", "right"), (left, right), drawn, plots, strict=True)
+    ]
 
 
 def _axes_line(study: StudyOverview, shown: Shown) -> html.Div:
     names = axes(study)
-    x = shown.x if shown.x in names else first_axis(study)
-    y = shown.y if shown.y in names else study.objective.key
+    x, y = chosen_axes(study, shown.x, shown.y)
     return html.Div(
         [
             html.Span("X against Y:", className="reading"),
@@ -134,13 +151,14 @@ def _axes_line(study: StudyOverview, shown: Shown) -> html.Div:
 
 
 def _grid(study: StudyOverview, shown: Shown) -> AgGrid:
-    """Without rows: assets/rows.js fetches them, and later what has changed."""
+    """With its first rows: assets/rows.js fetches the others, and later what has changed."""
+    shape = TrialColumns.of(study)
     return AgGrid(
         id="grid",
-        columnDefs=grid_columns(TrialColumns.of(study)),
+        columnDefs=grid_columns(shape),
+        rowData=first_rows(shape, study, _NUM_FIRST),
         getRowId="params.data.id",
         defaultColDef={"sortable": True, "resizable": True, "floatingFilter": True, "minWidth": 90},
-        columnSize="autoSize",
         dashGridOptions=GRID_OPTIONS,
         rowClassRules={"best": "params.data.mark == 'best'"},
         filterModel=_filters(shown.filters),

@@ -10,6 +10,7 @@ from ftsweep.dashboard.runs_reader import RunsReader
 from ftsweep.dashboard.trial_reader import Stamp, stamp_of
 from ftsweep.domain.study_state import StudyState
 from ftsweep.domain.trial import TrialRecord
+from ftsweep.domain.verdict import Verdict
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.settings import Settings, read_settings
 from ftsweep.report.study_fit import judged_study
@@ -32,6 +33,8 @@ class StudyReader:
     _overview: tuple[int, StudyOverview] | None = None
     _files: dict[str, tuple[Stamp | None, Any]] = field(default_factory=dict)
     _is_running: bool = False
+    _judged: tuple[Any, tuple[Verdict, ...]] = (None, ())
+    """Verdicts on the search, and what they were made of: trials, and how those ended."""
 
     def __post_init__(self) -> None:
         self.trials = RunsReader(str(self.folder.path / "trials"))
@@ -60,12 +63,13 @@ class StudyReader:
         if has_news or self.state is None:
             self._is_running = is_running
             readers = self.trials.readers
+            records = [each.record for each in readers if each.record is not None]
             self.state = made_state(
                 self.folder,
                 manifest[0],
                 result,
                 baselines=self._baselines(),
-                trials=_records(self.trials),
+                trials=records,
                 verdicts={each.record.number: each.verdicts for each in readers if each.record and each.verdicts},
             )
             self.version += 1
@@ -80,14 +84,22 @@ class StudyReader:
             found = StudyOverview(
                 self.state,
                 settings,
-                tuple(judged_study(self.state, settings)),
+                self._verdicts(self.state, settings),
                 folder=self.folder,
                 fresh=tuple(_records(self.fresh)),
                 phases=self._files["phases"][1],
                 known=known,
             )
+            found = found.with_settings_of(self._overview[1]) if self._overview else found
             self._overview = (self.version, found)
         return self._overview[1]
+
+    def _verdicts(self, state: StudyState, settings: Settings) -> tuple[Verdict, ...]:
+        """Made anew when a trial began or ended, or another one is the best: that takes long of thousands."""
+        made_of = ([trial.outcome for trial in state.trials], state.best, state.result, settings)
+        if self._judged[0] != made_of:
+            self._judged = (made_of, tuple(judged_study(state, settings)))
+        return self._judged[1]
 
     def _read_manifest(self) -> tuple[StudyManifest, Settings]:
         return self.folder.manifest(), read_settings(self.folder)

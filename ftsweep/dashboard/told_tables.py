@@ -87,4 +87,5 @@ def _parts(found: Iterable[tuple[str, Table | None]]) -> list[Any]:
 
 def _shown(cell: Cell) -> Any:
     tags = [html.Span(f"{tag} ", className="tag") for tag in cell.tags]
-    return [*tags, cell.text, *([" ", html.Code(cell.code)] if cell.code else [])] if tags or cell.code else cell.text
+    text = [html.Mark(piece) if is_marked else piece for piece, is_marked in cell.pieces] or [cell.text]
+    return [*tags, *text, *([" ", html.Code(cell.code)] if cell.code else [])] if tags or cell.code else cell.text

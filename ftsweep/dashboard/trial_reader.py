@@ -39,6 +39,8 @@ class TrialReader:
     """
 
     folder: str
+    number: int = 0
+    """As its name has it."""
     seed: int = 0
     """Of its run; 0 is the search's own."""
     record: TrialRecord | None = None

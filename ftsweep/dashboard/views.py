@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from dash.exceptions import PreventUpdate
@@ -13,21 +14,20 @@ from ftsweep.dashboard.against import chosen_axes, xy_figure
 from ftsweep.dashboard.looks import Look
 from ftsweep.report import figures
 from ftsweep.report.figures import theme
-from ftsweep.report.figures.drawn import MAX_MARKS
+from ftsweep.report.figures.drawn import MAX_LINES, MAX_MARKS
 from ftsweep.report.overview import StudyOverview
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-XY, SLICES = "xy", "slices"
-LEFT, RIGHT = "history", "learning_curves"
+XY, SLICES, CURVES = "xy", "slices", "learning_curves"
+LEFT, RIGHT = "history", CURVES
 """What a page shows first."""
 
-LINE_VIEWS = ("learning_curves", "parallel_coordinates")
-"""A line of its own for each trial: too many cannot be told apart, nor drawn in time."""
-MARK_VIEWS = ("history", XY, SLICES)
-"""A mark for each trial: a region of them selects those that are not drawn, too (see `region`)."""
-MAX_LINES = 100
+LINE_VIEWS = (CURVES, "parallel_coordinates")
+"""A line for each trial: too many cannot be told apart, nor drawn in time."""
+REGION_VIEWS = ("history", XY, SLICES, CURVES)
+"""A region of them selects trials that are not drawn, too (see `region`)."""
 _MAX_KEPT = 12
 FAINT = 0.1
 """Opacity of trials that are not selected; in assets/select.js, too."""
@@ -70,47 +70,13 @@ def most_shown(study: StudyOverview, view: str) -> int:
     return MAX_MARKS // max(1, len(study.param_names)) if view == SLICES else MAX_MARKS
 
 
-def trials_shown(study: StudyOverview, view: str, selection: Collection[int]) -> list[int] | None:
-    """The trials that a view draws, None: all.
-
-    Selected ones, running ones, the best, each that was the best of its time; then an even sample of the others.
-    """
-    limit = most_shown(study, view)
-    if view not in (*LINE_VIEWS, *MARK_VIEWS) or len(study.trials) <= limit:
-        return None
-    numbers = [trial.number for trial in study.trials]
-    selected = frozenset(selection)
-    chosen = _sample([number for number in numbers if number in selected], 2 * limit // 3)
-    sign = 1 if study.objective.direction == "minimize" else -1
-    running = [trial.number for trial in study.trials if not trial.has_ended][-(limit // 5) :]
-    named = [trial.number for trial in study.trials if trial.is_best or trial.is_default]
-    lowest, records = float("inf"), []
-    for trial in study.trials:
-        if trial.is_complete and trial.value is not None and sign * trial.value < lowest:
-            lowest = sign * trial.value
-            records.append(trial.number)
-    ranked = sorted((sign * trial.value, trial.number) for trial in study.trials if trial.value is not None)
-    best = [number for _, number in ranked[: limit // (2 if view in LINE_VIEWS else 6)]]
-    found = list(dict.fromkeys([*chosen, *named, *running, *records, *best]))[:limit]
-    known = frozenset(found)
-    others = [number for number in numbers if number not in known]
-    return [*found, *_sample(others, limit - len(found))]
-
-
-def _sample(numbers: list[int], count: int) -> list[int]:
-    """An even one, of at most so many."""
-    if len(numbers) <= count:
-        return numbers
-    return [numbers[index * len(numbers) // count] for index in range(count)]
-
-
 def view_figure(
     study: StudyOverview, view: str, selection: Collection[int] = (), *, x: str = "", y: str = ""
 ) -> dict[str, Any]:
     """A view as Plotly's JSON, with unselected trials faint. An unknown view is the first one."""
     view = view if view in titles() else LEFT
     drawn = marked(_drawn(study, view, selection, x, y), frozenset(selection))
-    if view in MARK_VIEWS and len(study.trials) > most_shown(study, view):
+    if view in REGION_VIEWS and len(study.trials) > most_shown(study, view):
         drawn["layout"]["meta"] = {"view": view, "x": x, "y": y}  # assets/select.js asks for what lies in a region
     drawn["layout"]["uirevision"] = f"{study.name} {view} {x if view == XY else ''} {y if view == XY else ''}"
     return drawn
@@ -142,34 +108,47 @@ class Figures:
 
 
 def _drawn(study: StudyOverview, view: str, selection: Collection[int], x: str, y: str) -> go.Figure:
-    shown = trials_shown(study, view, selection)
-    part = study if shown is None else study.only(shown)
-    if view != XY and not figures.is_about(view, study):
+    study = study.looking_at(selection) if selection else study
+    if view == XY:
+        return xy_figure(study, *chosen_axes(study, x, y))
+    if not figures.is_about(view, study):
         return theme.empty("This study has nothing of the kind yet.")
-    drawn = xy_figure(part, *chosen_axes(study, x, y)) if view == XY else figures.draw(view, part)
-    if shown is not None:
-        theme.sample_note(drawn, f"{len(shown):,} of {len(study.trials):,} trials, of selected ones as many as can be")
-    return drawn
+    return figures.draw(view, study)
 
 
 def marked(figure: go.Figure, selection: frozenset[int]) -> dict[str, Any]:
     """The figure as JSON with what is not selected made faint; nothing is where nothing is selected.
 
-    `meta` of a line becomes its trial and its own opacity, which a page needs to bring it back.
+    `meta` of a line becomes its trial and its own opacity, which a page needs to bring it back. A trace that has the
+    lines of many trials is cut in two.
     """
     drawn: dict[str, Any] = figure.to_plotly_json()
-    for trace in drawn["data"]:
-        if trace.get("customdata") is not None:
-            numbers = list(trace["customdata"])
-            trace["selectedpoints"] = (
-                [index for index, number in enumerate(numbers) if number in selection] if selection else None
-            )
-            trace["unselected"] = {"marker": {"opacity": FAINT}}
-        elif isinstance(trace.get("meta"), int):
-            number, opacity = trace["meta"], trace.get("opacity", 1.0)
-            trace["meta"] = [number, opacity]
-            trace["opacity"] = FAINT if selection and number not in selection else opacity
+    drawn["data"] = [part for trace in drawn["data"] for part in _parts(trace, selection)]
     if any(trace.get("customdata") is not None for trace in drawn["data"]):
         drawn["layout"]["dragmode"] = "select"
     drawn["layout"]["modebar"] = {"orientation": "v"}
     return drawn
+
+
+def _parts(trace: dict[str, Any], selection: frozenset[int]) -> list[dict[str, Any]]:
+    numbers = trace.get("customdata")
+    if numbers is not None and trace.get("mode") == "lines":
+        if not selection:
+            return [trace]
+        faint = {**_of_trials(trace, lambda number: number not in selection), "opacity": FAINT, "showlegend": False}
+        return [faint, _of_trials(trace, selection.__contains__)]
+    if numbers is not None:
+        inside = [index for index, number in enumerate(numbers) if number in selection]
+        unselected = {"marker": {"opacity": FAINT}}
+        return [{**trace, "selectedpoints": inside if selection else None, "unselected": unselected}]
+    if isinstance(trace.get("meta"), int):
+        number, opacity = trace["meta"], trace.get("opacity", 1.0)
+        shown = FAINT if selection and number not in selection else opacity
+        return [{**trace, "meta": [number, opacity], "opacity": shown}]
+    return [trace]
+
+
+def _of_trials(trace: dict[str, Any], is_wanted: Callable[[int], bool]) -> dict[str, Any]:
+    """The part of a trace with the lines of many trials that has the wanted ones."""
+    kept = [is_wanted(number) for number in trace["customdata"]]
+    return {**trace, **{key: list(compress(trace[key], kept)) for key in ("x", "y", "customdata")}}

@@ -22,6 +22,8 @@ class Lead:
     """None: nothing is known of the seeds."""
     is_sure: bool
     """Whether chance does not make so much."""
+    margin: float | None = None
+    """What a lead must exceed to be sure; with few seeds several standard errors. None like `standard_error`."""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ def rank(records: Sequence[TrialRecord], objective: Objective) -> list[Contender
     A pruned trial is never among them, however good its last value was.
     """
     complete = [record for record in records if record.is_complete and is_feasible(record)]
-    found = {record.number: objective.best(record.measurements) for record in complete}
+    found = {record.number: record.best(objective) for record in complete}
     return _ranked({number: best for number, best in found.items() if best and best.is_feasible}, objective)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
@@ -48,7 +49,7 @@ class StudyState:
             return False
         return not self.running or bool(self.result.note)
 
-    @property
+    @cached_property
     def best(self) -> TrialRecord | None:
         """The chosen trial; before the conclusion the best complete one so far that keeps every constraint."""
         if self.is_concluded and self.result is not None:
@@ -73,7 +74,7 @@ class StudyState:
 
     def best_rung(self, record: TrialRecord) -> Measurement | None:
         """The measurement that a trial is judged by."""
-        return self.objective.best(record.measurements)
+        return record.best(self.objective)
 
     def value(self, record: TrialRecord) -> float | None:
         """A trial's value: its best rung's objective so far."""

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from ftsweep.domain.measurement import Measurement
+from ftsweep.domain.objective import Objective
 
 
 class OutcomeKind(StrEnum):
@@ -64,3 +65,12 @@ class TrialRecord:
     @property
     def is_complete(self) -> bool:
         return self.outcome is not None and self.outcome.kind is OutcomeKind.COMPLETE
+
+    def best(self, objective: Objective) -> Measurement | None:
+        """The measurement that it is judged by, see `Objective.best`; looked for once for an objective."""
+        known = self.__dict__.get("_best")
+        if known is None or known[0] is not objective:
+            known = (objective, objective.best(self.measurements))
+            object.__setattr__(self, "_best", known)
+        found: Measurement | None = known[1]
+        return found

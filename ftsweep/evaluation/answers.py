@@ -64,6 +64,8 @@ class AnswerMeter:
         if answering.judge is not None:
             answering.judge.open(parts.cache / "judged")
         self._num_asked = self._num_unjudged = 0  # answers that a judge was to score, and those that it did not
+        self.problem = ""
+        """Why, where the judge says so."""
         self._samples: dict[tuple[str, int | None], np.ndarray] = {}
 
     def at_rung(self, model: PreTrainedModel, *, ask: Ask | None = None) -> Answers:
@@ -78,9 +80,14 @@ class AnswerMeter:
         """Why a trial ended, with what a judge left out of all answers so far."""
         if not self._num_unjudged:
             return reason
-        return (
-            f"{reason}; the judge left {self._num_unjudged} of {self._num_asked} answers without a score (worker.log)"
-        )
+        why = f": {self.problem}" if self.problem else " (the worker's log says why)"
+        return f"{reason}; the judge left {self._num_unjudged} of {self._num_asked} answers without a score{why}"
+
+    @property
+    def cost(self) -> dict[str, float]:
+        """What a judge's scores have cost in this process, as metrics; {} where they cost nothing."""
+        judge = self._answering.judge
+        return {} if judge is None else {f"judge/{unit}": float(value) for unit, value in judge.cost.items()}
 
     def time(self, model: PreTrainedModel, *, ask: Ask | None = None) -> dict[str, float]:
         """`answer_seconds`, of one time that the rows are asked, and `num_answered`, how many rows these are."""
@@ -129,6 +136,7 @@ class AnswerMeter:
         if self._answering.judge is not None:
             self._num_asked += len(found)
             self._num_unjudged += int(np.isnan(found[:, self._answering.first_judged :]).all(axis=1).sum())
+            self.problem = self._answering.judge.problem or self.problem
         scores = np.full((len(split), found.shape[1]), np.nan, np.float32)
         scores[indices] = found
         names = self._answering.columns

@@ -43,15 +43,16 @@ def scored_answers(task: Task, answers: AnswerMeter, model: PreTrainedModel) -> 
     }
 
 
-def check_answered(metric: str, values: Mapping[str, float]) -> None:
-    """Refuse an objective that no answered row tells. Raises DataError."""
-    if metric not in values:
-        raise DataError(
-            f"{metric} tells nothing: no row of validation that was answered has such a score",
-            where="objective.metric",
-            remedy="json_match needs expected answers that are JSON; a judge must be within reach when a study begins. "
-            "Or choose another metric, such as rouge_l.",
-        )
+def check_answered(metric: str, values: Mapping[str, float], problem: str = "") -> None:
+    """Refuse an objective that no answered row tells. Raises DataError. problem: why, where a judge has told."""
+    if metric in values:
+        return
+    what = f"{metric} tells nothing: no row of validation that was answered has such a score"
+    if problem:
+        remedy = "Have the judge answer, and give the command again; or choose another metric, such as rouge_l."
+        raise DataError(f"{what}, for {problem}", where="objective.metric", remedy=remedy)
+    remedy = "json_match needs expected answers that are JSON. Or choose another metric, such as rouge_l."
+    raise DataError(what, where="objective.metric", remedy=remedy)
 
 
 def scored_prior(task: Task, schema: Mapping[str, Any], labels: Sequence[Sequence[Any]]) -> dict[str, Any] | None:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 Head = Literal["causal_lm", "masked_lm", "sequence_classification", "token_classification"]
 LANGUAGE_HEADS: frozenset[Head] = frozenset({"causal_lm", "masked_lm"})
-"""Heads over the vocabulary, which a base comes with: a model whose files lack one cannot do without."""
+"""Heads over the vocabulary, which a base comes with. Only one for masked words may be absent from its files: all but
+its output layer, which is tied to the embeddings, is then drawn."""
 
 Quantisation = Literal["nf4"]
 """How a frozen base may be held in fewer bits: 4-bit NormalFloat, through bitsandbytes."""
@@ -67,7 +68,8 @@ class ModelSource(Component, ABC):
         """The pre-trained model with this head, in eval mode. `labels` sets the head's size and id2label.
 
         With `quantisation` the backbone's linear layers are held in fewer bits, and `dtype` is what they compute in.
-        New weights (a classification head) are drawn from torch's current generator, so that the caller's seed decides.
+        New weights (a classification head, one for masked words that the files lack) are drawn from torch's current
+        generator, so that the caller's seed decides.
         Raises ModelError when the architecture has no such head or the weights cannot be loaded.
         """
 

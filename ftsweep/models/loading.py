@@ -186,14 +186,19 @@ def _check_weights(origin: Origin, model: PreTrainedModel, report: dict[str, Any
     missing = set(report["missing_keys"]) | {key[0] for key in report["mismatched_keys"]}
     missing &= parameters
     prefix = f"{model.base_model_prefix}."
+    outside = {name for name in parameters if not name.startswith(prefix)}
+    if head == "masked_lm" and _is_drawable_head(model, missing, outside):
+        logger.info("%s: no head for masked words in its files; one is drawn over its embeddings", origin.where)
+        return True
     new = {name for name in missing if head not in LANGUAGE_HEADS and _belongs_to_head(name, prefix)}
     lost = sorted(missing - new)
     if lost:
         listed = ", ".join(lost[:3]) + (", ..." if len(lost) > 3 else "")
         if not any(name.startswith(prefix) for name in lost):
             raise origin.error(
-                f"the model is saved without its head for {HEAD_PHRASES[head]} ({listed})",
-                "Choose a model with this head; one that was made to embed sentences, for example, has lost it.",
+                f"the model is saved without its head for {HEAD_PHRASES[head]}, or with a part of it ({listed})",
+                "Choose a model with this head. Of an encoder whose output layer is tied to its embeddings "
+                "(tie_word_embeddings), a head for masked words may be absent as a whole: it is drawn.",
             )
         raise origin.error(
             f"the files do not fit the architecture {type(model).__name__}: {len(lost)} of {len(parameters)} weights "
@@ -201,6 +206,18 @@ def _check_weights(origin: Origin, model: PreTrainedModel, report: dict[str, Any
             "Get the whole model again: config.json and the safetensors files must belong together.",
         )
     return any(not name.startswith(prefix) for name in new)
+
+
+def _is_drawable_head(model: PreTrainedModel, missing: set[str], outside: set[str]) -> bool:
+    """Whether what is missing is a head for masked words whose output layer is the input embeddings: encoders that
+    embed sentences have lost it, and it is learned soon. outside: all parameters outside of the backbone.
+    """
+    inputs: Any = model.get_input_embeddings()
+    outputs: Any = model.get_output_embeddings()
+    if outputs is None or outputs.weight is not inputs.weight:
+        return False
+    layers = {name for name in outside if outputs not in model.get_submodule(name.rpartition(".")[0]).modules()}
+    return bool(layers) and layers <= missing <= outside
 
 
 def _belongs_to_head(name: str, prefix: str) -> bool:
@@ -259,7 +276,7 @@ def _failures_told(origin: Origin, part: str) -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """No progress bars and no report of newly drawn weights: `_check_weights` judges that itself.
+    """No progress bars and no word of absent weights: `_check_weights` judges these itself.
 
     Other messages of transformers, its verbosity and its settings stay as they were.
     """
@@ -278,4 +295,5 @@ def _quiet() -> Iterator[None]:
 
 class _NoLoadReport(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
-        return "LOAD REPORT" not in record.getMessage()
+        told = record.getMessage()
+        return "LOAD REPORT" not in told and "tied weights mapping" not in told

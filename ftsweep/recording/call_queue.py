@@ -149,8 +149,9 @@ class CallQueue:
             self._has_given_up = True
             if self._calls:
                 reason = f" ({self._last_message})" if self._last_message else ""
+                calls = "1 call was" if len(self._calls) == 1 else f"{len(self._calls)} calls were"
                 self._sentences.append(
-                    f"The record is not complete: {len(self._calls)} calls were not made{reason}. All of it is on "
+                    f"The record is not complete: {calls} not made{reason}. All of it is on "
                     "disk, and the next 'ftsweep run' of this study sends it."
                 )
             for call in self._calls:

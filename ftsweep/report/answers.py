@@ -5,19 +5,26 @@ escapes them.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from functools import cached_property
+from itertools import groupby
+from typing import Any
 
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.sample import Sample
 from ftsweep.report.tables.table import Cell, Row, Table, columns
-from ftsweep.report.wording import number
+from ftsweep.report.wording import number, plural
 from ftsweep.store.folders import StudyFolder, TrialFolder
 from ftsweep.store.samples import read_samples, rung_name, sampled_rungs
 
 NUM_SHOWN = 3
 """So many of the worst rows, and of the best."""
+
+_JUDGE = "judge/"
 
 MAX_CHARACTERS = 600
 """Of a text in a table; a longer one loses its middle."""
@@ -91,6 +98,18 @@ def told_score(models: Sequence[ModelAnswers], objective: Objective) -> str:
     return next((name for name in objective.metrics if name in found), next(iter(found), ""))
 
 
+def judged_cost(extras: Iterable[Mapping[str, Any]]) -> str:
+    """What a judge has cost over trials, whose outcomes' `extra` these are, as a sentence; "" where none says."""
+    totals: Counter[str] = Counter()
+    num_judged = 0
+    for extra in extras:
+        told = {key: value for key, value in extra.get("metrics", {}).items() if key.startswith(_JUDGE)}
+        num_judged += bool(told)
+        totals.update(told)
+    listed = " and ".join(f"{value:,.0f} {key.removeprefix(_JUDGE)}" for key, value in totals.items())
+    return f"The judge cost {listed} in {plural(num_judged, 'trial')} of the search." if listed else ""
+
+
 def answer_table(models: Sequence[ModelAnswers], rows: Sequence[int], metric: str, title: str) -> Table | None:
     """A line per row: what was asked and expected, then each model's answer with its score; None without rows."""
     if not rows:
@@ -107,6 +126,26 @@ def cut(text: str, most: int = MAX_CHARACTERS) -> str:
     return text if len(text) <= most else f"{text[:half]} … {text[-half:]}"
 
 
+def marked(answer: str, expected: str) -> tuple[tuple[str, bool], ...]:
+    """The answer in pieces, each with whether its words stand in the expected text, too, in the same order.
+
+    Words are compared without case, by the longest runs that both have.
+    """
+    pieces = re.findall(r"\w+|\W+", answer)
+    places = [place for place, piece in enumerate(pieces) if piece[0].isalnum() or piece[0] == "_"]
+    own = [pieces[place].casefold() for place in places]
+    wanted = [word.casefold() for word in re.findall(r"\w+", expected)]
+    blocks = SequenceMatcher(None, own, wanted, autojunk=False).get_matching_blocks()
+    shared = {places[at] for block in blocks for at in range(block.a, block.a + block.size)}
+    runs = groupby(enumerate(pieces), key=lambda each: _is_shared(each[0], shared))
+    return tuple(("".join(piece for _, piece in run), is_shared) for is_shared, run in runs)
+
+
+def _is_shared(place: int, shared: set[int]) -> bool:
+    """Whether a piece is a shared word, or stands between two of them."""
+    return place in shared or {place - 1, place + 1} <= shared
+
+
 def is_expected(sample: Sample) -> bool:
     """Whether the answer is what was expected, but for white space."""
     return sample.answer.split() == sample.expected.split()
@@ -119,7 +158,8 @@ def _line(models: Sequence[ModelAnswers], row: int, metric: str) -> Row:
         value = sample.scores.get(metric, math.nan)
         earlier = next((models[at].label for at in range(place) if own[at].answer == sample.answer), None)
         tags = [number(value), *["as expected"] * is_expected(sample), *([f"as {earlier}"] if earlier else [])]
-        cells.append(Cell(cut(sample.answer), tags=tuple(tags)))
+        text = cut(sample.answer)
+        cells.append(Cell(text, tags=tuple(tags), pieces=marked(text, sample.expected)))
     return Row(tuple(cells))
 
 

@@ -14,7 +14,6 @@ from ftsweep.domain.answers import Model, model_name
 from ftsweep.domain.approach import Approach
 from ftsweep.domain.commands import store_command
 from ftsweep.domain.database_use import DatabaseUse
-from ftsweep.domain.finding import Finding
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.result import StudyResult
 from ftsweep.domain.space import Dimension
@@ -23,6 +22,7 @@ from ftsweep.domain.trial import TrialRecord
 from ftsweep.domain.verdict import Verdict
 from ftsweep.errors import UsageError
 from ftsweep.report.answers import ModelAnswers, base_answers, model_answers, trial_answers
+from ftsweep.report.data_facts import DataFacts, data_facts
 from ftsweep.report.settings import Settings, read_settings
 from ftsweep.report.study_fit import judged_study
 from ftsweep.report.trial_summary import TrialSummary, summarise
@@ -31,7 +31,8 @@ from ftsweep.store.folders import StudyFolder
 from ftsweep.store.phases import read_phases
 from ftsweep.store.study_state import read_state
 
-SPLIT_ORDER = {"train": 0, "validation": 1, "test": 2}
+_OF_SETTINGS = ("dimensions", "param_names", "_paths", "text_paths")
+"""What is computed of trials' settings alone."""
 
 
 @dataclass(frozen=True)
@@ -50,16 +51,6 @@ class TestedModel:
 
 
 @dataclass(frozen=True)
-class DataFacts:
-    """The data of one or more branches: its size per split, and what the checks found."""
-
-    branches: tuple[str, ...] = ()
-    num_rows: Mapping[str, int] = field(default_factory=dict)
-    fingerprint: str = ""
-    findings: tuple[Finding, ...] = ()
-
-
-@dataclass(frozen=True)
 class StudyOverview:
     """A study, running or done, with its sweep's settings and the verdicts on its search."""
 
@@ -75,7 +66,9 @@ class StudyOverview:
     known: Mapping[int, TrialSummary] = field(default_factory=dict, compare=False, repr=False)
     """Summaries that were made before, by number: those of trials that are the same since are taken."""
     shown: frozenset[int] | None = None
-    """The numbers of the trials to look at; None: all."""
+    """The numbers of the trials that there are for this view; None: all."""
+    looked_at: frozenset[int] = field(default=frozenset(), compare=False)
+    """The numbers of trials that are selected: of many they are drawn first."""
 
     @property
     def name(self) -> str:
@@ -134,11 +127,25 @@ class StudyOverview:
         """The same study with a look at these trials alone; its best stays what it is."""
         return replace(self, shown=frozenset(numbers))
 
-    @property
+    def looking_at(self, numbers: Iterable[int]) -> StudyOverview:
+        """The same study with these trials selected; what was computed of its trials is not computed again."""
+        return self._told(replace(self, looked_at=frozenset(numbers)), ("trials", "metrics", *_OF_SETTINGS))
+
+    def with_settings_of(self, earlier: StudyOverview) -> StudyOverview:
+        """This study; where trials have the settings that they had earlier, nothing about those is computed again."""
+        ours, theirs = ([trial.proposal for trial in study.state.trials] for study in (self, earlier))
+        return earlier._told(self, _OF_SETTINGS) if (ours, self.settings) == (theirs, earlier.settings) else self
+
+    def _told(self, other: StudyOverview, names: Iterable[str]) -> StudyOverview:
+        """The other one, which takes over what of these names was computed here."""
+        other.__dict__.update({name: self.__dict__[name] for name in names if name in self.__dict__})
+        return other
+
+    @cached_property
     def best(self) -> TrialSummary | None:
         return next((trial for trial in self.trials if trial.is_best), None)
 
-    @property
+    @cached_property
     def default(self) -> TrialSummary | None:
         """The default setting; with branches, that of the best trial's branch."""
         defaults = [trial for trial in self.trials if trial.is_default]
@@ -170,6 +177,21 @@ class StudyOverview:
             for name in trial.params:
                 found.setdefault(name, name.removeprefix(f"{trial.branch}.") if trial.branch else name)
         return found
+
+    @cached_property
+    def text_paths(self) -> frozenset[str]:
+        """Config paths of parameters whose values are not all numbers."""
+        return frozenset(
+            self.param_path(name)
+            for trial in self.trials
+            for name, value in trial.params.items()
+            if isinstance(value, bool) or not isinstance(value, int | float)
+        )
+
+    @cached_property
+    def metrics(self) -> tuple[str, ...]:
+        """What any trial measured at its best rung, by `<split>/<metric>`."""
+        return tuple({key: None for trial in self.trials for key in trial.best_values()})
 
     @property
     def baselines(self) -> dict[str, dict[str, float]]:
@@ -225,7 +247,7 @@ class StudyOverview:
         """One for all branches, or more where their data differ."""
         found: dict[tuple[Any, ...], DataFacts] = {}
         for branch, answer in self.result.data.items():
-            facts = _data_facts(answer)
+            facts = data_facts(answer)
             key = (tuple(facts.num_rows.items()), facts.fingerprint, facts.findings)
             found[key] = replace(facts, branches=(*found.get(key, facts).branches, branch))
         return tuple(found.values())
@@ -262,13 +284,3 @@ def _tested_model(label: str, values: Mapping[str, float]) -> TestedModel:
 def _with_split(split: str, values: Mapping[str, float]) -> dict[str, float]:
     """Metrics under the keys that measurements have: `<split>/<metric>`."""
     return {f"{split}/{metric}": value for metric, value in values.items()}
-
-
-def _data_facts(answer: Mapping[str, Any]) -> DataFacts:
-    """Of a branch's answer to `prepare`."""
-    num_rows = answer.get("num_rows") or {}
-    return DataFacts(
-        num_rows={split: num_rows[split] for split in sorted(num_rows, key=lambda name: SPLIT_ORDER.get(name, 3))},
-        fingerprint=str(answer.get("fingerprint") or ""),
-        findings=tuple(Finding.from_dict(finding) for finding in answer.get("findings") or ()),
-    )

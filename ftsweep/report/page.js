@@ -54,7 +54,8 @@
     if (data.layout.meta?.brush) brush(plot);
   };
 
-  // What is seen first is drawn first; the rest when the browser has nothing else to do, one figure at a time.
+  // What is seen first is drawn first; the rest when the browser has nothing else to do, one figure at a time. Of a large
+  // study the rest takes seconds: there a figure is drawn when it comes near.
   const observer = new IntersectionObserver(
     (entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => draw(entry.target)),
     { rootMargin: "300px" },
@@ -68,7 +69,8 @@
     draw(section);
     whenIdle(drawRest);
   };
-  window.addEventListener("load", () => whenIdle(drawRest));
+  if (!document.querySelector("main").hasAttribute("data-large"))
+    window.addEventListener("load", () => whenIdle(drawRest));
 
   // A sheet of paper is narrower than a window: without this the figures would be cut off at its edge.
   const printWidth = 690;

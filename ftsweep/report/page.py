@@ -17,8 +17,9 @@ from ftsweep.domain.verdict import counts_of
 from ftsweep.errors import ConfigError
 from ftsweep.report import figures as figure_modules
 from ftsweep.report import summary, wording
-from ftsweep.report.answers import answer_table, telling_rows, told_score
+from ftsweep.report.answers import answer_table, judged_cost, telling_rows, told_score
 from ftsweep.report.base import Report
+from ftsweep.report.figures import theme
 from ftsweep.report.figures.base import Figure
 from ftsweep.report.figures.drawn import MAX_ROWS, Drawn, drawn_of
 from ftsweep.report.overview import StudyOverview
@@ -75,6 +76,7 @@ class HtmlPage(Report):
         scripts = {"plotly": get_plotlyjs(), "page": _own("page.js")}
         return environment.from_string(_own("page.html")).render(
             study=study,
+            is_large=len(study.trials) > theme.MANY,
             policy=_policy(scripts.values()),
             scripts={name: _trusted(text) for name, text in scripts.items()},
             css=_trusted(_own("page.css")),
@@ -88,6 +90,7 @@ class HtmlPage(Report):
             facts=summary.facts(study),
             fit_counts=counts_of(study.state.verdicts),
             answers=_answers(study),
+            judged=judged_cost(trial.extra for trial in study.trials),
             flagged_text=said_of_flagged(study.conclusion.flagged, study.objective),
             tables=tables,
             data_line=summary.data_line,

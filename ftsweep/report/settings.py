@@ -23,6 +23,8 @@ class Settings:
     summary: Mapping[str, str] = field(default_factory=dict)
     branches: tuple[str, ...] = ()
     pruner: Mapping[str, Any] = field(default_factory=dict)
+    selection: Mapping[str, Any] = field(default_factory=dict)
+    """Of what is done after the search."""
     judges_fit: bool = True
     """Whether `guards.fit` is on."""
     text: str = ""
@@ -72,6 +74,7 @@ def _settings(manifest: StudyManifest, text: str) -> Settings:
         summary=summary,
         branches=names,
         pruner=manifest.pruner,
+        selection=manifest.selection,
         judges_fit=all(fit.get("mode") != "off" for fit in fits),
         text=text,
         sweep=manifest.sweep_file,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from ftsweep.domain.measurement import Measurement
@@ -27,7 +28,7 @@ class TrialSummary:
     verdicts: tuple[Verdict, ...] = ()
     """How well it fits, its own verdict first; none where that was not judged."""
 
-    @property
+    @cached_property
     def number(self) -> int:
         return self.record.number
 
@@ -39,11 +40,11 @@ class TrialSummary:
     def params(self) -> Mapping[str, Any]:
         return self.record.proposal.params
 
-    @property
+    @cached_property
     def is_default(self) -> bool:
         return self.record.proposal.is_default
 
-    @property
+    @cached_property
     def kind(self) -> str:
         return self.record.outcome.kind.value if self.record.outcome else RUNNING
 
@@ -91,6 +92,9 @@ class TrialSummary:
 
     def best_values(self) -> Mapping[str, float]:
         """All metrics at the best rung, by `<split>/<metric>`."""
+        rung, curve = self.best_rung, self.curve
+        if rung is not None and rung < len(curve) and curve[rung].rung == rung:  # none was left out
+            return curve[rung].values
         return next((point.values for point in self.curve if point.rung == self.best_rung), {})
 
 

@@ -49,14 +49,17 @@ def known_tasks(names: Sequence[str], include: Path | None) -> Any:
     return manager
 
 
-def check_askable(predictor: Predictor) -> None:
-    """Raise UsageError for a model that says how likely no text is: a classifier, an encoder."""
+def check_askable(predictor: Predictor, *, is_chat: bool) -> None:
+    """Raise UsageError for a model that says how likely no text is (a classifier, an encoder), and for one without a
+    chat template where it shall be asked with one."""
     head = predictor.strategy.head_for(predictor.task)
     if head != "causal_lm":
         raise UsageError(
             "the tasks of lm-eval ask a model that continues text, and this one does not",
             remedy="Studies of the tasks instruction, preference and text have such models.",
         )
+    if is_chat and not predictor.tokenizer.chat_template:
+        raise UsageError("the model's tokenizer has no chat template", where="--chat", remedy="Leave out --chat.")
 
 
 def harness_scores(

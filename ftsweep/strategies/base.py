@@ -246,14 +246,15 @@ def transformers_model(model: Any) -> Any:
 
 
 def fresh_modules(base: PreTrainedModel, head: Head) -> dict[str, nn.Module]:
-    """Modules by name whose weights no checkpoint brought: a new head, sometimes a pooler. None for a language model.
+    """Modules by name whose weights no checkpoint brought: a new head, sometimes a pooler.
 
     Loading marks every parameter it reads, so the unmarked ones are new; of a model that was never loaded all that
-    lies outside of its backbone counts. A new module outside of the backbone is named as a whole (`classifier`).
+    lies outside of its backbone counts. A new module outside of the backbone is named as a whole (`classifier`). Of a
+    language model none, but for the layers of a drawn head for masked words, without its output layer.
     """
-    if head in LANGUAGE_HEADS:
-        return {}
     loaded = any(_is_loaded(parameter) for parameter in base.parameters())
+    if head in LANGUAGE_HEADS:
+        return _drawn_language_layers(base) if loaded and head == "masked_lm" else {}
     names = set()
     for name, _parameter in ((n, p) for n, p in base.named_parameters() if not (loaded and _is_loaded(p))):
         top = name.partition(".")[0]
@@ -262,6 +263,13 @@ def fresh_modules(base: PreTrainedModel, head: Head) -> dict[str, nn.Module]:
         elif loaded:
             names.add(name.rpartition(".")[0])
     return {name: base.get_submodule(name) for name in sorted(names)}
+
+
+def _drawn_language_layers(base: PreTrainedModel) -> dict[str, nn.Module]:
+    output = base.get_output_embeddings()  # tied to the input embeddings: drawing it would draw these
+    names = sorted({name.rpartition(".")[0] for name, weight in base.named_parameters() if not _is_loaded(weight)})
+    modules = {name: base.get_submodule(name) for name in names}
+    return {name: module for name, module in modules.items() if all(part is not output for part in module.modules())}
 
 
 def redraw_fresh_modules(base: PreTrainedModel, head: Head) -> None:

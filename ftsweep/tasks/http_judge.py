@@ -19,13 +19,15 @@ from annotated_types import Ge, Gt
 
 from ftsweep.domain.metric import Metric, Metrics
 from ftsweep.errors import ConfigError
-from ftsweep.redaction import has_password
+from ftsweep.redaction import HIDDEN, has_password
 from ftsweep.store.atomic import append_line, read_lines
 from ftsweep.tasks.judging import Judge, JudgedRow
 
 _LOGGER = logging.getLogger(__name__)
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_MAX_TOLD = 200  # characters of what a server says
 _FIRST_WAIT_SECONDS = 0.5
 _LONGEST_WAIT_SECONDS = 30.0
 _LOST_IN_A_ROW = 3  # rows that no attempt got an answer for: the server is away, and the others are not asked
@@ -64,6 +66,9 @@ class HttpJudge(Judge):
         if has_password(base_url):
             what = "the address holds a secret, which would be kept with the study"
             raise ConfigError(what, where="task.judge.base_url", remedy="Name its variable in task.judge.key_env.")
+        if key_env is not None and not _VARIABLE.fullmatch(key_env):  # a key itself, perhaps: it is not repeated
+            remedy = "Put the key into the environment, and write the name of its variable here."
+            raise ConfigError("this is no name of a variable", where="task.judge.key_env", remedy=remedy)
         if low >= high:
             raise ConfigError(f"low must lie below high, not {low:g} and {high:g}", where="task.judge.low")
         self.base_url = base_url.rstrip("/")
@@ -84,6 +89,10 @@ class HttpJudge(Judge):
         self.num_tokens = 0
         """What the server says that its answers took, prompts included."""
 
+    @property
+    def cost(self) -> Mapping[str, float]:
+        return {"calls": self.num_calls, "tokens": self.num_tokens}
+
     def open(self, folder: Path) -> None:
         """Take up what was scored with this model, rubric and range. `folder` holds a file for each of them."""
         self._file = folder / f"{self._hash()}.jsonl"
@@ -102,8 +111,9 @@ class HttpJudge(Judge):
             *(len(rows), len(rows) - len(wanted), self.num_calls - calls, self.num_tokens - tokens),
         )
         missing = sum(key not in self._known for key in keys)
+        self.problem = batch.last_problem if missing else ""
         if missing:
-            _LOGGER.warning("judge: %d of %d rows have no score: %s", missing, len(rows), batch.last_problem)
+            _LOGGER.warning("judge: %d of %d rows have no score: %s", missing, len(rows), self.problem)
         return [{"judge": self._known[key]} if key in self._known else {} for key in keys]
 
     # -- one request ----------------------------------------------------------------------------------------------
@@ -123,12 +133,13 @@ class HttpJudge(Judge):
         """
         import requests
 
+        headers = self._headers()
         self._wait_for_turn()
         try:
             response = requests.post(
                 f"{self.base_url}/chat/completions",
                 json=self._question(row),
-                headers=self._headers(),
+                headers=headers,
                 timeout=self.timeout_seconds,
                 allow_redirects=False,  # the key goes to the server that was named
             )
@@ -137,7 +148,8 @@ class HttpJudge(Judge):
         if response.status_code != 200:
             may_help = response.status_code in (408, 409, 425, 429) or response.status_code >= 500
             after = _seconds(response.headers.get("Retry-After"))
-            raise JudgeProblem(f"{self.base_url} answers {response.status_code}", may_help=may_help, after=after)
+            why = f"{self.base_url} answers {response.status_code}{self._told(response.text)}"
+            raise JudgeProblem(why, may_help=may_help, after=after)
         return self._read(response.text)
 
     def _read(self, text: str) -> float:
@@ -155,6 +167,24 @@ class HttpJudge(Judge):
             raise JudgeProblem(f"the model gives no number between {self.low:g} and {self.high:g}")
         return score
 
+    def _told(self, text: str) -> str:
+        """What a server says of an error, to stand behind its status: one short line, in which the key is hidden."""
+        try:
+            found = json.loads(text)
+            error = found.get("error") or found
+            told = error if isinstance(error, str) else error.get("message") or error.get("detail")
+        except (ValueError, AttributeError, RecursionError):
+            return ""
+        if not isinstance(told, str) or not told.strip():
+            return ""
+        if key := self._key():
+            told = told.replace(key, HIDDEN)
+        line = "".join(each if each.isprintable() else " " for each in told).strip()
+        return f": {line[:_MAX_TOLD]}"
+
+    def _key(self) -> str:
+        return os.environ.get(self.key_env, "") if self.key_env else ""
+
     def _question(self, row: JudgedRow) -> dict[str, Any]:
         task = f"{self.rubric}\n\nReply with one number from {self.low:g} to {self.high:g}, and with nothing else."
         shown = json.dumps(
@@ -164,7 +194,7 @@ class HttpJudge(Judge):
         return {"model": self.model, "messages": messages, "temperature": 0, "max_tokens": 16}
 
     def _headers(self) -> dict[str, str]:
-        key = os.environ.get(self.key_env, "") if self.key_env else ""
+        key = self._key()
         if self.key_env and not key:
             raise JudgeProblem(f"the environment has no {self.key_env}, which task.judge.key_env names", may_help=False)
         return {"Authorization": f"Bearer {key}"} if key else {}

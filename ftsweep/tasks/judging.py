@@ -35,6 +35,15 @@ class Judge(Component, ABC):
     metrics: ClassVar[Metrics]
     """What it scores by; names that the task has not."""
 
+    problem: str = ""
+    """Why rows of the last call have no score, as a clause for people; "" where all have one, or it is not known."""
+
+    @property
+    def cost(self) -> Mapping[str, float]:
+        """What its scores have cost so far, by unit (`{"calls": 12, "tokens": 3400}`): metrics of the trial, as
+        `judge/<unit>`. By default nothing."""
+        return {}
+
     def open(self, folder: Path) -> None:
         """Called before the first rows: a folder for what it wants to keep, the same one for all trials of a store."""
 

@@ -78,7 +78,9 @@ class BaseModels:
         if base is None:
             self._make_room()
             quantisation = strategy.quantisation
-            model = source.load(head, labels=labels, dtype=dtype, device=self.device, quantisation=quantisation)
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(0)  # a head that is drawn is measured, too: the same one whatever was done before
+                model = source.load(head, labels=labels, dtype=dtype, device=self.device, quantisation=quantisation)
             base = BaseModel(key, model)
         else:
             self._bases.remove(base)

@@ -33,6 +33,7 @@ from ftsweep.training.references import Reference, ReferencedSet
 from ftsweep.training.runs.base import Run, RunStart
 from ftsweep.training.runs.choice import begin_run
 from ftsweep.worker.base_models import BaseModel, BaseModels
+from ftsweep.worker.drawn_heads import check_held_to_base
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -170,6 +171,7 @@ class Components:
         answers: AnswerMeter | None = None,
     ) -> Run:
         """The run of these parts on a base that was lent for it, from what the folder holds of it."""
+        check_held_to_base(parts, base.model)
         torch.manual_seed(parts.config["seed"]["model"])
         model = parts.strategy.apply(base.model, parts.strategy.head_for(parts.task))
         if parts.config["training"]["gradient_checkpointing"]:

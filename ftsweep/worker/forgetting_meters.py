@@ -20,6 +20,7 @@ from ftsweep.guards.forgetting import Forgetting
 from ftsweep.models.base import LANGUAGE_HEADS
 from ftsweep.models.device import describe_device
 from ftsweep.store.atomic import read_json, write_json
+from ftsweep.strategies.base import fresh_modules
 from ftsweep.worker.components import Components
 
 if TYPE_CHECKING:
@@ -42,7 +43,10 @@ class ForgettingMeters:
         guard = forgetting_guard(parts.config, self._components.allowed)
         if guard is None:
             return None
-        lender = None if parts.strategy.head_for(parts.task) in LANGUAGE_HEADS else self._lender(parts)
+        head = parts.strategy.head_for(parts.task)
+        lender = None if head in LANGUAGE_HEADS else self._lender(parts)
+        if lender is None and fresh_modules(self._components.look_at_base(parts, untouched=True), head):
+            raise _of_drawn_head()
         text = self._components.general_of(parts, is_masked=lender is not None and lender.is_masked)
         if text is None:
             raise ConfigError(
@@ -114,7 +118,6 @@ class ForgettingMeters:
         except ModelError as of_decoder:
             try:
                 model = parts.source.load("masked_lm", labels=None, dtype=dtype, device=device)
-                return Lender(model.requires_grad_(False), is_masked=True)
             except ModelError as of_encoder:
                 raise ModelError(
                     "forgetting cannot be measured on this model, it has neither the head of a language model "
@@ -122,6 +125,18 @@ class ForgettingMeters:
                     where="guards.forgetting",
                     remedy="Set guards.forgetting=off, or choose another model.",
                 ) from of_encoder
+            if fresh_modules(model, "masked_lm"):
+                raise _of_drawn_head() from of_decoder
+            return Lender(model.requires_grad_(False), is_masked=True)
+
+
+def _of_drawn_head() -> ModelError:
+    return ModelError(
+        "forgetting cannot be measured on this model: its files lack a head for masked words, and one that is drawn "
+        "tells none",
+        where="guards.forgetting",
+        remedy="Set guards.forgetting=off, or choose another model.",
+    )
 
 
 def forgetting_guard(config: Mapping[str, Any], allowed: tuple[str, ...] = ()) -> Forgetting | None:

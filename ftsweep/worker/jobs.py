@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import torch
 
 from ftsweep.config.build import build
 from ftsweep.domain import messages
+from ftsweep.domain.finding import Finding
 from ftsweep.domain.messages import (
     Answer,
     Baseline,
@@ -45,6 +46,7 @@ from ftsweep.store.samples import TEST, TEST_BASE, rung_name, write_samples
 from ftsweep.strategies.base import check_length, fresh_modules
 from ftsweep.training.runs.choice import run_class
 from ftsweep.worker.components import Components
+from ftsweep.worker.drawn_heads import drawn_head_findings
 from ftsweep.worker.forgetting_meters import ForgettingMeters
 from ftsweep.worker.general_overlap import general_overlap
 from ftsweep.worker.scale import scaled_scores
@@ -83,29 +85,32 @@ class SingleJobs:
         for node in job.get("tasks", ()):  # with the values that the search may give its settings
             build(node, allowed=self.components.allowed).check_schema(parts.prepared.meta["schema"])
         self._check_strategies(parts, job)
-        findings = [*parts.prepared.meta["findings"], *self._check_forgetting(parts)]
+        chain = StageChain(self.components, parts.config, parts.cache)
+        stages = {name: chain.parts_of(stage) for name, stage in stage_configs(parts.config).items()}
+        drawn = drawn_head_findings([parts, *stages.values()], self.components.look_at_base)
+        findings = [
+            *parts.prepared.meta["findings"],
+            *(finding.to_dict() for finding in (*drawn, *self._check_forgetting(parts, stages.values()))),
+        ]
         return {
             **parts.prepared.meta,
             "findings": findings,
             "folder": str(parts.prepared.folder),
             "has_test": parts.prepared.has("test"),
-            "texts": self._prepare_texts(parts) | ({} if parts.source.lasts else {"model": parts.source.fingerprint()}),
+            "texts": self._prepare_texts(parts, stages)
+            | ({} if parts.source.lasts else {"model": parts.source.fingerprint()}),
         }
 
-    def _check_forgetting(self, parts: TrialParts) -> list[dict[str, Any]]:
+    def _check_forgetting(self, parts: TrialParts, stages: Iterable[TrialParts]) -> list[Finding]:
         """Measure the base, so that a model that cannot be is refused now; what train tells of the general text."""
         meter = self.meters.meter_of(parts)
         if meter is None:
             return []
-        chain = StageChain(self.components, parts.config, parts.cache)
-        stages = [chain.parts_of(stage) for stage in stage_configs(parts.config).values()]
         trained = [(each.prepared, each.task) for each in (parts, *stages)]
-        return [finding.to_dict() for finding in general_overlap(meter.text, trained, parts.cache)]
+        return general_overlap(meter.text, trained, parts.cache)
 
-    def _prepare_texts(self, parts: TrialParts) -> dict[str, str]:
-        """Prepare the data of the stages and the general text; fingerprints by the key of the node."""
-        chain = StageChain(self.components, parts.config, parts.cache)
-        stages = {name: chain.parts_of(stage) for name, stage in stage_configs(parts.config).items()}
+    def _prepare_texts(self, parts: TrialParts, stages: Mapping[str, TrialParts]) -> dict[str, str]:
+        """Prepare the general text; its fingerprint and those of the stages' data, by the key of the node."""
         found = {f"stages.{name}.data": stage.prepared.meta["fingerprint"] for name, stage in stages.items()}
         reading = next((each for each in (parts, *stages.values()) if each.task.takes_text), None)
         general = None if reading is None else self.components.general_of(reading)
@@ -137,9 +142,9 @@ class SingleJobs:
             parts.task.check_model(base)
             if parts.strategy.names_layers:
                 parts.strategy.check_base(base, parts.strategy.head_for(parts.task))
-        values = self._test_untouched(job, "validation")["test"]
-        check_answered(config["objective"]["metric"], values)
-        return {"validation": values}
+        found = self._test_untouched(job, "validation")
+        check_answered(config["objective"]["metric"], found["test"], found.get("problem", ""))
+        return {"validation": found["test"]}
 
     def _estimate(self, job: Estimate) -> dict[str, Any]:
         """Time a few steps and one measurement of the configuration, and scale them to a whole trial."""
@@ -237,7 +242,7 @@ class SingleJobs:
         return resampled_objective(build(job["spec"]["config"]["task"], allowed=self.components.allowed), job)
 
     def _test_untouched(self, job: Job, split_name: str = "test") -> dict[str, Any]:
-        """As `_test`, of the untouched base; of a new head its prior."""
+        """As `_test`, of the untouched base; of a new head its prior. `problem`: why a judge left answers out."""
         parts = self._parts(job)
         split = parts.prepared.split(split_name)
         if parts.task.has_new_head and not self._came_with_head(parts):
@@ -252,7 +257,8 @@ class SingleJobs:
             found = answers.of_chosen(model, "test", ask=ask) if is_test else answers.at_rung(model, ask=ask)
             write_samples(Path(job["folder"]), TEST_BASE if is_test else rung_name(0), found.samples)
             scores = found.added_to(scores)
-        return {**scored(parts.task, scores), "details": {}}
+        told = {"problem": answers.problem} if answers is not None and answers.problem else {}
+        return {**scored(parts.task, scores), "details": {}, **told}
 
     def _came_with_head(self, parts: TrialParts) -> bool:
         """Whether the base has learned this very task already, in the study that it comes from."""

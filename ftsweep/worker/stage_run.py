@@ -14,6 +14,7 @@ from ftsweep.models.saving import save_whole
 from ftsweep.store.atomic import read_json, remove, write_json
 from ftsweep.training.checkpoint import put_weights
 from ftsweep.worker.components import Components
+from ftsweep.worker.drawn_heads import has_drawn_head
 from ftsweep.worker.stage_cache import StageLock, StageResult
 
 if TYPE_CHECKING:
@@ -92,8 +93,8 @@ class StageRun:
         release_memory(self._components.device)
 
     def _general_at_start(self) -> dict[str, float] | None:
-        """Scores on general text before the stage; of one that goes on as they were measured then."""
-        if self._general is None:
+        """Scores on general text before the stage, as they were measured then; None of a base whose head is drawn."""
+        if self._general is None or has_drawn_head(self._parts, self._base.model):
             return None
         file = self.result.run_folder.path / "general.json"
         if not file.exists():
@@ -109,8 +110,9 @@ class StageRun:
             for each in (measurements[0], measurements[-1])
         ]
         facts: dict[str, Any] = {"before": {"own": own[0]}, "after": {"own": own[1]}}
-        if self._general is not None and self._general_before is not None:
+        if self._general_before is not None:
             facts["before"]["general"] = self._general_before
+        if self._general is not None:
             facts["after"]["general"] = self._general.score(whole, self._evaluator).values
         assert self._run.outcome is not None
         seconds = round(measurements[-1].train_seconds, 3)

@@ -19,6 +19,7 @@ from ftsweep.store.folders import TrialFolder
 from ftsweep.tasks.causal import perplexity
 from ftsweep.training.runs.base import Run
 from ftsweep.worker.components import Components
+from ftsweep.worker.drawn_heads import has_drawn_head
 from ftsweep.worker.stages import StageChain, stage_configs
 
 if TYPE_CHECKING:
@@ -32,13 +33,12 @@ Scores = dict[str, float]
 def stage_scores(results: Mapping[str, Mapping[str, Any]]) -> Scores:
     """What a trial's stages measured before and after, as metrics."""
     scores: Scores = {}
-    for name, facts in results.items():
+    for number, (name, facts) in enumerate(results.items()):
         for when in ("before", "after"):
             scores |= {f"{name}/{metric}_{when}": value for metric, value in facts[when]["own"].items()}
-            for metric, value in facts[when].get("general", {}).items():
-                key = f"general/{metric}_{when}"
-                if when == "after" or key not in scores:  # before the first stage, after the last one
-                    scores[key] = value
+            if when == "after" or number == 0:  # before the first stage, after the last one
+                general = facts[when].get("general", {})
+                scores |= {f"general/{metric}_{when}": value for metric, value in general.items()}
     return scores
 
 
@@ -50,9 +50,14 @@ class TextScores:
         self._of_base: dict[str, Scores] = {}
 
     def measure_base(self, parts: TrialParts, model: PreTrainedModel) -> None:
-        """Score the base before anything is done to it. Of a trial with stages the first stage has done that."""
+        """Score the base before anything is done to it, but for one whose head is drawn: its scores tell nothing.
+
+        Of a trial with stages the first stage has done that.
+        """
         key = self._key(parts)
         if not parts.task.takes_text or parts.stage_result is not None or key in self._of_base:
+            return
+        if has_drawn_head(parts, model):
             return
         self._of_base[key] = _with_suffix(self._general(parts, model), "_before")
 

@@ -12,6 +12,7 @@ from typing import Any
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.messages import Answer, Ended, Measured, Message, Train
 from ftsweep.domain.trial import Outcome, OutcomeKind
+from ftsweep.evaluation.answers import AnswerMeter
 from ftsweep.evaluation.trial_parts import TrialParts
 from ftsweep.models.device import allocated_bytes, is_out_of_memory, release_memory
 from ftsweep.store.atomic import remove_folder, written_folder
@@ -51,6 +52,7 @@ class _Training:
     parts: TrialParts
     base: BaseModel
     stage_seconds: float
+    answers: AnswerMeter | None
 
 
 class TrialJob:
@@ -188,7 +190,7 @@ class TrialJob:
         seconds = add_paid_seconds(self._folder, self._chain.paid_seconds)
         if run.rung < 0:  # a checkpoint has them already
             run.train_seconds += seconds
-        return _Training(run, parts, base, seconds)
+        return _Training(run, parts, base, seconds, answers)
 
     # -- under way ------------------------------------------------------------------------------------------------
 
@@ -230,6 +232,8 @@ class TrialJob:
             with written_folder(self._folder.best) as temporary:
                 strategy.save(run.model, temporary)
         extra = self._shared.text_scores.outcome_extra(training.parts, self._chain, run)
+        if training.answers is not None and (cost := training.answers.cost):
+            extra["metrics"] = {**extra.get("metrics", {}), **cost}
         del run
         self._free(training)
         remove_folder(self._folder.checkpoint)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import http.server
-import os
-import re
-import signal
-import subprocess
-import sys
 import threading
 import time
 
 import pytest
 import report_studies as studies
+from dashboard_pages import (
+    draw_box,
+    faint_lines,
+    selection_of,
+    wait_for_cell,
+    wait_for_rows,
+    wait_for_study,
+    wait_until,
+)
 
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.request import Answer
@@ -25,101 +29,6 @@ from ftsweep.store.requests import STOPPED, Requests
 pytest.importorskip("dash", reason="the extra ftsweep[dashboard] is not installed")
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)><a href='javascript:alert(3)'>x</a>%{y}$\\alpha$"
-PATIENCE_MS = 180_000  # a shared machine with little left takes long to draw
-
-
-@pytest.fixture
-def served(tmp_path):
-    """Serves the store of the test; gives the printed link. Afterwards the command must end cleanly on SIGTERM."""
-    command = [sys.executable, "-m", "ftsweep.cli.main", "dashboard", "--store", str(tmp_path)]
-    (tmp_path / "studies").mkdir(exist_ok=True)
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ)
-    line = process.stdout.readline()
-    yield re.search(r"http://\S+", line)[0]
-    process.send_signal(signal.SIGTERM)
-    said, _ = process.communicate(timeout=60)
-    assert process.returncode == 0, said
-    assert said == ""
-
-
-@pytest.fixture
-def opened(browser, served):
-    """Opens a page of the dashboard; what went wrong is in `page.troubles`."""
-    contexts = []
-
-    def open_page(path="/", *, has_token=True):
-        context = browser.new_context(viewport={"width": 1400, "height": 1000})
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE_MS)
-        page.troubles = []
-        page.on("console", lambda message: page.troubles.append(message.text))
-        page.on("pageerror", lambda error: page.troubles.append(str(error)))
-        page.on("dialog", lambda dialog: (page.troubles.append(f"dialog {dialog.message}"), dialog.dismiss()))
-        base, _, query = served.partition("/?")
-        page.goto(f"{base}{path}{'&' if '?' in path else '?'}{query}" if has_token else base + path)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-
-
-def wait_until(page, condition):
-    """As a function, which is evaluated once: a bare expression is evaluated in the page, which forbids that."""
-    page.wait_for_function(f"() => {condition}")
-
-
-def wait_for_study(page):
-    """Until both figures are drawn: they are empty at first."""
-    drawn = "[...document.querySelectorAll('.panel .js-plotly-plot')].filter(plot => plot.data && plot.data.length)"
-    wait_until(page, f"{drawn}.length === 2")
-    page.wait_for_selector(".ag-row")
-
-
-def selection_of(page):
-    """The selected trials, by the link to their file."""
-    return [int(number) for number in page.get_attribute("#csv", "href").partition("?trials=")[2].split(",") if number]
-
-
-def wait_for_rows(page, numbers):
-    """Until exactly these rows are ticked: the table follows a moment after the figures."""
-    rows = "[...document.querySelectorAll('.ag-row-selected')].map(row => Number(row.getAttribute('row-id')))"
-    wait_until(page, f"[...new Set({rows})].sort((a, b) => a - b).join() === '{','.join(map(str, numbers))}'")
-
-
-def wait_for_cell(page, number, text):
-    """Until the row of the trial has the text; a row lies in several parts of the table."""
-    wait_until(
-        page,
-        f"[...document.querySelectorAll('.ag-row[row-id=\"{number}\"]')].some(r => r.innerText.includes('{text}'))",
-    )
-
-
-def draw_box(page, side, width):
-    """Select from the left edge by hand. On a busy machine the page may still move beneath it: then once more."""
-    late = pytest.importorskip("playwright.sync_api").TimeoutError
-    for _ in range(5):
-        plot = page.locator(f"#{side} .nsewdrag").first.bounding_box()
-        left, top = plot["x"] + 3, plot["y"] + 3
-        page.mouse.move(left, top)
-        page.mouse.down()
-        page.mouse.move(left + plot["width"] * width / 2, top + plot["height"] / 2, steps=4)
-        page.mouse.move(left + plot["width"] * width, top + plot["height"] - 8, steps=4)
-        page.mouse.up()
-        try:
-            selected = "/^[1-9]\\d* of/.test(document.getElementById('selected').innerText)"
-            page.wait_for_function(f"() => {selected}", timeout=PATIENCE_MS / 6)
-        except late:
-            continue
-        return
-    raise AssertionError("no box selects anything")
-
-
-def faint_lines(page, side):
-    """Trials whose line is faint."""
-    script = "document.querySelector('#%s .js-plotly-plot').data.filter(t => t.opacity < 0.2).map(t => t.meta[0])"
-    return sorted(page.evaluate(script % side))
 
 
 def test_measurement_shows_within_seconds_and_selection_and_zoom_stay(opened, tmp_path):
@@ -197,6 +106,11 @@ def test_every_view_trial_page_and_difference_open(opened, tmp_path):
         page.get_by_text(title, exact=True).last.click()
         wait_until(page, f"document.getElementById('right-view').innerText.includes('{title}')")
         page.wait_for_selector("#right .main-svg")
+        if title == "Parallel coordinates":
+            wait_until(page, "document.querySelector('#right .js-plotly-plot').data.length > 10")
+            page.click("#clear")
+            draw_box(page, "right", 0.6)
+            assert selection_of(page), "lines that pass through a box over an axis"
     page.goto(page.url.partition("/study")[0] + "/study/demo/trial/3")
     page.wait_for_selector("#trial-curves .main-svg")
     assert "Trial 3" in page.inner_text("h1")

@@ -227,3 +227,24 @@ def test_parallel_coordinates_show_what_was_brushed_and_the_best(opened, tmp_pat
         page.wait_for_timeout(50)
     assert page.evaluate(visible) == 5
     assert page.troubles == []
+
+
+def test_of_a_large_study_a_figure_is_drawn_when_it_comes_near_and_all_are_printed(browser, tmp_path):
+    builder = studies.StudyBuilder(tmp_path)
+    for number in range(201):
+        builder.trial(number, [2.0, 1.5 - number / 1000], params={"training.learning_rate": 1e-3 + number / 1e6})
+    path = HtmlPage().write(read_overview(builder.folder), tmp_path / "report.html")
+    page = browser.new_page(viewport={"width": 1200, "height": 900})
+    page.set_default_timeout(180_000)
+    page.goto(path.as_uri())
+    page.wait_for_load_state("load")
+    drawn, figures = page.locator(".plot:has(.main-svg)"), page.locator("section.figure")
+    drawn.first.wait_for(state="attached")
+    page.wait_for_timeout(1500)  # in which a small study's figures are all begun
+    assert drawn.count() < figures.count()
+
+    figures.last.scroll_into_view_if_needed()
+    figures.last.locator(".main-svg").first.wait_for(state="attached")
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert drawn.count() == figures.count()
+    page.close()

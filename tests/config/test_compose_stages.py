@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ftsweep.config.compose import compose_sweep, explain_sweep
+from ftsweep.config.compose import explain_sweep
 from ftsweep.config.schema import SweepConfig
 from ftsweep.domain.space import Choice
 from ftsweep.errors import ConfigError
@@ -40,17 +40,6 @@ DIRECT = """
 defaults: [base, model: tiny, data: pydocs, task: {task}, strategy: lora, _self_]
 space: {{training: {{epochs: [1, 2]}}}}
 """
-
-
-@pytest.fixture
-def compose(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., SweepConfig]:
-    monkeypatch.chdir(tmp_path)
-
-    def do(text: str, *overrides: str) -> SweepConfig:
-        Path("mine.yaml").write_text(text, encoding="utf-8")
-        return compose_sweep("mine.yaml", overrides)
-
-    return do
 
 
 def test_a_stage_is_whole_in_every_trials_config(compose: Callable[..., SweepConfig]) -> None:

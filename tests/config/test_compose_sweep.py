@@ -35,18 +35,6 @@ branches:
 """
 
 
-@pytest.fixture
-def compose(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., SweepConfig]:
-    """Composes a sweep file's text, saved as mine.yaml in an empty current folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def do(text: str, *overrides: str, name: str = "mine.yaml") -> SweepConfig:
-        Path(name).write_text(text, encoding="utf-8")
-        return compose_sweep(name, overrides)
-
-    return do
-
-
 def refused(compose: Callable[..., SweepConfig], text: str, *overrides: str, **more: Any) -> str:
     with pytest.raises(ConfigError) as caught:
         compose(text, *overrides, **more)

@@ -8,29 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from ftsweep.config.compose import compose_sweep
 from ftsweep.config.schema import SweepConfig
 from ftsweep.errors import ConfigError
 
-SWEEP = """
-defaults: [base, model: tiny, data: pydocs, task: instruction, strategy: lora, _self_]
-space: {training: {learning_rate: [1e-3, 2e-3]}}
-budget: {trials: 2}
-"""
 
-
-@pytest.fixture
-def compose(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., SweepConfig]:
-    (tmp_path / "mine.yaml").write_text(SWEEP)
-    monkeypatch.chdir(tmp_path)
-    return lambda *overrides: compose_sweep("mine.yaml", overrides)
-
-
-def test_a_score_of_answers_is_an_objective_with_its_own_direction(compose: Callable[..., SweepConfig]) -> None:
-    config = compose("objective.metric=chrf", "task.generation.rows=16")
+def test_a_score_of_answers_is_an_objective_with_its_own_direction(varied: Callable[..., SweepConfig]) -> None:
+    config = varied("objective.metric=chrf", "task.generation.rows=16")
     assert (config.objective.key, config.objective.direction) == ("validation/chrf", "maximize")
     assert config.objective.is_generated
-    assert not compose("task.generation.rungs=[5,10]").objective.is_generated
+    assert not varied("task.generation.rungs=[5,10]").objective.is_generated
 
 
 @pytest.mark.parametrize(
@@ -47,10 +33,10 @@ def test_a_score_of_answers_is_an_objective_with_its_own_direction(compose: Call
     ],
 )
 def test_what_cannot_be_is_refused_by_its_key(
-    compose: Callable[..., SweepConfig], overrides: list[str], told: str
+    varied: Callable[..., SweepConfig], overrides: list[str], told: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
-        compose(*overrides)
+        varied(*overrides)
     assert re.search(told, str(caught.value).replace("\n", " ")), str(caught.value)
 
 
@@ -71,25 +57,25 @@ class Brevity(Judge):
 NODE = "task.judge={_target_: my_judges.Brevity, most: 5}"
 
 
-def test_a_judge_beside_the_sweep_file_is_an_objective(compose: Callable[..., SweepConfig], tmp_path: Path) -> None:
+def test_a_judge_beside_the_sweep_file_is_an_objective(varied: Callable[..., SweepConfig], tmp_path: Path) -> None:
     (tmp_path / "my_judges.py").write_text(JUDGE.replace("NAME", '"brevity"'), encoding="utf-8")
     allowed = ("allow=[my_judges]", NODE)
-    objective = compose(*allowed, "objective.metric=brevity").objective
+    objective = varied(*allowed, "objective.metric=brevity").objective
     assert (objective.key, objective.direction, objective.is_generated) == ("validation/brevity", "minimize", True)
     with pytest.raises(ConfigError, match=r"allow: \[my_judges\]"):
-        compose(NODE)
+        varied(NODE)
     with pytest.raises(ConfigError, match="makes no metric 'brevity'"):
-        compose("objective.metric=brevity")
+        varied("objective.metric=brevity")
     with pytest.raises(ConfigError, match=r"task\.judge\.least"):
-        compose(*allowed, "+task.judge.least=5")
+        varied(*allowed, "+task.judge.least=5")
 
 
-def test_a_judge_takes_no_name_that_the_task_has(compose: Callable[..., SweepConfig], tmp_path: Path) -> None:
+def test_a_judge_takes_no_name_that_the_task_has(varied: Callable[..., SweepConfig], tmp_path: Path) -> None:
     (tmp_path / "my_judges.py").write_text(JUDGE.replace("NAME", '"loss"'), encoding="utf-8")
     with pytest.raises(ConfigError, match="has a metric 'loss', which the task has already"):
-        compose("allow=[my_judges]", NODE)
+        varied("allow=[my_judges]", NODE)
 
 
-def test_what_is_no_judge_is_refused(compose: Callable[..., SweepConfig]) -> None:
+def test_what_is_no_judge_is_refused(varied: Callable[..., SweepConfig]) -> None:
     with pytest.raises(ConfigError, match="this is no judge"):
-        compose("task.judge={_target_: ftsweep.models.TinyModel}")
+        varied("task.judge={_target_: ftsweep.models.TinyModel}")

@@ -3,27 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from ftsweep.config.checks import strategy as strategy_check
-from ftsweep.config.compose import compose_sweep
 from ftsweep.config.schema import SweepConfig
 from ftsweep.errors import ConfigError
-
-SWEEP = """
-defaults: [base, model: tiny, data: pydocs, task: instruction, strategy: lora, _self_]
-space: {training: {learning_rate: [1e-3, 2e-3]}}
-budget: {trials: 2}
-"""
-
-
-@pytest.fixture
-def compose(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., SweepConfig]:
-    (tmp_path / "mine.yaml").write_text(SWEEP)
-    monkeypatch.chdir(tmp_path)
-    return lambda *overrides: compose_sweep("mine.yaml", overrides)
 
 
 @pytest.mark.parametrize(
@@ -38,8 +23,8 @@ def compose(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Sw
         ["training.gradient_checkpointing=true", "strategy=prompt_tuning"],
     ],
 )
-def test_what_works_together_is_taken(compose: Callable[..., SweepConfig], overrides: list[str]) -> None:
-    compose(*overrides)
+def test_what_works_together_is_taken(varied: Callable[..., SweepConfig], overrides: list[str]) -> None:
+    varied(*overrides)
 
 
 @pytest.mark.parametrize(
@@ -55,10 +40,10 @@ def test_what_works_together_is_taken(compose: Callable[..., SweepConfig], overr
     ],
 )
 def test_what_does_not_is_refused_by_its_key(
-    compose: Callable[..., SweepConfig], overrides: list[str], told: str
+    varied: Callable[..., SweepConfig], overrides: list[str], told: str
 ) -> None:
     with pytest.raises(ConfigError, match=told):
-        compose(*overrides)
+        varied(*overrides)
 
 
 @pytest.mark.parametrize(
@@ -83,25 +68,35 @@ def test_what_does_not_is_refused_by_its_key(
     ],
 )
 def test_a_combination_that_the_search_may_make_is_refused(
-    compose: Callable[..., SweepConfig], overrides: list[str], told: str
+    varied: Callable[..., SweepConfig], overrides: list[str], told: str
 ) -> None:
     with pytest.raises(ConfigError, match=told):
-        compose(*overrides)
+        varied(*overrides)
 
 
 def test_a_large_space_is_looked_at_one_dimension_at_a_time(
-    compose: Callable[..., SweepConfig], monkeypatch: pytest.MonkeyPatch
+    varied: Callable[..., SweepConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(strategy_check, "MAX_COMBINATIONS", 3)
-    compose("space.strategy.dora=[false, true]", "space.strategy.rank=[4, 8]", "space.strategy.init=[default, pissa]")
+    varied("space.strategy.dora=[false, true]", "space.strategy.rank=[4, 8]", "space.strategy.init=[default, pissa]")
     with pytest.raises(ConfigError, match=r"strategy\.dora=True"):
-        compose("space.strategy.dora=[false, true]", "space.strategy.rank=[4, 8]", "training.l2_sp=0.1")
+        varied("space.strategy.dora=[false, true]", "space.strategy.rank=[4, 8]", "training.l2_sp=0.1")
 
 
-def test_a_stage_s_strategy_is_looked_at_too(compose: Callable[..., SweepConfig], tmp_path: Path) -> None:
-    stage = "data@stages.domain.data: pydocs, task@stages.domain.task: text, strategy@stages.domain.strategy: lora"
-    staged = SWEEP.replace("_self_", ", ".join(f"{{{each}}}" for each in stage.split(", ")) + ", _self_")
-    staged += "stages: {domain: {strategy: {dora: true}, training: {l2_sp: 0.1}}}\n"
-    (tmp_path / "mine.yaml").write_text(staged)
+def test_a_stage_s_strategy_is_looked_at_too(compose: Callable[..., SweepConfig]) -> None:
+    staged = """
+defaults:
+  - base
+  - model: tiny
+  - data: pydocs
+  - task: instruction
+  - strategy: lora
+  - data@stages.domain.data: pydocs
+  - task@stages.domain.task: text
+  - strategy@stages.domain.strategy: lora
+  - _self_
+space: {training: {learning_rate: [1e-3, 2e-3]}}
+stages: {domain: {strategy: {dora: true}, training: {l2_sp: 0.1}}}
+"""
     with pytest.raises(ConfigError, match=r"stages\.domain\.training\.l2_sp: DoRA"):
-        compose()
+        compose(staged)

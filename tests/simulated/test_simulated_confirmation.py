@@ -263,7 +263,10 @@ def test_the_default_is_raced_though_it_is_not_among_the_best(make_sweep: MakeSw
     assert read_json(sweep.folder.confirmation(0, 1).spec_file)["config"]["seed"]["model"] == 1001
 
 
-def test_the_time_left_has_the_race_in_it_until_the_race_is_over(make_sweep: MakeSweep) -> None:
+def test_the_time_left_has_race_test_and_export_in_it(make_sweep: MakeSweep, monkeypatch: pytest.MonkeyPatch) -> None:
+    ending = 5 * 1e6
+    base = ("measuring the untouched base of main", 0.0, ending / 5)
+    monkeypatch.setattr("ftsweep.control.monitor.read_phases", lambda folder: (base,))
     sweep = make_sweep(seeded_curve, **RACE)
     states: list[StudyState] = []
     sweep.monitor.watch = states.append
@@ -276,9 +279,12 @@ def test_the_time_left_has_the_race_in_it_until_the_race_is_over(make_sweep: Mak
     for state in searching:
         left_of_search = ended - state.elapsed_seconds
         assert state.seconds_left is not None
-        assert state.seconds_left > left_of_search * 0.5
+        assert state.seconds_left > left_of_search * 0.5 + ending
     assert searching[-1].seconds_left is not None
-    assert searching[-1].seconds_left > 0.2 * ended, "what the fresh seeds may take"
+    assert searching[-1].seconds_left > 0.2 * ended + ending, "what the fresh seeds may take"
     left = [state.seconds_left or 0.0 for state in racing]
     assert left == sorted(left, reverse=True)
-    assert left[0] > left[-1] > 0
+    assert left[0] > left[-1] > ending
+    told = [state.seconds_left for state in states if state.phase.startswith(("measuring trial", "exporting"))]
+    assert told
+    assert all(seconds is not None and 0 < seconds <= ending for seconds in told)

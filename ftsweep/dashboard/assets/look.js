@@ -39,6 +39,10 @@
       draw: function (figure) {
         if (!figure) return window.dash_clientside.no_update;
         const id = window.dash_clientside.callback_context.outputs_list.id;
+        if (figure.isThere) {
+          asDrawn[id] = figure.layout; // it came with the page
+          return window.dash_clientside.no_update;
+        }
         const shown = document.querySelector("#" + id + " .js-plotly-plot");
         const before = asDrawn[id];
         asDrawn[id] = figure.layout;

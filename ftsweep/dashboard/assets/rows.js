@@ -9,8 +9,13 @@
     return JSON.stringify(columns.map((column) => [column.field, column.headerName, column.filter]));
   }
 
+  function whenIdle() {
+    return new Promise((resolve) => window.requestIdleCallback(resolve, { timeout: 2000 }));
+  }
+
   async function fill(study) {
     const api = await window.dash_ag_grid.getApiAsync("grid");
+    if (!held.has(api)) await whenIdle(); // its first rows came with the page
     const before = held.get(api) || { version: 0, count: 0 };
     const answer = await fetch("/rows/" + encodeURIComponent(study) + "?seen=" + before.version);
     if (!answer.ok || api.isDestroyed()) return window.dash_clientside.no_update;
@@ -23,7 +28,6 @@
       }
       api.setGridOption("rowData", told.rows);
       count = told.rows.length;
-      api.autoSizeAllColumns();
     } else if (told.rows.length) {
       const isKnown = (row) => api.getRowNode(row.id) !== undefined;
       const add = told.rows.filter((row) => !isKnown(row));

@@ -10,6 +10,11 @@
     return found && found.data ? found : null;
   }
 
+  // Whether the figure draws some of many trials, and the server knows what lies in a region of it.
+  function isOfMany(drawn) {
+    return drawn.layout.meta !== undefined && drawn.layout.meta.view !== undefined;
+  }
+
   function numbersOf(event, side) {
     const drawn = plot(side);
     const numbers = new Set();
@@ -43,7 +48,7 @@
     const selected = new Set(numbers);
     const points = [], pointTraces = [], opacities = [], lineTraces = [];
     drawn.data.forEach((trace, index) => {
-      if (trace.customdata) {
+      if (trace.customdata && trace.mode !== "lines") {
         pointTraces.push(index);
         const inside = [];
         trace.customdata.forEach((number, place) => selected.has(number) && inside.push(place));
@@ -53,8 +58,9 @@
         opacities.push(numbers.length && !selected.has(trace.meta[0]) ? FAINT : trace.meta[1]);
       }
     });
-    if (pointTraces.length) window.Plotly.restyle(drawn, { selectedpoints: points }, pointTraces);
-    if (lineTraces.length) window.Plotly.restyle(drawn, { opacity: opacities }, lineTraces);
+    const isRedrawn = isOfMany(drawn); // the server draws others now
+    if (pointTraces.length && !isRedrawn) window.Plotly.restyle(drawn, { selectedpoints: points }, pointTraces);
+    if (lineTraces.length && !isRedrawn) window.Plotly.restyle(drawn, { opacity: opacities }, lineTraces);
     if (!keepsBox && drawn.layout.selections && drawn.layout.selections.length) {
       window.Plotly.relayout(drawn, { selections: [] });
     }
@@ -113,7 +119,7 @@
           const side = by.split(".")[0];
           const event = side === "left" ? left : right;
           const isByHand = event && (event.range || event.lassoPoints); // a box that we took away is told, too
-          if (isByHand && plot(side).layout.meta) {
+          if (isByHand && isOfMany(plot(side))) {
             return inRegion(event, side, study).then((found) => (isSame(found, now.trials) ? keep() : { trials: found, by: side }));
           }
           if (!isByHand) numbers = by.endsWith(".selectedData") && now.by === side ? [] : null;

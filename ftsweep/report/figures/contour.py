@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -60,32 +60,46 @@ class Info:
 
 def is_about(study: StudyOverview) -> bool:
     """Whether there are two parameters and trials enough."""
-    return bool(info(study).pairs)
+    valued = _valued(study)
+    return len(valued) >= MIN_TRIALS and len({name for trial in valued for name in trial.params}) > 1
+
+
+def _valued(study: StudyOverview) -> list[TrialSummary]:
+    """Complete trials of the best one's branch."""
+    branch = study.best.branch if study.best else ""
+    return [trial for trial in study.trials if trial.is_complete and trial.value is not None and trial.branch == branch]
 
 
 def info(study: StudyOverview) -> Info:
-    branch = study.best.branch if study.best else ""
-    valued = [trial for trial in study.trials if trial.is_complete and trial.value is not None]
-    valued = [trial for trial in valued if trial.branch == branch]
+    valued = _valued(study)
     shares = study.result.importances
     names = [name for name in study.param_names if any(name in trial.params for trial in valued)]
     names = sorted(names, key=lambda name: -shares.get(name, 0.0))[:MAX_PARAMS]
-    drawn = drawn_of(study, valued, MAX_POINTS)
     if len(valued) < MIN_TRIALS:
         return Info(study.objective, (), "")
+    drawn = drawn_of(study, valued, MAX_POINTS)
     axes = {name: axis_of(name, study.dimensions[name], [each.params.get(name) for each in valued]) for name in names}
-    pairs = (_pair(axes[x], axes[y], valued, drawn.trials) for x, y in combinations(names, 2))
+    places = {name: [axis.position(each.params.get(name)) for each in valued] for name, axis in axes.items()}
+    numbers = {trial.number for trial in drawn.trials}
+    pairs = (
+        _pair((axes[x], axes[y]), valued, list(zip(places[x], places[y], strict=True)), numbers)
+        for x, y in combinations(names, 2)
+    )
     return Info(study.objective, tuple(pair for pair in pairs if len(pair.trials) > 1), drawn.words)
 
 
-def _pair(x: Axis, y: Axis, trials: Sequence[TrialSummary], shown: Sequence[TrialSummary]) -> Pair:
-    placed = []
-    for trial in trials:
-        left, up = (axis.position(trial.params.get(axis.label)) for axis in (x, y))
-        if left is not None and up is not None:
-            placed.append((trial, left, up))
-    numbers = {trial.number for trial in shown}
-    return Pair(x, y, tuple(each for each in placed if each[0].number in numbers), _average(placed))
+def _pair(
+    axes: tuple[Axis, Axis],
+    trials: Sequence[TrialSummary],
+    places: Sequence[tuple[float | None, float | None]],
+    shown: Container[int],
+) -> Pair:
+    placed = [
+        (trial, left, up)
+        for trial, (left, up) in zip(trials, places, strict=True)
+        if left is not None and up is not None
+    ]
+    return Pair(*axes, tuple(each for each in placed if each[0].number in shown), _average(placed))
 
 
 def _average(placed: Sequence[tuple[TrialSummary, float, float]]) -> tuple[tuple[float | None, ...], ...]:

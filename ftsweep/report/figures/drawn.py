@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
+from typing import TypeVar
 
 from ftsweep.report.overview import StudyOverview
-from ftsweep.report.trial_summary import TrialSummary
+from ftsweep.report.trial_summary import RUNNING, TrialSummary
 from ftsweep.report.wording import plural
 
-MAX_LINES, MAX_MARKS, MAX_ROWS = 100, 1500, 400
+MAX_LINES, MAX_MARKS, MAX_ROWS = 100, 400, 400
 """Lines through many points, single marks, rows of a table: what a reader tells apart, and a browser draws fast."""
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -21,22 +25,32 @@ class Drawn:
     words: str
 
 
-def drawn_of(study: StudyOverview, trials: Sequence[TrialSummary], limit: int) -> Drawn:
-    """At most so many, always with the best one, default settings and what runs.
+def drawn_of(study: StudyOverview, trials: Sequence[TrialSummary], limit: int, also: Iterable[int] = ()) -> Drawn:
+    """At most so many, always with the best one, default settings, those with a number in `also`, and what runs.
 
-    A third are the best by value, the rest lie evenly among the others by number.
+    Those that somebody looks at come first, up to half of them; a third (else a quarter) are the best by value, the
+    rest lie evenly among the others by number.
     """
     if len(trials) <= limit:
         return Drawn(tuple(trials), "")
     sign = 1 if study.objective.direction == "minimize" else -1
+    looked_at = even([each for each in trials if each.number in study.looked_at] if study.looked_at else [], limit // 2)
     named = [trial for trial in trials if trial.is_best or trial.is_default]
-    running = [trial for trial in trials if not trial.has_ended][-(limit // 4) :]
-    valued = sorted((trial for trial in trials if trial.value is not None), key=lambda each: sign * (each.value or 0.0))
-    best = valued[: limit // 3]
-    chosen = {trial.number for trial in (*named, *running, *best)}
-    others = [trial for trial in trials if trial.number not in chosen]
-    num_sampled = max(0, limit - len(chosen))
-    chosen |= {others[index * len(others) // num_sampled].number for index in range(num_sampled)}
+    running = [trial for trial in trials if trial.kind == RUNNING][-(limit // 6) :]
+    valued = ((sign * trial.value, trial.number) for trial in trials if trial.value is not None)
+    best = [number for _, number in nsmallest(limit // (4 if looked_at else 3), valued)]
+    first = [*(each.number for each in (*named, *looked_at, *running)), *also, *best]
+    chosen = set(list(dict.fromkeys(first))[:limit])
+    others = [trial.number for trial in trials if trial.number not in chosen]
+    chosen |= set(even(others, limit - len(chosen)))
     shown = tuple(trial for trial in trials if trial.number in chosen)
-    words = f"{len(shown):,} of {plural(len(trials), 'trial')}: the {len(best)} best, and an even sample of the others"
-    return Drawn(shown, words)
+    selected = f"{len(looked_at)} of the selected ones, " if looked_at else ""
+    words = f"the {len(best)} best, and an even sample of the others"
+    return Drawn(shown, f"{len(shown):,} of {plural(len(trials), 'trial')}: {selected}{words}")
+
+
+def even(found: Sequence[_T], count: int) -> Sequence[_T]:
+    """All, or so many at even distances."""
+    if len(found) <= count:
+        return found
+    return [found[index * len(found) // count] for index in range(count)]

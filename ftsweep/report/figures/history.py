@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ftsweep.domain.objective import Objective
 from ftsweep.report.figures import theme
+from ftsweep.report.figures.cloud import WORDS, Ends, add_cloud
 from ftsweep.report.figures.drawn import MAX_MARKS, drawn_of
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.trial_summary import RUNNING, TrialSummary
@@ -39,6 +40,9 @@ class Info:
     """Of the model that is handed over, where that is not the search's own."""
     drawn: str = ""
     """Which trials have a mark, in words; "" for all."""
+    others: tuple[TrialSummary, ...] = ()
+    """Of a sample all trials, with a value or without, for a dot each."""
+    looked_at: frozenset[int] = frozenset()
     is_brief: bool = False
 
 
@@ -47,7 +51,7 @@ def info(study: StudyOverview) -> Info:
     steps: list[tuple[int, float]] = []
     best: float | None = None
     for trial in study.trials:
-        if trial.value is not None and trial.kind not in ("diverged", "infeasible", "failed"):
+        if _value(trial) is not None:
             measured.append(trial)
         elif trial.has_ended:
             unmeasured.append(trial)
@@ -56,7 +60,9 @@ def info(study: StudyOverview) -> Info:
                 best = trial.value
             if not steps or steps[-1][1] != best or len(study.trials) <= MAX_MARKS:
                 steps.append((trial.number, best))
-    drawn, rest = drawn_of(study, measured, MAX_MARKS), drawn_of(study, unmeasured, MAX_MARKS // 3)
+    records = [number for number, _ in steps]
+    drawn, rest = drawn_of(study, measured, MAX_MARKS, records), drawn_of(study, unmeasured, MAX_MARKS // 3)
+    words = drawn.words or rest.words
     return Info(
         study.objective,
         drawn.trials,
@@ -65,9 +71,16 @@ def info(study: StudyOverview) -> Info:
         theme.baseline_labels(study),
         theme.best_label(study),
         study.model.value if study.model and study.model.seed else None,
-        drawn.words or rest.words,
+        f"{words}; {WORDS}" if words else "",
+        (*measured, *unmeasured) if words else (),
+        study.looked_at,
         len(study.trials) > theme.MANY,
     )
+
+
+def _value(trial: TrialSummary) -> float | None:
+    """The one that counts; None for the strip at the edge."""
+    return None if trial.kind in ("diverged", "infeasible", "failed") else trial.value
 
 
 def figure(info: Info) -> go.Figure:
@@ -75,7 +88,7 @@ def figure(info: Info) -> go.Figure:
 
     if not info.measured and not info.unmeasured:
         return theme.empty("No trial has been measured yet.")
-    values = [trial.value for trial in info.measured if trial.value is not None]
+    values = [value for trial in info.others or info.measured if (value := _value(trial)) is not None]
     best = [trial.value for trial in info.measured if trial.is_best and trial.value is not None]
     low, high = theme.view([*values, *(value for _, value in info.baselines)], keep=best)
     span = high - low
@@ -83,7 +96,7 @@ def figure(info: Info) -> go.Figure:
     edge = high + 0.05 * span if minimizes else low - 0.05 * span
     if info.unmeasured:
         low, high = (low, edge + 0.05 * span) if minimizes else (edge - 0.05 * span, high)
-    last = max(trial.number for trial in (*info.measured, *info.unmeasured))
+    last = max(trial.number for trial in info.others or (*info.measured, *info.unmeasured))
     drawn = go.Figure(
         layout=theme.layout(
             xaxis={
@@ -96,27 +109,41 @@ def figure(info: Info) -> go.Figure:
             yaxis={"title": plain(info.objective.key), "range": [low, high]},
         )
     )
+    _add_others(drawn, info, edge, ((-0.7, last + 0.7), (low, high)))
     theme.baseline_lines(drawn, info.baselines)
     _add_best_so_far(drawn, info, last)
     for kind in theme.COLOURS:
         _add_marks(drawn, info, kind, edge)
     _add_winner(drawn, info)
     if info.unmeasured:
-        drawn.add_hline(
-            y=edge - (0.05 if minimizes else -0.05) * span, line={"color": "#c3ccd5", "width": 1}, layer="below"
-        )
-        drawn.add_annotation(
-            text="no value",
-            x=1,
-            xref="paper",
-            y=edge,
-            xanchor="right",
-            showarrow=False,
-            font={"size": 11, "color": theme.MUTED},
-        )
+        _add_strip(drawn, edge, begin=edge - (0.05 if minimizes else -0.05) * span)
     theme.outside_note(drawn, values, low, high)
     theme.sample_note(drawn, info.drawn)
     return drawn
+
+
+def _add_others(drawn: go.Figure, info: Info, edge: float, ends: tuple[Ends, Ends]) -> None:
+    """Of a sample a dot for every trial."""
+    if not info.others:
+        return
+    values_of = ((each, _value(each)) for each in info.others)
+    dots = [(float(each.number), edge if value is None else value, each.kind) for each, value in values_of]
+    selected = [each.number in info.looked_at for each in info.others] if info.looked_at else []
+    add_cloud(drawn, dots, selected, ends, (900, 300), xref="x", yref="y")
+
+
+def _add_strip(drawn: go.Figure, edge: float, *, begin: float) -> None:
+    """What sets apart the marks without a value."""
+    drawn.add_hline(y=begin, line={"color": "#c3ccd5", "width": 1}, layer="below")
+    drawn.add_annotation(
+        text="no value",
+        x=1,
+        xref="paper",
+        y=edge,
+        xanchor="right",
+        showarrow=False,
+        font={"size": 11, "color": theme.MUTED},
+    )
 
 
 def _add_best_so_far(drawn: go.Figure, info: Info, last: int) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ftsweep.domain.objective import Objective
 from ftsweep.report.figures import theme
-from ftsweep.report.figures.drawn import MAX_LINES, drawn_of
+from ftsweep.report.figures.drawn import MAX_LINES, drawn_of, even
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.trial_summary import TrialSummary
 from ftsweep.report.wording import number, plain
@@ -25,6 +25,8 @@ READING = (
     "head, the untouched base stands for a guess by how common the classes are, and lines start at the untrained head."
 )
 DASHES = {"diverged": "dot", "failed": "dot", "running": "dash"}
+MAX_IN_BAND = 1_000
+"""Trials whose deciles are taken: enough for them, and soon done."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class Info:
     drawn: str = ""
     """Which trials have a line, in words; "" for all."""
     band: tuple[tuple[float, float, float, float], ...] = ()
-    """Of a sample: (progress, lower decile, median, upper decile) of all trials at each rung."""
+    """Of a sample: (progress, lower decile, median, upper decile) at each rung, of `num_in_band` trials."""
+    num_in_band: int = 0
     is_brief: bool = False
 
 
@@ -53,6 +56,7 @@ def info(study: StudyOverview) -> Info:
     curves = []
     measured = [trial for trial in study.trials if trial.curve]
     drawn = drawn_of(study, measured, MAX_LINES)
+    in_band = even(measured, MAX_IN_BAND)
     for trial in drawn.trials:
         points = tuple(
             (point.progress, point.rung, point.values[key])
@@ -68,13 +72,14 @@ def info(study: StudyOverview) -> Info:
         theme.baseline_labels(study),
         theme.best_label(study),
         drawn.words,
-        _band(measured, key) if drawn.words else (),
+        _band(in_band, key) if drawn.words else (),
+        len(in_band),
         len(study.trials) > theme.MANY,
     )
 
 
 def _band(trials: Iterable[TrialSummary], key: str) -> tuple[tuple[float, float, float, float], ...]:
-    """What the middle 80 % of all trials measured, by rung."""
+    """What the middle 80 % of trials measured, by rung."""
     values: dict[int, list[float]] = {}
     progress: dict[int, float] = {}
     for trial in trials:
@@ -133,14 +138,14 @@ def _add_band(drawn: go.Figure, info: Info) -> None:
         fill="toself",
         fillcolor="rgba(61,72,84,0.14)",
         line={"width": 0},
-        name="middle 80 % of all trials",
+        name=f"middle 80 % of {info.num_in_band:,} trials",
         hoverinfo="skip",
     )
     drawn.add_scatter(
         x=progress,
         y=[each[2] for each in info.band],
         mode="lines",
-        name="median of all trials",
+        name="their median",
         line={"color": theme.BASELINE, "width": 2, "dash": "dot"},
         hoverinfo="skip",
     )
@@ -152,28 +157,42 @@ def _is_named(curve: Curve) -> bool:
 
 
 def _add_together(drawn: go.Figure, curves: list[Curve]) -> None:
-    """Lines of one outcome as one trace with gaps: a browser draws a hundred traces of their own in half a second."""
+    """Lines of one outcome as one trace with gaps and their ends as another: a browser draws a hundred traces of their
+    own in half a second, and a thousand marks in a fifth of one.
+    """
     if not curves:
         return
     trial = curves[0].trial
     points = [(curve.trial.number, *point) for curve in curves for point in (*curve.points, (None, 0, None))]
     is_cut = trial.has_ended and not trial.is_complete
-    lasts = [last for curve in curves for last in [False] * (len(curve.points) - 1) + [True, False]]
+    common = {
+        "legendgroup": trial.kind,
+        "hovertemplate": "Trial %{customdata}: <b>%{y:.4g}</b><extra></extra>",
+        "opacity": 0.6 if trial.kind == "pruned" else 0.75,
+    }
     drawn.add_scatter(
         x=[progress for _, progress, _, _ in points],
         y=[value for _, _, _, value in points],
-        mode="lines+markers",
+        mode="lines",
         name=trial.kind,
         customdata=[number for number, _, _, _ in points],
-        hovertemplate="Trial %{customdata}: <b>%{y:.4g}</b><extra></extra>",
-        opacity=0.6 if trial.kind == "pruned" else 0.75,
         line={"color": theme.COLOURS[trial.kind], "width": 1.6, "dash": DASHES.get(trial.kind, "solid")},
+        **common,
+    )
+    drawn.add_scatter(
+        x=[curve.points[-1][0] for curve in curves],
+        y=[curve.points[-1][2] for curve in curves],
+        mode="markers",
+        name=trial.kind,
+        showlegend=False,
+        customdata=[curve.trial.number for curve in curves],
         marker={
             "color": theme.COLOURS[trial.kind],
             "line": {"width": 0},
-            "symbol": [theme.SYMBOLS[trial.kind] if is_cut and last else "circle" for last in lasts],
-            "size": [(9 if is_cut else 6) if last else 3 for last in lasts],
+            "symbol": theme.SYMBOLS[trial.kind] if is_cut else "circle",
+            "size": 9 if is_cut else 6,
         },
+        **common,
     )
 
 

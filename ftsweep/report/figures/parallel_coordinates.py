@@ -29,7 +29,7 @@ READING = (
 )
 SHADES = ("#08306b", "#0b4388", "#17569f", "#2b6bb0", "#437fbc", "#5b91c6")
 """From best to worst."""
-PANEL_HEIGHT, PANEL_GAP, BOTTOM = 300, 110, 24
+PANEL_HEIGHT, PANEL_GAP, BOTTOM = 300, 110, 44
 SPREAD = 0.05
 """How far apart, of an axis's length, the trials at one choice lie."""
 
@@ -149,7 +149,7 @@ def figure(info: Info) -> go.Figure:
             )
     if info.num_left_out:
         _add_left_out(drawn, info.num_left_out, y=-16 / inner)
-    theme.sample_note(drawn, info.drawn)
+    theme.sample_note(drawn, info.drawn, below=8)
     _add_top_k(drawn, info, y=1 + (top - 24) / inner)
     return drawn
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.verdict import VerdictKind
 from ftsweep.report.figures import theme
+from ftsweep.report.figures.cloud import WORDS, add_cloud
 from ftsweep.report.figures.drawn import MAX_MARKS, drawn_of
 from ftsweep.report.figures.scale import Axis, axis_of
 from ftsweep.report.overview import StudyOverview
@@ -36,6 +37,10 @@ class Panel:
     axis: Axis
     trials: tuple[TrialSummary, ...]
     edge: str = ""
+    others: tuple[tuple[float, float, str], ...] = ()
+    """Of a sample all trials: place, value, outcome."""
+    selected: tuple[bool, ...] = ()
+    """Of each of them; () where nothing is."""
 
 
 @dataclass(frozen=True)
@@ -50,16 +55,27 @@ class Info:
 def info(study: StudyOverview) -> Info:
     measured = [trial for trial in study.trials if trial.value is not None and trial.kind not in ("diverged", "failed")]
     names = study.param_names[:MAX_PANELS]
-    drawn = drawn_of(study, measured, MAX_MARKS // (2 * max(1, len(names))))  # all panels together
+    drawn = drawn_of(study, measured, MAX_MARKS // max(1, len(names)))  # all panels together
     edges = [verdict.message for verdict in study.verdicts if verdict.kind is VerdictKind.EDGE]
     panels = []
     for name in names:
         trials = tuple(trial for trial in drawn.trials if name in trial.params)
         if len(trials) >= 2:
-            axis = axis_of(name, study.dimensions[name], [trial.params[name] for trial in trials])
-            panels.append(Panel(name, axis, trials, next((text for text in edges if name in text), "")))
-    label = theme.best_label(study)
-    return Info(study.objective, tuple(panels), drawn.words, label, len(study.trials) > theme.MANY)
+            having = [trial for trial in measured if name in trial.params]
+            axis = axis_of(name, study.dimensions[name], [trial.params[name] for trial in having])
+            edge = next((text for text in edges if name in text), "")
+            panels.append(Panel(name, axis, trials, edge, *(_others(study, having, axis) if drawn.words else ())))
+    words, label = f"{drawn.words}; {WORDS}" if drawn.words else "", theme.best_label(study)
+    return Info(study.objective, tuple(panels), words, label, len(study.trials) > theme.MANY)
+
+
+def _others(
+    study: StudyOverview, trials: list[TrialSummary], axis: Axis
+) -> tuple[tuple[tuple[float, float, str], ...], tuple[bool, ...]]:
+    placed = [(trial, axis.position(trial.params[axis.label])) for trial in trials]
+    found = [(trial, place) for trial, place in placed if place is not None]
+    selected = tuple(trial.number in study.looked_at for trial, _ in found) if study.looked_at else ()
+    return tuple((place, trial.value or 0.0, trial.kind) for trial, place in found), selected
 
 
 def figure(info: Info) -> go.Figure:
@@ -76,14 +92,19 @@ def figure(info: Info) -> go.Figure:
     height = 110 + ROW_HEIGHT * num_rows
     legend = {"orientation": "h", "x": 1, "xanchor": "right", "y": 1 + 28 / (height - 110), "yanchor": "bottom"}
     drawn.update_layout(theme.layout(height=height, margin={"l": 64, "r": 24, "t": 78, "b": 52}, legend=legend))
-    values = [trial.value for panel in info.panels for trial in panel.trials if trial.value is not None]
+    drawn_values = [trial.value for panel in info.panels for trial in panel.trials if trial.value is not None]
+    values = [value for panel in info.panels for _, value, _ in panel.others] or drawn_values
     best = [trial.value for panel in info.panels for trial in panel.trials if trial.is_best and trial.value is not None]
     low, high = theme.view(values, keep=best)
     drawn.update_yaxes(**theme.axes_style(), range=[low, high])
     drawn.update_yaxes(title={"text": plain(info.objective.key), "font": {"size": 13, "color": theme.MUTED}}, col=1)
     named: set[str] = set()
     for index, panel in enumerate(info.panels):
-        _add_panel(drawn, panel, info, index // num_columns + 1, index % num_columns + 1, named)
+        row, column = index // num_columns + 1, index % num_columns + 1
+        if panel.others:
+            ends = (-0.06, 1.06), (low, high)
+            add_cloud(drawn, panel.others, panel.selected, ends, (300, 200), row=row, col=column)
+        _add_panel(drawn, panel, info, row, column, named)
     theme.sample_note(drawn, info.drawn)
     return drawn
 

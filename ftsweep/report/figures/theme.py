@@ -7,6 +7,7 @@ darker to a contrast of 3 to 1 with white (WCAG 1.4.11); markers differ too: not
 from __future__ import annotations
 
 import statistics
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 INK, MUTED, GRID, PAPER = "#1b2733", "#5b6875", "#e6eaef", "#ffffff"
 WINNER = "#d55e00"
+_NOTE_WIDTH = 78
+"""Characters of a note's line: what half a page has room for."""
 MANY = 200
 """From so many trials on hover boxes are short: what is written for each point of each trial makes a page large."""
 BASELINE = "#3d4854"
@@ -153,14 +156,19 @@ def outside_note(figure: go.Figure, values: Sequence[float], low: float, high: f
         _note_below(figure, text, "right")
 
 
-def sample_note(figure: go.Figure, words: str) -> None:
-    """Say in the figure which trials it draws."""
-    if words:
-        _note_below(figure, f"Drawn: {plain(words)}.", "left")
+def sample_note(figure: go.Figure, words: str, *, below: int = 48) -> None:
+    """Say in the figure which trials it draws. below: pixels beneath the plot, where an axis has its title above it."""
+    if not words:
+        return
+    lines = textwrap.wrap(f"Drawn: {words}.", _NOTE_WIDTH)
+    _note_below(figure, "<br>".join(map(plain, lines)), "left", below)
+    room = below + 16 * len(lines)
+    if figure.layout.margin.b < room:
+        figure.update_layout(margin_b=room)
 
 
-def _note_below(figure: go.Figure, text: str, side: Literal["left", "right"]) -> None:
-    """A line beneath the axis, at one end of it."""
+def _note_below(figure: go.Figure, text: str, side: Literal["left", "right"], below: int = 28) -> None:
+    """Lines beneath the axis, at one end of it."""
     figure.add_annotation(
         text=text,
         x=1 if side == "right" else 0,
@@ -169,7 +177,8 @@ def _note_below(figure: go.Figure, text: str, side: Literal["left", "right"]) ->
         yref="paper",
         xanchor=side,
         yanchor="top",
-        yshift=-28,
+        yshift=-below,
+        align=side,
         showarrow=False,
         font={"size": 11, "color": MUTED},
     )

@@ -140,7 +140,10 @@ def _add_bars(drawn: go.Figure, bars: list[Bar], name: str, unit: float) -> None
         orientation="h",
         width=0.8,
         name=name,
-        marker={"color": _COLOURS.get(name, theme.WINNER), "line": {"color": "white", "width": 0.5}},
+        marker={
+            "color": _COLOURS.get(name, theme.WINNER),
+            "line": {"color": "white", "width": 0.5 if len(bars) <= theme.MANY else 0},  # as wide as a bar of thousands
+        },
         customdata=None if name == PHASE else [bar.number for bar in bars],
         text=[bar.text.partition("<br>")[0] for bar in bars] if name == PHASE else None,
         textposition="inside",

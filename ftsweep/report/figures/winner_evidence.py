@@ -180,7 +180,8 @@ def _said(what: str, lead: Lead | None) -> str:
     if lead is None:
         return ""
     error = "" if lead.standard_error is None else f" ± {number(lead.standard_error)}"
-    return f"; {what} by {number(lead.value)}{error}"
+    sure = "" if lead.is_sure or lead.margin is None else f" (sure above {number(lead.margin)})"
+    return f"; {what} by {number(lead.value)}{error}{sure}"
 
 
 def _label(trial: int, defaults: set[int], seed: int = 0) -> str:

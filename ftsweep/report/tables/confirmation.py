@@ -51,7 +51,8 @@ def _against(raced: RacedSetting) -> str:
     if lead is None:
         return ""
     sized = f"{number(lead.value, digits=2)}{_error(lead.standard_error)}"
-    return {"better": f"better by {sized}", "undecided": f"{sized}, not sure"}.get(raced.standing, raced.standing)
+    sure = "not sure" if lead.margin is None else f"sure above {number(lead.margin, digits=2)}"
+    return {"better": f"better by {sized}", "undecided": f"{sized}, {sure}"}.get(raced.standing, raced.standing)
 
 
 def _error(value: float | None) -> str:

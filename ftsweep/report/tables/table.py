@@ -35,6 +35,8 @@ class Cell:
     """What the text stands for, so that it gets a colour: an outcome or a severity."""
     tags: tuple[str, ...] = ()
     """Short labels in front of the text."""
+    pieces: tuple[tuple[str, bool], ...] = ()
+    """The text in pieces, each with whether it is marked; () for one of which nothing is."""
     code: str = ""
     """To be typed, behind the text."""
     details: str = ""

@@ -38,14 +38,8 @@ class TrialColumns:
     @classmethod
     def of(cls, study: StudyOverview) -> TrialColumns:
         path_of = {name: study.param_path(name) for name in study.param_names}  # each goes through all trials
-        text = {
-            path_of[name]
-            for trial in study.trials
-            for name, value in trial.params.items()
-            if isinstance(value, bool) or not isinstance(value, int | float)
-        }
         has_branches, has_fits = any(trial.branch for trial in study.trials), bool(study.state.verdicts)
-        return cls(path_of, study.objective.key, has_branches, has_fits, study.is_final, frozenset(text))
+        return cls(path_of, study.objective.key, has_branches, has_fits, study.is_final, study.text_paths)
 
     @property
     def paths(self) -> list[str]:

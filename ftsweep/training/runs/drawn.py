@@ -197,7 +197,7 @@ class DrawnRun:
         measurement = measured_once(self.folder, self.rung, scores, self.train_seconds, general, self._meter)
         self._strategy.folders = [self._folder_of(draw) for draw in self._draws]
         self.best_weights = copy_weights(self.model)
-        self._end(OutcomeKind.COMPLETE, f"{len(self._draws)} draws were trained to their end")
+        self._end(OutcomeKind.COMPLETE, _ended(len(self._draws)))
         return measurement if self.rung not in known else None
 
     def _folder_of(self, draw: int) -> Path:
@@ -219,3 +219,7 @@ class DrawnRun:
                 "num_trained_parameters": sum(weight.numel() for weight in trained_weights(self.model).values()),
             },
         )
+
+
+def _ended(num_draws: int) -> str:
+    return "1 draw was trained to its end" if num_draws == 1 else f"{num_draws} draws were trained to their end"

@@ -199,7 +199,9 @@ class FewShotRun:
         known = {measurement.rung for measurement in self.folder.measurements()}
         general = {} if self._meter is None else self._meter.values(self.model)
         measurement = measured_once(self.folder, self.rung, scores, self.train_seconds, general, self._meter)
-        self._end(OutcomeKind.COMPLETE, f"{len(scores)} prompts were scored")
+        self._end(
+            OutcomeKind.COMPLETE, "1 prompt was scored" if len(scores) == 1 else f"{len(scores)} prompts were scored"
+        )
         return measurement if self.rung not in known else None
 
     def _end(self, kind: OutcomeKind, reason: str) -> None:

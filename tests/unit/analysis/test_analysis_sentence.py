@@ -16,8 +16,8 @@ RECORDS = [
 MODEL = Model(2, 1.66, 8, "why", seed=1, corrected=1.71, num_models=7, over_default=Lead(0.2, 0.06, is_sure=True))
 
 
-def raced(standing: str, *, chosen: int = 2) -> Setting:
-    lead = Lead(0.05, 0.02, is_sure=standing == "better")
+def raced(standing: str, *, chosen: int = 2, margin: float | None = 0.058) -> Setting:
+    lead = Lead(0.05, 0.02, is_sure=standing == "better", margin=margin)
     own = RacedSetting(2, 1.7, (1.66, 1.8), 1.73, 0.04, over_default=lead, standing=standing)
     default = RacedSetting(0, 1.9, (1.7, 1.75), 1.725, 0.04, is_default=True)
     return Setting(chosen, "why", (own, default))
@@ -51,7 +51,9 @@ def test_a_better_setting_and_an_open_question_are_told_apart():
     better = said(raced("better"))
     assert "Its setting is better than the default on average, too, by 0.05 ± 0.02 over 2 fresh seeds" in better
     assert better.endswith("it is the setting to train again as well.")
-    assert "by 0.05 ± 0.02 on average, which 2 fresh seeds do not make sure" in said(raced("undecided"))
+    tie = "A tie: its setting leads the default by 0.05 ± 0.02 on average over 2 fresh seeds, where"
+    assert f"{tie} only a lead above 0.058 is sure;" in said(raced("undecided")), "why two standard errors are a tie"
+    assert f"{tie} no lead is sure;" in said(raced("undecided", margin=None))
 
 
 def test_a_setting_that_failed_with_a_seed_is_not_praised():

@@ -124,4 +124,17 @@ def test_a_model_that_continues_no_text_is_refused() -> None:
     from ftsweep.tasks.classification import Classification
 
     with pytest.raises(UsageError, match="continues text"):
-        harness.check_askable(SimpleNamespace(task=Classification(), strategy=Full()))  # type: ignore[arg-type]
+        harness.check_askable(SimpleNamespace(task=Classification(), strategy=Full()), is_chat=False)  # type: ignore[arg-type]
+
+
+def test_a_chat_template_that_is_not_there_is_not_asked_with() -> None:
+    from types import SimpleNamespace
+
+    from ftsweep.errors import UsageError
+    from ftsweep.strategies.full import Full
+    from ftsweep.tasks.instruction import Instruction
+
+    bare = SimpleNamespace(task=Instruction(), strategy=Full(), tokenizer=SimpleNamespace(chat_template=None))
+    harness.check_askable(bare, is_chat=False)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="no chat template"):
+        harness.check_askable(bare, is_chat=True)  # type: ignore[arg-type]

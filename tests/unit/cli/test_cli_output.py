@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import study_screens
 from report_studies import write_demo
 
 
@@ -91,12 +92,25 @@ def test_other_commands_end_with_the_pipes_code_and_no_traceback() -> None:
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize("words", ["status demo", "status", "best demo", "compare demo 3 0", "list"])
+_PLAN = """
+import sys
+import ftsweep.control.plan
+from study_screens import plan_facts
+from ftsweep.cli.main import main
+ftsweep.control.plan.make_plan = lambda config, scratch: plan_facts()  # without a worker that times steps
+sys.exit(main(["plan", "quickstart"]))
+"""
+
+
+@pytest.mark.parametrize("words", ["status demo", "status", "best demo", "compare demo 3 0", "list", "plan"])
 def test_what_commands_print_fits_ascii_and_a_reader_of_one_line(words: str, tmp_path: Path) -> None:
     write_demo(tmp_path / "mlruns")
-    command = f'"{sys.executable}" -m ftsweep.cli.main {words}'
+    (tmp_path / "plan.py").write_text(_PLAN)
+    file = "plan.py" if words == "plan" else f"-m ftsweep.cli.main {words}"
+    command = f'"{sys.executable}" {file}'
     script = f'{command} > whole.txt && {command} | head -1; echo "${{PIPESTATUS[0]}}"'
     environment = {**os.environ, "LC_ALL": "C", "PYTHONIOENCODING": "ascii"}
+    environment["PYTHONPATH"] = os.pathsep.join(map(str, (Path(study_screens.__file__).parent, *sys.path)))
     done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, timeout=120)
     assert done.stderr == b""
     first, code = done.stdout.splitlines()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -154,9 +155,20 @@ def test_pace_is_that_of_the_newest_ended_trials(builder: StudyBuilder) -> None:
     for number in range(4):  # each takes 15 s, one after the other
         builder.trial(number, falling(1e-3, 16), "complete", begin=1000 + 15.0 * number)
     builder.trial(4, falling(1e-3, 16, num=6), None, begin=1060)
-    state = read_state(builder.folder)
 
-    pace = pace_of(state)
+    pace = pace_of(read_overview(builder.folder))
 
     assert pace.trials_per_hour == pytest.approx(240)
     assert pace.seconds_left == pytest.approx((14 - 4.5) * 15)
+
+
+def test_time_left_has_fresh_seeds_test_and_export_in_it(builder: StudyBuilder) -> None:
+    for number in range(3):
+        builder.trial(number, falling(1e-3, 16), "complete", begin=1000 + 15.0 * number)
+    study = read_overview(builder.folder)
+    settings = replace(study.settings, selection={"top": 1, "seeds": 2, "budget": 0.5})
+    ended, begun = study.state.trials[0], replace(study.state.trials[1], outcome=None)
+    fresh = (ended, replace(begun, measurements=begun.measurements[:6]))
+    study = replace(study, settings=settings, fresh=fresh, phases=(("measuring the untouched base of main", 0, 3),))
+
+    assert pace_of(study).seconds_left == pytest.approx((14 - 3 + 4 - 1.5) * 15 + 5 * 3)

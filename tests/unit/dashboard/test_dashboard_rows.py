@@ -7,11 +7,12 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import plotly.graph_objects as go
 import pytest
 from report_studies import StudyBuilder, falling
 
+from ftsweep.dashboard import against, views
 from ftsweep.dashboard import looks as looks_module
-from ftsweep.dashboard import views
 from ftsweep.dashboard.access import Access
 from ftsweep.dashboard.app import make_app, page_at
 from ftsweep.dashboard.grid import TrialRows
@@ -21,6 +22,7 @@ from ftsweep.dashboard.region import trials_in
 from ftsweep.dashboard.study_reader import StudyReader
 from ftsweep.dashboard.together import comparable, together_figure, trial_curves
 from ftsweep.domain.measurement import Measurement
+from ftsweep.report.figures import history, slices
 from ftsweep.report.overview import StudyOverview, read_overview
 from ftsweep.report.tables.difference import Compared
 from ftsweep.store.atomic import append_line
@@ -147,22 +149,35 @@ def test_first_read_goes_on_beside_the_page_and_is_told(builder: StudyBuilder, m
     assert looks.at("demo").progress == ""
 
 
-def test_of_many_trials_selected_running_best_and_record_ones_are_drawn(
-    builder: StudyBuilder, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("view", ["history", "xy", "slices"])
+def test_of_many_trials_selected_ones_have_marks_and_the_others_a_dot(
+    builder: StudyBuilder, monkeypatch: pytest.MonkeyPatch, view: str
 ) -> None:
-    monkeypatch.setattr(views, "MAX_MARKS", 12)
+    for module in (views, against, history, slices):
+        monkeypatch.setattr(module, "MAX_MARKS", 24)
     study = write_trials(builder, 40)
+    drawn = views.view_figure(study, view, [5, 6, 7], x="training.batch_size", y="validation/loss")
 
-    shown = views.trials_shown(study, "history", [5, 6, 7])
-    assert shown is not None
-    assert {5, 6, 7, 0, 39} <= set(shown)
-    assert len(shown) == len(set(shown)) == 12
-    drawn = views.view_figure(study, "history", [5, 6, 7])
-    assert drawn["layout"]["meta"]["view"] == "history"
-    assert any("12 of 40" in note["text"] for note in drawn["layout"]["annotations"])
-    monkeypatch.setattr(views, "MAX_MARKS", 40)
-    assert views.trials_shown(study, "history", [5]) is None
-    assert "meta" not in views.view_figure(study, "history")["layout"]
+    marks = [trace for trace in drawn["data"] if trace.get("customdata") is not None]
+    numbers = {number for trace in marks for number in trace["customdata"]}
+    assert {0, 5, 6, 7} <= numbers
+    assert len(numbers) < 40
+    assert {trace["customdata"][index] for trace in marks for index in trace["selectedpoints"]} == {5, 6, 7}
+    assert drawn["layout"]["images"][0]["source"].startswith("data:image/png")
+    assert any("3 of the selected ones" in note["text"] for note in drawn["layout"]["annotations"])
+    assert drawn["layout"]["meta"]["view"] == view
+    for module in (views, against, history, slices):
+        monkeypatch.setattr(module, "MAX_MARKS", 400)
+    assert "meta" not in views.view_figure(study, view)["layout"]
+
+
+def test_lines_of_many_trials_are_faint_but_for_the_selected_ones(builder: StudyBuilder) -> None:
+    trace = {"mode": "lines", "x": [0, 1, None, 0, 1], "y": [2, 1, None, 3, 2], "customdata": [4, 4, 4, 7, 7]}
+    drawn = views.marked(go.Figure(go.Scatter(**trace, opacity=0.7)), frozenset([7]))
+    faint, shown = drawn["data"]
+    assert (faint["opacity"], list(faint["customdata"]), list(faint["x"])) == (views.FAINT, [4, 4, 4], [0, 1, None])
+    assert (shown["opacity"], list(shown["customdata"]), list(shown["y"])) == (0.7, [7, 7], [3, 2])
+    assert len(views.marked(go.Figure(go.Scatter(**trace)), frozenset())["data"]) == 1
 
 
 @pytest.mark.parametrize(
@@ -174,6 +189,8 @@ def test_of_many_trials_selected_running_best_and_record_ones_are_drawn(
         ("xy", ("training.learning_rate", "validation/loss"), 1, [5e-3, 1], [0, 3], list(range(13))),
         ("xy", ("training.batch_size", "validation/loss"), 1, [0.5, 1.5], [0, 3], list(range(1, 40, 3))),
         ("slices", ("", ""), 2, [-0.1, 0.1], [0, 3], list(range(0, 40, 3))),
+        ("learning_curves", ("", ""), 1, [-0.1, 1.1], [0, 9], list(range(40))),
+        ("learning_curves", ("", ""), 1, [0.95, 1.1], [9, 10], []),
     ],
 )
 def test_region_selects_trials_that_are_not_drawn_too(

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import AutoConfig, AutoModel, PreTrainedModel
 
 from ftsweep.errors import ConfigError, ModelError
 from ftsweep.models.base import Head
 from ftsweep.models.loading import resolve_dtype
 from ftsweep.models.local import LocalModel
+from ftsweep.strategies.base import fresh_modules, redraw_fresh_modules
 from ftsweep.testing.random_models import byte_tokenizer, random_bert
 
 CPU = torch.device("cpu")
@@ -237,9 +239,51 @@ def test_a_classifier_without_labels_is_a_defect_of_the_caller(tiny_folder: Path
         load(tiny_folder, "sequence_classification", [])
 
 
-def test_an_encoder_that_lost_its_language_head_is_said_to_have_none(tmp_path: Path) -> None:
-    """As those that embed sentences have: the body is whole, and a head drawn at random would predict no word."""
-    random_bert().base_model.save_pretrained(tmp_path)
+def small_encoder(kind: str) -> PreTrainedModel:
+    """A body of two layers without a head for masked words, as encoders that embed sentences are saved."""
+    sizes = {"vocab_size": 264, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "pad_token_id": 0}
+    config = AutoConfig.for_model(kind, **sizes, num_attention_heads=4, max_position_embeddings=64)
+    if kind == "distilbert":
+        config.n_layers, config.dim, config.hidden_dim, config.n_heads = 2, 32, 64, 4
+    return AutoModel.from_config(config)
+
+
+@pytest.mark.parametrize("kind", ["bert", "roberta", "mpnet", "distilbert", "modernbert", "albert", "electra"])
+def test_an_encoder_that_lost_its_head_for_masked_words_gets_one_over_its_embeddings(
+    kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    small_encoder(kind).save_pretrained(tmp_path)
+    byte_tokenizer().save_pretrained(tmp_path)
+    torch.manual_seed(1)
+    with caplog.at_level(logging.WARNING):
+        model = load(tmp_path, "masked_lm")
+    assert "corrupted" not in caplog.text, "as transformers calls such files"
+    drawn = fresh_modules(model, "masked_lm")
+    assert drawn
+    outputs, embeddings = model.get_output_embeddings(), model.get_input_embeddings()
+    assert outputs.weight is embeddings.weight
+    saved = load_file(tmp_path / "model.safetensors")
+    own = next(weight for name, weight in saved.items() if "word_emb" in name or "tok_emb" in name)
+    before = {name: weight.clone() for name, weight in model.named_parameters()}
+    torch.manual_seed(2)
+    redraw_fresh_modules(model, "masked_lm")
+    changed = {name for name, weight in model.named_parameters() if not torch.equal(weight, before[name])}
+    assert torch.equal(embeddings.weight, own)
+    assert changed
+    assert all(name.startswith(tuple(drawn)) for name in changed)
+    model.save_pretrained(tmp_path)
+    assert not fresh_modules(load(tmp_path, "masked_lm"), "masked_lm"), "what was trained along is there the next time"
+
+
+@pytest.mark.parametrize("lost", ["a part of the head", "an output layer of its own"])
+def test_a_head_for_masked_words_that_cannot_be_drawn_is_missed(lost: str, tmp_path: Path) -> None:
+    model = random_bert("masked_lm")
+    if lost == "a part of the head":
+        weights = {name: each for name, each in model.state_dict().items() if "transform.dense" not in name}
+        model.save_pretrained(tmp_path, state_dict=weights)
+    else:
+        model.config.tie_word_embeddings = False
+        model.base_model.save_pretrained(tmp_path)
     byte_tokenizer().save_pretrained(tmp_path)
     with pytest.raises(ModelError, match=r"saved without its head for telling masked words"):
         load(tmp_path, "masked_lm")

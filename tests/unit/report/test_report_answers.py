@@ -18,6 +18,8 @@ from ftsweep.report.answers import (
     ModelAnswers,
     answer_table,
     base_answers,
+    judged_cost,
+    marked,
     parting_rows,
     telling_rows,
     told_score,
@@ -110,3 +112,26 @@ def test_a_run_of_mlflow_has_all_rungs_in_one_table(folder: StudyFolder) -> None
     assert [line[:2] for line in table["data"]][3:5] == [[1, 30], [2, 0]]
     assert table["data"][0][4].startswith(EVIL)
     assert sample_table(folder.trial(2).path) == ""
+
+
+def test_what_a_judge_cost_is_summed_over_trials() -> None:
+    costs = [{"metrics": {"judge/calls": 10.0, "judge/tokens": 700.0, "general/loss": 3.0}}, {}, {"metrics": {}}]
+    assert judged_cost(costs) == "The judge cost 10 calls and 700 tokens in 1 trial of the search."
+    assert judged_cost([*costs, costs[0]]) == "The judge cost 20 calls and 1,400 tokens in 2 trials of the search."
+    assert judged_cost(costs[1:]) == ""
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected", "shown"),
+    [
+        ("The cat, sat down", "a cat sat", "The [cat, sat] down"),
+        ("sat the cat", "cat sat", "[sat] the cat"),
+        ("odd", "even", "odd"),
+        ("Even", "even", "[Even]"),
+        ("", "even", ""),
+    ],
+)
+def test_words_of_the_expected_text_are_marked_in_its_order(answer: str, expected: str, shown: str) -> None:
+    pieces = marked(answer, expected)
+    assert "".join(f"[{piece}]" if is_marked else piece for piece, is_marked in pieces) == shown
+    assert "".join(piece for piece, _ in pieces) == answer

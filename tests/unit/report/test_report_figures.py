@@ -29,18 +29,18 @@ from ftsweep.report.figures import (
     timeline,
     train_vs_validation,
 )
-from ftsweep.report.figures.drawn import MAX_LINES, MAX_MARKS
+from ftsweep.report.figures.drawn import MAX_LINES, MAX_MARKS, drawn_of
 from ftsweep.report.figures.parallel_coordinates import SHADES
 from ftsweep.report.figures.scale import axis_of, value_axis
 from ftsweep.report.figures.train_vs_validation import LINES
 from ftsweep.report.overview import StudyOverview, read_overview
 from ftsweep.report.settings import Settings
 
-SHARED = {"base", "drawn", "theme", "scale"}
+SHARED = {"base", "cloud", "drawn", "theme", "scale"}
 
 
 def words(figure) -> str:
-    return " ".join(str(note.text) for note in figure.layout.annotations)
+    return " ".join(str(note.text).replace("<br>", " ") for note in figure.layout.annotations)
 
 
 def test_every_figure_file_is_in_the_reading_order():
@@ -339,9 +339,11 @@ def test_a_large_study_is_drawn_by_its_best_a_sample_and_a_band_and_says_so():
     curves = draw("learning_curves", large(1000))
     own = [trace.meta for trace in curves.data if trace.meta is not None]
     assert own == [0], "the best one is always drawn"
-    others = {number for trace in curves.data if trace.customdata is not None for number in trace.customdata}
-    assert len(others) == MAX_LINES - 1, "in one trace, with gaps"
-    band = next(trace for trace in curves.data if trace.name == "middle 80 % of all trials")
+    for mode, count in (("lines", 4 * (MAX_LINES - 1)), ("markers", MAX_LINES - 1)):
+        (together,) = [trace for trace in curves.data if trace.customdata is not None and trace.mode == mode]
+        assert len(together.x) == count, "in one trace with gaps, and their ends in another"
+        assert len(set(together.customdata)) == MAX_LINES - 1
+    band = next(trace for trace in curves.data if trace.name == "middle 80 % of 1,000 trials")
     assert min(band.y) == pytest.approx(1.1, abs=0.01)
     assert f"{MAX_LINES} of 1,000 trials: the {MAX_LINES // 3} best, and an even sample of the others" in words(curves)
     parallel = draw("parallel_coordinates", large(1000))
@@ -349,7 +351,27 @@ def test_a_large_study_is_drawn_by_its_best_a_sample_and_a_band_and_says_so():
     assert f"{MAX_LINES} of 1,000 trials" in words(parallel)
     shown = draw("history", large(2000))
     assert sum(len(trace.x) for trace in shown.data if trace.name == "complete") == MAX_MARKS
-    assert "1,500 of 2,000" in words(shown)
+    assert f"{MAX_MARKS} of 2,000" in words(shown)
+    assert "a dot for every trial" in words(shown)
+    assert any(trace.name == "middle 80 % of 1,000 trials" for trace in draw("learning_curves", large(2000)).data)
+
+
+def test_selected_trials_are_drawn_first_and_their_number_is_said():
+    study = large(2000)
+    own = drawn_of(study, study.trials, 60)
+    assert own.words == "60 of 2,000 trials: the 20 best, and an even sample of the others"
+    selected = range(700, 720)
+    found = drawn_of(study.looking_at(selected), study.trials, 60, also=[999])
+    numbers = [trial.number for trial in found.trials]
+    assert {*selected, 0, 999} <= set(numbers)
+    assert (len(numbers), numbers) == (60, sorted(numbers))
+    assert found.words.startswith("60 of 2,000 trials: 20 of the selected ones, the 15 best")
+    assert len([number for number in numbers if number > 1000]) > 5, "the others are sampled as well"
+    many = drawn_of(study.looking_at(range(500, 1500)), study.trials, 60)
+    assert "30 of the selected ones" in many.words
+    assert (
+        draw("history", study.looking_at([3])).layout.images[0].source != draw("history", study).layout.images[0].source
+    )
 
 
 def test_trials_that_ran_at_once_stand_in_lanes_of_their_own():

@@ -143,6 +143,9 @@ def test_scores_are_missing_and_said_so_while_the_server_is_away(
     ("status", "text", "why", "calls"),
     [
         (401, "", "answers 401", 1),
+        (404, '{"error": {"message": "no model\\nm"}}', "answers 404: no model m", 1),
+        (400, '{"detail": "too long"}', "answers 400: too long", 1),
+        (400, '{"error": ["odd"]}', "answers 400", 1),
         (200, "no JSON", "another form", 3),
         (200, '{"choices": [{"message": {"content": "very good"}}]}', "no number between 0 and 1000", 3),
         (200, '{"choices": [{"message": {"content": "2000"}}]}', "no number between 0 and 1000", 3),
@@ -166,10 +169,15 @@ def test_the_key_goes_to_the_server_and_nowhere_else(
     assert judge.score(rows("a")) == [{}]
     assert "the environment has no MY_JUDGE" in caplog.text
     monkeypatch.setenv("MY_JUDGE", KEY)
-    server.reply = lambda n, question: (500, KEY) if n < 3 else (200, server.scored(question))
+    told = json.dumps({"error": {"message": f"the key {KEY} is new here"}})
+    server.reply = lambda n, question: (500, told) if n < 3 else (200, server.scored(question))
     with caplog.at_level(logging.DEBUG):
         assert judge.score(rows("a")) == [{"judge": 1.0}]
     assert set(server.keys) == {f"Bearer {KEY}"}
+    server.reply = lambda n, question: (403, told)
+    assert judge.score(rows("bb")) == [{}]
+    assert judge.problem.endswith("answers 403: the key *** is new here")
+    assert judge.cost == {"calls": 4, "tokens": 7}
     assert KEY not in caplog.text
     assert all(KEY not in file.read_text() for file in tmp_path.iterdir())
 
@@ -223,6 +231,7 @@ def test_requests_keep_to_the_limit(server: Server, monkeypatch: pytest.MonkeyPa
         ({"base_url": "localhost:8000"}, "no address"),
         ({"base_url": "http://user:pass@host/v1"}, "holds a secret"),
         ({"low": 5.0, "high": 5.0}, "low must lie below high"),
+        ({"key_env": KEY}, "^(?!.*secret).*this is no name of a variable"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(settings: dict, told: str) -> None:

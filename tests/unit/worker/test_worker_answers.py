@@ -28,11 +28,6 @@ def rows(count: int, offset: int = 0) -> list[dict[str, str]]:
 
 
 @pytest.fixture
-def engine() -> Engine:
-    return Engine(threads=1)
-
-
-@pytest.fixture
 def config(config: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
     for split, (count, offset) in {"train": (48, 0), "validation": (24, 1000), "test": (12, 2000)}.items():
         config["data"][split] = write_rows(tmp_path / f"{split}.jsonl", rows(count, offset))
@@ -197,10 +192,13 @@ def test_a_trial_goes_on_without_its_judge_and_says_so(
     assert ended["outcome"]["kind"] == "complete"
     assert "validation/token_f1" in measured[-1].values
     assert "validation/judge" not in measured[-1].values
-    assert ended["outcome"]["reason"] == (
-        "trained to the end; the judge left 8 of 8 answers without a score (worker.log)"
-    )
+    why = f"{nowhere} does not answer (ConnectionError)"
+    assert ended["outcome"]["reason"] == (f"trained to the end; the judge left 8 of 8 answers without a score: {why}")
+    assert 3 <= ended["outcome"]["extra"]["metrics"]["judge/calls"] < 8, "the others are not asked"
     assert f"8 of 8 rows have no score: {nowhere} does not answer (ConnectionError)" in caplog.text
+    config["objective"]["metric"] = "judge"
+    with pytest.raises(DataError, match=rf"judge tells nothing: .*, for {nowhere} does not answer"):
+        finish(engine, make_job("baseline", "baseline-main"))
 
 
 def test_an_objective_that_no_row_tells_is_refused_before_the_first_trial(

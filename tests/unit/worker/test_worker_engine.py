@@ -31,11 +31,6 @@ def values(measurements: list[Measurement]) -> list[dict[str, float]]:
     return [dict(measurement.values) for measurement in measurements]
 
 
-@pytest.fixture
-def engine() -> Engine:
-    return Engine(threads=1)
-
-
 def test_trial_measures_every_rung_and_keeps_the_weights_of_the_best(engine: Engine, make_job: MakeJob) -> None:
     job = make_job()
     measured, ended = finish(engine, job)

@@ -14,6 +14,7 @@ from engine_steps import finish, step
 from safetensors.torch import load_file
 from training_rows import write_rows
 
+from ftsweep.errors import ConfigError, ModelError
 from ftsweep.serving.model import load_predictor
 from ftsweep.store.folders import TrialFolder
 from ftsweep.testing.random_models import byte_tokenizer, random_bert
@@ -30,8 +31,17 @@ LORA = {"_target_": "ftsweep.strategies.Lora", "rank": 4}
 @pytest.fixture(scope="module")
 def encoder(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Two random layers with a head for masked words, and a tokenizer without an end-of-text token."""
-    folder = tmp_path_factory.mktemp("encoder")
-    random_bert("masked_lm").save_pretrained(folder)
+    return saved(random_bert("masked_lm"), tmp_path_factory.mktemp("encoder"))
+
+
+@pytest.fixture(scope="module")
+def headless(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The same layers as those are saved that embed sentences: with a pooler, without that head."""
+    return saved(random_bert().base_model, tmp_path_factory.mktemp("headless"))
+
+
+def saved(model: Any, folder: Path) -> dict[str, Any]:
+    model.save_pretrained(folder)
     tokenizer = byte_tokenizer(extra=["<mask>"], mask_token="<mask>")
     tokenizer.eos_token = None
     tokenizer.save_pretrained(folder)
@@ -73,19 +83,36 @@ def as_stage(config: dict[str, Any], strategy: dict[str, Any]) -> dict[str, Any]
 
 
 @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # PEFT asks by this name
+@pytest.mark.parametrize("base", ["encoder", "headless"])
 @pytest.mark.parametrize("strategy", [FULL, LORA], ids=["full", "lora"])
 def test_an_encoder_learns_its_domain_and_opens_elsewhere(
-    make_job: MakeJob, config: dict[str, Any], tmp_path: Path, strategy: dict[str, Any]
+    make_job: MakeJob,
+    config: dict[str, Any],
+    tmp_path: Path,
+    strategy: dict[str, Any],
+    base: str,
+    request: pytest.FixtureRequest,
 ) -> None:
     from peft import PeftModel
     from transformers import AutoModelForMaskedLM
 
     as_masked(config)["strategy"] = dict(strategy)
+    config["model"] = request.getfixturevalue(base)
     engine = Engine(threads=1)
-    finish(engine, make_job("prepare", "prepare-main"))
+    _, prepared = finish(engine, make_job("prepare", "prepare-main"))
+    notes = [each["message"] for each in prepared["result"]["findings"] if each["check"] == "model"]
     measured, ended = finish(engine, make_job())
     assert measured[-1].values["validation/loss"] < measured[0].values["validation/loss"] - 0.3
-    assert ended["outcome"]["extra"]["metrics"]["general/loss_before"] > 0
+    metrics = ended["outcome"]["extra"]["metrics"]
+    assert metrics["general/loss"] > 0
+    if base == "headless":
+        assert [note.split(":")[0] for note in notes] == ["the base's files have no head for masked words"]
+        assert not {"general/loss_before", "general/forgetting"} & metrics.keys(), (
+            "a drawn head knows nothing to forget"
+        )
+    else:
+        assert not notes
+        assert metrics["general/loss_before"] > 0
     _, exported = finish(engine, make_job("export", destination=str(tmp_path / "model")))
     assert exported["result"]["answers"][0]["perplexity"] > 1
     rows = [{"text": "in aaa the old harbour sleeps"}]
@@ -117,11 +144,42 @@ def test_a_killed_trial_sees_the_same_masks(
     assert [each.values for each in again] == [each.values for each in whole]
 
 
-@pytest.mark.parametrize("strategy", [FULL, LORA], ids=["full", "lora"])
-@pytest.mark.parametrize("kind", ["classification", "tagging"])
-def test_a_stage_of_masked_text_stands_before_a_new_head(
-    make_job: MakeJob, config: dict[str, Any], tmp_path: Path, strategy: dict[str, Any], kind: str
+def test_what_a_drawn_head_cannot_tell_is_not_asked_of_it(
+    make_job: MakeJob, config: dict[str, Any], headless: dict[str, Any]
 ) -> None:
+    as_masked(config)["model"] = headless
+    config["training"]["kl_to_base"] = 0.1
+    with pytest.raises(ConfigError, match="newly drawn, and has no answers"):
+        finish(Engine(threads=1), make_job("prepare", "prepare-main"))
+    with pytest.raises(ConfigError, match="newly drawn, and has no answers"):
+        finish(Engine(threads=1), make_job())
+    config["training"]["kl_to_base"] = 0.0
+    guard = {"_target_": "ftsweep.guards.Forgetting", "mode": "on", "limit": 0.1, "tokens": 1024}
+    config["guards"] = {"forgetting": guard}
+    with pytest.raises(ModelError, match="one that is drawn tells none"):
+        finish(Engine(threads=1), make_job("prepare", "prepare-main"))
+
+
+@pytest.mark.parametrize(
+    ("base", "strategy", "kind"),
+    [
+        ("encoder", FULL, "classification"),
+        ("encoder", LORA, "tagging"),
+        ("headless", FULL, "tagging"),
+        ("headless", LORA, "classification"),
+    ],
+    ids=["full", "lora", "drawn-full", "drawn-lora"],
+)
+def test_a_stage_of_masked_text_stands_before_a_new_head(
+    make_job: MakeJob,
+    config: dict[str, Any],
+    tmp_path: Path,
+    strategy: dict[str, Any],
+    kind: str,
+    base: str,
+    request: pytest.FixtureRequest,
+) -> None:
+    config["model"] = request.getfixturevalue(base)
     if kind == "tagging":
         rows = [{"tokens": ["the", word, "sleeps"], "tags": ["O", "B-place", "O"]} for word in words(24)]
         config["data"] = {"_target_": "ftsweep.data.Files", "train": write_rows(tmp_path / "tags.jsonl", rows)}
@@ -135,10 +193,11 @@ def test_a_stage_of_masked_text_stands_before_a_new_head(
     stage = ended["outcome"]["extra"]["stages"]["domain"]
     assert stage["after"]["own"]["loss"] < stage["before"]["own"]["loss"]
     assert "loss" in stage["after"]["general"]
+    assert ("general" in stage["before"]) == (base == "encoder")
     (folder,) = {path.parent for path in (tmp_path / "cache" / "stages").glob("*/stage.json")}
     before = load_file(Path(config["model"]["path"]) / "model.safetensors")
     after = load_file(folder / "model.safetensors")
-    name = next(name for name in before if name.endswith("query.weight"))
-    assert not torch.equal(before[name], after[name])
+    name = next(name for name in after if name.endswith("query.weight"))
+    assert not torch.equal(before[name if base == "encoder" else name.removeprefix("bert.")], after[name])
     assert measured[-1].rung == 3
     assert json.loads((folder / "config.json").read_text())["architectures"] == ["BertForMaskedLM"]

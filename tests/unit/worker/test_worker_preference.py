@@ -32,11 +32,6 @@ def pairs(count: int, offset: int = 0) -> list[dict[str, str]]:
 
 
 @pytest.fixture
-def engine() -> Engine:
-    return Engine(threads=1)
-
-
-@pytest.fixture
 def config(config: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
     for split, (count, offset) in {"train": (48, 0), "validation": (16, 1000), "test": (16, 2000)}.items():
         config["data"][split] = write_rows(tmp_path / f"{split}.jsonl", pairs(count, offset))

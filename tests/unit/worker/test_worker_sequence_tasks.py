@@ -21,11 +21,6 @@ TASKS = "ftsweep.tasks"
 WORDS = {"sea": ("wave", "ship", "harbour", "tide"), "farm": ("cow", "barn", "wheat", "plough")}
 
 
-@pytest.fixture
-def engine() -> Engine:
-    return Engine(threads=1)
-
-
 def sentences(count: int, offset: int = 0) -> list[dict[str, Any]]:
     """Sentences of the sea, the farm, both or neither, and how many words they have."""
     rows = []

@@ -30,11 +30,6 @@ FULL = {"_target_": "ftsweep.strategies.Full"}
 LORA = {"_target_": "ftsweep.strategies.Lora", "rank": 2}
 
 
-@pytest.fixture
-def engine() -> Engine:
-    return Engine(threads=1)
-
-
 @pytest.fixture(scope="module")
 def small_model(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Two random layers: what these tests are about does not depend on what a model knows."""
