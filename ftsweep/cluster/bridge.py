@@ -145,8 +145,9 @@ class Bridge:
             kind = "gpu" if wanted.gpus else "cpu"
             name = f"{node.get('NodeManagerHostname', 'node')} {kind} {self._num_slots - 1}"
         descriptor = {
-            **{key: self._settings[key] for key in ("context", "threads", "heartbeat_seconds", "cache_gib", "scratch")},
+            **{key: self._settings[key] for key in ("context", "heartbeat_seconds", "cache_gib", "scratch")},
             "worker_seconds": self._settings["worker_seconds"],
+            "threads": self._settings["threads"] or max(1, int(wanted.cpus)),
             "store": self._settings["store"],
             "num_gpus": wanted.gpus,
             "run": self._run,
