@@ -26,7 +26,7 @@ from ftsweep.executors.base import ExecutorContext
 from ftsweep.executors.local import Local
 
 _WAIT_SECONDS = 5.0
-"""How long `exchange` waits for something to say."""
+"""How long `exchange` waits for something to say, at most; a fourth of the heartbeat where that is less."""
 _TURN_SECONDS = 0.02
 """How long an answer to a trial waits at most before it is passed on."""
 _OLD_SECONDS = 3 * 86_400
@@ -58,6 +58,7 @@ class Slot:
         self._num_commands = self._num_submitted = 0
         self._changed = threading.Condition()
         self._asked_at = time.monotonic()
+        self._wait_seconds = min(_WAIT_SECONDS, descriptor["heartbeat_seconds"] / 4)
         self._is_closed = False
         self._free = (0, 0)
         self._error = ""
@@ -99,7 +100,7 @@ class Slot:
             while self._queue and self._first < acknowledged:
                 self._queue.popleft()
                 self._first += 1
-            self._changed.wait_for(lambda: self._queue or self._is_closed, timeout=_WAIT_SECONDS)
+            self._changed.wait_for(lambda: self._queue or self._is_closed, timeout=self._wait_seconds)
             items, size = [], 0
             for item in self._queue:
                 items.append(Outgoing.loaded(item))

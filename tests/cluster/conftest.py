@@ -31,3 +31,11 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayProcess]:
     process = RayProcess(tmp_path_factory.mktemp("ray"))
     yield process
     process.close()
+
+
+@pytest.fixture
+def two_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayProcess]:
+    pytest.importorskip("ray", reason="needs Ray: pip install 'ftsweep[ray]'")
+    process = RayProcess(tmp_path_factory.mktemp("ray"), num_nodes=2)
+    yield process
+    process.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,14 @@ from ray_cluster import RayProcess
 from ftsweep.cluster import RayCluster
 from ftsweep.errors import ConfigError
 from ftsweep.executors.base import Executor
-from ftsweep.testing.executor import ExecutorContract, poll_until, poll_until_free, poll_until_over, scripted_job
+from ftsweep.testing.executor import (
+    ExecutorContract,
+    poll_until,
+    poll_until_free,
+    poll_until_over,
+    scripted_context,
+    scripted_job,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.cluster]
 
@@ -36,7 +44,7 @@ class TestRayCluster(ExecutorContract):
         executor.submit(scripted_job("trial-0001", *script, folder=folder))
         poll_until(executor, lambda messages: any(message["type"] == "measured" for message in messages))
         assert (folder / "worker.log").exists()
-        os.kill(slot_process(tmp_path), signal.SIGKILL)
+        os.kill(slot_process(), signal.SIGKILL)
         lost = poll_until_over(executor, "trial-0001")[-1]
         assert (lost["type"], lost["kind"], lost["has_progress"]) == ("lost", "node", True)
         poll_until_free(executor)
@@ -55,8 +63,28 @@ class TestRayCluster(ExecutorContract):
         executor.submit(scripted_job("trial-0001"))
         assert poll_until_over(executor, "trial-0001")[-1]["type"] == "ended"
 
+    def test_slot_that_is_asked_nothing_any_more_ends_itself(self, tmp_path: Path) -> None:
+        executor = RayCluster(address=self.address, threads=1, heartbeat_seconds=4)
+        executor.open(scripted_context(tmp_path))
+        try:
+            poll_until_free(executor)
+            executor.submit(scripted_job("trial-0001", ["measure", 0.5], folder=tmp_path / "0001"))
+            poll_until(executor, lambda messages: any(message["type"] == "measured" for message in messages))
+            slot = Path(f"/proc/{slot_process()}")
+            assert executor._bridge is not None
+            os.kill(executor._bridge.pid, signal.SIGSTOP)  # as if the link were cut
+            deadline = time.monotonic() + 60
+            while slot.exists():
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            os.kill(executor._bridge.pid, signal.SIGCONT)
+            assert poll_until_over(executor, "trial-0001")[-1]["type"] == "lost"
+            poll_until_free(executor)
+        finally:
+            executor.close(kill=True)
 
-def slot_process(tmp_path: Path) -> int:
+
+def slot_process() -> int:
     """The process of the only actor."""
     found = []
     for place in Path("/proc").glob("[0-9]*/cmdline"):
@@ -69,9 +97,35 @@ def slot_process(tmp_path: Path) -> int:
     return found[0]
 
 
-def test_cluster_beyond_this_machine_without_a_token_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    from ftsweep.testing.executor import scripted_context
+def test_trials_of_a_lost_node_go_on_on_another(
+    two_nodes: RayProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in two_nodes.environment.items():
+        monkeypatch.setenv(name, value)
+    executor = RayCluster(address=two_nodes.address, threads=1)
+    executor.open(scripted_context(tmp_path))
+    try:
+        poll_until(executor, lambda _: executor.num_free == 2)
+        names = ["trial-0000", "trial-0001"]
+        for name in names:
+            executor.submit(scripted_job(name, ["measure", 0.5], folder=tmp_path / name))
+        poll_until(executor, lambda messages: sum(message["type"] == "measured" for message in messages) == 2)
+        killed_at = time.monotonic()
+        two_nodes.kill_node()
+        lost = poll_until(executor, lambda messages: any(message["type"] == "lost" for message in messages))[-1]
+        assert time.monotonic() - killed_at < 30
+        assert (lost["kind"], lost["has_progress"]) == ("node", True)
+        names.remove(lost["job"])
+        executor.reply(names[0], {"type": "continue", "job": names[0]})
+        assert poll_until_over(executor, names[0])[-1]["type"] == "ended"
+        poll_until_free(executor)
+        executor.submit(scripted_job(lost["job"], folder=tmp_path / lost["job"]))
+        assert poll_until_over(executor, lost["job"])[-1]["type"] == "ended"
+    finally:
+        executor.close(kill=True)
 
+
+def test_cluster_beyond_this_machine_without_a_token_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
     pytest.importorskip("ray")
     with pytest.raises(ConfigError, match="without a token can run code"):
