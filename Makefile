@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: setup demo test test-slow test-cluster test-gpu test-browser fuzz lint types format docs bench bench-guards bench-choice chaos bench-control bench-screens bench-dashboard bench-peers bench-postgres screenshots clean
+.PHONY: setup demo test test-slow test-cluster test-gpu test-browser fuzz lint types format docs bench bench-guards bench-choice chaos bench-control bench-screens bench-dashboard bench-peers bench-lanes bench-postgres screenshots clean
 
 $(VENV)/.product: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ftsweep needs Python 3.11 or newer; name one with make PYTHON=...")'
@@ -76,6 +76,9 @@ bench-choice: $(VENV)/.dev  ## what rules of choosing a model and a setting are 
 	$(BIN)/python benchmarks/choice/record_words.py
 	$(BIN)/python benchmarks/choice/record.py
 	$(BIN)/python benchmarks/choice/run.py --studies 60
+
+bench-lanes: $(VENV)/.dev  ## what trials gain by sharing passes, at batch 1, 4 and 16 with 1, 4 and 8 lanes, in CPU seconds and operations
+	$(BIN)/python benchmarks/lanes.py
 
 bench-peers: $(VENV)/.dev  ## the same settings trained by ftsweep and by what people would use instead
 	$(BIN)/python benchmarks/peers/run.py

@@ -96,6 +96,7 @@ def plan_facts() -> dict[str, Any]:
         "num_trials": 14,
         "num_rungs": 10,
         "num_workers": 2,
+        "lanes": {"lanes": 1, "branches": {}},
         "sharing": None,
         "objective": {"direction": "minimize", "key": "validation/loss"},
         "branches": [branch],

@@ -145,7 +145,7 @@ def _ours(work: Work, out: Path, word: str) -> tuple[float, float, float]:
         "budget": {"trials": len(work.settings)},
         "rungs": {"count": NUM_EVALUATIONS},
         "selection": {"seeds": 0},
-        "guards": {"small_data": "allow", "cut_inputs": "allow"},
+        "guards": {"small_data": "allow", "cut_inputs": "allow", "near_duplicates": "allow"},
         "executor": {"threads": 1},
         "space": {
             "training": {

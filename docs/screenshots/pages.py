@@ -83,7 +83,8 @@ def picture_dashboard(browser: Browser, link: str, study: str, trial: int, image
     page = opened(browser, link, height=1500)
     page.goto(f"{base}/study/{study}?{token}")
     page.wait_for_selector(".ag-row")
-    page.locator(".panel .js-plotly-plot .main-svg").first.wait_for(state="attached")
+    drawn = "[...document.querySelectorAll('.panel .js-plotly-plot')].every(plot => plot.data && plot.data.length)"
+    page.wait_for_function(f"() => {drawn}")
     time.sleep(_SETTLING_SECONDS)
     page.fill("#top", "5")
     page.press("#top", "Enter")
@@ -93,6 +94,7 @@ def picture_dashboard(browser: Browser, link: str, study: str, trial: int, image
     page.set_viewport_size({"width": 1400, "height": 900})
     page.goto(f"{base}/study/{study}/trial/{trial}?{token}")
     page.wait_for_selector("text=How well it fits")
+    page.wait_for_selector("#trial-curves .main-svg")
     time.sleep(_SETTLING_SECONDS)
     page.screenshot(path=images / "dashboard-trial.png")
     page.close()

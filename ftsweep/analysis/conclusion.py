@@ -77,19 +77,21 @@ def _on_test(result: StudyResult, records: Sequence[TrialRecord], objective: Obj
 
 
 def _not_again(result: StudyResult, records: Sequence[TrialRecord], objective: Objective) -> str:
-    """Complete trials of which there is one run alone, the best first."""
+    """Complete trials of which the search's run alone was weighed, the best first. Fresh runs that an extended study
+    has of them from before are of no part in this choice.
+    """
     raced = {each.number for each in result.contenders}
     once = [each.number for each in rank(records, objective) if each.number not in raced]
     if not once or len(once) + len(raced) < 2:
         return ""
     named = ", ".join(map(str, once[:_NAMED])) + (f" and {len(once) - _NAMED} more" if len(once) > _NAMED else "")
-    which = f"trial {named} was" if len(once) == 1 else f"trials {named} were"
+    which = f"trial {named}" if len(once) == 1 else f"trials {named}"
     if not raced:
         return (
             "No setting was run again with fresh seeds: how much of a difference between trials is luck, is not known."
         )
     values = "its value" if len(once) == 1 else "their values"
-    return f"Not run again: {which} run with one seed only, so that {values} may be luck."
+    return f"Not in the race: of {which} the search's run alone was weighed, so that {values} may be luck."
 
 
 def _worth(result: StudyResult, records: Sequence[TrialRecord], objective: Objective) -> str:

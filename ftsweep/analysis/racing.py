@@ -84,7 +84,8 @@ def next_round(
         missing = tuple(key for key in wanted if key not in ended)
         if missing:
             return Round(missing, tuple(dropped))
-    return Round((), tuple(dropped), USED_UP if is_short else f"all that are left have {limits.seeds} fresh seeds")
+    seeds = "1 fresh seed" if limits.seeds == 1 else f"{limits.seeds} fresh seeds"
+    return Round((), tuple(dropped), USED_UP if is_short else f"all that are left have {seeds}")
 
 
 def is_hopeless(value: float, peers: Sequence[float], sign: int) -> bool:

@@ -21,8 +21,11 @@ from ftsweep.report.wording import duration, plural
 def print_plan(console: Console, facts: Mapping[str, Any]) -> None:
     """All of a plan, as `make_plan` returns it."""
     objective = facts["objective"]
-    workers = f"{plural(facts['num_workers'], 'worker')}, to {objective['direction']} {objective['key']}"
+    lanes = f" of {plural(facts['lanes']['lanes'], 'lane')}" if facts["lanes"]["lanes"] > 1 else ""
+    workers = f"{plural(facts['num_workers'], 'worker')}{lanes}, to {objective['direction']} {objective['key']}"
     print_line(console, f"{facts['study']}: {facts['num_trials']} trials of {facts['num_rungs']} rungs on {workers}")
+    for label, measured in facts["lanes"]["branches"].items():
+        print_line(console, f"Lanes of {label}: {_lanes_text(measured)}")
     found = collect({branch["branch"]: branch["data"] for branch in facts["branches"]})
     for branch in facts["branches"]:
         own = [each for each, labels in found.items() if labels == [branch["branch"]]]
@@ -35,6 +38,14 @@ def print_plan(console: Console, facts: Mapping[str, Any]) -> None:
     if facts["sharing"]:
         print_line(console, f"\n{sharing_text(facts['sharing'])}; a study times it when it begins, and keeps that.")
     print_line(console, f"\nAbout {duration(facts['study_seconds'])} for all trials at that setting, without pruning.")
+
+
+def _lanes_text(measured: Mapping[str, Any]) -> str:
+    """What `executor.lanes: auto` found."""
+    rates = [f"{number} train {rate:.2f} times as much" for number, rate in measured["rates"].items() if number != "1"]
+    told = f"; measured: {', '.join(rates)} in the same CPU time" if rates else ""
+    why = f", because {measured['reason']}" if measured["reason"] else ""
+    return f"{measured['lanes']}{why}{told}."
 
 
 def _print_branch(console: Console, branch: Mapping[str, Any], findings: Sequence[Finding]) -> None:

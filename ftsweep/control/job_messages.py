@@ -16,6 +16,7 @@ from ftsweep.domain.messages import (
     Flagged,
     Job,
     Prepare,
+    RateLanes,
     Resample,
     Scale,
     Test,
@@ -45,6 +46,10 @@ class JobMessages:
 
     def estimate(self, branch: Branch) -> Estimate:
         return {"type": "estimate", **self._about_branch("estimate", branch)}
+
+    def rate_lanes(self, branch: Branch, most: int) -> RateLanes:
+        """Measure what up to so many trials at once gain by sharing passes."""
+        return {"type": "rate_lanes", **self._about_branch("lanes", branch), "most": most}
 
     def threads(self, branch: Branch, counts: Sequence[int]) -> Threads:
         return {"type": "threads", **self._about_branch("threads", branch), "counts": list(counts)}

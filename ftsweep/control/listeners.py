@@ -94,7 +94,9 @@ class Recording(Listener):
         assert record.outcome is not None
         best = self.objective.best(record.measurements)
         values = best.values if best else {}
+        extra = record.outcome.extra
         told = {"description": trial_description(record, self.verdicts.found.get(record.number, ()))}
+        told |= {f"ftsweep.{key}": str(extra[key]) for key in ("shared_steps", "alone") if key in extra}
         self.recorder.end_trial(record.proposal, record.outcome, best=values, tags=self._tags(record) | told)
 
     def tag_again(self, record: TrialRecord) -> None:

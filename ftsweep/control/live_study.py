@@ -14,6 +14,7 @@ from ftsweep.control.data_scaling import QuantityProbe
 from ftsweep.control.database import DatabaseNotes
 from ftsweep.control.heeding import Heeding
 from ftsweep.control.jobs import Jobs
+from ftsweep.control.lanes import settle_lanes
 from ftsweep.control.listeners import Judging, Recording
 from ftsweep.control.lost_workers import LostWorkers
 from ftsweep.control.monitor import StudyMonitor
@@ -118,7 +119,10 @@ class LiveStudy:
             self.recording.record_baseline(branch, values)
 
     def search(self) -> None:
-        """See `Sweep.search`."""
+        """See `Sweep.search`; before it the number of lanes is measured where that is asked for."""
+        lanes = settle_lanes(self.config, self.folder, self.jobs)
+        if lanes is not None:
+            self.recorder.tag({"lanes": str(lanes["lanes"])})
         self.sweep.search()
         if not self.is_stopping:
             self.monitor.heed = self.heeding.refuse

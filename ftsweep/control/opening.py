@@ -48,11 +48,10 @@ def make_executor(config: SweepConfig) -> Executor:
 def executor_context(config: SweepConfig, log_folder: Path, *, holder: str) -> ExecutorContext:
     """What workers need to know. `holder` says who uses the devices; "" holds none."""
 
-    def make_inline_worker(outbox: Callable[[Message], None], threads: int | None = None) -> Any:
-        from ftsweep.worker.engine import Engine
-        from ftsweep.worker.process import Worker
+    def make_inline_worker(outbox: Callable[[Message], None], threads: int | None = None, lanes: int = 1) -> Any:
+        from ftsweep.worker.process import build_worker
 
-        return Worker(Engine(threads=threads, allowed_packages=config.allowed_packages), outbox)
+        return build_worker(outbox, threads, allowed_packages=config.allowed_packages, lanes=lanes)
 
     return ExecutorContext(
         log_folder=log_folder,

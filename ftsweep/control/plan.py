@@ -9,12 +9,14 @@ from ftsweep.config.schema import STAGES, SweepConfig
 from ftsweep.control.continuity import earlier_manifest
 from ftsweep.control.data_findings import collect, refuse
 from ftsweep.control.jobs import Jobs, Monitor
+from ftsweep.control.lanes import measured_lanes
 from ftsweep.control.lost_workers import LostWorkers
 from ftsweep.control.opening import executor_context, make_executor, store_of, study_folder
 from ftsweep.control.prepare import prepare_data
 from ftsweep.control.threads import time_sharing
 from ftsweep.domain.space import Branch
 from ftsweep.executors.base import Executor
+from ftsweep.executors.sharing import AUTO
 from ftsweep.store.folders import StudyFolder
 
 
@@ -55,7 +57,8 @@ def _planned(config: SweepConfig, executor: Executor, scratch: StudyFolder) -> d
             }
         )
     sharing = time_sharing(config.branches, executor, jobs)
-    num_workers = sharing["workers"] if sharing else max(1, executor.num_slots)
+    lanes = measured_lanes(config, jobs) if executor.lanes == AUTO else {"lanes": executor.num_lanes, "branches": {}}
+    num_workers = sharing["workers"] if sharing else max(1, executor.num_slots // executor.num_lanes)
     trial_seconds = sum(entry["estimate"]["trial_seconds"] for entry in branches) / len(branches)
     stage_seconds = sum(
         _stage_seconds(branch, each, config) for branch, each in zip(config.branches, branches, strict=True)
@@ -70,6 +73,7 @@ def _planned(config: SweepConfig, executor: Executor, scratch: StudyFolder) -> d
         "num_trials": config.budget.trials,
         "num_rungs": config.rungs.count,
         "num_workers": num_workers,
+        "lanes": lanes,
         "sharing": sharing,
         "sampler": config.sampler,
         "pruner": config.pruner,

@@ -10,6 +10,7 @@ from typing import Any
 
 from ftsweep.control.jobs import Jobs
 from ftsweep.domain.space import Branch
+from ftsweep.errors import FtsweepError
 from ftsweep.executors.base import Executor
 from ftsweep.executors.devices import num_cores
 from ftsweep.executors.sharing import Sharing
@@ -22,16 +23,19 @@ _LOGGER = logging.getLogger(__name__)
 
 def time_sharing(branches: Sequence[Branch], executor: Executor, jobs: Jobs) -> dict[str, Any] | None:
     """What a step takes with the numbers of threads that the executor offers, all branches together, and what it makes
-    of that; None where nothing is left to choose, or nothing could be timed."""
+    of that; None where nothing is left to choose, or nothing could be timed. What a configuration does not survive its
+    trial tells; here it is only not timed."""
     counts = list(executor.thread_counts)
     if not counts:
         return None
     seconds: dict[int, float] = defaultdict(float)
     memory_gib = 0.0
     for branch in branches:
-        if not counts:
-            break
-        timed = jobs.call(jobs.make.threads(branch, counts), f"timing threads for {branch.label}")
+        try:
+            timed = jobs.call(jobs.make.threads(branch, counts), f"timing threads for {branch.label}")
+        except FtsweepError as error:
+            _LOGGER.warning("threads were not timed for %s: %s", branch.label, error)
+            continue
         found = {int(count): value for count, value in timed["step_seconds"].items()}
         if not found:
             continue

@@ -40,6 +40,11 @@ class Estimate(Job):
     type: Literal["estimate"]
 
 
+class RateLanes(Job):
+    type: Literal["rate_lanes"]
+    most: int
+
+
 class Threads(Job):
     type: Literal["threads"]
     counts: Sequence[int]
@@ -98,13 +103,22 @@ class Quit(TypedDict):
     type: Literal["quit"]
 
 
+class Go(TypedDict):
+    type: Literal["go"]
+
+
+class Lanes(TypedDict):
+    type: Literal["lanes"]
+    lanes: int
+
+
 Answer = Continue | Stop | Pause
 """What a trial under way is told."""
 
-SingleJob = Prepare | Baseline | Estimate | Threads | Test | Export | Flagged | Compare | Resample | Scale
+SingleJob = Prepare | Baseline | Estimate | RateLanes | Threads | Test | Export | Flagged | Compare | Resample | Scale
 """A job that is no trial: it is asked nothing and answers once."""
 
-ToWorker = Train | SingleJob | Answer | Quit
+ToWorker = Train | SingleJob | Answer | Quit | Go | Lanes
 
 # -- worker to control ------------------------------------------------------------------------------------------------
 
@@ -168,4 +182,9 @@ class Lost(TypedDict):
     has_progress: NotRequired[bool]
 
 
-ToControl = Ready | Heartbeat | Spent | Measured | Ended | Failed | Log | Lost
+class Turn(TypedDict):
+    type: Literal["turn"]
+    messages: Sequence[Mapping[str, Any]]
+
+
+ToControl = Ready | Heartbeat | Spent | Measured | Ended | Failed | Log | Lost | Turn

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from ftsweep.domain.component import Component
 from ftsweep.domain.messages import Answer, Message
+from ftsweep.executors.lanes import Lanes
 from ftsweep.executors.sharing import Sharing
 
 Outbox = Callable[[Message], None]
@@ -42,8 +43,9 @@ class ExecutorContext:
     """Who uses the devices, for the message that another study gets; "" holds none, as `ftsweep plan` does."""
     engine: str = "ftsweep.worker.engine:Engine"
     """What trains inside a worker process, as `module:attribute`; the module is of ftsweep or an allowed package."""
-    make_inline_worker: Callable[[Outbox, int | None], InlineWorker] | None = field(default=None, repr=False)
-    """Builds a worker in this process around an outbox and a number of threads; only the inline executor uses it."""
+    make_inline_worker: Callable[..., InlineWorker] | None = field(default=None, repr=False)
+    """Builds a worker in this process around an outbox and a number of threads, with `lanes` where there are to be
+    several; only the inline executor uses it."""
 
 
 class Executor(Component, ABC):
@@ -54,6 +56,11 @@ class Executor(Component, ABC):
     """
 
     component_kind = "executor"
+
+    lanes: Lanes = 1
+    """The setting of that name; `auto` is to be measured, and told with `use_lanes`."""
+    num_lanes: int = 1
+    """How many trials each worker has under way at once, as far as is known now."""
 
     @abstractmethod
     def open(self, context: ExecutorContext) -> None:
@@ -82,6 +89,10 @@ class Executor(Component, ABC):
     def num_free(self) -> int:
         """How many more jobs `submit` takes now: free lanes of ready workers, 0 before the first `ready`."""
 
+    def use_lanes(self, lanes: int) -> None:
+        """Have every worker, those that come later too, run so many trials at once. No job is under way."""
+        raise NotImplementedError(f"{type(self).__name__} has one lane")
+
     @abstractmethod
     def submit(self, job: Message) -> None:
         """Give a job (`prepare`, `train`, `baseline`, `test`, ...) to a free worker. `job["job"]` names it.
@@ -97,6 +108,9 @@ class Executor(Component, ABC):
     @abstractmethod
     def poll(self, timeout_seconds: float) -> list[Message]:
         """Messages that have arrived, waiting for the first at most this long.
+
+        To call it says that all that was returned before has been answered, and free lanes were given what there is:
+        a worker of several lanes takes its next turn only then.
 
         Beside what workers send: `lost` (job, reason, log_tail) when the worker of a job died or went silent; the
         worker is already being replaced. A job whose `ended`, `failed` or `lost` was returned is over: its lane is

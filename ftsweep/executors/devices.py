@@ -78,10 +78,13 @@ def find_cuda_devices(environment: Mapping[str, str]) -> list[str]:
 
 def share_of_threads(workers: int, environment: Mapping[str, str]) -> int:
     """Threads for each of several workers: OMP_NUM_THREADS where the user set it, else an equal share of the cores."""
+    return threads_of_user(environment) or max(1, num_cores() // workers)
+
+
+def threads_of_user(environment: Mapping[str, str]) -> int | None:
+    """OMP_NUM_THREADS; None where the user has not set it."""
     chosen = environment.get("OMP_NUM_THREADS", "")
-    if chosen.isdecimal() and int(chosen) > 0:
-        return int(chosen)
-    return max(1, num_cores() // workers)
+    return int(chosen) if chosen.isdecimal() and int(chosen) > 0 else None
 
 
 def num_cores() -> int:

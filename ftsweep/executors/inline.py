@@ -12,15 +12,17 @@ from ftsweep.domain.messages import Answer, Quit
 from ftsweep.errors import ConfigError
 from ftsweep.executors.base import Executor, ExecutorContext, InlineWorker, Message
 from ftsweep.executors.devices import MAX_COUNT
+from ftsweep.executors.lanes import Lanes, checked_lanes, first_lanes
 
 
 class Inline(Executor):
     """Runs jobs while `poll` waits. Messages take the way through JSON, so that what works here works elsewhere.
 
-    `threads`: null leaves the choice to the training library. A job that kills its process kills the study.
+    `threads`: null leaves the choice to the training library. `lanes`: trials that it trains at once. A job that kills
+    its process kills the study.
     """
 
-    def __init__(self, *, threads: int | None = None) -> None:
+    def __init__(self, *, threads: int | None = None, lanes: Lanes = 1) -> None:
         if threads is not None and not 1 <= threads <= MAX_COUNT:
             remedy = f"Give 1 or more, at most {MAX_COUNT}."
             raise ConfigError(f"{threads} is not a number of threads", where="executor.threads", remedy=remedy)
@@ -30,7 +32,9 @@ class Inline(Executor):
         self._inbox: deque[Message] = deque()
         self._arrived: list[Message] = []
         self._jobs: set[str] = set()
-        self._num_lanes = 1
+        self.lanes, self.num_lanes = checked_lanes(lanes), first_lanes(lanes)
+        self._worker_lanes = self.num_lanes  # as the worker says: an engine may have several without being asked
+        self._awaits_go = False
         self._added_paths: list[str] = []
 
     def open(self, context: ExecutorContext) -> None:
@@ -42,7 +46,12 @@ class Inline(Executor):
 
     @property
     def num_slots(self) -> int:
-        return self._num_lanes
+        return self._worker_lanes
+
+    def use_lanes(self, lanes: int) -> None:
+        self.num_lanes = self._worker_lanes = lanes
+        if self._worker is not None:
+            self._inbox.append({"type": "lanes", "lanes": lanes})
 
     @property
     def num_free(self) -> int:
@@ -55,6 +64,7 @@ class Inline(Executor):
             raise RuntimeError(f"no worker is free for job {job['job']}")
         self._jobs.add(job["job"])
         self._inbox.append(_through_json(job))
+        self._awaits_go = self.num_lanes > 1
 
     def reply(self, job: str, message: Answer) -> None:
         if job in self._jobs:
@@ -62,6 +72,9 @@ class Inline(Executor):
 
     def poll(self, timeout_seconds: float) -> list[Message]:
         """As promised by `Executor`; returns at once when no job can go on before it gets an answer."""
+        if self._awaits_go and self._jobs:
+            self._awaits_go = False
+            self._inbox.append({"type": "go"})
         deadline = time.monotonic() + timeout_seconds
         is_busy = True
         while is_busy and not self._arrived and self._context is not None:
@@ -90,7 +103,8 @@ class Inline(Executor):
             assert self._context is not None
             assert self._context.make_inline_worker is not None
             self._worker = None  # a spent one gives its memory back before the next is built
-            self._worker = self._context.make_inline_worker(self._hear, self.threads)
+            several = {"lanes": self.num_lanes} if self.num_lanes > 1 else {}
+            self._worker = self._context.make_inline_worker(self._hear, self.threads, **several)
             self._worker.announce()
             return True
         while self._inbox:
@@ -102,8 +116,13 @@ class Inline(Executor):
         match message["type"]:
             case "spent" | "heartbeat":
                 return
+            case "turn":
+                self._awaits_go = True
+                for said in message["messages"]:
+                    self._hear(said)
+                return
             case "ready":
-                self._num_lanes = message["lanes"]
+                self._worker_lanes = message["lanes"]
             case "ended" | "failed" | "lost":
                 self._jobs.discard(message["job"])
         self._arrived.append(message)

@@ -13,11 +13,12 @@ from ftsweep.executors.base import ExecutorContext
 from ftsweep.executors.devices import Place
 
 
-def worker_command(place: Place, context: ExecutorContext, *, heartbeat_seconds: float) -> list[str]:
+def worker_command(place: Place, context: ExecutorContext, *, heartbeat_seconds: float, lanes: int = 1) -> list[str]:
     """`-P`: a `data.py` where the user happens to stand must not hide a package of that name."""
     descriptor = {
         "engine": context.engine,
         "threads": place.threads,
+        "lanes": lanes,
         "allowed_packages": list(context.allowed_packages),
         "heartbeat_seconds": heartbeat_seconds,
     }

@@ -12,6 +12,7 @@ from ftsweep.errors import ConfigError, StudyError
 from ftsweep.executors.base import Executor, ExecutorContext, Message
 from ftsweep.executors.device_locks import DeviceLocks
 from ftsweep.executors.devices import Place
+from ftsweep.executors.lanes import Lanes, checked_lanes, first_lanes
 from ftsweep.executors.launch import worker_command, worker_environment
 from ftsweep.executors.memory_kills import MemoryKills
 from ftsweep.executors.process import WorkerProcess
@@ -38,6 +39,7 @@ class _Worker:
     """How many workers in a row died in this place with no job to blame."""
     heard_at: float = field(default_factory=time.monotonic)
     is_ready: bool = False
+    awaits_go: bool = False  # it takes turns, and has said all of the last one or was given a job
     is_spent: bool = False  # it ends by itself after its last job, to be replaced
     jobs: dict[str, int] = field(default_factory=dict)  # job: where the log file ended when it was submitted
     trials: set[str] = field(default_factory=set)  # the jobs among them that checkpoint when they are asked to quit
@@ -51,9 +53,10 @@ class Local(Executor):
     """Runs jobs in processes of their own, so that nothing a trial does can hurt the study.
 
     `workers`: null is one per CUDA device, or `cpu_workers` where there is none; "auto" on a CPU as many as bring most
-    steps a second. `threads`: of each worker; "auto" are as many as make a step fastest, timed when the study begins;
-    null is OMP_NUM_THREADS, or an equal share of the cores. A worker that is silent for `heartbeat_seconds` is killed
-    and replaced.
+    steps a second. `threads`: of each worker; "auto" is
+    OMP_NUM_THREADS, or as many as make a step fastest, timed when the study begins;
+    null is OMP_NUM_THREADS, or an equal share of the cores. `lanes`: trials that each worker trains at once; "auto" as
+    many as pay. A worker that is silent for `heartbeat_seconds` is killed and replaced.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class Local(Executor):
         workers: int | Auto | None = None,
         cpu_workers: int = 1,
         threads: int | Auto | None = AUTO,
+        lanes: Lanes = 1,
         heartbeat_seconds: float = 60,
     ) -> None:
         if not 1 <= heartbeat_seconds <= 86_400:
@@ -69,6 +73,7 @@ class Local(Executor):
             what = f"{heartbeat_seconds} seconds are too short or too long"
             raise ConfigError(what, where="executor.heartbeat_seconds", remedy=remedy)
         self._cores = Cores(workers=workers, cpu_workers=cpu_workers, threads=threads)
+        self.lanes, self.num_lanes = checked_lanes(lanes), first_lanes(lanes)
         self.heartbeat_seconds = heartbeat_seconds
         self._workers: dict[str, _Worker] = {}
         self._arrived: list[Message] = []
@@ -114,6 +119,12 @@ class Local(Executor):
     def num_free(self) -> int:
         return sum(worker.num_free for worker in self._workers.values())
 
+    def use_lanes(self, lanes: int) -> None:
+        self.num_lanes = lanes
+        for worker in self._workers.values():
+            worker.lanes = lanes
+            self._send(worker, {"type": "lanes", "lanes": lanes})
+
     def submit(self, job: Message) -> None:
         if any(job["job"] in worker.jobs for worker in self._workers.values()):
             raise RuntimeError(f"job {job['job']} is under way already")
@@ -124,6 +135,7 @@ class Local(Executor):
         if job["type"] == "train":
             worker.trials.add(job["job"])
         self._send(worker, job)
+        worker.awaits_go = self.num_lanes > 1
 
     def reply(self, job: str, message: Answer) -> None:
         for worker in self._workers.values():
@@ -135,6 +147,7 @@ class Local(Executor):
         if now - self._listened_at > self.heartbeat_seconds / 2:  # nobody listened: that was not the workers' silence
             for worker in self._workers.values():
                 worker.heard_at = now
+        self._let_go()
         deadline = now + timeout_seconds
         while self._selector is not None:
             wait = 0.0 if self._arrived else min(_CHECK_SECONDS, deadline - time.monotonic())
@@ -166,6 +179,13 @@ class Local(Executor):
             self._selector.close()
             self._selector = None
 
+    def _let_go(self) -> None:
+        """Whoever asks for messages has answered the last ones: what waits for that may take its next turn."""
+        for worker in self._workers.values():
+            if worker.awaits_go and worker.jobs:
+                worker.awaits_go = False
+                self._send(worker, {"type": "go"})
+
     # -- pipes ----------------------------------------------------------------------------------------------------
 
     def _send(self, worker: _Worker, message: Message) -> None:
@@ -186,17 +206,21 @@ class Local(Executor):
             if not worker.process.has_unsent:
                 self._selector.unregister(worker.process.stdin)
 
-    def _hear(self, worker: _Worker, messages: list[Message]) -> None:
+    def _hear(self, worker: _Worker, messages: Sequence[Message]) -> None:
         worker.heard_at = time.monotonic()
         for message in messages:
             match message["type"]:
                 case "heartbeat":
                     continue
+                case "turn":
+                    worker.awaits_go = True
+                    self._hear(worker, message["messages"])
+                    continue
                 case "spent":
                     worker.is_spent = True
                     continue
                 case "ready":
-                    worker.is_ready, worker.lanes = True, message["lanes"]
+                    worker.is_ready, worker.lanes = True, max(message["lanes"], self.num_lanes)
                 case "ended" | "failed" | "lost":
                     worker.jobs.pop(message["job"], None)
                     worker.trials.discard(message["job"])
@@ -205,15 +229,16 @@ class Local(Executor):
 
     # -- life and death -------------------------------------------------------------------------------------------
 
-    def _start(self, place: Place, *, lanes: int = 1, num_idle_deaths: int = 0) -> None:
+    def _start(self, place: Place, *, lanes: int | None = None, num_idle_deaths: int = 0) -> None:
         assert self._selector is not None
+        heartbeat_seconds = min(5.0, self.heartbeat_seconds / 4)
         process = WorkerProcess(
-            worker_command(place, self._context, heartbeat_seconds=min(5.0, self.heartbeat_seconds / 4)),
+            worker_command(place, self._context, heartbeat_seconds=heartbeat_seconds, lanes=self.num_lanes),
             environment=worker_environment(place, self._context),
             log_file=self._context.log_folder / f"worker-{place.name.replace(' ', '-').replace('/', '-')}.log",
         )
         self._watchdog.watch(process.pid)
-        worker = _Worker(place, process, process.log_size(), lanes, num_idle_deaths)
+        worker = _Worker(place, process, process.log_size(), lanes or self.num_lanes, num_idle_deaths)
         self._workers[place.name] = worker
         self._selector.register(process.stdout, selectors.EVENT_READ, worker)
 

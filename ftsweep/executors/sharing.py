@@ -10,7 +10,7 @@ from typing import Literal
 import psutil
 
 from ftsweep.errors import ConfigError
-from ftsweep.executors.devices import MAX_COUNT, Place, find_cuda_devices, num_cores, plan_places
+from ftsweep.executors.devices import MAX_COUNT, Place, find_cuda_devices, num_cores, plan_places, threads_of_user
 
 Auto = Literal["auto"]
 AUTO: Auto = "auto"
@@ -51,8 +51,9 @@ class Cores:
         """See `Executor.thread_counts`."""
         if self.settled is not None or AUTO not in (self._workers, self._threads) or find_cuda_devices(os.environ):
             return ()
-        if isinstance(self._threads, int):
-            return [self._threads]
+        given = self._threads if isinstance(self._threads, int) else threads_of_user(os.environ)
+        if given is not None:
+            return [given] if self._workers == AUTO else ()
         return powers_up_to(max(1, num_cores() // (_number(self._workers) or self._cpu_workers)))
 
     def choose(self, step_seconds: Mapping[int, float], worker_gib: float) -> Sharing:

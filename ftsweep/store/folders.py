@@ -88,6 +88,11 @@ class StudyFolder:
         return self.path / "data.json"
 
     @property
+    def lanes_file(self) -> Path:
+        """How many trials each worker trains at once, where that was measured."""
+        return self.path / "lanes.json"
+
+    @property
     def threads_file(self) -> Path:
         """How workers share the cores, where that was chosen; see `ftsweep.control.threads`."""
         return self.path / "threads.json"

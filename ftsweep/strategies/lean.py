@@ -51,8 +51,10 @@ class LeanLinear(Linear):
 def merged_for_measuring(layers: list[LeanLinear]) -> Iterator[None]:
     """Let these layers answer with merged weights, for the length of the block; the base's own stay untouched.
 
-    Nothing is merged on a GPU, or where the copies would take more than `MAX_MERGED_BYTES`.
+    Nothing is merged on a GPU, or where the copies would take more than `MAX_MERGED_BYTES`. A block inside of another
+    changes nothing.
     """
+    layers = [layer for layer in layers if layer.merged_weight is None]
     weights: list[Any] = [layer.get_base_layer().weight for layer in layers]
     is_small = sum(weight.numel() * weight.element_size() for weight in weights) <= MAX_MERGED_BYTES
     merges = is_small and all(weight.device.type == "cpu" and weight.dtype == torch.float32 for weight in weights)

@@ -28,7 +28,8 @@ class ScriptedEngine:
 
     num_lanes = 1
 
-    def __init__(self, *, threads: int | None, allowed_packages: Sequence[str]) -> None:
+    def __init__(self, *, threads: int | None, allowed_packages: Sequence[str], lanes: int | None = None) -> None:
+        self.num_lanes = lanes or self.num_lanes
         self.threads = threads
         self.allowed_packages = allowed_packages
         self.num_steps = 0
@@ -37,6 +38,9 @@ class ScriptedEngine:
 
     def describe(self) -> dict[str, Any]:
         return {"device": "none", "device_name": "scripted", "memory_gib": 0.0, "lanes": self.num_lanes}
+
+    def use_lanes(self, lanes: int) -> None:
+        self.num_lanes = lanes
 
     def admit(self, job: Message) -> None:
         if job["spec"]["script"][:1] == [["refuse"]]:

@@ -51,8 +51,9 @@ class StepTimes:
 class Stepper:
     """Takes the optimizer steps of one model. Which examples, and at what rate, follows from `num_steps` alone.
 
-    `take` is a whole step: `micro_batches` draws the examples, `loss` is of one micro-batch, `update` moves the
-    weights. Making it puts the model into training mode, and its regularisers remember what the weights are now.
+    `take` is a whole step: `micro_batches` draws the examples, `add_gradient` is of one micro-batch, `update` moves the
+    weights. The gradient may also come of a pass that several trials share. Making a stepper puts the model into
+    training mode, and its regularisers remember what the weights are now.
     """
 
     def __init__(
@@ -77,6 +78,8 @@ class Stepper:
         seed = parts.config["seed"]["data"]
         self.plan: Plan = BatchPlan(examples.lengths, settings.batch_size, settings.epochs, seed)
         self.optimizer = make_optimizer(model, self.strategy, settings, evaluator.device)
+        self.weights = list(trained_weights(model).values())
+        """What trains, in the model's order."""
         self.regularisers = Regularisers(model, self.task, self.strategy, settings)
         self._redraw = parts.task.redraw(parts.tokenizer)
         self._seed: int = parts.config["seed"]["model"]
@@ -85,7 +88,10 @@ class Stepper:
         self.micro_batch_size = min(settings.micro_batch_size or settings.batch_size, settings.batch_size)
         self.train_seconds = 0.0
         self.num_large_gradients = torch.zeros((), dtype=torch.long, device=evaluator.device)
-        self._is_finite = torch.ones((), dtype=torch.bool, device=evaluator.device)
+        self.is_finite = torch.ones((), dtype=torch.bool, device=evaluator.device)
+        """Whether every loss and gradient so far was a number."""
+        self.has_gradient = False
+        """Whether the weights have the gradient of the next step already."""
         self.strategy.set_training(model)
 
     def take(self) -> None:
@@ -97,7 +103,9 @@ class Stepper:
         started = time.monotonic()
         try:
             indices = self.plan.indices(self.num_steps)
-            self._add_gradients(indices)
+            if not self.has_gradient:
+                self.add_gradients(indices)
+            self.has_gradient = False
             self.num_tokens += int(self.examples.lengths[indices].sum())
             self.update()
         finally:
@@ -130,9 +138,8 @@ class Stepper:
         rate = self.rate_now()
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["rate_factor"]
-        parameters = trained_weights(self.model).values()
-        norm = torch.nn.utils.clip_grad_norm_(parameters, self.settings.max_grad_norm or math.inf)
-        self._is_finite &= torch.isfinite(norm)
+        norm = torch.nn.utils.clip_grad_norm_(self.weights, self.settings.max_grad_norm or math.inf)
+        self.is_finite &= torch.isfinite(norm)
         self.num_large_gradients += norm > LARGE_GRADIENT
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
@@ -144,7 +151,7 @@ class Stepper:
         factor = rate_factor(self.num_steps, self.plan.num_steps, warmup=settings.warmup, schedule=settings.schedule)
         return settings.learning_rate * factor
 
-    def _add_gradients(self, indices: np.ndarray) -> None:
+    def add_gradients(self, indices: np.ndarray) -> None:
         """The gradient of the whole batch; when memory runs out anew, with micro-batches of half the size for good."""
         while True:
             generators = pack_generators(self.evaluator.device) if self.micro_batch_size > 1 else None
@@ -164,10 +171,14 @@ class Stepper:
 
     def _accumulate(self, batches: Iterable[Batch], num_units: int) -> None:
         for batch in batches:
-            loss = self.loss(batch) / num_units
-            self._is_finite &= torch.isfinite(loss.detach())
-            loss.backward()
+            self.add_gradient(batch, num_units)
         self.regularisers.add_gradients()
+
+    def add_gradient(self, batch: Batch, num_units: int) -> None:
+        """Add that of one micro-batch of a step over so many units."""
+        loss = self.loss(batch) / num_units
+        self.is_finite &= torch.isfinite(loss.detach())
+        loss.backward()
 
     # -- what a trial asks of it ----------------------------------------------------------------------------------
 
@@ -175,7 +186,7 @@ class Stepper:
         """Whether a loss or gradient was NaN or infinite; on CUDA it is looked at every few steps, and at rungs."""
         if self.evaluator.device.type == "cuda" and self.num_steps % _FINITE_CHECK_STEPS and not is_at_rung:
             return False
-        return not bool(self._is_finite)
+        return not bool(self.is_finite)
 
     @property
     def num_seen(self) -> int:

@@ -1,4 +1,4 @@
-"""Base weights, loaded once per worker and lent to one trial after another, always as they were."""
+"""Base weights, loaded once per worker and lent to trials, one after another or at once, always as they were."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from ftsweep.strategies.base import Strategy
 from ftsweep.tasks.base import Task
 from ftsweep.training.features.layers_below import put_back_layers
 from ftsweep.training.features.table import put_back_body
+from ftsweep.training.lanes.conductor import Conductor
+from ftsweep.training.lanes.twin import twin
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -34,6 +36,11 @@ class BaseModel:
     model: PreTrainedModel
     pristine: dict[str, torch.Tensor] | None = None
     is_lent: bool = False
+    twin_of: BaseModel | None = None
+    """The base whose tensors it holds in modules of its own; None where they are its own, too."""
+    num_twins: int = 0
+    conductor: Conductor | None = field(default=None, repr=False)
+    """Where the trials on its twins share passes."""
 
     @property
     def num_bytes(self) -> int:
@@ -59,14 +66,30 @@ class BaseModels:
         self, source: ModelSource, task: Task, strategy: Strategy, schema: Mapping[str, Any], *, precision: str
     ) -> BaseModel:
         """As `look_at`, for a trial that will change it: nobody else gets it before `put_back` or `forget`."""
-        base = self.look_at(source, task, strategy, schema, precision=precision)
+        base = self.look_at(source, task, strategy, schema, precision=precision, with_twins=False)
         base.is_lent = True
         return base
 
-    def look_at(
+    def lend_twin(
         self, source: ModelSource, task: Task, strategy: Strategy, schema: Mapping[str, Any], *, precision: str
     ) -> BaseModel:
-        """An untouched base for this trial, loaded if need be.
+        """As `lend`, for a strategy that writes into no weight of the base: its tensors are lent to others as well."""
+        root = self.look_at(source, task, strategy, schema, precision=precision)
+        root.model.requires_grad_(False)
+        root.num_twins += 1
+        return BaseModel(root.key, twin(root.model), is_lent=True, twin_of=root)
+
+    def look_at(
+        self,
+        source: ModelSource,
+        task: Task,
+        strategy: Strategy,
+        schema: Mapping[str, Any],
+        *,
+        precision: str,
+        with_twins: bool = True,
+    ) -> BaseModel:
+        """An untouched base for this trial, loaded if need be; `with_twins` false: one whose tensors nobody else has.
 
         Weights that will train, and all weights of a float32 trial, are held in float32 unless `model.dtype` says
         otherwise; frozen ones in the device's usual type.
@@ -74,7 +97,8 @@ class BaseModels:
         dtype = self.dtype_of(source, strategy, precision=precision)
         head, labels = strategy.head_for(task), schema.get("labels")
         key = _key(source.fingerprint(), head, labels, str(dtype), strategy.quantisation)
-        base = next((each for each in self._bases if each.key == key and not each.is_lent), None)
+        fitting = (each for each in self._bases if each.key == key and not each.is_lent)
+        base = next((each for each in fitting if with_twins or not each.num_twins), None)
         if base is None:
             self._make_room()
             quantisation = strategy.quantisation
@@ -103,6 +127,9 @@ class BaseModels:
     @torch.no_grad()
     def put_back(self, base: BaseModel, strategy: Strategy, model: PreTrainedModel) -> None:
         """Undo what a trial did to the base: adapters off, changed weights restored, gradients gone."""
+        if base.twin_of is not None:  # its modules go, and nothing was written into its tensors
+            base.twin_of.num_twins -= 1
+            return
         put_back_body(model)
         put_back_layers(model)
         base.model = strategy.remove(model)
@@ -116,13 +143,16 @@ class BaseModels:
 
     def forget(self, base: BaseModel) -> None:
         """Give up a base whose weights are no longer its own; the next collection finds it."""
+        if base.twin_of is not None:
+            base.twin_of.num_twins -= 1
+            base = base.twin_of
         self._bases = [each for each in self._bases if each is not base]
         gc.unfreeze()  # the engine froze what stays between trials, and this was part of it
 
     def _make_room(self) -> None:
         """Give up those that wait, the one not used for longest first."""
         while True:
-            idle = [each for each in self._bases if not each.is_lent]
+            idle = [each for each in self._bases if not each.is_lent and not each.num_twins]
             if sum(base.num_bytes for base in idle) <= _MAX_SHARE * self.memory_bytes:
                 return
             self.forget(idle.pop(0))

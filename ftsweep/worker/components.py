@@ -130,12 +130,13 @@ class Components:
             parts.config, parts.source, parts.tokenizer, parts.cache, self.allowed, is_masked=is_masked
         )
 
-    def lend_base(self, parts: TrialParts) -> BaseModel:
-        """What the strategy may change, until it is put back or forgotten."""
+    def lend_base(self, parts: TrialParts, *, as_twin: bool = False) -> BaseModel:
+        """What the strategy may change, until it is put back or forgotten; `as_twin`: beside others on its tensors."""
         if parts.reference is not None:
             parts.reference.values()  # while the base is untouched: later it would have to be loaded once more
         schema, precision = parts.prepared.meta["schema"], parts.config["training"]["precision"]
-        return self.bases.lend(parts.base, parts.task, parts.strategy, schema, precision=precision)
+        lend = self.bases.lend_twin if as_twin else self.bases.lend
+        return lend(parts.base, parts.task, parts.strategy, schema, precision=precision)
 
     def look_at_base(self, parts: TrialParts, *, untouched: bool = False) -> PreTrainedModel:
         """What the trial starts from, to be measured and not changed; `untouched`: by its stages neither."""

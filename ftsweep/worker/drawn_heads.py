@@ -34,7 +34,7 @@ def check_held_to_base(parts: TrialParts, base: PreTrainedModel) -> None:
 def drawn_head_findings(
     each_parts: Iterable[TrialParts], look_at: Callable[[TrialParts], PreTrainedModel]
 ) -> list[Finding]:
-    """A note where a trial, or one of its stages, trains such a head. Raises ConfigError as `check_held_to_base`."""
+    """A warning where a trial, or one of its stages, trains such a head. Raises ConfigError as `check_held_to_base`."""
     of_encoders = [parts for parts in each_parts if parts.task.head == "masked_lm"]
     for parts in of_encoders:
         check_held_to_base(parts, look_at(parts))
@@ -46,4 +46,5 @@ def drawn_head_findings(
         f"its perplexity before training is that of guessing among {len(drawn.tokenizer):,} tokens, and says nothing "
         "of the base"
     )
-    return [Finding("model", Severity.NOTE, message)]
+    remedy = "Where the untouched base shall be compared with, choose one that comes with this head"
+    return [Finding("model", Severity.WARN, message, remedy=remedy, override="model=modernbert_base")]

@@ -1,4 +1,4 @@
-"""What a worker does with its jobs: as many at a time as it has lanes, a step of each in turn."""
+"""What a worker does with its jobs: as many at a time as it has lanes, a step of each in a turn."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from ftsweep.models.device import allocated_bytes, describe_device
 from ftsweep.worker.components import Components
 from ftsweep.worker.forgetting_meters import ForgettingMeters
 from ftsweep.worker.job_generators import JobGenerators
-from ftsweep.worker.jobs import SingleJob, SingleJobs
+from ftsweep.worker.jobs import SingleJobs
+from ftsweep.worker.shared_passes import SharedPasses
+from ftsweep.worker.single_job import SingleJob
 from ftsweep.worker.stages import WAIT_SECONDS
 from ftsweep.worker.text_scores import TextScores
 from ftsweep.worker.trial_job import DoesNotFitError, Shared, TrialJob
@@ -32,25 +34,31 @@ _LEAK_BYTES = 1 << 20  # device memory that may stay allocated after a trial (cu
 class Engine:
     """Runs the jobs of one worker.
 
-    Trials that are under way at once have a base each and draw from generators of their own, so that none comes to
-    another result for its neighbours; only memory they share. A job that raises ends alone, as `failed`.
+    Trials that are under way at once draw from generators of their own and share at most the frozen part of a pass, so
+    that none comes to another result for its neighbours. A job that raises ends alone, as `failed`.
     """
 
     def __init__(self, *, threads: int | None = None, allowed_packages: Sequence[str] = (), lanes: int = 1) -> None:
         """`lanes`: how many jobs it takes at a time."""
         if threads is not None:
             torch.set_num_threads(threads)
-        self.num_lanes = lanes
+        self.num_lanes = 1
         self.components = Components(allowed_packages)
         self.num_steps = 0
         self.is_spent = False
         meters = ForgettingMeters(self.components)
+        self._generators = JobGenerators(self.components.device)
         self._shared = Shared(self.components, meters, TextScores(self.components))
         self._single_jobs = SingleJobs(self.components, meters)
-        self._jobs: dict[str, Job] = {}  # the one that stepped last at the end
+        self._jobs: dict[str, Job] = {}
         self._without_room: set[str] = set()  # jobs that did not fit beside the others, until one of these ends
-        self._generators = JobGenerators(self.components.device)
         self._memory_before = 0
+        self.use_lanes(lanes)
+
+    def use_lanes(self, lanes: int) -> None:
+        """Take so many jobs at a time from now on. No trial is under way."""
+        self.num_lanes = lanes
+        self._shared.passes = SharedPasses(self.components, self._generators) if lanes > 1 else None
 
     def describe(self) -> dict[str, Any]:
         """Device, its memory and the number of lanes, for `ready`."""
@@ -84,8 +92,19 @@ class Engine:
         return bool(self._jobs) and not self.is_busy
 
     def step(self) -> list[Message]:
-        """Advance the job whose turn it is; what is to be sent. An error of its own is the job's, and ends it."""
-        job = self._next()
+        """A turn: advance every job that can by one step; what is to be sent. An error of its own ends a job alone."""
+        jobs = [job for job in self._jobs.values() if self._can_step(job)]
+        assert jobs, "no job has anything to do"
+        if self._shared.passes is not None and len(jobs) > 1:
+            lanes = [job.lane for job in jobs if isinstance(job, TrialJob)]
+            self._shared.passes.share([lane for lane in lanes if lane is not None])
+        messages = [message for job in jobs for message in self._advance(job)]
+        if all(job.is_blocked and job.name in self._jobs for job in jobs):
+            time.sleep(WAIT_SECONDS)
+        return messages
+
+    def _advance(self, job: Job) -> list[Message]:
+        """One step of one job."""
         self._generators.give_to(job.name)
         before = job.num_steps
         try:
@@ -99,8 +118,6 @@ class Engine:
         self.num_steps += job.num_steps - before
         if messages and messages[-1]["type"] in ("ended", "failed"):
             self._leave(job)
-        elif job.is_blocked and all(each.is_blocked or each.is_waiting for each in self._jobs.values()):
-            time.sleep(WAIT_SECONDS)
         return messages
 
     def drain(self) -> None:
@@ -111,13 +128,6 @@ class Engine:
                 job.write_checkpoint()
             except Exception:
                 _LOGGER.exception("%s: no checkpoint could be written at the end", job.name)
-
-    def _next(self) -> Job:
-        """The job that has not stepped for longest of those that can."""
-        job = next((job for job in self._jobs.values() if self._can_step(job)), None)
-        assert job is not None, "no job has anything to do"
-        self._jobs[job.name] = self._jobs.pop(job.name)
-        return job
 
     def _can_step(self, job: Job) -> bool:
         return not job.is_waiting and job.name not in self._without_room

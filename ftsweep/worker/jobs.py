@@ -13,15 +13,14 @@ from ftsweep.config.build import build
 from ftsweep.domain import messages
 from ftsweep.domain.finding import Finding
 from ftsweep.domain.messages import (
-    Answer,
     Baseline,
     Compare,
     Estimate,
     Export,
     Flagged,
     Job,
-    Message,
     Prepare,
+    RateLanes,
     Resample,
     Scale,
     Test,
@@ -49,6 +48,7 @@ from ftsweep.worker.components import Components
 from ftsweep.worker.drawn_heads import drawn_head_findings
 from ftsweep.worker.forgetting_meters import ForgettingMeters
 from ftsweep.worker.general_overlap import general_overlap
+from ftsweep.worker.lane_rates import LaneRates
 from ftsweep.worker.scale import scaled_scores
 from ftsweep.worker.stages import StageChain, stage_configs, time_stages
 from ftsweep.worker.thread_times import time_threads
@@ -70,6 +70,7 @@ class SingleJobs:
             "prepare": self._prepare,
             "baseline": self._baseline,
             "estimate": self._estimate,
+            "rate_lanes": self._rate_lanes,
             "threads": self._threads,
             "test": self._test,
             "compare": self._compare,
@@ -165,6 +166,9 @@ class SingleJobs:
         stage_seconds = time_stages(self.components, parts.config, parts.cache, num_steps=_NUM_TIMED_STEPS)
         asked = {} if answers is None else {"answer_rungs": sorted(answers.rungs)}
         return {**timings, **asked, "stage_seconds": stage_seconds, "peak_memory_gib": peak_memory_gib(device)}
+
+    def _rate_lanes(self, job: RateLanes) -> dict[str, Any]:
+        return LaneRates(self.components).best(self._parts(job), Path(job["folder"]), job["most"])
 
     def _threads(self, job: Threads) -> dict[str, Any]:
         parts = self._parts(job)
@@ -269,28 +273,3 @@ class SingleJobs:
 
     def _parts(self, job: Job) -> TrialParts:
         return self.components.parts_of(job["spec"]["config"], Path(job["cache"]))
-
-
-class SingleJob:
-    """One of them as the engine has it: a job that is over with its first step."""
-
-    num_steps = 0
-    is_waiting = False
-    is_blocked = False
-
-    def __init__(self, message: messages.SingleJob, jobs: SingleJobs) -> None:
-        self.name: str = message["job"]
-        self._message = message
-        self._jobs = jobs
-
-    def answer(self, message: Answer) -> None:
-        """There is nothing to answer."""
-
-    def step(self) -> list[Message]:
-        return [{"type": "ended", "job": self.name, "result": self._jobs.do(self._message)}]
-
-    def write_checkpoint(self) -> None:
-        """Submitted again, it is done from the start."""
-
-    def abandon(self) -> None:
-        """It holds nothing between steps."""

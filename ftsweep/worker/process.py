@@ -18,7 +18,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn, Protocol, cast
 
-from ftsweep.domain.messages import Answer, Lost, Message, Quit, SingleJob, Spent, Train
+from ftsweep.domain.messages import Answer, Lost, Message, Quit, SingleJob, Spent, Train, Turn
 from ftsweep.errors import ConfigError
 from ftsweep.executors.base import Outbox
 from ftsweep.executors.failure import describe_failure
@@ -31,7 +31,8 @@ _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 class Engine(Protocol):
-    """What a worker drives: see `ftsweep.worker.engine.Engine`. Built with `threads` and `allowed_packages`."""
+    """What a worker drives: see `ftsweep.worker.engine.Engine`. Built with `threads` and `allowed_packages`, and with
+    `lanes` where there are to be several."""
 
     num_lanes: int
     num_steps: int
@@ -41,6 +42,7 @@ class Engine(Protocol):
     @property
     def is_spent(self) -> bool: ...
     def describe(self) -> Mapping[str, Any]: ...
+    def use_lanes(self, lanes: int) -> None: ...
     def admit(self, job: Train | SingleJob, /) -> None: ...
     def answer(self, message: Answer) -> None: ...
     def step(self) -> list[Message]: ...
@@ -52,11 +54,17 @@ class Worker:
 
     Every job that it takes ends in exactly one `ended` or `failed`, unless `quit` comes first. After a failure, or when
     the engine says that it is spent, it says `spent`, finishes the jobs under way and takes no more.
+
+    One that `takes_turns` works only from `go` on, until it has something to say; all of a step goes into one message.
+    Then what the control process knows when it decides does not depend on how quick it is.
     """
 
-    def __init__(self, engine: Engine, outbox: Outbox) -> None:
+    def __init__(self, engine: Engine, outbox: Outbox, *, takes_turns: bool = False) -> None:
         self.engine = engine
-        self._outbox = outbox
+        self._to_control = outbox
+        self._takes_turns = takes_turns
+        self._may_go = not takes_turns
+        self._turn: list[Message] | None = None  # what the step under way has said, where it takes turns
         self._logs: dict[str, logging.Handler] = {}  # of each job under way
         self._has_quit = False
         self._is_spent = False
@@ -76,6 +84,11 @@ class Worker:
         match message["type"]:
             case "quit":
                 self._quit()
+            case "go":
+                self._may_go = True
+            case "lanes":
+                self.engine.use_lanes(message["lanes"])
+                self._takes_turns, self._may_go = message["lanes"] > 1, message["lanes"] == 1
             case "continue" | "stop" | "pause":
                 self._attempt(lambda: self.engine.answer(cast(Answer, message)), jobs=None)
             case _ if self._is_spent:  # sent before `spent` was read
@@ -84,14 +97,32 @@ class Worker:
                 self._outbox(Lost(type="lost", job=job, kind="process", reason=reason, log_tail=""))
             case _:
                 self._begin(message)
+                self._may_go = not self._takes_turns
                 self._attempt(lambda: self.engine.admit(cast(Train | SingleJob, message)), jobs=[message["job"]])
 
     def advance(self) -> bool:
         """Bring every job a small step forward; whether there is more to do before the next message comes."""
-        if self.is_finished or not self.engine.is_busy:
+        if self.is_finished or not self._can_go:
             return False
+        self._turn = [] if self._takes_turns else None
         self._attempt(lambda: self._tell(self.engine.step()), jobs=None)
-        return not self.is_finished and self.engine.is_busy
+        said, self._turn = self._turn, None
+        if said:
+            self._may_go = False
+            self._to_control(Turn(type="turn", messages=said))
+        return not self.is_finished and self._can_go
+
+    @property
+    def _can_go(self) -> bool:
+        return self._may_go and self.engine.is_busy
+
+    def _outbox(self, message: Message) -> None:
+        """Send it, or keep it for the end of the turn."""
+        if self._turn is None:
+            self._to_control(message)
+        else:
+            json.dumps(message)  # what cannot be sent is the fault of who says it
+            self._turn.append(message)
 
     def _attempt(self, action: Callable[[], None], *, jobs: Sequence[str] | None) -> None:
         """Do it; when it raises, these jobs (None: all under way) have failed and the engine is spent."""
@@ -160,20 +191,27 @@ def build_worker(
     *,
     engine: str = "ftsweep.worker.engine:Engine",
     allowed_packages: Sequence[str] = (),
+    lanes: int = 1,
 ) -> Worker:
-    """A worker around the engine named `module:attribute`, whose module must be of ftsweep or an allowed package."""
+    """A worker around the engine named `module:attribute`, whose module must be of ftsweep or an allowed package.
+
+    Of several `lanes` it takes turns. With one an engine decides for itself how many jobs it takes at a time.
+    """
     module, _, attribute = engine.partition(":")
     if module.partition(".")[0] not in ("ftsweep", *allowed_packages):
         raise ConfigError(f"{engine!r} is not of ftsweep, nor of a package that the sweep file allows", where="allow")
     make = getattr(import_module(module), attribute)
-    return Worker(make(threads=threads, allowed_packages=tuple(allowed_packages)), outbox)
+    several = {"lanes": lanes} if lanes > 1 else {}
+    return Worker(
+        make(threads=threads, allowed_packages=tuple(allowed_packages), **several), outbox, takes_turns=lanes > 1
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a worker on standard input and output until `quit`, SIGTERM, end-of-file, or until it is spent."""
     parser = argparse.ArgumentParser(prog="python -m ftsweep.worker.process", description=__doc__)
     parser.add_argument(
-        "--descriptor", required=True, help="JSON: engine, threads, allowed_packages, heartbeat_seconds"
+        "--descriptor", required=True, help="JSON: engine, threads, lanes, allowed_packages, heartbeat_seconds"
     )
     descriptor = json.loads(parser.parse_args(arguments).descriptor)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the control process's to handle
@@ -194,6 +232,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         descriptor["threads"],
         engine=descriptor["engine"],
         allowed_packages=descriptor["allowed_packages"],
+        lanes=descriptor["lanes"],
     )
     engines.append(worker.engine)
     signal.signal(signal.SIGTERM, lambda *_: pipes.inbox.put(Quit(type="quit")))

@@ -18,11 +18,13 @@ from ftsweep.models.device import allocated_bytes, is_out_of_memory, release_mem
 from ftsweep.store.atomic import remove_folder, written_folder
 from ftsweep.store.folders import TrialFolder
 from ftsweep.training.checkpoint import put_weights
+from ftsweep.training.lanes.lane import Lane
 from ftsweep.training.measuring import Start
 from ftsweep.training.runs.base import Run
 from ftsweep.worker.base_models import BaseModel
 from ftsweep.worker.components import Components
 from ftsweep.worker.forgetting_meters import ForgettingMeters
+from ftsweep.worker.shared_passes import SharedPasses
 from ftsweep.worker.stages import StageChain
 from ftsweep.worker.text_scores import TextScores, add_paid_seconds
 
@@ -38,6 +40,8 @@ class Shared:
     text_scores: TextScores
     starts: dict[str, Start] = field(default_factory=dict)
     """What was measured before training, by `_start_key`."""
+    passes: SharedPasses | None = None
+    """Of a worker with several lanes."""
 
 
 class DoesNotFitError(Exception):
@@ -53,6 +57,8 @@ class _Training:
     base: BaseModel
     stage_seconds: float
     answers: AnswerMeter | None
+    lane: Lane | str | None
+    """As what it shares passes, or why it does not; None in a worker with one lane."""
 
 
 class TrialJob:
@@ -87,6 +93,15 @@ class TrialJob:
     def is_blocked(self) -> bool:
         """Whether it waits for a stage that somebody else makes."""
         return self._training is None and self._chain.is_blocked
+
+    @property
+    def lane(self) -> tuple[Lane, BaseModel] | None:
+        """As what it may share the pass of its next step, and on which base; None when that is no optimizer step."""
+        training = self._training
+        if training is None or not isinstance(training.lane, Lane) or self._is_pausing or self.is_waiting:
+            return None
+        is_optimizer_step = training.run.outcome is None and training.run.rung >= 0
+        return (training.lane, training.base) if is_optimizer_step else None
 
     def answer(self, message: Answer) -> None:
         """`continue` at a rung; `stop` or `pause` at any time, which takes effect in the next step."""
@@ -174,7 +189,9 @@ class TrialJob:
             spec["config"], cache, stage_result=self._chain.source, train_share=spec.get("train_share")
         )
         meter = self._shared.forgetting_meters.meter_of(parts)
-        base = self._components.lend_base(parts)
+        passes = self._shared.passes
+        refusal = None if passes is None else passes.refusal(parts)
+        base = self._components.lend_base(parts, as_twin=passes is not None and refusal is None)
         try:
             self.memory_before = max(memory, allocated_bytes(self._components.device))
             if meter is None:  # it knows the base's loss
@@ -190,7 +207,10 @@ class TrialJob:
         seconds = add_paid_seconds(self._folder, self._chain.paid_seconds)
         if run.rung < 0:  # a checkpoint has them already
             run.train_seconds += seconds
-        return _Training(run, parts, base, seconds, answers)
+        lane = refusal if passes is None or refusal is not None else passes.seat(self.name, run, base)
+        if isinstance(lane, str):
+            _LOGGER.info("%s takes its steps alone: %s", self.name, lane)
+        return _Training(run, parts, base, seconds, answers, lane)
 
     # -- under way ------------------------------------------------------------------------------------------------
 
@@ -231,7 +251,7 @@ class TrialJob:
             put_weights(run.model, run.best_weights)
             with written_folder(self._folder.best) as temporary:
                 strategy.save(run.model, temporary)
-        extra = self._shared.text_scores.outcome_extra(training.parts, self._chain, run)
+        extra = self._shared.text_scores.outcome_extra(training.parts, self._chain, run) | _shared_extra(training.lane)
         if training.answers is not None and (cost := training.answers.cost):
             extra["metrics"] = {**extra.get("metrics", {}), **cost}
         del run
@@ -243,7 +263,7 @@ class TrialJob:
         """Give back what the trial has borrowed."""
         model = training.run.model
         self._training = None
-        training.run = None  # type: ignore[assignment]  # the optimizer's state goes with it
+        training.run = training.lane = None  # type: ignore[assignment]  # the optimizer's state goes with it
         self._components.bases.put_back(training.base, training.parts.strategy, model)
         del model
         release_memory(self._components.device)
@@ -257,6 +277,15 @@ def _start_key(parts: TrialParts) -> str:
         strategy = [built.changes_base, built.has_frozen_body, built.num_trained_layers, built.quantisation]
     nodes = [config[name] for name in ("model", "stages", "data", "task", "seed")]
     return json.dumps([*nodes, config["training"]["precision"], strategy, parts.prepared.meta["hash"]], sort_keys=True)
+
+
+def _shared_extra(lane: Lane | str | None) -> dict[str, Any]:
+    """What the outcome tells of a worker with several lanes: how many steps were shared, and why no more were."""
+    if lane is None:
+        return {}
+    if isinstance(lane, str):
+        return {"shared_steps": 0, "alone": lane}
+    return {"shared_steps": lane.num_shared, **({} if lane.refusal is None else {"alone": lane.refusal})}
 
 
 def _first_line(error: BaseException) -> str:

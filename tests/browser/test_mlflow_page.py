@@ -72,7 +72,7 @@ def test_the_printed_link_opens_on_trials_with_value_parameters_and_outcome(tmp_
             browser.close()
     finally:
         os.killpg(served.pid, signal.SIGKILL)
-        served.wait(30)
+        served.communicate(timeout=30)  # closes its output, too
     assert text.index("trial-0000") < text.index("trial-0001"), "the best first"
     assert "complete" in text
     assert "pruned" in text

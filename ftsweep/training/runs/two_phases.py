@@ -16,7 +16,7 @@ from ftsweep.evaluation.evaluate import Evaluator
 from ftsweep.evaluation.trial_parts import TrialParts
 from ftsweep.strategies.head_then_full import HeadThenFull
 from ftsweep.strategies.trained_part import head_modules, train_what_trains
-from ftsweep.training.checkpoint import Checkpoint
+from ftsweep.training.checkpoint import Checkpoint, trained_weights
 from ftsweep.training.features.cache import cached_features
 from ftsweep.training.features.table import FeatureSet, feature_evaluator, put_back_body, replace_body
 from ftsweep.training.mix import Examples
@@ -130,6 +130,7 @@ class TwoPhaseStepper(Stepper):
             self.model.requires_grad_(True)
             self.strategy.set_training(self.model)
         self.optimizer = make_optimizer(self.model, self.strategy, self.settings, self.evaluator.device)
+        self.weights = list(trained_weights(self.model).values())
         self.phase = phase
 
     def _enter_head(self) -> None:

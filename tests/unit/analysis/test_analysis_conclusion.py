@@ -206,7 +206,7 @@ def test_every_screen_has_the_same_words(folder: StudyFolder, kind: Callable[[Re
 def test_what_was_not_run_again_is_named_the_best_first(folder: StudyFolder) -> None:
     records = read_overview(folder).state.trials
     said = said_in_full(better(records), records, Objective())
-    assert "Not run again: trials 11, 1, 13 and 2 more were run with one seed only" in " ".join(said)
+    assert "Not in the race: of trials 11, 1, 13 and 2 more the search's run alone was weighed" in " ".join(said)
     beside = "The setting of trial 3: validation/loss 0.445 in the search, 0.47 ± 0.02 on average over 2 fresh seeds."
     assert beside not in said, "the reason of the setting has it"
     other = concluded(records, model(), raced("no better", UNSURE, chosen=0))

@@ -27,12 +27,14 @@ def branch(name: str, *findings: Finding) -> dict[str, object]:
 def test_what_branches_share_is_said_once_and_what_is_one_branchs_own_under_it() -> None:
     shared = Finding("small_data", Severity.WARN, "validation has 60 rows", 60)
     own = Finding("cut_inputs", Severity.WARN, "7 inputs are cut", 7)
+    rated = {"lanes": 2, "rates": {"1": 1.0, "2": 1.3, "4": 1.35}, "reason": ""}
     facts = {
         "study": "s",
         "objective": {"key": "validation/loss", "direction": "minimize"},
         "num_trials": 2,
         "num_rungs": 4,
         "num_workers": 1,
+        "lanes": {"lanes": 2, "branches": {"lora": rated, "full": {**rated, "lanes": 1, "reason": "its own way"}}},
         "sharing": {"workers": 1, "threads": 2, "step_seconds": {"1": 0.4, "2": 0.25}, "cores": 2},
         "branches": [branch("lora", shared), branch("full", shared, own)],
         "study_seconds": 1.0,
@@ -44,3 +46,6 @@ def test_what_branches_share_is_said_once_and_what_is_one_branchs_own_under_it()
     assert text.index("full") < text.index("7 inputs are cut") < text.index("data of lora, full")
     assert text.index("data of lora, full") < text.index("validation has 60 rows")
     assert "1 worker with 2 threads: a step takes 0.4 s with 1, 0.25 s with 2" in text
+    assert "1 worker of 2 lanes" in text
+    assert "Lanes of lora: 2; measured: 2 train 1.30 times as much, 4 train 1.35 times as much" in text
+    assert "Lanes of full: 1, because its own way;" in text

@@ -12,6 +12,7 @@ import pytest
 from ftsweep.control import threads
 from ftsweep.control.threads import settle_sharing, sharing_text, take_up_sharing
 from ftsweep.domain.space import Branch, Space
+from ftsweep.errors import FtsweepError, StudyError
 from ftsweep.executors.local import Local
 from ftsweep.executors.sharing import Sharing
 from ftsweep.store.folders import StudyFolder
@@ -35,14 +36,17 @@ class Offering(Local):
 class Timed:
     """Jobs whose answers are known."""
 
-    def __init__(self, *answers: dict[str, float]) -> None:
+    def __init__(self, *answers: dict[str, float] | FtsweepError) -> None:
         self._answers = list(answers)
         self.counts: list[list[int]] = []
         self.make: Any = SimpleNamespace(threads=lambda branch, counts: counts)
 
     def call(self, counts: list[int], phase: str) -> dict[str, Any]:
         self.counts.append(counts)
-        return {"step_seconds": self._answers.pop(0), "memory_gib": 0.5}
+        answer = self._answers.pop(0)
+        if isinstance(answer, FtsweepError):
+            raise answer
+        return {"step_seconds": answer, "memory_gib": 0.5}
 
 
 @pytest.fixture
@@ -89,3 +93,12 @@ def test_infeasible_configuration_leaves_the_share_of_the_cores(folder: StudyFol
     settle_sharing(folder, BRANCHES, executor, Timed({}, {}))  # type: ignore[arg-type]
     assert executor.settled is None
     assert not folder.threads_file.exists()
+
+
+def test_what_cannot_be_timed_does_not_end_the_study(folder: StudyFolder) -> None:
+    executor = Offering()
+    settle_sharing(folder, BRANCHES, executor, Timed(StudyError("no memory is left"), {"1": 0.3, "2": 0.9, "4": 0.9}))  # type: ignore[arg-type]
+    assert executor.settled == Sharing(1, 1)
+    alone = Offering()
+    settle_sharing(folder, BRANCHES[:1], alone, Timed(StudyError("no memory is left")))  # type: ignore[arg-type]
+    assert alone.settled is None

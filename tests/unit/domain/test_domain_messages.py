@@ -49,14 +49,14 @@ def test_page_and_types_have_the_same_kinds_and_keys(column: str, union: Any) ->
 def test_jobs_have_answers_on_the_page() -> None:
     """Every job but `train`, whose outcome is described with its folder."""
     table = PAGE.partition("| job | `result` |")[2].partition("\n\n")[0]
-    jobs = set(typed(messages.ToWorker)) - {"continue", "stop", "pause", "quit", "train"}
+    jobs = set(typed(messages.ToWorker)) - {"continue", "stop", "pause", "quit", "go", "lanes", "train"}
     assert set(re.findall(r"^\| `(\w+)` \|", table, flags=re.MULTILINE)) == jobs
 
 
 def test_a_worker_has_a_method_for_every_job() -> None:
     from ftsweep.worker.jobs import SingleJobs
 
-    jobs = set(typed(messages.ToWorker)) - {"continue", "stop", "pause", "quit", "train", "estimate"}
+    jobs = set(typed(messages.ToWorker)) - {"continue", "stop", "pause", "quit", "go", "lanes", "train", "estimate"}
     assert {kind for kind in jobs if hasattr(SingleJobs, f"_{kind}")} == jobs
 
 

@@ -62,7 +62,7 @@ def test_device_is_one_whatever_it_is_called(tmp_path: Path, monkeypatch: pytest
 
 def test_study_holds_its_devices_and_planning_holds_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = Place("gpu 0", 1, {"CUDA_VISIBLE_DEVICES": "0"})
-    monkeypatch.setattr("ftsweep.executors.local.plan_places", lambda *_, **__: [place])
+    monkeypatch.setattr("ftsweep.executors.sharing.plan_places", lambda *_, **__: [place])
     monkeypatch.setattr(device_locks.tempfile, "gettempdir", lambda: str(tmp_path))
     monkeypatch.setattr(Local, "_start", lambda *_, **__: None)
     first, second, plan = Local(), Local(), Local()

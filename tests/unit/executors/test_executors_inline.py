@@ -54,6 +54,22 @@ def test_interrupt_reaches_the_caller_of_poll(tmp_path: Path) -> None:
     assert (tmp_path / "0001" / "drained").exists()
 
 
+def test_lanes_take_turns_between_two_polls(tmp_path: Path) -> None:
+    executor = Inline(lanes=2)
+    executor.open(scripted_context(tmp_path))
+    poll_until_free(executor)
+    assert executor.num_free == executor.num_slots == 2
+    executor.submit(scripted_job("left", ["measure", 0.5]))
+    executor.submit(scripted_job("right", ["touch", str(tmp_path / "touched")], ["measure", 0.4]))
+    assert [message["job"] for message in executor.poll(0)] == ["left"]
+    executor.reply("left", {"type": "continue", "job": "left"})
+    assert [(message["type"], message["job"]) for message in executor.poll(0)] == [
+        ("ended", "left"),
+        ("measured", "right"),
+    ]
+    executor.close(kill=True)
+
+
 def test_poll_does_not_wait_for_what_cannot_come(tmp_path: Path) -> None:
     executor = Inline()
     executor.open(scripted_context(tmp_path))

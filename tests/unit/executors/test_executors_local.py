@@ -40,8 +40,8 @@ def opened(tmp_path: Path) -> Iterator[Any]:
     """Makes executors that are surely closed."""
     executors: list[Local] = []
 
-    def open_local(*, workers: int = 1, heartbeat_seconds: float = 60, **context: Any) -> Local:
-        executor = Local(workers=workers, threads=1, heartbeat_seconds=heartbeat_seconds)
+    def open_local(*, workers: int = 1, lanes: Any = 1, heartbeat_seconds: float = 60, **context: Any) -> Local:
+        executor = Local(workers=workers, threads=1, lanes=lanes, heartbeat_seconds=heartbeat_seconds)
         executors.append(executor)
         executor.open(scripted_context(tmp_path, **context))
         return executor
@@ -401,6 +401,53 @@ def test_lanes_of_one_worker_run_at_the_same_time_and_are_lost_together(opened: 
     assert {message["job"] for message in messages if message["type"] == "lost"} == {"left", "right"}
     assert executor.num_slots == 2  # the new worker is taken to have as many
     poll_until_free(executor)
+
+
+def curve(*values: float) -> list[list[Any]]:
+    return [["measure", value] for value in values]
+
+
+def heard(executor: Local, jobs: list[Message]) -> list[list[tuple[str, str]]]:
+    """What each call of `poll` returns of these jobs, the next one submitted whenever a lane is free."""
+    found = []
+    waiting = list(jobs)
+    while waiting or executor.num_free < executor.num_slots:
+        while waiting and executor.num_free:
+            executor.submit(waiting.pop(0))
+        messages = [message for message in executor.poll(PATIENCE_SECONDS) if message.get("job")]
+        found.append([(message["type"], message["job"]) for message in messages])
+        for message in messages:
+            if message["type"] == "measured":
+                executor.reply(message["job"], {"type": "continue", "job": message["job"]})
+    return found
+
+
+@pytest.mark.parametrize("lanes", [3, "auto"])
+def test_lanes_are_heard_in_an_order_that_time_does_not_change(opened: Any, lanes: Any) -> None:
+    executor = opened(lanes=lanes)
+    poll_until_free(executor)
+    if lanes == "auto":
+        assert (executor.num_lanes, executor.num_slots) == (1, 1)
+        executor.use_lanes(3)
+    assert (executor.num_lanes, executor.num_slots, executor.num_free) == (3, 3, 3)
+    jobs = [
+        scripted_job("one", *curve(0.5, 0.4)),
+        scripted_job("two", *curve(0.5)),
+        scripted_job("three", ["touch", "/dev/null"], *curve(0.5)),
+        scripted_job("four", *curve(0.5)),
+    ]
+    assert heard(executor, jobs) == [
+        [("measured", "one"), ("measured", "two")],
+        [("measured", "one"), ("ended", "two"), ("measured", "three")],
+        [("ended", "one"), ("ended", "three"), ("measured", "four")],
+        [("ended", "four")],
+    ]
+
+
+@pytest.mark.parametrize("lanes", [0, 65, 1.5, True, "many"])
+def test_what_is_no_number_of_lanes_is_refused(lanes: Any) -> None:
+    with pytest.raises(ConfigError, match="not a number of lanes"):
+        Local(lanes=lanes)
 
 
 def test_spent_worker_finishes_its_other_lane_before_it_goes(opened: Any, tmp_path: Path) -> None:

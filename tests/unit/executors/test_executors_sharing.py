@@ -71,6 +71,13 @@ def test_nothing_is_timed_with_devices_or_once_it_is_settled(monkeypatch: pytest
     assert [place.name for place in cores(workers="auto").places()] == ["gpu 0", "gpu 1"]
 
 
+def test_threads_of_the_environment_are_taken_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert list(cores().thread_counts()) == []
+    assert [place.threads for place in cores().places()] == [3]
+    assert list(cores(workers="auto").thread_counts()) == [3]
+
+
 def test_number_of_workers_that_was_given_stays() -> None:
     assert cores(cpu_workers=3).choose({1: 1.0, 2: 0.99, 4: 0.98}, 1.0) == Sharing(3, 1)
     assert cores(workers=2).choose({1: 1.0, 2: 0.5}, 1.0) == Sharing(2, 2)

@@ -80,6 +80,18 @@ def test_measuring_with_merged_weights_changes_nothing_but_the_cost(make, head, 
     assert merged.count < apart.count
 
 
+def test_a_block_inside_of_another_leaves_the_weights_merged():
+    strategy, model = adapted(random_llama, "causal_lm")
+    with strategy.measuring(model):
+        merged = [layer.merged_weight for layer in lora_layers(model).values()]
+        with strategy.measuring(model):
+            pass
+        assert all(
+            layer.merged_weight is weight for layer, weight in zip(lora_layers(model).values(), merged, strict=True)
+        )
+    assert all(layer.merged_weight is None for layer in lora_layers(model).values())
+
+
 def test_an_error_while_measuring_leaves_no_merged_weight_behind():
     strategy, model = adapted(random_llama, "causal_lm")
     with pytest.raises(RuntimeError), strategy.measuring(model):

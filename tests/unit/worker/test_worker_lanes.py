@@ -140,7 +140,7 @@ def test_a_trial_that_does_not_fit_beside_another_waits_for_it_and_is_not_called
         return real(self, *args, **settings)
 
     monkeypatch.setattr(BaseModels, "look_at", small)
-    jobs = [make_trial(f"trial-{number:04d}", LORA) for number in range(2)]
+    jobs = [make_trial(f"trial-{number:04d}", FULL) for number in range(2)]
     engine = Engine(threads=1, lanes=2)
     last = run(engine, *jobs)
     assert [last[job["job"]]["outcome"]["kind"] for job in jobs] == ["complete", "complete"]

@@ -14,6 +14,7 @@ from engine_steps import finish, step
 from safetensors.torch import load_file
 from training_rows import write_rows
 
+from ftsweep.domain.finding import Finding, Severity
 from ftsweep.errors import ConfigError, ModelError
 from ftsweep.serving.model import load_predictor
 from ftsweep.store.folders import TrialFolder
@@ -100,18 +101,20 @@ def test_an_encoder_learns_its_domain_and_opens_elsewhere(
     config["model"] = request.getfixturevalue(base)
     engine = Engine(threads=1)
     _, prepared = finish(engine, make_job("prepare", "prepare-main"))
-    notes = [each["message"] for each in prepared["result"]["findings"] if each["check"] == "model"]
+    told = [Finding.from_dict(each) for each in prepared["result"]["findings"] if each["check"] == "model"]
     measured, ended = finish(engine, make_job())
     assert measured[-1].values["validation/loss"] < measured[0].values["validation/loss"] - 0.3
     metrics = ended["outcome"]["extra"]["metrics"]
     assert metrics["general/loss"] > 0
     if base == "headless":
-        assert [note.split(":")[0] for note in notes] == ["the base's files have no head for masked words"]
+        assert [(each.severity, each.message.split(":")[0]) for each in told] == [
+            (Severity.WARN, "the base's files have no head for masked words")
+        ]
         assert not {"general/loss_before", "general/forgetting"} & metrics.keys(), (
             "a drawn head knows nothing to forget"
         )
     else:
-        assert not notes
+        assert not told
         assert metrics["general/loss_before"] > 0
     _, exported = finish(engine, make_job("export", destination=str(tmp_path / "model")))
     assert exported["result"]["answers"][0]["perplexity"] > 1

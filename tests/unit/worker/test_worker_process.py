@@ -74,6 +74,49 @@ def test_job_refused_at_the_door_leaves_the_other_lane_alone() -> None:
     ]
 
 
+# -- turns ------------------------------------------------------------------------------------------------------------
+
+
+def told(sent: list[Message]) -> list[list[tuple[str, str]]]:
+    """Of each turn what was said of which job; nothing is said outside of one."""
+    assert {message["type"] for message in sent} <= {"turn"}
+    return [[(said["type"], said["job"]) for said in turn["messages"]] for turn in sent]
+
+
+def test_worker_that_takes_turns_works_from_go_to_the_first_thing_that_it_says() -> None:
+    sent: list[Message] = []
+    worker = Worker(TwoLaneEngine(threads=None, allowed_packages=()), sent.append, takes_turns=True)
+    worker.handle(scripted_job("left", ["touch", "/dev/null"], ["measure", 0.5], ["measure", 0.4]))
+    worker.handle(scripted_job("right", ["touch", "/dev/null"], ["measure", 0.6]))
+    assert not worker.advance(), "it did not wait for go"
+    worker.handle({"type": "go"})
+    run_dry(worker)
+    assert told(sent) == [[("measured", "left"), ("measured", "right")]]
+    for job in ("left", "right"):
+        worker.handle({"type": "continue", "job": job})
+    assert not worker.advance(), "it did not wait for all answers"
+    worker.handle({"type": "go"})
+    run_dry(worker)
+    assert told(sent)[1:] == [[("measured", "left"), ("ended", "right")]]
+    worker.handle({"type": "go"})
+    worker.handle({"type": "continue", "job": "left"})
+    worker.handle(scripted_job("new", ["measure", 0.7]))
+    assert not worker.advance(), "a newcomer begins with the others, not between two of their turns"
+    worker.handle({"type": "go"})
+    run_dry(worker)
+    assert told(sent)[2:] == [[("ended", "left"), ("measured", "new")]]
+
+
+def test_a_failure_is_told_in_its_turn() -> None:
+    sent: list[Message] = []
+    worker = Worker(TwoLaneEngine(threads=None, allowed_packages=()), sent.append, takes_turns=True)
+    worker.handle(scripted_job("left", ["unsendable"]))
+    worker.handle({"type": "go"})
+    run_dry(worker)
+    assert [[said["type"] for said in turn["messages"]] for turn in sent] == [["spent", "failed"]]
+    assert worker.is_finished
+
+
 @pytest.mark.parametrize("kind", ["continue", "stop", "pause"])
 def test_every_kind_of_answer_reaches_the_job_under_way_and_is_no_job_itself(kind: str) -> None:
     worker, sent = make_worker()
@@ -154,6 +197,7 @@ class WorkerUnderTest:
 
     def __init__(self, folder: Path, **changes: Any) -> None:
         descriptor = {
+            "lanes": 1,
             "engine": SCRIPTED_ENGINE,
             "threads": 1,
             "allowed_packages": [],

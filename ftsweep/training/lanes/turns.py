@@ -1,0 +1,192 @@
+"""A turn: the gradient of one step of every lane, from passes that they share.
+
+Nothing that happens in a pass ends a trial. A lane for which it fails, by its own fault or another's, is put back to
+where the step began, and takes it alone: with the same numbers, or with the error that is its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from ftsweep.evaluation.batch import Batch
+from ftsweep.models.device import is_out_of_memory
+from ftsweep.training.lanes.conductor import BodyInputs, Conductor, NoLaneError
+from ftsweep.training.lanes.lane import Lane
+from ftsweep.training.lanes.layers import MIN_TOKENS
+
+_LOGGER = logging.getLogger(__name__)
+
+Gradients = list[torch.Tensor | None]
+
+
+@dataclass
+class _Step:
+    """The next step of a lane."""
+
+    lane: Lane
+    num_tokens: int
+    """The most of any micro-batch, padded."""
+    batches: Sequence[Batch] = ()
+    num_units: int = 1
+    alone: Gradients | None = None
+    """The gradient of the step taken alone, while shared ones are still checked."""
+    has_failed: bool = False
+
+
+def share_gradients(lanes: Sequence[Lane], conductor: Conductor) -> None:
+    """Leave in these lanes' weights the gradient of their next step (`Stepper.has_gradient`); some may be left as they
+    are, to do it alone.
+    """
+    steps = [each for each in map(_next_step, lanes) if each is not None]
+    for group in groups(steps, conductor.tokens_per_pass):
+        _share(group, conductor)
+
+
+def groups(steps: Sequence[_Step], tokens_per_pass: int) -> Iterator[list[_Step]]:
+    """Lanes whose batches go through the body together: neighbours, as many as fit; one by itself gains nothing."""
+    group: list[_Step] = []
+    for each in steps:
+        if sum(other.num_tokens for other in [*group, each]) > tokens_per_pass:
+            if len(group) > 1:
+                yield group
+            group = []
+        group.append(each)
+    if len(group) > 1:
+        yield group
+
+
+def _next_step(lane: Lane) -> _Step | None:
+    """None where the lane has to do it alone."""
+    if lane.refusal is not None:
+        return None
+    stepper = lane.stepper
+    lengths = stepper.examples.lengths[stepper.plan.indices(stepper.num_steps)]
+    size = stepper.micro_batch_size
+    parts = [lengths[start : start + size] for start in range(0, len(lengths), size)]
+    sizes = [len(part) * int(part.max()) for part in parts]
+    return None if min(sizes) < MIN_TOKENS else _Step(lane, max(sizes))
+
+
+def _share(group: list[_Step], conductor: Conductor) -> None:
+    started = time.monotonic()
+    for each in group:
+        each.lane.begin()
+        _take_alone(each)
+        _draw(each)
+    alone_seconds = time.monotonic() - started
+    try:
+        for number in range(max(len(each.batches) for each in group)):
+            _pass([each for each in group if number < len(each.batches) and not each.has_failed], number, conductor)
+        for each in group:
+            if not each.has_failed:
+                each.lane.stepper.regularisers.add_gradients()
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whose it is shows when each takes the step alone
+        _give_up(group, conductor, error)
+    for each in group:
+        _settle(each)
+    seconds, total = time.monotonic() - started - alone_seconds, sum(each.num_tokens for each in group)
+    for each in group:
+        each.lane.stepper.train_seconds += seconds * each.num_tokens / total + alone_seconds / len(group)
+
+
+def _draw(each: _Step) -> None:
+    stepper = each.lane.stepper
+    try:
+        each.batches, each.num_units = stepper.micro_batches(stepper.plan.indices(stepper.num_steps))
+    except (Exception, SystemExit):  # noqa: BLE001 - it comes again alone, and is told there
+        each.has_failed = True
+
+
+def _take_alone(each: _Step) -> None:
+    """Of a lane that has shared few steps yet: the gradient as it comes alone, and everything as it was."""
+    lane = each.lane
+    if lane.is_checked:
+        return
+    try:
+        lane.stepper.add_gradients(lane.stepper.plan.indices(lane.stepper.num_steps))
+        each.alone = lane.gradients()
+    except (Exception, SystemExit):  # noqa: BLE001 - it comes again alone, and is told there
+        each.has_failed = True
+    lane.reset()
+
+
+def _pass(group: Sequence[_Step], number: int, conductor: Conductor) -> None:
+    """Add the gradient of micro-batch `number` of every lane."""
+    inputs: list[BodyInputs] = []
+    ready: list[_Step] = []
+    for each in group:
+        try:
+            inputs.append(each.lane.body_inputs(each.batches[number]))
+            ready.append(each)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - it comes again alone, and is told there
+            _fail(each, error)
+    parts, start = [], 0
+    for each, own in zip(ready, inputs, strict=True):
+        parts.append(conductor.part(own, each.lane.layers, each.lane.own_generators, start))
+        start = parts[-1].stop
+    if not ready:
+        return
+    hidden = conductor.hidden(inputs, parts)
+    reached: list[tuple[torch.Tensor, torch.Tensor]] = []
+    for each, states in zip(ready, hidden, strict=True):
+        try:
+            gradient = each.lane.add_gradient(each.batches[number], each.num_units, states)
+            reached.append((states, gradient))
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - it comes again alone, and is told there
+            _fail(each, error)
+    if reached:
+        torch.autograd.backward([states for states, _ in reached], [gradient for _, gradient in reached])
+
+
+def _fail(each: _Step, error: BaseException) -> None:
+    each.has_failed = True
+    if isinstance(error, NoLaneError):
+        each.lane.refusal = str(error)
+
+
+def _give_up(group: Sequence[_Step], conductor: Conductor, error: BaseException) -> None:
+    """After an error in what is shared: all lanes do the step alone, and what comes is shared by fewer, or by none."""
+    for each in group:
+        each.has_failed = True
+    if is_out_of_memory(error):
+        conductor.tokens_per_pass //= 2
+        _LOGGER.warning("a shared pass ran out of memory: %d tokens in one from now on", conductor.tokens_per_pass)
+        return
+    reason = str(error) if isinstance(error, NoLaneError) else f"a shared pass failed: {type(error).__name__}: {error}"
+    _LOGGER.warning("%s: these trials take their steps alone", reason, exc_info=error)
+    for each in group:
+        each.lane.refusal = reason.splitlines()[0]
+
+
+def _settle(each: _Step) -> None:
+    """Have the stepper use the gradient, if it is the one that the lane comes to alone."""
+    lane = each.lane
+    if each.has_failed:
+        lane.reset()
+        return
+    lane.stepper.has_gradient = True
+    lane.num_shared += 1
+    if each.alone is None:
+        return
+    largest = largest_difference(each.alone, lane.gradients())
+    if largest != 0:
+        lane.refusal = f"a shared pass gives other last digits on this machine: gradients differ by up to {largest:.1e}"
+        lane.num_shared -= 1
+        lane.reset()
+
+
+def largest_difference(left: Gradients, right: Gradients) -> float:
+    """0 where all bits are the same; of values that are no numbers nothing is asked."""
+    most = 0.0
+    for one, other in zip(left, right, strict=True):
+        if (one is None) != (other is None):
+            return float("inf")
+        if one is not None and other is not None and not torch.equal(one, other):
+            apart = (one - other).abs().nan_to_num(nan=0.0, posinf=float("inf"))
+            most = max(most, float(apart.max()))
+    return most
