@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import selectors
 import socket
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from typing import Any
 
+from ftsweep.cluster.slots import checked_wishes
 from ftsweep.domain.messages import Answer
 from ftsweep.errors import ConfigError, MissingExtraError, StudyError
 from ftsweep.executors.base import Executor, ExecutorContext, Message
@@ -25,7 +25,7 @@ _CLOSE_SECONDS = 15.0
 _PATIENCE_SECONDS = 600.0
 """A cluster that is away is waited for so long."""
 _MAX_PAUSE_SECONDS = 30.0
-_LOOPBACK = ("127.", "localhost", "[::1]")
+_REACH_SECONDS = 10.0
 
 
 @dataclass
@@ -36,11 +36,12 @@ class _Slot:
     lanes: int = 0
     applied: int = 0
     submitted: int = 0
+    is_leaving: bool = False  # its node is being drained
     jobs: set[str] = field(default_factory=set)
 
     @property
     def num_free(self) -> int:
-        return max(0, self.free - (self.submitted - self.applied))
+        return 0 if self.is_leaving else max(0, self.free - (self.submitted - self.applied))
 
 
 class RayCluster(Executor):
@@ -49,10 +50,10 @@ class RayCluster(Executor):
 
     `address`: of a running cluster (`auto`, `host:6379`); null starts one on this machine, for this run and behind a
     token. `slots`: what slots nodes get, as mappings with `gpus` (may be a fraction), `cpus`, `accelerator`, `labels`
-    and `count` for each node; null: one for each GPU, on a node without any one. `threads`: of each worker.
-    `heartbeat_seconds`: a slot that is silent for so long is lost. `insecure`: take a cluster beyond this machine
-    without a token. `scratch`: a folder on the nodes; null is the temporary folder. `cache_gib`: of files that a node
-    keeps.
+    and `count`, at most for each node; null: one for each GPU, on a node without any one. `threads`: of each worker;
+    null is the slot's `cpus`. `heartbeat_seconds`: a slot that is silent for so long is lost. `insecure`: take a
+    cluster without a token. `scratch`: a folder on the nodes; null is the temporary folder. `cache_gib`: of files that
+    a node keeps.
     """
 
     def __init__(
@@ -61,19 +62,15 @@ class RayCluster(Executor):
         address: str | None = None,
         slots: Sequence[Mapping[str, Any]] | None = None,
         threads: int | None = None,
-        heartbeat_seconds: float = 20,
+        heartbeat_seconds: float = 15,
         insecure: bool = False,
         scratch: str | None = None,
         cache_gib: float = 50,
     ) -> None:
-        for index, slot in enumerate(slots or ()):
-            unknown = set(slot) - {"gpus", "cpus", "accelerator", "labels", "count"}
-            if unknown:
-                raise ConfigError(f"a slot has no {', '.join(sorted(unknown))}", where=f"executor.slots[{index}]")
-            if float(slot.get("gpus", 0)) > 1:
-                raise ConfigError(
-                    "a trial runs on one GPU at most", where=f"executor.slots[{index}].gpus", remedy="Give 1 or less."
-                )
+        checked_wishes(slots)
+        if address is not None and "://" in address:
+            remedy = "Run ftsweep on a machine of the cluster, with executor.address=auto."
+            raise ConfigError("Ray's client addresses are not supported", where="executor.address", remedy=remedy)
         if not 2 <= heartbeat_seconds <= 3600:
             raise ConfigError(
                 f"{heartbeat_seconds} seconds are too short or too long",
@@ -89,12 +86,12 @@ class RayCluster(Executor):
         self._pause = 1.0
         self._away_since: float | None = None
         self._start_at = 0.0
-        self._is_open = False
+        self._is_open = self._was_connected = False
 
     def open(self, context: ExecutorContext) -> None:
         if find_spec("ray") is None:
             raise MissingExtraError("ray", "ray", purpose="executor: ray")
-        self._check_token()
+        self._check_reached()
         self._context, self._is_open = context, True
         self._start_bridge()
 
@@ -148,10 +145,10 @@ class RayCluster(Executor):
     # -- the bridge -------------------------------------------------------------------------------------------------
 
     def _start_bridge(self) -> None:
-        words = [json.dumps(self._settings())] + (["--secure"] if self.address is None else [])
+        context = replace(self._context, python_path=())  # it imports nothing of the user's
         self._bridge = WorkerProcess(
-            [sys.executable, "-P", "-m", "ftsweep.cluster.bridge", *words],
-            environment=worker_environment(Place("bridge", 1, {}), self._context),
+            [sys.executable, "-P", "-m", "ftsweep.cluster.bridge_process", json.dumps(self._settings())],
+            environment=worker_environment(Place("bridge", 1, {}), context),
             log_file=self._context.log_folder / "bridge.log",
         )
 
@@ -167,7 +164,8 @@ class RayCluster(Executor):
             "scratch": self.scratch,
             "cache_gib": self.cache_gib,
             "store": hashlib.sha256(place.encode()).hexdigest()[:12],
-            "local": {},
+            "insecure": self.insecure,
+            "is_first": not self._was_connected,
             "context": {
                 "log_folder": str(context.log_folder.absolute()),
                 "python_path": [str(folder) for folder in context.python_path],
@@ -176,16 +174,19 @@ class RayCluster(Executor):
             },
         }
 
-    def _check_token(self) -> None:
-        is_near = self.address is None or self.address.startswith(_LOOPBACK)
-        if is_near or self.insecure or os.environ.get("RAY_AUTH_MODE") == "token":
+    def _check_reached(self) -> None:
+        """Ray itself would try for minutes."""
+        host, _, port = (self.address or "").rpartition(":")
+        if not port.isdecimal():
             return
-        raise ConfigError(
-            "whoever reaches a Ray cluster without a token can run code on its nodes",
-            where="executor.address",
-            remedy="Start it with RAY_AUTH_MODE=token and set that here, too (docs/cluster.md), or set "
-            "executor.insecure=true.",
-        )
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), _REACH_SECONDS).close()
+        except OSError as error:
+            raise ConfigError(
+                f"no Ray cluster answers at {self.address}: {error}",
+                where="executor.address",
+                remedy="Start one there (ray start --head --port 6379), or correct the address.",
+            ) from error
 
     def _send(self, message: Mapping[str, Any]) -> None:
         if self._bridge is not None:
@@ -215,16 +216,20 @@ class RayCluster(Executor):
 
     def _hear(self, said: Message) -> None:
         match said["type"]:
+            case "connected":
+                self._was_connected = True
             case "state":
                 self._hear_slot(said)
+            case "leaving":
+                self._slots.setdefault(said["slot"], _Slot()).is_leaving = True
             case "gone":
                 self._slots.pop(said["slot"], None)
-            case "no_slot":
-                self._arrived.append(
-                    {"type": "log", "job": None, "level": "error", "text": said["text"], "worker": said["slot"]}
-                )
+            case "note":
+                log = {"type": "log", "job": None, "level": said["level"], "text": said["text"]}
+                self._arrived.append({**log, "worker": said["slot"]})
             case "refused":
-                raise StudyError(said["text"])
+                error = ConfigError if said["error"] == "ConfigError" else StudyError
+                raise error(said["what"], where=said["where"], remedy=said["remedy"])
 
     def _hear_slot(self, said: Message) -> None:
         message = said["message"]
@@ -252,9 +257,12 @@ class RayCluster(Executor):
                 lost = {"type": "lost", "job": job, "kind": "cluster", "worker": name, "log_tail": tail}
                 self._arrived.append({**lost, "reason": f"the Ray cluster is away: its bridge {how}"})
         self._slots.clear()
-        if now - self._away_since > _PATIENCE_SECONDS:
+        if not self._was_connected or now - self._away_since > _PATIENCE_SECONDS:
+            minutes = (
+                f"has been away for {_PATIENCE_SECONDS / 60:g} minutes" if self._was_connected else "was not reached"
+            )
             raise StudyError(
-                f"the Ray cluster has been away for {_PATIENCE_SECONDS / 60:g} minutes. Last words:\n{tail}",
+                f"the Ray cluster {minutes}. Last words of what talks to it:\n{tail}",
                 where=str(self._context.log_folder / "bridge.log"),
                 remedy="Bring it back and run the same command again: trials go on from their folders.",
             )

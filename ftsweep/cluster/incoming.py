@@ -15,10 +15,11 @@ from typing import Any
 from ftsweep.store.atomic import remove, written_file, written_folder
 
 _HASH = re.compile(r"[0-9a-f]{16,64}")
-_WHOLE = ("checkpoint", "best")
+WHOLE = ("checkpoint", "best")
 """Folders that are replaced as a whole: a mixture of two is none."""
-_LAST = ("measurements.jsonl", *_WHOLE, "outcome.json")
+_LAST = ("measurements.jsonl", *WHOLE, "outcome.json")
 """In this order, after all others: a checkpoint never before the line of its rung."""
+_STAGING = ".incoming"
 
 
 class Incoming:
@@ -26,7 +27,10 @@ class Incoming:
 
     def __init__(self, folders: list[str], cache: str, attempt: str) -> None:
         self._folders, self._cache = set(folders), cache
-        self._staging = f".{attempt}.incoming"
+        self._attempt = attempt
+        for folder in folders:
+            for left in Path(folder).glob(f".*{_STAGING}"):  # of an attempt that is over, whose bridge was killed
+                remove(left)
 
     def takes(self, folder: str) -> bool:
         """Whether it is one of the job's."""
@@ -53,16 +57,16 @@ class Incoming:
             self._put(item["folder"], name)
         for group in _LAST:
             inside = [name for name in names if names[name] == group]
-            if group in _WHOLE:
+            if group in WHOLE:
                 whole = [name for name in item["whole"] if _group(_safe(name)) == group]
                 self._put_whole(item["folder"], group, inside, whole)
             else:
                 for name in inside:
                     self._put(item["folder"], name)
         for name in item["removed"]:
-            if not _group(_safe(name)) or _group(name) not in _WHOLE:
+            if not _group(_safe(name)) or _group(name) not in WHOLE:
                 remove(folder / name)
-        remove(folder / self._staging)
+        remove(self._staging(item["folder"]))
 
     def _put(self, folder: str, name: str) -> None:
         with written_file(Path(folder) / name) as temporary:
@@ -84,13 +88,21 @@ class Incoming:
                         shutil.copy2(Path(folder) / name, place)
 
     def _staged(self, folder: str, name: str) -> Path:
-        return Path(self._checked(folder)) / self._staging / _safe(name)
+        return self._staging(self._checked(folder)) / _safe(name)
+
+    def _staging(self, folder: str) -> Path:
+        """Where parts of its files wait: in a run's own folder, where nobody else looks, or beside a prepared set."""
+        place = Path(folder)
+        if folder in self._folders:
+            return place / f".{self._attempt}{_STAGING}"
+        return place.with_name(f".{place.name}.{self._attempt}.{os.getpid()}.tmp")
 
     def _put_prepared(self, item: Mapping[str, Any]) -> None:
-        staging = Path(item["folder"]) / self._staging
+        staging = self._staging(item["folder"])
         with written_folder(Path(item["folder"])) as temporary:
             for name in item["changed"]:
                 os.replace(staging / _safe(name), temporary / name)
+        remove(staging)
 
     def _checked(self, folder: str) -> str:
         if not self.takes(folder):

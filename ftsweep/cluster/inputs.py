@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ftsweep.errors import UsageError
+from ftsweep.cluster.incoming import WHOLE
+from ftsweep.store.atomic import read_json, settle_folder
+from ftsweep.store.folders import Store
 
 _SPLITS = ("train", "validation", "test")
 _UNNEEDED = ("checkpoint", "samples")  # of a run that is only compared
@@ -24,32 +26,35 @@ class Inputs:
     """Files that the job reads: where they belong, and where they are."""
     copied: dict[str, Path] = field(default_factory=dict)
     """Files of the job's own folder, which it changes."""
+    told: list[str] = field(default_factory=list)
+    """Those of `kept` that are JSON and name such paths themselves."""
     outputs: list[str] = field(default_factory=list)
     """Folders whose changes are brought back."""
 
 
 def inputs_of(job: Mapping[str, Any]) -> Inputs:
-    """All that has to be on a node before it takes the job.
-
-    Raises:
-        UsageError: the job needs what cannot be carried.
-    """
+    """All that has to be on a node before it takes the job."""
     inputs = Inputs()
     for key in ("folder", "destination"):
         if key in job:
             inputs.paths.add(job[key])
             inputs.outputs.append(job[key])
     if "folder" in job:
-        inputs.copied.update(_below(job["folder"]))
+        for whole in WHOLE:
+            settle_folder(Path(job["folder"]) / whole)
+        inputs.copied.update(_written_below(job["folder"]))
     if "cache" in job:
         inputs.paths.add(job["cache"])
     for folder, _ in (*job.get("left", ()), *job.get("right", ())):
         if folder not in inputs.paths:
             inputs.paths.add(folder)
-            inputs.kept.update({name: file for name, file in _below(folder).items() if not _is_unneeded(folder, name)})
-    for path in _config_paths(job.get("spec", {}).get("config", {})):
+            written = _written_below(folder).items()
+            inputs.kept.update({name: file for name, file in written if not _is_unneeded(folder, name)})
+    config = job.get("spec", {}).get("config", {})
+    for path in _data_paths(config):
         inputs.paths.add(path)
         inputs.kept.update(_matching(path))
+    _add_model(inputs, config.get("model") or {})
     return inputs
 
 
@@ -65,22 +70,28 @@ def code_of(folders: list[str]) -> dict[str, Path]:
     return found
 
 
-def _config_paths(config: Mapping[str, Any]) -> Iterator[str]:
-    """Absolute paths of data and of the base model."""
+def _data_paths(config: Mapping[str, Any]) -> Iterator[str]:
+    """Absolute paths of data."""
     stages = config.get("stages") or {}
     for node in (config.get("data"), config.get("general"), *(stage.get("data") for stage in stages.values())):
         for split in _SPLITS:
-            value = (node or {}).get(split)
-            yield from (each for each in _listed(value) if each.startswith("/"))
-    model = config.get("model") or {}
-    if "study" in model:
-        raise UsageError(
-            "executor: ray does not carry the model of another study to the nodes",
-            where="model",
-            remedy="Export it (ftsweep best STUDY --export FOLDER --merge) and take it: model=local model.path=FOLDER.",
-        )
-    if str(model.get("path", "")).startswith("/"):
-        yield model["path"]
+            yield from (each for each in _listed((node or {}).get(split)) if each.startswith("/"))
+
+
+def _add_model(inputs: Inputs, node: Mapping[str, Any]) -> None:
+    """The base's folder; of another study's model that of the model, and its base, which it names."""
+    path = str(node.get("path") or "")
+    if path.startswith("/") and path not in inputs.paths:
+        inputs.paths.add(path)
+        inputs.kept.update(_matching(path))
+    if node.get("study") and node.get("store"):
+        inputs.paths.add(node["store"])
+        model = Store(Path(node["store"])).study(node["study"]).path / "model"
+        inputs.kept.update(_below(str(model)))
+        manifest = model / "ftsweep.json"
+        if manifest.is_file():
+            inputs.told.append(str(manifest))
+            _add_model(inputs, read_json(manifest).get("model") or {})
 
 
 def _listed(value: Any) -> list[str]:
@@ -105,8 +116,16 @@ def _matching(path: str) -> dict[str, Path]:
 
 
 def _below(folder: str) -> dict[str, Path]:
-    files = (file for file in Path(folder).rglob("*") if file.is_file() and not file.name.endswith(".tmp"))
-    return {str(file): file for file in files}
+    return {str(file): file for file in Path(folder).rglob("*") if file.is_file()}
+
+
+def _written_below(folder: str) -> dict[str, Path]:
+    """Of a run's folder: without what is being written, or was when its writer was killed."""
+    return {
+        name: file
+        for name, file in _below(folder).items()
+        if not any(part.startswith(".") for part in file.relative_to(folder).parts)
+    }
 
 
 def _is_unneeded(folder: str, name: str) -> bool:

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from ftsweep.cluster.incoming import WHOLE
 from ftsweep.cluster.objects import PART_BYTES
 from ftsweep.cluster.tree import Tree
+from ftsweep.store.atomic import settle_folder
 
 Item = dict[str, Any]
 """A part (`kind` "part"), the end of a folder's changes ("folder"), or a message ("message")."""
@@ -63,9 +65,14 @@ class Outgoing:
 
     def _scan(self, folder: str) -> dict[str, tuple[int, int]]:
         root = self.tree.place(folder)
+        if not root.is_dir():
+            return {}
+        for whole in WHOLE:
+            settle_folder(root / whole)  # a worker may have been killed while it wrote there
         found = {}
-        for file in sorted(root.rglob("*")) if root.is_dir() else ():
-            if file.is_file() and not file.is_symlink() and not file.name.endswith(".tmp"):
+        for file in sorted(root.rglob("*")):
+            name = file.relative_to(root)
+            if file.is_file() and not file.is_symlink() and not any(part.startswith(".") for part in name.parts):
                 status = file.stat()
-                found[str(file.relative_to(root))] = (status.st_mtime_ns, status.st_size)
+                found[str(name)] = (status.st_mtime_ns, status.st_size)
         return found

@@ -6,6 +6,7 @@ any more ends its worker and itself: nothing it could write would reach the stud
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import socket
@@ -18,18 +19,21 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from ftsweep import __version__
+import ftsweep
+from ftsweep.cluster.held_folder import HeldFolder, own_folder
 from ftsweep.cluster.objects import PART_BYTES, Objects
 from ftsweep.cluster.outgoing import Item, Outgoing
 from ftsweep.cluster.tree import Tree
 from ftsweep.executors.base import ExecutorContext
 from ftsweep.executors.local import Local
+from ftsweep.store.atomic import read_json, write_json
+from ftsweep.store.locks import try_lock
 
 _WAIT_SECONDS = 5.0
 """How long `exchange` waits for something to say, at most; a fourth of the heartbeat where that is less."""
 _TURN_SECONDS = 0.02
 """How long an answer to a trial waits at most before it is passed on."""
-_OLD_SECONDS = 3 * 86_400
+_OVER = ("ended", "failed", "lost")
 _VERSIONS = ("torch", "transformers", "peft")
 
 
@@ -38,19 +42,23 @@ class Slot:
 
     def __init__(self, descriptor: Mapping[str, Any]) -> None:
         self._descriptor = descriptor
-        for name in [
-            name for name in os.environ if name.startswith("RAY_")
-        ]:  # a user's code is no member of the cluster
-            os.environ.pop(name)
+        self._auth_mode = os.environ.get("RAY_AUTH_MODE", "")
+        for name in [name for name in os.environ if name.startswith("RAY_")]:
+            os.environ.pop(name)  # a user's code is no member of the cluster
         if not descriptor["num_gpus"]:
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
         os.environ.pop("OMP_NUM_THREADS", None)  # Ray's, not the user's
-        base = Path(descriptor["scratch"] or tempfile.gettempdir()) / f"ftsweep-{os.getuid()}"
-        self._run = base / "runs" / descriptor["run"]
-        self._tree = Tree(str(base / "stores" / descriptor["store"]))
-        _remove_old(self._run.parent)
+        scratch = Path(descriptor["scratch"] or tempfile.gettempdir())
+        base = own_folder(scratch / f"ftsweep-{os.getuid()}")
+        for name in ("runs", "stores"):
+            (base / name).mkdir(exist_ok=True)
+        self._folder = HeldFolder(base / "runs", "slot-")
+        tree = base / "stores" / descriptor["store"]
+        tree.mkdir(exist_ok=True)
+        self._tree, self._tree_lock = Tree(str(tree)), (tree / "lock").open("w", encoding="utf-8")
+        try_lock(self._tree_lock, is_shared=True)
         self._objects = Objects(base / "objects", int(descriptor["cache_gib"] * 2**30))
-        self._objects.trim()
+        self._objects.trim(base / "stores")
         self._jobs: dict[str, tuple[str, Outgoing]] = {}
         self._queue: deque[Item] = deque()
         self._first = 0  # the number of the queue's first item
@@ -68,7 +76,7 @@ class Slot:
 
     def describe(self) -> dict[str, Any]:
         """Where it is and what it runs."""
-        return {"host": socket.gethostname(), "ftsweep": __version__, **versions()}
+        return {"host": socket.gethostname(), "auth_mode": self._auth_mode, "versions": versions()}
 
     def begin(self) -> None:
         """The user's components are here: start the worker."""
@@ -82,9 +90,13 @@ class Slot:
         self._asked_at = time.monotonic()
         self._objects.put(name, offset, data, is_last=is_last)
 
-    def lay_out(self, files: Mapping[str, str]) -> None:
-        """Put files that jobs read where they belong."""
-        self._objects.lay_out(files, self._tree.root, copies=False)
+    def lay_out(self, files: Mapping[str, str], told: list[str], paths: list[str]) -> None:
+        """Put files that jobs read where they belong; those `told` are JSON that names paths of the control machine."""
+        own = {name: content for name, content in files.items() if name not in told}
+        self._objects.lay_out(own, self._tree.root, copies=False)
+        for name in told:
+            value = read_json(self._objects.path(files[name]))
+            write_json(self._tree.place(name), self._tree.inwards(value, paths))
 
     def command(self, number: int, command: Mapping[str, Any]) -> None:
         """Commands are numbered from 0 on, and each is done once."""
@@ -98,7 +110,7 @@ class Slot:
         with self._changed:
             self._asked_at = time.monotonic()
             while self._queue and self._first < acknowledged:
-                self._queue.popleft()
+                self._forget(self._queue.popleft())
                 self._first += 1
             self._changed.wait_for(lambda: self._queue or self._is_closed, timeout=self._wait_seconds)
             items, size = [], 0
@@ -108,9 +120,16 @@ class Slot:
                 if size >= PART_BYTES:
                     break
             free, lanes = self._free
-            is_over = self._is_closed and len(items) == len(self._queue)
+            is_over = self._is_closed and not self._queue
+            if is_over:
+                self._folder.remove()
             state = {"free": free, "lanes": lanes, "applied": self._num_submitted, "is_over": is_over}
             return {"first": self._first, "items": items, **state, "error": self._error}
+
+    def _forget(self, item: Item) -> None:
+        """Once the control side has it: the folders of an attempt that is over."""
+        if item["kind"] == "message" and item["message"]["type"] in _OVER and item["attempt"]:
+            shutil.rmtree(self._folder.path / item["attempt"], ignore_errors=True)
 
     # -- its own thread ---------------------------------------------------------------------------------------------
 
@@ -123,7 +142,7 @@ class Slot:
                 self._tell(messages)
                 if time.monotonic() - self._asked_at > 2 * self._descriptor["heartbeat_seconds"]:
                     self._local.close(kill=True)
-                    self._clear()
+                    self._folder.remove()
                     os._exit(1)
         except BaseException as error:  # noqa: BLE001 - told by the next exchange, for it would end with this thread
             self._error = f"{type(error).__name__}: {error}"
@@ -135,7 +154,7 @@ class Slot:
     def _context(self) -> ExecutorContext:
         given = self._descriptor["context"]
         return ExecutorContext(
-            log_folder=self._tree.place(given["log_folder"]),
+            log_folder=self._folder.path / "logs",
             python_path=[self._tree.place(folder) for folder in given["python_path"]],
             allowed_packages=given["allowed_packages"],
             engine=given["engine"],
@@ -155,7 +174,7 @@ class Slot:
     def _submit(self, command: Mapping[str, Any]) -> None:
         """An attempt has folders of its own: one that was cut off on this node may still write into its."""
         job, outputs = command["job"], command["outputs"]
-        own = Tree(str(self._run / command["attempt"]))
+        own = Tree(str(self._folder.path / command["attempt"]))
         for folder in outputs:
             own.place(folder).parent.mkdir(parents=True, exist_ok=True)
         self._objects.lay_out(command["copied"], own.root, copies=True)
@@ -177,7 +196,7 @@ class Slot:
                     items += self._made_elsewhere(message["result"])
             told = message if outgoing is None else outgoing.tree.outwards(message)
             items.append({"kind": "message", "attempt": attempt, "message": self._tree.outwards(told)})
-            if message["type"] in ("ended", "failed", "lost"):
+            if message["type"] in _OVER:
                 self._jobs.pop(str(name), None)
         free = (self._local.num_free, self._local.num_slots)
         if items or free != self._free:
@@ -203,20 +222,15 @@ class Slot:
             self._is_closed = True
             self._changed.notify_all()
 
-    def _clear(self) -> None:
-        shutil.rmtree(self._run, ignore_errors=True)
-
-
-def _remove_old(runs: Path) -> None:
-    """What slots left that were killed."""
-    for run in runs.glob("*"):
-        if time.time() - run.stat().st_mtime > _OLD_SECONDS:
-            shutil.rmtree(run, ignore_errors=True)
-
 
 def versions() -> dict[str, str]:
-    """Of what trains."""
-    return {name: _installed(name) for name in _VERSIONS}
+    """Of what trains: packages, and ftsweep's own source, for two checkouts may call themselves the same."""
+    source = hashlib.sha256()
+    root = Path(ftsweep.__file__).parent
+    for file in sorted(root.rglob("*.py")):
+        source.update(f"{file.relative_to(root)}\0".encode() + file.read_bytes())
+    own = {"ftsweep": f"{ftsweep.__version__} ({source.hexdigest()[:8]})"}
+    return own | {name: _installed(name) for name in _VERSIONS}
 
 
 def _installed(package: str) -> str:

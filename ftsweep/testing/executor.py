@@ -22,7 +22,7 @@ from ftsweep.executors.base import Executor, ExecutorContext, Message
 from ftsweep.worker.process import build_worker
 
 SCRIPTED_ENGINE = "ftsweep.testing.scripted_engine:ScriptedEngine"
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 30.0
 
 
 def scripted_context(folder: Path, *, engine: str = SCRIPTED_ENGINE, **changes: Any) -> ExecutorContext:

@@ -8,6 +8,7 @@ import sys
 import uuid
 from pathlib import Path
 
+_PATIENCE = {"RAY_raylet_start_wait_time_s": "120", "RAY_agent_register_timeout_ms": "120000"}
 _HOLD = """
 import sys
 import ray
@@ -39,7 +40,7 @@ class RayProcess:
         token.touch(mode=0o600)
         token.write_text(uuid.uuid4().hex * 2, encoding="ascii")
         self.environment = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
-        more = {"RAY_USAGE_STATS_ENABLED": "0", **self.environment}
+        more = {"RAY_USAGE_STATS_ENABLED": "0", **_PATIENCE, **self.environment}
         with (folder / "ray.log").open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _HOLD if num_nodes == 1 else _HOLD_TWO],

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from ray_cluster import RayProcess
 
+import ftsweep.testing.executor as contract
 from ftsweep.cluster import RayCluster
 from ftsweep.errors import ConfigError
 from ftsweep.executors.base import Executor
@@ -29,6 +30,9 @@ class TestRayCluster(ExecutorContract):
     @pytest.fixture(autouse=True)
     def _cluster(self, cluster: RayProcess, monkeypatch: pytest.MonkeyPatch) -> None:
         self.address = cluster.address
+        monkeypatch.setattr(
+            contract, "PATIENCE_SECONDS", 120.0
+        )  # to start a slot is to start Ray's driver and actor, too
         for name, value in cluster.environment.items():
             monkeypatch.setenv(name, value)
 

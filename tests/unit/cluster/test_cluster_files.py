@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,6 @@ from ftsweep.cluster.inputs import inputs_of
 from ftsweep.cluster.objects import Objects, file_hash
 from ftsweep.cluster.outgoing import Outgoing
 from ftsweep.cluster.tree import Tree
-from ftsweep.errors import UsageError
 
 
 def carry(outgoing: Outgoing, incoming: Incoming) -> list[str]:
@@ -89,5 +89,48 @@ def test_a_job_needs_its_folder_data_and_base(tmp_path: Path) -> None:
     moved = Tree("/node").inwards(job, inputs.paths)
     assert moved["spec"]["config"]["model"]["path"] == f"/node{tmp_path}/base"
     assert Tree("/node").outwards(moved) == job
-    with pytest.raises(UsageError, match="model of another study"):
-        inputs_of({"spec": {"config": {"model": {"study": "x"}}}})
+
+
+def test_a_job_on_another_studys_model_needs_it_and_its_base(tmp_path: Path) -> None:
+    base, store = tmp_path / "base", tmp_path / "store"
+    model = store / "studies" / "first" / "model"
+    for folder in (base, model):
+        folder.mkdir(parents=True)
+        (folder / "weights.safetensors").touch()
+    manifest = model / "ftsweep.json"
+    manifest.write_text(json.dumps({"model": {"path": str(base)}}))
+    inputs = inputs_of({"spec": {"config": {"model": {"study": "first", "store": str(store)}}}})
+    assert inputs.paths == {str(store), str(base)}
+    assert set(inputs.kept) == {str(base / "weights.safetensors"), str(model / "weights.safetensors"), str(manifest)}
+    assert inputs.told == [str(manifest)]
+
+
+def test_what_killed_processes_left_in_a_runs_folder_is_not_carried(tmp_path: Path) -> None:
+    run, tree = tmp_path / "0001", Tree(str(tmp_path / "node"))
+    there = tree.place(str(run))
+    for folder in (run, there):
+        (folder / ".checkpoint.old").mkdir(parents=True)
+        (folder / ".checkpoint.old" / "weights").write_text("former")
+        (folder / ".checkpoint.99999999.tmp").mkdir()
+        (folder / ".checkpoint.99999999.tmp" / "weights").write_text("torn")
+    (run / ".a0.incoming").mkdir()
+    (run / ".a0.incoming" / "weights").write_text("torn")
+    assert set(inputs_of({"folder": str(run)}).copied) == {str(run / "checkpoint" / "weights")}
+    carry(Outgoing([str(run)], tree), Incoming([str(run)], "", "a1"))
+    assert [each.name for each in run.iterdir()] == ["checkpoint"]
+    assert (run / "checkpoint" / "weights").read_text() == "former"
+
+
+def test_a_prepared_set_appears_in_the_cache_as_a_whole(tmp_path: Path) -> None:
+    cache, tree = tmp_path / "cache", Tree(str(tmp_path / "node"))
+    made = cache / "prepared" / ("0" * 32)
+    there = tree.place(str(made))
+    there.mkdir(parents=True)
+    (there / "meta.json").write_text("{}")
+    outgoing, incoming = Outgoing([str(made)], tree), Incoming([], str(cache), "a1")
+    part, end = map(Outgoing.loaded, outgoing.items())
+    incoming.take_part(part)
+    assert not made.exists()
+    incoming.take_folder(end)
+    assert [each.name for each in made.parent.iterdir()] == [made.name]
+    assert (made / "meta.json").read_text() == "{}"
