@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -18,6 +19,7 @@ from ftsweep.cluster.starting import NotStartedError, RefusedClusterError, start
 
 _MOST_DEATHS = 3  # of slots on a node with nothing achieved: it is then left out
 _CLOSE_SECONDS = 10.0
+_JOIN_SECONDS = 20.0
 
 
 class Bridge:
@@ -39,8 +41,8 @@ class Bridge:
     def run(self, lines: Iterator[str]) -> None:
         """Until the control process is gone or says so."""
         self.say({"type": "connected"})
-        self._say_what_is_unheld()
-        threading.Thread(target=self._nodes.watch, name="nodes", daemon=True).start()
+        for work in (self._say_what_is_unheld, self._nodes.watch):
+            threading.Thread(target=work, name=work.__name__, daemon=True).start()
         for line in lines:
             command = json.loads(line)
             if command["type"] == "close":
@@ -79,19 +81,24 @@ class Bridge:
     # -- nodes ------------------------------------------------------------------------------------------------------
 
     def _say_what_is_unheld(self) -> None:
-        """At once, for Ray would have such an actor wait without a word."""
+        """At once, for Ray would have such an actor wait without a word. Nodes of a cluster that is just being started
+        have a while to join.
+        """
         nodes = self._nodes.alive()
         missing = unheld(nodes, self._wishes)
         if not missing:
             return
         text = unheld_text(nodes, missing)
-        if any(slots_of(node, self._wishes) for node in nodes):
-            self.say(
-                {"type": "note", "level": "warning", "slot": "", "text": f"{text}. Nodes that join are looked at."}
-            )
-            return
-        remedy = "Ask for less, or add a node that has it."
-        self.refuse("ConfigError", text, "executor.slots", remedy)
+        self.say({"type": "note", "level": "warning", "slot": "", "text": f"{text}. Nodes that join are looked at."})
+        deadline = time.monotonic() + (_JOIN_SECONDS if self._settings["address"] else 0.0)
+        while not any(slots_of(node, self._wishes) for node in nodes):
+            if time.monotonic() > deadline:
+                remedy = "Ask for less, or add a node that has it."
+                self.refuse("ConfigError", unheld_text(nodes, missing), "executor.slots", remedy)
+                return
+            if self._closing.wait(1.0):
+                return
+            nodes = self._nodes.alive()
 
     def refuse(self, error: str, what: str, where: str | None = None, remedy: str | None = None) -> None:
         """End the study."""

@@ -8,7 +8,8 @@ import sys
 import uuid
 from pathlib import Path
 
-_PATIENCE = {"RAY_raylet_start_wait_time_s": "120", "RAY_agent_register_timeout_ms": "120000"}
+from ray_hosts import PATIENCE
+
 _HOLD = """
 import sys
 import ray
@@ -19,31 +20,18 @@ ray.shutdown()
 """
 
 
-_HOLD_TWO = """
-import sys
-from ray.cluster_utils import Cluster
-cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-node = cluster.add_node(num_cpus=1)
-print(cluster.address, flush=True)
-for line in sys.stdin:
-    cluster.remove_node(node, allow_graceful=False)
-    print("killed", flush=True)
-cluster.shutdown()
-"""
-
-
 class RayProcess:
     """`address` and `environment`: what a driver needs to be let in."""
 
-    def __init__(self, folder: Path, *, num_nodes: int = 1) -> None:
+    def __init__(self, folder: Path) -> None:
         token = folder / "token"
         token.touch(mode=0o600)
         token.write_text(uuid.uuid4().hex * 2, encoding="ascii")
         self.environment = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
-        more = {"RAY_USAGE_STATS_ENABLED": "0", **_PATIENCE, **self.environment}
+        more = {"RAY_USAGE_STATS_ENABLED": "0", **PATIENCE, **self.environment}
         with (folder / "ray.log").open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _HOLD if num_nodes == 1 else _HOLD_TWO],
+                [sys.executable, "-c", _HOLD],
                 env={**os.environ, **more},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -53,14 +41,6 @@ class RayProcess:
         assert self._process.stdout is not None
         self.address = self._process.stdout.readline().strip()
         assert ":" in self.address, (folder / "ray.log").read_text(encoding="utf-8")[-2000:]
-
-    def kill_node(self) -> None:
-        """All processes of the second node, by SIGKILL."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write("kill\n")
-        self._process.stdin.flush()
-        assert self._process.stdout.readline() == "killed\n"
 
     def close(self) -> None:
         self._process.communicate(timeout=60)
