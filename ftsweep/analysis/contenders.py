@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from ftsweep.analysis.racing import Limits
 from ftsweep.analysis.two_answers import SettingFacts
@@ -12,18 +12,22 @@ from ftsweep.domain.ranking import rank
 from ftsweep.domain.trial import TrialRecord
 
 
-def contenders(records: Sequence[TrialRecord], objective: Objective, top: int) -> list[TrialRecord]:
-    """The best trials, best first, and the default setting of the best one's branch.
+def contenders(
+    records: Sequence[TrialRecord], objective: Objective, top: int, raced: Collection[int] = ()
+) -> list[TrialRecord]:
+    """The best trials, best first, the default setting of the best one's branch, and those that have raced before.
 
     The default setting is what anyone would use without a search: whether the search was worth it is asked of fresh
-    seeds too.
+    seeds too. raced: numbers of trials that have fresh runs, of an earlier race where a study was extended: the new
+    best are held against them.
     """
     by_number = {record.number: record for record in records}
     ranked = [by_number[each.number] for each in rank(records, objective)]
     best = ranked[:top]
     branches = {record.proposal.branch for record in best[:1]}
-    defaults = [each for each in ranked[top:] if each.proposal.is_default and each.proposal.branch in branches]
-    return [*best, *defaults]
+    rest = ranked[top:]
+    defaults = [each for each in rest if each.proposal.is_default and each.proposal.branch in branches]
+    return [*best, *defaults, *(each for each in rest if each.number in raced and each not in defaults)]
 
 
 def default_of(field: Sequence[TrialRecord]) -> int | None:

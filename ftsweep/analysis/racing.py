@@ -54,7 +54,8 @@ def next_round(
     """The next round of a race, found by running through all earlier ones.
 
     contenders: in order of the search's ranking, the default among them. runs: the fresh runs that scored; failed:
-    contender and seed of those that did not, whose contenders are out after that round. sign: 1 minimises.
+    contender and seed of those that did not, whose contenders are out after that round. sign: 1 minimises. Runs of
+    rounds to come, left by the race of a study that was extended since, have been paid for and are not made again.
 
     Round by round every contender left gets one more seed, in this order while the budget lasts: the leader by mean,
     the default, then the others by mean. After a round who is surely behind the leader is dropped; before a contender
@@ -62,7 +63,8 @@ def next_round(
     """
     by_key = {(run.setting, run.seed): run for run in runs}
     ended = {*by_key, *failed}
-    left, dropped, spent, is_short = list(contenders), [], 0.0, False
+    spent = sum(limits.costs[number] for number, _ in ended)
+    left, dropped, is_short = list(contenders), [], False
     for seed in range(1, limits.seeds + 1):
         seen = [run for run in runs if run.seed < seed]
         lost = [number for number, at in failed if at < seed]
@@ -70,12 +72,7 @@ def next_round(
         dropped += out
         if len(left) < 2:
             return Round((), tuple(dropped), "the others are clearly behind" if dropped else "nobody else is left")
-        wanted = []
-        for contender in _in_turn(left, default, seen, sign):
-            if spent + limits.costs[contender] > limits.budget:
-                break
-            spent += limits.costs[contender]
-            wanted.append((contender, seed))
+        wanted = _affordable(_in_turn(left, default, seen, sign), seed, ended, limits, spent)
         if not wanted:
             return Round((), tuple(dropped), USED_UP)
         if seed == 1:  # who could not be afforded once is not in the race
@@ -86,6 +83,24 @@ def next_round(
             return Round(missing, tuple(dropped))
     seeds = "1 fresh seed" if limits.seeds == 1 else f"{limits.seeds} fresh seeds"
     return Round((), tuple(dropped), USED_UP if is_short else f"all that are left have {seeds}")
+
+
+def _affordable(
+    turn: Sequence[int], seed: int, ended: Collection[tuple[int, int]], limits: Limits, spent: float
+) -> list[tuple[int, int]]:
+    """A round's runs: those that have ended, and in turn the others while the budget lasts. `spent`: on all that ended.
+
+    What of a round has ended changes nothing: it was the turn's first part, or was paid for by an earlier race.
+    """
+    wanted, is_used_up = [], False
+    for contender in turn:
+        if (contender, seed) not in ended:
+            is_used_up = is_used_up or spent + limits.costs[contender] > limits.budget
+            if is_used_up:
+                continue
+            spent += limits.costs[contender]
+        wanted.append((contender, seed))
+    return wanted
 
 
 def is_hopeless(value: float, peers: Sequence[float], sign: int) -> bool:

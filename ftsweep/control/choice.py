@@ -73,4 +73,8 @@ def _setting(race: Race, runs: Sequence[ScoredRun]) -> Setting | None:
 
 
 def _has_weights(race: Race, number: int, seed: int) -> bool:
-    return seed == 0 or race.place((number, seed)).best.is_dir()
+    """The best trials' own are kept as long as the study is there; what is kept of others the choice before this one
+    decided.
+    """
+    is_among_best = seed == 0 and number in race.numbers[: race.selection.top]
+    return is_among_best or race.place((number, seed)).best.is_dir()

@@ -18,7 +18,7 @@ from ftsweep.config.schema import SweepConfig
 from ftsweep.control.choice import Choice, choose
 from ftsweep.control.jobs import Jobs
 from ftsweep.control.race import Race
-from ftsweep.control.retention import weights_to_go
+from ftsweep.control.retention import let_go
 from ftsweep.control.tested_once import Answers, TestSplit
 from ftsweep.domain.data_scaling import DataScaling
 from ftsweep.domain.forgetting import ScalePoint
@@ -30,7 +30,7 @@ from ftsweep.recording.base import ChosenModel, Recorder
 from ftsweep.report.tables.approaches import approach_data
 from ftsweep.report.tables.csv_text import csv_text
 from ftsweep.report.tables.forgetting import scaling_data
-from ftsweep.store.atomic import read_json, remove, write_json, write_text
+from ftsweep.store.atomic import read_json, write_json, write_text
 from ftsweep.store.folders import StudyFolder, TrialFolder
 from ftsweep.store.result import approaches_file, model_folder, read_result, scaling_file, write_result
 
@@ -58,7 +58,8 @@ class Ending:
     def conclude(self) -> StudyResult:
         """Choose, test, compare, export and register; then remove the weights that nobody needs any more.
 
-        Written down last, so that a killed conclusion is made again; what was measured on test is not measured again.
+        Written down before weights are removed, so that a killed conclusion is made again and chooses among the same
+        models; what was measured on test is not measured again.
         """
         choice = choose(self.race)
         if choice is None:
@@ -69,11 +70,8 @@ class Ending:
             model = self._export(result, choice)
             self._record(result, model)
             result = replace(result, registered=self.recorder.register(model) or result.registered)
-        for folder in weights_to_go(
-            self.folder, self.records, self.config.objective, self.config.selection.top, result
-        ):
-            remove(folder)
         write_result(self.folder, result)
+        let_go(self.folder, self.records, self.config.objective, self.config.selection.top, result)
         return result
 
     # -- what the model is worth ----------------------------------------------------------------------------------

@@ -41,8 +41,13 @@ class Race:
 
     @cached_property
     def contenders(self) -> list[TrialRecord]:
-        """In the order of the search's ranking, the default setting among them."""
-        return contenders(self.records, self.objective, self.selection.top)
+        """In the order of the search's ranking, the default setting and whoever has raced before among them.
+
+        Who has is the same all through a race, which runs nobody but its contenders.
+        """
+        runs = self.folder.fresh_runs()
+        raced = {key[0] for key in runs if key[1] <= self.selection.seeds and self.place(key).outcome() is not None}
+        return contenders(self.records, self.objective, self.selection.top, raced)
 
     @cached_property
     def numbers(self) -> list[int]:
@@ -119,7 +124,7 @@ class Race:
     @property
     def in_hand(self) -> list[Key]:
         """All models that may be handed over: of contenders the search's and every sound fresh run; and a fresh run
-        that an earlier choice kept, though the study has gone on and its setting is no contender any more.
+        that an earlier choice kept, though fewer seeds are asked for since.
         """
         kept = [key for key in self.folder.fresh_runs() if key[0] not in self.numbers and self._is_known(key)]
         own = [(number, 0) for number in self.numbers]

@@ -38,10 +38,19 @@ class Retention(Listener):
         self._held = {number: record for number, record in held.items() if number in needed}
 
 
-def weights_to_go(
+def let_go(
+    folder: StudyFolder, records: Sequence[TrialRecord], objective: Objective, top: int, result: StudyResult
+) -> None:
+    """Remove the weights that nobody needs after a choice that is written down: of trials that lost, and of fresh runs
+    but the model's own. A kill leaves some; whoever opens the study again calls this again.
+    """
+    for weights in _not_needed(folder, records, objective, top, result):
+        remove(weights)
+
+
+def _not_needed(
     folder: StudyFolder, records: Sequence[TrialRecord], objective: Objective, top: int, result: StudyResult
 ) -> Iterator[Path]:
-    """The weights that nobody needs after a choice: of trials that lost, and of fresh runs but the model's own."""
     needed = kept_trials(records, objective, top=top, chosen=result.number)
     for number in {record.number for record in records} - needed:
         yield folder.trial(number).best

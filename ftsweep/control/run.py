@@ -23,6 +23,7 @@ from ftsweep.control.live_report import LiveReport
 from ftsweep.control.live_study import LiveStudy
 from ftsweep.control.opening import executor_context, make_executor, open_study, study_folder
 from ftsweep.control.race import Race
+from ftsweep.control.retention import let_go
 from ftsweep.control.stopping import Stopping
 from ftsweep.control.threads import settle_sharing, take_up_sharing
 from ftsweep.domain.database_use import DatabaseUse
@@ -152,6 +153,7 @@ def _as_it_is(live: LiveStudy, recorder: BackgroundRecorder, result: StudyResult
     config, folder = live.config, live.folder
     live.trials.by_number = {record.number: record for record in folder.records()}
     halt = live.stopping.lasting(live.records) if len(live.records) < config.budget.trials else None
+    let_go(folder, live.records, config.objective, config.selection.top, result)
     result = replace(result, note=result.note if halt is None else halt.text)
     refused = [answer.line for answer in live.heeding.refuse()]
     live.baseline.update({label: dict(values) for label, values in result.baseline.items()})

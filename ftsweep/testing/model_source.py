@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, get_args
 import pytest
 
 from ftsweep.errors import ConfigError, ModelError
-from ftsweep.models.base import Head, ModelSource
+from ftsweep.models.base import LANGUAGE_HEADS, Head, ModelSource
 
 if TYPE_CHECKING:
     import torch
@@ -147,7 +147,7 @@ class ModelSourceContract:
         assert messages.texts == []
 
     def classifiers(self) -> tuple[Head, ...]:
-        return tuple(head for head in self.heads if head != "causal_lm")
+        return tuple(head for head in self.heads if head not in LANGUAGE_HEADS)
 
     def loaded(
         self, source: ModelSource, head: Head, *, dtype: torch.dtype | None = None, seed: int = 0

@@ -57,9 +57,9 @@ def export_folder(store: Path) -> Path:
 
 
 class TestLocalEncoder(ModelSourceContract):
-    """A real BERT saved without a language-model head, in float16."""
+    """A real BERT saved without its head for masked words, which is drawn, in float16."""
 
-    heads = ("sequence_classification", "token_classification")
+    heads = ("masked_lm", "sequence_classification", "token_classification")
 
     @pytest.fixture
     def source(self) -> LocalModel:

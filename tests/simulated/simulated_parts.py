@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from ftsweep.control.live_study import LiveStudy
+from ftsweep.domain.messages import Message
+from ftsweep.domain.result import StudyResult
 from ftsweep.domain.space import Branch, Choice, FloatInterval, Space
 from ftsweep.recording.base import Recorder
 
@@ -42,3 +47,36 @@ class Calls(Recorder):
 
     def end_trial(self, proposal: Any, outcome: Any, **_: Any) -> None:
         self.ended.append((proposal.number, outcome.kind.value))
+
+
+class Killed(Exception):  # noqa: N818 - as in the other tests of kills
+    """Stands for a kill: nothing after it is done."""
+
+
+def concluded_through_kills(begin: Callable[[int], LiveStudy]) -> tuple[LiveStudy, StudyResult]:
+    """The conclusion of a search, killed after 6 messages, 7, 8, ... and begun again with 1 to 3 workers.
+
+    begin: the study searched by a new process with so many workers.
+    """
+    for num_kills in range(60):
+        sweep = begin(1 + num_kills % 3)
+        poll, left = sweep.executor.poll, itertools.count(6 + num_kills, -1)
+
+        def dying(seconds: float, poll: Any = poll, left: Iterator[int] = left) -> list[Message]:
+            if next(left) <= 0:
+                raise Killed
+            return list(poll(seconds))
+
+        sweep.executor.poll = dying  # type: ignore[method-assign]
+        try:
+            result = sweep.conclude()
+        except Killed:
+            continue
+        assert num_kills > 5
+        return sweep, result
+    raise AssertionError("it comes to no end")
+
+
+def timeless(result: StudyResult) -> dict[str, Any]:
+    """What a study came to, without the times."""
+    return {key: value for key, value in result.to_dict().items() if key in ("model", "setting", "sentence", "test")}

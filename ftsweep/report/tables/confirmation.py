@@ -16,14 +16,22 @@ def confirmation_table(result: StudyResult, objective: Objective) -> Table | Non
     if setting is None:
         return None
     names = ("trial", "search", "mean", "fresh seeds", "against the default")
-    spread = "" if setting.spread is None else f"; seeds alone make ± {number(setting.spread, digits=2)}"
     share = setting.train_seconds / setting.search_train_seconds if setting.search_train_seconds else 0.0
     return Table(
         columns(*names, text=["fresh seeds", "against the default"]),
         tuple(_row(each, setting.number) for each in setting.contenders),
-        title=f"{objective.key} with fresh seeds{spread}",
+        title=f"{objective.key} with fresh seeds{_spread(setting.spread)}",
         note=f"{setting.num_runs} runs, {share:.0%} of the search's training time; ended because {setting.ended}.",
     )
+
+
+def _spread(spread: float | None) -> str:
+    """What seeds do to a setting's true value; None: of no setting there are two fresh runs."""
+    if spread is None:
+        return ""
+    if spread == 0:
+        return "; they differ by no more than the rows' chance"
+    return f"; beside the rows' chance seeds make ± {number(spread, digits=2)}"
 
 
 def _row(raced: RacedSetting, chosen: int) -> Row:

@@ -101,3 +101,20 @@ def test_a_run_far_behind_all_others_at_its_rung_is_hopeless():
     assert not is_hopeless(1.3, peers, 1)
     assert is_hopeless(-1.5, [-peer for peer in peers], -1)
     assert not is_hopeless(9.0, peers[:2], 1)
+
+
+def test_runs_of_an_earlier_race_are_spent_and_not_made_again():
+    """Contender 2 has run twice before; 1 and 0 are new, and there is money for three runs of theirs."""
+    runs = scored([(2, 1, 1.0), (2, 2, 1.1)])
+    found = next_round([1, 0, 2], 0, runs, (), Limits(3, 5.0, COSTS), 1)
+    assert found.wanted == ((1, 1), (0, 1))
+    assert next_round([1, 0, 2], 0, runs, (), Limits(3, 2.5, COSTS), 1).wanted == ()
+    runs = scored([(2, 1, 1.0), (2, 2, 1.1), (1, 1, 1.0), (0, 1, 1.2)])
+    assert next_round([1, 0, 2], 0, runs, (), Limits(3, 5.0, COSTS), 1).wanted == ((1, 2),)
+
+
+def test_one_that_is_behind_by_an_earlier_race_is_dropped_and_the_new_ones_race():
+    runs = scored([(2, 1, 3.0), (2, 2, 3.1), (1, 1, 1.0), (0, 1, 1.2), (1, 2, 1.1), (0, 2, 1.1)])
+    found = next_round([1, 0, 2], 0, runs, (), Limits(3, 9.0, COSTS), 1)
+    assert found.dropped == (2,)
+    assert sorted(found.wanted) == [(0, 3), (1, 3)]

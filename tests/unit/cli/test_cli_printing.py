@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from ftsweep.domain.result import StudyResult
 from ftsweep.domain.study_state import StudyState
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
 from ftsweep.report.overview import StudyOverview
+from ftsweep.report.tables.confirmation import confirmation_table
 from ftsweep.store.folders import Store
 
 APPROACHES = [
@@ -101,11 +103,14 @@ def test_model_and_setting_stand_apart_with_seeds_and_optimism_in_80_columns() -
     text = printed(narrow)
     assert "setting of the model, trial 0" in text
     assert "setting to train again, trial 11" in text
-    assert "seeds alone make ± 0.051" in text
+    assert "beside the rows' chance seeds make ± 0.051" in text
     (line,) = [line for line in text.splitlines() if "better by" in line]
     assert " ".join(line.split()) == "11* 1.581 1.667 ± 0.082 1.617 1.716 1.702 better by 0.37 ± 0.093"
     assert "4 runs, 50% of the search's training time; ended because its share is used up." in text
     assert "about 1.609 without the luck of being the best of 5 models" in text
+    table = confirmation_table(replace(result, setting=replace(race, spread=0.0)), Objective())
+    assert table is not None
+    assert table.title == "validation/loss with fresh seeds; they differ by no more than the rows' chance"
 
 
 def test_run_ends_with_the_approaches_and_the_advice(console: Console, tmp_path: Path) -> None:

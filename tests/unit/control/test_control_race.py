@@ -60,13 +60,22 @@ def test_a_fresh_run_that_is_above_a_limit_at_every_rung_counts_as_failed(folder
 
 
 def test_a_fresh_run_that_an_earlier_choice_kept_stays_in_hand(folder: StudyFolder) -> None:
-    run_again(folder, 2, 1, [1.0, 0.9])
+    """Though fewer seeds are asked for now."""
+    run_again(folder, 2, 3, [1.0, 0.9])
     records = [trial(0, 2.0, 1.6), trial(1, 1.9, 1.2), trial(2, 3.0, 2.9)]
     race = race_of(folder, *records, top=1)
     assert race.numbers == [1, 0], "trial 2 is no contender"
-    assert (2, 1) in race.in_hand
-    folder.confirmation(2, 1).best.rmdir()
-    assert (2, 1) not in race_of(folder, *records, top=1).in_hand
+    assert (2, 3) in race.in_hand
+    folder.confirmation(2, 3).best.rmdir()
+    assert (2, 3) not in race_of(folder, *records, top=1).in_hand
+
+
+def test_whoever_has_ended_a_fresh_run_is_a_contender(folder: StudyFolder) -> None:
+    records = [trial(0, 2.0, 1.6), trial(1, 1.9, 1.2), trial(2, 3.0, 2.9), trial(3, 3.0, 2.8)]
+    run_again(folder, 2, 1, [1.0, 0.9])
+    run_again(folder, 3, 1, [1.0, 0.9])
+    folder.confirmation(3, 1).outcome_file.unlink()
+    assert race_of(folder, *records, top=1).numbers == [1, 0, 2], "it is under way: its trial's race is no earlier one"
 
 
 def test_a_run_is_hopeless_at_half_of_its_rungs_far_behind_all_that_ended_before(folder: StudyFolder) -> None:
