@@ -18,8 +18,9 @@ from typing import Any
 
 from ftsweep.cluster.held_folder import HeldFolder
 
-_PATIENCE = {"RAY_raylet_start_wait_time_s": "120", "RAY_agent_register_timeout_ms": "120000"}
-"""On a busy machine Ray's own 30 s are not enough for a cluster to start."""
+_PATIENCE = {"RAY_raylet_start_wait_time_s": "45", "RAY_agent_register_timeout_ms": "120000"}
+_MOST_STARTS = 4
+"""Of a cluster of our own: Ray gives its own processes 15 s, which on a busy machine is not enough."""
 _MOST_LETTERS = 24  # of the temporary folder: names of sockets below it are short by nature
 
 
@@ -68,10 +69,8 @@ def _folder_with_token() -> HeldFolder:
 
 def _connected(options: Mapping[str, Any], *, is_first: bool, output: Any) -> bool:
     """Whether there is a cluster; what has not been reached even once is told at once, and ends the study."""
-    import ray
-
     try:
-        ray.init(**options)
+        _join(options)
     except Exception as error:
         if not is_first:
             raise
@@ -81,6 +80,21 @@ def _connected(options: Mapping[str, Any], *, is_first: bool, output: Any) -> bo
         output.write(json.dumps({"type": "refused", **refused}) + "\n")
         return False
     return True
+
+
+def _join(options: Mapping[str, Any]) -> None:
+    """Connect to the cluster, or start one of our own, several times if need be."""
+    import ray
+
+    for left in reversed(range(_MOST_STARTS if options["address"] == "local" else 1)):
+        try:
+            ray.init(**options)
+        except Exception:
+            if not left:
+                raise
+            ray.shutdown()
+        else:
+            return
 
 
 if __name__ == "__main__":

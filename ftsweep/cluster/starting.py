@@ -13,7 +13,7 @@ from ftsweep.cluster.slot import Slot, versions
 from ftsweep.cluster.slots import Node, Wish
 
 _SAY_SECONDS = 30.0
-"""An actor that does not begin within it waits for what others hold."""
+"""An actor that does not begin within it may wait for what others hold."""
 
 
 class NotStartedError(Exception):
@@ -68,7 +68,7 @@ def _described(
     try:
         return dict(ray.get(answer, timeout=_SAY_SECONDS))
     except GetTimeoutError:
-        text = f"slot {name!r} waits for {wish.text} on {node.host}, which others use (`ray status` says who)"
+        text = f"slot {name!r} has not begun: {node.host} is slow, or others use its {wish.text} (see `ray status`)"
         say({"type": "note", "level": "warning", "slot": name, "text": text})
     return dict(ray.get(answer))
 

@@ -8,12 +8,19 @@ import sys
 import uuid
 from pathlib import Path
 
-from ray_hosts import PATIENCE
+from ray_hosts import MOST_STARTS, PATIENCE
 
 _HOLD = """
 import sys
 import ray
-ray.init(address="local", include_dashboard=False, log_to_driver=False, num_cpus=4)
+for left in reversed(range(int(sys.argv[1]))):
+    try:
+        ray.init(address="local", include_dashboard=False, log_to_driver=False, num_cpus=4)
+        break
+    except Exception:
+        ray.shutdown()
+        if not left:
+            raise
 print(ray.get_runtime_context().gcs_address, flush=True)
 sys.stdin.read()
 ray.shutdown()
@@ -31,7 +38,7 @@ class RayProcess:
         more = {"RAY_USAGE_STATS_ENABLED": "0", **PATIENCE, **self.environment}
         with (folder / "ray.log").open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _HOLD],
+                [sys.executable, "-c", _HOLD, str(MOST_STARTS)],
                 env={**os.environ, **more},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
