@@ -48,7 +48,6 @@ def main(words: Sequence[str]) -> None:
     except Exception:
         logging.getLogger(__name__).exception("the bridge ends")
     finally:
-        output.close()
         with suppress(Exception):
             ray.shutdown()
         if own is not None:
@@ -78,6 +77,7 @@ def _connected(options: Mapping[str, Any], *, is_first: bool, output: Any) -> bo
         remedy = "docs/cluster.md says how one is started, and how its token is given."
         refused = {"error": "ConfigError", "what": what, "where": "executor.address", "remedy": remedy}
         output.write(json.dumps({"type": "refused", **refused}) + "\n")
+        output.flush()
         return False
     return True
 
