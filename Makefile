@@ -28,8 +28,8 @@ test: $(VENV)/.dev  ## the default suite
 test-slow: $(VENV)/.dev  ## proofs that take minutes
 	$(BIN)/python -m pytest -m "slow and not gpu" --timeout 1800
 
-test-cluster: $(VENV)/.dev  ## a study's trials in PostgreSQL: starts a server itself (Debian: apt install postgresql)
-	$(PIP_INSTALL) -e '.[postgres]'
+test-cluster: $(VENV)/.dev  ## PostgreSQL and Ray: starts them itself (Debian: apt install postgresql)
+	$(PIP_INSTALL) -e '.[postgres,ray]'
 	$(BIN)/python -m pytest -m "cluster and not gpu" --timeout 1800
 
 test-gpu: $(VENV)/.dev  ## what needs a CUDA device
