@@ -32,7 +32,7 @@ def _open_closed() -> None:
     """Open what the shell closed (`>&-`) on nothing: else the next file that is opened would be standard output."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - for the process's life
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - for the process's life
 
 
 def prepare_warnings() -> None:
