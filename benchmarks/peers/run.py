@@ -55,6 +55,7 @@ def report(options: argparse.Namespace) -> Iterator[str]:
     yield f"Embedded model, {options.settings} settings, {rows}."
     yield ""
     costs: dict[str, list[tuple[float, float, float]]] = {name: [] for name in names}
+    failed: dict[str, str] = {}
     with tempfile.TemporaryDirectory(prefix="ftsweep-peers-") as made:
         work = make_work(
             Path(made) / "work",
@@ -66,17 +67,31 @@ def report(options: argparse.Namespace) -> Iterator[str]:
         )
         for number in range(options.rounds):
             for name in names if number % 2 == 0 else reversed(names):
-                costs[name].append(_measure(name, work, Path(made) / f"{number}-{names.index(name)}"))
-                print(f"{name}: {costs[name][-1]}", file=sys.stderr, flush=True)
-    ours = median(wall for wall, _, _ in costs[names[0]])
-    yield f"| tool | wall s, median (range) | wall over {names[0]} | CPU s, median | best validation loss |"
+                try:
+                    costs[name].append(_measure(name, work, Path(made) / f"{number}-{names.index(name)}"))
+                    print(f"{name}: {costs[name][-1]}", file=sys.stderr, flush=True)
+                except RuntimeError as error:  # the others can still be compared
+                    print(error, file=sys.stderr, flush=True)
+                    failed[name] = str(error).strip().splitlines()[-1]
+    yield from _table(costs)
+    for name, error in failed.items():
+        yield f"\n{name} has failed: {error}"
+    yield missing_text(missing)
+
+
+def _table(costs: dict[str, list[tuple[float, float, float]]]) -> Iterator[str]:
+    costs = {name: found for name, found in costs.items() if found}
+    if not costs:
+        return
+    first = next(iter(costs))
+    ours = median(wall for wall, _, _ in costs[first])
+    yield f"| tool | wall s, median (range) | wall over {first} | CPU s, median | best validation loss |"
     yield "|---|---|---|---|---|"
     for name, found in costs.items():
         walls = [wall for wall, _, _ in found]
         spread = f"{median(walls):.1f} ({min(walls):.1f} .. {max(walls):.1f})"
         cpu, loss = median(cpu for _, cpu, _ in found), min(loss for _, _, loss in found)
         yield f"| {name} | {spread} | {median(walls) / ours:.2f} | {cpu:.0f} | {loss:.3f} |"
-    yield missing_text(missing)
 
 
 def _measure(name: str, work: Work, out: Path) -> tuple[float, float, float]:
