@@ -6,6 +6,7 @@ inside a program that uses Hydra itself.
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -113,7 +114,7 @@ def compose_files(sweep: SweepFile, choices: Sequence[GroupChoice], search_path:
         except RecursionError:
             raise ConfigError("the files' `defaults` lead in a circle", where=sweep.label) from None
         except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError) as error:
-            raise ConfigError(_reason(error), where=sweep.label) from None
+            raise _refusal(error, sweep) from None
         tree: dict[str, Any] = OmegaConf.to_container(composed, resolve=False)  # type: ignore[assignment]
         runtime = tree.pop("hydra")["runtime"]
     folders = [Path(each["path"]) for each in runtime["config_sources"] if each["schema"] == "file"]
@@ -193,6 +194,18 @@ def _missing(
         return ConfigError(f"there is no config group {group!r}", where=where, remedy=suggest(group, groups))
     remedy = "The settings that every sweep begins with are called `base`."
     return ConfigError(f"defaults names {choice!r}, which does not exist", where=where, remedy=remedy)
+
+
+def _refusal(error: BaseException, sweep: SweepFile) -> ConfigError:
+    reason = _reason(error)
+    twice = re.match(r"Multiple values for ([\w@./]+)\. To override a value use '(override [^']+)'", reason)
+    if twice is None:
+        return ConfigError(reason, where=sweep.label)
+    return ConfigError(
+        f"{twice[1]} is chosen twice, by `base` or another file of `defaults` as well",
+        where=f"{sweep.label}: defaults",
+        remedy=f"Write `{twice[2]}` there.",
+    )
 
 
 def _reason(error: BaseException) -> str:

@@ -64,6 +64,11 @@ class Proposer:
         self._seen[branch].begin(trial)
         self._seen_all.begin(trial)
 
+    def note_pause(self, proposal: Proposal, *, is_over: bool = False) -> None:
+        """A trial that was noted waits at a rung, or goes on."""
+        for seen in (self._seen[proposal.branch], self._seen_all):
+            seen.pause(proposal.number, is_over=is_over)
+
     def note_end(self, branch: str, number: int) -> None:
         """A trial that was noted has ended."""
         self._seen[branch].end(number)

@@ -188,8 +188,7 @@ class Study:
         A default setting always goes on: the others are measured against it. So does a pinned one.
         """
         trial = self._trial(number)
-        is_safe = trial.proposal.is_default or number in self.pinned
-        if is_safe or trial.outcome is not None or not trial.values:
+        if trial.proposal.is_default or number in self.pinned or trial.outcome is not None or not trial.values:
             return GO_ON
         rung = max(trial.values)
         if rung < self._reached.get(number, rung):  # where it stands the objective was not measured
@@ -207,8 +206,7 @@ class Study:
 
     def release(self, number: int) -> None:
         """A paused trial goes on, whatever the pruner would say."""
-        pause = self.pause_of(number)
-        if pause is not None:
+        if (pause := self.pause_of(number)) is not None:
             self._store_pause(number, replace(pause, is_over=True))
 
     def next(self, paused: Collection[int] = (), avoid: Collection[str] = (), *, may_begin: bool = True) -> Next | None:
@@ -219,10 +217,9 @@ class Study:
         rungs = {number: max(self._trial(number).values) for number in sorted(paused)}
         number = self._pruner.resume(self._curves, rungs) if rungs else None
         if number is not None:
-            pause = self.pause_of(number) if number in rungs else None
-            if pause is None:
+            if number not in rungs or self.pause_of(number) is None:
                 raise StudyError(f"the pruner resumes trial {number}, which is not paused", where="pruner")
-            self._store_pause(number, replace(pause, is_over=True))
+            self.release(number)
             return Resume(self._trials[number].proposal)
         proposal = self.ask(avoid) if may_begin else None
         return None if proposal is None else New(proposal)
@@ -278,6 +275,7 @@ class Study:
     def _store_pause(self, number: int, pause: StoredPause) -> None:
         self._storage.set_trial_user_attr(self._ids[number], PAUSE, asdict(pause))
         self._trials[number].pause = pause
+        self._proposer.note_pause(self._trials[number].proposal, is_over=pause.is_over)
 
     def _load(self) -> None:
         for frozen in self._storage.get_all_trials(self._study._study_id, deepcopy=False):
@@ -296,5 +294,7 @@ class Study:
             self._curves.add(proposal.number, rung, value, is_feasible=rung not in trial.violating)
         if trial.outcome is None:
             insort(self._running, proposal.number)
+            if trial.pause_now is not None:
+                self._proposer.note_pause(proposal)
         else:
             self._proposer.note_end(proposal.branch, proposal.number)

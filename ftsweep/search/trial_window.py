@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from bisect import insort
 
@@ -23,6 +24,7 @@ class SeenTrials:
         self._sign = 1.0 if direction == StudyDirection.MINIMIZE else -1.0
         self._trials: dict[int, FrozenTrial] = {}
         self._running: set[int] = set()
+        self._paused: set[int] = set()
         self._latest: list[int] = []
         self._best: list[tuple[float, float, int]] = []
 
@@ -31,8 +33,18 @@ class SeenTrials:
         self._trials[trial.number] = trial
         self._running.add(trial.number)
 
+    def pause(self, number: int, *, is_over: bool = False) -> None:
+        """A trial waits at a rung, or goes on. One that waits is shown as pruned there: TPE takes one that runs for a
+        bad one until it has ended, and it may wait for ever.
+        """
+        left, entered = (self._paused, self._running) if is_over else (self._running, self._paused)
+        if number in left:
+            left.discard(number)
+            entered.add(number)
+
     def end(self, number: int) -> None:
         self._running.discard(number)
+        self._paused.discard(number)
         trial = self._trials[number]
         if trial.state == TrialState.FAIL:
             del self._trials[number]
@@ -45,10 +57,17 @@ class SeenTrials:
 
     def trials(self) -> list[FrozenTrial]:
         """By number."""
-        shown = self._running.union(self._latest, (number for *_, number in self._best))
+        shown = self._running.union(self._paused, self._latest, (number for *_, number in self._best))
         if len(self._trials) > 2 * len(shown):
             self._trials = {number: self._trials[number] for number in shown}
-        return [self._trials[number] for number in sorted(shown)]
+        return [self._shown(number) for number in sorted(shown)]
+
+    def _shown(self, number: int) -> FrozenTrial:
+        trial = self._trials[number]
+        if number in self._paused:
+            trial = copy.copy(trial)
+            trial.state = TrialState.PRUNED
+        return trial
 
     def _rank(self, trial: FrozenTrial) -> tuple[float, float]:
         """As TPE ranks: feasible before infeasible, complete before pruned, those that got further first."""

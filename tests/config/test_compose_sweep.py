@@ -217,6 +217,7 @@ WRONG_FILES = [
     (DEFAULTS + "hydra: {searchpath: [nowhere]}\n", ["nowhere", "does not exist"]),
     (DEFAULTS + "hydra: {searchpath: ['pkg://nowhere']}\n", ["no package 'nowhere'"]),
     (DEFAULTS + "model: null\n", ["no model is chosen"]),
+    (DEFAULTS.replace("_self_", "pruner: none, _self_") + SPACE, ["pruner is chosen twice", "`override pruner: none`"]),
 ]
 
 

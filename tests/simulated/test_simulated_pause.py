@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from optuna.trial import TrialState
 from simulated_parts import loss_curve
 
 from ftsweep.control.live_study import LiveStudy
@@ -114,6 +115,8 @@ def test_killed_process_leaves_paused_trials_paused(make_sweep: MakeSweep, tmp_p
     again = make_sweep(trials=7, pruner=Promotion(enough=3), place=tmp_path / "killed")
     again.trials.recover()
     assert set(again.trials.paused) >= paused, "what was paused still is"
+    shown = {trial.number: trial.state for trial in again.study._proposer._seen_all.trials()}
+    assert {shown[number] for number in again.trials.paused} <= {TrialState.PRUNED}, "so the sampler sees them"
     again = run(make_sweep(trials=7, pruner=Promotion(enough=3), place=tmp_path / "killed"))
     assert curves_of(again) == curves_of(whole)
     assert [record.outcome for record in again.records] == [record.outcome for record in whole.records]

@@ -70,3 +70,19 @@ def test_pruned_trials_rank_behind_complete_ones_and_infeasible_ones_last() -> N
         seen.begin(trial)
         seen.end(trial.number)
     assert [number for *_, number in seen._best] == [3, 1, 2, 0]
+
+
+def test_a_paused_trial_is_shown_as_pruned_where_it_waits_until_it_goes_on() -> None:
+    seen = SeenTrials(StudyDirection.MINIMIZE)
+    trial = trial_of(0, 0.0, TrialState.RUNNING, intermediate_values={3: 1.5})
+    seen.begin(trial)
+    seen.pause(0)
+    (paused,) = seen.trials()
+    assert (paused.state, paused.last_step, trial.state) == (TrialState.PRUNED, 3, TrialState.RUNNING)
+    seen.pause(0, is_over=True)
+    assert [each.state for each in seen.trials()] == [TrialState.RUNNING]
+    seen.pause(0)
+    trial.state, trial.value = TrialState.COMPLETE, 1.0
+    seen.end(0)
+    seen.pause(0, is_over=True)
+    assert [each.state for each in seen.trials()] == [TrialState.COMPLETE]
