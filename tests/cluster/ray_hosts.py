@@ -17,11 +17,11 @@ from pathlib import Path
 
 from postgres_server import free_port
 
-_START_SECONDS = 420
+_START_SECONDS = 600
 _RAY = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--include-log-monitor=false"]
 _ALONE = ["unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc", "--uts"]
 PATIENCE = {"RAY_raylet_start_wait_time_s": "45", "RAY_agent_register_timeout_ms": "120000"}
-MOST_STARTS = 6
+MOST_STARTS = 10
 """Ray gives its own processes 15 s, which on a busy machine is not enough, and nothing changes that."""
 
 
@@ -52,6 +52,11 @@ class RayHosts:
         ray = " ".join([*_RAY, "--address", self.address, *(words or ("--num-cpus", "1"))])
         script = f"hostname {name} && mount -t tmpfs none /tmp && test ! -e {self._hidden} && exec {ray}"
         self._start(name, [*_ALONE, "sh", "-c", script])
+
+    @property
+    def num_others(self) -> int:
+        """Hosts that hold a slot."""
+        return len(self._processes) - 1
 
     def wait(self, *names: str) -> None:
         """Until these hosts are up."""
