@@ -66,9 +66,7 @@ def _predict_command(folder: StudyFolder, number: int) -> str:
     """A text on standard input, or, of a trial whose model compares two answers, a file of rows."""
     trial = folder.trial(number)
     task = trial.spec()["config"].get("task") if trial.spec_file.is_file() else None
-    is_own_task = task is not None and all(is_own(target) for _, target in targets(task))
-    is_pair = is_own_task and build(task).num_sequences > 1
-    if is_pair:
+    if task and all(is_own(target) for _, target in targets(task)) and build(task).num_sequences > 1:
         return study_command("predict", folder.name, "PAIRS.jsonl", store=folder.store.root)
     return f"echo TEXT | {study_command('predict', folder.name, store=folder.store.root)}"
 
