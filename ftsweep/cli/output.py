@@ -20,11 +20,19 @@ BROKEN_PIPE = 141
 
 
 def prepare_output() -> None:
-    """Have standard output and error replace what their encoding lacks."""
+    """Have standard output and error replace what their encoding lacks, and be there where they were closed."""
+    _open_closed()
     codecs.register_error(_ERRORS, _plain)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=_ERRORS)
+
+
+def _open_closed() -> None:
+    """Open what the shell closed (`>&-`) on nothing: else the next file that is opened would be standard output."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - for the process's life
 
 
 def prepare_warnings() -> None:

@@ -76,7 +76,7 @@ class Stepper:
         self.task = parts.task
         self.strategy = parts.strategy if strategy is None else strategy
         self.settings = settings = TrainingSettings(**parts.config["training"])
-        self.examples = examples
+        self.train_on(examples)
         self.evaluator = evaluator
         seed = parts.config["seed"]["data"]
         self.plan: Plan = BatchPlan(examples.lengths, settings.batch_size, settings.epochs, seed)
@@ -84,7 +84,6 @@ class Stepper:
         self.weights = list(trained_weights(model).values())
         """What trains, in the model's order."""
         self.regularisers = Regularisers(model, self.task, self.strategy, settings)
-        self._longest = int(examples.lengths.max())
         self._redraw = parts.task.redraw(parts.tokenizer)
         self._seed: int = parts.config["seed"]["model"]
         self.num_steps = 0
@@ -97,6 +96,11 @@ class Stepper:
         self.has_gradient = False
         """Whether the weights have the gradient of the next step already."""
         self.strategy.set_training(model)
+
+    def train_on(self, examples: Examples) -> None:
+        """From now on; as many as before, and as long."""
+        self.examples = examples
+        self._longest = len(examples.input_ids(int(examples.lengths.argmax())))  # 1 where a table is looked up
 
     def take(self) -> None:
         """One optimizer step and its time, and nothing else.

@@ -47,12 +47,12 @@ class ConllFile(OpenedFile):
         with opened_text(self.file, self.encoding) as text:
             for number, line in enumerate(text, start=1):
                 cells = cells_of(line.lstrip("\ufeff"))
-                if not cells:
+                if not cells or cells[0] in DOCUMENT:
                     if words or problem:
                         yield self._row(words, start, problem)
                     words, problem, start = [], "", 0
                     continue
-                if cells[0] in DOCUMENT or self._is_comment(line, cells, is_first=not (words or problem)):
+                if self._is_comment(line, cells, is_first=not (words or problem)):
                     continue
                 if is_header:
                     is_header = False

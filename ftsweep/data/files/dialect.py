@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ _MIN_AGREEMENT = 0.9
 _LONG_NAME = 60  # characters that no column's name has
 _MAX_VALUES = 50
 _MIN_SEEN = 10
+_DOUBLED = re.compile(r'\w""|""\w')
 
 
 Quoting = Literal[0, 3]
@@ -31,6 +33,12 @@ class Dialect:
     """Lines before it: blank ones, and Excel's `sep=;`."""
     seems_headless: bool
     """Whether the first line looks like the others."""
+    skips_space: bool = False
+    """Whether a space behind a separator belongs to it: `text, label`, then `"a, b", "good"`."""
+    rows: Sequence[Sequence[str]] = ()
+    """The sample's rows behind it that have as many cells."""
+    num_behind: int = 0
+    """Cells of the lines behind the first where that one has no more than one: it is a title then."""
 
 
 def find_dialect(
@@ -43,33 +51,82 @@ def find_dialect(
     if told.startswith("sep=") and len(told) == 5:
         said, num_before, body = said or told[4], num_before + 1, body[1:]
     delimiter = said or _likeliest(body, default, wanted, quoting)
-    records = list(_records(body, delimiter, quoting))
-    first = tuple(records[0]) if records else ()
-    return Dialect(delimiter, first, num_before, _seems_headless(first, records[1:], wanted))
+    skips_space = quoting == csv.QUOTE_MINIMAL and _skips_space(body, delimiter)
+    records = list(_records(body, delimiter, quoting, skips_space))
+    first, others = tuple(records[0]) if records else (), records[1:]
+    size = _usual_size(others)
+    if size == len(first) + 1 and _are_row_names(others, size):
+        first = ("", *first)
+    is_title = (
+        size > 1 and sum(map(bool, map(str.strip, first))) == 1 and (len(first) == 1 or not set(first) & set(wanted))
+    )
+    num_behind = size if is_title and sum(map(bool, others[0])) > 1 else 0
+    seems_headless = _seems_headless(first, others, wanted)
+    rows = [cells for cells in others if len(cells) == len(first)]
+    return Dialect(delimiter, first, num_before, seems_headless, skips_space, rows, num_behind)
 
 
-def closed_values(lines: Sequence[str], delimiter: str, num_columns: int) -> dict[int, set[str]]:
-    """The values of columns that have only a few, from lines that are whole rows: what a label's column looks like."""
-    rows = [cells for line in lines if (cells := alone(line, delimiter)) is not None and len(cells) == num_columns]
-    if len(rows) < _MIN_SEEN:
-        return {}
+def _usual_size(records: Sequence[Sequence[str]]) -> int:
+    """How many cells nearly all of these rows have; 0 when they differ."""
+    sizes = Counter(map(len, records))
+    size, count = max(sizes.items(), key=lambda each: each[1], default=(0, 0))
+    return size if count >= _MIN_AGREEMENT * len(records) else 0
+
+
+def _are_row_names(records: Sequence[Sequence[str]], size: int) -> bool:
+    """Whether rows begin with numbers that count them and that the header has no name for, as R and others write."""
+    firsts = [cells[0].strip() for cells in records if len(cells) == size]
+    if len(firsts) < 2 or not all(first.isdecimal() for first in firsts):
+        return False
+    numbers = list(map(int, firsts))
+    return numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+def _skips_space(lines: Sequence[str], delimiter: str) -> bool:
+    """Whether the header has a space behind every separator, and quoted cells have one, too."""
+    names = lines[0].rstrip("\r\n").split(delimiter)[1:] if lines and delimiter != " " else []
+    return (
+        bool(names) and all(name.startswith(" ") for name in names) and any(f'{delimiter} "' in line for line in lines)
+    )
+
+
+def closed_values(lines: Sequence[str], dialect: Dialect) -> dict[int, set[str]]:
+    """The values of columns that have only a few, from lines that are whole rows: what a label's column looks like.
+
+    A line on which a cell of several lines begins or ends is no row, and what stands once may be a piece of a text.
+    """
+    num_columns = len(dialect.first)
+    cells_of = (alone(line, dialect.delimiter, dialect.skips_space) for line in lines if line.count('"') % 2 == 0)
+    rows = [cells for cells in cells_of if cells is not None and len(cells) == num_columns]
     found = {}
     for column in range(num_columns):
-        values = {cells[column] for cells in rows}
-        if len(values) <= min(_MAX_VALUES, len(rows) / 4):
-            found[column] = values
+        counts = Counter(cell for cells in rows if (cell := cells[column]).strip())
+        again = {value for value, count in counts.items() if count > 1}
+        is_closed = sum(counts[value] for value in again) >= _MIN_AGREEMENT * (total := counts.total())
+        if total >= _MIN_SEEN and is_closed and len(counts) <= min(_MAX_VALUES, total / 4):
+            found[column] = again
     return found
 
 
-def alone(line: str, delimiter: str) -> list[str] | None:
+def quotes_where_needed(lines: Sequence[str], dialect: Dialect) -> bool:
+    """Whether marks in texts are doubled, or cells with the separator quoted, as by a program that writes tables."""
+    if any(_DOUBLED.search(line) for line in lines):
+        return True
+    whole = (line for line in lines if '"' in line and line.count('"') % 2 == 0)
+    cells_of = (alone(line, dialect.delimiter, dialect.skips_space) for line in whole)
+    return any(dialect.delimiter in cell for cells in cells_of if cells is not None for cell in cells)
+
+
+def alone(line: str, delimiter: str, skips_space: bool = False) -> list[str] | None:
     """The cells of a line by itself, quote marks taken as text where they do not pair up; None of a blank one."""
     if '"' in line:
         try:
-            return next(csv.reader([line], delimiter=delimiter, strict=True), None)
+            return next(csv.reader([line], delimiter=delimiter, skipinitialspace=skips_space, strict=True), None)
         except csv.Error:
             pass
     text = line.rstrip("\r\n")
-    return text.split(delimiter) if text else None
+    cells = text.split(delimiter) if text else None
+    return [cell.lstrip(" ") for cell in cells] if cells and skips_space else cells
 
 
 def _likeliest(lines: Sequence[str], default: str, wanted: Sequence[str], quoting: Quoting) -> str:
@@ -86,15 +143,21 @@ def _likeliest(lines: Sequence[str], default: str, wanted: Sequence[str], quotin
 
     best = max((default, *_CANDIDATES), key=score)
     num_names, agrees, _, _ = score(best)
+    if not num_names and lines:  # another sign, if it parts the header into names that are wanted
+        others = {sign for sign in lines[0].strip() if not sign.isalnum() and sign not in " _-.'\"\\/()[]{}#"}
+        odd = max(sorted(others - {default, *_CANDIDATES}), key=score, default=default)
+        if score(odd) >= (1, True, False, 2):
+            return odd
     return best if num_names or agrees else default
 
 
-def _records(lines: Sequence[str], delimiter: str, quoting: Quoting) -> Iterator[list[str]]:
+def _records(lines: Sequence[str], delimiter: str, quoting: Quoting, skips_space: bool = False) -> Iterator[list[str]]:
     """Rows of a sample; where a quote mark swallows the rest of it, its lines one by one."""
     try:
-        records = [cells for cells in csv.reader(lines, delimiter=delimiter, quoting=quoting, strict=True) if cells]
+        reader = csv.reader(lines, delimiter=delimiter, quoting=quoting, skipinitialspace=skips_space, strict=True)
+        records = [cells for cells in reader if cells]
     except csv.Error:
-        records = [cells for line in lines if (cells := alone(line, delimiter))]
+        records = [cells for line in lines if (cells := alone(line, delimiter, skips_space))]
     return iter(records)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import codecs
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ftsweep.data.files.kinds import DataFile
+from ftsweep.data.files.told_bytes import likeliest, unmarked_wide, why_not_western
 from ftsweep.data.files.unpacked import opened
 from ftsweep.errors import ConfigError, DataError
 
@@ -24,22 +24,6 @@ _SAMPLE_LINES = 5_000
 
 _MAX_BAD = 0.1
 """Share of the lines with other characters than ASCII that may be damaged in a file of UTF-8."""
-
-_MAX_ODD = 0.05
-_MAX_ADJACENT = 0.35
-"""Share of letters that stand beside another such one: in Western European text few, in other alphabets nearly all."""
-
-# In cp1252 text no sign stands inside of a word (but for apostrophes, hyphens and the like), and no capital behind a
-# small letter of ASCII: a superscript three, or a Z with caron, is what a letter of another code page looks like there.
-_IN_WORDS = "\u2019\u2018\xb4\xb7\u2013\u2014\u2026\u2022\xae\u2122\xb0\u201c\u201d"
-_CAPITALS = "\u017d\u0160\u0152\u0178\xc0-\xd6\xd8-\xde"
-_ODD = re.compile(rf"(?<=[^\W\d_])[^\w\s\x00-\x7f{_IN_WORDS}](?=[^\W\d_])|(?<=[a-z])[{_CAPITALS}](?![A-Z{_CAPITALS}])")
-_OTHER = re.compile(rb"[\x80-\xff]")
-_WORDS = re.compile(rb"[^\s\x00-\x40]*[\x80-\xff][^\s]*")
-_PAIRS = re.compile("[çÇ][ãõáéíóúâêôÃÕÁÉÍÓÚÂÊÔ]|[äöüÄÖÜ]ß|ää|öö|öä|ÄÄ|ÖÖ|éé|åå|øå|åø".encode("cp1252"))
-"""Letters that do stand side by side there: Portuguese `ção`, German `öß`, Finnish `ää`, French `éé`."""
-_SIDE_BY_SIDE = re.compile(rb"[\xc0-\xff]{2,}|[\x80-\x84\x86-\x90\x98-\x9f\xa1-\xaa\xac-\xba\xbc-\xff]{3,}")
-"""Quotation marks, dashes and the like, which stand beside any letter, are not counted."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +81,7 @@ def find_encoding(file: DataFile, said: str | None = None) -> Encoding:
     with opened(file) as stream:
         first = stream.read(4096)
         rest = _blocks(stream, first)
-        name = said or _marked(first) or _unmarked_wide(first)
+        name = said or _marked(first) or unmarked_wide(first)
         if name is not None and name.startswith(("utf-16", "utf-32")):
             is_said = said is not None or _marked(first) is not None
             return _wide(file, rest, name, is_guess=not is_said)
@@ -183,17 +167,6 @@ def _marked(first: bytes) -> str | None:
     return next((name for mark, name in _MARKS if first.startswith(mark)), None)
 
 
-def _unmarked_wide(first: bytes) -> str | None:
-    """UTF-16 without a byte order mark: every other byte of mostly Latin text is 0."""
-    half = len(first) // 2
-    if half < 8:
-        return None
-    low, high = first[0 : 2 * half : 2].count(0), first[1 : 2 * half : 2].count(0)
-    if high > 0.4 * half and low < 0.05 * half:
-        return "utf-16-le"
-    return "utf-16-be" if low > 0.4 * half and high < 0.05 * half else None
-
-
 def _wide(file: DataFile, blocks: Iterator[bytes], name: str, *, is_guess: bool) -> Encoding:
     decoder = codecs.getincrementaldecoder(name)()
     num_lines, is_whole = 0, True
@@ -232,20 +205,7 @@ def _is_utf8_too(survey: _Survey, name: str) -> bool:
 
 def _western(file: DataFile, survey: _Survey) -> Encoding:
     """cp1252, if what it makes of the bytes looks like words of Western Europe; else DataError."""
-    sample = b"\n".join(survey.samples)
-    num_other = len(_OTHER.findall(sample))
-    num_adjacent = sum(map(len, _SIDE_BY_SIDE.findall(_PAIRS.sub(b"a", sample))))
-    why = ""
-    try:
-        text = sample.decode("cp1252")
-    except UnicodeDecodeError as error:
-        why = f"byte 0x{sample[error.start]:02x} stands for nothing there"
-    else:
-        num_odd = len(_ODD.findall(text))
-        if num_adjacent > _MAX_ADJACENT * num_other:
-            why = "its letters would be accented side by side"
-        elif num_odd > _MAX_ODD * num_other:
-            why = "it would have signs inside of words"
+    why = why_not_western(sample := b"\n".join(survey.samples))
     if not why:
         return Encoding("cp1252", True, survey.num_lines, survey.first_bad, has_nul=survey.has_nul)
     if survey.num_bad <= _MAX_BAD * survey.num_lines:  # a few lines of something else in a file of ASCII
@@ -253,23 +213,8 @@ def _western(file: DataFile, survey: _Survey) -> Encoding:
     raise DataError(
         f"is not UTF-8 ({survey.bad_byte}), and no Western European text (cp1252) either: {why}",
         where=f"{file.where}:{survey.first_bad}",
-        remedy=f"Say which encoding it is in: data.encoding={_likeliest(sample)}.",
+        remedy=f"Say which encoding it is in: data.encoding={likeliest(sample)}.",
     )
-
-
-def _likeliest(sample: bytes) -> str:
-    """What charset-normalizer takes the sample for, and what else is common."""
-    try:
-        from charset_normalizer import from_bytes
-
-        best = from_bytes(b" ".join(_WORDS.findall(sample))[:50_000]).best()  # what is ASCII misleads it
-    except (ImportError, ValueError, LookupError):
-        best = None
-    others = ["cp1251", "cp1250", "mac-roman", "shift_jis", "gb18030"]
-    if best is None or best.encoding in ("utf_8", "ascii"):
-        return f"{others[0]} (or {', '.join(others[1:])})"
-    name = best.encoding.replace("_", "-") if best.encoding != "shift_jis" else best.encoding
-    return f"{name} (it seems; or {', '.join(other for other in others if other != name)})"
 
 
 def _found(survey: _Survey, name: str) -> Encoding:

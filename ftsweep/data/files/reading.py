@@ -12,6 +12,7 @@ from __future__ import annotations
 from ftsweep.data.files.base import OpenedFile, ReadSettings
 from ftsweep.data.files.conll import ConllFile
 from ftsweep.data.files.encodings import Encoding, find_encoding
+from ftsweep.data.files.foreign import refuse_foreign
 from ftsweep.data.files.json_rows import JsonFile, JsonLines, is_lines, is_list
 from ftsweep.data.files.kinds import DataFile
 from ftsweep.data.files.parquet_rows import ParquetFile
@@ -27,6 +28,7 @@ def open_file(file: DataFile, settings: ReadSettings | None = None) -> OpenedFil
         DataError: it cannot be opened, decoded or understood; the message names the line where there is one.
     """
     settings = settings or ReadSettings()
+    refuse_foreign(file)
     if file.format == "parquet":
         return ParquetFile(file, settings, None)
     encoding = find_encoding(file, settings.encoding)

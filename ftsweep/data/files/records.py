@@ -8,7 +8,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from ftsweep.data.files.base import Quotes
-from ftsweep.data.files.dialect import Quoting, alone
+from ftsweep.data.files.dialect import Dialect, Quoting, alone, closed_values, quotes_where_needed
 from ftsweep.data.files.text import excerpt
 from ftsweep.errors import DataError
 
@@ -25,6 +25,9 @@ _BLOCK = 1024
 
 _MAX_AGAIN = 20
 """Times the lines of a file that may be read once more because quote marks do not pair up."""
+
+_MOST_BY_CHANCE = 10
+"""Lines of a cell that may all have as many separators as a row, where cells with separators are quoted."""
 
 
 class Record(NamedTuple):
@@ -51,20 +54,22 @@ class Records:
     a record that says so, and reading goes on with the next line.
     """
 
-    def __init__(
-        self, lines: Iterator[str], *, delimiter: str, num_columns: int, quotes: Quotes, closed: dict[int, set[str]]
-    ) -> None:
-        """`closed` has the values of columns that have few: by them swallowed rows are told from a text of lines."""
+    def __init__(self, lines: Iterator[str], *, dialect: Dialect, quotes: Quotes, sample: Sequence[str]) -> None:
+        """The first rows' lines (`sample`) show how texts are told from rows that a quote mark swallowed."""
         self._source = _Lines(lines, self._look)
-        self._delimiter = delimiter
-        self._num_columns = num_columns
+        self._delimiter = dialect.delimiter
+        self._skips_space = dialect.skips_space
+        self._num_columns = len(dialect.first)
         self._quotes = quotes
-        self._closed = closed
+        self._closed = closed_values(sample, dialect) if quotes == "check" else {}
+        """The values of columns that have few: in a text of lines there are others."""
+        self._is_well_quoted = quotes_where_needed(sample, dialect)
+        """Whether the file quotes where it must: then a cell of a few lines is believed."""
         self._is_open = False  # a quote mark of an earlier line may still be waiting for its other half
         self.num_escaped = 0
         """Lines whose quote marks are escaped by a backslash."""
         self.doubtful: list[int] = []
-        """Lines on which a record of two lines begins that may as well be two rows."""
+        """Lines on which a record of a few lines begins that may as well be two rows."""
 
     def blocks(self) -> Iterator[tuple[int, list[list[str]], Iterable[PlainRecord]]]:
         """Many at a time: the first one's number, from 1, and the cells of lines that are a record each; or records."""
@@ -83,7 +88,8 @@ class Records:
         Lines without a quote mark are split at the separator, which takes a third of the reader's time.
         """
         delimiter, has_quotes = self._delimiter, self._quotes != "none"
-        quoted = [line for line in lines if '"' in line] if has_quotes else []
+        mark = "" if self._skips_space else '"'  # "" is in every line
+        quoted = [line for line in lines if mark in line] if has_quotes else []
         try:
             records = list(self._reader(iter(quoted)))
         except csv.Error:
@@ -92,13 +98,14 @@ class Records:
             return None
         found = iter(records)
         return [
-            next(found) if has_quotes and '"' in line else text.split(delimiter) if (text := line.rstrip("\n")) else []
+            next(found) if has_quotes and mark in line else text.split(delimiter) if (text := line.rstrip("\n")) else []
             for line in lines
         ]
 
     def _reader(self, lines: Iterator[str]) -> Iterator[list[str]]:
         quoting: Quoting = csv.QUOTE_NONE if self._quotes == "none" else csv.QUOTE_MINIMAL
-        return csv.reader(lines, delimiter=self._delimiter, quoting=quoting, strict=True)
+        skip = self._skips_space
+        return csv.reader(lines, delimiter=self._delimiter, quoting=quoting, skipinitialspace=skip, strict=True)
 
     def _one_by_one(self) -> Iterator[Record]:
         """Records with great care, until the lines that were put back are used up."""
@@ -160,21 +167,26 @@ class Records:
             return False
         if self._closed:
             return self._share_of_known(taken) >= _MOST
-        if len(taken) > 2 or self._num_columns > 3:
+        most = _MOST_BY_CHANCE if self._is_well_quoted else 2
+        if len(taken) > most or self._num_columns > 3:
             return True
         self.doubtful.append(number)
         return False
 
     def _share_of_rows(self, lines: Sequence[str]) -> float:
-        cells = [alone(line, self._delimiter) for line in lines]
-        return sum(each is not None and len(each) == self._num_columns for each in cells) / len(lines)
+        return len(self._rows_among(lines)) / len(lines)
 
     def _share_of_known(self, lines: Sequence[str]) -> float:
         """The largest share of the lines that have a known value in one of the columns with few values."""
-        rows = [cells for line in lines if (cells := alone(line, self._delimiter)) and len(cells) == self._num_columns]
+        rows = self._rows_among(lines)
         return max(
             sum(cells[column] in values for cells in rows) / len(lines) for column, values in self._closed.items()
         )
+
+    def _rows_among(self, lines: Sequence[str]) -> list[list[str]]:
+        """The cells of those lines that have as many as a row."""
+        found = (alone(line, self._delimiter, self._skips_space) for line in lines)
+        return [cells for cells in found if cells is not None and len(cells) == self._num_columns]
 
 
 class _Lines:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 
 from ftsweep.data.files.base import DELIMITER_NAMES, Batch, OpenedFile, RawRow, ReadSettings
-from ftsweep.data.files.dialect import Dialect, Quoting, closed_values, find_dialect
+from ftsweep.data.files.dialect import Dialect, Quoting, find_dialect
 from ftsweep.data.files.encodings import Encoding
 from ftsweep.data.files.kinds import DataFile
 from ftsweep.data.files.records import PlainRecord, Records
@@ -55,6 +55,18 @@ class TableFile(OpenedFile):
         """Whether the first line looks like a row, and nothing says that it names the columns."""
         return self._dialect.seems_headless and self.settings.header is None
 
+    @property
+    def likely_places(self) -> tuple[int, int]:
+        """The numbers of the column with the longest cells, and of the one with the fewest values beside it."""
+        columns = list(zip(*self._dialect.rows, strict=True))
+        longest = max(range(len(columns)), key=lambda place: sum(map(len, columns[place])), default=0)
+        others = [place for place in range(len(columns)) if place != longest]
+
+        def values_in(place: int) -> tuple[bool, int]:
+            return len(set(columns[place])) == 1, len(set(columns[place]))
+
+        return longest + 1, min(others, key=values_in, default=longest) + 1
+
     def rows(self) -> Iterator[RawRow]:
         for each in self._read():
             if isinstance(each, RawRow):
@@ -80,7 +92,8 @@ class TableFile(OpenedFile):
         with opened_text(self.file, self.encoding) as text:
             for _ in range(shift):
                 next(text, None)
-            records = self._records(text, num_columns)
+            sample = self._sample[shift + 1 :]
+            records = Records(text, dialect=self._dialect, quotes=self.settings.quotes, sample=sample)
             try:
                 for first, cells, others in records.blocks():
                     batch = self._batch(cells[num_skipped:], first + num_skipped + shift, num_columns)
@@ -135,12 +148,6 @@ class TableFile(OpenedFile):
             problem = damage_in(values, is_decoded=is_decoded) if may_be_damaged else ""
             yield RawRow({} if problem else values, number, problem)
 
-    def _records(self, text: Iterator[str], num_columns: int) -> Records:
-        dialect, quotes = self._dialect, self.settings.quotes
-        lines = self._sample[dialect.num_before :]
-        closed = closed_values(lines[1:], dialect.delimiter, num_columns) if quotes == "check" else {}
-        return Records(text, delimiter=dialect.delimiter, num_columns=num_columns, quotes=quotes, closed=closed)
-
     def _find_dialect(self) -> Dialect:
         settings = self.settings
         names = [*settings.wanted, *settings.asked_names]
@@ -153,12 +160,24 @@ class TableFile(OpenedFile):
         by_number = [(str(place + 1), place) for place in range(len(first))]
         if not self.facts.has_header:
             return by_number
+        if self._dialect.num_behind:
+            self._refuse_title()
         named = [(name, place) for place, name in enumerate(first) if name]
         asked = self.settings.asked_names - set(first)
         self._tell_unnamed([place for place, name in enumerate(first) if not name])
         self._check_twice(first)
         unique = list({name: (name, place) for name, place in reversed(named)}.values())[::-1]
         return unique + [(number, place) for number, place in by_number if number in asked]
+
+    def _refuse_title(self) -> None:
+        number = self._dialect.num_before + 1
+        shown = excerpt(self._dialect.delimiter.join(self._dialect.first).strip(self._dialect.delimiter))
+        raise DataError(
+            f"its first line has one name, and the lines behind it have {self._dialect.num_behind} cells: {shown}",
+            where=f"{self.file.where}:{number}",
+            remedy=f"If it is a title or a comment, take it out (tail -n +{number + 1} OLD > NEW); if every line is "
+            "one text, say a separator that none has, such as data.delimiter=tab.",
+        )
 
     def _check_twice(self, first: Sequence[str]) -> None:
         """Refuse a doubled column that is asked for; tell of others."""

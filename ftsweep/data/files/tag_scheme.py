@@ -11,6 +11,8 @@ from typing import Any
 
 _AS_BIO = {"S": "B", "U": "B", "W": "B", "E": "I", "L": "I", "M": "I"}
 _MARKS = {"B", "I", *_AS_BIO}
+_JOINS = ("-", "_", ":", "/")
+"""What stands between a mark and a type."""
 
 
 class TagScheme:
@@ -20,7 +22,7 @@ class TagScheme:
         self.marks: set[str] = set()
         self._has_outside = False
         self._has_bare = False  # a type without a mark before it
-        self._has_underscore = False  # B_LOC
+        self._is_respelled = False  # B_LOC, LOC-B
         self._num_fresh_b = 0  # B- at the beginning of a sentence, after O, or after another type
         self._num_fresh_i = 0  # I- there
 
@@ -31,7 +33,7 @@ class TagScheme:
             mark, kind = _parted(tag)
             if mark:
                 self.marks.add(mark)
-                self._has_underscore |= tag[1] == "_"
+                self._is_respelled |= not tag.startswith(f"{mark}-")
                 if kind != previous:
                     self._num_fresh_b += mark == "B"
                     self._num_fresh_i += mark == "I"
@@ -44,7 +46,7 @@ class TagScheme:
     @property
     def name(self) -> str:
         """`BIO`, or what else the tags say."""
-        return f"{self._scheme} with underscores" if self._has_underscore else self._scheme
+        return f"{self._scheme} spelled in another way" if self._is_respelled else self._scheme
 
     @property
     def _scheme(self) -> str:
@@ -60,7 +62,7 @@ class TagScheme:
         if not texts:
             return tags
         scheme = self._scheme
-        if scheme == "BIO" and not self._has_underscore:
+        if scheme == "BIO" and not self._is_respelled:
             return texts
         found, previous = [], ""
         for tag in texts:
@@ -73,9 +75,11 @@ class TagScheme:
 
 
 def _parted(tag: str) -> tuple[str, str]:
-    """The mark and the type of `B-LOC` or `B_LOC`; without a mark "" and the type, both "" of O."""
-    if tag[:1] in _MARKS and tag[1:2] in ("-", "_") and tag[2:]:
+    """The mark and the type of `B-LOC`, `B_LOC`, `B:LOC` or `LOC-B`; without a mark "" and the type, both "" of O."""
+    if tag[:1] in _MARKS and tag[1:2] in _JOINS and tag[2:]:
         return tag[0], tag[2:]
+    if tag[-1:] in _MARKS and tag[-2:-1] in _JOINS and tag[:-2]:
+        return tag[-1], tag[:-2]
     return "", "" if tag == "O" else tag
 
 

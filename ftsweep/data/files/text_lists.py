@@ -21,6 +21,10 @@ _MOST_NAMES = 2_000
 """Different texts of labels that are remembered: more of them are no names."""
 _LONGEST = 100_000
 """Characters of a written list; Python's parser is slow and deep on more."""
+_BETWEEN = re.compile(r"[\s/+&#]+")
+"""What may stand between labels, and as well be a part of one: it parts nothing, and is told."""
+_MOST_ALONE, _LEAST_ALONE = 0.9, 10  # share of rows that are one word; the least of them
+_VECTOR = re.compile(r"\[[01.,\s]+\]")
 
 
 class TextLists:
@@ -30,19 +34,43 @@ class TextLists:
         self._counts: Counter[str] = Counter()
         self._names: Counter[str] = Counter()
         self.scheme = TagScheme()
+        self._num_lists = self._num_vectors = 0
+        self._sizes: set[int] = set()
+        self._num_words = self._num_alone = 0  # cells of text with words, and those with one
+        self._is_one_hot = False  # a 0 or 1 stands twice in a row, which labels do not
 
     def add(self, values: dict[str, Any]) -> None:
         """Look at one row's labels and tags."""
         tags = values.get("tags")
         if tags is not None:
             self.scheme.add(_tags_in(tags) if isinstance(tags, str) else tags)
+            if isinstance(words := values.get("tokens"), str):
+                self._num_words += 1
+                self._num_alone += len(words.split()) == 1 and not is_written_list(words)
         labels = values.get("labels")
-        if isinstance(labels, str) and not labels.lstrip().startswith(("[", "(", "array(")):
+        if isinstance(labels, str) and not is_written_list(labels.strip()):
             for separator in _SEPARATORS:
                 if separator in labels:
                     self._counts[separator] += 1
             if len(self._names) < _MOST_NAMES:
                 self._names[" ".join(labels.split())] += 1
+        elif labels is not None and labels != "":
+            self._add_list(labels)
+
+    def _add_list(self, labels: Any) -> None:
+        self._num_lists += 1
+        is_text = isinstance(labels, str)
+        vector = written_list(labels) if is_text and _VECTOR.fullmatch(labels.strip()) else labels
+        if isinstance(vector, list | tuple) and len(vector) > 1 and all(_is_flag(value) for value in vector):
+            self._num_vectors += 1
+            self._sizes.add(len(vector))
+            self._is_one_hot |= len(set(vector)) < len(vector)
+
+    @property
+    def vector_size(self) -> int:
+        """How many labels there are where every list is a 0 or 1 for each of them; else 0."""
+        is_one_hot = self._is_one_hot and self._num_vectors == self._num_lists and not self._names
+        return next(iter(self._sizes)) if is_one_hot and len(self._sizes) == 1 else 0
 
     @property
     def separator(self) -> str | None:
@@ -58,9 +86,16 @@ class TextLists:
             found.append(Finding("labels", Severity.NOTE, message))
         elif spaced := self._spaced:
             first = next(iter(spaced))
-            message = f"{sum(spaced.values())} cells of text with spaces are one label each, such as {first!r}"
+            message = f"{sum(spaced.values())} cells of several words are one label each, such as {first!r}"
             remedy = "Their words stand in other cells, too: if they are several labels, write | between them"
             found.append(Finding("labels", Severity.WARN, message, count=sum(spaced.values()), remedy=remedy))
+        if size := self.vector_size:
+            message = f"labels are lists of {size} zeros and ones; a label is called by its place, 0 to {size - 1}"
+            found.append(Finding("labels", Severity.NOTE, message))
+        if self._num_alone > _MOST_ALONE * max(self._num_words, _LEAST_ALONE):
+            message = f"{self._num_alone} of {self._num_words} rows are one word with its tag, and no sentence"
+            remedy = "If each row is a word, write them to a .conll file with a blank line behind each sentence"
+            found.append(Finding("tags", Severity.WARN, message, count=self._num_alone, remedy=remedy))
         if self.scheme.name != "BIO":
             message = f"tags are written in {self.scheme.name}, and were read as BIO"
             found.append(Finding("tags", Severity.NOTE, message))
@@ -69,12 +104,12 @@ class TextLists:
     @property
     def _spaced(self) -> dict[str, int]:
         """Texts of several words, if half of them seem to be several labels: `a b c` beside `a`, or `c b` and `a c`."""
-        texts_with = Counter(word for text in self._names for word in set(text.split()))
-        spaced = {text: count for text, count in self._names.items() if " " in text}
+        words_of = {text: {word for word in _BETWEEN.split(text) if word} for text in self._names}
+        texts_with = Counter(word for words in words_of.values() for word in words)
+        names = {text.strip("#") for text in self._names}
+        spaced = {text: count for text, count in self._names.items() if len(words_of[text]) > 1}
         doubtful = [
-            text
-            for text in spaced
-            if any(word in self._names for word in text.split()) or all(texts_with[word] > 1 for word in text.split())
+            text for text in spaced if words_of[text] & names or all(texts_with[word] > 1 for word in words_of[text])
         ]
         return spaced if spaced and len(doubtful) >= len(spaced) / 2 else {}
 
@@ -89,7 +124,7 @@ class TextLists:
             if not isinstance(value, str):
                 continue
             text = value.strip()
-            if text.startswith(("[", "array(")) or (text.startswith("(") and text.endswith(")")):
+            if is_written_list(text):
                 found = written_list(text)
                 if found is None:
                     return f"{name!r} looks like a list and cannot be read as one: {text[:60]}"
@@ -102,7 +137,19 @@ class TextLists:
                     values["tokens"] = values["tokens"].split()
         if "tags" in values:
             values["tags"] = self.scheme.apply(values["tags"])
+        if self.vector_size and isinstance(flags := values.get("labels"), list | tuple):
+            values["labels"] = [str(place) for place, flag in enumerate(flags) if flag]
         return ""
+
+
+def is_written_list(text: str) -> bool:
+    """Whether a text begins and ends as a list, a tuple or a set does."""
+    begins = text.startswith(("[", "array("))
+    return begins or (text.startswith(("(", "{", "set(", "frozenset(")) and text.endswith((")", "}")))
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, int | float) and value in (0, 1)
 
 
 def _tags_in(text: str) -> list[Any]:
@@ -110,9 +157,12 @@ def _tags_in(text: str) -> list[Any]:
 
 
 def written_list(text: str) -> list[Any] | None:
-    """The list that a text spells in JSON, in Python, or as numpy prints one (`['a' 'b']`); None for none."""
+    """The list that a text spells in JSON, in Python, or as numpy prints one (`['a' 'b']`); None for none.
+
+    A set is a list in the order of its values.
+    """
     match = _ARRAY.match(text) if len(text) <= _LONGEST else None
-    body = match[1] if match else text
+    body = match[1] if match else text.removeprefix("frozenset(").removesuffix(")") if text[:1] == "f" else text
     if len(body) > _LONGEST:
         return None
     if re.search(r"""['"]\s+['"]""", body):  # Python would join the two
@@ -122,6 +172,8 @@ def written_list(text: str) -> list[Any] | None:
             value = parse(body)
         except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
             continue
+        if isinstance(value, set | frozenset):
+            return sorted(value, key=str)
         return list(value) if isinstance(value, list | tuple) else None
     if body.startswith("[") and body.endswith("]") and "'" not in body and '"' not in body:
         return [part.strip() for part in body[1:-1].split(",") if part.strip()]  # [joy, anger]

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ftsweep.data.files.text_lists import written_list
+from ftsweep.data.files.text_lists import is_written_list, written_list
+from ftsweep.domain.message_lists import messages_in
 
 Kind = Literal["text", "number", "list", "messages", "other", "empty"]
 
@@ -114,10 +115,12 @@ def _is_missing(value: Any) -> bool:
 def _kind_of(value: Any) -> str:
     if isinstance(value, bool | int | float):
         return "number"
+    if isinstance(value, Mapping | str) and (turns := messages_in(value)) and _are_messages(turns):
+        return "messages"
     if isinstance(value, str):
         text = value.strip()
-        if text.startswith(("[", "array(")) and written_list(text):
-            return _kind_of(written_list(text))
+        if is_written_list(text) and (found := written_list(text)) is not None:
+            return _kind_of(found)
         return "numeric" if _is_number(text) else "text"
     if isinstance(value, list | tuple):
         return (

@@ -130,7 +130,7 @@ def _preference(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
 def _instruction(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
     beside = {name: name for name in _BESIDE if name in facts}
     chats = [name for name, each in facts.items() if each.kind == "messages" and name not in _BESIDE]
-    if {"prompt", "completion"} <= set(chats):
+    if {"prompt", "completion"} <= facts.keys() and {"prompt", "completion"} & set(chats):
         return {"prompt": "prompt", "completion": "completion", **beside}, "prompt and completion hold messages"
     if chats and not {"prompt", "completion"} & said.keys():
         name = next((each for each in chats if each in _CHATS), chats[0])

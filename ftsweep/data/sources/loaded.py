@@ -43,7 +43,7 @@ class SplitReader:
             raise DataError(
                 f"its first line looks like a row, not like names of columns: {', '.join(opened.facts.columns[:4])}",
                 where=f"{opened.file.where}:1",
-                remedy=_headless_remedy(self._columns, len(opened.facts.columns)),
+                remedy=_headless_remedy(self._columns, opened),
             )
         columns = self._columns if opened.file.format == "conll" else self._columns.resolved(opened.facts.columns)
         if opened.file.format == "conll":  # the file itself honours the columns that are named by number
@@ -143,10 +143,19 @@ class SplitReader:
         return [Finding("columns", Severity.WARN, what, len(short), len(short) / len(read), remedy=remedy)]
 
 
-def _headless_remedy(columns: Columns, num_columns: int) -> str:
-    """What to add to the command; it works for a table whose columns stand in the task's own order."""
-    names = [name for name in columns.names if name not in ("text_pair",)][: max(num_columns, 1)]
-    numbered = ", ".join(f"{name}: {place}" for place, name in enumerate(names, start=1))
+def _headless_remedy(columns: Columns, table: TableFile) -> str:
+    """What to add to the command: columns by number, the label where few values stand, the text where long ones do.
+
+    Of words and tags it is another name for the file.
+    """
+    if "tokens" in columns.names:
+        return "A file with a word and its tag a line, and a blank line behind each sentence, must be named .conll."
+    names = [name for name in columns.names if name not in ("text_pair",)][: max(len(table.facts.columns), 1)]
+    places = {name: place for place, name in enumerate(names, start=1)}
+    if names[:1] == ["text"]:
+        text, target = table.likely_places
+        places = {name: text if name == "text" else target for name in names[:2]}
+    numbered = ", ".join(f"{name}: {place}" for name, place in places.items())
     return (
         f"If it is one, say so and name the columns by number: data.header=false 'data.columns={{{numbered}}}'. "
         "If it is not, say data.header=true."

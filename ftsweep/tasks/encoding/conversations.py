@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ftsweep.domain.message_lists import messages_in, written_messages
 from ftsweep.errors import DataError
 from ftsweep.tasks.base import RowError
 from ftsweep.tasks.encoding.messages import Message, read_message, read_tools, role_of
@@ -46,6 +46,9 @@ _OTHERS = {
 
 _BESIDE = ("system", "tools", "functions")
 """Columns that any shape may have beside its own."""
+
+_LONG_INPUT = 4
+"""Words of an input that stands in an instruction on purpose, wherever it does."""
 
 _OTHER_CHATS = ("conversation", "dialog", "dialogue", "dialogues", "chat", "chats", "turns", "thread")
 
@@ -127,11 +130,9 @@ def is_chat(values: Mapping[str, Any]) -> bool:
 
 def without_answers(messages: Any) -> Any:
     """A list of messages without the assistant's at its end; anything else as it is."""
-    if isinstance(messages, str) and (parsed := _json_list(messages)) is not None:
-        messages = parsed
-    if isinstance(messages, str | Mapping) or not hasattr(messages, "__iter__"):
+    kept = messages_in(messages)
+    if kept is None:
         return messages
-    kept = list(messages)
     while kept and isinstance(kept[-1], Mapping) and role_of(kept[-1]) == "assistant":
         kept.pop()
     return kept
@@ -201,25 +202,15 @@ def _checked(raw: Sequence[Any], values: Mapping[str, Any], shape: str) -> Conve
 
 
 def _message_list(value: Any, column: str) -> list[Any]:
-    if isinstance(value, str):
-        value = _json_list(value)
-    if value is None or isinstance(value, str | Mapping) or not hasattr(value, "__iter__"):
+    found = messages_in(value)
+    if found is None:
         raise RowError(f"{column!r} is not a list of {{role, content}}")
-    return list(value)
-
-
-def _json_list(text: str) -> Any:
-    """A list of messages that a table holds as JSON text; None for other text."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, list) else None
+    return found
 
 
 def _prompt_and_completion(values: Mapping[str, Any], *, is_question: bool) -> list[Any]:
     """Two texts, or TRL's two lists of messages; Alpaca's `input` stands behind a prompt that lacks it."""
-    prompt, completion = values["prompt"], values.get("completion")
+    prompt, completion = (_unwritten(values.get(name)) for name in ("prompt", "completion"))
     if isinstance(prompt, str) or not hasattr(prompt, "__iter__") or isinstance(prompt, Mapping):
         text = _with_input(_text(prompt, "prompt"), values.get("input"))
         asked: list[Any] = [{"role": "user", "content": text}]
@@ -227,12 +218,23 @@ def _prompt_and_completion(values: Mapping[str, Any], *, is_question: bool) -> l
         asked = list(prompt)
     if is_question:
         return asked
+    if isinstance(completion, Mapping) and role_of(completion) == "assistant":
+        completion = [completion]
     if isinstance(completion, list | tuple):
         answered = list(completion)
         if answered[: len(asked)] == asked:  # a completion that repeats its prompt
             answered = answered[len(asked) :]
         return [*asked, *answered]
     return [*asked, {"role": "assistant", "content": _text(completion, "completion")}]
+
+
+def _unwritten(value: Any) -> Any:
+    """A list of messages where a table has one as text; anything else, as every other text, as it is."""
+    if not isinstance(value, str) or not value.lstrip().startswith("[{"):
+        return value
+    messages = written_messages(value)
+    is_list = messages and all(isinstance(each, Mapping) and ("role" in each or "from" in each) for each in messages)
+    return messages if is_list else value
 
 
 def _alpaca(values: Mapping[str, Any], *, is_question: bool) -> list[Any]:
@@ -250,12 +252,17 @@ def _alpaca(values: Mapping[str, Any], *, is_question: bool) -> list[Any]:
 
 
 def _with_input(text: str, more: Any) -> str:
-    """The instruction, a line end and its input, as LLaMA-Factory joins them; once if the text holds it already."""
+    """The instruction, a line end and its input, as LLaMA-Factory joins them; once if the text holds it already.
+
+    A word or two of an input stand in many an instruction by chance: those count at its end or as a line of it.
+    """
     if more is None or more == "":
         return text
     if not isinstance(more, str):
         raise RowError(f"input is of type {type(more).__name__}, not text")
-    if more.strip() in text:
+    held = more.strip()
+    is_long = len(held.split()) >= _LONG_INPUT
+    if text.rstrip().endswith(held) or (held in text if is_long else held in map(str.strip, text.splitlines())):
         return text
     return f"{text}\n{more}" if text else more
 

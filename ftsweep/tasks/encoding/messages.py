@@ -44,7 +44,9 @@ _HIDDEN = ("masked",)
 _THOUGHTS = ("reasoning_content", "reasoning", "thinking")
 _KEPT = ("name", "tool_call_id")
 _PLAIN = {"role", "content"}
-_READ = {"role", "from", "content", "value", "tool_calls", "function_call", "refusal"}
+_CONTENTS = ("content", "value", "text")
+"""What a message says; the first one counts. `text` is OpenAssistant's."""
+_READ = {"role", "from", "tool_calls", "function_call", "refusal"}
 _READ |= {*_LEARNED, *_HIDDEN, *_THOUGHTS, *_KEPT}
 _TEXT_PARTS = {"text": "text", "input_text": "text", "output_text": "text", "refusal": "refusal"}
 
@@ -89,7 +91,7 @@ def read_message(raw: Any, place: int) -> Read | None:
             return None
         if role != "tool":  # a tool may well answer nothing
             raise RowError(f"{name} is empty" if _has_content(fields) else f"{name} is missing its content")
-    return Read(message, _mark(fields, name), [key for key in fields if key not in _READ])
+    return Read(message, _mark(fields, name), _unread(fields))
 
 
 def _is_plain(role: Any, content: Any) -> bool:
@@ -135,12 +137,17 @@ def _function_of(tool: Mapping[str, Any]) -> Mapping[str, Any]:
     return function if isinstance(function, Mapping) else {}
 
 
+def _unread(fields: Mapping[str, Any]) -> list[str]:
+    said = next((name for name in _CONTENTS if name in fields), None)
+    return [name for name in fields if name not in _READ and name != said]
+
+
 def _has_content(fields: Mapping[str, Any]) -> bool:
-    return "content" in fields or "value" in fields
+    return any(name in fields for name in _CONTENTS)
 
 
 def _content(fields: Mapping[str, Any], name: str) -> str:
-    value = fields.get("content", fields.get("value"))
+    value = next((fields[name] for name in _CONTENTS if name in fields), None)
     if value is None:
         return str(fields.get("refusal", ""))
     if isinstance(value, str):

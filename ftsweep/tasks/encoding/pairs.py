@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ftsweep.domain.message_lists import written_messages
 from ftsweep.errors import DataError
 from ftsweep.tasks.base import IGNORED, Example, RowError
 from ftsweep.tasks.encoding.conversations import Conversation, conversation_of
@@ -132,13 +132,10 @@ def _transcript(text: Any, side: str) -> list[dict[str, str]]:
 
 
 def _parsed(value: Any) -> Any:
-    """A list of messages that a table holds as JSON text; anything else as it is."""
+    """A list of messages that a table holds as text, or the one message that an answer is; anything else as it is."""
     if isinstance(value, str) and value.lstrip().startswith("[{"):
-        try:
-            return json.loads(value)
-        except (ValueError, RecursionError):
-            return value
-    return value
+        return written_messages(value) or value
+    return [value] if isinstance(value, Mapping) and "role" in value else value
 
 
 def _is_list(value: Any) -> bool:

@@ -175,3 +175,17 @@ def test_warnings_are_errors_neither_here_nor_in_processes_that_are_started(wish
     )
     done = _python(code, env={"PYTHONWARNINGS": wish})
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_stream_that_the_shell_closed_leads_nowhere_and_no_file_takes_its_place(number: int, tmp_path: Path) -> None:
+    code = (
+        "import sys; from ftsweep.cli.output import prepare_output; prepare_output(); "
+        f"print('told'); print('told', file=sys.stderr); sys.stdin.read(); "
+        f"file = open({str(tmp_path / 'f')!r}, 'w'); sys.exit(file.fileno() <= 2)"
+    )
+    closed = {0: "<&-", 1: ">&-", 2: "2>&-"}[number]
+    given = None if number == 0 else subprocess.DEVNULL
+    command = ["sh", "-c", f'exec "$0" -c "$1" {closed}', sys.executable, code]
+    done = subprocess.run(command, stdin=given, capture_output=True, timeout=120)
+    assert (done.returncode, b"Traceback" in done.stderr) == (0, False)

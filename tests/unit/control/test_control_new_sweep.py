@@ -109,7 +109,7 @@ def test_labels_with_spaces_are_told(tmp_path: Path) -> None:
     labels = ["calm", "angry", "calm angry", "happy calm"]
     file.write_text(jsonl([{"text": sentence(k), "labels": labels[k % 4]} for k in range(120)]))
     (finding,) = look_at([str(file)]).findings
-    assert "60 cells of text with spaces are one label each, such as 'calm angry'" in finding.text
+    assert "60 cells of several words are one label each, such as 'calm angry'" in finding.text
     assert "write | between them" in finding.text
 
 

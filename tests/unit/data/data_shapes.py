@@ -28,6 +28,7 @@ LABELS = ["good" if i % 3 else "bad" for i in range(24)]
 ROWS = list(zip(TEXTS, LABELS, strict=True))
 SEVERAL = [[], ["soup"], ["lamp", "soup"], ["room"]] * 6
 MULTI = [(text, tuple(labels)) for text, labels in zip(TEXTS, SEVERAL, strict=True)]
+VECTORS = [[0, 0, 1], [1, 0, 1], [0, 0, 0], [0, 1.0, 1]] * 6
 SENTENCES = [(("Ada", "Lovelace", "met", name), ("B-PER", "I-PER", "O", "B-PER")) for name in ("Bob", "Eve", "Ian") * 8]
 
 
@@ -246,6 +247,64 @@ SHAPES = [
         refused=r"r.csv:1: its first line looks like a row.*data.header=false 'data.columns={text: 1, label: 2}'",
         follow={"header": False, "columns": {"text": 1, "label": 2}},
     ),
+    Shape(
+        "csv without header, label first",
+        file("r.csv", "".join(f'{i},{b},"{a}, he said"\n' for i, (a, b) in enumerate(ROWS))),
+        [(f"{a}, he said", b) for a, b in ROWS],
+        refused=r"r.csv:1: its first line looks like a row.*data.header=false 'data.columns={text: 3, label: 2}'",
+        follow={"header": False, "columns": {"text": 3, "label": 2}},
+    ),
+    Shape(
+        "csv with a title",
+        file("r.csv", "Export of May\n" + CSV.decode()),
+        refused=r"r.csv:1: its first line has one name, and .* 2 cells: Export of May\. .*tail -n \+2",
+        follow=file("r.csv", CSV),
+    ),
+    Shape(
+        "csv with a title that Excel filled up",
+        file("r.csv", "Export of May,\n" + CSV.decode()),
+        refused=r"r.csv:1: its first line has one name.*tail -n \+2",
+        follow=file("r.csv", CSV),
+    ),
+    Shape(
+        "csv with names of rows that the header has not",
+        file("r.csv", '"text","label"\n' + "".join(f'"{i + 1}","{a}","{b}"\n' for i, (a, b) in enumerate(ROWS))),
+        finds=("columns",),
+    ),
+    Shape("csv spaces behind commas", file("r.csv", "text, label\n" + "".join(f'"{a}", "{b}"\n' for a, b in ROWS))),
+    Shape(
+        "csv spaces behind commas, mixed",
+        file(
+            "r.csv",
+            "label, text\n"
+            + "".join(f'{b}, "{a}, so"\n' if i % 2 else f"{b}, plain {i}\n" for i, (a, b) in enumerate(ROWS)),
+        ),
+        [(f"{a}, so" if i % 2 else f"plain {i}", b) for i, (a, b) in enumerate(ROWS)],
+    ),
+    *(
+        Shape(f"csv separated by {sign!r}", file("r.csv", csv_of(ROWS, f"text{sign}label", sign)), finds=("delimiter",))
+        for sign in ("^", ":", "\x01", "~")
+    ),
+    *(
+        Shape(
+            f"{name} that is something else",
+            file(name, content),
+            refused=rf"{name}(:1)?: {what}",
+            follow=lambda folder: file("s.jsonl", JSONL)(folder),
+        )
+        for name, content, what in (
+            ("r.csv", b"PK\x03\x04 a workbook", "is an Excel workbook or a zip archive, .*CSV UTF-8"),
+            (
+                "r.jsonl",
+                b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n",
+                "is a pointer of .*git lfs pull",
+            ),
+            ("r.tsv", "<!DOCTYPE html>\n<html></html>\n", "is a web page"),
+            ("s.csv", JSONL, r"holds JSON, and no csv\. Name it \.jsonl"),
+            ("t.csv", json.dumps(OBJECTS), r"holds JSON, and no csv\. Name it \.json"),
+            ("u.csv", b"PAR1", r"is a parquet file.*Name it \.parquet"),
+        )
+    ),
     Shape("csv columns by number", file("r.csv", csv_of(ROWS, "a,b"), columns={"text": 1, "label": 2})),
     Shape("csv columns by name", file("r.csv", csv_of(ROWS, "a,b"), columns={"text": "a", "label": "b"})),
     Shape(
@@ -299,6 +358,35 @@ SHAPES = [
     ),
     Shape("utf-16 without a mark", file("r.csv", csv_of(ACCENTS).encode("utf-16-le")), ACCENTS, finds=("encoding",)),
     Shape("utf-16-be without a mark", file("r.csv", csv_of(ACCENTS).encode("utf-16-be")), ACCENTS, finds=("encoding",)),
+    *(
+        Shape(
+            f"{encoding} without a mark {word}",
+            file("r.csv", csv_of([(f"{word} {number}", b) for number, (_, b) in enumerate(ROWS)]).encode(encoding)),
+            [(f"{word} {number}", b) for number, (_, b) in enumerate(ROWS)],
+            finds=("encoding",),
+        )
+        for encoding, word in (
+            ("utf-16-le", "сегодня хорошая погода"),
+            ("utf-16-be", "今天天气很好我们去公园玩吧"),
+            ("utf-16-le", "저기 네가 정말 좋네요"),
+            ("utf-32-le", "größer"),
+            ("utf-32-be", "größer"),
+        )
+    ),
+    *(
+        Shape(
+            f"{encoding} {text}",
+            file("r.csv", csv_of([(f"{text} {number}", b) for number, (_, b) in enumerate(ROWS)]).encode(encoding)),
+            [(f"{text} {number}", b) for number, (_, b) in enumerate(ROWS)],
+            refused=rf"r.csv:2: is not UTF-8 .*data.encoding={encoding} \(it seems",
+            follow={"encoding": encoding},
+        )
+        for encoding, text in (
+            ("cp1254", "hiç beğenmedim, şişe kötü"),
+            ("iso8859-2", "Dzień dobry, chciałbym zamówić książkę, nie podoba mi się ten zły produkt, źle działa"),
+            ("cp1250", "Dzień dobry, chciałbym zamówić książkę, nie podoba mi się ten zły produkt, źle działa"),
+        )
+    ),
     *(
         Shape(
             f"cp1252 {word}",
@@ -498,6 +586,32 @@ SHAPES = [
         "multi_label",
     ),
     Shape(
+        "labels as sets of text",
+        file("r.csv", csv_of([(a, "{'" + "', '".join(b) + "'}" if b else "set()") for a, b in MULTI], "text,labels")),
+        [(a, tuple(sorted(b))) for a, b in MULTI],
+        "multi_label",
+    ),
+    *(
+        Shape(
+            f"labels as zeros and ones in {kind}",
+            write,
+            [(a, tuple("012"[place] for place in range(3) if VECTORS[i][place])) for i, (a, _) in enumerate(MULTI)],
+            "multi_label",
+            finds=("labels",),
+        )
+        for kind, write in (
+            ("lists", file("r.jsonl", jsonl_of([{"text": a, "labels": VECTORS[i]} for i, a in enumerate(TEXTS)]))),
+            ("text", file("r.csv", csv_of([(a, str(VECTORS[i])) for i, a in enumerate(TEXTS)], "text,labels"))),
+        )
+    ),
+    Shape(
+        "labels with slashes",
+        file("r.csv", csv_of([(a, "/".join(b) or "room") for a, b in MULTI], "text,labels")),
+        [(a, ("/".join(b) or "room",)) for a, b in MULTI],
+        "multi_label",
+        finds=("labels",),
+    ),
+    Shape(
         "labels with bars",
         file("r.csv", csv_of([(a, "|".join(b)) for a, b in MULTI], "text,labels")),
         MULTI,
@@ -613,6 +727,48 @@ SHAPES = [
         "tags without marks in lists",
         file("r.jsonl", jsonl_of([{"tokens": a, "tags": [tag.rpartition("-")[2] for tag in b]} for a, b in SENTENCES])),
         SENTENCES,
+        "token_classification",
+        ("tags",),
+    ),
+    *(
+        Shape(
+            f"tags with {name}",
+            file("r.conll", conll(lambda _, word, tag, spelled=spelled: f"{word}\t{spelled(tag)}")),
+            SENTENCES,
+            "token_classification",
+            ("tags",),
+        )
+        for name, spelled in (
+            ("colons", lambda tag: tag.replace("-", ":")),
+            ("marks at the end", lambda tag: "-".join(reversed(tag.split("-")))),
+        )
+    ),
+    Shape(
+        "documents without a blank line",
+        file(
+            "r.conll",
+            conll(lambda i, word, tag: f"-DOCSTART- O\n{word} {tag}" if i == 1 else f"{word} {tag}").replace(
+                "\n\n", "\n"
+            ),
+        ),
+        SENTENCES,
+        "token_classification",
+    ),
+    Shape(
+        "words and tags named tsv",
+        file("r.tsv", conll(lambda _, word, tag: f"{word}\t{tag}")),
+        SENTENCES,
+        "token_classification",
+        refused=r"r.tsv:1: its first line looks like a row.* must be named \.conll",
+        follow=file("r.conll", conll(lambda _, word, tag: f"{word}\t{tag}")),
+    ),
+    Shape(
+        "a word and its tag a row",
+        file(
+            "r.csv",
+            "tokens,tags\n" + "".join(f"{w},{t}\n" for ws, ts in SENTENCES for w, t in zip(ws, ts, strict=True)),
+        ),
+        [((w,), (t,)) for ws, ts in SENTENCES for w, t in zip(ws, ts, strict=True)],
         "token_classification",
         ("tags",),
     ),
@@ -757,7 +913,7 @@ SHAPES = [
         file("r.csv", "text\n" + "\n".join(TEXTS) + "\n"),
         TEXTS,
         "text",
-        refused="2 cells, 1 columns.*data.delimiter",
+        refused="r.csv:1: its first line has one name.*data.delimiter=tab",
         follow={"delimiter": "tab"},
     ),
     Shape("prompts", file("r.jsonl", jsonl_of(CARD)), CARDS, "instruction"),

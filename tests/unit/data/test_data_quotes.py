@@ -63,3 +63,29 @@ def test_the_user_may_trust_or_ignore_quote_marks(tmp_path: Path) -> None:
     assert (len(trusted), trusted[-1]) == (21, "opens,a\nbetween,b\nand more,b\ncloses")
     plain = [row.values["text"] for row in opened(tmp_path, lines, quotes="none")]
     assert (len(plain), plain[-4:]) == (24, ['"opens', "between", "and more", 'closes"'])
+
+
+def test_the_lines_of_a_cell_do_not_become_what_a_label_looks_like(tmp_path: Path) -> None:
+    lines = lines_of(400)
+    lines[50] = '"one, two\nthree, four",b\n'  # its lines have as many separators as a row
+    lines[300] = '"five, six\nseven, eight\nnine, ",a\n'
+    rows = list(opened(tmp_path, lines))
+    assert [row.problem for row in rows if row.problem] == []
+    assert (len(rows), rows[50].values["text"]) == (400, "one, two\nthree, four")
+    assert rows[300].values == {"text": "five, six\nseven, eight\nnine, ", "label": "a"}
+
+
+@pytest.mark.parametrize(
+    "other", ['"with, a comma",is quoted\n', 'says "nothing",plain\n', '"""hello"" there",doubled\n']
+)
+def test_where_marks_are_written_with_care_a_text_of_a_few_lines_is_one(tmp_path: Path, other: str) -> None:
+    lines = [f"question {number},answer of {number}\n" for number in range(40)]
+    lines[5:5] = [other, '"roses, red\nviolets, blue\nsugar is sweet",a poem\n']
+    table = opened(tmp_path, lines, header="prompt,completion\n")
+    rows = list(table)
+    is_careful = "nothing" not in other
+    assert len(rows) == (42 if is_careful else 44)
+    assert any(row.problem for row in rows) is not is_careful
+    if is_careful:
+        assert rows[6].values == {"prompt": "roses, red\nviolets, blue\nsugar is sweet", "completion": "a poem"}
+        assert [(each.check, each.examples) for each in table.findings] == [("quotes", ("r.csv:8",))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -121,6 +122,16 @@ READ_RIGHT = {
     "message lists": ({"prompt": [USER], "completion": [ANSWER]}, "[user]Where?", HERE),
     "a list and a text": ({"prompt": [says("system", "S"), USER], "completion": "Here."}, "[system]S<", HERE),
     "a completion that repeats its prompt": ({"prompt": [USER], "completion": [USER, ANSWER]}, "[user]Where?<", HERE),
+    "as Python writes it": ({"messages": str([USER, ANSWER])}, "[user]Where?", HERE),
+    "as numpy prints it": ({"messages": f"[{USER}\n {ANSWER}]"}, "[user]Where?", HERE),
+    "lists by field": ({"messages": {"role": ["user", "assistant"], "content": ["Where?", "Here."]}}, "Where?", HERE),
+    "ShareGPT by field": ({"conversations": {"from": ["human", "gpt"], "value": ["Where?", "Here."]}}, "Where?", HERE),
+    "a field text": ({"messages": [{"role": "user", "text": "Where?"}, ANSWER]}, "[user]Where?", HERE),
+    "message lists as text": ({"prompt": json.dumps([USER]), "completion": json.dumps([ANSWER])}, "[user]Where?", HERE),
+    "a list that is meant": ({"prompt": '[{"a": 1}]', "completion": "Here."}, '[user][{"a": 1}]', HERE),
+    "an answer that is one message": ({"prompt": [USER], "completion": ANSWER}, "[user]Where?", HERE),
+    "an input that is a word of its instruction": (
+        {"instruction": "Where to?", "input": "to", "output": "Here."}, "[user]Where to?\nto<", HERE),
     "a refusal": ({"messages": [USER, says("assistant", None, refusal="No.")]}, "[user]", ["No." + END]),
 }  # fmt: skip
 

@@ -1,0 +1,53 @@
+"""Files that are something else than their names say, told by their first bytes."""
+
+from __future__ import annotations
+
+import json
+
+from ftsweep.data.files.kinds import DataFile
+from ftsweep.data.files.unpacked import opened
+from ftsweep.errors import DataError
+
+_SHEET = "Save the sheet as 'CSV UTF-8', and name that file; an archive of files must be named .zip."
+_FOREIGN = (
+    (b"PK\x03\x04", "is an Excel workbook or a zip archive", _SHEET),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "is an old Excel workbook", "Save the sheet as 'CSV UTF-8'."),
+    (b"PAR1", "is a parquet file", "Name it .parquet."),
+    (b"ARROW1", "is an Arrow file", "Save it as parquet, or name the folder that `datasets` saved."),
+    (b"SQLite format 3\0", "is an SQLite database", "Export the table as csv."),
+    (b"%PDF-", "is a PDF", "Save its text as .txt."),
+    (b"\x80\x04\x95", "is a pickle", "Save the table as parquet or csv."),
+    (
+        b"version https://git-lfs.github.com/spec/",
+        "is a pointer of Git LFS, not the file itself",
+        "Get the file with `git lfs pull`.",
+    ),
+)
+_PAGES = (b"<!doctype html", b"<html")
+_FIRST = 1 << 16
+
+
+def refuse_foreign(file: DataFile) -> None:
+    """Raise DataError for a file that cannot be rows of the format that its name says."""
+    with opened(file) as stream:
+        first = stream.read(_FIRST)
+    for magic, what, remedy in _FOREIGN:
+        if first.startswith(magic) and not (file.format == "parquet" and magic == b"PAR1"):
+            raise DataError(f"{what}, by its first bytes, and no {file.format}", where=file.where, remedy=remedy)
+    if first.lstrip()[:20].lower().startswith(_PAGES):
+        remedy = "Download the file itself: its link often leads to a page about it."
+        raise DataError(f"is a web page, and no {file.format}", where=file.where, remedy=remedy)
+    if file.format in ("csv", "tsv") and (kind := _json_in(first)):
+        raise DataError(f"holds JSON, and no {file.format}", where=f"{file.where}:1", remedy=f"Name it {kind}.")
+
+
+def _json_in(first: bytes) -> str:
+    """The extension that a file of JSON should have; "" of another file."""
+    text = first.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if text[:1] == b"[" and text[1:].lstrip()[:1] == b"{" and b'":' in text:
+        return ".json"
+    try:
+        is_object = text[:1] == b"{" and isinstance(json.loads(text.partition(b"\n")[0]), dict)
+    except ValueError:
+        return ""
+    return ".jsonl" if is_object else ""
