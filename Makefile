@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: setup demo test test-slow test-cluster test-gpu test-browser fuzz lint types format docs bench bench-guards bench-choice chaos bench-control bench-screens bench-dashboard bench-peers bench-lanes bench-postgres screenshots clean
+.PHONY: setup demo test test-slow test-cluster test-gpu test-browser fuzz lint types format docs bench bench-guards bench-choice chaos bench-control bench-screens bench-dashboard bench-peers bench-lanes bench-pruners bench-postgres screenshots clean
 
 $(VENV)/.product: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ftsweep needs Python 3.11 or newer; name one with make PYTHON=...")'
@@ -88,6 +88,9 @@ chaos: $(VENV)/.dev  ## 1,000 kills of short studies, each held against an undis
 
 bench-control: $(VENV)/.dev  ## what the control process costs: 10,000 simulated trials, and MLflow away
 	$(BIN)/python benchmarks/run_all.py --only control_scale --only mlflow_away
+
+bench-pruners: $(VENV)/.dev  ## which rule of stopping trials pays, and whether pausing them does: simulated searches on recorded curves
+	$(BIN)/python benchmarks/pruners/run.py
 
 bench-postgres: $(VENV)/.dev  ## asks and tells of 16 control processes in one PostgreSQL, which it starts itself
 	$(PIP_INSTALL) -e '.[postgres]'
