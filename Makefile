@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: setup demo test test-slow test-cluster test-gpu test-browser fuzz lint types format docs bench bench-guards bench-choice chaos bench-control bench-screens bench-dashboard bench-peers bench-lanes bench-pruners bench-postgres screenshots clean
+.PHONY: setup demo test test-slow test-cluster test-gpu test-browser fuzz lint types format docs bench bench-guards bench-choice chaos bench-control bench-screens bench-dashboard bench-peers bench-lanes bench-gpu bench-gpu-estimate bench-pruners bench-postgres screenshots clean
 
 $(VENV)/.product: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ftsweep needs Python 3.11 or newer; name one with make PYTHON=...")'
@@ -28,8 +28,8 @@ test: $(VENV)/.dev  ## the default suite
 test-slow: $(VENV)/.dev  ## proofs that take minutes
 	$(BIN)/python -m pytest -m "slow and not gpu" --timeout 1800
 
-test-cluster: $(VENV)/.dev  ## a study's trials in PostgreSQL: starts a server itself (Debian: apt install postgresql)
-	$(PIP_INSTALL) -e '.[postgres]'
+test-cluster: $(VENV)/.dev  ## PostgreSQL and Ray: starts them itself (Debian: apt install postgresql)
+	$(PIP_INSTALL) -e '.[postgres,ray]'
 	$(BIN)/python -m pytest -m "cluster and not gpu" --timeout 1800
 
 test-gpu: $(VENV)/.dev  ## what needs a CUDA device
@@ -80,8 +80,24 @@ bench-choice: $(VENV)/.dev  ## what rules of choosing a model and a setting are 
 bench-lanes: $(VENV)/.dev  ## what trials gain by sharing passes, at batch 1, 4 and 16 with 1, 4 and 8 lanes, in CPU seconds and operations
 	$(BIN)/python benchmarks/lanes.py
 
-bench-peers: $(VENV)/.dev  ## the same settings trained by ftsweep and by what people would use instead
+$(VENV)/peers/.made: $(VENV)/.dev  # a peer that cannot be installed is named as absent
+	$(PYTHON) -m venv $(VENV)/peers
+	$(BIN)/python benchmarks/peers/join_environment.py $(VENV)/peers
+	-$(VENV)/peers/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt 'ray[tune]>=2.50,<3'
+	-$(VENV)/peers/bin/python -m pip install --quiet --disable-pip-version-check --pre 'hydra-optuna-sweeper==1.4.0rc3' 'optuna==5.0.0'
+	touch $@
+
+bench-peers: $(VENV)/peers/.made  ## ftsweep and what people would use instead: equal work, time to a target, fidelity, what each survives
 	$(BIN)/python benchmarks/peers/run.py
+	$(BIN)/python benchmarks/peers/target.py
+	$(BIN)/python benchmarks/peers/fidelity.py
+	$(BIN)/python benchmarks/peers/survival.py
+
+bench-gpu: $(VENV)/.dev  ## steps on a CUDA device in at most 8 minutes: PEFT's, ftsweep's, and lanes 1 to 16 of three sizes of models
+	$(BIN)/python benchmarks/gpu/run.py
+
+bench-gpu-estimate: $(VENV)/.dev  ## the same table without a GPU, from counted operations and the roofline: an estimate
+	$(BIN)/python benchmarks/gpu/estimate.py
 
 chaos: $(VENV)/.dev  ## 1,000 kills of short studies, each held against an undisturbed one
 	$(BIN)/python benchmarks/chaos/run.py

@@ -45,27 +45,37 @@ def train_job(number: int, config: dict[str, Any], store: Path) -> Message:
 
 
 class SoleWorker:
-    """A worker in this process that runs one job after another to its end."""
+    """A worker in this process that runs jobs to their ends."""
 
-    def __init__(self, threads: int | None = None) -> None:
+    def __init__(self, threads: int | None = None, lanes: int = 1) -> None:
         self._sent: list[Message] = []
-        self.worker: Worker = build_worker(self._sent.append, threads)
+        self.worker: Worker = build_worker(self._hear, threads, lanes=lanes)
+        self._takes_turns = lanes > 1
 
-    def finish(self, job: Message) -> list[Message]:
-        """All that it says about a job, `ended` last; RuntimeError when the job fails or the worker is spent."""
+    def finish(self, *jobs: Message) -> list[Message]:
+        """All that it says about these jobs, which are under way at once; RuntimeError when one fails or the worker is
+        spent.
+        """
         self._sent.clear()
-        self.worker.handle(job)
-        answered = 0
+        for job in jobs:
+            self.worker.handle(job)
+        answered, num_open = 0, len(jobs)
         while True:
+            if self._takes_turns:  # everything that was said has been answered
+                self.worker.handle({"type": "go"})
             is_moving = self.worker.advance()
             for message in self._sent[answered:]:
                 if message["type"] in ("failed", "spent", "lost"):
-                    raise RuntimeError(f"{job['job']}: {message}")
-                if message["type"] == "ended":
-                    return list(self._sent)
+                    raise RuntimeError(f"{message}")
+                num_open -= message["type"] == "ended"
                 if message["type"] == "measured":
-                    self.worker.handle({"type": "continue", "job": job["job"]})
+                    self.worker.handle({"type": "continue", "job": message["job"]})
                     is_moving = True
+            if num_open == 0:
+                return list(self._sent)
             if not is_moving and answered == len(self._sent):
-                raise RuntimeError(f"{job['job']} neither ends nor asks anything")
+                raise RuntimeError(f"{jobs[0]['job']} neither ends nor asks anything")
             answered = len(self._sent)
+
+    def _hear(self, message: Message) -> None:
+        self._sent += message["messages"] if message["type"] == "turn" else [message]

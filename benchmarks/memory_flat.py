@@ -1,8 +1,9 @@
 """Whether one worker that trains fifty tiny trials ends with the memory that it had when it was warm.
 
-Run as a script (memory_flat.py STRATEGY NUM) it is the worker's process and prints what it holds after each trial. Rank
-and batch size change from trial to trial in cycles of six. The process breathes by some MiB as the allocator keeps and
-returns pages, so the smallest size over two whole cycles is compared, right after the first cycle and at the end.
+Run as a script (memory_flat.py STRATEGY NUM LANES) it is the worker's process and prints what it holds after each
+trial, or after every LANES trials that were under way at once. Rank and batch size change in cycles of six. The process
+breathes by some MiB as the allocator keeps and returns pages, so the smallest size over two whole cycles is compared,
+right after the first cycle and at the end.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from commands import environment, fresh_folder
 from measured import Result, result
 
 NUM_TRIALS = 50
+KINDS = (("lora", 1), ("full", 1), ("lora", 4))
+"""Strategies, and how many trials at once."""
 MOST_GROWTH_MIB = 4
 CYCLE = [(batch_size, rank) for batch_size in (4, 8, 16) for rank in (2, 8)]
 _SEA = ("wave", "ship", "harbour", "tide", "sailor", "anchor")
@@ -25,12 +28,13 @@ _FARM = ("cow", "barn", "wheat", "plough", "meadow", "tractor")
 
 
 def measure(*, quick: bool = False) -> list[Result]:
-    """Growth of the process, and of the numbers of live tensors and modules, for LoRA and full fine-tuning."""
+    """Growth of the process, and of the numbers of live tensors and modules, for LoRA, full fine-tuning and lanes."""
     results = []
-    for strategy in ("lora", "full"):
-        samples = watch_worker(strategy, 4 * len(CYCLE) if quick else NUM_TRIALS)
+    for strategy, lanes in KINDS:
+        samples = watch_worker(strategy, 4 * len(CYCLE) if quick else NUM_TRIALS, lanes)
         grown = growth(samples)
-        named = f"{strategy}, {len(samples)} trials in one worker"
+        at_once = f", {lanes} at once" if lanes > 1 else ""
+        named = f"{strategy}, {lanes * len(samples)} trials in one worker{at_once}"
         results += [
             result(f"{named}: growth of the process", grown.pop("resident_mib"), "MiB", below=MOST_GROWTH_MIB),
             result(f"{named}: its size", [sample["resident_mib"] for sample in samples[len(CYCLE) :]], "MiB"),
@@ -45,10 +49,10 @@ def growth(samples: list[dict[str, float]]) -> dict[str, float]:
     return {kind: min(each[kind] for each in last) - min(each[kind] for each in warm) for kind in samples[0]}
 
 
-def watch_worker(strategy: str, num_trials: int) -> list[dict[str, float]]:
-    """What a fresh worker process holds after each of so many trials."""
+def watch_worker(strategy: str, num_samples: int, lanes: int = 1) -> list[dict[str, float]]:
+    """What a fresh worker process holds so many times, after as many trials as it has lanes each time."""
     with fresh_folder() as folder:
-        command = [sys.executable, str(Path(__file__)), strategy, str(num_trials)]
+        command = [sys.executable, str(Path(__file__)), strategy, str(num_samples), str(lanes)]
         done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr[-4000:]}")
@@ -106,15 +110,17 @@ _SPLITS = {"train": range(48), "validation": range(1000, 1016), "test": range(20
 def main() -> None:
     from jobs import SoleWorker, train_job
 
-    strategy, num_trials = sys.argv[1], int(sys.argv[2])
+    strategy, num_samples, lanes = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     config = _config(strategy)
-    worker = SoleWorker(threads=1)
+    worker = SoleWorker(threads=1, lanes=lanes)
     samples = []
-    for number in range(num_trials):
+    for number in range(num_samples):
         batch_size, rank = CYCLE[number % len(CYCLE)]
         settings = {**config["training"], "batch_size": batch_size}
         node = {**config["strategy"], "rank": rank} if strategy == "lora" else config["strategy"]
-        worker.finish(train_job(number, {**config, "training": settings, "strategy": node}, Path("store").absolute()))
+        own = {**config, "training": settings, "strategy": node}
+        first, store = lanes * number, Path("store").absolute()
+        worker.finish(*(train_job(first + each, own, store) for each in range(lanes)))
         samples.append(holdings())
     print(json.dumps(samples))
 

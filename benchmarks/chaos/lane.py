@@ -34,11 +34,12 @@ _ORPHAN_SECONDS = 10.0  # a process that outlives the control process by so much
 class Lane:
     """Makes studies and kills them."""
 
-    def __init__(self, folder: Path, seed: int, num_kills: int, *, is_of_race: bool = False) -> None:
+    def __init__(self, folder: Path, seed: int, num_kills: int, *, is_of_race: bool = False, at_once: int = 1) -> None:
         self.folder = folder
         self.chance = random.Random(seed)
         self.num_kills = num_kills
         self.is_of_race = is_of_race
+        self.at_once = at_once
         self.kills: Counter[tuple[str, str]] = Counter()
         self.events: Counter[str] = Counter()
         self.references: dict[str, Any] = {}
@@ -48,10 +49,10 @@ class Lane:
         self.lengths = Lengths()
 
     def run(self) -> None:
-        self.reference("tpe")
+        first = "tpe" if self.at_once == 1 else "random"
+        self.reference(first)
         while self.num_done < self.num_kills:
-            sampler = "gp" if self.num_studies % 3 == 2 else "tpe"
-            self.study(sampler)
+            self.study("gp" if self.at_once == 1 and self.num_studies % 3 == 2 else first)
         self.tell(is_done=True)
 
     @property
@@ -64,7 +65,7 @@ class Lane:
     def reference(self, sampler: str) -> Any:
         """What the undisturbed study comes to; the first one also shows what to import, and how long things are."""
         if sampler not in self.references:
-            place = make_place(self.folder / f"undisturbed-{sampler}", sampler=sampler)
+            place = make_place(self.folder / f"undisturbed-{sampler}", sampler=sampler, at_once=self.at_once)
             started = time.monotonic()
             code = self.attempt(place, Drawn(control=Fuse("never", 0), workers=(Fuse("never", 0),)))
             if code != 0:
@@ -81,7 +82,7 @@ class Lane:
 
     def time_again(self, sampler: str) -> None:
         """Without the imports that the first one paid for."""
-        place = make_place(self.folder / "timed", sampler=sampler)
+        place = make_place(self.folder / "timed", sampler=sampler, at_once=self.at_once)
         started = time.monotonic()
         self.attempt(place, Drawn())
         self.lengths = self.lengths.lasting(time.monotonic() - started)
@@ -90,7 +91,7 @@ class Lane:
         """One study, killed until it comes to its end, and compared."""
         wanted = self.reference(sampler)
         self.num_studies += 1
-        place = make_place(self.folder / f"study-{self.num_studies:03d}", sampler=sampler)
+        place = make_place(self.folder / f"study-{self.num_studies:03d}", sampler=sampler, at_once=self.at_once)
         before = sum(self.kills.values())
         code = -1
         while code != 0:
@@ -261,13 +262,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--kills", type=int, required=True)
     parser.add_argument("--race", action="store_true")
+    parser.add_argument("--at-once", type=int, default=1)
     options = parser.parse_args()
     os.environ.update(OMP_NUM_THREADS="1", MLFLOW_DISABLE_TELEMETRY="true", DO_NOT_TRACK="1", HF_HUB_OFFLINE="1")
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
     forked.adopt_orphans()
     for name in forked.PRELOADED:
         importlib.import_module(name)
-    Lane(options.folder, options.seed, options.kills, is_of_race=options.race).run()
+    Lane(options.folder, options.seed, options.kills, is_of_race=options.race, at_once=options.at_once).run()
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ _WORDS = {
     "farm": ["cow", "barn", "wheat", "plough", "meadow", "tractor"],
 }
 _SWEEP = f"""\
-defaults: [base, model: tiny, data: files, task: classification, strategy: lora, override sampler: SAMPLER, _self_]
+defaults:
+  [base, model: tiny, data: files, task: classification, strategy: lora, override sampler: SAMPLER, PRUNER_self_]
 study: {{name: {NAME}}}
 data: {{train: rows.jsonl, validation_fraction: 0.2, test_fraction: 0.2}}
 task: {{max_length: 24}}
@@ -23,9 +24,8 @@ strategy: {{rank: 2, dropout: 0.1}}
 training: {{learning_rate: 5e-3, batch_size: 8, epochs: 1}}
 budget: {{trials: {NUM_TRIALS}}}
 rungs: {{count: {NUM_RUNGS}}}
-selection: {{top: 2, seeds: 2, budget: 1.0}}
-sampler: {{startup_trials: 3}}
-executor: {{threads: 1}}
+selection: {{top: 2, seeds: SEEDS, budget: 1.0}}
+SETTINGSexecutor: {{threads: 1, lanes: LANES}}
 guards: {{small_data: allow}}
 recording: {{system_metrics: false}}
 space:
@@ -61,9 +61,23 @@ class Place:
         return self.folder / "kills.jsonl"
 
 
-def make_place(folder: Path, *, sampler: str) -> Place:
+def make_place(folder: Path, *, sampler: str, at_once: int = 1) -> Place:
+    """`at_once`: trials that the worker trains at once. With several nothing may hang on the order in which they come
+    to their rungs, which a kill changes: random settings, no pruning, no race.
+    """
     (folder / "tmp").mkdir(parents=True)
-    (folder / "chaos.yaml").write_text(_SWEEP.replace("SAMPLER", sampler), encoding="utf-8")
+    is_alone = at_once == 1
+    words = {
+        "SAMPLER": sampler if is_alone else "random",
+        "PRUNER": "" if is_alone else "override pruner: none, ",
+        "SETTINGS": "sampler: {startup_trials: 3}\n" if is_alone else "",
+        "SEEDS": "2" if is_alone else "0",
+        "LANES": str(at_once),
+    }
+    sweep = _SWEEP
+    for name, word in words.items():
+        sweep = sweep.replace(name, word)
+    (folder / "chaos.yaml").write_text(sweep, encoding="utf-8")
     lines = "".join(json.dumps(row) + "\n" for row in _sentences(60))
     (folder / "rows.jsonl").write_text(lines, encoding="utf-8")
     return Place(folder)

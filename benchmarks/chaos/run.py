@@ -39,13 +39,17 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--lanes", type=int, default=2, help="studies that are killed side by side")
     parser.add_argument("--race", action="store_true", help="kill from outside only, in the race of fresh seeds")
+    parser.add_argument("--at-once", type=int, default=1, help="trials that each worker trains at once")
     parser.add_argument("--folder", type=Path, help="keep what lies there (default: a temporary folder)")
     parser.add_argument("--write", type=Path, help="a Markdown file for the table")
     options = parser.parse_args()
+    if options.race and options.at_once > 1:
+        parser.error("--race has one trial at once: nothing races with --at-once")
     started = time.monotonic()
     with _folder(options.folder) as folder:
-        answers = run_lanes(folder, options.seed, options.kills, options.lanes, is_of_race=options.race)
-    lines = report(answers, seconds=time.monotonic() - started, seed=options.seed)
+        words = [*(["--race"] if options.race else []), "--at-once", str(options.at_once)]
+        answers = run_lanes(folder, options.seed, options.kills, options.lanes, words)
+    lines = report(answers, seconds=time.monotonic() - started, seed=options.seed, at_once=options.at_once)
     print("\n".join(lines))
     if options.write:
         options.write.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -61,14 +65,11 @@ def _folder(given: Path | None) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def run_lanes(
-    folder: Path, seed: int, num_kills: int, num_lanes: int, *, is_of_race: bool = False
-) -> list[dict[str, Any]]:
-    """The last answer of each lane; `is_done` is false of one that broke off."""
+def run_lanes(folder: Path, seed: int, num_kills: int, num_lanes: int, more: Sequence[str]) -> list[dict[str, Any]]:
+    """The last answer of each lane; `is_done` is false of one that broke off. `more`: words for every lane."""
     lanes = []
     for index in range(num_lanes):
-        words = ["--seed", str(seed * 1000 + index), "--kills", str(-(-num_kills // num_lanes))]
-        words += ["--race"] if is_of_race else []
+        words = ["--seed", str(seed * 1000 + index), "--kills", str(-(-num_kills // num_lanes)), *more]
         command = [sys.executable, str(Path(__file__).with_name("lane.py")), str(folder / f"lane-{index}"), *words]
         lanes.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=folder, env=_environment()))
     answers = []
@@ -102,7 +103,16 @@ def _show(answer: dict[str, Any]) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
-def report(answers: Sequence[dict[str, Any]], *, seconds: float, seed: int) -> list[str]:
+def _studies_text(at_once: int) -> str:
+    if at_once > 1:
+        return f"{at_once} trials in it at once, random settings, nothing pruned; test, export, registration"
+    return (
+        "a race of up to six runs with fresh seeds, test, export, registration; every third with the "
+        "Gaussian-process sampler"
+    )
+
+
+def report(answers: Sequence[dict[str, Any]], *, seconds: float, seed: int, at_once: int) -> list[str]:
     kills: Counter[tuple[str, str]] = Counter()
     events: Counter[str] = Counter()
     for answer in answers:
@@ -124,8 +134,7 @@ def report(answers: Sequence[dict[str, Any]], *, seconds: float, seed: int) -> l
         *(f"- {name}: {value}" for name, value in machine.hardware().items()),
         "",
         f"{total['num_studies']} studies of {NUM_TRIALS} trials and {NUM_RUNGS} rungs (LoRA on the embedded model, one "
-        "worker on the CPU, a race of up to six runs with fresh seeds, test, export, registration; every third with "
-        "the Gaussian-process sampler), each killed until it came to its end, in "
+        f"worker on the CPU, {_studies_text(at_once)}), each killed until it came to its end, in "
         f"{total['num_attempts']:,} attempts of the same command. "
         "Every process is real, and so are torch, Optuna, MLflow and their databases. Control process, workers and the "
         "sampler's helper are forks of a process that has imported everything; the watchdog starts as always. "

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from work import NUM_EVALUATIONS, Setting, Work
+from work import NUM_EVALUATIONS, Work, tell
 
 
 def main() -> None:
@@ -30,7 +30,8 @@ def main() -> None:
         model.train()
         return total / len(validation)
 
-    def fit(setting: Setting, number: int) -> float:
+    def fit(trial: optuna.Trial) -> float:
+        setting = work.setting_of(trial)
         model = work.model(setting)
         weights = [weight for weight in model.parameters() if weight.requires_grad]
         optimizer = torch.optim.AdamW(weights, lr=setting.learning_rate, weight_decay=0.0)
@@ -47,13 +48,21 @@ def main() -> None:
                 schedule.step()
                 optimizer.zero_grad()
                 step += 1
-                if step in rungs and (loss := evaluate(model)) < best:
+                if step not in rungs:
+                    continue
+                loss = evaluate(model)
+                tell(out, loss)
+                if loss < best:
                     best = loss
-                    model.save_pretrained(out / "runs" / str(number))
+                    model.save_pretrained(out / "runs" / str(trial.number))
+                trial.report(loss, step)
+                if work.search is not None and trial.should_prune():
+                    raise optuna.TrialPruned
         return best
 
-    study = optuna.create_study()
-    study.optimize(lambda trial: fit(work.settings[trial.number], trial.number), n_trials=len(work.settings))
+    seed = None if work.search is None else work.search["seed"]
+    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed), pruner=optuna.pruners.MedianPruner())
+    study.optimize(fit, n_trials=work.num_trials)
     (out / "losses.json").write_text(json.dumps([trial.value for trial in study.trials]), encoding="utf-8")
 
 

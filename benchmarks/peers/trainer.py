@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from work import NUM_EVALUATIONS, Setting, Work
+from work import NUM_EVALUATIONS, Setting, Work, tell
 
 
 def arguments(folder: Path, setting: Setting | None = None) -> Any:
@@ -39,16 +39,32 @@ def arguments(folder: Path, setting: Setting | None = None) -> Any:
     )
 
 
-def make_trainer(work: Work, folder: Path, make_model: Callable[..., Any], setting: Setting | None = None) -> Any:
-    from transformers import AutoTokenizer, DataCollatorWithPadding, Trainer
+def make_trainer(
+    work: Work,
+    out: Path,
+    name: str,
+    make_model: Callable[..., Any],
+    setting: Setting | None = None,
+    *,
+    hear: Callable[[float], None] | None = None,
+) -> Any:
+    """Its checkpoints lie in `out` under this name; every evaluation is told there, and `hear` is told, too."""
+    from transformers import AutoTokenizer, DataCollatorWithPadding, Trainer, TrainerCallback
+
+    class Telling(TrainerCallback):
+        def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any, **kwargs: Any) -> None:
+            tell(out, metrics["eval_loss"])
+            if hear is not None:
+                hear(metrics["eval_loss"])
 
     return Trainer(
         model=None if setting is None else make_model(),
         model_init=make_model if setting is None else None,
-        args=arguments(folder, setting),
+        args=arguments(out / "runs" / name, setting),
         train_dataset=work.encoded("train"),
         eval_dataset=work.encoded("validation"),
         data_collator=DataCollatorWithPadding(AutoTokenizer.from_pretrained(work.base)),
+        callbacks=[Telling()],
     )
 
 

@@ -18,10 +18,10 @@ def main() -> None:
     work, out = Work.read(Path(sys.argv[1])), Path(sys.argv[2])
 
     def make_model(trial: Any = None) -> Any:
-        return work.model(work.settings[0 if trial is None else trial.number])
+        return work.model(work.settings[0] if trial is None else work.setting_of(trial))
 
     def space(trial: Any) -> dict[str, Any]:
-        setting = work.settings[trial.number]
+        setting = work.setting_of(trial)
         losses.append(math.inf)
         return {
             "learning_rate": setting.learning_rate,
@@ -35,14 +35,17 @@ def main() -> None:
         losses[-1] = min(losses[-1], metrics["eval_loss"])  # called at every evaluation
         return metrics["eval_loss"]
 
-    trainer = make_trainer(work, out / "runs", make_model)
+    trainer = make_trainer(work, out, "all", make_model)
+    is_search = work.search is not None
+    own = {"sampler": optuna.samplers.TPESampler(seed=work.search["seed"])} if work.search is not None else {}
     trainer.hyperparameter_search(
         direction="minimize",
         backend="optuna",
         hp_space=space,
-        n_trials=len(work.settings),
+        n_trials=work.num_trials,
         compute_objective=objective,
-        pruner=optuna.pruners.NopPruner(),
+        pruner=optuna.pruners.MedianPruner() if is_search else optuna.pruners.NopPruner(),
+        **own,
     )
     (out / "losses.json").write_text(json.dumps(losses), encoding="utf-8")
 

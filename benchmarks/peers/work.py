@@ -2,7 +2,8 @@
 
 A folder holds `train.jsonl` and `validation.jsonl` (`text`, `label` as a number) and `work.json`. Every setting is a
 whole fine-tune with LoRA on all linear layers: float32, AdamW, linear decay, clipping at 1; the validation loss of all
-rows ten times at equal fractions; the adapter of the best one is kept.
+rows ten times at equal fractions; the adapter of the best one is kept. Instead of the settings a work may ask for a
+search of one space, by each tool's own sampler and pruner.
 """
 
 from __future__ import annotations
@@ -32,11 +33,37 @@ class Work:
     base: str
     labels: list[str]
     settings: list[Setting]
+    search: dict[str, int] | None = None
+    """`trials` and `seed` of a search; None: the settings are trained, and nothing else."""
+
+    rates = (1e-4, 1e-2)
+    """The space of a search: learning rates, on a log scale, and `choices`."""
+    choices = {"batch_size": [8, 16, 32], "rank": [4, 8, 16]}  # noqa: RUF012 - never changed
 
     @classmethod
     def read(cls, folder: Path) -> Work:
         found = json.loads((folder / "work.json").read_text(encoding="utf-8"))
-        return cls(folder, found["base"], found["labels"], [Setting(**each) for each in found["settings"]])
+        settings = [Setting(**each) for each in found["settings"]]
+        return cls(folder, found["base"], found["labels"], settings, found["search"])
+
+    def write(self) -> Work:
+        """Have other processes read it; itself."""
+        found = {"base": self.base, "labels": self.labels, "settings": [asdict(each) for each in self.settings]}
+        text = json.dumps({**found, "search": self.search})
+        (self.folder / "work.json").write_text(text, encoding="utf-8")
+        return self
+
+    @property
+    def num_trials(self) -> int:
+        return len(self.settings) if self.search is None else self.search["trials"]
+
+    def setting_of(self, trial: Any) -> Setting:
+        """That of an Optuna trial: the work's own by number, or what Optuna suggests."""
+        if self.search is None:
+            return self.settings[trial.number]
+        rate = trial.suggest_float("learning_rate", *self.rates, log=True)
+        more = {name: trial.suggest_categorical(name, values) for name, values in self.choices.items()}
+        return Setting(learning_rate=rate, epochs=self.settings[0].epochs, **more)
 
     def rows(self, split: str) -> list[dict[str, Any]]:
         return [json.loads(line) for line in (self.folder / f"{split}.jsonl").open(encoding="utf-8")]
@@ -89,6 +116,10 @@ def make_work(
         )
         for _ in range(num_settings)
     ]
-    text = json.dumps({"base": base, "labels": labels, "settings": [asdict(each) for each in settings]})
-    (folder / "work.json").write_text(text, encoding="utf-8")
-    return Work.read(folder)
+    return Work(folder, base, labels, settings).write()
+
+
+def tell(out: Path, loss: float) -> None:
+    """Note an evaluation: the benchmark watches this file."""
+    with (out / "evaluations.jsonl").open("a", encoding="utf-8") as file:
+        file.write(f"{json.dumps(loss)}\n")

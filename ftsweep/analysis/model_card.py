@@ -122,12 +122,18 @@ def _limits(result: StudyResult, facts: Mapping[str, Any], objective: Objective)
 
 
 def _component(node: Any) -> str:
-    """A component in a few words: its class, and the name, path or file that it was given."""
+    """A component in a few words: its class, and the name or file that it was given, without the folders it lies in."""
     found = node if isinstance(node, Mapping) else {}
     kind = str(found.get("_target_") or "").rpartition(".")[2]
-    which = next((str(found[key]) for key in _NAMING if found.get(key)), "")
+    which = next((_named(found[key]) for key in _NAMING if found.get(key)), "")
     at = f"at {found['revision']}" if found.get("revision") else ""
     return " ".join(part for part in (kind, which, at) if part)
+
+
+def _named(given: Any) -> str:
+    """A name, or the files' own names: a card is read elsewhere, where the folders of this machine say nothing."""
+    names = given if isinstance(given, Sequence) and not isinstance(given, str) else [given]
+    return ", ".join(Path(str(name)).name if Path(str(name)).is_absolute() else str(name) for name in names)
 
 
 def text_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

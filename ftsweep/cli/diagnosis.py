@@ -104,7 +104,8 @@ def _devices() -> Check:
         return Check("devices", "works", f"CUDA {facts['cuda']}: " + "; ".join(facts["devices"]))
     times = " and ".join(f"{1e3 * took:.2g} ms with {count}" for count, took in facts["times"].items())
     text = f"no CUDA device: trials run on the CPU; a product of 512 x 512 numbers takes {times} threads here"
-    return Check("devices", "warns", f"{text}, and executor.threads=auto times a sweep's own steps")
+    settings = "executor.threads=auto times a sweep's own steps, and executor.lanes=auto several trials in one worker"
+    return Check("devices", "warns", f"{text}; {settings}")
 
 
 def _attempt(subject: str, attempt: Callable[[], tuple[State, str]]) -> Check:

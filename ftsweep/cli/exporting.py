@@ -47,6 +47,8 @@ def export_winner(folder: StudyFolder, overview: StudyOverview, destination: Pat
     export_best(folder, destination)
     complete_export(folder, destination, merge=merge)
     readme, manifest = destination / "README.md", read_json(destination / "ftsweep.json")
+    if overview.result.number is not None:  # the folder itself says only how rows are read
+        manifest |= {"data": folder.trial(overview.result.number).spec()["config"].get("data")}
     write_text(readme, with_card(readme.read_text(encoding="utf-8"), overview, destination, manifest))
 
 

@@ -21,6 +21,7 @@ from ftsweep.cli.enqueue import enqueue
 from ftsweep.cli.evaluate import evaluate
 from ftsweep.cli.extend import extend
 from ftsweep.cli.list_choices import list_choices
+from ftsweep.cli.logs import logs
 from ftsweep.cli.new import new
 from ftsweep.cli.output import BROKEN_PIPE, drop_output, prepare_output, prepare_warnings
 from ftsweep.cli.pin import pin
@@ -35,7 +36,7 @@ from ftsweep.cli.ui import ui
 from ftsweep.errors import FtsweepError, RefusedDataError, UsageError, suggest
 
 VERBS = (
-    *(list_choices, copy, new, show, plan, run, status, compare, enqueue, extend, pin, stop),
+    *(list_choices, copy, new, show, plan, run, status, logs, compare, enqueue, extend, pin, stop),
     *(best, predict, evaluate, report, dashboard, ui, clean, doctor),
 )
 """In the order of use, which is that of the help."""

@@ -10,6 +10,7 @@ from rich.console import Console
 from ftsweep.cli.console import print_findings, print_line
 from ftsweep.cli.render import rich_table
 from ftsweep.cli.shown_row import print_shown
+from ftsweep.cli.workers_text import lanes_text
 from ftsweep.control.data_findings import collect
 from ftsweep.control.threads import sharing_text
 from ftsweep.domain.finding import Finding
@@ -25,7 +26,7 @@ def print_plan(console: Console, facts: Mapping[str, Any]) -> None:
     workers = f"{plural(facts['num_workers'], 'worker')}{lanes}, to {objective['direction']} {objective['key']}"
     print_line(console, f"{facts['study']}: {facts['num_trials']} trials of {facts['num_rungs']} rungs on {workers}")
     for label, measured in facts["lanes"]["branches"].items():
-        print_line(console, f"Lanes of {label}: {_lanes_text(measured)}")
+        print_line(console, f"Lanes of {label}: {lanes_text(measured)}")
     found = collect({branch["branch"]: branch["data"] for branch in facts["branches"]})
     for branch in facts["branches"]:
         own = [each for each, labels in found.items() if labels == [branch["branch"]]]
@@ -38,14 +39,6 @@ def print_plan(console: Console, facts: Mapping[str, Any]) -> None:
     if facts["sharing"]:
         print_line(console, f"\n{sharing_text(facts['sharing'])}; a study times it when it begins, and keeps that.")
     print_line(console, f"\nAbout {duration(facts['study_seconds'])} for all trials at that setting, without pruning.")
-
-
-def _lanes_text(measured: Mapping[str, Any]) -> str:
-    """What `executor.lanes: auto` found."""
-    rates = [f"{number} train {rate:.2f} times as much" for number, rate in measured["rates"].items() if number != "1"]
-    told = f"; measured: {', '.join(rates)} in the same CPU time" if rates else ""
-    why = f", because {measured['reason']}" if measured["reason"] else ""
-    return f"{measured['lanes']}{why}{told}."
 
 
 def _print_branch(console: Console, branch: Mapping[str, Any], findings: Sequence[Finding]) -> None:

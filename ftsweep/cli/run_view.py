@@ -10,12 +10,14 @@ from rich.console import Console
 from ftsweep.cli.console import print_findings, print_line
 from ftsweep.cli.live_view import print_trials
 from ftsweep.cli.result_view import counts_text, print_conclusion, print_scores
+from ftsweep.config.build import build, is_own, targets
 from ftsweep.control.data_findings import collect
 from ftsweep.control.run import Launched
 from ftsweep.domain.commands import store_command, study_command
 from ftsweep.domain.finding import Severity
 from ftsweep.domain.result import StudyResult
 from ftsweep.domain.study_state import StudyState
+from ftsweep.store.folders import StudyFolder
 
 
 def print_ending(console: Console, launched: Launched) -> None:
@@ -50,14 +52,23 @@ def _print_result(console: Console, state: StudyState, result: StudyResult, stor
 
 def links_of(launched: Launched) -> dict[str, str]:
     """Where to look and what to do next, by label."""
-    name, store = launched.folder.name, launched.folder.store.root
+    store = launched.folder.store.root
     links = {"report": str(launched.folder.report_file)} if launched.folder.report_file.exists() else {}
     links.update(launched.links)
     if links.get("MLflow") == "ftsweep ui":  # which prints the study's page
         links["MLflow"] = store_command("ui", store=store)
     if launched.state.result is not None and launched.state.result.model is not None:
-        links["predict"] = f"echo TEXT | {study_command('predict', name, store=store)}"
+        links["predict"] = _predict_command(launched.folder, launched.state.result.model.number)
     return links
+
+
+def _predict_command(folder: StudyFolder, number: int) -> str:
+    """A text on standard input, or, of a trial whose model compares two answers, a file of rows."""
+    trial = folder.trial(number)
+    task = trial.spec()["config"].get("task") if trial.spec_file.is_file() else None
+    if task and all(is_own(target) for _, target in targets(task)) and build(task).num_sequences > 1:
+        return study_command("predict", folder.name, "PAIRS.jsonl", store=folder.store.root)
+    return f"echo TEXT | {study_command('predict', folder.name, store=folder.store.root)}"
 
 
 def ending_json(launched: Launched) -> dict[str, Any]:

@@ -18,9 +18,10 @@ def status(study: str | None, store: str, as_json: bool) -> None:
     if study is None:
         _show_store(store, as_json)
         return
-    from ftsweep.cli.console import console_for
+    from ftsweep.cli.console import console_for, print_line
     from ftsweep.cli.status_view import print_requests, print_study
     from ftsweep.cli.study_json import study_json
+    from ftsweep.cli.workers_text import workers_facts, workers_lines
     from ftsweep.report.overview import read_overview
     from ftsweep.store.inbox import Inbox
     from ftsweep.store.requests import pending_requests
@@ -29,11 +30,14 @@ def status(study: str | None, store: str, as_json: bool) -> None:
     folder = find_study(store, study)
     overview, disk, lost = read_overview(folder), study_use(folder), folder.lost_workers()
     extension, answers, pending = folder.manifest().extension, Inbox(folder).answers(), pending_requests(folder)
+    workers = workers_facts(folder, overview.state.trials)
     if as_json:
         requests = {"answers": [each.to_dict() for each in answers], "pending": [each.to_dict() for each in pending]}
-        print_json({**study_json(overview, disk, lost, extension), "requests": requests})
+        print_json({**study_json(overview, disk, lost, extension), "requests": requests, "workers": workers})
     else:
         print_study(console_for(sys.stdout), overview, disk, lost, folder.store.root, extension.text)
+        for line in workers_lines(workers):
+            print_line(console_for(sys.stdout), line)
         print_requests(console_for(sys.stdout), answers, pending)
 
 

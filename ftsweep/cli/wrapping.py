@@ -9,7 +9,7 @@ from rich.cells import cell_len
 _UNIT = re.compile(r"""(?:(?<!\w)'[^'\n]*'|(?<!\w)"[^"\n]*"|\S)+""")
 """A word; quotes that do not follow a letter (an apostrophe does) keep their spaces in it."""
 VERBS = (
-    *("list", "copy", "new", "show", "plan", "run", "status", "compare", "enqueue", "extend", "pin", "stop"),
+    *("list", "logs", "copy", "new", "show", "plan", "run", "status", "compare", "enqueue", "extend", "pin", "stop"),
     *("best", "predict", "evaluate", "report", "dashboard", "ui", "clean", "doctor"),
 )
 """What stands behind `ftsweep` in a command; in a sentence about it another word does."""

@@ -28,7 +28,7 @@ _METRICS = {
     "multi_label": ("macro_f1", "micro_f1, subset_accuracy, loss"),
     "regression": ("rmse", "mae, spearman, pearson, r2, loss"),
     "token_classification": ("f1", "token_accuracy, loss"),
-    "instruction": ("loss", "token_accuracy, perplexity"),
+    "instruction": ("loss", "token_accuracy, perplexity; of generated answers rouge_l, token_f1, exact_match, ..."),
     "preference": ("ranking_accuracy", "accuracy, margin, loss"),
     "text": ("loss", "perplexity"),
 }

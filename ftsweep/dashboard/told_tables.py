@@ -26,6 +26,11 @@ from ftsweep.report.tables.scores import comparison_table
 from ftsweep.report.tables.table import Cell, Table
 from ftsweep.report.trial_summary import TrialSummary
 
+_READING = (
+    "The same rows of validation, each model at its best rung; a score stands before each answer, words of the "
+    "expected text are marked."
+)
+
 
 def evidence_part(study: StudyOverview) -> list[Any]:
     """What the choice rests on: scores beside the default setting and the untouched base, and whole approaches."""
@@ -33,9 +38,8 @@ def evidence_part(study: StudyOverview) -> list[Any]:
     found = (
         ("The winner" if study.is_final else "Best so far", comparison_table(study)),
         ("Approaches", approach_table(study.approaches, study.objective, best)),
-        *_asked(study.answers, study.objective),
     )
-    return _parts(found)
+    return [*_parts(found), *_asked(study.answers, study.objective)]
 
 
 def answers_of_trial(study: StudyOverview, trial: TrialSummary) -> list[Any]:
@@ -49,7 +53,7 @@ def answers_of_trial(study: StudyOverview, trial: TrialSummary) -> list[Any]:
         return []
     base = base_answers(folder, trial.branch, study.objective)
     models = [*([base] if base else []), *trial_answers(folder, others, study.objective), own]
-    return _parts(_asked(models, study.objective))
+    return _asked(models, study.objective)
 
 
 def parting_answers(compared: Sequence[Compared]) -> list[Any]:
@@ -63,24 +67,31 @@ def parting_answers(compared: Sequence[Compared]) -> list[Any]:
     objective = compared[0].study.objective
     metric = told_score(models, objective)
     table = answer_table(models, parting_rows(models, metric), metric, "")
-    return _parts([(f"Answered most differently, by {metric}", table)])
+    return _answer_parts([(f"Answered most differently, by {metric}", table)])
 
 
-def _asked(models: Sequence[ModelAnswers], objective: Objective) -> list[tuple[str, Table | None]]:
+def _asked(models: Sequence[ModelAnswers], objective: Objective) -> list[Any]:
     metric = told_score(models, objective)
     worst, best = telling_rows(models, metric)
-    return [
-        (f"Answered worst, by {metric}", answer_table(models, worst, metric, "")),
-        (f"Answered best, by {metric}", answer_table(models, best, metric, "")),
-    ]
+    return _answer_parts(
+        [
+            (f"Answered worst, by {metric}", answer_table(models, worst, metric, "")),
+            (f"Answered best, by {metric}", answer_table(models, best, metric, "")),
+        ]
+    )
 
 
-def _parts(found: Iterable[tuple[str, Table | None]]) -> list[Any]:
+def _answer_parts(found: Iterable[tuple[str, Table | None]]) -> list[Any]:
+    parts = _parts(found, "told answers")
+    return [*parts, html.P(_READING, className="reading")] if parts else []
+
+
+def _parts(found: Iterable[tuple[str, Table | None]], css_class: str = "told") -> list[Any]:
     parts: list[Any] = []
     for title, table in found:
         if table is not None:
             rows = ([_shown(cell) for cell in row.cells] for row in table.rows)
-            parts += [html.H2(title), plain_table([column.name for column in table.columns], rows, "told")]
+            parts += [html.H2(title), plain_table([column.name for column in table.columns], rows, css_class)]
             parts += [html.P(table.note, className="reading")] if table.note else []
     return parts
 

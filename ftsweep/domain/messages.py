@@ -176,9 +176,10 @@ class Log(TypedDict):
 class Lost(TypedDict):
     type: Literal["lost"]
     job: str
-    kind: Literal["memory", "process"]
+    kind: Literal["memory", "process", "node", "cluster", "place"]
     reason: str
     log_tail: str
+    has_progress: NotRequired[bool]
 
 
 class Turn(TypedDict):

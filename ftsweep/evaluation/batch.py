@@ -16,15 +16,17 @@ if TYPE_CHECKING:
 Batch = dict[str, torch.Tensor]
 
 
-def collate(split: Examples, indices: Sequence[int] | np.ndarray, task: Task, *, pad_token_id: int) -> Batch:
-    """Right-padded tensors of these examples, on the CPU.
+def collate(
+    split: Examples, indices: Sequence[int] | np.ndarray, task: Task, *, pad_token_id: int, min_length: int = 0
+) -> Batch:
+    """Right-padded tensors of these examples, on the CPU; `longest` is at least `min_length`.
 
     input_ids and attention_mask: int64 [rows, longest]; labels: int64 (float32 where they are floats) of shape
     [rows, longest] when they are per token, [rows] or [rows, n] when they are per example; and what the task adds.
     """
     inputs = [split.input_ids(int(index)) for index in indices]
     labels = [split.labels(int(index)) for index in indices]
-    longest = max(len(row) for row in inputs)
+    longest = max(min_length, *(len(row) for row in inputs))
     input_ids = np.full((len(inputs), longest), pad_token_id, dtype=np.int64)
     attention_mask = np.zeros((len(inputs), longest), dtype=np.int64)
     for row, ids in enumerate(inputs):

@@ -11,6 +11,7 @@ from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.errors import StudyError
 
 MAX_RETRIES = 3  # of one job whose worker was lost
+MAX_NODE_LOSSES = 5  # of one job in a row, without a rung between them: a node says nothing of the job that it had
 MAX_MEMORY_RETRIES = 1  # of one whose worker the kernel ended for want of memory: it may have been another's fault
 PLACE_REMEDY = (
     "Free some space or mend the folder's permissions, and give the same command again: it goes on where it stood, and "
@@ -38,10 +39,16 @@ class Attempts:
         """
         lost, reason = self._lost[str(message["job"])], reason_of(message)
         kind = str(message.get("kind", ""))
+        if kind == "cluster":  # it is waited for, and no job is to blame
+            return None
+        if kind == "node":
+            lost[kind] = 0 if message.get("has_progress") else lost[kind]
         lost[kind] += 1
+        if kind == "node" and lost[kind] <= MAX_NODE_LOSSES:
+            return None
         if kind == "memory" and lost[kind] > MAX_MEMORY_RETRIES:
             return Outcome(OutcomeKind.INFEASIBLE, f"the machine ran out of memory {lost[kind]} times: {reason}")
-        if lost.total() <= MAX_RETRIES:
+        if kind != "node" and lost.total() - lost["node"] <= MAX_RETRIES:
             return None
         if kind == "place":
             raise place_error(reason, str(message.get("where") or ""))

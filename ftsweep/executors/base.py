@@ -114,10 +114,11 @@ class Executor(Component, ABC):
 
         Beside what workers send: `lost` (job, reason, log_tail) when the worker of a job died or went silent; the
         worker is already being replaced. A job whose `ended`, `failed` or `lost` was returned is over: its lane is
-        free again, and nothing more comes of it.
+        free again, and nothing more comes of it. The files that a message speaks of are on this machine's disk.
 
         Raises:
             StudyError: no worker can be brought to life.
+            ConfigError: there is no place for one as asked.
         """
 
     @abstractmethod

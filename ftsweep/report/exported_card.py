@@ -21,6 +21,10 @@ _PIPELINES = {
 }
 """By task; all others generate text."""
 
+_ADAPTER = "adapter_config.json"
+_VLLM_RANKS = (16, 32, 64, 128, 256, 320, 512)
+"""What `--max-lora-rank` may be; the first is what vLLM takes without it."""
+
 
 def with_card(readme: str, overview: StudyOverview, folder: Path, manifest: Mapping[str, Any]) -> str:
     """An exported folder's README.md behind the metadata and the model's card.
@@ -79,19 +83,25 @@ def _harness(overview: StudyOverview) -> str:
 def _serving(folder: Path, manifest: Mapping[str, Any]) -> str:
     """How vLLM takes it, of a model that generates text."""
     kind = _kind(folder)
-    if _class_name(manifest["task"]) in _PIPELINES or kind in ("", "PROMPT_TUNING", "PREFIX_TUNING"):
+    if _class_name(manifest["task"]) in _PIPELINES or kind == "":
         return ""
+    if kind in ("PROMPT_TUNING", "PREFIX_TUNING"):
+        return "vLLM does not take virtual tokens; transformers with PEFT does."
     if kind == "whole":
         return "vLLM: `vllm serve FOLDER`."
-    if kind != "LORA":
+    adapter = read_json(folder / _ADAPTER)
+    if kind != "LORA" or adapter.get("use_dora") or adapter.get("modules_to_save"):
         return "vLLM takes the folder that `ftsweep best --export FOLDER --merge` writes: `vllm serve FOLDER`."
     base = manifest["model"].get("name") or "FOLDER/base"
-    return f"vLLM: `vllm serve {base} --enable-lora --lora-modules tuned=FOLDER`."
+    rank = max([int(adapter.get("r") or 0), *(adapter.get("rank_pattern") or {}).values()])
+    room = next((size for size in _VLLM_RANKS if size >= rank), rank)
+    more = f" --max-lora-rank {room}" if rank > _VLLM_RANKS[0] else ""
+    return f"vLLM: `vllm serve {base} --enable-lora{more} --lora-modules tuned=FOLDER`."
 
 
 def _kind(folder: Path) -> str:
     """What lies there: `whole`, an adapter of PEFT by its type, or "" for no model of its own."""
-    adapter = folder / "adapter_config.json"
+    adapter = folder / _ADAPTER
     if adapter.is_file():
         return str(read_json(adapter).get("peft_type", ""))
     return "whole" if (folder / "config.json").is_file() else ""

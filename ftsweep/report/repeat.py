@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ftsweep.domain.commands import override, quoted_command, sweep_word
+from ftsweep.domain.commands import DEFAULT_STORE, override, quoted_command, run_command
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.trial_summary import TrialSummary
 
 
 def repeat_command(study: StudyOverview, trial: TrialSummary) -> str:
-    """Of branches it leaves the trial's own alone. Overrides that the study was begun with are not known to it."""
+    """Of branches it leaves the trial's own alone. Of overrides that the study was begun with it knows the store, and
+    the objective where without it no answers might be generated.
+    """
     values = {study.param_path(name): value for name, value in study.params_of(trial).items()}
     others = [f"~branches.{name}" for name in study.settings.branches if name != trial.branch]
-    words = [
-        quoted_command("ftsweep", "run", sweep_word(Path(study.settings.sweep or study.name))),
-        override("study.name", f"{study.name}-trial-{trial.number}"),
+    metric = study.objective.metric
+    is_generated = metric in study.objective.metrics and study.objective.metrics[metric].is_generated
+    return run_command(
+        study.settings.sweep or study.name,
+        f"{study.name}-trial-{trial.number}",
         "budget.trials=1",
         "selection.seeds=0",
+        *([override("objective.metric", metric)] if is_generated else []),
         *(quoted_command(other) for other in others),
         *(override(path, value) for path, value in values.items()),
-    ]
-    return " ".join(words)
+        store=Path(DEFAULT_STORE).absolute() if study.folder is None else study.folder.store.root,
+    )

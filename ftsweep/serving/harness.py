@@ -6,7 +6,8 @@ import importlib.util
 import logging
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,16 +86,17 @@ def harness_scores(
 
     model = HFLM(pretrained=predictor.model, tokenizer=predictor.tokenizer, backend="causal", batch_size=batch_size)
     try:
-        found = simple_evaluate(
-            model=model,
-            tasks=[name for task in tasks for name in manager.match_tasks([task])],
-            task_manager=manager,
-            limit=limit,
-            num_fewshot=num_fewshot,
-            apply_chat_template=is_chat,
-            log_samples=False,
-            bootstrap_iters=1000,
-        )
+        with _nothing_asked_of_the_machine():
+            found = simple_evaluate(
+                model=model,
+                tasks=[name for task in tasks for name in manager.match_tasks([task])],
+                task_manager=manager,
+                limit=limit,
+                num_fewshot=num_fewshot,
+                apply_chat_template=is_chat,
+                log_samples=False,
+                bootstrap_iters=1000,
+            )
     except Exception as error:  # whatever the code of a task raises
         first = " ".join(str(error).split())[:300]
         raise UsageError(
@@ -104,6 +106,24 @@ def harness_scores(
             "a folder of yours (--include-path) needs neither.",
         ) from error
     return {name: _task_scores(name, found, is_chat=is_chat) for name in found["results"] if _has_values(name, found)}
+
+
+@contextmanager
+def _nothing_asked_of_the_machine() -> Iterator[None]:
+    """Have lm-eval leave out the commit of the current folder and the machine's packages, which are not kept: git says
+    aloud that a folder is no repository, and the packages take seconds.
+    """
+    from lm_eval import evaluator
+
+    names = ("get_git_commit_hash", "add_env_info")
+    kept = {name: getattr(evaluator, name) for name in names if hasattr(evaluator, name)}
+    for name in kept:
+        setattr(evaluator, name, lambda *_: None)
+    try:
+        yield
+    finally:
+        for name, function in kept.items():
+            setattr(evaluator, name, function)
 
 
 def _has_values(name: str, found: Mapping[str, Any]) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,8 @@ _HEADS = {
 }
 
 
-def readme_of(folder: Path, manifest: Mapping[str, Any]) -> str:
-    """The text, by what lies in the folder."""
+def readme_of(folder: Path, manifest: Mapping[str, Any], end_ids: Sequence[int] = ()) -> str:
+    """The text, by what lies in the folder. `end_ids`: the tokens at which an answer ends, where it is generated."""
     is_adapter = (folder / "adapter_config.json").is_file()
     is_whole = (folder / "config.json").is_file() and not is_adapter
     lines = [f"# Trial {manifest.get('trial')} of a study of ftsweep", ""]
@@ -37,7 +38,7 @@ def readme_of(folder: Path, manifest: Mapping[str, Any]) -> str:
     if not has_virtual:
         lines += [
             "from transformers import pipeline",
-            f'pipeline("{pipeline}", model="FOLDER"){_arguments(task, manifest)}',
+            f'pipeline("{pipeline}", model="FOLDER"){_arguments(task, manifest, folder, end_ids)}',
         ]
     if is_adapter:
         if auto == "MaskedLM":  # PEFT has no class of its own for these
@@ -51,20 +52,46 @@ def readme_of(folder: Path, manifest: Mapping[str, Any]) -> str:
     lines += ["```", ""]
     if (folder / "base").is_dir():
         lines += [
-            "The adapter's base lies in `base/`, with the labels in its configuration. `adapter_config.json` names it",
-            "by its absolute path, as PEFT wants it. When this folder was moved, write the new path there, or load",
+            "The adapter's base lies in `base/`. `adapter_config.json` names it by its absolute path, as PEFT wants",
+            "it. When this folder was moved, write the new path there, or load",
             f'`PeftModel.from_pretrained(AutoModelFor{auto}.from_pretrained("FOLDER/base"), "FOLDER")`.',
             "",
         ]
+    if len(end_ids) > 1:
+        lines += [f"An answer ends at any of the tokens {list(end_ids)} (vLLM: `stop_token_ids` of a request).", ""]
     return "\n".join([*lines, *_notes(task, manifest)]) + "\n"
 
 
-def _arguments(task: str, manifest: Mapping[str, Any]) -> str:
+def _arguments(task: str, manifest: Mapping[str, Any], folder: Path, end_ids: Sequence[int]) -> str:
+    """What the pipeline is called with, so that it answers as it was measured."""
     length = manifest["task"].get("max_length")
     if task in ("Classification", "MultiLabel", "Regression"):
         more = ", top_k=None" if task == "MultiLabel" else ""
         return f'("a text", truncation=True, max_length={length}{more})'
-    return '("a [MASK]")' if task == "MaskedText" else '("a text")'
+    if task == "MaskedText":
+        return f'("a {_tokenizer(folder).get("mask_token", "[MASK]")}")'
+    if task in ("Text", "TokenClassification"):
+        return '("a text")'
+    how = f", max_new_tokens={manifest['task'].get('max_new_tokens', 128)}, do_sample=False"
+    how += f", eos_token_id={list(end_ids)}" if len(end_ids) > 1 else ""
+    if has_chat_template(folder):
+        return f'([{{"role": "user", "content": "a question"}}]{how})'
+    return f'("a question\\n"{how})'
+
+
+def has_chat_template(folder: Path) -> bool:
+    """Whether the tokenizer in a folder has a template for conversations."""
+    return (folder / "chat_template.jinja").is_file() or bool(_tokenizer(folder).get("chat_template"))
+
+
+def _tokenizer(folder: Path) -> dict[str, Any]:
+    """The tokenizer's settings, those of special tokens by their text; {} where none lies there."""
+    file = folder / "tokenizer_config.json"
+    found = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return {
+        key: value["content"] if isinstance(value, dict) and "content" in value else value
+        for key, value in found.items()
+    }
 
 
 def _notes(task: str, manifest: Mapping[str, Any]) -> list[str]:

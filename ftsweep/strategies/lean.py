@@ -14,6 +14,8 @@ import torch
 from peft.tuners.lora import Linear
 from torch.nn.functional import linear
 
+from ftsweep.strategies.low_rank import LowRankSum, Own, dropout_noise
+
 MAX_MERGED_BYTES = 1 << 30
 """Merged copies of the adapted weights may take so much memory, on a CPU."""
 
@@ -27,15 +29,15 @@ class LeanLinear(Linear):
     def forward(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
         if args or kwargs or not self._is_plain(x):
             return super().forward(x, *args, **kwargs)
+        base: Any = self.get_base_layer()
         if self.merged_weight is not None:
-            base: Any = self.get_base_layer()
             return linear(x, self.merged_weight, base.bias)
         (name,) = self.active_adapters
         flat = x.flatten(0, -2)
-        inner = linear(self.lora_dropout[name](flat), _factor(self.lora_A[name]))
-        # In place: the base's layer needs its input and its weight for a gradient, and not its result.
-        base_result: torch.Tensor = self.base_layer(flat)
-        result = base_result.addmm_(inner, _factor(self.lora_B[name]).t(), alpha=self.scaling[name])
+        p = dropout_of(self, name) if self.training else 0.0
+        own = Own(0, len(flat), self.scaling[name], dropout_noise(flat, p))
+        factors = _factor(self.lora_A[name]), _factor(self.lora_B[name])
+        result: torch.Tensor = LowRankSum.apply(flat, base.weight, base.bias, (own,), *factors)
         return result.view(*x.shape[:-1], -1)
 
     def _is_plain(self, x: torch.Tensor) -> bool:
@@ -68,6 +70,11 @@ def merged_for_measuring(layers: list[LeanLinear]) -> Iterator[None]:
     finally:
         for layer in layers:
             layer.merged_weight = None
+
+
+def dropout_of(layer: Linear, name: str) -> float:
+    """The share of inputs that an adapter drops; PEFT puts an `nn.Identity` there where it is none."""
+    return float(getattr(layer.lora_dropout[name], "p", 0.0))
 
 
 def _factor(layer: Any) -> torch.Tensor:

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 LARGE_GRADIENT = 100.0  # an L2 norm before clipping that a healthy step does not have
+MIN_TOKENS = 32
+"""Of a micro-batch, padding counted, where the data has rows that long. Below it a product may take another way, and
+give other last bits, than the same rows among those of other trials; and it is hardly quicker."""
 _FINITE_CHECK_STEPS = 10  # on CUDA the loss is looked at this often: every look waits for the device
 
 
@@ -73,7 +76,7 @@ class Stepper:
         self.task = parts.task
         self.strategy = parts.strategy if strategy is None else strategy
         self.settings = settings = TrainingSettings(**parts.config["training"])
-        self.examples = examples
+        self.train_on(examples)
         self.evaluator = evaluator
         seed = parts.config["seed"]["data"]
         self.plan: Plan = BatchPlan(examples.lengths, settings.batch_size, settings.epochs, seed)
@@ -94,6 +97,11 @@ class Stepper:
         """Whether the weights have the gradient of the next step already."""
         self.strategy.set_training(model)
 
+    def train_on(self, examples: Examples) -> None:
+        """From now on; as many as before, and as long."""
+        self.examples = examples
+        self._longest = len(examples.input_ids(int(examples.lengths.argmax())))  # 1 where a table is looked up
+
     def take(self) -> None:
         """One optimizer step and its time, and nothing else.
 
@@ -113,12 +121,26 @@ class Stepper:
 
     def micro_batches(self, indices: np.ndarray) -> tuple[list[Batch], int]:
         """These examples as padded tensors on the CPU, and how many supervised units the gradient is divided by."""
-        size, examples = self.micro_batch_size, self._examples_now()
+        examples, pad_token_id = self._examples_now(), self.evaluator.pad_token_id
         batches = [
-            collate(examples, indices[start : start + size], self.task, pad_token_id=self.evaluator.pad_token_id)
-            for start in range(0, len(indices), size)
+            collate(examples, part, self.task, pad_token_id=pad_token_id, min_length=self._min_length(len(part)))
+            for part in self._micro_batch_indices(indices)
         ]
         return batches, max(1, sum(int(self.task.row_units(batch["labels"]).sum()) for batch in batches))
+
+    def micro_batch_tokens(self) -> list[int]:
+        """How many tokens, padding counted, the micro-batches of the next step have."""
+        lengths = self.examples.lengths
+        parts = self._micro_batch_indices(self.plan.indices(self.num_steps))
+        return [len(part) * max(self._min_length(len(part)), int(lengths[part].max())) for part in parts]
+
+    def _micro_batch_indices(self, indices: np.ndarray) -> list[np.ndarray]:
+        size = self.micro_batch_size
+        return [indices[start : start + size] for start in range(0, len(indices), size)]
+
+    def _min_length(self, num_rows: int) -> int:
+        """What rows are padded to at least. A row as long as the longest of the data fits into every model."""
+        return min(-(-MIN_TOKENS // num_rows), self._longest)
 
     def _examples_now(self) -> Examples:
         """The examples of the step's epoch: drawn anew in each where the task does so."""
@@ -138,7 +160,7 @@ class Stepper:
         rate = self.rate_now()
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["rate_factor"]
-        norm = torch.nn.utils.clip_grad_norm_(self.weights, self.settings.max_grad_norm or math.inf)
+        norm = clip_gradients(self.weights, self.settings.max_grad_norm or math.inf)
         self.is_finite &= torch.isfinite(norm)
         self.num_large_gradients += norm > LARGE_GRADIENT
         self.optimizer.step()
@@ -220,6 +242,14 @@ class Stepper:
         unpack_generators(checkpoint.generators, self.evaluator.device)
         for name in self.progress():
             setattr(self, name, checkpoint.progress[name])
+
+
+def clip_gradients(weights: list[torch.nn.Parameter], max_norm: float) -> torch.Tensor:
+    """As `torch.nn.utils.clip_grad_norm_`, to the bit; on a CPU nothing is multiplied by 1. The norm before it."""
+    norm = torch.nn.utils.get_total_norm([weight.grad for weight in weights if weight.grad is not None])
+    if norm.device.type != "cpu" or not max_norm / (norm + 1e-6) >= 1:  # torch's own coefficient
+        torch.nn.utils.clip_grads_with_norm_(weights, max_norm, norm)
+    return norm
 
 
 def make_optimizer(

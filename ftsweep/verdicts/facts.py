@@ -47,6 +47,15 @@ def share_metric(fit: TrialFit) -> str | None:
     return of_right_answers(metrics, names)
 
 
+def told_share(fit: TrialFit) -> str:
+    """The share of rows of which a trial should have more right than the untouched base: the objective where it is
+    one, as for pairs, whose `accuracy` is another measure for every loss; else `accuracy`.
+    """
+    own = fit.objective.metrics.get(fit.objective.metric)
+    is_share_of_rows = own is not None and own.is_share and own.is_readable and own.compares_parts
+    return fit.objective.metric if is_share_of_rows else "accuracy"
+
+
 def scaled(fit: TrialFit, key: str, factor: float) -> str:
     """`training.<key>=` the trial's own value times a factor, rounded to what a person would type."""
     value = fit.config.get("training", {}).get(key)

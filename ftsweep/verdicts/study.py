@@ -181,10 +181,11 @@ def _noise(study: StudyFit) -> Verdict | None:
     band = 2 * math.sqrt(2) * spread
     lowest = min(values)
     num_within = sum(value <= lowest + band for value in values)
+    settings = "setting" if len(groups) == 1 else "settings"
     return Verdict(
         VerdictKind.NOISE,
         f"two runs of one setting differ by up to {band:.2g} in {study.objective.key} by their seed alone (spread "
-        f"{spread:.2g}, {freedom + len(groups)} runs of {len(groups)} settings); {num_within} of {len(values)} "
+        f"{spread:.2g}, {freedom + len(groups)} runs of {len(groups)} {settings}); {num_within} of {len(values)} "
         "complete trials lie that near to the best value",
         numbers={"band": band, "spread": spread, "num_within": num_within},
         advice="Smaller differences between trials mean nothing",

@@ -14,7 +14,16 @@ from ftsweep.domain.trial import OutcomeKind
 from ftsweep.domain.verdict import Verdict, VerdictKind, consistent
 from ftsweep.errors import ConfigError
 from ftsweep.verdicts.curve import FitCurve, standard_error
-from ftsweep.verdicts.facts import TRAIN_FALL, TrialFit, has_risen, holding_back, rate_advice, scaled, share_metric
+from ftsweep.verdicts.facts import (
+    TRAIN_FALL,
+    TrialFit,
+    has_risen,
+    holding_back,
+    rate_advice,
+    scaled,
+    share_metric,
+    told_share,
+)
 
 Mode = Literal["judge", "off"]
 
@@ -189,14 +198,15 @@ class FitVerdicts(Guard):
                 why = f"validation loss {fell}"
             elif z is not None and z < self.z:
                 why = f"the fall of the validation loss is within chance (z {z:.1f})"
-        majority = fit.baseline.get("accuracy")
-        key = "validation/accuracy"
+        share = told_share(fit)
+        majority = fit.baseline.get(share)
+        key = f"validation/{share}"
         kept = fit.objective.best(fit.measurements)
         if why is None and majority is not None and kept is not None and key in kept.values:
             limit = majority + self.z * standard_error(majority, fit.num_rows)
             if kept.values[key] <= limit:
                 why = (
-                    f"accuracy {kept.values[key]:.3f} is not above the untouched base's {majority:.3f} by {self.z:g} SE"
+                    f"{share} {kept.values[key]:.3f} is not above the untouched base's {majority:.3f} by {self.z:g} SE"
                 )
         if why is None:
             return None

@@ -17,11 +17,15 @@ import torch
 from ftsweep.config.build import build
 from ftsweep.errors import UsageError
 from ftsweep.models.base import LANGUAGE_HEADS
+from ftsweep.models.loading import Origin, load_tokenizer
 from ftsweep.models.saving import save_whole
 from ftsweep.serving.model import BASE, MANIFEST, is_whole, load_predictor, source_of
 from ftsweep.serving.readme import readme_of
 from ftsweep.store.atomic import read_json, remove, write_json, written_folder
 from ftsweep.strategies.base import fresh_modules
+from ftsweep.tasks.encoding.chat import ChatFormat
+from ftsweep.tasks.instruction import Instruction
+from ftsweep.tasks.preference import Preference
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -47,7 +51,9 @@ def open_elsewhere(folder: Path, *, merge: bool = False, allowed: Sequence[str] 
         _merge(folder, manifest, allowed)
     elif is_adapter:
         _add_base(folder, manifest, allowed)
-    (folder / "README.md").write_text(readme_of(folder, dict(read_json(folder / MANIFEST))), encoding="utf-8")
+    manifest = dict(read_json(folder / MANIFEST))
+    end_ids = _end_answers(folder, build(manifest["task"], allowed=manifest["allow"] if allowed is None else allowed))
+    (folder / "README.md").write_text(readme_of(folder, manifest, end_ids), encoding="utf-8")
 
 
 def check_mergeable(folder: Path) -> None:
@@ -96,13 +102,31 @@ def _add_base(folder: Path, manifest: dict[str, Any], allowed: Sequence[str] | N
 
 def _put_base_on_top(folder: Path) -> None:
     """The base at the top of the folder, too: so transformers finds it wherever the folder is moved to."""
-    shutil.copy2(folder / BASE / "config.json", folder / "config.json")
+    for name in ("config.json", "generation_config.json"):
+        if (folder / BASE / name).is_file():
+            shutil.copy2(folder / BASE / name, folder / name)
     target = folder / _WEIGHTS
     target.unlink(missing_ok=True)
     try:
         target.hardlink_to(folder / BASE / _WEIGHTS)
     except OSError:  # a file system without links
         shutil.copy2(folder / BASE / _WEIGHTS, target)
+
+
+def _end_answers(folder: Path, task: Any) -> list[int]:
+    """Have other tools end answers where the task does, by whole models' generation_config.json; the tokens that end
+    one, [] for a task that generates none.
+    """
+    if not isinstance(task, Instruction | Preference):
+        return []
+    end_ids = ChatFormat(load_tokenizer(Origin(str(folder), where=str(folder)))).end_ids()
+    for place in (folder, folder / BASE):
+        if (place / "config.json").is_file():
+            file = place / "generation_config.json"
+            kept = read_json(file) if file.is_file() else {}
+            kept.pop("_from_model_config", None)  # it would have the model's own ends taken
+            write_json(file, {**kept, "eos_token_id": end_ids})
+    return end_ids
 
 
 def _describe(model: PreTrainedModel, task: Any) -> None:

@@ -18,10 +18,13 @@ def memory_flat(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("strategy", ["lora", "full"])
-def test_worker_is_as_large_after_fifty_trials_as_when_it_was_warm(memory_flat: ModuleType, strategy: str) -> None:
-    samples = memory_flat.watch_worker(strategy, memory_flat.NUM_TRIALS)
-    assert len(samples) == 50
+@pytest.mark.parametrize(("strategy", "lanes"), [("lora", 1), ("full", 1), ("lora", 4)])
+def test_worker_is_as_large_after_fifty_trials_as_when_it_was_warm(
+    memory_flat: ModuleType, strategy: str, lanes: int
+) -> None:
+    count = memory_flat.NUM_TRIALS if lanes == 1 else 24
+    samples = memory_flat.watch_worker(strategy, count, lanes)
+    assert len(samples) == count
     grown = memory_flat.growth(samples)
     assert grown.pop("resident_mib") < memory_flat.MOST_GROWTH_MIB, samples
     assert grown == {"tensors": 0, "modules": 0, "files": 0, "threads": 0}

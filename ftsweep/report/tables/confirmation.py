@@ -7,7 +7,7 @@ from ftsweep.domain.objective import Objective
 from ftsweep.domain.result import StudyResult
 from ftsweep.report.tables.cells import figure, words
 from ftsweep.report.tables.table import Cell, Row, Table, columns, data_table
-from ftsweep.report.wording import number
+from ftsweep.report.wording import number, plural
 
 
 def confirmation_table(result: StudyResult, objective: Objective) -> Table | None:
@@ -17,11 +17,12 @@ def confirmation_table(result: StudyResult, objective: Objective) -> Table | Non
         return None
     names = ("trial", "search", "mean", "fresh seeds", "against the default")
     share = setting.train_seconds / setting.search_train_seconds if setting.search_train_seconds else 0.0
+    runs = plural(setting.num_runs, "run")
     return Table(
         columns(*names, text=["fresh seeds", "against the default"]),
         tuple(_row(each, setting.number) for each in setting.contenders),
         title=f"{objective.key} with fresh seeds{_spread(setting.spread)}",
-        note=f"{setting.num_runs} runs, {share:.0%} of the search's training time; ended because {setting.ended}.",
+        note=f"{runs}, {share:.0%} of the search's training time; ended because {setting.ended}.",
     )
 
 

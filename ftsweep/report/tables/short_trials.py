@@ -85,8 +85,9 @@ def _outcome(record: TrialRecord, state: StudyState) -> Cell:
 def _scale(state: StudyState) -> tuple[float, float]:
     """Where curves begin, by their median, and the best value: what most of them lie between."""
     key = state.objective.key
-    firsts = [record.measurements[0].values.get(key, math.nan) for record in state.trials if record.measurements]
-    starts = [value for value in firsts if math.isfinite(value)]
+    curves = [[point.values.get(key, math.nan) for point in record.measurements] for record in state.trials]
+    firsts = [next(filter(math.isfinite, curve), None) for curve in curves]
+    starts = [value for value in firsts if value is not None]
     values = [value for record in state.trials if (value := state.value(record)) is not None and math.isfinite(value)]
     if not starts or not values:
         return 0.0, 0.0
@@ -96,8 +97,9 @@ def _scale(state: StudyState) -> tuple[float, float]:
 
 
 def _curve(record: TrialRecord, state: StudyState, scale: tuple[float, float]) -> Cell:
-    """A bar for each rung; of many rungs the last in each of equal parts."""
-    by_rung = {point.rung: point.values.get(state.objective.key, math.nan) for point in record.measurements}
+    """A bar for each rung; of many rungs the last in each of equal parts that has a value."""
+    values = {point.rung: point.values.get(state.objective.key, math.nan) for point in record.measurements}
+    by_rung = {rung: value for rung, value in values.items() if math.isfinite(value)}
     width = min(state.num_rungs + 1, _CURVE_WIDTH)
     parts: list[float] = []
     for i in range(width):

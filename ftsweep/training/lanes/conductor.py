@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from ftsweep.strategies.lean import LeanLinear
 from ftsweep.training.lanes.attention import BASE, NAME, own_mask
-from ftsweep.training.lanes.layers import LaneDropout, LaneLinear, Part, Seats
+from ftsweep.training.lanes.layers import Adapter, LaneDropout, LaneLinear, Part, Seats
 from ftsweep.training.lanes.twin import twin
 
 if TYPE_CHECKING:
@@ -76,18 +75,18 @@ class Conductor:
         self.tokens_per_pass = TOKENS_PER_PASS
 
     def part(
-        self, inputs: BodyInputs, layers: Mapping[str, LeanLinear], own_generators: Callable[[], None], start: int
+        self, inputs: BodyInputs, adapters: Mapping[str, Adapter], own_generators: Callable[[], None], start: int
     ) -> Part:
         """A lane's place in a pass."""
         rows, length = inputs.input_ids.shape
         like = self._body.get_input_embeddings().weight.new_empty(1).expand(rows, length, 1)
         mask = own_mask(self._config, like, inputs.attention_mask, is_causal=self._is_causal)
-        return Part(layers, rows, length, own_generators, mask, start)
+        return Part(adapters, rows, length, own_generators, mask, start)
 
     def hidden(self, batches: Sequence[BodyInputs], parts: Sequence[Part]) -> list[torch.Tensor]:
         """Last hidden states [rows, length, hidden] of each lane, all of one graph."""
         ids = torch.cat([each.input_ids.reshape(1, -1) for each in batches], dim=1)
-        positions = [torch.arange(part.length).repeat(part.num_rows) for part in parts]
+        positions = [torch.arange(part.length, device=ids.device).repeat(part.num_rows) for part in parts]
         settings: dict[str, Any] = dict(self._settings)
         types = [each.token_type_ids for each in batches]
         if any(each is not None for each in types):

@@ -14,6 +14,7 @@ from ftsweep.strategies.base import transformers_model
 from ftsweep.strategies.lean import LeanLinear
 from ftsweep.training.checkpoint import Weights, pack_generators, unpack_generators
 from ftsweep.training.lanes.conductor import BodyInputs, NoLaneError
+from ftsweep.training.lanes.layers import Adapter
 from ftsweep.training.step import Stepper
 
 CHECKED_STEPS = 2
@@ -41,7 +42,7 @@ class Lane:
         """Steps whose gradient came of a shared pass."""
         self._body: Any = transformers_model(stepper.model).base_model
         modules = dict(self._body.named_modules())
-        self.layers = {name: module for name, module in modules.items() if isinstance(module, LeanLinear)}
+        self.adapters = {name: Adapter.of(each) for name, each in modules.items() if isinstance(each, LeanLinear)}
         self._generators: Weights = {}
         self._was_finite = torch.empty(0)
 

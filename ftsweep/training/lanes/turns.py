@@ -17,7 +17,7 @@ from ftsweep.evaluation.batch import Batch
 from ftsweep.models.device import is_out_of_memory
 from ftsweep.training.lanes.conductor import BodyInputs, Conductor, NoLaneError
 from ftsweep.training.lanes.lane import Lane
-from ftsweep.training.lanes.layers import MIN_TOKENS
+from ftsweep.training.step import MIN_TOKENS
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -65,10 +65,7 @@ def _next_step(lane: Lane) -> _Step | None:
     if lane.refusal is not None:
         return None
     stepper = lane.stepper
-    lengths = stepper.examples.lengths[stepper.plan.indices(stepper.num_steps)]
-    size = stepper.micro_batch_size
-    parts = [lengths[start : start + size] for start in range(0, len(lengths), size)]
-    sizes = [len(part) * int(part.max()) for part in parts]
+    sizes = stepper.micro_batch_tokens()
     return None if min(sizes) < MIN_TOKENS else _Step(lane, max(sizes))
 
 
@@ -127,7 +124,7 @@ def _pass(group: Sequence[_Step], number: int, conductor: Conductor) -> None:
             _fail(each, error)
     parts, start = [], 0
     for each, own in zip(ready, inputs, strict=True):
-        parts.append(conductor.part(own, each.lane.layers, each.lane.own_generators, start))
+        parts.append(conductor.part(own, each.lane.adapters, each.lane.own_generators, start))
         start = parts[-1].stop
     if not ready:
         return

@@ -122,7 +122,8 @@ class TwoPhaseStepper(Stepper):
 
     def _enter(self, phase: Phase) -> None:
         """Have the phase's weights train, on its examples, with an optimizer of its own."""
-        self.examples, self.evaluator, self.regularisers = self._of_full
+        examples, self.evaluator, self.regularisers = self._of_full
+        self.train_on(examples)
         if phase == "head":
             self._enter_head()
         else:
@@ -142,7 +143,7 @@ class TwoPhaseStepper(Stepper):
         features = cached_features(self.model, self._parts, self.evaluator)
         if features is not None:
             replace_body(self.model, features)
-            self.examples = FeatureSet(self._parts.prepared, features.position).split("train")
+            self.train_on(FeatureSet(self._parts.prepared, features.position).split("train"))
             self.evaluator = feature_evaluator(self.evaluator, features)
         train_what_trains(self.model)
 

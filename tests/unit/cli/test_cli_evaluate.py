@@ -82,14 +82,16 @@ def evaluate(folder: StudyFolder, *words: object) -> tuple[int, str]:
 
 @pytest.mark.slow
 def test_a_task_of_ones_own_is_asked_and_kept(
-    folder: StudyFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: StudyFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("lm_eval", reason="lm-eval is in the extra evaluate")
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+    monkeypatch.chdir(tmp_path)  # no repository of git
     exported(folder)
     tasks = own_tasks(tmp_path)
     code, text = evaluate(folder, "--tasks", "own_parity", "--include-path", tasks)
     assert code == 0, text
+    assert "git" not in capfd.readouterr().err
     scores = read_evaluation(folder, "trial-0003")["own_parity"]
     assert scores.num_rows == 6
     assert 0 <= scores.values["acc"] <= 1

@@ -21,6 +21,7 @@ from ftsweep.domain.study_state import StudyState
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.tables.confirmation import confirmation_table
+from ftsweep.store.atomic import write_json
 from ftsweep.store.folders import Store
 
 APPROACHES = [
@@ -117,6 +118,17 @@ def test_run_ends_with_the_approaches_and_the_advice(console: Console, tmp_path:
     print_ending(console, Launched(Store(tmp_path).study("s"), overview(concluded(True)).state))
     text = printed(console)
     assert text.index("full*") < text.index("Trial 0 is best.") < text.index("Use full: loss 0.75 on test.")
+    assert "echo TEXT | ftsweep predict s" in text
+
+
+def test_a_model_of_pairs_is_asked_by_a_file(console: Console, tmp_path: Path) -> None:
+    folder = Store(tmp_path).study("s")
+    folder.trial(0).path.mkdir(parents=True)
+    config = {"task": {"_target_": "ftsweep.tasks.Preference"}}
+    spec = {"number": 0, "params": {}, "branch": "", "is_default": True, "config": config}
+    write_json(folder.trial(0).spec_file, spec)
+    print_ending(console, Launched(folder, overview(concluded(True)).state))
+    assert "predict: ftsweep predict s PAIRS.jsonl" in printed(console)
 
 
 def test_status_tells_of_lost_workers(console: Console, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from ftsweep.cli.wrapping import VERBS as COMMAND_VERBS
 from ftsweep.cli.wrapping import wrapped
 from ftsweep.domain.study_state import StudyState
 from ftsweep.report.overview import read_overview
+from ftsweep.report.sparkline import GAP
 from ftsweep.report.tables.cells import words
 from ftsweep.report.tables.short_trials import short_names, trials_table
 from ftsweep.report.tables.table import Column, Row, Table, columns
@@ -86,6 +88,18 @@ def test_short_names_stay_apart(running: StudyState) -> None:
     note = trials_table(running).note
     assert "lr learning_rate, bs batch_size." in note
     assert "* best so far." in note
+
+
+def test_curves_of_answers_are_drawn_though_few_rungs_have_any(running: StudyState) -> None:
+    key = running.objective.key
+    trials = []
+    for record in running.trials:
+        late = [replace(each, values={}) if each.rung % 2 == 0 else each for each in record.measurements]
+        trials.append(replace(record, measurements=tuple(late)))
+    table = trials_table(replace(running, trials=trials))
+    assert all(each.rung == 0 or key in each.values for record in running.trials for each in record.measurements)
+    bars = {bar for row in table.rows for bar in row.cells[2].text} - {GAP}
+    assert len(bars) > 2, "as tall as the values are"
 
 
 def test_text_is_broken_between_words_and_never_within_what_is_copied() -> None:

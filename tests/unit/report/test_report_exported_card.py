@@ -70,18 +70,26 @@ def test_texts_from_outside_are_text(overview: StudyOverview, tmp_path: Path) ->
     [
         ("config.json", {}, "transformers", "vllm serve FOLDER"),
         ("adapter_config.json", {"peft_type": "IA3"}, "peft", "--merge"),
-        ("adapter_config.json", {"peft_type": "PROMPT_TUNING"}, "peft", ""),
+        ("adapter_config.json", {"peft_type": "PROMPT_TUNING"}, "peft", "does not take virtual tokens"),
+        ("adapter_config.json", {"peft_type": "LORA", "r": 24}, "peft", "--max-lora-rank 32"),
+        ("adapter_config.json", {"peft_type": "LORA", "r": 16}, "peft", "--enable-lora --lora-modules"),
+        ("adapter_config.json", {"peft_type": "LORA", "r": 8, "use_dora": True}, "peft", "--merge"),
         ("few_shot.json", {}, "ftsweep", ""),
     ],
 )
 def test_what_serves_a_folder_depends_on_what_lies_in_it(
-    overview: StudyOverview, tmp_path: Path, file: str, content: dict[str, str], library: str, told: str
+    overview: StudyOverview, tmp_path: Path, file: str, content: dict[str, Any], library: str, told: str
 ) -> None:
     (tmp_path / file).write_text(json.dumps(content))
     card = card_of(overview, tmp_path)
     assert card.data.library_name == library
     assert ("vLLM" in card.text) == bool(told)
     assert told in card.text
+
+
+def test_its_data_is_named_without_the_folders_of_this_machine(overview: StudyOverview, tmp_path: Path) -> None:
+    files = {"_target_": "ftsweep.data.Files", "train": ["/home/ada/rows.jsonl", "more.jsonl"]}
+    assert "| data | Files rows.jsonl, more.jsonl |" in card_of(overview, tmp_path, data=files).text
 
 
 def test_a_classifier_is_one(overview: StudyOverview, tmp_path: Path) -> None:

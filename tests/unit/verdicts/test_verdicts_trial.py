@@ -14,6 +14,7 @@ from ftsweep.domain.verdict import Verdict, VerdictKind
 from ftsweep.errors import ConfigError
 from ftsweep.store.row_scores import RungLosses, read_losses, write_losses
 from ftsweep.tasks.classification import Classification
+from ftsweep.tasks.preference import Preference
 from ftsweep.verdicts.curve import PairedTests, paired_z
 from ftsweep.verdicts.facts import TrialFit
 from ftsweep.verdicts.trial import FitVerdicts
@@ -99,6 +100,16 @@ def test_a_classifier_that_names_the_majority_learnt_nothing_and_a_risen_loss_as
     verdict = judged(fit)
     assert verdict.kind is VerdictKind.NO_LEARNING
     assert float(verdict.override.partition("=")[2]) < 1e-3
+
+
+def test_pairs_are_held_against_the_base_by_the_objective():
+    metrics = {"ranking_accuracy": [0.52, 0.7, 0.7, 0.7], "accuracy": [0.5, 0.5, 0.5, 0.5]}
+    told = {"metrics": metrics, "baseline": {"accuracy": 0.5, "ranking_accuracy": 0.52}}
+    fit = fit_of([2.0, 1.2, 1.0, 0.999], [2.0, 1.2, 1.0, 0.999], **told)
+    objective = Objective("ranking_accuracy", direction="maximize", metrics=Preference.metrics)
+    assert judged(replace(fit, objective=objective)).kind is not VerdictKind.NO_LEARNING
+    weak = {"accuracy": 0.5, "ranking_accuracy": 0.7}
+    assert "ranking_accuracy 0.700" in judged(replace(fit, objective=objective, baseline=weak)).text
 
 
 def test_a_loss_that_still_falls_at_the_end_is_under_trained():

@@ -95,7 +95,7 @@ def test_an_encoder_learns_its_domain_and_opens_elsewhere(
     request: pytest.FixtureRequest,
 ) -> None:
     from peft import PeftModel
-    from transformers import AutoModelForMaskedLM
+    from transformers import AutoModelForMaskedLM, pipeline
 
     as_masked(config)["strategy"] = dict(strategy)
     config["model"] = request.getfixturevalue(base)
@@ -121,12 +121,14 @@ def test_an_encoder_learns_its_domain_and_opens_elsewhere(
     rows = [{"text": "in aaa the old harbour sleeps"}]
     own = load_predictor(tmp_path / "model").predict(rows)
     open_elsewhere(tmp_path / "model")
-    model = AutoModelForMaskedLM.from_pretrained(tmp_path / "model" / ("base" if strategy is LORA else ""))
+    models = [pipeline("fill-mask", model=str(tmp_path / "model"), device=-1).model]
     if strategy is LORA:
-        model = PeftModel.from_pretrained(model, str(tmp_path / "model"))
+        below = AutoModelForMaskedLM.from_pretrained(tmp_path / "model" / "base")
+        models.append(PeftModel.from_pretrained(below, str(tmp_path / "model")))
     predictor = load_predictor(tmp_path / "model")
-    theirs = predictor.task.predict(model.eval(), predictor.tokenizer, {}, rows, batch_size=1)
-    assert theirs[0]["loss"] == pytest.approx(own[0]["loss"], abs=1e-5)
+    for model in models:
+        theirs = predictor.task.predict(model.eval(), predictor.tokenizer, {}, rows, batch_size=1)
+        assert theirs[0]["loss"] == pytest.approx(own[0]["loss"], abs=1e-5)
 
 
 def test_a_killed_trial_sees_the_same_masks(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import pytest
@@ -13,8 +14,15 @@ from ftsweep.models.local import LocalModel
 from ftsweep.models.saving import save_whole
 from ftsweep.models.tiny import TinyModel
 from ftsweep.serving.model import export_model, load_predictor
-from ftsweep.testing.random_models import byte_tokenizer, random_bert
+from ftsweep.testing.random_models import byte_tokenizer, random_bert, random_llama
 from ftsweep.worker.portable_export import open_elsewhere
+
+TURNS = "{% for message in messages %}{{ message['role'] + ':' + message['content'] + '<end>' }}{% endfor %}" + (
+    "{% if add_generation_prompt %}{{ 'assistant:' }}{% endif %}"
+)
+"""A turn ends with a token that is not the end of a text."""
+SEED = 1
+"""Of a model that ends its answer so, after some tokens."""
 
 
 def by_pipeline(folder, task_name):
@@ -174,6 +182,35 @@ def test_a_language_model_writes_what_ours_writes(tmp_path, task_name, merge):
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize(
+    ("template", "strategy_name", "merge"),
+    [(TURNS, "lora", False), (TURNS, "lora", True), (TURNS, "full", False), (None, "lora", False)],
+)
+def test_the_line_in_the_readme_answers_as_ftsweep_does(tmp_path, template, strategy_name, merge):
+    save_whole(random_llama(seed=SEED), tmp_path / "base")
+    byte_tokenizer(chat_template=template, extra=["<end>"]).save_pretrained(tmp_path / "base")
+    folder = exported(tmp_path / "model", "instruction", strategy_name, LocalModel(path=str(tmp_path / "base")))
+    expected = load_predictor(folder, device=CPU).predict([{"prompt": "a question"}])[0]["completion"]
+    open_elsewhere(folder, merge=merge)
+    answer = by_line(folder)
+    assert (answer if template is None else answer[-1]["content"]).strip().endswith(expected)
+    if template is not None:
+        assert len(expected) < 40, "it ends at the turn's end"
+        assert answer[-1]["content"].strip() == expected
+        ends = json.loads((folder / "generation_config.json").read_text())["eos_token_id"]
+        assert ends == [2, 3], "for vLLM, which reads it there"
+
+
+def by_line(folder):
+    """What the README's own line makes of the folder."""
+    from transformers import pipeline
+
+    (line,) = (line for line in (folder / "README.md").read_text().splitlines() if line.startswith("pipeline("))
+    (found,) = eval(line, {"pipeline": lambda task, model: pipeline(task, model=str(folder), device=-1)})
+    return found["generated_text"]
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
 @pytest.mark.parametrize("merge", [False, True])
 def test_a_model_of_masked_words_opens_in_transformers(tmp_path, merge):
     import transformers
@@ -186,6 +223,7 @@ def test_a_model_of_masked_words_opens_in_transformers(tmp_path, merge):
     shutil.rmtree(tmp_path / "base")
     model = transformers.AutoModelForMaskedLM.from_pretrained(str(folder))
     torch.testing.assert_close(logits(model, folder), expected, atol=1e-4, rtol=1e-4)
+    assert '("a <mask>")' in (folder / "README.md").read_text(), "the tokenizer's own"
 
 
 def test_prompts_are_said_to_be_no_model_of_their_own(tmp_path):

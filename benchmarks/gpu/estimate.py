@@ -1,0 +1,119 @@
+"""What to expect of lanes on a GPU, without one: operations counted on thin models, and the roofline. AN ESTIMATE.
+
+    python benchmarks/gpu/estimate.py [--launch-us 6] [--view-us 1] [--tflops 400] [--gb-per-s 3000]
+
+Operations of a step (forward, backward, update) are counted on a CPU, on models of as many layers and hardly any
+weights: their number depends on neither width nor length. The host takes so long for each that launches, and for each
+view; the device as long as its products (4 multiplications and additions per frozen weight and token, forward and
+backward to the inputs) or its reads of the weights (twice per pass), whichever is more. A step takes the longer of
+both. Nothing here was measured on a GPU; what is left out (attention's own work, adapters, memory for activations)
+makes the device's part larger and the gain smaller.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+sys.path.append(str(Path(__file__).parents[1]))
+
+import torch
+from crew import SHAPES, Crew, Shape
+from jobs import trial_config
+from torch.utils._python_dispatch import TorchDispatchMode
+
+LENGTHS, BATCHES, LANES = (128, 512), (1, 4, 16), (1, 4, 16)
+_VIEWS = frozenset(
+    f"aten::{name}"
+    for name in ("view", "_unsafe_view", "t", "transpose", "detach", "slice", "expand", "unsqueeze", "select", "alias")
+)
+_COUNTED_LENGTH = 32
+
+
+class Counter(TorchDispatchMode):
+    """Counts what launches a kernel, and views."""
+
+    launches = views = 0
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        is_view = function._schema.name in _VIEWS
+        self.views += is_view
+        self.launches += not is_view
+        return function(*args, **(kwargs or {}))
+
+
+@dataclass(frozen=True)
+class Device:
+    launch_seconds: float
+    view_seconds: float
+    flops: float
+    bytes_per_second: float
+
+    def seconds(self, shape: Shape, counted: Counter, tokens: int, num_passes: int) -> float:
+        """Of a step: `tokens` in all, weights in bfloat16, which every pass reads."""
+        host = counted.launches * self.launch_seconds + counted.views * self.view_seconds
+        products = 4 * shape.num_weights * tokens / self.flops
+        reads = 2 * 2 * shape.num_weights * num_passes / self.bytes_per_second
+        return max(host, products, reads)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--launch-us", type=float, default=6.0, help="of the host, for an operation and its gradient")
+    parser.add_argument("--view-us", type=float, default=1.0)
+    parser.add_argument("--tflops", type=float, default=400.0, help="that products reach, bfloat16")
+    parser.add_argument("--gb-per-s", type=float, default=3000.0, help="that reads reach")
+    options = parser.parse_args()
+    device = Device(1e-6 * options.launch_us, 1e-6 * options.view_us, 1e12 * options.tflops, 1e9 * options.gb_per_s)
+    torch.set_num_threads(1)
+    print(f"Estimated, not measured: `python benchmarks/gpu/estimate.py {' '.join(sys.argv[1:])}`.\n")
+    print("| model | operations of a step, PEFT | ftsweep | " + " | ".join(f"{n} lanes" for n in LANES[1:]) + " |")
+    print("|---" * (3 + len(LANES[1:])) + "|")
+    counts = {}
+    for shape in SHAPES:
+        counts[shape.name] = counted = _counts(shape)
+        cells = " | ".join(str(each.launches) for each in (counted["peft"], *(counted[n] for n in LANES)))
+        print(f"| {shape.name} | {cells} |", flush=True)
+    print("\nTrials per second over those of PEFT's step:\n")
+    print("| model | length | batch | ftsweep alone | " + " | ".join(f"{n} lanes" for n in LANES[1:]) + " |")
+    print("|---" * (4 + len(LANES[1:])) + "|")
+    for line in _rows(device, counts):
+        print(line)
+
+
+def _counts(shape: Shape) -> dict[Any, Counter]:
+    """By `peft` and number of lanes."""
+    base, settings = shape.thin().model(torch.device("cpu")), trial_config("quickstart", [])["training"]
+    found: dict[Any, Counter] = {}
+    for key in ("peft", *LANES):
+        size = 1 if key == "peft" else key
+        crew = Crew(base, settings, size=size, batch=1, length=_COUNTED_LENGTH, is_lean=key != "peft")
+        for stepper in crew.steppers:  # as on a GPU, where all weights take few launches
+            stepper.optimizer = torch.optim.AdamW(stepper.optimizer.param_groups, fused=True)
+        found[key] = _counted(crew.alone if size == 1 else crew.shared)
+    return found
+
+
+def _counted(step: Callable[[], None]) -> Counter:
+    step()
+    with Counter() as counter:
+        step()
+    return counter
+
+
+def _rows(device: Device, counts: dict[str, dict[Any, Counter]]) -> Iterator[str]:
+    for shape in SHAPES:
+        for length in LENGTHS:
+            for batch in BATCHES:
+                counted, tokens = counts[shape.name], batch * length
+                theirs = device.seconds(shape, counted["peft"], tokens, 1)
+                gains = [lanes * theirs / device.seconds(shape, counted[lanes], lanes * tokens, 1) for lanes in LANES]
+                yield f"| {shape.name} | {length} | {batch} | {' | '.join(f'{gain:.1f}' for gain in gains)} |"
+
+
+if __name__ == "__main__":
+    main()

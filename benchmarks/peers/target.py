@@ -1,0 +1,106 @@
+"""Time until somebody's search has found a setting of a wanted validation loss, each with its own sampler and pruner.
+
+    python benchmarks/peers/target.py [--seeds 3] [--trials 12] [--target LOSS]
+
+The wall clock starts with the process and stops when an evaluation at or below the target has been told; the tool is
+killed then. Every tool searches the same space, with so many trials at most, its default sampler and the pruner that
+its documentation shows: ftsweep's and Optuna's medians, Ray's ASHA, none for hydra-optuna-sweeper. Without `--target`
+it is what half of the space reaches: the median of the best losses of settings drawn from it, trained by the loop with
+PEFT.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+
+sys.path.append(str(Path(__file__).parents[1]))
+
+import machine
+from commands import run
+from tools import TOOLS, chosen, command, losses, missing_text
+from watched import watch
+from work import Work, make_work
+
+from ftsweep.models.tiny import FOLDER as TINY
+
+_REFERENCE = "Optuna and a loop with PEFT"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--trials", type=int, default=12)
+    parser.add_argument("--target", type=float, help="validation loss")
+    parser.add_argument("--train", type=int, default=800, help="rows")
+    parser.add_argument("--validation", type=int, default=200, help="rows")
+    parser.add_argument("--most-seconds", type=float, default=150, help="of one search")
+    parser.add_argument("--tool", action="append", choices=list(TOOLS), help="may be given several times; else all")
+    options = parser.parse_args()
+    for line in report(options):
+        print(line, flush=True)
+
+
+def report(options: argparse.Namespace) -> Iterator[str]:
+    names, missing = chosen(options.tool)
+    facts = ", ".join(f"{key} {value}" for key, value in machine.hardware().items())
+    load = f"load {os.getloadavg()[0]:.1f} before"
+    yield f"`python benchmarks/peers/target.py {' '.join(sys.argv[1:])}`. {facts}; {load}."
+    with tempfile.TemporaryDirectory(prefix="ftsweep-peers-") as made:
+        folder = Path(made)
+        rows = {"num_train": options.train, "num_validation": options.validation}
+        work = make_work(folder / "work", str(TINY), **rows, num_settings=5, batch=None)
+        target = options.target if options.target is not None else _median_best(work, folder / "reference")
+        most = f"at most {options.trials} trials and {options.most_seconds:.0f} s"
+        yield f"\nTarget: validation loss {target:.4f}; {most}.\n"
+        found: dict[str, list[float | None]] = {name: [] for name in names}
+        for seed in range(options.seeds):
+            searching = replace(work, search={"trials": options.trials, "seed": seed}).write()
+            for name in names if seed % 2 == 0 else reversed(names):
+                out = folder / f"{seed}-{names.index(name)}"
+                out.mkdir()
+                found[name].append(_seconds(name, searching, out, target, options.most_seconds))
+                print(f"{name}, seed {seed}: {found[name][-1]}", file=sys.stderr, flush=True)
+    yield from _table(found, names)
+    yield missing_text(missing)
+
+
+def _seconds(name: str, work: Work, out: Path, target: float, most_seconds: float) -> float | None:
+    """None where the search ends, or its time, before the target is reached."""
+    watched = watch(
+        name, work, out, until=lambda: min(losses(name, out), default=target + 1) <= target, most_seconds=most_seconds
+    )
+    if not watched.is_reached and watched.code:
+        print(f"{name} ended with {watched.code}: {watched.errors}", file=sys.stderr, flush=True)
+    return watched.seconds if watched.is_reached else None
+
+
+def _median_best(work: Work, out: Path) -> float:
+    out.mkdir()
+    words, variables = command(_REFERENCE, work, out)
+    run(words, out, **variables)
+    return float(median(json.loads((out / "losses.json").read_text(encoding="utf-8"))))
+
+
+def _table(found: dict[str, list[float | None]], names: list[str]) -> Iterator[str]:
+    infinite = float("inf")
+    medians = {name: median(infinite if each is None else each for each in found[name]) for name in names}
+    yield f"| tool | seconds to the target, median | of each seed | over {names[0]} | prunes |"
+    yield "|---|---|---|---|---|"
+    for name in names:
+        each = ", ".join("not reached" if seconds is None else f"{seconds:.1f}" for seconds in found[name])
+        told = "not reached" if medians[name] == infinite else f"{medians[name]:.1f}"
+        ratio = medians[name] / medians[names[0]] if max(medians[name], medians[names[0]]) < infinite else None
+        over = "" if ratio is None else f"{ratio:.2f}"
+        yield f"| {name} | {told} | {each} | {over} | {'yes' if TOOLS[name].prunes else 'no'} |"
+
+
+if __name__ == "__main__":
+    main()

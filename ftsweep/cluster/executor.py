@@ -1,0 +1,269 @@
+"""`executor: ray`: trials on the nodes of a Ray cluster, by way of a bridge process. Ray is not imported here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import selectors
+import socket
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
+from typing import Any
+
+from ftsweep.cluster.slots import checked_wishes
+from ftsweep.domain.messages import Answer
+from ftsweep.errors import ConfigError, MissingExtraError, StudyError
+from ftsweep.executors.base import Executor, ExecutorContext, Message
+from ftsweep.executors.devices import Place
+from ftsweep.executors.launch import worker_environment
+from ftsweep.executors.process import WorkerProcess
+
+_CLOSE_SECONDS = 15.0
+_PATIENCE_SECONDS = 600.0
+"""A cluster that is away is waited for so long."""
+_MAX_PAUSE_SECONDS = 30.0
+_REACH_SECONDS = 10.0
+
+
+@dataclass
+class _Slot:
+    """What is known of a slot: its last word, and what was given to it since."""
+
+    free: int = 0
+    lanes: int = 0
+    applied: int = 0
+    submitted: int = 0
+    is_leaving: bool = False  # its node is being drained
+    jobs: set[str] = field(default_factory=set)
+
+    @property
+    def num_free(self) -> int:
+        return 0 if self.is_leaving else max(0, self.free - (self.submitted - self.applied))
+
+
+class RayCluster(Executor):
+    """Runs jobs in slots on the nodes of a Ray cluster. Nodes share no disk with this machine, and need ftsweep in the
+    same version.
+
+    `address`: of a running cluster (`auto`, `host:6379`); null starts one on this machine, for this run and behind a
+    token. `slots`: what slots nodes get, as mappings with `gpus` (may be a fraction), `cpus`, `accelerator`, `labels`
+    and `count`, at most for each node; null: one for each GPU, on a node without any one. `threads`: of each worker;
+    null is the slot's `cpus`. `heartbeat_seconds`: a slot that is silent for so long is lost. `insecure`: take a
+    cluster without a token. `scratch`: a folder on the nodes; null is the temporary folder. `cache_gib`: of files that
+    a node keeps.
+    """
+
+    def __init__(
+        self,
+        *,
+        address: str | None = None,
+        slots: Sequence[Mapping[str, Any]] | None = None,
+        threads: int | None = None,
+        heartbeat_seconds: float = 15,
+        insecure: bool = False,
+        scratch: str | None = None,
+        cache_gib: float = 50,
+    ) -> None:
+        checked_wishes(slots)
+        if address is not None and "://" in address:
+            remedy = "Run ftsweep on a machine of the cluster, with executor.address=auto."
+            raise ConfigError("Ray's client addresses are not supported", where="executor.address", remedy=remedy)
+        if not 2 <= heartbeat_seconds <= 3600:
+            raise ConfigError(
+                f"{heartbeat_seconds} seconds are too short or too long",
+                where="executor.heartbeat_seconds",
+                remedy="Give 2 to 3600.",
+            )
+        self.address, self.slots, self.threads = address, slots, threads
+        self.heartbeat_seconds, self.insecure = heartbeat_seconds, insecure
+        self.scratch, self.cache_gib = scratch, cache_gib
+        self._slots: dict[str, _Slot] = {}
+        self._bridge: WorkerProcess | None = None
+        self._arrived: list[Message] = []
+        self._pause = 1.0
+        self._away_since: float | None = None
+        self._start_at = 0.0
+        self._is_open = self._was_connected = False
+
+    def open(self, context: ExecutorContext) -> None:
+        if find_spec("ray") is None:
+            raise MissingExtraError("ray", "ray", purpose="executor: ray")
+        self._check_reached()
+        self._context, self._is_open = context, True
+        self._start_bridge()
+
+    @property
+    def num_slots(self) -> int:
+        return sum(slot.lanes for slot in self._slots.values())
+
+    @property
+    def num_free(self) -> int:
+        return sum(slot.num_free for slot in self._slots.values())
+
+    def submit(self, job: Message) -> None:
+        if any(job["job"] in slot.jobs for slot in self._slots.values()):
+            raise RuntimeError(f"job {job['job']} is under way already")
+        name, slot = max(self._slots.items(), key=lambda pair: pair[1].num_free, default=("", _Slot()))
+        if not slot.num_free or self._bridge is None:
+            raise RuntimeError(f"no worker is free for job {job['job']}")
+        slot.jobs.add(job["job"])
+        slot.submitted += 1
+        self._send({"type": "submit", "slot": name, "job": job})
+
+    def reply(self, job: str, message: Answer) -> None:
+        for name, slot in self._slots.items():
+            if job in slot.jobs:
+                self._send({"type": "reply", "slot": name, "job": job, "message": {**message, "job": job}})
+
+    def poll(self, timeout_seconds: float) -> list[Message]:
+        deadline = time.monotonic() + timeout_seconds
+        while self._is_open:
+            self._exchange(0.0 if self._arrived else max(0.0, min(0.5, deadline - time.monotonic())))
+            if self._arrived or time.monotonic() >= deadline:
+                break
+        arrived, self._arrived = self._arrived, []
+        return arrived
+
+    def close(self, *, kill: bool = False) -> None:
+        if not self._is_open:
+            return
+        self._is_open = False
+        if self._bridge is None:
+            return
+        if not kill:
+            self._send({"type": "close"})
+            deadline = time.monotonic() + _CLOSE_SECONDS
+            while not self._bridge.has_died and time.monotonic() < deadline:
+                self._listen(0.2)
+        self._bridge.end()
+        self._bridge = None
+        self._slots.clear()
+
+    # -- the bridge -------------------------------------------------------------------------------------------------
+
+    def _start_bridge(self) -> None:
+        context = replace(self._context, python_path=())  # it imports nothing of the user's
+        self._bridge = WorkerProcess(
+            [sys.executable, "-P", "-m", "ftsweep.cluster.bridge_process", json.dumps(self._settings())],
+            environment=worker_environment(Place("bridge", 1, {}), context),
+            log_file=self._context.log_folder / "bridge.log",
+        )
+
+    def _settings(self) -> dict[str, Any]:
+        context = self._context
+        place = f"{socket.gethostname()} {context.log_folder.parent.parent}"
+        return {
+            "address": self.address,
+            "slots": None if self.slots is None else [dict(slot) for slot in self.slots],
+            "threads": self.threads,
+            "heartbeat_seconds": self.heartbeat_seconds,
+            "worker_seconds": 60.0,
+            "scratch": self.scratch,
+            "cache_gib": self.cache_gib,
+            "store": hashlib.sha256(place.encode()).hexdigest()[:12],
+            "insecure": self.insecure,
+            "is_first": not self._was_connected,
+            "context": {
+                "log_folder": str(context.log_folder.absolute()),
+                "python_path": [str(folder) for folder in context.python_path],
+                "allowed_packages": list(context.allowed_packages),
+                "engine": context.engine,
+            },
+        }
+
+    def _check_reached(self) -> None:
+        """Ray itself would try for minutes."""
+        host, _, port = (self.address or "").rpartition(":")
+        if not port.isdecimal():
+            return
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), _REACH_SECONDS).close()
+        except OSError as error:
+            raise ConfigError(
+                f"no Ray cluster answers at {self.address}: {error}",
+                where="executor.address",
+                remedy="Start one there (ray start --head --port 6379), or correct the address.",
+            ) from error
+
+    def _send(self, message: Mapping[str, Any]) -> None:
+        if self._bridge is not None:
+            self._bridge.send(message)
+
+    def _exchange(self, wait_seconds: float) -> None:
+        if self._bridge is None:
+            time.sleep(wait_seconds)
+            if time.monotonic() >= self._start_at:
+                self._start_bridge()
+            return
+        self._listen(wait_seconds)
+        if self._bridge.has_died:
+            self._lose_bridge()
+
+    def _listen(self, wait_seconds: float) -> None:
+        assert self._bridge is not None
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._bridge.stdout, selectors.EVENT_READ)
+            if self._bridge.has_unsent:
+                selector.register(self._bridge.stdin, selectors.EVENT_WRITE)
+            ready = selector.select(wait_seconds)
+        self._bridge.flush()
+        if any(key.fileobj is self._bridge.stdout for key, _ in ready):
+            for message in self._bridge.receive():
+                self._hear(message)
+
+    def _hear(self, said: Message) -> None:
+        match said["type"]:
+            case "connected":
+                self._was_connected = True
+            case "state":
+                self._hear_slot(said)
+            case "leaving":
+                self._slots.setdefault(said["slot"], _Slot()).is_leaving = True
+            case "gone":
+                self._slots.pop(said["slot"], None)
+            case "note":
+                log = {"type": "log", "job": None, "level": said["level"], "text": said["text"]}
+                self._arrived.append({**log, "worker": said["slot"]})
+            case "refused":
+                error = ConfigError if said["error"] == "ConfigError" else StudyError
+                raise error(said["what"], where=said["where"], remedy=said["remedy"])
+
+    def _hear_slot(self, said: Message) -> None:
+        message = said["message"]
+        if said["lanes"]:
+            slot = self._slots.setdefault(said["slot"], _Slot())
+            slot.free, slot.lanes, slot.applied = said["free"], said["lanes"], said["applied"]
+            self._away_since, self._pause = None, 1.0
+        if message is None:
+            return
+        if message["type"] in ("ended", "failed", "lost"):
+            for slot in self._slots.values():
+                slot.jobs.discard(message["job"])
+        self._arrived.append({**message, "worker": said["slot"]})
+
+    def _lose_bridge(self) -> None:
+        """Ray has ended it, or somebody: its jobs go on elsewhere, and another bridge is started after a while."""
+        assert self._bridge is not None
+        how, _ = self._bridge.end()
+        tail = self._bridge.log_tail(0)
+        self._bridge = None
+        now = time.monotonic()
+        self._away_since = self._away_since or now
+        for name, slot in self._slots.items():
+            for job in sorted(slot.jobs):
+                lost = {"type": "lost", "job": job, "kind": "cluster", "worker": name, "log_tail": tail}
+                self._arrived.append({**lost, "reason": f"the Ray cluster is away: its bridge {how}"})
+        self._slots.clear()
+        if not self._was_connected or now - self._away_since > _PATIENCE_SECONDS:
+            minutes = (
+                f"has been away for {_PATIENCE_SECONDS / 60:g} minutes" if self._was_connected else "was not reached"
+            )
+            raise StudyError(
+                f"the Ray cluster {minutes}. Last words of what talks to it:\n{tail}",
+                where=str(self._context.log_folder / "bridge.log"),
+                remedy="Bring it back and run the same command again: trials go on from their folders.",
+            )
+        self._start_at, self._pause = now + self._pause, min(2 * self._pause, _MAX_PAUSE_SECONDS)

@@ -1,0 +1,132 @@
+"""What a job needs of the control machine's disk, and what of it the job may change."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ftsweep.cluster.incoming import WHOLE
+from ftsweep.store.atomic import read_json, settle_folder
+from ftsweep.store.folders import Store
+
+_SPLITS = ("train", "validation", "test")
+_UNNEEDED = ("checkpoint", "samples")  # of a run that is only compared
+
+
+@dataclass
+class Inputs:
+    """Of one job: its paths, and the files below them by what becomes of them."""
+
+    paths: set[str] = field(default_factory=set)
+    """Strings in the job that are paths of the control machine."""
+    kept: dict[str, Path] = field(default_factory=dict)
+    """Files that the job reads: where they belong, and where they are."""
+    copied: dict[str, Path] = field(default_factory=dict)
+    """Files of the job's own folder, which it changes."""
+    told: list[str] = field(default_factory=list)
+    """Those of `kept` that are JSON and name such paths themselves."""
+    outputs: list[str] = field(default_factory=list)
+    """Folders whose changes are brought back."""
+
+
+def inputs_of(job: Mapping[str, Any]) -> Inputs:
+    """All that has to be on a node before it takes the job."""
+    inputs = Inputs()
+    for key in ("folder", "destination"):
+        if key in job:
+            inputs.paths.add(job[key])
+            inputs.outputs.append(job[key])
+    if "folder" in job:
+        for whole in WHOLE:
+            settle_folder(Path(job["folder"]) / whole)
+        inputs.copied.update(_written_below(job["folder"]))
+    if "cache" in job:
+        inputs.paths.add(job["cache"])
+    for folder, _ in (*job.get("left", ()), *job.get("right", ())):
+        if folder not in inputs.paths:
+            inputs.paths.add(folder)
+            written = _written_below(folder).items()
+            inputs.kept.update({name: file for name, file in written if not _is_unneeded(folder, name)})
+    config = job.get("spec", {}).get("config", {})
+    for path in _data_paths(config):
+        inputs.paths.add(path)
+        inputs.kept.update(_matching(path))
+    _add_model(inputs, config.get("model") or {})
+    return inputs
+
+
+def code_of(folders: list[str]) -> dict[str, Path]:
+    """A user's components beside the sweep file: modules and packages of Python, and no data."""
+    found = {}
+    for folder in folders:
+        modules = [
+            *Path(folder).glob("*.py"),
+            *(f for p in Path(folder).glob("*/__init__.py") for f in p.parent.rglob("*.py")),
+        ]
+        found.update({str(file): file for file in modules})
+    return found
+
+
+def _data_paths(config: Mapping[str, Any]) -> Iterator[str]:
+    """Absolute paths of data."""
+    stages = config.get("stages") or {}
+    for node in (config.get("data"), config.get("general"), *(stage.get("data") for stage in stages.values())):
+        for split in _SPLITS:
+            yield from (each for each in _listed((node or {}).get(split)) if each.startswith("/"))
+
+
+def _add_model(inputs: Inputs, node: Mapping[str, Any]) -> None:
+    """The base's folder; of another study's model that of the model, and its base, which it names."""
+    path = str(node.get("path") or "")
+    if path.startswith("/") and path not in inputs.paths:
+        inputs.paths.add(path)
+        inputs.kept.update(_matching(path))
+    if node.get("study") and node.get("store"):
+        inputs.paths.add(node["store"])
+        model = Store(Path(node["store"])).study(node["study"]).path / "model"
+        inputs.kept.update(_below(str(model)))
+        manifest = model / "ftsweep.json"
+        if manifest.is_file():
+            inputs.told.append(str(manifest))
+            _add_model(inputs, read_json(manifest).get("model") or {})
+
+
+def _listed(value: Any) -> list[str]:
+    found = value if isinstance(value, list) else [value]
+    return [each for each in found if isinstance(each, str)]
+
+
+def _matching(path: str) -> dict[str, Path]:
+    """The files that a path stands for: itself, all below it, those of a pattern, or the archive that it lies in."""
+    place = Path(path)
+    if place.is_file():
+        return {path: place}
+    if place.is_dir():
+        return _below(path)
+    for parent in place.parents:
+        if parent.is_file():  # a member of an archive
+            return {str(parent): parent}
+    found: dict[str, Path] = {}
+    for each in glob.glob(path, recursive=True):  # noqa: PTH207 - absolute patterns
+        found.update(_matching(each))
+    return found
+
+
+def _below(folder: str) -> dict[str, Path]:
+    return {str(file): file for file in Path(folder).rglob("*") if file.is_file()}
+
+
+def _written_below(folder: str) -> dict[str, Path]:
+    """Of a run's folder: without what is being written, or was when its writer was killed."""
+    return {
+        name: file
+        for name, file in _below(folder).items()
+        if not any(part.startswith(".") for part in file.relative_to(folder).parts)
+    }
+
+
+def _is_unneeded(folder: str, name: str) -> bool:
+    return Path(name).relative_to(folder).parts[0] in _UNNEEDED

@@ -1,0 +1,242 @@
+"""The bridge's side of one slot: commands to it in order, messages and files from it, and whether it still lives."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import ray
+from ray.exceptions import ActorUnavailableError, GetTimeoutError, OutOfMemoryError, RayError
+
+from ftsweep.cluster.incoming import Incoming
+from ftsweep.cluster.inputs import Inputs
+from ftsweep.cluster.objects import PART_BYTES, Hashes
+from ftsweep.cluster.slots import Node, Wish
+from ftsweep.cluster.starting import NotStartedError
+
+_LOGGER = logging.getLogger(__name__)
+_CALL_SECONDS = 120.0  # of a command, or of a part of a file
+_RETRY_SECONDS = 0.5
+_DRAINED = "gave its jobs back, for its node is being drained"
+
+
+@dataclass
+class Attempt:
+    """One attempt at a job, in one slot."""
+
+    name: str
+    incoming: Incoming
+    has_progress: bool = False
+
+
+@dataclass
+class Carrier:
+    """What the links of one bridge share to send files: their hashes, and a lock for each node."""
+
+    hashes: Hashes = field(default_factory=Hashes)
+    _locks: dict[str, threading.Lock] = field(default_factory=dict)
+
+    def lock(self, node: str) -> threading.Lock:
+        """So that a file goes to a node once where two of its slots need it at the same time."""
+        return self._locks.setdefault(node, threading.Lock())
+
+
+@dataclass
+class Link:
+    """Of one actor. `say` takes what the control process should hear; `on_end` is called once, with a reason.
+
+    Two threads: one asks for what is new and puts it in place, one sends commands with the files that they need.
+    """
+
+    name: str
+    node: Node
+    wish: Wish
+    actor: Any
+    heartbeat_seconds: float
+    carrier: Carrier
+    say: Callable[[Mapping[str, Any]], None]
+    on_end: Callable[[Link, str, str], None]
+    attempts: dict[str, Attempt] = field(default_factory=dict)
+    is_drained: bool = False
+    _over: threading.Event = field(default_factory=threading.Event)
+    _commands: SimpleQueue[Any] = field(default_factory=SimpleQueue)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def start(self) -> None:
+        for work in (self._hear, self._feed):
+            threading.Thread(target=work, name=f"{self.name} {work.__name__}", daemon=True).start()
+
+    def submit(self, job: Mapping[str, Any], inputs: Inputs, attempt: str) -> None:
+        self.attempts[job["job"]] = Attempt(attempt, Incoming(inputs.outputs, str(job.get("cache", "")), attempt))
+        self._commands.put(("submit", job, inputs, attempt))
+
+    def reply(self, job: str, message: Mapping[str, Any]) -> None:
+        if job in self.attempts:
+            self._commands.put(("reply", job, message, self.attempts[job].name))
+
+    def close(self) -> None:
+        """Have it checkpoint; `on_end` follows."""
+        self._commands.put(("close",))
+
+    def wait(self, seconds: float) -> None:
+        """Until it is over, at most so long."""
+        self._over.wait(seconds)
+
+    # -- to the slot ------------------------------------------------------------------------------------------------
+
+    def begin(self, code: Mapping[str, Path]) -> None:
+        """Send the user's components, and have the worker start.
+
+        Raises:
+            NotStartedError: the slot died meanwhile, or takes no files.
+        """
+        try:
+            hashes = {name: self.carrier.hashes.of(file) for name, file in code.items()}
+            self._send(hashes)
+            self._call(self.actor.lay_out.remote(hashes, [], []))
+            self._call(self.actor.begin.remote())
+        except (RayError, OSError) as error:
+            ray.kill(self.actor)
+            raise NotStartedError(_text(error)) from error
+
+    def _feed(self) -> None:
+        number = 0
+        while not self._over.is_set():
+            kind, *values = self._commands.get()
+            if self._over.is_set():
+                return
+            try:
+                self._call(self.actor.command.remote(number, self._prepared(kind, *values)))
+                number += 1
+            except RayError as error:  # before OSError, which some of Ray's are, too
+                self._end(f"took no command: {_text(error)}", _kind(error))
+            except OSError as error:
+                self._end(f"could not be given its files: {error}", "place")
+
+    def _prepared(self, kind: str, *values: Any) -> dict[str, Any]:
+        if kind == "close":
+            return {"kind": "close"}
+        if kind == "reply":
+            job, message, attempt = values
+            return {"kind": "reply", "job": job, "message": dict(message), "attempt": attempt}
+        job, inputs, attempt = values
+        hashes = {name: self.carrier.hashes.of(file) for name, file in {**inputs.kept, **inputs.copied}.items()}
+        self._send(hashes)
+        paths = sorted(inputs.paths)
+        if inputs.kept:
+            kept = {name: hashes[name] for name in inputs.kept}
+            self._call(self.actor.lay_out.remote(kept, list(inputs.told), paths))
+        return {
+            "kind": "submit",
+            "job": dict(job),
+            "attempt": attempt,
+            "paths": paths,
+            "outputs": list(inputs.outputs),
+            "copied": {name: hashes[name] for name in inputs.copied},
+        }
+
+    def _send(self, hashes: Mapping[str, str]) -> None:
+        """Files with their hashes: what the node has not."""
+        if not hashes:
+            return
+        files = {content: name for name, content in hashes.items()}
+        with self.carrier.lock(self.node.identity):
+            for content, offset in self._call(self.actor.missing.remote(list(files))).items():
+                self._send_file(files[content], content, offset)
+
+    def _send_file(self, name: str, content: str, offset: int) -> None:
+        with open(name, "rb") as file:
+            file.seek(offset)
+            is_last = False
+            while not is_last:
+                data = file.read(PART_BYTES)
+                is_last = len(data) < PART_BYTES
+                self._call(self.actor.put.remote(content, offset, data, is_last))
+                offset += len(data)
+
+    def _call(self, reference: Any, seconds: float = _CALL_SECONDS) -> Any:
+        return ray.get(reference, timeout=seconds)
+
+    # -- from the slot ----------------------------------------------------------------------------------------------
+
+    def _hear(self) -> None:
+        acknowledged = 0
+        heard_at = time.monotonic()
+        while not self._over.is_set():
+            left = self.heartbeat_seconds - (time.monotonic() - heard_at)
+            try:
+                answer = self._call(self.actor.exchange.remote(acknowledged), max(left, 0.0))
+            except ActorUnavailableError as error:  # the call may have run: what it gave is given again
+                if left < _RETRY_SECONDS:
+                    self._end(_text(error), "node")
+                time.sleep(_RETRY_SECONDS)
+                continue
+            except GetTimeoutError:
+                self._end(f"was silent for {self.heartbeat_seconds:g} s", "node")
+                return
+            except RayError as error:
+                self._end(_text(error), _kind(error))
+                return
+            try:
+                acknowledged = self._take_all(answer, acknowledged)
+            except OSError as error:
+                self._end(f"sent what cannot be written here: {error}", "place")
+            except (ValueError, KeyError, TypeError) as error:
+                _LOGGER.exception("what slot %s sent cannot be taken", self.name)
+                self._end(f"sent what cannot be taken: {error}", "process")
+            heard_at = time.monotonic()
+            if answer["error"]:
+                self._end(answer["error"], "process")
+            elif answer["is_over"]:
+                self._end(_DRAINED if self.is_drained else "has closed", "node")
+
+    def _take_all(self, answer: Mapping[str, Any], acknowledged: int) -> int:
+        """The number of the first item that has not come yet."""
+        for index, item in enumerate(answer["items"], answer["first"]):
+            if index >= acknowledged:
+                self._take(item, answer)
+                acknowledged = index + 1
+        return acknowledged
+
+    def _take(self, item: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+        state = {key: answer[key] for key in ("free", "lanes", "applied")}
+        if item["kind"] in ("part", "folder"):
+            attempt = self._attempt_of(item["folder"])
+            if attempt is not None:
+                (attempt.incoming.take_part if item["kind"] == "part" else attempt.incoming.take_folder)(item)
+            return
+        message = dict(item["message"]) if item["kind"] == "message" else None
+        if message is not None and message.get("job") is not None:
+            attempt = self.attempts.get(message["job"])
+            if attempt is None or attempt.name != item["attempt"]:
+                return  # of an attempt that is over
+            attempt.has_progress |= message["type"] == "measured"
+            if message["type"] in ("ended", "failed", "lost"):
+                del self.attempts[message["job"]]
+        self.say({"type": "state", "slot": self.name, **state, "message": message})
+
+    def _attempt_of(self, folder: str) -> Attempt | None:
+        return next((each for each in self.attempts.values() if each.incoming.takes(folder)), None)
+
+    def _end(self, reason: str, kind: str) -> None:
+        with self._lock:
+            if self._over.is_set():
+                return
+            self._over.set()
+        self._commands.put(("close",))  # so that its thread ends
+        self.on_end(self, reason, kind)
+
+
+def _text(error: BaseException) -> str:
+    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+
+
+def _kind(error: BaseException) -> str:
+    """Of a loss: `memory`, or `node`, which says nothing of the job."""
+    return "memory" if isinstance(error, OutOfMemoryError) else "node"

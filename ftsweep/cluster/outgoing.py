@@ -1,0 +1,78 @@
+"""What a job has changed in its folders on a node since it was last told, in parts that a message may carry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ftsweep.cluster.incoming import WHOLE
+from ftsweep.cluster.objects import PART_BYTES
+from ftsweep.cluster.tree import Tree
+from ftsweep.store.atomic import settle_folder
+
+Item = dict[str, Any]
+"""A part (`kind` "part"), the end of a folder's changes ("folder"), or a message ("message")."""
+
+
+@dataclass
+class Outgoing:
+    """Of one job: its folders, and their files as they were when they were last sent."""
+
+    folders: list[str]
+    """By the control machine's names."""
+    tree: Tree
+    _sent: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
+
+    def note(self) -> None:
+        """What is there now is on the control machine already."""
+        self._sent = {folder: self._scan(folder) for folder in self.folders}
+
+    def items(self) -> Iterator[Item]:
+        """What has changed since, folder by folder; nothing of a folder without changes.
+
+        Nobody writes there meanwhile: the job has ended, or waits at a rung for the answer to this very message.
+        """
+        for folder in self.folders:
+            before, now = self._sent.get(folder, {}), self._scan(folder)
+            self._sent[folder] = now
+            changed = [name for name in now if before.get(name) != now[name]]
+            removed = [name for name in before if name not in now]
+            for name in changed:
+                yield from self._parts(folder, name)
+            if changed or removed:
+                yield {"kind": "folder", "folder": folder, "changed": changed, "removed": removed, "whole": list(now)}
+
+    def _parts(self, folder: str, name: str) -> Iterator[Item]:
+        size = (self.tree.place(folder) / name).stat().st_size
+        for offset in range(0, max(size, 1), PART_BYTES):
+            yield {"kind": "part", "folder": folder, "name": name, "offset": offset, "tree": self.tree}
+
+    @staticmethod
+    def loaded(item: Item) -> Item:
+        """The item with the bytes of its part."""
+        if item["kind"] != "part":
+            return item
+        tree, offset = item["tree"], item["offset"]
+        file = tree.place(item["folder"]) / item["name"]
+        if (text := tree.text_outwards(file)) is not None:
+            data = text if offset == 0 else b""
+        else:
+            with file.open("rb") as opened:
+                opened.seek(offset)
+                data = opened.read(PART_BYTES)
+        return {key: value for key, value in item.items() if key != "tree"} | {"data": data}
+
+    def _scan(self, folder: str) -> dict[str, tuple[int, int]]:
+        root = self.tree.place(folder)
+        if not root.is_dir():
+            return {}
+        for whole in WHOLE:
+            settle_folder(root / whole)  # a worker may have been killed while it wrote there
+        found = {}
+        for file in sorted(root.rglob("*")):
+            name = file.relative_to(root)
+            if file.is_file() and not file.is_symlink() and not any(part.startswith(".") for part in name.parts):
+                status = file.stat()
+                found[str(name)] = (status.st_mtime_ns, status.st_size)
+        return found

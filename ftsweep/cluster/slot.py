@@ -1,0 +1,240 @@
+"""A slot: an actor on a node around one worker of `Local`. It imports no torch, and nothing of the search.
+
+Messages wait here until they are acknowledged, and each waits behind the files it speaks of. A slot that nobody asks
+any more ends its worker and itself: nothing it could write would reach the study.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import socket
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import ftsweep
+from ftsweep.cluster.held_folder import HeldFolder, own_folder
+from ftsweep.cluster.objects import PART_BYTES, Objects
+from ftsweep.cluster.outgoing import Item, Outgoing
+from ftsweep.cluster.tree import Tree
+from ftsweep.executors.base import ExecutorContext
+from ftsweep.executors.local import Local
+from ftsweep.store.atomic import read_json, write_json
+from ftsweep.store.locks import try_lock
+
+_WAIT_SECONDS = 5.0
+"""How long `exchange` waits for something to say, at most; a fourth of the heartbeat where that is less."""
+_TURN_SECONDS = 0.02
+"""How long an answer to a trial waits at most before it is passed on."""
+_OVER = ("ended", "failed", "lost")
+_VERSIONS = ("torch", "transformers", "peft")
+
+
+class Slot:
+    """The actor. `descriptor`: what `RayCluster` says of it, as plain JSON."""
+
+    def __init__(self, descriptor: Mapping[str, Any]) -> None:
+        self._descriptor = descriptor
+        self._auth_mode = os.environ.get("RAY_AUTH_MODE", "")
+        for name in [name for name in os.environ if name.startswith("RAY_")]:
+            os.environ.pop(name)  # a user's code is no member of the cluster
+        if not descriptor["num_gpus"]:
+            os.environ["CUDA_VISIBLE_DEVICES"] = ""
+        os.environ.pop("OMP_NUM_THREADS", None)  # Ray's, not the user's
+        scratch = Path(descriptor["scratch"] or tempfile.gettempdir())
+        base = own_folder(scratch / f"ftsweep-{os.getuid()}")
+        for name in ("runs", "stores"):
+            (base / name).mkdir(exist_ok=True)
+        self._folder = HeldFolder(base / "runs", "slot-")
+        tree = base / "stores" / descriptor["store"]
+        tree.mkdir(exist_ok=True)
+        self._tree, self._tree_lock = Tree(str(tree)), (tree / "lock").open("w", encoding="utf-8")
+        try_lock(self._tree_lock, is_shared=True)
+        self._objects = Objects(base / "objects", int(descriptor["cache_gib"] * 2**30))
+        self._objects.trim(base / "stores")
+        self._jobs: dict[str, tuple[str, Outgoing]] = {}
+        self._queue: deque[Item] = deque()
+        self._first = 0  # the number of the queue's first item
+        self._commands: deque[Mapping[str, Any]] = deque()
+        self._num_commands = self._num_submitted = 0
+        self._changed = threading.Condition()
+        self._asked_at = time.monotonic()
+        self._wait_seconds = min(_WAIT_SECONDS, descriptor["heartbeat_seconds"] / 4)
+        self._is_closed = False
+        self._free = (0, 0)
+        self._error = ""
+        self._local = Local(workers=1, threads=descriptor["threads"], heartbeat_seconds=descriptor["worker_seconds"])
+
+    # -- calls of the bridge ----------------------------------------------------------------------------------------
+
+    def describe(self) -> dict[str, Any]:
+        """Where it is and what it runs."""
+        return {"host": socket.gethostname(), "auth_mode": self._auth_mode, "versions": versions()}
+
+    def begin(self) -> None:
+        """The user's components are here: start the worker."""
+        threading.Thread(target=self._work, name="slot", daemon=True).start()
+
+    def missing(self, names: list[str]) -> dict[str, int]:
+        self._asked_at = time.monotonic()
+        return self._objects.missing(names)
+
+    def put(self, name: str, offset: int, data: bytes, is_last: bool) -> None:
+        self._asked_at = time.monotonic()
+        self._objects.put(name, offset, data, is_last=is_last)
+
+    def lay_out(self, files: Mapping[str, str], told: list[str], paths: list[str]) -> None:
+        """Put files that jobs read where they belong; those `told` are JSON that names paths of the control machine."""
+        own = {name: content for name, content in files.items() if name not in told}
+        self._objects.lay_out(own, self._tree.root, copies=False)
+        for name in told:
+            value = read_json(self._objects.path(files[name]))
+            write_json(self._tree.place(name), self._tree.inwards(value, paths))
+
+    def command(self, number: int, command: Mapping[str, Any]) -> None:
+        """Commands are numbered from 0 on, and each is done once."""
+        with self._changed:
+            if number == self._num_commands:
+                self._num_commands += 1
+                self._commands.append(command)
+
+    def exchange(self, acknowledged: int) -> dict[str, Any]:
+        """What is new since the item with this number; waits a little for it. At most a part's bytes at once."""
+        with self._changed:
+            self._asked_at = time.monotonic()
+            while self._queue and self._first < acknowledged:
+                self._forget(self._queue.popleft())
+                self._first += 1
+            self._changed.wait_for(lambda: self._queue or self._is_closed, timeout=self._wait_seconds)
+            items, size = [], 0
+            for item in self._queue:
+                items.append(Outgoing.loaded(item))
+                size += len(items[-1].get("data", b""))
+                if size >= PART_BYTES:
+                    break
+            free, lanes = self._free
+            is_over = self._is_closed and not self._queue
+            if is_over:
+                self._folder.remove()
+            state = {"free": free, "lanes": lanes, "applied": self._num_submitted, "is_over": is_over}
+            return {"first": self._first, "items": items, **state, "error": self._error}
+
+    def _forget(self, item: Item) -> None:
+        """Once the control side has it: the folders of an attempt that is over."""
+        if item["kind"] == "message" and item["message"]["type"] in _OVER and item["attempt"]:
+            shutil.rmtree(self._folder.path / item["attempt"], ignore_errors=True)
+
+    # -- its own thread ---------------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        try:
+            self._local.open(self._context())
+            while not self._is_closed:
+                self._obey()
+                messages = [] if self._is_closed else self._local.poll(_TURN_SECONDS)
+                self._tell(messages)
+                if time.monotonic() - self._asked_at > 2 * self._descriptor["heartbeat_seconds"]:
+                    self._local.close(kill=True)
+                    self._folder.remove()
+                    os._exit(1)
+        except BaseException as error:  # noqa: BLE001 - told by the next exchange, for it would end with this thread
+            self._error = f"{type(error).__name__}: {error}"
+            self._local.close(kill=True)
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+
+    def _context(self) -> ExecutorContext:
+        given = self._descriptor["context"]
+        return ExecutorContext(
+            log_folder=self._folder.path / "logs",
+            python_path=[self._tree.place(folder) for folder in given["python_path"]],
+            allowed_packages=given["allowed_packages"],
+            engine=given["engine"],
+        )
+
+    def _obey(self) -> None:
+        while self._commands and not self._is_closed:
+            command = self._commands.popleft()
+            if command["kind"] == "submit":
+                self._submit(command)
+            elif command["kind"] == "reply":
+                if command["attempt"] == self._jobs.get(command["job"], ("", None))[0]:
+                    self._local.reply(command["job"], command["message"])
+            else:
+                self._close()
+
+    def _submit(self, command: Mapping[str, Any]) -> None:
+        """An attempt has folders of its own: one that was cut off on this node may still write into its."""
+        job, outputs = command["job"], command["outputs"]
+        own = Tree(str(self._folder.path / command["attempt"]))
+        for folder in outputs:
+            own.place(folder).parent.mkdir(parents=True, exist_ok=True)
+        self._objects.lay_out(command["copied"], own.root, copies=True)
+        outgoing = Outgoing(outputs, own)
+        outgoing.note()
+        self._jobs[job["job"]] = (command["attempt"], outgoing)
+        self._num_submitted += 1
+        shared = self._tree.inwards(job, set(command["paths"]) - set(outputs))
+        self._local.submit(own.inwards(shared, outputs))
+
+    def _tell(self, messages: list[Mapping[str, Any]]) -> None:
+        items: list[Item] = []
+        for message in messages:
+            name = message.get("job")
+            attempt, outgoing = self._jobs.get(str(name), ("", None))
+            if outgoing is not None and message["type"] != "log":
+                items += outgoing.items()
+                if message["type"] == "ended" and "result" in message:
+                    items += self._made_elsewhere(message["result"])
+            told = message if outgoing is None else outgoing.tree.outwards(message)
+            items.append({"kind": "message", "attempt": attempt, "message": self._tree.outwards(told)})
+            if message["type"] in _OVER:
+                self._jobs.pop(str(name), None)
+        free = (self._local.num_free, self._local.num_slots)
+        if items or free != self._free:
+            with self._changed:
+                self._free = free
+                self._queue += items or [{"kind": "state"}]
+                self._changed.notify_all()
+
+    def _made_elsewhere(self, result: Mapping[str, Any]) -> list[Item]:
+        """A prepared set, which the control side reads, too."""
+        folder = str(result.get("folder", ""))
+        if not folder.startswith(self._tree.root) or "/prepared/" not in folder:
+            return []
+        return list(Outgoing([folder.removeprefix(self._tree.root)], self._tree).items())
+
+    def _close(self) -> None:
+        """Have the worker checkpoint, and bring what it wrote; jobs under way are not told of."""
+        self._local.close()
+        items = [item for _, outgoing in self._jobs.values() for item in outgoing.items()]
+        with self._changed:
+            self._free = (0, 0)
+            self._queue += items
+            self._is_closed = True
+            self._changed.notify_all()
+
+
+def versions() -> dict[str, str]:
+    """Of what trains: packages, and ftsweep's own source, for two checkouts may call themselves the same."""
+    source = hashlib.sha256()
+    root = Path(ftsweep.__file__).parent
+    for file in sorted(root.rglob("*.py")):
+        source.update(f"{file.relative_to(root)}\0".encode() + file.read_bytes())
+    own = {"ftsweep": f"{ftsweep.__version__} ({source.hexdigest()[:8]})"}
+    return own | {name: _installed(name) for name in _VERSIONS}
+
+
+def _installed(package: str) -> str:
+    try:
+        return version(package).partition("+")[0]
+    except PackageNotFoundError:
+        return "none"

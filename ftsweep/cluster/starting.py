@@ -1,0 +1,91 @@
+"""How an actor is put on a node, and what it must be like before it gets a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import ray
+from ray.exceptions import GetTimeoutError, RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from ftsweep.cluster.slot import Slot, versions
+from ftsweep.cluster.slots import Node, Wish
+
+_SAY_SECONDS = 30.0
+"""An actor that does not begin within it may wait for what others hold."""
+
+
+class NotStartedError(Exception):
+    """A slot cannot be started; the study may go on with others."""
+
+
+class RefusedClusterError(Exception):
+    """The cluster is not safe to use."""
+
+    remedy = (
+        "Start it with RAY_AUTH_MODE=token and a token (docs/cluster.md), or take it as it is with "
+        "executor.insecure=true."
+    )
+
+
+def started(
+    name: str, node: Node, wish: Wish, settings: Mapping[str, Any], say: Callable[[Mapping[str, Any]], None]
+) -> Any:
+    """The actor, once it answers; waits as long as others hold what it needs.
+
+    Raises:
+        NotStartedError: it died, or runs something else than this machine.
+        RefusedClusterError: whoever reaches the node could run code there.
+    """
+    descriptor = {
+        **{key: settings[key] for key in ("context", "heartbeat_seconds", "cache_gib", "scratch", "worker_seconds")},
+        "threads": settings["threads"] or max(1, int(wish.cpus)),
+        "store": settings["store"],
+        "num_gpus": wish.gpus,
+    }
+    options = {"num_cpus": wish.cpus, "num_gpus": wish.gpus, "max_restarts": 0, "max_task_retries": 0}
+    where = NodeAffinitySchedulingStrategy(node.identity, soft=False)
+    actor: Any = ray.remote(Slot).options(max_concurrency=4, scheduling_strategy=where, **options).remote(descriptor)
+    try:
+        facts = _described(actor, name, node, wish, say)
+    except RayError as error:
+        ray.kill(actor)
+        raise NotStartedError(_last_line(error)) from error
+    try:
+        _check(facts, settings)
+    except (NotStartedError, RefusedClusterError):
+        ray.kill(actor)
+        raise
+    return actor
+
+
+def _described(
+    actor: Any, name: str, node: Node, wish: Wish, say: Callable[[Mapping[str, Any]], None]
+) -> Mapping[str, Any]:
+    """What it says of itself."""
+    answer = actor.describe.remote()
+    try:
+        return dict(ray.get(answer, timeout=_SAY_SECONDS))
+    except GetTimeoutError:
+        text = f"slot {name!r} has not begun: {node.host} is slow, or others use its {wish.text} (see `ray status`)"
+        say({"type": "note", "level": "warning", "slot": name, "text": text})
+    return dict(ray.get(answer))
+
+
+def _check(facts: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+    if facts["auth_mode"] != "token" and not settings["insecure"]:
+        raise RefusedClusterError(
+            f"whoever reaches node {facts['host']} of the Ray cluster can run code on it: it asks for no token"
+        )
+    own, found = versions(), facts["versions"]
+    other = [
+        f"{package} {found.get(package)} (here {own[package]})" for package in own if found.get(package) != own[package]
+    ]
+    if other:
+        raise NotStartedError(f"it has {', '.join(other)}: install the same versions as on this machine")
+
+
+def _last_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {lines[-1]}"

@@ -1,0 +1,90 @@
+"""Products of frozen weights with the low-rank products of one or of several adapters added in, and their gradients.
+
+The layouts are those that a CPU multiplies quickest: A times the rows is kept as [rank, rows], as a product with few
+rows is quicker than one with few columns. It matters: at rank 8 the gradient of B took 3 to 5 times as long as this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.autograd.function import once_differentiable
+from torch.nn.functional import linear
+
+
+@dataclass(frozen=True)
+class Own:
+    """The rows of a product to which one adapter adds `scale` times its low-rank product of them."""
+
+    start: int
+    stop: int
+    scale: float
+    noise: torch.Tensor | None
+    """What its dropout multiplies these rows by, [rows, in]; None where it drops nothing."""
+
+
+def dropout_noise(rows: torch.Tensor, p: float) -> torch.Tensor | None:
+    """What torch's dropout would multiply these rows by, drawn from torch's generator; None where `p` is 0."""
+    return None if p == 0 else torch.empty_like(rows).bernoulli_(1 - p).div_(1 - p)
+
+
+class LowRankSum(torch.autograd.Function):
+    """x [rows, in] times a frozen weight [out, in], and what adapters add to rows of their own: [rows, out].
+
+    On its rows an adapter does the same operations in the same order whatever rows stand beside them.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: torch.Tensor,
+        weight: torch.Tensor,
+        bias: torch.Tensor | None,
+        owns: Sequence[Own],
+        *factors: torch.Tensor,
+    ) -> torch.Tensor:
+        """`factors`: of each of `owns` A [rank, in] and B [out, rank], in turns."""
+        result = linear(x, weight, bias)
+        inners = []
+        for own, down, up in zip(owns, factors[::2], factors[1::2], strict=True):
+            inner = _scaled(linear(down, _dropped(x, own)), own.scale)
+            _rows(result, own).addmm_(inner.t(), up.t())
+            inners.append(inner)
+        ctx.save_for_backward(x, weight, *factors, *inners)
+        ctx.owns = owns
+        return result
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[Any, ...]:
+        owns: Sequence[Own] = ctx.owns
+        x, weight, *rest = ctx.saved_tensors
+        factors, inners = rest[: 2 * len(owns)], rest[2 * len(owns) :]
+        of_input = gradient.mm(weight) if ctx.needs_input_grad[0] else None
+        of_factors: list[torch.Tensor] = []
+        for own, down, up, inner in zip(owns, factors[::2], factors[1::2], inners, strict=True):
+            rows = _rows(gradient, own)
+            of_inner = _scaled(linear(up.t(), rows), own.scale)
+            of_factors += [of_inner.mm(_dropped(x, own)), inner.mm(rows).t()]
+            if of_input is not None:
+                if own.noise is None:
+                    _rows(of_input, own).addmm_(of_inner.t(), down)
+                else:
+                    _rows(of_input, own).add_(of_inner.t().mm(down).mul_(own.noise))
+        return (of_input, None, None, None, *of_factors)
+
+
+def _rows(whole: torch.Tensor, own: Own) -> torch.Tensor:
+    return whole if own.stop - own.start == len(whole) else whole[own.start : own.stop]
+
+
+def _dropped(x: torch.Tensor, own: Own) -> torch.Tensor:
+    rows = _rows(x, own)
+    return rows if own.noise is None else rows * own.noise
+
+
+def _scaled(inner: torch.Tensor, scale: float) -> torch.Tensor:
+    return inner if scale == 1 else inner.mul_(scale)

@@ -1,0 +1,136 @@
+"""Files between machines: what changed is sent, put in place in order, and nothing leads out of a job's folders."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ftsweep.cluster.incoming import Incoming
+from ftsweep.cluster.inputs import inputs_of
+from ftsweep.cluster.objects import Objects, file_hash
+from ftsweep.cluster.outgoing import Outgoing
+from ftsweep.cluster.tree import Tree
+
+
+def carry(outgoing: Outgoing, incoming: Incoming) -> list[str]:
+    """Bring what has changed; its kinds in order."""
+    kinds = []
+    for item in outgoing.items():
+        loaded = Outgoing.loaded(item)
+        (incoming.take_part if item["kind"] == "part" else incoming.take_folder)(loaded)
+        kinds.append(f"{item['kind']} {item.get('name', '')}".strip())
+    return kinds
+
+
+def test_changes_arrive_and_removals_too(tmp_path: Path) -> None:
+    here, tree = tmp_path / "store" / "trials" / "0001", Tree(str(tmp_path / "node"))
+    there = tree.place(str(here))
+    there.mkdir(parents=True)
+    outgoing, incoming = Outgoing([str(here)], tree), Incoming([str(here)], "", "a1")
+    (there / "measurements.jsonl").write_text("one\n")
+    (there / "checkpoint").mkdir()
+    (there / "checkpoint" / "weights").write_bytes(b"1" * 10)
+    (there / "checkpoint" / "progress.json").write_text('{"rung": 1}')
+    (there / "empty").touch()
+    carry(outgoing, incoming)
+    assert (here / "checkpoint" / "weights").read_bytes() == b"1" * 10
+    assert (here / "empty").read_bytes() == b""
+    assert carry(outgoing, incoming) == []
+    (there / "checkpoint" / "weights").write_bytes(b"22")
+    (there / "model.json").write_text(f'{{"path": "{there}/x"}}')
+    carry(outgoing, incoming)
+    assert (here / "checkpoint" / "weights").read_bytes() == b"22"
+    assert (here / "checkpoint" / "progress.json").read_text() == '{"rung": 1}'
+    assert (here / "model.json").read_text() == f'{{"path": "{here}/x"}}'
+    for file in (there / "checkpoint").iterdir():
+        file.unlink()
+    (there / "empty").unlink()
+    carry(outgoing, incoming)
+    assert sorted(each.name for each in here.iterdir()) == ["measurements.jsonl", "model.json"]
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/x", "a/../../x", ".hidden", "a/.b", "", "a\0b"])
+def test_no_name_leads_out_of_the_folder(tmp_path: Path, name: str) -> None:
+    incoming = Incoming([str(tmp_path / "own")], str(tmp_path / "cache"), "a1")
+    part = {"kind": "part", "folder": str(tmp_path / "own"), "name": name, "offset": 0, "data": b"x"}
+    with pytest.raises(ValueError, match="a node writes"):
+        incoming.take_part(part)
+    with pytest.raises(ValueError, match="no folder of its job"):
+        incoming.take_part({**part, "folder": str(tmp_path), "name": "x"})
+
+
+def test_an_object_is_laid_out_as_it_was_sent_or_not_at_all(tmp_path: Path) -> None:
+    source = tmp_path / "rows.jsonl"
+    source.write_text("a row\n")
+    objects, name = Objects(tmp_path / "objects", 1 << 20), file_hash(source)
+    assert objects.missing([name]) == {name: 0}
+    with pytest.raises(ValueError, match="did not arrive"):
+        objects.put(name, 0, b"another", is_last=True)
+    objects.put(name, 0, b"a ro", is_last=False)
+    assert objects.missing([name]) == {name: 4}
+    objects.put(name, 4, b"w\n", is_last=True)
+    assert objects.missing([name]) == {}
+    objects.lay_out({str(source): name}, str(tmp_path / "tree"), copies=False)
+    assert Path(f"{tmp_path}/tree{source}").read_text() == "a row\n"
+
+
+def test_a_job_needs_its_folder_data_and_base(tmp_path: Path) -> None:
+    for name in ("folder/spec.json", "rows.jsonl", "base/config.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    data = {"train": str(tmp_path / "rows.jsonl"), "validation": None}
+    config = {"data": data, "general": None, "stages": {}, "model": {"path": str(tmp_path / "base")}}
+    job = {"folder": str(tmp_path / "folder"), "cache": str(tmp_path / "cache"), "spec": {"config": config}}
+    inputs = inputs_of(job)
+    assert set(inputs.kept) == {str(tmp_path / "rows.jsonl"), str(tmp_path / "base" / "config.json")}
+    assert set(inputs.copied) == {str(tmp_path / "folder" / "spec.json")}
+    moved = Tree("/node").inwards(job, inputs.paths)
+    assert moved["spec"]["config"]["model"]["path"] == f"/node{tmp_path}/base"
+    assert Tree("/node").outwards(moved) == job
+
+
+def test_a_job_on_another_studys_model_needs_it_and_its_base(tmp_path: Path) -> None:
+    base, store = tmp_path / "base", tmp_path / "store"
+    model = store / "studies" / "first" / "model"
+    for folder in (base, model):
+        folder.mkdir(parents=True)
+        (folder / "weights.safetensors").touch()
+    manifest = model / "ftsweep.json"
+    manifest.write_text(json.dumps({"model": {"path": str(base)}}))
+    inputs = inputs_of({"spec": {"config": {"model": {"study": "first", "store": str(store)}}}})
+    assert inputs.paths == {str(store), str(base)}
+    assert set(inputs.kept) == {str(base / "weights.safetensors"), str(model / "weights.safetensors"), str(manifest)}
+    assert inputs.told == [str(manifest)]
+
+
+def test_what_killed_processes_left_in_a_runs_folder_is_not_carried(tmp_path: Path) -> None:
+    run, tree = tmp_path / "0001", Tree(str(tmp_path / "node"))
+    there = tree.place(str(run))
+    for folder in (run, there):
+        (folder / ".checkpoint.old").mkdir(parents=True)
+        (folder / ".checkpoint.old" / "weights").write_text("former")
+        (folder / ".checkpoint.99999999.tmp").mkdir()
+        (folder / ".checkpoint.99999999.tmp" / "weights").write_text("torn")
+    (run / ".a0.incoming").mkdir()
+    (run / ".a0.incoming" / "weights").write_text("torn")
+    assert set(inputs_of({"folder": str(run)}).copied) == {str(run / "checkpoint" / "weights")}
+    carry(Outgoing([str(run)], tree), Incoming([str(run)], "", "a1"))
+    assert [each.name for each in run.iterdir()] == ["checkpoint"]
+    assert (run / "checkpoint" / "weights").read_text() == "former"
+
+
+def test_a_prepared_set_appears_in_the_cache_as_a_whole(tmp_path: Path) -> None:
+    cache, tree = tmp_path / "cache", Tree(str(tmp_path / "node"))
+    made = cache / "prepared" / ("0" * 32)
+    there = tree.place(str(made))
+    there.mkdir(parents=True)
+    (there / "meta.json").write_text("{}")
+    outgoing, incoming = Outgoing([str(made)], tree), Incoming([], str(cache), "a1")
+    part, end = map(Outgoing.loaded, outgoing.items())
+    incoming.take_part(part)
+    assert not made.exists()
+    incoming.take_folder(end)
+    assert [each.name for each in made.parent.iterdir()] == [made.name]
+    assert (made / "meta.json").read_text() == "{}"
