@@ -14,7 +14,7 @@ from ftsweep.domain.verdict import Verdict
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.settings import Settings, read_settings
 from ftsweep.report.study_fit import judged_study
-from ftsweep.store.atomic import read_json
+from ftsweep.store.atomic import read_json, understood
 from ftsweep.store.folders import StudyFolder
 from ftsweep.store.manifest import StudyManifest
 from ftsweep.store.phases import phases_file, read_phases
@@ -135,6 +135,7 @@ def _records(runs: RunsReader) -> list[TrialRecord]:
 
 def _values(file: Any) -> dict[str, float]:
     try:
-        return {str(key): float(value) for key, value in read_json(file).items()}
+        with understood(file):
+            return {str(key): float(value) for key, value in read_json(file).items()}
     except FileNotFoundError:
         return {}

@@ -151,6 +151,19 @@ def test_damaged_file_is_told_and_the_next_look_goes_on(demo: StudyFolder, monke
     assert len(look.overview.trials) == 14
 
 
+@pytest.mark.parametrize("name", ["trials/0000/spec.json", "trials/baseline-main/baseline.json", "study.json"])
+@pytest.mark.parametrize("content", ["[]", '"text"', "{}"])
+def test_file_of_another_shape_is_told_from_the_first_look_on(builder: StudyBuilder, name: str, content: str) -> None:
+    builder.trial(0, falling(1e-3, 16), "complete")
+    builder.baseline("main", {"loss": 1.6})
+    (builder.folder.path / name).write_text(content)
+    looks = Looks(Store(builder.folder.store.root))
+    look = looks.at(builder.folder.name)
+    is_fine = name.endswith("baseline.json") and content == "{}"  # nothing was measured
+    assert bool(look.trouble) is not is_fine
+    assert is_fine or "cannot be read" in look.trouble
+
+
 def test_pace_is_that_of_the_newest_ended_trials(builder: StudyBuilder) -> None:
     for number in range(4):  # each takes 15 s, one after the other
         builder.trial(number, falling(1e-3, 16), "complete", begin=1000 + 15.0 * number)
