@@ -54,6 +54,8 @@ def report(options: argparse.Namespace) -> Iterator[str]:
     end = time.monotonic() + 60 * options.minutes
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.backends.cuda.matmul.allow_tf32 = False
+    if device.type == "cpu":
+        torch.set_num_threads(1)  # two that wait for each other take minutes on a busy machine
     settings = trial_config("quickstart", [])["training"]
     facts = ", ".join(f"{key} {value}" for key, value in machine.hardware().items())
     yield f"# Steps on {device.type}, {time.strftime('%Y-%m-%d')}\n"
