@@ -34,7 +34,7 @@ def refuse_foreign(file: DataFile) -> None:
     for magic, what, remedy in _FOREIGN:
         if first.startswith(magic) and not (file.format == "parquet" and magic == b"PAR1"):
             raise DataError(f"{what}, by its first bytes, and no {file.format}", where=file.where, remedy=remedy)
-    if first.lstrip()[:20].lower().startswith(_PAGES):
+    if file.format != "txt" and first.lstrip()[:20].lower().startswith(_PAGES):  # text to learn may be of pages
         remedy = "Download the file itself: its link often leads to a page about it."
         raise DataError(f"is a web page, and no {file.format}", where=file.where, remedy=remedy)
     if file.format in ("csv", "tsv") and (kind := _json_in(first)):
