@@ -48,11 +48,13 @@ def poll_until(executor: Executor, is_enough: Callable[[list[Message]], bool]) -
 
 
 def poll_until_over(executor: Executor, *jobs: str) -> list[Message]:
-    """All messages until each of these jobs has ended, failed or was lost."""
-    over = {"ended", "failed", "lost"}
-    return poll_until(
-        executor, lambda messages: set(jobs) <= {message.get("job") for message in messages if message["type"] in over}
-    )
+    """All messages until each of these jobs has ended, failed or was lost; those that say so come last."""
+
+    def is_end(message: Message) -> bool:
+        return message["type"] in {"ended", "failed", "lost"} and message.get("job") in jobs
+
+    messages = poll_until(executor, lambda heard: set(jobs) <= {each["job"] for each in heard if is_end(each)})
+    return sorted(messages, key=is_end)  # another worker may have spoken behind them
 
 
 def poll_until_free(executor: Executor) -> list[Message]:
