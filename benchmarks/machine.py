@@ -33,6 +33,11 @@ def hardware() -> dict[str, str]:
     }
 
 
+def in_a_line() -> str:
+    """The same as one line of a result."""
+    return ", ".join(f"{key} {value}" for key, value in hardware().items())
+
+
 def processor() -> str:
     """The processor's name."""
     cpu_info = Path("/proc/cpuinfo")

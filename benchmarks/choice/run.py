@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def report(pools: dict[str, Pool], count: int, top: int, seeds: int) -> Iterator[str]:
-    facts = ", ".join(f"{key} {value}" for key, value in machine.hardware().items())
+    facts = machine.in_a_line()
     yield f"# Choosing a model and a setting, {time.strftime('%Y-%m-%d')}"
     yield ""
     words = " ".join(sys.argv[1:]).partition(" --write")[0]

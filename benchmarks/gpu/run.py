@@ -57,7 +57,7 @@ def report(options: argparse.Namespace) -> Iterator[str]:
     if device.type == "cpu":
         torch.set_num_threads(1)  # two that wait for each other take minutes on a busy machine
     settings = trial_config("quickstart", [])["training"]
-    facts = ", ".join(f"{key} {value}" for key, value in machine.hardware().items())
+    facts = machine.in_a_line()
     yield f"# Steps on {device.type}, {time.strftime('%Y-%m-%d')}\n"
     yield f"`python benchmarks/gpu/run.py {' '.join(sys.argv[1:])}`. {facts}; load {os.getloadavg()[0]:.1f} before.\n"
     names = " | ".join(f"{lanes} lanes" for lanes in LANES[1:])

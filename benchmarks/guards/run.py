@@ -54,7 +54,7 @@ def _head(num_seeds: int) -> Iterator[str]:
     words = " ".join(sys.argv[1:]).partition(" --write")[0]
     yield f"# Guards, {time.strftime('%Y-%m-%d')}"
     yield ""
-    facts = ", ".join(f"{key} {value}" for key, value in machine.hardware().items())
+    facts = machine.in_a_line()
     yield f"`{' '.join(['python benchmarks/guards/run.py', words]).strip()}`, {num_seeds} seeds. {facts}"
     yield ""
 

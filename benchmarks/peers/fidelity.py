@@ -45,7 +45,7 @@ def main() -> None:
 
 def report(options: argparse.Namespace) -> Iterator[str]:
     torch.set_num_threads(1)
-    facts = ", ".join(f"{key} {value}" for key, value in machine.hardware().items())
+    facts = machine.in_a_line()
     load = f"load {os.getloadavg()[0]:.1f} before"
     yield f"`python benchmarks/peers/fidelity.py {' '.join(sys.argv[1:])}`. {facts}; {load}.\n"
     yield "| rate | batch | rank | steps | shared | loss at first | at last | largest difference from Trainer |"

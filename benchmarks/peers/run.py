@@ -49,7 +49,7 @@ def report(options: argparse.Namespace) -> Iterator[str]:
     names, missing = chosen(options.tool)
     yield f"# Beside what people would use instead, {time.strftime('%Y-%m-%d')}"
     yield ""
-    facts = ", ".join(f"{key} {value}" for key, value in machine.hardware().items())
+    facts = machine.in_a_line()
     yield f"`python benchmarks/peers/run.py {' '.join(sys.argv[1:])}`. {facts}; load {os.getloadavg()[0]:.1f} before."
     rows = f"{options.train} rows of train, {options.validation} of validation"
     yield f"Embedded model, {options.settings} settings, {rows}."

@@ -47,7 +47,7 @@ def main() -> None:
 
 def report(options: argparse.Namespace) -> Iterator[str]:
     names, missing = chosen(options.tool)
-    facts = ", ".join(f"{key} {value}" for key, value in machine.hardware().items())
+    facts = machine.in_a_line()
     load = f"load {os.getloadavg()[0]:.1f} before"
     yield f"`python benchmarks/peers/survival.py {' '.join(sys.argv[1:])}`. {facts}; {load}."
     yield "Evaluations: above what the sound settings need are those done twice, or of the ill one.\n"

@@ -50,7 +50,7 @@ def main() -> None:
 
 def report(options: argparse.Namespace) -> Iterator[str]:
     names, missing = chosen(options.tool)
-    facts = ", ".join(f"{key} {value}" for key, value in machine.hardware().items())
+    facts = machine.in_a_line()
     load = f"load {os.getloadavg()[0]:.1f} before"
     yield f"`python benchmarks/peers/target.py {' '.join(sys.argv[1:])}`. {facts}; {load}."
     with tempfile.TemporaryDirectory(prefix="ftsweep-peers-") as made:

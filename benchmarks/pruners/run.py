@@ -88,7 +88,7 @@ def main() -> None:
 
 
 def report(chosen: Sequence[Family], setups: Sequence[Setup], seeds: int, processes: int) -> Iterator[str]:
-    facts = ", ".join(f"{key} {value}" for key, value in machine.hardware().items())
+    facts = machine.in_a_line()
     yield f"# Pruners and pausing, {time.strftime('%Y-%m-%d')}"
     yield ""
     words = " ".join(sys.argv[1:]).partition(" --write")[0]

@@ -77,9 +77,7 @@ def _on_test(result: StudyResult, records: Sequence[TrialRecord], objective: Obj
 
 
 def _not_again(result: StudyResult, records: Sequence[TrialRecord], objective: Objective) -> str:
-    """Complete trials of which the search's run alone was weighed, the best first. Fresh runs that an extended study
-    has of them from before are of no part in this choice.
-    """
+    """Complete trials of which the search's run alone was weighed, the best first."""
     raced = {each.number for each in result.contenders}
     once = [each.number for each in rank(records, objective) if each.number not in raced]
     if not once or len(once) + len(raced) < 2:

@@ -47,8 +47,9 @@ def export_winner(folder: StudyFolder, overview: StudyOverview, destination: Pat
     export_best(folder, destination)
     complete_export(folder, destination, merge=merge)
     readme, manifest = destination / "README.md", read_json(destination / "ftsweep.json")
-    if overview.result.number is not None:  # the folder itself says only how rows are read
-        manifest |= {"data": folder.trial(overview.result.number).spec()["config"].get("data")}
+    number = overview.result.number
+    if number is not None and (trial := folder.trial(number)).spec_file.is_file():  # the export says how rows are read
+        manifest |= {"data": trial.spec()["config"].get("data")}
     write_text(readme, with_card(readme.read_text(encoding="utf-8"), overview, destination, manifest))
 
 

@@ -11,11 +11,12 @@ from typing import Any
 
 import ray
 
+from ftsweep.cluster.admission import NotStartedError, RefusedClusterError
 from ftsweep.cluster.inputs import code_of, inputs_of
 from ftsweep.cluster.link import Carrier, Link
 from ftsweep.cluster.nodes import Nodes
 from ftsweep.cluster.slots import Node, Wish, checked_wishes, slots_of, unheld, unheld_text
-from ftsweep.cluster.starting import NotStartedError, RefusedClusterError, started
+from ftsweep.cluster.starting import started
 
 _MOST_DEATHS = 3  # of slots on a node with nothing achieved: it is then left out
 _CLOSE_SECONDS = 10.0

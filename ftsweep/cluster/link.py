@@ -14,11 +14,11 @@ from typing import Any
 import ray
 from ray.exceptions import ActorUnavailableError, GetTimeoutError, OutOfMemoryError, RayError
 
+from ftsweep.cluster.admission import NotStartedError
 from ftsweep.cluster.incoming import Incoming
 from ftsweep.cluster.inputs import Inputs
 from ftsweep.cluster.objects import PART_BYTES, Hashes
 from ftsweep.cluster.slots import Node, Wish
-from ftsweep.cluster.starting import NotStartedError
 
 _LOGGER = logging.getLogger(__name__)
 _CALL_SECONDS = 120.0  # of a command, or of a part of a file

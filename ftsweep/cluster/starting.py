@@ -1,4 +1,4 @@
-"""How an actor is put on a node, and what it must be like before it gets a worker."""
+"""How an actor is put on a node."""
 
 from __future__ import annotations
 
@@ -9,24 +9,12 @@ import ray
 from ray.exceptions import GetTimeoutError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from ftsweep.cluster.admission import NotStartedError, RefusedClusterError, check_admission
 from ftsweep.cluster.slot import Slot, versions
 from ftsweep.cluster.slots import Node, Wish
 
 _SAY_SECONDS = 30.0
 """An actor that does not begin within it may wait for what others hold."""
-
-
-class NotStartedError(Exception):
-    """A slot cannot be started; the study may go on with others."""
-
-
-class RefusedClusterError(Exception):
-    """The cluster is not safe to use."""
-
-    remedy = (
-        "Start it with RAY_AUTH_MODE=token and a token (docs/cluster.md), or take it as it is with "
-        "executor.insecure=true."
-    )
 
 
 def started(
@@ -53,7 +41,7 @@ def started(
         ray.kill(actor)
         raise NotStartedError(_last_line(error)) from error
     try:
-        _check(facts, settings)
+        check_admission(facts, versions_here=versions(), insecure=settings["insecure"])
     except (NotStartedError, RefusedClusterError):
         ray.kill(actor)
         raise
@@ -71,19 +59,6 @@ def _described(
         text = f"slot {name!r} has not begun: {node.host} is slow, or others use its {wish.text} (see `ray status`)"
         say({"type": "note", "level": "warning", "slot": name, "text": text})
     return dict(ray.get(answer))
-
-
-def _check(facts: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
-    if facts["auth_mode"] != "token" and not settings["insecure"]:
-        raise RefusedClusterError(
-            f"whoever reaches node {facts['host']} of the Ray cluster can run code on it: it asks for no token"
-        )
-    own, found = versions(), facts["versions"]
-    other = [
-        f"{package} {found.get(package)} (here {own[package]})" for package in own if found.get(package) != own[package]
-    ]
-    if other:
-        raise NotStartedError(f"it has {', '.join(other)}: install the same versions as on this machine")
 
 
 def _last_line(error: BaseException) -> str:
