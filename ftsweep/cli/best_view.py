@@ -20,14 +20,16 @@ def print_best(console: Console, overview: StudyOverview, store: Path, exported:
     """`ftsweep best STUDY`, of a study that has a model to hand over."""
     state, result = overview.state, overview.result
     assert result.model is not None
-    winner = state.trial(result.model.number)
-    assert winner is not None
+    number, winner = result.model.number, state.trial(result.model.number)
     print_conclusion(console, state, store)
     again = state.trial(result.setting.number) if result.setting else None
-    is_other = again is not None and again.number != winner.number
+    is_other = again is not None and again.number != number
     if is_other:  # a title of so narrow a table would be folded
-        print_line(console, f"setting of the model, trial {winner.number}", "bold")
-    console.print(rich_table(_setting(winner)))
+        print_line(console, f"setting of the model, trial {number}", "bold")
+    if winner is None:
+        print_line(console, f"The folder of trial {number} is gone, and with it its setting.", "yellow")
+    else:
+        console.print(rich_table(_setting(winner)))
     if again is not None and is_other:
         print_line(console, f"setting to train again, trial {again.number}", "bold")
         console.print(rich_table(_setting(again)))
@@ -39,8 +41,8 @@ def print_best(console: Console, overview: StudyOverview, store: Path, exported:
     if result.test_looks > 1:
         times = f"Models of this study were measured on test {result.test_looks} times"
         print_line(console, f"{times}, as it was extended: the test score is not blind any more.")
-    for verdict in state.verdicts.get(winner.number, ()):
-        print_line(console, f"Fit of trial {winner.number}: {verdict.text}")
+    for verdict in state.verdicts.get(number, ()):
+        print_line(console, f"Fit of trial {number}: {verdict.text}")
     print_search(console, overview.verdicts)
     if result.registered:
         print_line(console, f"registered as {result.registered}")

@@ -109,6 +109,9 @@ def test_model_and_setting_stand_apart_with_seeds_and_optimism_in_80_columns() -
     assert " ".join(line.split()) == "11* 1.581 1.667 ± 0.082 1.617 1.716 1.702 better by 0.37 ± 0.093"
     assert "4 runs, 50% of the search's training time; ended because its share is used up." in text
     assert "about 1.609 without the luck of being the best of 5 models" in text
+    gone = StudyState("s", "complete", Objective(), 10, 1, trials[1:], result=result)
+    print_best(narrow, StudyOverview(gone), STORE, None)
+    assert "The folder of trial 0 is gone, and with it its setting." in printed(narrow)
     table = confirmation_table(replace(result, setting=replace(race, spread=0.0)), Objective())
     assert table is not None
     assert table.title == "validation/loss with fresh seeds; they differ by no more than the rows' chance"
