@@ -35,7 +35,7 @@ def status(study: str | None, store: str, as_json: bool) -> None:
         requests = {"answers": [each.to_dict() for each in answers], "pending": [each.to_dict() for each in pending]}
         print_json({**study_json(overview, disk, lost, extension), "requests": requests, "workers": workers})
     else:
-        print_study(console_for(sys.stdout), overview, disk, lost, folder.store.root, extension.text)
+        print_study(console_for(sys.stdout), overview, disk, lost, folder.store.name, extension.text)
         for line in workers_lines(workers):
             print_line(console_for(sys.stdout), line)
         print_requests(console_for(sys.stdout), answers, pending)
@@ -54,4 +54,4 @@ def _show_store(store: str, as_json: bool) -> None:
     if as_json:
         print_json({"studies": [asdict(each) for each in studies], "disk": disk})
     else:
-        print_store(console_for(sys.stdout), studies, place.root, disk)
+        print_store(console_for(sys.stdout), studies, place.name, disk)

@@ -1,0 +1,126 @@
+"""What commands do with a store at an address: read it, change a study that nobody runs, or own one and run it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from ftsweep.errors import UsageError
+from ftsweep.store.address.filling import fill, fill_owned
+from ftsweep.store.address.index import Index, studies_at
+from ftsweep.store.address.keeping import Keeper
+from ftsweep.store.address.objects import Objects, StoreAwayError, open_objects, patiently
+from ftsweep.store.address.ownership import Ownership, owner_at
+from ftsweep.store.address.place import address_of, is_known, settle_identity
+from ftsweep.store.address.sending import Sender
+from ftsweep.store.folders import Store, StudyFolder
+
+READ_SECONDS = 20.0
+"""How long a store that is away is waited for by who only reads, and by who was never in touch with it."""
+
+OPEN_SECONDS = 600.0
+CLOSE_SECONDS = 60.0
+Tell = Callable[[str], None]
+T = TypeVar("T")
+
+
+def fetch_studies(store: Store, tell: Tell, *, study: str | None = None, whole: bool = False) -> None:
+    """Have the studies of a store at an address (or one) in its working folder, as they were sent last; without `whole`
+    no weights. Of a folder nothing is to be done.
+
+    Raises:
+        UsageError: the store is not there, is away or does not let us in.
+    """
+    address = address_of(store)
+    if address is None:
+        return
+    objects = open_objects(address)
+
+    def bring() -> None:
+        settle_identity(store, objects)
+        for name in studies_at(objects):
+            if study is None or name == study:
+                fill(store.study(name), objects, whole=whole)
+
+    _reached(lambda: patiently(bring, READ_SECONDS, tell))
+
+
+@contextmanager
+def owned(folder: StudyFolder, tell: Tell) -> Iterator[Keeper | None]:
+    """Own the study in this folder, and at its address if it has one: then the folder holds what lies there, and a
+    keeper, not started yet, is given. At the end all is sent; what could not be is among its `left`.
+
+    Raises:
+        StudyLockedError: another process owns the study, here or anywhere.
+        UsageError: the store is not there, is away or does not let us in.
+    """
+    address = address_of(folder.store)
+    with folder.locked():
+        if address is None:
+            yield None
+            return
+        keeper = _opened(folder, open_objects(address), tell)
+        try:
+            yield keeper
+        except BaseException:
+            keeper.close()
+            for text in keeper.left:
+                tell(text)
+            raise
+        keeper.close()
+    if keeper.lost is not None:
+        raise keeper.lost
+
+
+def _opened(folder: StudyFolder, objects: Objects, tell: Tell) -> Keeper:
+    ownership = Ownership(objects, folder.name, tell)
+
+    def take() -> Keeper:
+        settle_identity(folder.store, objects)
+        if not ownership.term:
+            ownership.take()
+        filled = fill_owned(folder, objects)
+        if filled.num_brought:
+            tell(f"{filled.num_brought} files ({filled.bytes_brought / 1e6:.1f} MB) brought from {objects.address}")
+        return Keeper(Sender(folder, objects, ownership, filled.index or Index(0, 0)), ownership, CLOSE_SECONDS)
+
+    seconds = OPEN_SECONDS if is_known(folder.store) else READ_SECONDS
+    return _reached(lambda: patiently(take, seconds, tell))
+
+
+@contextmanager
+def changed(folder: StudyFolder, tell: Tell) -> Iterator[None]:
+    """Change a study for the length of a block. At an address, where no process of this machine runs it, it is owned
+    meanwhile and what has changed is sent.
+
+    Raises:
+        StudyLockedError: a process of another machine owns it.
+    """
+    address = address_of(folder.store)
+    if address is None or folder.is_running:
+        yield
+        return
+    objects = open_objects(address)
+    keeper = _opened(folder, objects, tell)
+    try:
+        yield
+    finally:
+        keeper.close()
+    if keeper.left:
+        raise UsageError(keeper.left[0], where="store")
+
+
+def owner_elsewhere(folder: StudyFolder) -> str:
+    """The process that owns a study at an address, for people; "" where none does, or the study is in a folder."""
+    address = address_of(folder.store)
+    return "" if address is None else owner_at(open_objects(address), folder.name)
+
+
+def _reached(call: Callable[[], T]) -> T:
+    """A store that is away at the start of a command ends it with what to do."""
+    try:
+        return call()
+    except StoreAwayError as error:
+        remedy = "Check the address, its endpoint (AWS_ENDPOINT_URL) and the network; give the same command again."
+        raise UsageError(f"the store cannot be reached: {error.what}", where=error.where, remedy=remedy) from error
