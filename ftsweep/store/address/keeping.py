@@ -59,7 +59,7 @@ class Keeper:
         if not self._away:
             return ""
         count, size = self.sender.behind
-        waits = f"; {count} files ({size / 1e6:.1f} MB) wait here" if count else ""
+        waits = f"; {_files(count, size)} to be sent" if count else ""
         return f"{self.objects.address} is away for {time.monotonic() - self._away_since:.0f} s ({self._away}){waits}."
 
     @property
@@ -75,7 +75,7 @@ class Keeper:
         return (
             f"{self.objects.address}: {len(seconds)} rounds, {1000 * median:.0f} ms (median; longest {longest:.1f} s), "
             f"beside the study for {100 * sum(seconds) / wall:.1f} % of its time; "
-            f"{self.sender.num_sent} files, {self.sender.bytes_sent / 1e6:.1f} MB{away}"
+            f"{_files(self.sender.num_sent, self.sender.bytes_sent)}{away}"
         )
 
     def start(self) -> None:
@@ -102,7 +102,7 @@ class Keeper:
             self.lost = error
         except (*AWAY, UnquietError) as error:
             count, size = self.sender.behind
-            what = f"{count} files ({size / 1e6:.1f} MB)" if count else "the last changes"
+            what = _files(count, size) if count else "the last changes"
             why = error.what if isinstance(error, FtsweepError) else "the study's folder did not stand still"
             where = self.sender.folder.path
             self.left = [
@@ -175,6 +175,11 @@ class Keeper:
             _LOGGER.warning("%s is there again after %.0f s", self.objects.address, waited)
 
     def _note_lost(self, error: LostOwnershipError) -> None:
-        self.lost = error
-        _LOGGER.error("%s", error)
-        self.on_lost()
+        is_first, self.lost = self.lost is None, error
+        if is_first:
+            _LOGGER.error("%s", error)
+            self.on_lost()
+
+
+def _files(count: int, size: int) -> str:
+    return f"{count} {'file' if count == 1 else 'files'} ({size / 1e6:.1f} MB)"

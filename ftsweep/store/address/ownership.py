@@ -46,6 +46,7 @@ class Ownership:
     term: int = 0
     _token: str = field(default_factory=lambda: secrets.token_hex(8))
     _since: float = field(default_factory=time.time)
+    _lost: LostOwnershipError | None = None
     _renewed: float = 0.0  # on the monotonic clock, when the last renewal that arrived was begun
 
     def take(self) -> None:
@@ -86,6 +87,8 @@ class Ownership:
 
     def ensure(self) -> None:
         """Own the study now, or raise LostOwnershipError: to be called before anything is sent."""
+        if self._lost is not None:
+            raise self._lost
         if not self.is_fresh:
             self.renew()
 
@@ -99,12 +102,12 @@ class Ownership:
     def _check_highest(self) -> None:
         terms = self._terms()
         if terms and terms[-1] > self.term:
-            with suppress(MissingObjectError):
-                raise LostOwnershipError(
-                    f"study {self.study!r} was taken over by {_signature(self.objects.get(self._name(terms[-1])))}",
-                    where=self.objects.address,
-                    remedy="This process was not heard of for so long that it counted as dead. Its trials go on there.",
-                )
+            self._lost = LostOwnershipError(
+                f"study {self.study!r} was taken over by {_signature(self._highest()[1] or b'')}",
+                where=self.objects.address,
+                remedy="This process was not heard of for so long that it counted as dead. Its trials go on there.",
+            )
+            raise self._lost
 
     def _won(self, term: int) -> bool:
         """Also where the request arrived and its answer was lost."""
