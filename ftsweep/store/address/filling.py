@@ -140,7 +140,8 @@ def _remove_others(folder: Path, files: Mapping[str, Content]) -> None:
 
 
 def _is_weight(path: str) -> bool:
-    return not _WEIGHTS.isdisjoint(PurePosixPath(path).parts[:-1])
+    """Or else large, and made anew from the rest."""
+    return path == "report.html" or not _WEIGHTS.isdisjoint(PurePosixPath(path).parts[:-1])
 
 
 def _is_same(path: Path, content: Content) -> bool:

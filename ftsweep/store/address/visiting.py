@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from ftsweep.errors import UsageError
+from ftsweep.errors import FtsweepError, UsageError
 from ftsweep.store.address.filling import fill, fill_owned
 from ftsweep.store.address.index import Index, studies_at
 from ftsweep.store.address.keeping import Keeper
@@ -21,6 +24,8 @@ READ_SECONDS = 20.0
 
 OPEN_SECONDS = 600.0
 CLOSE_SECONDS = 60.0
+_FETCH_SECONDS = 10.0
+_LOGGER = logging.getLogger(__name__)
 Tell = Callable[[str], None]
 T = TypeVar("T")
 
@@ -44,6 +49,22 @@ def fetch_studies(store: Store, tell: Tell, *, study: str | None = None, whole: 
                 fill(store.study(name), objects, whole=whole)
 
     _reached(lambda: patiently(bring, READ_SECONDS, tell))
+
+
+def keep_fetching(store: Store) -> None:
+    """Bring what is new at an address every few seconds, in a thread, for as long as the process lives."""
+    if address_of(store) is None:
+        return
+
+    def fetch() -> None:
+        while True:
+            time.sleep(_FETCH_SECONDS)
+            try:
+                fetch_studies(store, _LOGGER.debug)
+            except FtsweepError as error:
+                _LOGGER.warning("%s", error)
+
+    threading.Thread(target=fetch, name="ftsweep-fetch", daemon=True).start()
 
 
 @contextmanager
@@ -112,9 +133,9 @@ def changed(folder: StudyFolder, tell: Tell) -> Iterator[None]:
 
 
 def owner_elsewhere(folder: StudyFolder) -> str:
-    """The process that owns a study at an address, for people; "" where none does, or the study is in a folder."""
+    """The process of another machine that owns a study, for people; "" where none does, or the study is in a folder."""
     address = address_of(folder.store)
-    return "" if address is None else owner_at(open_objects(address), folder.name)
+    return "" if address is None or folder.is_running else owner_at(open_objects(address), folder.name)
 
 
 def _reached(call: Callable[[], T]) -> T:

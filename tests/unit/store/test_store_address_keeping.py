@@ -164,8 +164,9 @@ def test_owner_on_another_machine_is_named(
         begin(store_named(address).study("q"))
         keeper.start()
         machine("two")
-        with pytest.raises(StudyLockedError, match="is being run by process"), owned(
-            store_named(address).study("q"), print
+        with (
+            pytest.raises(StudyLockedError, match="is being run by process"),
+            owned(store_named(address).study("q"), print),
         ):
             pass
         assert owner_elsewhere(store_named(address).study("q")).startswith("process")
