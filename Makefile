@@ -28,8 +28,8 @@ test: $(VENV)/.dev  ## the default suite
 test-slow: $(VENV)/.dev  ## proofs that take minutes
 	$(BIN)/python -m pytest -m "slow and not gpu" --timeout 1800
 
-test-cluster: $(VENV)/.dev  ## PostgreSQL and Ray: starts them itself (Debian: apt install postgresql)
-	$(PIP_INSTALL) -e '.[postgres,ray]'
+test-cluster: $(VENV)/.dev  ## PostgreSQL, Ray and S3: starts them itself (Debian: apt install postgresql)
+	$(PIP_INSTALL) -e '.[postgres,ray,s3]' 'moto[server]>=5,<6'
 	$(BIN)/python -m pytest -m "cluster and not gpu" --timeout 1800
 
 test-gpu: $(VENV)/.dev  ## what needs a CUDA device

@@ -15,7 +15,7 @@ from ftsweep.store.address.objects import MissingObjectError, StoreAwayError, St
 _WHOLE_BYTES = 8 << 20
 """A file up to this size is sent in one request; a larger one in parts."""
 
-_EXTRAS = {"s3": ("s3fs", "s3"), "gs": ("gcsfs", "gcs"), "abfs": ("adlfs", "azure")}
+_PACKAGES = {"gs": "gcsfs", "abfs": "adlfs"}
 
 _SETTINGS: dict[str, dict[str, Any]] = {
     # one try each: `objects.patiently` and the keeper wait, and say so
@@ -38,9 +38,11 @@ class Bucket:
             settings = _SETTINGS.get(scheme, {})
             self._files = fsspec.filesystem(scheme, skip_instance_cache=True, use_listings_cache=False, **settings)
         except ImportError as error:
-            if scheme in _EXTRAS:
-                raise MissingExtraError(*_EXTRAS[scheme], purpose=f"a store at {scheme}://") from error
-            raise UsageError(f"a store at {scheme}:// cannot be opened: {error}", where=address) from error
+            if scheme == "s3":
+                raise MissingExtraError("s3fs", "s3", purpose="a store at s3://") from error
+            remedy = f"Install it with: pip install {_PACKAGES[scheme]}" if scheme in _PACKAGES else None
+            what = f"a store at {scheme}:// needs a package that is not installed: {error}"
+            raise UsageError(what, where=address, remedy=remedy) from error
         except ValueError as error:
             remedy = "Write s3://bucket/prefix, gs://, abfs:// or a folder."
             raise UsageError(f"{scheme}:// is no store that is known", where=address, remedy=remedy) from error

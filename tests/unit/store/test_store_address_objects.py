@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -13,14 +12,10 @@ from ftsweep.errors import MissingExtraError, UsageError
 from ftsweep.store.address.bucket import Bucket
 from ftsweep.store.address.objects import MissingObjectError, Objects, StoreAwayError, StoreRefusedError, open_objects
 
-HAS_S3 = find_spec("s3fs") is not None and find_spec("moto") is not None
 
-
-@pytest.fixture(params=["file", "memory", "s3"])
+@pytest.fixture(params=["file", "memory", pytest.param("s3", marks=pytest.mark.cluster)])
 def objects(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Objects]:
     if request.param == "s3":
-        if not HAS_S3:
-            pytest.skip("needs s3fs and moto")
         request.getfixturevalue("s3_server")
         yield open_objects(f"s3://sweeps/{tmp_path.name}")
         return
