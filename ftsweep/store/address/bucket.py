@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,9 @@ _SETTINGS: dict[str, dict[str, Any]] = {
     # one try each: `objects.patiently` and the keeper wait, and say so
     "s3": {"config_kwargs": {"connect_timeout": 10, "read_timeout": 60, "retries": {"max_attempts": 1}}},
 }
+
+_PATHS = re.compile(r"(https?://[^/\s\"]+)[^\s\"]*")
+"""Behind an endpoint: names of objects, and signatures."""
 
 _UNKNOWN_USERS = ("NoCredentials", "PartialCredentials", "CredentialRetrieval", "DefaultCredentials", "TokenRetrieval")
 
@@ -109,7 +113,7 @@ class Bucket:
 def _told(error: Exception, address: str) -> Exception:
     """What a library's error means to us. What is not understood counts as being away, and is shown."""
     kinds = [type(each).__name__ for each in (error, error.__cause__) if each is not None]
-    text = without_secrets(" ".join(str(error).split()))[:300] or kinds[0]
+    text = _PATHS.sub(r"\1", without_secrets(" ".join(str(error).split())))[:300].rstrip(". ") or kinds[0]
     if any("NoSuchBucket" in kind for kind in kinds):
         remedy = "Make it, or name another: store.path=s3://bucket/prefix."
         return StoreRefusedError(f"there is no such bucket: {text}", where=address, remedy=remedy)

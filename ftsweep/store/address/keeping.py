@@ -43,6 +43,7 @@ class Keeper:
     away_seconds: float = 0.0
     _away: str = ""
     _away_since: float = 0.0
+    _away_at: str = ""
     _began: float = field(default_factory=time.monotonic)
     _ends: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
@@ -60,7 +61,7 @@ class Keeper:
             return ""
         count, size = self.sender.behind
         waits = f"; {_files(count, size)} to be sent" if count else ""
-        return f"{self.objects.address} is away for {time.monotonic() - self._away_since:.0f} s ({self._away}){waits}."
+        return f"{self.objects.address} is away since {self._away_at} ({self._away}){waits}."
 
     @property
     def cost(self) -> str:
@@ -69,11 +70,12 @@ class Keeper:
         if not seconds:
             return ""
         wall = max(time.monotonic() - self._began, 1e-9)
+        rounds = "1 round" if len(seconds) == 1 else f"{len(seconds)} rounds"
         median, longest = statistics.median(seconds), max(seconds)
         times = "once" if self.num_away == 1 else f"{self.num_away} times"
         away = f"; away {times}, waited for {self.away_seconds:.0f} s" if self.num_away else ""
         return (
-            f"{self.objects.address}: {len(seconds)} rounds, {1000 * median:.0f} ms (median; longest {longest:.1f} s), "
+            f"{self.objects.address}: {rounds}, {1000 * median:.0f} ms (median; longest {longest:.1f} s), "
             f"beside the study for {100 * sum(seconds) / wall:.1f} % of its time; "
             f"{_files(self.sender.num_sent, self.sender.bytes_sent)}{away}"
         )
@@ -163,9 +165,9 @@ class Keeper:
     def _note_away(self, error: StoreAwayError | StoreRefusedError) -> None:
         if not self._away:
             self.num_away += 1
-            self._away_since = time.monotonic()
+            self._away_since, self._away_at = time.monotonic(), time.strftime("%H:%M:%S")
+            self._away = error.what  # the first of many reasons: who prints what is new would print them all
             _LOGGER.warning("%s is away, waiting for it: %s", self.objects.address, error.what)
-        self._away = error.what
 
     def _note_there(self) -> None:
         if self._away:

@@ -91,7 +91,7 @@ def test_store_that_is_away_is_told_and_waited_for(kept: Keeper) -> None:
     memory(kept).is_away = True
     write_json(kept.sender.folder.trial(0).outcome_file, {"kind": "complete"})
     wait_for(lambda: "1 file (0.0 MB) to be sent" in kept.text)
-    assert "s3://bucket/prefix is away for" in kept.text
+    assert "s3://bucket/prefix is away since" in kept.text
     assert "503 Slow Down" in kept.text
     memory(kept).is_away = False
     wait_for(lambda: "trials/0000/outcome.json" in files_there(memory(kept)))
