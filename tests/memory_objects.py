@@ -51,6 +51,9 @@ class MemoryObjects:
         with self._asked("names", prefix):
             return sorted(name.removeprefix(prefix) for name in self.content if name.startswith(prefix))
 
+    def folders(self, prefix: str) -> list[str]:
+        return sorted({name.partition("/")[0] for name in self.names(prefix) if "/" in name})
+
     def delete(self, names: Iterable[str]) -> None:
         for name in names:
             with self._asked("delete", name):

@@ -89,6 +89,14 @@ class Bucket:
             found = [str(path) for path in self._files.find(below)]
         return sorted(path.removeprefix(below) for path in found if path.startswith(below))
 
+    def folders(self, prefix: str) -> list[str]:
+        try:
+            with self._reached():
+                found = self._files.ls(self._place(prefix).rstrip("/"), detail=True)
+        except MissingObjectError:
+            return []
+        return sorted(str(each["name"]).rstrip("/").rpartition("/")[2] for each in found if each["type"] == "directory")
+
     def delete(self, names: Iterable[str]) -> None:
         for name in names:
             try:

@@ -104,6 +104,5 @@ def newest_index(objects: Objects, study: str) -> Index | None:
 
 
 def studies_at(objects: Objects) -> list[str]:
-    """The names of the studies that have an index."""
-    found = (name.split("/") for name in objects.names("studies/"))
-    return sorted({parts[0] for parts in found if len(parts) == 3 and parts[1] == "index"})
+    """The names of the studies that were begun there."""
+    return objects.folders("studies/")

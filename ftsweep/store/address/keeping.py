@@ -7,6 +7,7 @@ import statistics
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from ftsweep.errors import FtsweepError
@@ -34,7 +35,7 @@ class Keeper:
     ownership: Ownership
     patience_seconds: float
     """How long a store that is away is waited for at the end; `hurry` makes it shorter."""
-    renew_seconds: float = RENEW_SECONDS
+    renew_seconds: float = field(default_factory=lambda: RENEW_SECONDS)
     on_lost: Callable[[], None] = lambda: None
     lost: LostOwnershipError | None = None
     left: list[str] = field(default_factory=list)
@@ -80,12 +81,29 @@ class Keeper:
             f"{_files(self.sender.num_sent, self.sender.bytes_sent)}{away}"
         )
 
+    def begin(self) -> None:
+        """Show from now on that the owner lives."""
+        self._begin(self._renew, "renew")
+
     def start(self) -> None:
-        """Begin to send, and to renew; from here on the study's folder is whole."""
-        for target, name in ((self._renew, "renew"), (self._keep, "send")):
-            thread = threading.Thread(target=target, name=f"ftsweep-{name}", daemon=True)
-            self._threads.append(thread)
-            thread.start()
+        """Begin to send; from here on the study's folder is whole."""
+        self._begin(self._keep, "send")
+
+    def _begin(self, target: Callable[[], None], name: str) -> None:
+        thread = threading.Thread(target=target, name=f"ftsweep-{name}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def give_up(self) -> None:
+        """Let the study go without sending anything."""
+        self._end()
+        with suppress(LostOwnershipError, *AWAY):
+            self.ownership.release()
+
+    def _end(self) -> None:
+        self._ends.set()
+        for thread in self._threads:
+            thread.join()
 
     def hurry(self, seconds: float) -> None:
         """Whoever wants to stop waits no longer than this for a store that is away."""
@@ -93,9 +111,7 @@ class Keeper:
 
     def close(self) -> None:
         """Send what is left, and let the study go. Does not raise: see `left` and `lost`."""
-        self._ends.set()
-        for thread in self._threads:
-            thread.join()
+        self._end()
         if self.lost is not None:
             return
         try:

@@ -50,6 +50,9 @@ class Objects(Protocol):
     def names(self, prefix: str) -> list[str]:
         """Of all objects below `prefix`, which ends with a slash; without it, in order."""
 
+    def folders(self, prefix: str) -> list[str]:
+        """What objects' names have behind `prefix` and before the next slash, in order; without looking at them all."""
+
     def delete(self, names: Iterable[str]) -> None:
         """Those that are there."""
 

@@ -47,7 +47,7 @@ class Ownership:
     _token: str = field(default_factory=lambda: secrets.token_hex(8))
     _since: float = field(default_factory=time.time)
     _lost: LostOwnershipError | None = None
-    _renewed: float = 0.0  # on the monotonic clock, when the last renewal that arrived was begun
+    _renewed: float = 0.0  # when the last renewal that arrived was begun, by `_now`
 
     def take(self) -> None:
         """Own the study.
@@ -57,7 +57,7 @@ class Ownership:
             StoreRefusedError: the store cannot keep two owners apart.
         """
         while True:
-            began = time.monotonic()
+            began = _now()
             term, content = self._highest()
             if content is not None and not _is_free(content):
                 self._outwait(term, content)
@@ -72,7 +72,7 @@ class Ownership:
     @property
     def is_fresh(self) -> bool:
         """Whether nobody can have followed yet."""
-        return self.term > 0 and time.monotonic() - self._renewed < self.seconds / 2
+        return self.term > 0 and _now() - self._renewed < self.seconds / 2
 
     def renew(self) -> None:
         """Show that this process lives.
@@ -80,7 +80,7 @@ class Ownership:
         Raises:
             LostOwnershipError: another process owns the study.
         """
-        began = time.monotonic()
+        began = _now()
         self._check_highest()
         self.objects.put(self._name(self.term), self._signed())
         self._renewed = began
@@ -186,6 +186,11 @@ def owner_at(objects: Objects, study: str) -> str:
     """The process that owns a study, for people; "" where it was let go, or nobody ever did."""
     _, content = Ownership(objects, study, lambda text: None)._highest()
     return "" if content is None or _is_free(content) else _signature(content)
+
+
+def _now() -> float:
+    """Seconds on a clock that goes on while the machine sleeps, where it has one."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 def _is_free(content: bytes) -> bool:

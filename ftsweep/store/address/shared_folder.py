@@ -60,6 +60,11 @@ class SharedFolder:
             found = [path for path in below.rglob("*") if not path.name.startswith(_TORN) and path.is_file()]
             return sorted(path.relative_to(below).as_posix() for path in found)
 
+    def folders(self, prefix: str) -> list[str]:
+        with self._reached():
+            below = self.root / prefix
+            return sorted(path.name for path in below.iterdir() if path.is_dir()) if below.is_dir() else []
+
     def delete(self, names: Iterable[str]) -> None:
         with self._reached():
             for name in names:

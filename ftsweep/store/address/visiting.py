@@ -44,9 +44,8 @@ def fetch_studies(store: Store, tell: Tell, *, study: str | None = None, whole: 
 
     def bring() -> None:
         settle_identity(store, objects)
-        for name in studies_at(objects):
-            if study is None or name == study:
-                fill(store.study(name), objects, whole=whole)
+        for name in studies_at(objects) if study is None else [study]:
+            fill(store.study(name), objects, whole=whole)
 
     _reached(lambda: patiently(bring, READ_SECONDS, tell))
 
@@ -95,19 +94,29 @@ def owned(folder: StudyFolder, tell: Tell) -> Iterator[Keeper | None]:
 
 
 def _opened(folder: StudyFolder, objects: Objects, tell: Tell) -> Keeper:
+    """The study's keeper, which shows that its owner lives; the study's folder holds what lies at the address."""
     ownership = Ownership(objects, folder.name, tell)
+    keeper = Keeper(Sender(folder, objects, ownership, Index(0, 0)), ownership, CLOSE_SECONDS)
 
-    def take() -> Keeper:
+    def take() -> None:
         settle_identity(folder.store, objects)
-        if not ownership.term:
-            ownership.take()
+        ownership.take()
+
+    def bring() -> None:
         filled = fill_owned(folder, objects)
         if filled.num_brought:
             tell(f"{filled.num_brought} files ({filled.bytes_brought / 1e6:.1f} MB) brought from {objects.address}")
-        return Keeper(Sender(folder, objects, ownership, filled.index or Index(0, 0)), ownership, CLOSE_SECONDS)
+        keeper.sender.index = filled.index or keeper.sender.index
 
     seconds = OPEN_SECONDS if is_known(folder.store) else READ_SECONDS
-    return _reached(lambda: patiently(take, seconds, tell))
+    _reached(lambda: patiently(take, seconds, tell))
+    keeper.begin()
+    try:
+        _reached(lambda: patiently(bring, seconds, tell))
+    except BaseException:
+        keeper.give_up()
+        raise
+    return keeper
 
 
 @contextmanager
@@ -128,6 +137,8 @@ def changed(folder: StudyFolder, tell: Tell) -> Iterator[None]:
         yield
     finally:
         keeper.close()
+    if keeper.lost is not None:
+        raise keeper.lost
     if keeper.left:
         raise UsageError(keeper.left[0], where="store")
 

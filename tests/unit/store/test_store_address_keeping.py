@@ -53,6 +53,7 @@ def kept(tmp_path: Path) -> Iterator[Keeper]:
     owner = Ownership(objects, "q", lambda text: None, seconds=1000)
     owner.take()
     keeper = Keeper(Sender(folder, objects, owner, Index(0, 0)), owner, patience_seconds=0.2, renew_seconds=0.05)
+    keeper.begin()
     yield keeper
     keeper.close()
 
@@ -160,7 +161,6 @@ def test_owner_on_another_machine_is_named(
     monkeypatch.setattr("ftsweep.store.address.keeping.RENEW_SECONDS", 0.05)
     with owned(store_named(address).study("q"), print) as keeper:
         assert keeper is not None
-        keeper.renew_seconds = 0.05
         begin(store_named(address).study("q"))
         keeper.start()
         machine("two")

@@ -36,6 +36,8 @@ def test_what_was_put_comes_back(objects: Objects, tmp_path: Path) -> None:
     assert target.read_bytes() == b"0123"
     assert objects.names("studies/q/") == ["a", "b"]
     assert objects.names("studies/other/") == []
+    assert objects.folders("studies/") == ["q"]
+    assert objects.folders("nothing/") == []
 
 
 def test_large_files_go_whole(objects: Objects, tmp_path: Path) -> None:

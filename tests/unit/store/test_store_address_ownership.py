@@ -152,7 +152,7 @@ def test_store_without_conditional_puts_is_refused() -> None:
 
 def test_freshness_ends_with_half_the_lease(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr(ownership.time, "monotonic", lambda: now)
+    monkeypatch.setattr(ownership, "_now", lambda: now)
     objects = MemoryObjects()
     owner = an_owner(objects, seconds=40)
     owner.take()
