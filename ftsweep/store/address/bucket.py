@@ -20,7 +20,7 @@ _PACKAGES = {"gs": "gcsfs", "abfs": "adlfs"}
 
 _SETTINGS: dict[str, dict[str, Any]] = {
     # one try each: `objects.patiently` and the keeper wait, and say so
-    "s3": {"config_kwargs": {"connect_timeout": 10, "read_timeout": 60, "retries": {"max_attempts": 1}}},
+    "s3": {"config_kwargs": {"connect_timeout": 5, "read_timeout": 20, "retries": {"max_attempts": 1}}},
 }
 
 _PATHS = re.compile(r"(https?://[^/\s\"]+)[^\s\"]*")

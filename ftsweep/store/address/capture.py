@@ -94,7 +94,7 @@ def capture(
         if _settled(first) == _settled(look_at(folder, left_out)):
             return first, {path: Captured(links[path], look) for path, look in new.items()}
         time.sleep(_PAUSE_SECONDS * min(attempt, 10))
-    raise UnquietError
+    raise UnquietError("the study's folder did not stand still")
 
 
 def _settled(looks: Mapping[str, Look]) -> dict[str, Look]:

@@ -96,14 +96,9 @@ class Keeper:
 
     def give_up(self) -> None:
         """Let the study go without sending anything."""
-        self._end()
+        self._ends.set()
         with suppress(LostOwnershipError, *AWAY):
             self.ownership.release()
-
-    def _end(self) -> None:
-        self._ends.set()
-        for thread in self._threads:
-            thread.join()
 
     def hurry(self, seconds: float) -> None:
         """Whoever wants to stop waits no longer than this for a store that is away."""
@@ -111,17 +106,24 @@ class Keeper:
 
     def close(self) -> None:
         """Send what is left, and let the study go. Does not raise: see `left` and `lost`."""
-        self._end()
+        self._ends.set()
+        began = time.monotonic()
+        for thread in self._threads:
+            while thread.is_alive() and not (self._away and time.monotonic() > began + self.patience_seconds):
+                thread.join(0.2)
         if self.lost is not None:
             return
         try:
+            if any(thread.is_alive() for thread in self._threads):
+                raise StoreAwayError(self._away, where=self.objects.address)
             self._finish()
         except LostOwnershipError as error:
             self.lost = error
-        except (*AWAY, UnquietError) as error:
+        except Exception as error:  # whatever it is, the study itself has come to its end
+            _LOGGER.exception("%s has not got everything", self.objects.address)
             count, size = self.sender.behind
             what = _files(count, size) if count else "the last changes"
-            why = error.what if isinstance(error, FtsweepError) else "the study's folder did not stand still"
+            why = error.what if isinstance(error, FtsweepError) else f"{type(error).__name__}: {error}".rstrip(": ")
             where = self.sender.folder.path
             self.left = [
                 f"{self.objects.address} has not got {what}: {why}. They lie in {where}: give the same command again "
@@ -174,8 +176,8 @@ class Keeper:
                 wait, pause = pause, min(2 * pause, _LONGEST_PAUSE)
             except UnquietError:
                 wait = _LOOK_SECONDS
-            except OSError as error:  # of this machine's disk: the study itself tells of it
-                _LOGGER.warning("%s gets nothing: %s", self.objects.address, error)
+            except Exception:  # of this machine's disk, or a defect: it is tried again, and at the end
+                _LOGGER.exception("%s gets nothing", self.objects.address)
                 wait = _LONGEST_PAUSE
 
     def _note_away(self, error: StoreAwayError | StoreRefusedError) -> None:

@@ -7,6 +7,8 @@ that neither of the last two indexes names are removed, after both are there.
 from __future__ import annotations
 
 import hashlib
+import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Iterable
@@ -21,6 +23,8 @@ from ftsweep.store.address.objects import Objects
 from ftsweep.store.address.ownership import Ownership
 from ftsweep.store.atomic import read_json, remove
 from ftsweep.store.folders import StudyFolder
+
+_LOGGER = logging.getLogger(__name__)
 
 _AT_ONCE = 8
 """Requests under way at a time."""
@@ -52,6 +56,7 @@ class Sender:
     _database: Content | None = None
     _database_due: float = 0.0
     _there: set[str] | None = None
+    _is_owed: bool = False
     _waiting: tuple[int, int] = (0, 0)
     _count: threading.Lock = field(default_factory=threading.Lock)
 
@@ -75,10 +80,12 @@ class Sender:
             left_out = self._left_out(is_last=is_last)
             looks, new = capture(self.folder.path, self._known, aside, left_out)
             has_news = looks.keys() != self._known.keys() or any(is_last or not path.endswith(".log") for path in new)
-            if not has_news and database is None and self.index.term == self.ownership.term:
+            if not (has_news or self._is_owed) and database is None and self.index.term == self.ownership.term:
                 return False
+            self._is_owed = True  # what was removed is seen once
             self._take_up(looks, new)
             self._send_files(new, database)
+            self._is_owed = False
             remove(aside)
         finally:
             remove(aside)
@@ -100,7 +107,11 @@ class Sender:
         """Before the files are looked at, so that it never tells of more than they do."""
         if not is_last and time.monotonic() < self._database_due:
             return None
-        copied = copy_database(self.folder, target)
+        try:
+            copied = copy_database(self.folder, target)
+        except sqlite3.Error as error:  # its trials are put back from the folders
+            _LOGGER.warning("the database is not sent this time: %s", error)
+            copied = None
         if copied is None or self._database is None:
             return copied
         if _hash(copied, copied.stat().st_size) != self._database.object:

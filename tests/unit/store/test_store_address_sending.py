@@ -371,3 +371,16 @@ def test_index_whose_contents_are_gone_is_told(folder: StudyFolder, tmp_path: Pa
     objects.put(index_name("q", 1), Index(1, 1, {"a": Content("0" * 64, 1, 0.0)}).to_bytes())
     with pytest.raises(StudyError, match="a part of it is gone"):
         elsewhere(folder, objects, tmp_path / "there")
+
+
+def test_removal_that_could_not_be_sent_is_sent_later(folder: StudyFolder) -> None:
+    objects = MemoryObjects()
+    sender = sender_of(folder, objects)
+    sender.send()
+    (folder.trial(0).checkpoint / "weights").unlink()
+    objects.is_away = True
+    with pytest.raises(StoreAwayError):
+        sender.send()
+    objects.is_away = False
+    assert sender.send()
+    assert "trials/0000/checkpoint/weights" not in sender.index.files
