@@ -56,6 +56,18 @@ class MlflowRecorder(Recorder):
         self._study: MlflowStudy | None = None
         self._begun: set[str] = set()  # trials that are under way
 
+    def get_ready(self, folder: StudyFolder) -> None:
+        """Import MLflow and make the store's own database, which take seconds.
+
+        With a ledger the database is left to `open`: where it is missing, the ledger has to be begun anew with it.
+        """
+        prepare_environment()
+        import mlflow  # noqa: F401
+
+        if not self._ledger_file(folder).exists():
+            folder.store.root.mkdir(parents=True, exist_ok=True)
+            self._place.make(folder.store)
+
     def open(self, facts: StudyFacts) -> None:
         """Find or make the experiment and its parent run, which is RUNNING from now on.
 
@@ -90,10 +102,14 @@ class MlflowRecorder(Recorder):
     def _read_ledger(self, folder: StudyFolder) -> Ledger:
         self._uri = self._place.uri(folder.store)
         place = self._place.name if self._names.experiment is None else f"{self._place.name} {self._names.experiment}"
-        self._ledger = Ledger.read(folder.path / "recording.json", place)
+        self._ledger = Ledger.read(self._ledger_file(folder), place)
         if self._place.is_missing(folder.store):  # deleted: what the ledger says has arrived is gone with it
             self._ledger = Ledger(self._ledger.path, place, self._ledger.study_id)
         return self._ledger
+
+    @staticmethod
+    def _ledger_file(folder: StudyFolder) -> Path:
+        return folder.path / "recording.json"
 
     def _begin_parent(self) -> None:
         study, parent = self._opened, self._opened.parent
