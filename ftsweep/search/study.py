@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from bisect import insort
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -20,7 +21,7 @@ from ftsweep.domain.space import Branch
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal
 from ftsweep.errors import StudyError
 from ftsweep.search.entries import OUTCOME, PAUSE, VIOLATING, StoredPause, StudyTrial, read_trial, store_violations
-from ftsweep.search.importance import importances_of
+from ftsweep.search.importance import computing_importances
 from ftsweep.search.planned import planned_settings
 from ftsweep.search.proposer import Proposer
 from ftsweep.search.pruners.base import Pruner
@@ -259,9 +260,9 @@ class Study:
         self._running.remove(number)
         self._proposer.note_end(trial.proposal.branch, number)
 
-    def importances(self) -> Importances:
-        """Each parameter's share in reaching the best values, greatest first; empty where nothing can be said."""
-        return importances_of(self._storage.place, self._study)
+    def computing_importances(self) -> AbstractContextManager[Callable[[], Importances]]:
+        """What gives each parameter's share in reaching the best values once it is computed, which has begun."""
+        return computing_importances(self._storage.place, self._study)
 
     def _group(self, number: int) -> tuple[str, int]:
         """Trials of one branch are compared: what starts slowly need not be the worse approach."""
