@@ -14,8 +14,8 @@ from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal
 from ftsweep.errors import StudyError
 from ftsweep.recording.base import ChosenModel, Recorder, StudyFacts, run_name
-from ftsweep.recording.content import content_hash, text_hash
 from ftsweep.recording.ledger import Ledger
+from ftsweep.recording.mlflow_artifacts import keep_files, keep_text
 from ftsweep.recording.mlflow_model import register_model, registered_name
 from ftsweep.recording.mlflow_names import Names
 from ftsweep.recording.mlflow_place import MlflowPlace, prepare_environment
@@ -123,10 +123,7 @@ class MlflowRecorder(Recorder):
             }
         )
         study.log_dataset(parent)
-        content = text_hash(study.facts.sweep_text)
-        if study.ledger.artifacts.get("sweep.yaml") != content:
-            study.client.log_text(parent.run_id, study.facts.sweep_text, "sweep.yaml")
-            study.ledger.artifacts["sweep.yaml"] = content
+        keep_text(study, parent, study.facts.sweep_text, "sweep.yaml", key="sweep.yaml")
         study.ledger.is_finished = False
         study.ledger.links.pop("MLflow experiment", None)
         if study.name != study.wanted.experiment:
@@ -210,11 +207,8 @@ class MlflowRecorder(Recorder):
         place = study.facts.folder
         folder = place.trial(proposal.number) if proposal.number >= 0 else place.baseline(proposal.branch or "main")
         table = sample_table(folder.path)
-        key, content = f"{run.name}/{FILE}", text_hash(table)
-        if table and study.ledger.artifacts.get(key) != content:
-            study.client.log_text(run.run_id, table, FILE)
+        if table and keep_text(study, run, table, FILE, key=f"{run.name}/{FILE}"):
             run.send(tags=TAGS)
-            study.ledger.artifacts[key] = content
 
     def has_arrived(self, proposal: Proposal) -> bool:
         cursor = self._ledger.runs.get(run_name(proposal)) if self._ledger else None
@@ -228,18 +222,8 @@ class MlflowRecorder(Recorder):
             self._opened.parent.send(tags=tags, metrics=metrics, timestamp=timestamp)
 
     def keep_artifacts(self, files: Sequence[Path]) -> None:
-        study = self._opened
-        for file in files:
-            content = content_hash(file)
-            if study.ledger.artifacts.get(file.name) == content:
-                continue
-            with reaching(self._uri):
-                if file.is_dir():
-                    study.client.log_artifacts(study.parent.run_id, str(file), file.name)
-                else:
-                    study.client.log_artifact(study.parent.run_id, str(file))
-            study.ledger.artifacts[file.name] = content
-            study.ledger.save()
+        with reaching(self._uri):
+            keep_files(self._opened, files)
 
     def register(self, model: ChosenModel) -> str | None:
         study = self._opened

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -31,6 +31,9 @@ from ftsweep.search.storage.postgres import Postgres
 from ftsweep.search.storage.sqlite import close_storage
 
 _LOGGER = logging.getLogger(__name__)
+
+Computing = AbstractContextManager[Callable[[], Importances]]
+"""Importances that are computed meanwhile; what it gives waits for them."""
 
 MIN_TRIALS = 6
 MIN_DRAWS, MAX_DRAWS, MAX_DRAWN = 10, 100, 20_000
