@@ -174,6 +174,7 @@ class Cluster:
                 child.kill()
         self._head.wait(30)
         for host in self.hosts.values():
+            _ip(f"link del {self._link(host)}")
             _ip(f"netns del {self._mark}-{host.name}")
         _ip(f"link del {self._mark}")
         shutil.rmtree(self._temporary, ignore_errors=True)

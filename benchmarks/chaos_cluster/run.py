@@ -15,6 +15,7 @@ import importlib
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -160,9 +161,10 @@ class Chaos:
             "random settings, no pruning, no fresh seeds; test, export, registration) on two hosts with one slot of a "
             f"GPU that is none each, `heartbeat_seconds={HEARTBEAT_SECONDS}`; the first and the last of them "
             "undisturbed. Control processes are forks of one that has imported everything; all else starts as always. "
-            f"Studies with even numbers record on the MLflow server, the others in files. {numbers['attempts']} starts of the "
-            f"command, {numbers['refused']} of which ended with words because what they need was away; "
-            f"{numbers['losses']} times a job lost its worker, slot, node or cluster; {numbers['sent']} times the "
+            "Studies with even numbers record on the MLflow server, the others in files. "
+            f"{numbers['attempts']} starts of the command, {numbers['refused']} of which ended with words because "
+            f"what they need was away; {numbers['losses']} times a job lost its worker, slot, node or cluster; "
+            f"{numbers['sent']} times the "
             "MLflow server was away at the end, and the same command sent the rest of the record.",
             "",
             "| killed | times |",
@@ -204,6 +206,7 @@ def options_of(words: list[str] | None = None) -> argparse.Namespace:
 def main() -> None:
     options = options_of()
     os.environ.update(OMP_NUM_THREADS="1", MLFLOW_DISABLE_TELEMETRY="true", DO_NOT_TRACK="1", HF_HUB_OFFLINE="1")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
     for name in forked.PRELOADED:
         importlib.import_module(name)
     folder = options.folder or Path(tempfile.mkdtemp(prefix="ftsweep-chaos-"))

@@ -26,15 +26,15 @@ KINDS = {
     "mlflow": (7, "the MLflow server, where the study records there; started 0 to 4 s later"),
     "bridge": (9, "the bridge process"),
     "control": (14, "the control process; the same command again 0 to 1 s later"),
-    "head": (3, "the cluster's head (its GCS); Ray is started again there at once"),
+    "head": (2, "the cluster's head (its GCS); Ray is started again there at once"),
 }
 """How often each is drawn, against the others; and what it is."""
 _OF_NODES = {"slot", "raylet", "host", "cut"}
 _MOST_OF_WORKERS = 3  # of one control process: a trial that loses more workers fails, as it should
 _MOST_IN_A_ROW = 4  # one that loses more than five nodes without a rung between them does, too
 _MEAN_SECONDS = 1.5
-_SHARE_AT_ONCE = 0.2
-_MOST_SECONDS_AT_ONCE = 6.0
+_SHARE_AT_ONCE = 0.5  # of kills after which the next does not wait until there was some progress
+_MOST_SECONDS_AT_ONCE = 5.0
 
 
 @dataclass

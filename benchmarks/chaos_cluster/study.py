@@ -7,9 +7,10 @@ import json
 import os
 import random
 import shlex
+import signal
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,10 +29,11 @@ from ftsweep.testing import forked
 NAMES = ("one", "two")
 """The hosts."""
 _EPOCHS = 16
-_MOST_SECONDS = 420.0
+_MOST_SECONDS = 900.0
 _END_SECONDS = 4.0 * HEARTBEAT_SECONDS + 20.0  # what is left so long after a study's end is an orphan
 _OURS = ("ftsweep.cluster.bridge_process", "ftsweep.worker.process", "ray::Slot")
 _TURN_SECONDS = 0.05
+_AWAY = ("cannot be opened", "no Ray cluster", "was not reached", "no node of the Ray cluster can hold")
 _INCOMPLETE = "The record is not complete"
 
 
@@ -72,7 +74,8 @@ class Run:
         return words_of(self.surroundings, has_server=self.has_server, name=self.place.folder.name)
 
     def undisturbed(self) -> None:
-        code = os.waitstatus_to_exitcode(os.waitpid(self._start(), 0)[1])
+        with self._started() as control:
+            code = os.waitstatus_to_exitcode(os.waitpid(control, 0)[1])
         if code != 0:
             self.faults.append(f"exit {code} without any kill: {self._tail()}")
 
@@ -84,35 +87,46 @@ class Run:
         )
         began = time.monotonic()
         while not self.faults:
-            self._control = self._start()
             striker.num_of_workers = 0
-            code = self._watched(striker, most_kills, began + _MOST_SECONDS)
-            self._control = None
+            with self._started() as control:
+                code = self._watched(control, striker, most_kills, began + _MOST_SECONDS)
             if code == 0:
                 break
-            if code != -9:
+            if code != -signal.SIGKILL:
                 self._look_at_refusal(code)
             time.sleep(chance.uniform(0, 1))
         self.surroundings.repair(everything=True)
         self._send_record()
-        (self.place.folder / "kills.json").write_text(json.dumps(striker.kills, indent=1), encoding="utf-8")
         return striker
 
-    def _watched(self, striker: Striker, most_kills: int, deadline: float) -> int:
+    @contextlib.contextmanager
+    def _started(self) -> Iterator[int]:
+        """The command, which does not outlive the block."""
+        self._control = self._start()
+        try:
+            yield self._control
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._control, signal.SIGKILL)
+            self._control = None
+
+    def _watched(self, control: int, striker: Striker, most_kills: int, deadline: float) -> int:
+        """Its exit code, or minus the signal that ended it."""
         assert self.surroundings is not None
-        assert self._control is not None
         while True:
-            pid, status = os.waitpid(self._control, os.WNOHANG)
+            pid, status = os.waitpid(control, os.WNOHANG)
             if pid:
                 return os.waitstatus_to_exitcode(status)
             self.surroundings.repair()
-            if len(striker.kills) < most_kills and striker.turn(self._progress()) == "control":
-                return os.waitstatus_to_exitcode(os.waitpid(self._control, 0)[1])
+            if len(striker.kills) < most_kills and (kind := striker.turn(self._progress())):
+                text = json.dumps(striker.kills, indent=1)
+                (self.place.folder / "kills.json").write_text(text, encoding="utf-8")
+                if kind == "control":
+                    return os.waitstatus_to_exitcode(os.waitpid(control, 0)[1])
             if time.monotonic() > deadline:
                 self.faults.append(f"hangs: {self._tail()}")
-                os.kill(self._control, 9)
-                os.waitpid(self._control, 0)
-                return -9
+                os.kill(control, signal.SIGKILL)
+                return os.waitstatus_to_exitcode(os.waitpid(control, 0)[1])
             time.sleep(_TURN_SECONDS)
 
     def _start(self) -> int:
@@ -125,6 +139,7 @@ class Run:
         command = f"{shlex.join(['ftsweep', *words])}\n"
 
         def body() -> None:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             os.setsid()
             os.chdir(folder)
             log = os.open("output.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -141,7 +156,7 @@ class Run:
     def _look_at_refusal(self, code: int) -> None:
         """A command that finds the database or the cluster away when it begins says so, and may be given again."""
         said = self._tail()
-        is_away = any(words in said for words in ("cannot be opened", "no Ray cluster", "was not reached"))
+        is_away = any(words in said for words in _AWAY)
         if code not in (1, 2) or not is_away or self.num_refused > 20:
             self.faults.append(f"exit {code}: {said}")
         self.num_refused += 1

@@ -91,6 +91,8 @@ class Bridge:
             return
         text = unheld_text(nodes, missing)
         self.say({"type": "note", "level": "warning", "slot": "", "text": f"{text}. Nodes that join are looked at."})
+        if not self._settings["is_first"]:  # the cluster held slots, and is coming back node by node
+            return
         deadline = time.monotonic() + (_JOIN_SECONDS if self._settings["address"] else 0.0)
         while not any(slots_of(node, self._wishes) for node in nodes):
             if time.monotonic() > deadline:
