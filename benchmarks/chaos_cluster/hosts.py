@@ -24,7 +24,7 @@ import psutil
 from postgres_server import free_port
 from ray_hosts import PATIENCE
 
-_START_SECONDS = 300
+_START_SECONDS = 600
 _RAY = f"{sys.executable} -m ray.scripts.scripts start --block --include-log-monitor=false"
 _MEMORY = 100_000_000  # bytes of Ray's object store, which nothing of ours uses
 _ALONE = ["unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc", "--uts"]
@@ -139,7 +139,7 @@ class Cluster:
         while (held := self.held()) is None or held != dict.fromkeys(self.hosts, 0.0):
             if time.monotonic() > deadline:
                 raise SystemExit(f"the cluster is not whole after {_START_SECONDS} s: {held}; logs in {self._folder}")
-            time.sleep(1.0)
+            time.sleep(2.0)
 
     def held(self) -> dict[str, float] | None:
         """GPUs that somebody holds, by the host's name; None where the head does not answer."""

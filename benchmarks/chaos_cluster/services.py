@@ -43,7 +43,6 @@ class MlflowServer:
         self._command = [sys.executable, "-m", "mlflow", "server", *words]
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
-        self.wait()
 
     def start(self) -> None:
         more = {"PGPASSWORD": PASSWORD, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
