@@ -51,6 +51,11 @@ class Bridge:
                 self._close()
                 return
             self._obey(command)
+        with self._lock:
+            self._closing.set()
+            links = list(self._links.values())
+        for link in links:
+            link.fence()
 
     def say(self, message: Mapping[str, Any]) -> None:
         with self._lock:

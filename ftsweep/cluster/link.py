@@ -69,6 +69,7 @@ class Link:
     _over: threading.Event = field(default_factory=threading.Event)
     _commands: SimpleQueue[Any] = field(default_factory=SimpleQueue)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _taking: threading.Lock = field(default_factory=threading.Lock)
 
     def start(self) -> None:
         for work in (self._hear, self._feed):
@@ -89,6 +90,10 @@ class Link:
     def wait(self, seconds: float) -> None:
         """Until it is over, at most so long."""
         self._over.wait(seconds)
+
+    def fence(self) -> None:
+        """Take nothing more, for good: another process may own the study now."""
+        self._taking.acquire()
 
     # -- to the slot ------------------------------------------------------------------------------------------------
 
@@ -206,7 +211,8 @@ class Link:
         """The number of the first item that has not come yet."""
         for index, item in enumerate(answer["items"], answer["first"]):
             if index >= acknowledged:
-                self._take(item, answer)
+                with self._taking:
+                    self._take(item, answer)
                 acknowledged = index + 1
         return acknowledged
 

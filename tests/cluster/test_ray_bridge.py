@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ pytest.importorskip("ray", reason="needs Ray: pip install 'ftsweep[ray]'")
 from ftsweep.cluster import bridge as bridge_module
 from ftsweep.cluster.admission import NotStartedError, SlotDiedError
 from ftsweep.cluster.bridge import Bridge
+from ftsweep.cluster.link import Carrier
+from ftsweep.cluster.link import Link as RealLink
 from ftsweep.cluster.slots import Node, Wish
 
 pytestmark = [pytest.mark.slow, pytest.mark.cluster]
@@ -58,6 +61,10 @@ def bridge(monkeypatch: pytest.MonkeyPatch) -> Bridge:
     bridge = Bridge({**settings, "context": {"python_path": []}}, io.StringIO())
     bridge._nodes = Nodes()  # type: ignore[assignment]
     return bridge
+
+
+def link_of(say: Any = print) -> RealLink:
+    return RealLink("one cpu 0", NODE, Wish(), None, 15.0, Carrier(), say, lambda *_: None)
 
 
 def said(bridge: Bridge) -> list[dict[str, Any]]:
@@ -115,3 +122,18 @@ def test_cluster_that_comes_back_has_as_long_as_it_takes(bridge: Bridge, is_firs
     bridge._settings = {**bridge._settings, "is_first": is_first}
     bridge._say_what_is_unheld()
     assert [each["type"] for each in said(bridge)] == ["note", "refused"][: 1 + is_first]
+
+
+def test_bridge_without_a_control_process_takes_nothing_more(bridge: Bridge) -> None:
+    heard: list[Any] = []
+    link = link_of(heard.append)
+    news = {"items": [{"kind": "state"}], "free": 1, "lanes": 1, "applied": 0}
+    assert link._take_all({"first": 0, **news}, 0) == 1
+    bridge._links[link.name] = link
+    bridge._nodes.watch = lambda: None  # type: ignore[method-assign]
+    bridge.run(iter(()))
+    thread = threading.Thread(target=link._take_all, args=({"first": 1, **news}, 1), daemon=True)
+    thread.start()
+    thread.join(0.5)
+    assert thread.is_alive()
+    assert len(heard) == 1
