@@ -37,7 +37,7 @@ from study import NAMES, Run, make
 from ftsweep.testing import forked
 
 HERE = Path(__file__).resolve().parent
-_MOST_IN_A_STUDY = 14
+_MOST_IN_A_STUDY = 20
 _MOST_FAULTY = 3  # studies, after which the rest would tell no more
 _LAST = "last, undisturbed"
 
