@@ -150,3 +150,14 @@ def test_trial_page_has_its_setting_as_a_form_its_run_and_the_command_that_repea
 def test_reader_without_a_token_sees_disabled_buttons(study: StudyFolder) -> None:
     assert page(study, "/study/demo/trial/1", may_act=False).count('"disabled": true') == 4 + len(PARAMS)
     assert '"disabled": true' not in page(study, "/study/demo/trial/1")
+
+
+@pytest.mark.parametrize(("act", "body"), ACTS)
+def test_what_would_stay_on_this_machine_is_refused(
+    client: FlaskClient, study: StudyFolder, act: str, body: dict[str, Any]
+) -> None:
+    """The study lies at an address, and no process of this machine runs it."""
+    (study.store.root / "address").write_text("s3://bucket/x\n")
+    _, told = post(client, act, body)
+    assert "lies at s3://bucket/x and is not run by this machine" in told
+    assert Inbox(study).pending() == []
