@@ -36,7 +36,7 @@ def recipe() -> str:
     (block,) = re.findall(r"```bash\n(#!/bin/bash\n#SBATCH.*?)```", page, re.DOTALL)
     assert block.count("quickstart") == 2
     started = "executor.address=auto"
-    assert started in block
+    assert block.count(started) == 1
     block = block.replace("ftsweep run quickstart", "ftsweep run small.yaml").replace("quickstart", "small")
     return block.replace(started, f"{started} executor.threads=1 pruner=none store.path=/mnt/place/mlruns")
 
