@@ -42,10 +42,9 @@ def pss_megabytes(processes: Iterable[int]) -> float:
     """Their proportional set size, as the kernel has it."""
     total = 0
     for process in processes:
-        place = Path(f"/proc/{process}/smaps_rollup")
-        for line in place.read_text(encoding="ascii").splitlines() if place.exists() else ():
-            if line.startswith("Pss:"):
-                total += int(line.split()[1])
+        with suppress(ProcessLookupError, FileNotFoundError):  # it has just ended
+            text = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="ascii")
+            total += next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
     return total * 1024 / 1e6
 
 

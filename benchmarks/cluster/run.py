@@ -103,13 +103,14 @@ def transfer(hosts: RayHosts, place: Path, scratch: Path) -> Iterator[Result]:
 
 
 def memory(hosts: RayHosts, place: Path, scratch: Path) -> Iterator[Result]:
-    """Each page counted once; the worker is the trial's, not the node's."""
+    """Each page counted once. After `transfer`, which leaves Ray with memory for parts of files."""
     with opened(hosts, place, scratch, 1):
         time.sleep(5)
         processes = processes_of(hosts.pid("one"))
         slot = [pid for pid, line in processes.items() if line.startswith("ray::Slot") or "watchdog.py" in line]
         worker = [pid for pid, line in processes.items() if "ftsweep.worker.process" in line]
-        ray = [pid for pid in processes if pid not in (*slot, *worker)]
+        starter = [pid for pid, line in processes.items() if " start --block " in line]
+        ray = [pid for pid in processes if pid not in (*slot, *worker, *starter)]
         assert len(slot) == 2, processes
         assert len(worker) == 1, processes
         alone, both = megabytes(ray), megabytes([*ray, *slot])
@@ -117,6 +118,8 @@ def memory(hosts: RayHosts, place: Path, scratch: Path) -> Iterator[Result]:
         yield result("an idle node: what a slot adds to them", both - alone, "MB")
         yield result("an idle node in all", both, "MB", below=500)
         yield result("the same as PSS, divided among the hosts of this machine", pss_megabytes([*ray, *slot]), "MB")
+        yield result("`ray start --block` adds, which stays in front", megabytes([*ray, *slot, *starter]) - both, "MB")
+        yield result("the worker adds, which is the trial's", megabytes([*ray, *slot, *worker]) - both, "MB")
 
 
 def loss(hosts: RayHosts, place: Path, scratch: Path) -> Iterator[Result]:
