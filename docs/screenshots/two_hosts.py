@@ -49,16 +49,16 @@ def take(hosts: RayHosts, work: Path, study: subprocess.Popen[bytes]) -> None:
     number = until(study, lambda: trial_on(folder, "one", num_rungs=2))
     hosts.kill("one")
     log = folder.trial(number).log_file
-    until(study, lambda: "on host two" in log.read_text(encoding="utf-8") or None)
+    until(study, lambda: log.read_text(encoding="utf-8").count("begins (train)") == 2 or None)
     until(study, lambda: len(folder.trial(number).measurements()) > 3 or None)
     with chromium() as browser, served([*_FTSWEEP, "dashboard"], work, r"(http://\S+)") as link:
         base, _, token = link.partition("/?")
-        page = opened(browser, link, height=1500)
+        page = opened(browser, link, width=1100)
         page.goto(f"{base}/study/{STUDY}/trial/{number}?{token}")
         page.wait_for_selector("#trial-curves .main-svg")
-        page.wait_for_selector("text=on host two")
+        page.wait_for_selector("text=End of its log")
         time.sleep(_SETTLING_SECONDS)
-        page.screenshot(path=IMAGES / "dashboard-two-hosts.png")
+        page.screenshot(path=IMAGES / "dashboard-two-hosts.png", full_page=True)
 
 
 def trial_on(folder: StudyFolder, host: str, *, num_rungs: int) -> int | None:
