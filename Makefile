@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: setup demo test test-slow test-cluster test-gpu test-browser fuzz lint types format docs bench bench-guards bench-choice chaos bench-control bench-screens bench-dashboard bench-peers bench-lanes bench-gpu bench-gpu-estimate bench-pruners bench-postgres bench-cluster screenshots clean
+.PHONY: setup demo test test-slow test-cluster test-gpu test-browser fuzz lint types format docs bench bench-guards bench-choice chaos chaos-cluster bench-control bench-screens bench-dashboard bench-peers bench-lanes bench-gpu bench-gpu-estimate bench-pruners bench-postgres bench-cluster screenshots clean
 
 $(VENV)/.product: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ftsweep needs Python 3.11 or newer; name one with make PYTHON=...")'
@@ -101,6 +101,11 @@ bench-gpu-estimate: $(VENV)/.dev  ## the same table without a GPU, from counted 
 
 chaos: $(VENV)/.dev  ## 1,000 kills of short studies, each held against an undisturbed one
 	$(BIN)/python benchmarks/chaos/run.py
+
+KILLS ?= 200
+chaos-cluster: $(VENV)/.dev  ## KILLS kills of what studies on a Ray cluster stand on: starts Ray, PostgreSQL and MLflow itself (Linux, root)
+	$(PIP_INSTALL) -e '.[postgres,ray]'
+	$(BIN)/python benchmarks/chaos_cluster/run.py --kills $(KILLS)
 
 bench-control: $(VENV)/.dev  ## what the control process costs: 10,000 simulated trials, and MLflow away
 	$(BIN)/python benchmarks/run_all.py --only control_scale --only mlflow_away

@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import json
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +51,39 @@ def _measured(folder: TrialFolder) -> list[Any]:
     return [values, str(outcome.kind) if outcome else None]
 
 
-def faults(place: Place) -> list[str]:
+class Databases:
+    """What Optuna's and MLflow's databases say of the study: two files in the store."""
+
+    def __init__(self, place: Place) -> None:
+        self._store = place.store
+
+    def damage(self) -> list[str]:
+        """What is wrong with their files."""
+        found = []
+        for name in ("optuna.db", "mlflow.db"):
+            rows = _rows(self._store / name, "PRAGMA integrity_check") if (self._store / name).exists() else []
+            found += [f"{name} is damaged: {row}" for (row,) in rows if row != "ok"]
+        return found
+
+    def optuna_states(self) -> list[str]:
+        """Of all trials, by number."""
+        rows = _rows(self._store / "optuna.db", "SELECT state FROM trials ORDER BY number")
+        return [state for (state,) in rows]
+
+    def mlflow(self, question: str) -> list[Any]:
+        """Rows of MLflow's tables, as far as they are this study's."""
+        return _rows(self._store / "mlflow.db", question)
+
+
+def faults(place: Place, databases: Databases | None = None) -> list[str]:
     """Everything that a study which ended may not have: what is lost, double, left over or still said to run."""
-    return [*_faults_of_files(place), *_faults_of_optuna(place), *_faults_of_mlflow(place)]
+    asked = databases or Databases(place)
+    return [
+        *_faults_of_files(place),
+        *asked.damage(),
+        *_faults_of_optuna(asked),
+        *_faults_of_mlflow(place, asked.mlflow),
+    ]
 
 
 def _faults_of_files(place: Place) -> list[str]:
@@ -98,20 +129,17 @@ def _rows(file: Path, question: str) -> list[Any]:
         connection.close()
 
 
-def _faults_of_optuna(place: Place) -> list[str]:
-    file = place.store / "optuna.db"
-    found = [f"optuna.db is damaged: {row}" for (row,) in _rows(file, "PRAGMA integrity_check") if row != "ok"]
-    states = [state for (state,) in _rows(file, "SELECT state FROM trials ORDER BY number")]
+def _faults_of_optuna(databases: Databases) -> list[str]:
+    states = databases.optuna_states()
     if len(states) != NUM_TRIALS or not set(states) <= {"COMPLETE", "PRUNED"}:
-        found.append(f"Optuna has {len(states)} trials: {states}")
-    return found
+        return [f"Optuna has {len(states)} trials: {states}"]
+    return []
 
 
-def _faults_of_mlflow(place: Place) -> list[str]:
-    file = place.store / "mlflow.db"
-    found = [f"mlflow.db is damaged: {row}" for (row,) in _rows(file, "PRAGMA integrity_check") if row != "ok"]
-    runs = dict(_rows(file, "SELECT name, status FROM runs WHERE lifecycle_stage = 'active'"))
-    count = _rows(file, "SELECT count(*) FROM runs")[0][0]
+def _faults_of_mlflow(place: Place, rows: Callable[[str], list[Any]]) -> list[str]:
+    found = []
+    runs = dict(rows("SELECT name, status FROM runs WHERE lifecycle_stage = 'active'"))
+    count = rows("SELECT count(*) FROM runs")[0][0]
     folder = StudyFolder(place.study)
     records = [*folder.records(), *folder.confirmed()]
     wanted = {run_name(record.proposal): _status(record.outcome) for record in records}
@@ -120,14 +148,14 @@ def _faults_of_mlflow(place: Place) -> list[str]:
         found.append(f"MLflow has {count} runs: {runs}")
     # MLflow keeps the registered model's metrics beside those of its run: value/ and test/ are there twice on purpose
     question = "SELECT run_uuid, key, step FROM metrics WHERE key LIKE 'validation/%' OR key LIKE 'train/%' "
-    twice = _rows(file, question + "GROUP BY run_uuid, key, step HAVING count(*) > 1")
+    twice = rows(question + "GROUP BY run_uuid, key, step HAVING count(*) > 1")
     if twice:
         found.append(f"MLflow has {len(twice)} metrics twice, as {twice[0]}")
     question = (
         "SELECT runs.name, metrics.step, metrics.value FROM metrics JOIN runs USING (run_uuid) "
         "WHERE metrics.key = 'validation/loss' AND (runs.name LIKE 'trial-%' OR runs.name LIKE 'seed-%')"
     )
-    told = {(name, step): value for name, step, value in _rows(file, question)}
+    told = {(name, step): value for name, step, value in rows(question)}
     measured = {
         (run_name(record.proposal), entry.rung): entry.values["validation/loss"]
         for record in records
@@ -135,10 +163,10 @@ def _faults_of_mlflow(place: Place) -> list[str]:
     }
     if told != measured:
         found.append(f"MLflow's values are others: {sorted(set(told.items()) ^ set(measured.items()))[:4]}")
-    versions = _rows(file, "SELECT name, version FROM model_versions")
+    versions = rows("SELECT name, version FROM model_versions")
     if len(versions) != 1:
         found.append(f"registered versions: {versions}")
-    pending = _rows(file, "SELECT count(*) FROM logged_models WHERE status = 1")[0][0]
+    pending = rows("SELECT count(*) FROM logged_models WHERE status = 1")[0][0]
     if pending:
         found.append(f"{pending} models are still being logged")
     return found

@@ -25,7 +25,7 @@ training: {{learning_rate: 5e-3, batch_size: 8, epochs: 1}}
 budget: {{trials: {NUM_TRIALS}}}
 rungs: {{count: {NUM_RUNGS}}}
 selection: {{top: 2, seeds: SEEDS, budget: 1.0}}
-SETTINGSexecutor: {{threads: 1, lanes: LANES}}
+SETTINGSexecutor: {{EXECUTOR}}
 guards: {{small_data: allow}}
 recording: {{system_metrics: false}}
 space:
@@ -61,9 +61,10 @@ class Place:
         return self.folder / "kills.jsonl"
 
 
-def make_place(folder: Path, *, sampler: str, at_once: int = 1) -> Place:
-    """`at_once`: trials that the worker trains at once. With several nothing may hang on the order in which they come
-    to their rungs, which a kill changes: random settings, no pruning, no race.
+def make_place(folder: Path, *, sampler: str, at_once: int = 1, executor: str = "") -> Place:
+    """`at_once`: trials that are trained at once. With several nothing may hang on the order in which they come to
+    their rungs, which a kill changes: random settings, no pruning, no race. `executor`: its settings where it is
+    another than the one worker of this machine with lanes for them.
     """
     (folder / "tmp").mkdir(parents=True)
     is_alone = at_once == 1
@@ -72,7 +73,7 @@ def make_place(folder: Path, *, sampler: str, at_once: int = 1) -> Place:
         "PRUNER": "" if is_alone else "override pruner: none, ",
         "SETTINGS": "sampler: {startup_trials: 3}\n" if is_alone else "",
         "SEEDS": "2" if is_alone else "0",
-        "LANES": str(at_once),
+        "EXECUTOR": executor or f"threads: 1, lanes: {at_once}",
     }
     sweep = _SWEEP
     for name, word in words.items():

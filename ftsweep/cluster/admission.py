@@ -10,6 +10,10 @@ class NotStartedError(Exception):
     """A slot cannot be started; the study may go on with others."""
 
 
+class SlotDiedError(NotStartedError):
+    """It, or its node, died while it was being started: another try may do."""
+
+
 class RefusedClusterError(Exception):
     """The cluster is not safe to use."""
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import ray
 
-from ftsweep.cluster.admission import NotStartedError, RefusedClusterError
+from ftsweep.cluster.admission import NotStartedError, RefusedClusterError, SlotDiedError
 from ftsweep.cluster.inputs import code_of, inputs_of
 from ftsweep.cluster.link import Carrier, Link
 from ftsweep.cluster.nodes import Nodes
@@ -19,6 +19,7 @@ from ftsweep.cluster.slots import Node, Wish, checked_wishes, slots_of, unheld, 
 from ftsweep.cluster.starting import started
 
 _MOST_DEATHS = 3  # of slots on a node with nothing achieved: it is then left out
+_AGAIN_SECONDS = 2.0  # until a slot that died while it was being started is started again
 _CLOSE_SECONDS = 10.0
 _JOIN_SECONDS = 20.0
 
@@ -50,6 +51,11 @@ class Bridge:
                 self._close()
                 return
             self._obey(command)
+        with self._lock:
+            self._closing.set()
+            links = list(self._links.values())
+        for link in links:
+            link.fence()
 
     def say(self, message: Mapping[str, Any]) -> None:
         with self._lock:
@@ -93,6 +99,8 @@ class Bridge:
             return
         text = unheld_text(nodes, missing)
         self.say({"type": "note", "level": "warning", "slot": "", "text": f"{text}. Nodes that join are looked at."})
+        if not self._settings["is_first"]:  # the cluster held slots, and is coming back node by node
+            return
         deadline = time.monotonic() + (_JOIN_SECONDS if self._settings["address"] else 0.0)
         while not any(slots_of(node, self._wishes) for node in nodes):
             if time.monotonic() > deadline:
@@ -142,12 +150,7 @@ class Bridge:
             self.refuse("ConfigError", str(error), "executor.address", error.remedy)
             return
         except NotStartedError as error:
-            with self._lock:
-                self._num_starting -= 1
-            if self._nodes.may_hold(node.identity):
-                self._leave_out(name, node, str(error))
-            else:
-                self._say_if_none_is_left(name)
+            self._not_started(name, node, wish, error)
             return
         with self._lock:
             self._num_starting -= 1
@@ -155,6 +158,26 @@ class Bridge:
         link.start()
         if self._nodes.is_draining(node.identity):
             self._draining(node.identity)
+
+    def _not_started(self, name: str, node: Node, wish: Wish, error: NotStartedError) -> None:
+        """Another try where the slot died, which its node may have done without Ray having noticed yet."""
+        may_hold = self._nodes.may_hold(node.identity)
+        if may_hold and isinstance(error, SlotDiedError) and self._may_die_again(node.identity):
+            if not self._closing.wait(_AGAIN_SECONDS):
+                self._start(node, wish)
+            return
+        with self._lock:
+            self._num_starting -= 1
+        if may_hold:
+            self._leave_out(name, node, str(error))
+        else:
+            self._say_if_none_is_left(name)
+
+    def _may_die_again(self, node: str) -> bool:
+        """Count one more slot that died there with nothing achieved."""
+        with self._lock:
+            self._deaths[node] = self._deaths.get(node, 0) + 1
+            return self._deaths[node] < _MOST_DEATHS
 
     def _ended(self, link: Link, reason: str, kind: str) -> None:
         """A slot is over: its jobs are lost, and another takes its place where its node lives."""
@@ -170,13 +193,16 @@ class Bridge:
             has_progress = attempt.has_progress or link.is_drained
             self._lose(job, link.name, kind, f"slot {link.name} {reason}", has_progress=has_progress)
         node = link.node.identity
-        self._deaths[node] = 0 if attempts or link.is_drained else self._deaths.get(node, 0) + 1
-        if self._nodes.may_hold(node) and self._deaths[node] < _MOST_DEATHS:
+        has_achieved = bool(attempts) or link.has_worked or link.is_drained
+        if has_achieved:
+            self._deaths.pop(node, None)
+        may_die_again = has_achieved or self._may_die_again(node)
+        if may_die_again and self._nodes.may_hold(node):
             self._start(link.node, link.wish)
             return
         with self._lock:
             self._num_starting -= 1
-        if self._deaths[node] >= _MOST_DEATHS:
+        if not may_die_again:
             self._leave_out(link.name, link.node, f"{_MOST_DEATHS} slots there died without a job: {reason}")
         else:
             self._say_if_none_is_left(link.name)

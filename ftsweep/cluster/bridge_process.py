@@ -8,8 +8,11 @@ from __future__ import annotations
 import json
 import logging
 import os
+import select
 import sys
 import tempfile
+import threading
+import time
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -21,12 +24,15 @@ from ftsweep.cluster.held_folder import HeldFolder
 _PATIENCE = {"RAY_raylet_start_wait_time_s": "45", "RAY_agent_register_timeout_ms": "120000"}
 _MOST_STARTS = 4
 """Of a cluster of our own: Ray gives its own processes 15 s, which on a busy machine is not enough."""
+_END_SECONDS = 15.0
+"""Of a bridge without a control process."""
 _MOST_LETTERS = 24  # of the temporary folder: names of sockets below it are short by nature
 
 
 def main(words: Sequence[str]) -> None:
     """`words`: the settings as JSON. Commands come from standard input, what is said goes to standard output."""
     settings = json.loads(words[1])
+    threading.Thread(target=end_after_control_process, name="end", daemon=True).start()
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     options: dict[str, Any] = {"address": settings["address"] or "local", "log_to_driver": False}
     own = None
@@ -53,6 +59,15 @@ def main(words: Sequence[str]) -> None:
         if own is not None:
             own.remove()
         os._exit(0)  # what is left is Ray's, and ends with this process
+
+
+def end_after_control_process() -> None:
+    """End this process where the control process is gone and Ray hangs, as it does without its cluster."""
+    control = select.poll()
+    control.register(0, 0)  # hanging up is told in any case
+    control.poll()
+    time.sleep(_END_SECONDS)
+    os._exit(1)
 
 
 def _folder_with_token() -> HeldFolder:

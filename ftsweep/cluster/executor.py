@@ -27,7 +27,10 @@ from ftsweep.executors.sharing import AUTO
 _CLOSE_SECONDS = 15.0
 _PATIENCE_SECONDS = 600.0
 """A cluster that is away is waited for so long."""
+_MOST_UNREACHED = 3
+"""So many bridges may die before one has reached the cluster: what cannot be reached at all is refused in words."""
 _MAX_PAUSE_SECONDS = 30.0
+_LAST_WORDS = 5  # lines of a dead bridge's log
 _REACH_SECONDS = 10.0
 _OVER = ("ended", "failed", "lost")
 
@@ -80,6 +83,7 @@ class RayCluster(Executor):
         self._away_since: float | None = None
         self._start_at = 0.0
         self._is_open = self._was_connected = False
+        self._num_unreached = self._log_mark = 0
 
     def open(self, context: ExecutorContext) -> None:
         if find_spec("ray") is None:
@@ -148,10 +152,12 @@ class RayCluster(Executor):
 
     def _start_bridge(self) -> None:
         context = replace(self._context, python_path=())  # it imports nothing of the user's
+        log = self._context.log_folder / "bridge.log"
+        self._log_mark = log.stat().st_size if log.exists() else 0
         self._bridge = WorkerProcess(
             self._bridge_command(),
             environment=worker_environment(Place("bridge", 1, {}), context),
-            log_file=self._context.log_folder / "bridge.log",
+            log_file=log,
         )
 
     def _bridge_command(self) -> list[str]:
@@ -255,8 +261,9 @@ class RayCluster(Executor):
         """Ray has ended it, or somebody: its jobs go on elsewhere, and another bridge is started after a while."""
         assert self._bridge is not None
         how, _ = self._bridge.end()
-        tail = self._bridge.log_tail(0)
+        tail = _last_words(self._bridge.log_tail(self._log_mark, num_lines=1000))
         self._bridge = None
+        self._num_unreached += not self._was_connected
         now = time.monotonic()
         self._away_since = self._away_since or now
         for name, slot in self._slots.items():
@@ -266,13 +273,19 @@ class RayCluster(Executor):
                 lost = {"type": "lost", "job": job, "kind": "cluster", "worker": name, "log_tail": tail}
                 self._arrived.append({**lost, "reason": f"the Ray cluster is away: its bridge {how}"})
         self._slots.clear()
-        if not self._was_connected or now - self._away_since > _PATIENCE_SECONDS:
+        if self._num_unreached >= _MOST_UNREACHED or now - self._away_since > _PATIENCE_SECONDS:
             minutes = (
                 f"has been away for {_PATIENCE_SECONDS / 60:g} minutes" if self._was_connected else "was not reached"
             )
             raise StudyError(
-                f"the Ray cluster {minutes}. Last words of what talks to it:\n{tail}",
+                f"the Ray cluster {minutes}: its bridge {how}. Its last words:\n{tail or '(none)'}",
                 where=str(self._context.log_folder / "bridge.log"),
                 remedy="Bring it back and run the same command again: trials go on from their folders.",
             )
         self._start_at, self._pause = now + self._pause, min(2 * self._pause, _MAX_PAUSE_SECONDS)
+
+
+def _last_words(log: str) -> str:
+    """Of a bridge's log, without the pages that Ray repeats there of what its nodes logged."""
+    lines = [line for line in log.splitlines() if line.strip() and not line[0].isspace()]
+    return "\n".join(lines[-_LAST_WORDS:])

@@ -14,7 +14,7 @@ from typing import Any
 import ray
 from ray.exceptions import ActorUnavailableError, GetTimeoutError, OutOfMemoryError, RayError
 
-from ftsweep.cluster.admission import NotStartedError
+from ftsweep.cluster.admission import NotStartedError, SlotDiedError
 from ftsweep.cluster.incoming import Incoming
 from ftsweep.cluster.inputs import Inputs
 from ftsweep.cluster.objects import PART_BYTES, Hashes
@@ -64,9 +64,12 @@ class Link:
     on_end: Callable[[Link, str, str], None]
     attempts: dict[str, Attempt] = field(default_factory=dict)
     is_drained: bool = False
+    has_worked: bool = False
+    """Whether a job has measured something here, or come to its end."""
     _over: threading.Event = field(default_factory=threading.Event)
     _commands: SimpleQueue[Any] = field(default_factory=SimpleQueue)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _taking: threading.Lock = field(default_factory=threading.Lock)
 
     def start(self) -> None:
         for work in (self._hear, self._feed):
@@ -92,20 +95,28 @@ class Link:
         """Until it is over, at most so long."""
         self._over.wait(seconds)
 
+    def fence(self) -> None:
+        """Take nothing more, for good: another process may own the study now."""
+        self._taking.acquire()
+
     # -- to the slot ------------------------------------------------------------------------------------------------
 
     def begin(self, code: Mapping[str, Path]) -> None:
         """Send the user's components, and have the worker start.
 
         Raises:
-            NotStartedError: the slot died meanwhile, or takes no files.
+            SlotDiedError: the slot died meanwhile.
+            NotStartedError: a file cannot be read.
         """
         try:
             hashes = {name: self.carrier.hashes.of(file) for name, file in code.items()}
             self._send(hashes)
             self._call(self.actor.lay_out.remote(hashes, [], []))
             self._call(self.actor.begin.remote())
-        except (RayError, OSError) as error:
+        except RayError as error:  # before OSError, which some of Ray's are, too
+            ray.kill(self.actor)
+            raise SlotDiedError(_text(error)) from error
+        except OSError as error:
             ray.kill(self.actor)
             raise NotStartedError(_text(error)) from error
 
@@ -204,7 +215,8 @@ class Link:
         """The number of the first item that has not come yet."""
         for index, item in enumerate(answer["items"], answer["first"]):
             if index >= acknowledged:
-                self._take(item, answer)
+                with self._taking:
+                    self._take(item, answer)
                 acknowledged = index + 1
         return acknowledged
 
@@ -222,6 +234,7 @@ class Link:
                 message = None  # of an attempt that is over
             else:
                 attempt.has_progress |= message["type"] == "measured"
+                self.has_worked |= message["type"] in ("measured", "ended")
                 if message["type"] in ("ended", "failed", "lost"):
                     del self.attempts[message["job"]]
         is_last = item.get("is_last", True)

@@ -9,7 +9,7 @@ import ray
 from ray.exceptions import GetTimeoutError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from ftsweep.cluster.admission import NotStartedError, RefusedClusterError, check_admission
+from ftsweep.cluster.admission import NotStartedError, RefusedClusterError, SlotDiedError, check_admission
 from ftsweep.cluster.slot import Slot, versions
 from ftsweep.cluster.slots import Node, Wish
 
@@ -23,7 +23,8 @@ def started(
     """The actor, once it answers; waits as long as others hold what it needs.
 
     Raises:
-        NotStartedError: it died, or runs something else than this machine.
+        SlotDiedError: it died.
+        NotStartedError: it runs something else than this machine.
         RefusedClusterError: whoever reaches the node could run code there.
     """
     descriptor = {
@@ -42,7 +43,7 @@ def started(
         facts = _described(actor, name, node, wish, say)
     except RayError as error:
         ray.kill(actor)
-        raise NotStartedError(_last_line(error)) from error
+        raise SlotDiedError(_last_line(error)) from error
     try:
         check_admission(facts, versions_here=versions(), insecure=settings["insecure"])
     except (NotStartedError, RefusedClusterError):

@@ -116,3 +116,46 @@ def test_half_a_turn_of_a_slot_that_is_gone_is_not_lost() -> None:
     cluster._hear({"type": "gone", "slot": "one cpu 0"})
     cluster._hear(state("one cpu 0", {"type": "lost", "job": "trial-0001"}, lanes=0))
     assert [message["type"] for message in cluster._arrived] == ["measured", "lost"]
+
+
+class DeadBridge:
+    """It has died, and left a log."""
+
+    def __init__(self, log: str) -> None:
+        self._log = log
+
+    def end(self) -> tuple[str, bool]:
+        return "was killed by SIGKILL", False
+
+    def log_tail(self, mark: int, *, num_lines: int) -> str:
+        return self._log[mark:]
+
+
+def lose_bridge(cluster: RayCluster, log: str = "") -> None:
+    cluster._bridge = DeadBridge(log)  # type: ignore[assignment]
+    cluster._lose_bridge()
+
+
+def test_bridge_that_dies_before_it_has_reached_the_cluster_gets_two_tries_more(tmp_path: Path) -> None:
+    cluster = RayCluster(address="head:1")
+    cluster._context = scripted_context(tmp_path)
+    lose_bridge(cluster)
+    lose_bridge(cluster)
+    with pytest.raises(StudyError) as caught:
+        lose_bridge(cluster, "(raylet) its state:\n    [state-dump] a page\n\ncannot connect")
+    assert str(caught.value).startswith(f"{tmp_path}")
+    assert "was not reached: its bridge was killed by SIGKILL" in str(caught.value)
+    assert "(raylet) its state:\ncannot connect" in str(caught.value)
+
+
+def test_bridge_that_has_reached_the_cluster_is_started_again_and_again(tmp_path: Path) -> None:
+    cluster = RayCluster(address="head:1")
+    cluster._context = scripted_context(tmp_path)
+    cluster._hear({"type": "connected"})
+    cluster._hear(state("one cpu 0", {"type": "ready"}))
+    cluster._slots["one cpu 0"].jobs.add("trial-0001")
+    for _ in range(9):
+        lose_bridge(cluster)
+    lost = [message for message in cluster._arrived if message["type"] == "lost"]
+    assert [(message["job"], message["kind"]) for message in lost] == [("trial-0001", "cluster")]
+    assert cluster.num_slots == 0
