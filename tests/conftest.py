@@ -14,8 +14,7 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-# No test takes the power away: what a process wrote stays when it is killed, and thousands of lines need not wait for the
-# disk.
+# No test takes the power away: what a process wrote stays when it is killed, and no line need wait for the disk.
 os.fsync = lambda handle: None
 
 
