@@ -48,7 +48,8 @@ class Ending:
     recorder: Recorder
     baseline: Mapping[str, Mapping[str, float]]
     data: Mapping[str, Any]
-    importances: Importances
+    importances: Callable[[], Importances]
+    """Waits for them, where they are still computed."""
     note: str = ""
     probe: Callable[[int], DataScaling] | None = None
     """Says of a trial's setting whether more data would help it; None when nobody asked."""
@@ -119,13 +120,14 @@ class Ending:
         scores = {"baseline": self.baseline, "test": test, "data": self.data}
         records = choice.standing_for(self.records) if choice else self.records
         chosen = choice.model if choice else None
+        importances = self.importances()
         return StudyResult(
             sentence,
             test=test,
             baseline=dict(self.baseline),
             data=dict(self.data),
-            importances=dict(self.importances.shares),
-            importance_ranges=dict(self.importances.ranges),
+            importances=dict(importances.shares),
+            importance_ranges=dict(importances.ranges),
             note=self.note,
             test_looks=looks + any(name not in seen for name in test),
             approaches=tuple(compare(records, self.config.objective, branches, **scores, chosen=chosen)),

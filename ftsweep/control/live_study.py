@@ -131,22 +131,23 @@ class LiveStudy:
         """Choose, test once, compare, export and register; see `ftsweep.control.conclude`."""
         for record in self.verdicts.settle(self.records):
             self.recording.record_end(record)
-        race = self.confirm()
-        ending = Ending(
-            self.config,
-            self.folder,
-            self.records,
-            race,
-            jobs=self.jobs,
-            recorder=self.recorder,
-            baseline=self.baseline,
-            data=self.data,
-            importances=self.study.importances(),
-            note=self.note,
-            probe=self._probe if self.config.selection.quantity else None,
-            scaling=self._scaling,
-        )
-        return ending.conclude()
+        with self.study.computing_importances() as importances:  # takes seconds, in a process of its own
+            race = self.confirm()
+            ending = Ending(
+                self.config,
+                self.folder,
+                self.records,
+                race,
+                jobs=self.jobs,
+                recorder=self.recorder,
+                baseline=self.baseline,
+                data=self.data,
+                importances=importances,
+                note=self.note,
+                probe=self._probe if self.config.selection.quantity else None,
+                scaling=self._scaling,
+            )
+            return ending.conclude()
 
     def confirm(self) -> Race:
         """Run the best trials again with fresh seeds, as `selection` says; the race as it then stands."""

@@ -114,6 +114,7 @@ def _run(
     result = None
     other_machine = take_up_sharing(folder, live.executor)
     live.executor.open(executor_context(config, folder.path / "workers", holder=f"study {folder.name!r}"))
+    recorder.get_ready(folder)
     try:
         result = _all_phases(live, extension)
     except Stopped:

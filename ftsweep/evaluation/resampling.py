@@ -82,9 +82,9 @@ def _weights(num_rows: int) -> Iterator[np.ndarray]:
     for start in range(0, NUM_RESAMPLES, block):
         size = min(block, NUM_RESAMPLES - start)
         drawn = generator.integers(0, num_rows, size=(size, num_rows))
-        weights = np.zeros((size, num_rows), np.float32)
-        np.add.at(weights, (np.arange(size)[:, None], drawn), 1.0)
-        yield weights
+        drawn += np.arange(size)[:, None] * num_rows  # every resample counts in cells of its own
+        counts = np.bincount(drawn.ravel(), minlength=size * num_rows)
+        yield counts.reshape(size, num_rows).astype(np.float32)
 
 
 def _interval(values: np.ndarray) -> Interval:

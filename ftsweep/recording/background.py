@@ -34,6 +34,15 @@ class BackgroundRecorder(Recorder):
         self._queue = CallQueue()
         self._journal: Journal | None = None
 
+    def get_ready(self, folder: StudyFolder) -> None:
+        """Never waits: the thread is at it while data is prepared."""
+
+        def do() -> None:
+            with suppress(Exception):  # `open` will meet it again, and tell it
+                self._recorder.get_ready(folder)
+
+        self._queue.put("get_ready", do)
+
     def open(self, facts: StudyFacts) -> None:
         """Open, and send what earlier processes left on disk. Raises what the recorder raises at once, if it does."""
         earlier = Journal.read(facts.folder)

@@ -56,6 +56,9 @@ class Recorder(Component):
 
     component_kind = "recording"
 
+    def get_ready(self, folder: StudyFolder) -> None:
+        """Do beforehand what `open` will need of time and not of facts. Errors are left to `open`."""
+
     def open(self, facts: StudyFacts) -> None:
         """Find or make the study's place and its parent run `sweep`."""
 

@@ -14,8 +14,8 @@ from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal
 from ftsweep.errors import StudyError
 from ftsweep.recording.base import ChosenModel, Recorder, StudyFacts, run_name
-from ftsweep.recording.content import content_hash, text_hash
 from ftsweep.recording.ledger import Ledger
+from ftsweep.recording.mlflow_artifacts import keep_files, keep_text
 from ftsweep.recording.mlflow_model import register_model, registered_name
 from ftsweep.recording.mlflow_names import Names
 from ftsweep.recording.mlflow_place import MlflowPlace, prepare_environment
@@ -56,6 +56,18 @@ class MlflowRecorder(Recorder):
         self._study: MlflowStudy | None = None
         self._begun: set[str] = set()  # trials that are under way
 
+    def get_ready(self, folder: StudyFolder) -> None:
+        """Import MLflow and make the store's own database, which take seconds.
+
+        With a ledger the database is left to `open`: where it is missing, the ledger has to be begun anew with it.
+        """
+        prepare_environment()
+        import mlflow  # noqa: F401
+
+        if not self._ledger_file(folder).exists():
+            folder.store.root.mkdir(parents=True, exist_ok=True)
+            self._place.make(folder.store)
+
     def open(self, facts: StudyFacts) -> None:
         """Find or make the experiment and its parent run, which is RUNNING from now on.
 
@@ -90,10 +102,14 @@ class MlflowRecorder(Recorder):
     def _read_ledger(self, folder: StudyFolder) -> Ledger:
         self._uri = self._place.uri(folder.store)
         place = self._place.name if self._names.experiment is None else f"{self._place.name} {self._names.experiment}"
-        self._ledger = Ledger.read(folder.path / "recording.json", place)
+        self._ledger = Ledger.read(self._ledger_file(folder), place)
         if self._place.is_missing(folder.store):  # deleted: what the ledger says has arrived is gone with it
             self._ledger = Ledger(self._ledger.path, place, self._ledger.study_id)
         return self._ledger
+
+    @staticmethod
+    def _ledger_file(folder: StudyFolder) -> Path:
+        return folder.path / "recording.json"
 
     def _begin_parent(self) -> None:
         study, parent = self._opened, self._opened.parent
@@ -107,10 +123,7 @@ class MlflowRecorder(Recorder):
             }
         )
         study.log_dataset(parent)
-        content = text_hash(study.facts.sweep_text)
-        if study.ledger.artifacts.get("sweep.yaml") != content:
-            study.client.log_text(parent.run_id, study.facts.sweep_text, "sweep.yaml")
-            study.ledger.artifacts["sweep.yaml"] = content
+        keep_text(study, parent, study.facts.sweep_text, "sweep.yaml", key="sweep.yaml")
         study.ledger.is_finished = False
         study.ledger.links.pop("MLflow experiment", None)
         if study.name != study.wanted.experiment:
@@ -194,11 +207,8 @@ class MlflowRecorder(Recorder):
         place = study.facts.folder
         folder = place.trial(proposal.number) if proposal.number >= 0 else place.baseline(proposal.branch or "main")
         table = sample_table(folder.path)
-        key, content = f"{run.name}/{FILE}", text_hash(table)
-        if table and study.ledger.artifacts.get(key) != content:
-            study.client.log_text(run.run_id, table, FILE)
+        if table and keep_text(study, run, table, FILE, key=f"{run.name}/{FILE}"):
             run.send(tags=TAGS)
-            study.ledger.artifacts[key] = content
 
     def has_arrived(self, proposal: Proposal) -> bool:
         cursor = self._ledger.runs.get(run_name(proposal)) if self._ledger else None
@@ -212,18 +222,8 @@ class MlflowRecorder(Recorder):
             self._opened.parent.send(tags=tags, metrics=metrics, timestamp=timestamp)
 
     def keep_artifacts(self, files: Sequence[Path]) -> None:
-        study = self._opened
-        for file in files:
-            content = content_hash(file)
-            if study.ledger.artifacts.get(file.name) == content:
-                continue
-            with reaching(self._uri):
-                if file.is_dir():
-                    study.client.log_artifacts(study.parent.run_id, str(file), file.name)
-                else:
-                    study.client.log_artifact(study.parent.run_id, str(file))
-            study.ledger.artifacts[file.name] = content
-            study.ledger.save()
+        with reaching(self._uri):
+            keep_files(self._opened, files)
 
     def register(self, model: ChosenModel) -> str | None:
         study = self._opened

@@ -10,8 +10,10 @@ import os
 import subprocess
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 
 from ftsweep.executors.parent_death import end_with_parent
@@ -30,29 +32,46 @@ from ftsweep.search.storage.sqlite import close_storage
 
 _LOGGER = logging.getLogger(__name__)
 
+Computing = AbstractContextManager[Callable[[], Importances]]
+"""Importances that are computed meanwhile; what it gives waits for them."""
+
 MIN_TRIALS = 6
 MIN_DRAWS, MAX_DRAWS, MAX_DRAWN = 10, 100, 20_000
 """Draws of the bootstrap, and of trials in all: 0.5 ms of CPU time for a draw of ten, a second for one of 10,000."""
 _TIMEOUT_SECONDS = 120
 
 
-def importances_of(database: Database, study: optuna.Study) -> Importances:
-    """Each parameter's share in reaching the best values (PED-ANOVA), greatest first; `branch` is one of them.
+@contextmanager
+def computing_importances(database: Database, study: optuna.Study) -> Iterator[Callable[[], Importances]]:
+    """Begin to compute each parameter's share in reaching the best values (PED-ANOVA); what is given waits for it.
 
-    Empty with too few complete trials, when their values do not differ, or when nothing varies; also when they cannot
-    be computed, which is logged: no study fails for a figure. `database` is the study's.
+    Greatest first; `branch` is one of them. Empty with too few complete trials, when their values do not differ, or
+    when nothing varies; also when they cannot be computed, which is logged: no study fails for a figure. `database` is
+    the study's.
     """
     values = [trial.value for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))]
     if len(values) < MIN_TRIALS or len(set(values)) < 2:
-        return Importances()
+        yield Importances
+        return
     place = [str(database), ""] if isinstance(database, Path) else [database.address, database.store]
     command = [sys.executable, "-m", __name__, study.study_name, *place, str(os.getpid())]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield cache(lambda: _answer(process))
+        finally:
+            process.kill()  # of no account where it has ended
+
+
+def _answer(process: subprocess.Popen[str]) -> Importances:
     try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, check=True)
-    except subprocess.SubprocessError as error:
-        _LOGGER.warning("importances could not be computed: %s %s", error, getattr(error, "stderr", ""))
+        answer, said = process.communicate(timeout=_TIMEOUT_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        _LOGGER.warning("importances could not be computed: %s", error)
         return Importances()
-    found = json.loads(answer.stdout)
+    if process.returncode != 0:
+        _LOGGER.warning("importances could not be computed: %s", said)
+        return Importances()
+    found = json.loads(answer)
     return Importances(found["shares"], {name: (low, high) for name, (low, high) in found["ranges"].items()})
 
 

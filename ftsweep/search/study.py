@@ -13,14 +13,13 @@ from optuna.trial import FrozenTrial, TrialState
 
 from ftsweep.domain.database_use import DatabaseUse
 from ftsweep.domain.decision import GO_ON, Decision, New, Next, Pause, Resume
-from ftsweep.domain.importance import Importances
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Branch
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal
 from ftsweep.errors import StudyError
 from ftsweep.search.entries import OUTCOME, PAUSE, VIOLATING, StoredPause, StudyTrial, read_trial, store_violations
-from ftsweep.search.importance import importances_of
+from ftsweep.search.importance import Computing, computing_importances
 from ftsweep.search.planned import planned_settings
 from ftsweep.search.proposer import Proposer
 from ftsweep.search.pruners.base import Pruner
@@ -259,9 +258,9 @@ class Study:
         self._running.remove(number)
         self._proposer.note_end(trial.proposal.branch, number)
 
-    def importances(self) -> Importances:
-        """Each parameter's share in reaching the best values, greatest first; empty where nothing can be said."""
-        return importances_of(self._storage.place, self._study)
+    def computing_importances(self) -> Computing:
+        """As `ftsweep.search.importance.computing_importances`, of this study."""
+        return computing_importances(self._storage.place, self._study)
 
     def _group(self, number: int) -> tuple[str, int]:
         """Trials of one branch are compared: what starts slowly need not be the worse approach."""

@@ -113,6 +113,18 @@ class RecorderContract:
         self.record(folder, times=2)
         assert self.stored(folder) == self.stored(once)
 
+    def test_getting_ready_beforehand_changes_nothing(self, folder: StudyFolder, tmp_path: Path) -> None:
+        plain, early = Store(tmp_path / "whole").study("example"), folder
+        for place in (plain, early):
+            for outcome, num_rungs in ((None, 2), (COMPLETE, 4)):
+                recorder = self.make_recorder()
+                if place is early:
+                    recorder.get_ready(place)
+                recorder.open(study_facts(place))
+                record_trial(recorder, 0, outcome, num_rungs)
+                recorder.close(finished=outcome is not None)
+        assert self.stored(early) == self.stored(plain)
+
     def test_another_process_continues_the_same_record(self, folder: StudyFolder, tmp_path: Path) -> None:
         whole, parts = Store(tmp_path / "whole").study("example"), folder
         recorder = self.make_recorder()

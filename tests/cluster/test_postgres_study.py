@@ -72,7 +72,8 @@ def test_study_is_the_same_as_in_a_file_and_goes_on(server: PostgresServer, tmp_
         with opened(database) as study:
             found.append(told(study))
             assert study.running() == []
-            assert len(study.importances().shares) > 0
+            with study.computing_importances() as importances:
+                assert len(importances().shares) > 0
     assert found[0] == found[1]
     assert len(found[0]) == 20
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ MakeSweep = Callable[..., LiveStudy]
 @pytest.fixture(autouse=True)
 def without_importances(monkeypatch: pytest.MonkeyPatch) -> None:
     """They are computed in a process of their own, which takes seconds, and are another folder's subject."""
-    monkeypatch.setattr(Study, "importances", lambda study: Importances())
+    monkeypatch.setattr(Study, "computing_importances", lambda study: nullcontext(Importances))
 
 
 @pytest.fixture

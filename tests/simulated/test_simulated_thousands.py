@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +84,7 @@ SLOW = [pytest.mark.slow, pytest.mark.timeout(7200)]
 def test_budget_is_exact_nothing_is_lost_or_doubled_and_the_right_trial_wins(
     tmp_path: Path, trials: int, workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Study, "importances", lambda study: Importances())
+    monkeypatch.setattr(Study, "computing_importances", lambda study: nullcontext(Importances))
     config, curves = config_of(tmp_path, trials), Misfortunes(RecordedCurves())
     executor = SimulatedExecutor(curves, num_rungs=NUM_RUNGS, workers=workers)
     recorder = Calls()

@@ -35,6 +35,10 @@ class Listening(Recorder):
         self.heard: list[tuple[Any, ...]] = []
         self._trouble = trouble
 
+    def get_ready(self, folder: StudyFolder) -> None:
+        self._trouble("get ready")
+        self.heard.append(("get ready",))
+
     def open(self, facts: StudyFacts) -> None:
         self._trouble("open")
         self.heard.append(("open",))
@@ -71,6 +75,33 @@ def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(call_queue, "_FIRST_WAIT_SECONDS", 0.001)
     monkeypatch.setattr(call_queue, "_LONGEST_WAIT_SECONDS", 0.01)
     monkeypatch.setattr(call_queue, "_BATCH_SHARE", 1.0)
+
+
+def test_nobody_waits_while_a_recorder_gets_ready(plain_folder: StudyFolder) -> None:
+    may_go_on = Event()
+    listening = Listening(lambda verb: assert_set(may_go_on) if verb == "get ready" else None)
+    recorder = BackgroundRecorder(listening)
+    recorder.get_ready(plain_folder)
+    assert listening.heard == []
+    may_go_on.set()
+    recorder.open(study_facts(plain_folder))
+    assert listening.heard == [("get ready",), ("open",)]
+
+
+@pytest.mark.parametrize("error", [RecorderAwayError("away"), StudyError("no"), OSError("disk")])
+def test_what_goes_wrong_beforehand_is_left_to_open(plain_folder: StudyFolder, error: Exception) -> None:
+    def trouble(verb: str) -> None:
+        if verb in ("get ready", "open"):
+            raise error
+
+    recorder = BackgroundRecorder(Listening(trouble))
+    recorder.get_ready(plain_folder)
+    if isinstance(error, RecorderAwayError):
+        recorder.open(study_facts(plain_folder))
+    else:
+        with pytest.raises(type(error)):
+            recorder.open(study_facts(plain_folder))
+    assert "get_ready" not in " ".join(recorder.close(finished=False))
 
 
 def test_calls_arrive_in_order(plain_folder: StudyFolder) -> None:

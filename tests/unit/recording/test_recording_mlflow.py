@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -23,7 +24,7 @@ from ftsweep.recording.serving_ui import study_addresses
 from ftsweep.recording.shared_view import VIEW_TAG
 from ftsweep.recording.ui import tracking_uri
 from ftsweep.store.atomic import write_text
-from ftsweep.store.folders import StudyFolder
+from ftsweep.store.folders import Store, StudyFolder
 from ftsweep.store.samples import rung_name, write_samples
 from ftsweep.testing.recorder import STARTED, measurement_of, proposal_of, record_trial, study_facts
 
@@ -133,6 +134,15 @@ def test_a_lost_recording_file_makes_no_second_run_and_no_second_point(folder: S
     run = runs_of(folder)["trial-0000"]
     history = client_of(folder).get_metric_history(run.info.run_id, "validation/loss")
     assert [(point.step, point.value) for point in history] == [(rung, 2.0 - rung / 7) for rung in range(4)]
+
+
+def test_getting_ready_makes_no_database_where_a_ledger_tells_of_one(folder: StudyFolder) -> None:
+    opened(folder).close(finished=False)
+    other = Store(folder.store.root.parent / "other").study("example")
+    other.path.mkdir(parents=True)
+    shutil.copy(folder.path / "recording.json", other.path)
+    MlflowRecorder(system_metrics=False).get_ready(other)  # `open` has to find it missing, and send all anew
+    assert not other.store.mlflow_database.exists()
 
 
 def test_a_study_made_anew_does_not_mix_with_the_runs_of_the_old_one(folder: StudyFolder) -> None:

@@ -91,6 +91,11 @@ def end(study: Study, value: float, kind: OutcomeKind = OutcomeKind.COMPLETE, **
     return proposal
 
 
+def importances_of(study: Study) -> Importances:
+    with study.computing_importances() as importances:
+        return importances()
+
+
 def optuna_trials(tmp_path: Path, name: str = "s") -> list[optuna.trial.FrozenTrial]:
     return optuna.load_study(study_name=name, storage=f"sqlite:///{tmp_path}/store/optuna.db").get_trials()
 
@@ -401,11 +406,14 @@ def test_importances_name_what_mattered_and_are_silent_with_too_few_trials(open_
     study = open_study()
     for number in range(24):
         if number == 5:
-            assert study.importances() == Importances()
+            assert importances_of(study) == Importances()
         proposal = ask(study)
         value = abs(math.log10(proposal.params["training.learning_rate"]) + 2) + proposal.params["strategy.rank"] / 1e6
         study.tell(proposal.number, Outcome(OutcomeKind.COMPLETE), [measured(10, value)])
-    found = study.importances()
+    with study.computing_importances() as importances:
+        end(study, 1.0)  # as the study goes on meanwhile
+        found = importances()
+        assert importances() == found
     shares = found.shares
     assert next(iter(shares)) == "training.learning_rate"
     assert set(shares) == set(SPACE.dimensions) == set(found.ranges)
@@ -421,7 +429,7 @@ def test_importances_cover_branches_and_their_own_parameters(open_study: Open) -
         proposal = ask(study)
         value = 1.0 + proposal.params.get("b.strategy.rank", 100)
         study.tell(proposal.number, Outcome(OutcomeKind.COMPLETE), [measured(10, value)])
-    shares = study.importances().shares
+    shares = importances_of(study).shares
     assert {"branch", "a.training.learning_rate", "a.strategy.rank", "b.strategy.rank"} <= set(shares)
 
 
@@ -429,7 +437,7 @@ def test_equal_values_have_no_importances(open_study: Open) -> None:
     study = open_study()
     for _ in range(8):
         end(study, 1.0)
-    assert study.importances() == Importances()
+    assert importances_of(study) == Importances()
 
 
 ASK_NINE = """
