@@ -65,8 +65,10 @@ class Bridge:
     def _obey(self, command: Mapping[str, Any]) -> None:
         with self._lock:
             link = self._links.get(command["slot"])
-            if command["type"] == "reply":
-                if link is not None:
+            if command["type"] in ("reply", "go"):
+                if link is not None and command["type"] == "go":
+                    link.go()
+                elif link is not None:
                     link.reply(command["job"], command["message"])
                 return
             job = command["job"]
@@ -223,4 +225,5 @@ class Bridge:
     def _lose(self, job: str, slot: str, kind: str, reason: str, *, has_progress: bool = False) -> None:
         lost = {"type": "lost", "job": job, "kind": kind, "reason": reason, "log_tail": "", "worker": slot}
         message = {**lost, "has_progress": has_progress}
-        self.say({"type": "state", "slot": slot, "free": 0, "lanes": 0, "applied": 0, "message": message})
+        state = {"free": 0, "lanes": 0, "applied": 0, "is_last": True}
+        self.say({"type": "state", "slot": slot, **state, "message": message})

@@ -9,17 +9,20 @@ import socket
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
 
+from ftsweep.cluster.known_slot import KnownSlot
 from ftsweep.cluster.slots import checked_wishes
 from ftsweep.domain.messages import Answer
 from ftsweep.errors import ConfigError, MissingExtraError, StudyError
 from ftsweep.executors.base import Executor, ExecutorContext, Message
 from ftsweep.executors.devices import Place
+from ftsweep.executors.lanes import MAX_LANES, Lanes, checked_lanes, first_lanes
 from ftsweep.executors.launch import worker_environment
 from ftsweep.executors.process import WorkerProcess
+from ftsweep.executors.sharing import AUTO
 
 _CLOSE_SECONDS = 15.0
 _PATIENCE_SECONDS = 600.0
@@ -29,22 +32,7 @@ _MOST_UNREACHED = 3
 _MAX_PAUSE_SECONDS = 30.0
 _LAST_WORDS = 5  # lines of a dead bridge's log
 _REACH_SECONDS = 10.0
-
-
-@dataclass
-class _Slot:
-    """What is known of a slot: its last word, and what was given to it since."""
-
-    free: int = 0
-    lanes: int = 0
-    applied: int = 0
-    submitted: int = 0
-    is_leaving: bool = False  # its node is being drained
-    jobs: set[str] = field(default_factory=set)
-
-    @property
-    def num_free(self) -> int:
-        return 0 if self.is_leaving else max(0, self.free - (self.submitted - self.applied))
+_OVER = ("ended", "failed", "lost")
 
 
 class RayCluster(Executor):
@@ -54,9 +42,9 @@ class RayCluster(Executor):
     `address`: of a running cluster (`auto`, `host:6379`); null starts one on this machine, for this run and behind a
     token. `slots`: what slots nodes get, as mappings with `gpus` (may be a fraction), `cpus`, `accelerator`, `labels`
     and `count`, at most for each node; null: one for each GPU, on a node without any one. `threads`: of each worker;
-    null is the slot's `cpus`. `heartbeat_seconds`: a slot that is silent for so long is lost. `insecure`: take a
-    cluster without a token. `scratch`: a folder on the nodes; null is the temporary folder. `cache_gib`: of files that
-    a node keeps.
+    null is the slot's `cpus`. `lanes`: trials that each worker trains at once. `heartbeat_seconds`: a slot that is
+    silent for so long is lost. `insecure`: take a cluster without a token. `scratch`: a folder on the nodes; null is
+    the temporary folder. `cache_gib`: of files that a node keeps.
     """
 
     def __init__(
@@ -65,6 +53,7 @@ class RayCluster(Executor):
         address: str | None = None,
         slots: Sequence[Mapping[str, Any]] | None = None,
         threads: int | None = None,
+        lanes: Lanes = 1,
         heartbeat_seconds: float = 15,
         insecure: bool = False,
         scratch: str | None = None,
@@ -80,10 +69,14 @@ class RayCluster(Executor):
                 where="executor.heartbeat_seconds",
                 remedy="Give 2 to 3600.",
             )
+        if lanes == AUTO:
+            remedy = f"Give a number, 1 to {MAX_LANES}."
+            raise ConfigError("lanes are not measured on the nodes of a cluster", where="executor.lanes", remedy=remedy)
+        self.lanes, self.num_lanes = checked_lanes(lanes), first_lanes(lanes)
         self.address, self.slots, self.threads = address, slots, threads
         self.heartbeat_seconds, self.insecure = heartbeat_seconds, insecure
         self.scratch, self.cache_gib = scratch, cache_gib
-        self._slots: dict[str, _Slot] = {}
+        self._slots: dict[str, KnownSlot] = {}
         self._bridge: WorkerProcess | None = None
         self._arrived: list[Message] = []
         self._pause = 1.0
@@ -110,11 +103,12 @@ class RayCluster(Executor):
     def submit(self, job: Message) -> None:
         if any(job["job"] in slot.jobs for slot in self._slots.values()):
             raise RuntimeError(f"job {job['job']} is under way already")
-        name, slot = max(self._slots.items(), key=lambda pair: pair[1].num_free, default=("", _Slot()))
+        name, slot = max(self._slots.items(), key=lambda pair: pair[1].num_free, default=("", KnownSlot()))
         if not slot.num_free or self._bridge is None:
             raise RuntimeError(f"no worker is free for job {job['job']}")
         slot.jobs.add(job["job"])
         slot.submitted += 1
+        slot.awaits_go = self.num_lanes > 1
         self._send({"type": "submit", "slot": name, "job": job})
 
     def reply(self, job: str, message: Answer) -> None:
@@ -123,6 +117,7 @@ class RayCluster(Executor):
                 self._send({"type": "reply", "slot": name, "job": job, "message": {**message, "job": job}})
 
     def poll(self, timeout_seconds: float) -> list[Message]:
+        self._let_go()
         deadline = time.monotonic() + timeout_seconds
         while self._is_open:
             self._exchange(0.0 if self._arrived else max(0.0, min(0.5, deadline - time.monotonic())))
@@ -146,6 +141,13 @@ class RayCluster(Executor):
         self._bridge = None
         self._slots.clear()
 
+    def _let_go(self) -> None:
+        """Whoever asks for messages has answered the last ones: a worker of several lanes may take its next turn."""
+        for name, slot in self._slots.items():
+            if slot.awaits_go and slot.jobs:
+                slot.awaits_go = False
+                self._send({"type": "go", "slot": name})
+
     # -- the bridge -------------------------------------------------------------------------------------------------
 
     def _start_bridge(self) -> None:
@@ -153,10 +155,13 @@ class RayCluster(Executor):
         log = self._context.log_folder / "bridge.log"
         self._log_mark = log.stat().st_size if log.exists() else 0
         self._bridge = WorkerProcess(
-            [sys.executable, "-P", "-m", "ftsweep.cluster.bridge_process", json.dumps(self._settings())],
+            self._bridge_command(),
             environment=worker_environment(Place("bridge", 1, {}), context),
             log_file=log,
         )
+
+    def _bridge_command(self) -> list[str]:
+        return [sys.executable, "-P", "-m", "ftsweep.cluster.bridge_process", json.dumps(self._settings())]
 
     def _settings(self) -> dict[str, Any]:
         context = self._context
@@ -165,6 +170,7 @@ class RayCluster(Executor):
             "address": self.address,
             "slots": None if self.slots is None else [dict(slot) for slot in self.slots],
             "threads": self.threads,
+            "lanes": self.num_lanes,
             "heartbeat_seconds": self.heartbeat_seconds,
             "worker_seconds": 60.0,
             "scratch": self.scratch,
@@ -227,9 +233,9 @@ class RayCluster(Executor):
             case "state":
                 self._hear_slot(said)
             case "leaving":
-                self._slots.setdefault(said["slot"], _Slot()).is_leaving = True
+                self._slots.setdefault(said["slot"], KnownSlot()).is_leaving = True
             case "gone":
-                self._slots.pop(said["slot"], None)
+                self._arrived += self._slots.pop(said["slot"], KnownSlot()).turn
             case "note":
                 log = {"type": "log", "job": None, "level": said["level"], "text": said["text"]}
                 self._arrived.append({**log, "worker": said["slot"]})
@@ -238,17 +244,18 @@ class RayCluster(Executor):
                 raise error(said["what"], where=said["where"], remedy=said["remedy"])
 
     def _hear_slot(self, said: Message) -> None:
-        message = said["message"]
+        """What a worker said together is handed on together: lanes that take turns are decided on in their order."""
         if said["lanes"]:
-            slot = self._slots.setdefault(said["slot"], _Slot())
-            slot.free, slot.lanes, slot.applied = said["free"], said["lanes"], said["applied"]
+            slot = self._slots.setdefault(said["slot"], KnownSlot())
             self._away_since, self._pause = None, 1.0
-        if message is None:
-            return
-        if message["type"] in ("ended", "failed", "lost"):
-            for slot in self._slots.values():
-                slot.jobs.discard(message["job"])
-        self._arrived.append({**message, "worker": said["slot"]})
+        else:  # none that lives
+            slot = self._slots.get(said["slot"], KnownSlot())
+        heard = slot.hear(said)
+        slot.awaits_go |= bool(heard) and self.num_lanes > 1
+        over = {message["job"] for message in heard if message["type"] in _OVER}
+        for each in self._slots.values():
+            each.jobs -= over
+        self._arrived += heard
 
     def _lose_bridge(self) -> None:
         """Ray has ended it, or somebody: its jobs go on elsewhere, and another bridge is started after a while."""
@@ -260,7 +267,9 @@ class RayCluster(Executor):
         now = time.monotonic()
         self._away_since = self._away_since or now
         for name, slot in self._slots.items():
-            for job in sorted(slot.jobs):
+            self._arrived += slot.turn
+            over = {message["job"] for message in slot.turn if message["type"] in _OVER}
+            for job in sorted(slot.jobs - over):
                 lost = {"type": "lost", "job": job, "kind": "cluster", "worker": name, "log_tail": tail}
                 self._arrived.append({**lost, "reason": f"the Ray cluster is away: its bridge {how}"})
         self._slots.clear()

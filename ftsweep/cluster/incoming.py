@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ftsweep.cluster.growing_log import NAME as LOG_NAME
 from ftsweep.store.atomic import remove, written_file, written_folder
 
 _HASH = re.compile(r"[0-9a-f]{16,64}")
@@ -45,6 +46,13 @@ class Incoming:
         with file.open("r+b" if file.exists() and item["offset"] else "wb") as opened:
             opened.seek(item["offset"])
             opened.write(item["data"])
+
+    def take_log(self, item: Mapping[str, Any]) -> None:
+        """Add a piece to a trial's log; the next `take_folder` with the log puts the whole file in its place."""
+        folder = Path(self._checked(item["folder"]))
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / LOG_NAME).open("ab") as file:
+            file.write(item["data"])
 
     def take_folder(self, item: Mapping[str, Any]) -> None:
         """All parts have come: put them in place, and remove what the job removed."""

@@ -83,6 +83,10 @@ class Link:
         if job in self.attempts:
             self._commands.put(("reply", job, message, self.attempts[job].name))
 
+    def go(self) -> None:
+        """All that it said has been answered."""
+        self._commands.put(("go",))
+
     def close(self) -> None:
         """Have it checkpoint; `on_end` follows."""
         self._commands.put(("close",))
@@ -131,8 +135,8 @@ class Link:
                 self._end(f"could not be given its files: {error}", "place")
 
     def _prepared(self, kind: str, *values: Any) -> dict[str, Any]:
-        if kind == "close":
-            return {"kind": "close"}
+        if kind in ("close", "go"):
+            return {"kind": kind}
         if kind == "reply":
             job, message, attempt = values
             return {"kind": "reply", "job": job, "message": dict(message), "attempt": attempt}
@@ -218,21 +222,23 @@ class Link:
 
     def _take(self, item: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
         state = {key: answer[key] for key in ("free", "lanes", "applied")}
-        if item["kind"] in ("part", "folder"):
+        if item["kind"] in ("part", "folder", "log"):
             attempt = self._attempt_of(item["folder"])
             if attempt is not None:
-                (attempt.incoming.take_part if item["kind"] == "part" else attempt.incoming.take_folder)(item)
+                getattr(attempt.incoming, f"take_{item['kind']}")(item)
             return
         message = dict(item["message"]) if item["kind"] == "message" else None
         if message is not None and message.get("job") is not None:
             attempt = self.attempts.get(message["job"])
             if attempt is None or attempt.name != item["attempt"]:
-                return  # of an attempt that is over
-            attempt.has_progress |= message["type"] == "measured"
-            self.has_worked |= message["type"] in ("measured", "ended")
-            if message["type"] in ("ended", "failed", "lost"):
-                del self.attempts[message["job"]]
-        self.say({"type": "state", "slot": self.name, **state, "message": message})
+                message = None  # of an attempt that is over
+            else:
+                attempt.has_progress |= message["type"] == "measured"
+                self.has_worked |= message["type"] in ("measured", "ended")
+                if message["type"] in ("ended", "failed", "lost"):
+                    del self.attempts[message["job"]]
+        is_last = item.get("is_last", True)
+        self.say({"type": "state", "slot": self.name, **state, "message": message, "is_last": is_last})
 
     def _attempt_of(self, folder: str) -> Attempt | None:
         return next((each for each in self.attempts.values() if each.incoming.takes(folder)), None)

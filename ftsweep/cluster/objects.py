@@ -13,8 +13,8 @@ from pathlib import Path
 
 from ftsweep.store.locks import try_lock
 
-PART_BYTES = 32 << 20
-"""A message carries at most so much of a file."""
+PART_BYTES = 8 << 20
+"""A message carries at most so much of a file. Ray keeps the memory of some of them on each node, for good."""
 _HASH_LENGTH = 64
 
 

@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from ftsweep.cluster.growing_log import NAME as LOG_NAME
+from ftsweep.cluster.growing_log import GrowingLog
 from ftsweep.cluster.incoming import WHOLE
 from ftsweep.cluster.objects import PART_BYTES
 from ftsweep.cluster.tree import Tree
 from ftsweep.store.atomic import settle_folder
 
 Item = dict[str, Any]
-"""A part (`kind` "part"), the end of a folder's changes ("folder"), or a message ("message")."""
+"""A part (`kind` "part"), the end of a folder's changes ("folder"), more of a log ("log"), or a message ("message")."""
 
 
 @dataclass
@@ -23,10 +25,19 @@ class Outgoing:
     """By the control machine's names."""
     tree: Tree
     _sent: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
+    _logs: list[GrowingLog] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._logs = [GrowingLog(folder, self.tree) for folder in self.folders]
 
     def note(self) -> None:
         """What is there now is on the control machine already."""
-        self._sent = {folder: self._scan(folder) for folder in self.folders}
+        for folder in self.folders:
+            self._note(folder, self._scan(folder))
+
+    def log_items(self) -> Iterator[Item]:
+        """What was added to logs since, while the job works."""
+        yield from (item for log in self._logs if (item := log.item()) is not None)
 
     def items(self) -> Iterator[Item]:
         """What has changed since, folder by folder; nothing of a folder without changes.
@@ -35,13 +46,19 @@ class Outgoing:
         """
         for folder in self.folders:
             before, now = self._sent.get(folder, {}), self._scan(folder)
-            self._sent[folder] = now
+            self._note(folder, now)
             changed = [name for name in now if before.get(name) != now[name]]
             removed = [name for name in before if name not in now]
             for name in changed:
                 yield from self._parts(folder, name)
             if changed or removed:
                 yield {"kind": "folder", "folder": folder, "changed": changed, "removed": removed, "whole": list(now)}
+
+    def _note(self, folder: str, now: dict[str, tuple[int, int]]) -> None:
+        self._sent[folder] = now
+        for log in self._logs:
+            if log.folder == folder:
+                _, log.num_brought = now.get(LOG_NAME, (0, 0))
 
     def _parts(self, folder: str, name: str) -> Iterator[Item]:
         size = (self.tree.place(folder) / name).stat().st_size

@@ -33,8 +33,21 @@ _WAIT_SECONDS = 5.0
 """How long `exchange` waits for something to say, at most; a fourth of the heartbeat where that is less."""
 _TURN_SECONDS = 0.02
 """How long an answer to a trial waits at most before it is passed on."""
+_LOG_SECONDS = 5.0
 _OVER = ("ended", "failed", "lost")
 _VERSIONS = ("torch", "transformers", "peft")
+
+
+class _Worker(Local):
+    """One worker. If it takes turns it takes the next one at `go`, which says that the control process has answered, or
+    need not.
+    """
+
+    def let_go(self) -> None:
+        return
+
+    def go(self) -> None:
+        super().let_go()
 
 
 class Slot:
@@ -68,9 +81,12 @@ class Slot:
         self._asked_at = time.monotonic()
         self._wait_seconds = min(_WAIT_SECONDS, descriptor["heartbeat_seconds"] / 4)
         self._is_closed = False
-        self._free = (0, 0)
+        self._state = {"free": 0, "lanes": 0, "applied": 0}
         self._error = ""
-        self._local = Local(workers=1, threads=descriptor["threads"], heartbeat_seconds=descriptor["worker_seconds"])
+        self._logs_at = 0.0
+        self._awaits_go = False  # the control process will say `go`, for it was told something or gave something
+        worker = {"threads": descriptor["threads"], "lanes": descriptor["lanes"]}
+        self._local = _Worker(workers=1, **worker, heartbeat_seconds=descriptor["worker_seconds"])
 
     # -- calls of the bridge ----------------------------------------------------------------------------------------
 
@@ -119,12 +135,11 @@ class Slot:
                 size += len(items[-1].get("data", b""))
                 if size >= PART_BYTES:
                     break
-            free, lanes = self._free
             is_over = self._is_closed and not self._queue
             if is_over:
                 self._folder.remove()
-            state = {"free": free, "lanes": lanes, "applied": self._num_submitted, "is_over": is_over}
-            return {"first": self._first, "items": items, **state, "error": self._error}
+            more = {"is_over": is_over, "error": self._error}
+            return {"first": self._first, "items": items, **self._state, **more}
 
     def _forget(self, item: Item) -> None:
         """Once the control side has it: the folders of an attempt that is over."""
@@ -138,8 +153,11 @@ class Slot:
             self._local.open(self._context())
             while not self._is_closed:
                 self._obey()
+                if not self._awaits_go:
+                    self._local.go()
                 messages = [] if self._is_closed else self._local.poll(_TURN_SECONDS)
                 self._tell(messages)
+                self._tell_logs()
                 if time.monotonic() - self._asked_at > 2 * self._descriptor["heartbeat_seconds"]:
                     self._local.close(kill=True)
                     self._folder.remove()
@@ -168,6 +186,8 @@ class Slot:
             elif command["kind"] == "reply":
                 if command["attempt"] == self._jobs.get(command["job"], ("", None))[0]:
                     self._local.reply(command["job"], command["message"])
+            elif command["kind"] == "go":
+                self._awaits_go = False
             else:
                 self._close()
 
@@ -182,12 +202,13 @@ class Slot:
         outgoing.note()
         self._jobs[job["job"]] = (command["attempt"], outgoing)
         self._num_submitted += 1
+        self._awaits_go = True
         shared = self._tree.inwards(job, set(command["paths"]) - set(outputs))
         self._local.submit(own.inwards(shared, outputs))
 
     def _tell(self, messages: list[Mapping[str, Any]]) -> None:
         items: list[Item] = []
-        for message in messages:
+        for left, message in enumerate(messages, 1 - len(messages)):
             name = message.get("job")
             attempt, outgoing = self._jobs.get(str(name), ("", None))
             if outgoing is not None and message["type"] != "log":
@@ -195,15 +216,30 @@ class Slot:
                 if message["type"] == "ended" and "result" in message:
                     items += self._made_elsewhere(message["result"])
             told = message if outgoing is None else outgoing.tree.outwards(message)
-            items.append({"kind": "message", "attempt": attempt, "message": self._tree.outwards(told)})
+            told = self._tree.outwards(told)
+            items.append({"kind": "message", "attempt": attempt, "message": told, "is_last": not left})
             if message["type"] in _OVER:
                 self._jobs.pop(str(name), None)
-        free = (self._local.num_free, self._local.num_slots)
-        if items or free != self._free:
-            with self._changed:
-                self._free = free
-                self._queue += items or [{"kind": "state"}]
-                self._changed.notify_all()
+        self._awaits_go |= bool(messages)
+        local = self._local
+        state = {"free": local.num_free, "lanes": local.num_slots, "applied": self._num_submitted}
+        if items or state != self._state:
+            self._queue_up(items or [{"kind": "state"}], state)
+
+    def _tell_logs(self) -> None:
+        """So that a trial can be read that hangs between two rungs, or whose node dies there."""
+        now = time.monotonic()
+        if now - self._logs_at < _LOG_SECONDS:
+            return
+        self._logs_at = now
+        if items := [item for _, outgoing in self._jobs.values() for item in outgoing.log_items()]:
+            self._queue_up(items, self._state)
+
+    def _queue_up(self, items: list[Item], state: dict[str, int]) -> None:
+        with self._changed:
+            self._state = state
+            self._queue += items
+            self._changed.notify_all()
 
     def _made_elsewhere(self, result: Mapping[str, Any]) -> list[Item]:
         """A prepared set, which the control side reads, too."""
@@ -217,7 +253,7 @@ class Slot:
         self._local.close()
         items = [item for _, outgoing in self._jobs.values() for item in outgoing.items()]
         with self._changed:
-            self._free = (0, 0)
+            self._state |= {"free": 0, "lanes": 0}
             self._queue += items
             self._is_closed = True
             self._changed.notify_all()

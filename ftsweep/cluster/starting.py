@@ -28,7 +28,10 @@ def started(
         RefusedClusterError: whoever reaches the node could run code there.
     """
     descriptor = {
-        **{key: settings[key] for key in ("context", "heartbeat_seconds", "cache_gib", "scratch", "worker_seconds")},
+        **{
+            key: settings[key]
+            for key in ("context", "heartbeat_seconds", "cache_gib", "scratch", "worker_seconds", "lanes")
+        },
         "threads": settings["threads"] or max(1, int(wish.cpus)),
         "store": settings["store"],
         "num_gpus": wish.gpus,

@@ -147,7 +147,7 @@ class Local(Executor):
         if now - self._listened_at > self.heartbeat_seconds / 2:  # nobody listened: that was not the workers' silence
             for worker in self._workers.values():
                 worker.heard_at = now
-        self._let_go()
+        self.let_go()
         deadline = now + timeout_seconds
         while self._selector is not None:
             wait = 0.0 if self._arrived else min(_CHECK_SECONDS, deadline - time.monotonic())
@@ -179,7 +179,7 @@ class Local(Executor):
             self._selector.close()
             self._selector = None
 
-    def _let_go(self) -> None:
+    def let_go(self) -> None:
         """Whoever asks for messages has answered the last ones: what waits for that may take its next turn."""
         for worker in self._workers.values():
             if worker.awaits_go and worker.jobs:

@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
@@ -158,7 +159,7 @@ class Worker:
         self._logs[job["job"]] = handler
         for name in _JOB_LOGGERS:
             logging.getLogger(name).addHandler(handler)
-        _LOGGER.info("%s begins (%s)", job["job"], job["type"])
+        _LOGGER.info("%s begins (%s) on host %s", job["job"], job["type"], socket.gethostname())
 
     def _end(self, message: Message) -> None:
         if message["type"] == "failed":

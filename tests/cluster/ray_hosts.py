@@ -71,6 +71,10 @@ class RayHosts:
                 assert time.monotonic() < deadline, said[-3000:]
                 time.sleep(0.2)
 
+    def pid(self, name: str) -> int:
+        """The process outside of the host's namespaces, whose child is the first one inside."""
+        return self._processes[name].pid
+
     def kill(self, name: str) -> None:
         """All processes of a host at once, by SIGKILL."""
         process = self._processes.pop(name)

@@ -16,14 +16,17 @@ def begun(place: Path, *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command(*words), cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def test_study_comes_to_the_same_whatever_dies(hosts: RayHosts, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_study_comes_to_the_same_whatever_dies(
+    hosts: RayHosts, place: Path, monkeypatch: pytest.MonkeyPatch, lanes: int
+) -> None:
     for name, value in hosts.environment.items():
         monkeypatch.setenv(name, value)
     hosts.add("one")
     hosts.add("two")
     hosts.wait("one", "two")
     words = ("run", "small.yaml", "pruner=none", "executor=ray", f"executor.address={hosts.address}")
-    words = (*words, "executor.threads=1")
+    words = (*words, "executor.threads=1", f"executor.lanes={lanes}")
     folder = place / "mlruns" / "studies" / "small" / "trials"
 
     process = begun(place, *words)
@@ -47,3 +50,4 @@ def test_study_comes_to_the_same_whatever_dies(hosts: RayHosts, place: Path, mon
     assert [file for file in place.rglob("*") if file.is_file() and token in file.read_bytes()] == []
     logged = subprocess.run(command("logs", "small", "1"), cwd=place, capture_output=True, text=True, check=True)
     assert logged.stdout == (folder / "0001" / "worker.log").read_text(encoding="utf-8")
+    hosts.kill("two")

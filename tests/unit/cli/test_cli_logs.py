@@ -45,3 +45,37 @@ def test_what_is_not_there_is_told(study: StudyFolder) -> None:
     assert said(study, "0") == "Trial 0 has logged nothing yet.\n"
     assert "has run no trial 7. `ftsweep status demo` lists its trials." in said(study, "7", code=2)
     assert "has run no trial 1 with fresh seed 9" in said(study, "1", "--seed", "9", code=2)
+
+
+def test_log_of_a_run_under_way_is_followed_to_its_end(study: StudyFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = study.trial(1)
+    run.outcome_file.unlink()
+    to_come = ["fou", "rth\nfifth\n", "last words behind the outcome"]
+
+    def wait(seconds: float) -> None:
+        """In place of the pause between two looks: what the worker writes meanwhile."""
+        with run.log_file.open("a", encoding="utf-8") as file:
+            file.write(to_come.pop(0))
+        if len(to_come) == 1:
+            run.outcome_file.write_text("{}", encoding="utf-8")
+
+    monkeypatch.setattr("time.sleep", wait)
+    with study.locked():
+        assert said(study, "1", "--follow", "--lines", "1") == "third\nfourth\nfifth\nlast words behind the outcome"
+    run.outcome_file.unlink()
+    run.log_file.write_text("whole\ntorn", encoding="utf-8")
+    to_come.append("")
+    assert said(study, "1", "--follow") == "whole\ntorn"  # nobody runs the study
+
+
+def test_log_that_is_yet_to_come_is_waited_for(study: StudyFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = study.trial(0)
+    run.outcome_file.unlink()
+
+    def wait(seconds: float) -> None:
+        run.log_file.write_text("begun\n", encoding="utf-8")
+        run.outcome_file.write_text("{}", encoding="utf-8")
+
+    monkeypatch.setattr("time.sleep", wait)
+    with study.locked():
+        assert said(study, "0", "--follow") == "begun\n"

@@ -12,8 +12,11 @@ from ftsweep.errors import ConfigError, MissingExtraError, StudyError
 from ftsweep.testing.executor import scripted_context
 
 
-def state(slot: str, message: dict[str, Any] | None = None, *, free: int = 1) -> dict[str, Any]:
-    return {"type": "state", "slot": slot, "free": free, "lanes": 1, "applied": 0, "message": message}
+def state(
+    slot: str, message: dict[str, Any] | None = None, *, free: int = 1, lanes: int = 1, is_last: bool = True
+) -> dict[str, Any]:
+    said = {"type": "state", "slot": slot, "free": free, "lanes": lanes, "applied": 0, "message": message}
+    return {**said, "is_last": is_last}
 
 
 def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -56,6 +59,63 @@ def test_a_note_is_a_log_message_of_no_job() -> None:
     cluster._hear({"type": "note", "level": "warning", "slot": "one cpu 0", "text": "it waits"})
     log = {"type": "log", "job": None, "level": "warning", "text": "it waits", "worker": "one cpu 0"}
     assert cluster._arrived == [log]
+
+
+@pytest.mark.parametrize("lanes", [0, 65, 1.5, "many", "auto"])
+def test_lanes_are_a_number(lanes: Any) -> None:
+    with pytest.raises(ConfigError, match=r"executor\.lanes: .*Give (a number, )?1 to 64"):
+        RayCluster(lanes=lanes)
+
+
+class Bridge:
+    """Keeps what it is told, and says what it is asked to."""
+
+    def __init__(self, cluster: RayCluster) -> None:
+        self.told: list[dict[str, Any]] = []
+        self.to_say: list[dict[str, Any]] = []
+        self._cluster = cluster
+        cluster._bridge, cluster._is_open = self, True  # type: ignore[assignment]
+        cluster._exchange = self.say  # type: ignore[method-assign]
+
+    def send(self, message: dict[str, Any]) -> None:
+        self.told.append(message)
+
+    def say(self, wait_seconds: float) -> None:
+        if self.to_say:
+            self._cluster._hear(self.to_say.pop(0))
+
+
+def test_a_worker_of_lanes_takes_its_next_turn_when_all_of_the_last_one_was_handed_on_and_answered() -> None:
+    cluster = RayCluster(lanes=2)
+    bridge = Bridge(cluster)
+    bridge.to_say = [state("one cpu 0", {"type": "ready"}, free=2, lanes=2)]
+    assert [message["type"] for message in cluster.poll(0)] == ["ready"]
+    assert (cluster.num_slots, cluster.num_free) == (2, 2)
+    for job in ("trial-0001", "trial-0002"):
+        cluster.submit({"type": "train", "job": job})
+    assert cluster.num_free == 0
+    turn = [{"type": "measured", "job": "trial-0001"}, {"type": "ended", "job": "trial-0002"}]
+    bridge.to_say = [state("one cpu 0", turn[0], lanes=2, is_last=False), state("one cpu 0", turn[1], lanes=2)]
+    assert cluster.poll(0) == []  # the second half is on its way
+    assert bridge.told.pop()["type"] == "go"
+    assert cluster.num_free == 0
+    assert [message["type"] for message in cluster.poll(0)] == ["measured", "ended"]
+    cluster.reply("trial-0001", {"type": "continue", "job": "trial-0001"})
+    assert [message["type"] for message in bridge.told[2:]] == ["reply"]
+    assert cluster.poll(0) == []
+    assert [message["type"] for message in bridge.told[2:]] == ["reply", "go"]
+    assert cluster.poll(0) == []
+    assert len(bridge.told) == 4
+
+
+def test_half_a_turn_of_a_slot_that_is_gone_is_not_lost() -> None:
+    cluster = RayCluster(lanes=2)
+    half = {"type": "measured", "job": "trial-0001"}
+    cluster._hear(state("one cpu 0", half, lanes=2, is_last=False))
+    assert cluster._arrived == []
+    cluster._hear({"type": "gone", "slot": "one cpu 0"})
+    cluster._hear(state("one cpu 0", {"type": "lost", "job": "trial-0001"}, lanes=0))
+    assert [message["type"] for message in cluster._arrived] == ["measured", "lost"]
 
 
 class DeadBridge:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ftsweep.cluster import growing_log
 from ftsweep.cluster.incoming import Incoming
 from ftsweep.cluster.inputs import inputs_of
 from ftsweep.cluster.objects import Objects, file_hash
@@ -17,9 +18,8 @@ from ftsweep.cluster.tree import Tree
 def carry(outgoing: Outgoing, incoming: Incoming) -> list[str]:
     """Bring what has changed; its kinds in order."""
     kinds = []
-    for item in outgoing.items():
-        loaded = Outgoing.loaded(item)
-        (incoming.take_part if item["kind"] == "part" else incoming.take_folder)(loaded)
+    for item in (*outgoing.log_items(), *outgoing.items()):
+        getattr(incoming, f"take_{item['kind']}")(Outgoing.loaded(item))
         kinds.append(f"{item['kind']} {item.get('name', '')}".strip())
     return kinds
 
@@ -134,3 +134,42 @@ def test_a_prepared_set_appears_in_the_cache_as_a_whole(tmp_path: Path) -> None:
     incoming.take_folder(end)
     assert [each.name for each in made.parent.iterdir()] == [made.name]
     assert (made / "meta.json").read_text() == "{}"
+
+
+def test_a_log_grows_between_rungs_in_whole_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(growing_log, "MOST_BYTES", 40)
+    here, tree = tmp_path / "store" / "0001", Tree(str(tmp_path / "node"))
+    here.mkdir(parents=True)
+    there = tree.place(str(here)) / "worker.log"
+    there.parent.mkdir(parents=True)
+    (here / "worker.log").write_text("of an earlier attempt\n")
+    there.write_text("of an earlier attempt\n")
+    outgoing, incoming = Outgoing([str(here)], tree), Incoming([str(here)], "", "a1")
+    outgoing.note()
+
+    def grown(text: str) -> str:
+        with there.open("a") as file:
+            file.write(text)
+        for item in outgoing.log_items():
+            incoming.take_log(item)
+        return (here / "worker.log").read_text()
+
+    assert grown("") == "of an earlier attempt\n"
+    assert grown("step 1\nste") == "of an earlier attempt\nstep 1\n"
+    assert grown("p 2\n") == "of an earlier attempt\nstep 1\nstep 2\n"
+    many = "".join(f"step {number}\n" for number in range(10, 30))
+    note = "... 128 bytes of the log come with the next rung ...\n"
+    last = "".join(f"step {number}\n" for number in range(26, 30))
+    assert grown(many) == f"of an earlier attempt\nstep 1\nstep 2\n{note}{last}"
+    assert [kind for kind in carry(outgoing, incoming) if kind.startswith("part")] == ["part worker.log"]
+    assert (here / "worker.log").read_text() == there.read_text()
+    assert grown("the end\n") == there.read_text()
+
+
+def test_a_log_names_the_paths_of_the_control_machine(tmp_path: Path) -> None:
+    here, tree = tmp_path / "0001", Tree(str(tmp_path / "node"))
+    there = tree.place(str(here))
+    there.mkdir(parents=True)
+    (there / "worker.log").write_text(f"reads {there}/rows.jsonl\n")
+    (item,) = Outgoing([str(here)], tree).log_items()
+    assert item["data"] == f"reads {here}/rows.jsonl\n".encode()
