@@ -30,8 +30,9 @@ KINDS = {
 }
 """How often each is drawn, against the others; and what it is."""
 _OF_NODES = {"slot", "raylet", "host", "cut"}
-_MOST_OF_WORKERS = 3  # of one control process: a trial that loses more workers fails, as it should
+_MOST_OF_WORKERS = 2  # of one control process: a trial that loses more workers fails, as it should
 _MOST_IN_A_ROW = 4  # one that loses more than five nodes without a rung between them does, too
+_MOST_OF_NODES_AT_ONCE = 2  # without progress: a node whose slots die three times with nothing achieved is left out
 _MEAN_SECONDS = 1.5
 _SHARE_AT_ONCE = 0.5  # of kills after which the next does not wait until there was some progress
 _MOST_SECONDS_AT_ONCE = 5.0
@@ -73,13 +74,18 @@ class Striker:
     losses: Callable[[], Counter[str]]
     kills: list[dict[str, object]] = field(default_factory=list)
     num_of_workers: int = 0
+    _num_of_nodes: int = 0
     _began: float = field(default_factory=time.monotonic)
     _at: float | None = None
+    _progress: object = None
     _seen: object = None
+    """The progress when it last struck."""
 
     def turn(self, progress: object) -> str | None:
         """Strike if it is time: what was struck. `progress`: anything that is another value when there was some."""
         now = time.monotonic()
+        if progress != self._progress:
+            self._progress, self._num_of_nodes = progress, 0
         if self._at is None:
             if progress == self._seen:
                 return None
@@ -102,6 +108,7 @@ class Striker:
         victim = getattr(self, f"_kill_{kind}")()
         if victim is None:
             return None
+        self._num_of_nodes += kind in _OF_NODES
         self.kills.append({"seconds": round(time.monotonic() - self._began, 2), "kind": kind, "victim": victim})
         return kind
 
@@ -109,7 +116,8 @@ class Striker:
         if kind == "worker":
             return self.num_of_workers < _MOST_OF_WORKERS
         if kind in _OF_NODES:
-            return max(self.losses().values(), default=0) < _MOST_IN_A_ROW
+            most_lost = max(self.losses().values(), default=0)
+            return self._num_of_nodes < _MOST_OF_NODES_AT_ONCE and most_lost < _MOST_IN_A_ROW
         return kind != "mlflow" or self.has_server
 
     # -- one kill of each kind: who, or None where nobody is there --------------------------------------------------
