@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: setup demo test test-slow test-cluster test-gpu test-browser fuzz lint types format docs bench bench-guards bench-choice chaos chaos-cluster bench-control bench-screens bench-dashboard bench-peers bench-lanes bench-gpu bench-gpu-estimate bench-pruners bench-postgres bench-cluster screenshots clean
+.PHONY: setup demo test test-slow test-cluster test-gpu test-browser fuzz lint types format docs bench bench-guards bench-choice chaos chaos-cluster bench-control bench-screens bench-dashboard bench-peers bench-lanes bench-gpu bench-gpu-estimate bench-pruners bench-postgres bench-cluster bench-object-store screenshots clean
 
 $(VENV)/.product: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ftsweep needs Python 3.11 or newer; name one with make PYTHON=...")'
@@ -28,8 +28,8 @@ test: $(VENV)/.dev  ## the default suite
 test-slow: $(VENV)/.dev  ## proofs that take minutes
 	$(BIN)/python -m pytest -m "slow and not gpu" --timeout 1800
 
-test-cluster: $(VENV)/.dev  ## PostgreSQL and Ray: starts them itself (Debian: apt install postgresql)
-	$(PIP_INSTALL) -e '.[postgres,ray]'
+test-cluster: $(VENV)/.dev  ## PostgreSQL, Ray and S3: starts them itself (Debian: apt install postgresql)
+	$(PIP_INSTALL) -e '.[postgres,ray,s3]' 'moto[server]>=5,<6'
 	$(BIN)/python -m pytest -m "cluster and not gpu" --timeout 1800
 
 test-gpu: $(VENV)/.dev  ## what needs a CUDA device
@@ -120,6 +120,10 @@ bench-postgres: $(VENV)/.dev  ## asks and tells of 16 control processes in one P
 bench-cluster: $(VENV)/.dev  ## a Ray cluster, which it starts itself: the control side with 64 slots, checkpoints, an idle node, a lost host
 	$(PIP_INSTALL) -e '.[ray]'
 	$(BIN)/python benchmarks/cluster/run.py
+
+bench-object-store: $(VENV)/.dev  ## what keeping a study at an address costs, on a folder and on moto's S3
+	$(PIP_INSTALL) -e '.[s3]' 'moto[server]>=5,<6'
+	$(BIN)/python benchmarks/run_all.py --only object_store
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

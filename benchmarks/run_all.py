@@ -34,7 +34,7 @@ BENCHMARKS = (
     "mlflow_away",
     "quickstart",
 )
-ON_DEMAND = ("postgres_owners",)
+ON_DEMAND = ("postgres_owners", "object_store")
 """With `--only`: they need what is not on every machine."""
 RESULTS = Path(__file__).parent / "results"
 

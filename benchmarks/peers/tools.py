@@ -24,12 +24,13 @@ class Tool:
     needs: str | None
     """The module that must be there; None for ftsweep itself."""
     given: str
-    """A script beside this one, or a word for `ftsweep run`."""
+    """A script beside this one, or words for `ftsweep run`."""
     prunes: bool = True
 
 
 TOOLS: Mapping[str, Tool] = {
     "ftsweep, 2 workers": Tool(None, "executor.workers=2"),
+    "ftsweep, 2 workers of 4 lanes": Tool(None, "executor.workers=2 executor.lanes=4"),
     "ftsweep, 1 worker": Tool(None, "executor.workers=1"),
     "transformers hyperparameter_search (Optuna)": Tool("transformers", "trainer_search.py"),
     "Optuna and a loop with PEFT": Tool("optuna", "plain_loop.py"),
@@ -60,7 +61,7 @@ def command(name: str, work: Work, out: Path) -> tuple[list[str], dict[str, str]
     }
     if tool.needs is None:
         write_sweep(work, out)
-        return [sys.executable, "-m", "ftsweep.cli.main", "run", "peers.yaml", tool.given], variables
+        return [sys.executable, "-m", "ftsweep.cli.main", "run", "peers.yaml", *tool.given.split()], variables
     words = [python(), str(HERE / tool.given)]
     if tool.given == "hydra_sweep.py":
         return [*words, "-m", *_hydra_words(work, out)], variables

@@ -33,7 +33,7 @@ def said_in_full(result: StudyResult, records: Sequence[TrialRecord], objective:
     return tuple(dict.fromkeys(text for text in said if text))
 
 
-def next_command(result: StudyResult, study: str, store: Path) -> str:
+def next_command(result: StudyResult, study: str, store: Path | str) -> str:
     """The one command to go on with: have the model, or see what became of the trials."""
     if result.model is None:
         return study_command("status", study, store=store)

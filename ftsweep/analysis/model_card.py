@@ -19,7 +19,7 @@ _NAMING = ("name", "path", "study", "train")
 
 
 def study_description(
-    result: StudyResult, records: Sequence[TrialRecord], objective: Objective, *, study: str, store: Path
+    result: StudyResult, records: Sequence[TrialRecord], objective: Objective, *, study: str, store: Path | str
 ) -> str:
     """What the study came to, in the words of every screen, and the command to go on with."""
     said = [escaped(text) for text in said_in_full(result, records, objective)]

@@ -31,7 +31,7 @@ def say_answer(folder: StudyFolder, request: Request) -> bool:
     if answer is not None:
         click.echo(f"{request.what}: {answer.text}.")
         return True
-    see = study_command("status", folder.name, store=folder.store.root)
+    see = study_command("status", folder.name, store=folder.store.name)
     if folder.is_running:
         click.echo(f"Asked: {request.what}. Study {folder.name!r} answers when it searches.")
     else:

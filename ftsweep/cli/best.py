@@ -44,7 +44,7 @@ def best(
     from ftsweep.cli.exporting import check_trial_export, complete_export, export_winner
     from ftsweep.report.overview import read_overview
 
-    folder = find_study(store, study)
+    folder = find_study(store, study, whole=destination is not None)
     _check_asked(destination, merge=merge, samples=samples, is_another=scale is not None or trial is not None)
     overview = read_overview(folder)
     result = overview.state.result
@@ -60,7 +60,7 @@ def best(
         return
     if chosen is None:
         why = result.sentence if result else "the study has not finished"
-        see = study_command("status", study, store=folder.store.root)
+        see = study_command("status", study, store=folder.store.name)
         raise UsageError(f"study {study!r} has no chosen model: {why}", remedy=f"See: {see}")
     if samples and not overview.answers:
         raise UsageError(
@@ -93,7 +93,7 @@ def _show(folder: StudyFolder, overview: StudyOverview, exported: Path | None, *
         asked = {"samples": [asdict(each) for each in overview.answers]} if samples else {}
         print_json({**facts, "exported": str(exported) if exported else None, **asked})
     else:
-        print_best(console_for(sys.stdout), overview, folder.store.root, exported)
+        print_best(console_for(sys.stdout), overview, folder.store.name, exported)
         if samples:
             print_telling_answers(console_for(sys.stdout), overview.answers, overview.objective)
             if cost := judged_cost(trial.extra for trial in overview.trials):

@@ -16,7 +16,7 @@ from ftsweep.report.tables.forgetting import scaling_table
 from ftsweep.report.tables.table import Row, Table, columns
 
 
-def print_best(console: Console, overview: StudyOverview, store: Path, exported: Path | None) -> None:
+def print_best(console: Console, overview: StudyOverview, store: Path | str, exported: Path | None) -> None:
     """`ftsweep best STUDY`, of a study that has a model to hand over."""
     state, result = overview.state, overview.result
     assert result.model is not None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import click
 
-from ftsweep.cli.options import JSON_OPTION, STORE_OPTION, find_study, open_store, print_json
+from ftsweep.cli.options import JSON_OPTION, STORE_OPTION, changing, find_study, open_store, print_json
 
 
 @click.command()
@@ -25,7 +27,10 @@ def clean(study: str | None, cache_gib: float | None, dry_run: bool, store: str,
 
     place = open_store(store)
     studies = place.studies() if study is None else [find_study(store, study)]
-    cleaning = clean_store(place, studies, cache_gib=cache_gib, is_dry=dry_run)
+    with ExitStack() as stack:
+        for each in studies:
+            stack.enter_context(changing(each))
+        cleaning = clean_store(place, studies, cache_gib=cache_gib, is_dry=dry_run)
     if as_json:
         print_json({**cleaning.to_dict(), "is_dry_run": dry_run})
     else:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -16,6 +15,7 @@ from ftsweep.report.repeat import repeat_command
 from ftsweep.report.tables.difference import Compared, curve_lines, difference_tables
 from ftsweep.report.tables.table import Row, Table
 from ftsweep.report.wording import plural
+from ftsweep.store.address.place import store_named
 
 _LABEL, _CELL, _GAP = 30, 22, 2
 """At most so many columns of the terminal for a line's name and for a trial; what is longer is folded."""
@@ -34,7 +34,7 @@ def print_compared(console: Console, compared: Sequence[Compared], store: str) -
     for each in compared:
         print_line(console, f"Run the setting of {each.name} again: {repeat_command(each.study, each.trial)}")
     first = compared[0]
-    place = Path(store).absolute()
+    place = store_named(store).name
     copy = study_command("enqueue", first.study.name, "--from", first.trial.number, store=place)
     print_line(console, f"Try a changed copy: {copy} KEY=VALUE")
 

@@ -31,10 +31,12 @@ def dashboard(host: str, port: int, store: str) -> None:
         )
     from ftsweep.dashboard.serving import serve
     from ftsweep.recording.ui import is_loopback
+    from ftsweep.store.address.visiting import keep_fetching
 
     place = open_store(store)
     if not place.root.is_dir():
         raise UsageError("there is no store here", where=str(place.root), remedy="Name one with --store.")
     if not is_loopback(host):
         click.echo("It asks for no password: whoever reaches that address can read every study.", err=True)
+    keep_fetching(place)
     serve(place, host, port)

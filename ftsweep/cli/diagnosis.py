@@ -122,7 +122,7 @@ def _store_is_writable(store: Store) -> tuple[State, str]:
         pass
     count = len(store.studies()) if store.root.exists() else 0
     number = "1 study" if count == 1 else f"{count:,} studies"
-    return "works", f"{store.root} ({number})" if store.root.exists() else f"{store.root} can be made"
+    return "works", f"{store.name} ({number})" if store.root.exists() else f"{store.root} can be made"
 
 
 def _disk(store: Store) -> tuple[State, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ftsweep.cli.options import STORE_OPTION, find_study
+from ftsweep.cli.options import STORE_OPTION, changing, find_study
 
 
 @click.command()
@@ -24,4 +24,5 @@ def enqueue(study: str, values: tuple[str, ...], from_trial: int | None, store: 
     from ftsweep.store.inbox import asker
 
     folder = find_study(store, study)
-    say_answer(folder, ask_to_enqueue(folder, values, from_trial=from_trial, by=asker("ftsweep enqueue")))
+    with changing(folder):
+        say_answer(folder, ask_to_enqueue(folder, values, from_trial=from_trial, by=asker("ftsweep enqueue")))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ftsweep.cli.options import JSON_OPTION, STORE_OPTION, find_study, open_store, print_json
+from ftsweep.cli.options import JSON_OPTION, STORE_OPTION, changing, find_study, print_json
 from ftsweep.domain.answers import Model
 from ftsweep.domain.commands import study_command
 from ftsweep.errors import UsageError
@@ -59,7 +59,7 @@ def evaluate(
     from ftsweep.store.evaluations import keep_evaluation
 
     check_harness()
-    folder = find_study(store, study)
+    folder = find_study(store, study, whole=True)
     model = _model_of(folder, trial)
     names = [name for name in (word.strip() for word in tasks.split(",")) if name]
     manager = known_tasks(names, include)
@@ -68,9 +68,10 @@ def evaluate(
         scores = harness_scores(
             predictor, names, manager, limit=limit, num_fewshot=num_fewshot, batch_size=batch_size, is_chat=chat
         )
-    kept = keep_evaluation(folder, model.name, scores)
-    _show(folder, model, scores, as_json=as_json)
-    _record(folder, model, kept)
+    with changing(folder):
+        kept = keep_evaluation(folder, model.name, scores)
+        _show(folder, model, scores, as_json=as_json)
+        _record(folder, model, kept)
 
 
 def _model_of(folder: StudyFolder, trial: int | None) -> Model:
@@ -81,7 +82,7 @@ def _model_of(folder: StudyFolder, trial: int | None) -> Model:
         return Model(trial, float("nan"), 0, "")
     result = read_result(folder)
     if result is None or result.model is None:
-        see = study_command("status", folder.name, store=folder.store.root)
+        see = study_command("status", folder.name, store=folder.store.name)
         raise UsageError(f"study {folder.name!r} has no chosen model yet", remedy=f"See: {see}")
     return result.model
 
@@ -93,11 +94,11 @@ def _predictor(folder: StudyFolder, model: Model, *, is_winner: bool) -> Iterato
     from ftsweep.serving.study_model import predictor_for
 
     if is_winner:
-        yield predictor_for(folder.name, open_store(str(folder.store.root)))
+        yield predictor_for(folder.name, folder.store)
         return
     with TemporaryDirectory(prefix="ftsweep-evaluate-") as temporary:
         export_scaled(folder, folder.run(model.number, 0), 1.0, Path(temporary) / "model")
-        yield predictor_for(f"{temporary}/model", open_store(str(folder.store.root)), folder.manifest().allow)
+        yield predictor_for(f"{temporary}/model", folder.store, folder.manifest().allow)
 
 
 def _show(folder: StudyFolder, model: Model, scores: Scores, *, as_json: bool) -> None:

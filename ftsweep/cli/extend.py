@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ftsweep.cli.options import STORE_OPTION, find_study
+from ftsweep.cli.options import STORE_OPTION, changing, find_study
 
 
 @click.command()
@@ -22,4 +22,5 @@ def extend(study: str, values: tuple[str, ...], store: str) -> None:
     from ftsweep.store.inbox import asker
 
     folder = find_study(store, study)
-    say_answer(folder, ask_to_extend(folder, values, by=asker("ftsweep extend")))
+    with changing(folder):
+        say_answer(folder, ask_to_extend(folder, values, by=asker("ftsweep extend")))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ftsweep.store.folders import Store, StudyFolder
 
 STORE_OPTION = click.option(
-    "--store", default=DEFAULT_STORE, show_default=True, help="The store's folder (store.path)."
+    "--store", default=DEFAULT_STORE, show_default=True, help="The store (store.path): a folder, or s3://bucket/prefix."
 )
 JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
 SWEEP_ARGUMENTS = (
@@ -34,24 +34,41 @@ def with_sweep(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def open_store(path: str) -> Store:
-    from ftsweep.store.folders import Store
+def open_store(path: str, *, study: str | None = None, whole: bool = False) -> Store:
+    """The store. From an address all its studies are brought here first, or one; with `whole` their weights, too."""
+    from ftsweep.store.address.place import store_named
+    from ftsweep.store.address.visiting import fetch_studies
 
-    return Store(Path(path).absolute())
+    place = store_named(path)
+    fetch_studies(place, _tell, study=study, whole=whole)
+    return place
 
 
-def find_study(store: str, name: str) -> StudyFolder:
-    """A study of the store.
+def find_study(store: str, name: str, *, whole: bool = False) -> StudyFolder:
+    """A study of the store; `whole`: with its weights, where it lies at an address.
 
     Raises:
         UsageError: there is none of that name; the message has the near ones.
     """
-    place = open_store(store)
+    place = open_store(store, study=name, whole=whole)
     folder = place.study(name)
     if not folder.sweep_file.exists():
-        known = [study.name for study in place.studies()]
+        known = [study.name for study in open_store(store).studies()]
         raise UsageError(f"there is no study {name!r} in {store}", where="STUDY", remedy=suggest(name, known))
     return folder
+
+
+@contextmanager
+def changing(folder: StudyFolder) -> Iterator[None]:
+    """Around what changes a study: at an address it is owned meanwhile, and sent afterwards."""
+    from ftsweep.store.address.visiting import changed
+
+    with changed(folder, _tell):
+        yield
+
+
+def _tell(text: str) -> None:
+    click.echo(text, err=True)
 
 
 def print_json(value: Mapping[str, Any] | Iterable[Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ftsweep.cli.options import STORE_OPTION, find_study
+from ftsweep.cli.options import STORE_OPTION, changing, find_study
 
 
 @click.command()
@@ -23,6 +23,7 @@ def pin(study: str, trials: tuple[int, ...], off: bool, store: str) -> None:
     from ftsweep.store.inbox import asker
 
     folder = find_study(store, study)
-    asked = [ask_to_pin(folder, trial, by=asker("ftsweep pin"), is_pinned=not off) for trial in dict.fromkeys(trials)]
-    for request in asked:
-        say_answer(folder, request)
+    with changing(folder):
+        by, which = asker("ftsweep pin"), dict.fromkeys(trials)
+        for request in [ask_to_pin(folder, trial, by=by, is_pinned=not off) for trial in which]:
+            say_answer(folder, request)

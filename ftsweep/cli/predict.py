@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from ftsweep.cli.options import STORE_OPTION, open_store
+from ftsweep.domain.commands import DEFAULT_STORE
 
 
 @click.command()
@@ -30,7 +31,8 @@ def predict(model: str, file: str, out: Path | None, keep_columns: bool, allow: 
     from ftsweep.cli.answering import answer_rows
     from ftsweep.serving.study_model import predictor_for
 
-    predictor = predictor_for(model, open_store(store), allow)
+    place = open_store(DEFAULT_STORE) if Path(model).is_dir() else open_store(store, study=model, whole=True)
+    predictor = predictor_for(model, place, allow)
     num_missing = answer_rows(predictor, file, out, keeps_columns=keep_columns)
     if num_missing:
         rows = "1 row has" if num_missing == 1 else f"{num_missing} rows have"

@@ -53,7 +53,7 @@ def print_scores(console: Console, result: StudyResult, objective: Objective) ->
         print_line(console, result.quantity.sentence)
 
 
-def print_conclusion(console: Console, state: StudyState, store: Path) -> None:
+def print_conclusion(console: Console, state: StudyState, store: Path | str) -> None:
     """What the study came to, in the words that every screen has, and the command to go on with."""
     assert state.result is not None
     styles = ["bold green" if state.result.model else "bold red", "bold" if state.result.advice else ""]

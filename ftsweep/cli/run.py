@@ -28,20 +28,20 @@ def run(sweep: str, overrides: tuple[str, ...], as_json: bool) -> None:
 
     config = compose_sweep(sweep, overrides)
     print_on(_tell_lost_output)
-    from ftsweep.cli.console import console_for
+    from ftsweep.cli.console import console_for, say
     from ftsweep.cli.live_view import LiveView, PlainView
     from ftsweep.cli.run_view import ending_json, print_ending
     from ftsweep.control.run import run_study
 
     console = console_for(sys.stderr if as_json else sys.stdout)
     with LiveView(console) if console.is_terminal else PlainView(console) as view:
-        launched = run_study(config, watch=view, on_start=_stop_on_signals)
+        launched = run_study(config, watch=view, on_start=_stop_on_signals, tell=lambda text: say(sys.stderr, text))
     gc.freeze()  # the end of the process would look through all that MLflow and Plotly loaded, for a second
     if as_json:
         print_json(ending_json(launched))
     else:
         print_ending(console, launched)
-    if launched.state.result is not None and launched.state.result.model is None:
+    if launched.left or (launched.state.result is not None and launched.state.result.model is None):
         sys.exit(1)
 
 

@@ -29,13 +29,15 @@ def print_ending(console: Console, launched: Launched) -> None:
         print_line(console, f"Study {state.study!r} is complete: nothing was started.")
     print_line(console, counts_text(state))
     if state.result is not None:
-        _print_result(console, state, state.result, launched.folder.store.root)
+        _print_result(console, state, state.result, launched.folder.store.name)
     else:
         ended = f"{state.num_ended} of {state.num_planned} trials ended"
         print_line(console, f"Stopped with {ended}; the same command goes on.")
     if launched.database is not None:
         print_line(console, f"Database {launched.database}.")
-    for warning in launched.warnings:
+    if launched.address:
+        print_line(console, f"Address {launched.address}.")
+    for warning in (*launched.warnings, *launched.left):
         print_line(console, f"Note: {warning}", "yellow")
     links = links_of(launched)
     width = max((len(label) for label in links), default=0) + 1
@@ -43,7 +45,7 @@ def print_ending(console: Console, launched: Launched) -> None:
         print_line(console, link, prefix=f"  {label + ':':<{width}} ")
 
 
-def _print_result(console: Console, state: StudyState, result: StudyResult, store: Path) -> None:
+def _print_result(console: Console, state: StudyState, result: StudyResult, store: Path | str) -> None:
     found = [finding for finding in collect(result.data) if finding.severity is not Severity.NOTE]
     print_findings(console, found, indent="Data, ")
     print_scores(console, result, state.objective)
@@ -52,7 +54,7 @@ def _print_result(console: Console, state: StudyState, result: StudyResult, stor
 
 def links_of(launched: Launched) -> dict[str, str]:
     """Where to look and what to do next, by label."""
-    store = launched.folder.store.root
+    store = launched.folder.store.name
     links = {"report": str(launched.folder.report_file)} if launched.folder.report_file.exists() else {}
     links.update(launched.links)
     if links.get("MLflow") == "ftsweep ui":  # which prints the study's page
@@ -67,8 +69,8 @@ def _predict_command(folder: StudyFolder, number: int) -> str:
     trial = folder.trial(number)
     task = trial.spec()["config"].get("task") if trial.spec_file.is_file() else None
     if task and all(is_own(target) for _, target in targets(task)) and build(task).num_sequences > 1:
-        return study_command("predict", folder.name, "PAIRS.jsonl", store=folder.store.root)
-    return f"echo TEXT | {study_command('predict', folder.name, store=folder.store.root)}"
+        return study_command("predict", folder.name, "PAIRS.jsonl", store=folder.store.name)
+    return f"echo TEXT | {study_command('predict', folder.name, store=folder.store.name)}"
 
 
 def ending_json(launched: Launched) -> dict[str, Any]:

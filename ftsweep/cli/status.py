@@ -23,6 +23,7 @@ def status(study: str | None, store: str, as_json: bool) -> None:
     from ftsweep.cli.study_json import study_json
     from ftsweep.cli.workers_text import workers_facts, workers_lines
     from ftsweep.report.overview import read_overview
+    from ftsweep.store.address.visiting import owner_elsewhere
     from ftsweep.store.inbox import Inbox
     from ftsweep.store.requests import pending_requests
     from ftsweep.store.usage import study_use
@@ -31,11 +32,21 @@ def status(study: str | None, store: str, as_json: bool) -> None:
     overview, disk, lost = read_overview(folder), study_use(folder), folder.lost_workers()
     extension, answers, pending = folder.manifest().extension, Inbox(folder).answers(), pending_requests(folder)
     workers = workers_facts(folder, overview.state.trials)
+    owner = owner_elsewhere(folder)
     if as_json:
         requests = {"answers": [each.to_dict() for each in answers], "pending": [each.to_dict() for each in pending]}
-        print_json({**study_json(overview, disk, lost, extension), "requests": requests, "workers": workers})
+        print_json(
+            {
+                **study_json(overview, disk, lost, extension),
+                "requests": requests,
+                "workers": workers,
+                "owner_elsewhere": owner,
+            }
+        )
     else:
-        print_study(console_for(sys.stdout), overview, disk, lost, folder.store.root, extension.text)
+        print_study(console_for(sys.stdout), overview, disk, lost, folder.store.name, extension.text)
+        if owner:
+            print_line(console_for(sys.stdout), f"Run by {owner}; as it was sent last.")
         for line in workers_lines(workers):
             print_line(console_for(sys.stdout), line)
         print_requests(console_for(sys.stdout), answers, pending)
@@ -54,4 +65,4 @@ def _show_store(store: str, as_json: bool) -> None:
     if as_json:
         print_json({"studies": [asdict(each) for each in studies], "disk": disk})
     else:
-        print_store(console_for(sys.stdout), studies, place.root, disk)
+        print_store(console_for(sys.stdout), studies, place.name, disk)

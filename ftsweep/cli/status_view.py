@@ -34,7 +34,7 @@ def print_study(
     overview: StudyOverview,
     disk: Mapping[str, int],
     lost_workers: Sequence[Mapping[str, Any]],
-    store: Path,
+    store: Path | str,
     extended: str = "",
 ) -> None:
     """`ftsweep status STUDY`. disk: bytes by what they are for; extended: how the study's space has changed."""
@@ -65,10 +65,10 @@ def print_requests(console: Console, answers: Sequence[Answer], pending: Sequenc
         print_line(console, f"  {len(answers)} requests were answered in all; --json tells of each")
 
 
-def print_store(console: Console, studies: Sequence[StudyLine], store: Path, disk: Mapping[str, Any]) -> None:
+def print_store(console: Console, studies: Sequence[StudyLine], store: Path | str, disk: Mapping[str, Any]) -> None:
     """`ftsweep status`."""
     if not studies:
-        what = "There are no studies yet in" if store.is_dir() else "There is no store yet at"
+        what = "There are no studies yet in" if isinstance(store, str) or store.is_dir() else "There is no store yet at"
         print_line(console, f"{what} {store}. Start a study: ftsweep run quickstart")
         return
     names = ("study", "state", "trials", "best", "objective", "size")

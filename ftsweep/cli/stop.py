@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ftsweep.cli.options import STORE_OPTION, find_study
+from ftsweep.cli.options import STORE_OPTION, changing, find_study
 
 if TYPE_CHECKING:
     from ftsweep.store.folders import StudyFolder
@@ -30,9 +30,14 @@ def stop(study: str, trial: int | None, store: str) -> None:
 
 
 def _stop_study(folder: StudyFolder) -> None:
+    from ftsweep.errors import UsageError
+    from ftsweep.store.address.visiting import owner_elsewhere
     from ftsweep.store.requests import ask_to_stop, wait_until_stopped
 
     owner = ask_to_stop(folder)
+    if not owner and (elsewhere := owner_elsewhere(folder)):
+        what, where = f"study {folder.name!r} is run by {elsewhere}", str(folder.store.name)
+        raise UsageError(what, where=where, remedy="Stop it on that machine: with Ctrl-C, or this command.")
     if not owner:
         click.echo(f"Study {folder.name!r} is not running: nothing to stop.")
         return
@@ -46,7 +51,8 @@ def _stop_study(folder: StudyFolder) -> None:
 def _stop_trial(folder: StudyFolder, number: int) -> None:
     from ftsweep.store.requests import ask_to_stop_trial, wait_until_trial_ended
 
-    ask_to_stop_trial(folder, number)
-    click.echo(f"Asked for the end of trial {number}.")
-    outcome = wait_until_trial_ended(folder, number)
+    with changing(folder):
+        ask_to_stop_trial(folder, number)
+        click.echo(f"Asked for the end of trial {number}.")
+        outcome = wait_until_trial_ended(folder, number)
     click.echo(f"Trial {number} has ended: {outcome.kind}, {outcome.reason}.")

@@ -24,10 +24,12 @@ _SHOWN_STUDIES = 5
 @STORE_OPTION
 def ui(host: str, port: int | None, store: str) -> None:
     """Serve the MLflow UI on this store until interrupted, and print its studies' pages when it answers."""
+    from ftsweep.control.recorded_here import record_here
     from ftsweep.recording.serving_ui import free_port
     from ftsweep.recording.ui import is_loopback, ui_command, ui_environment
 
     place = open_store(store)
+    record_here(place, lambda text: click.echo(text, err=True))
     if not place.mlflow_database.exists():
         raise UsageError(
             "there is no MLflow database yet", where=str(place.mlflow_database), remedy="Run a sweep first."

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ftsweep.cluster.incoming import WHOLE
+from ftsweep.domain.addresses import is_address
+from ftsweep.errors import ModelError
 from ftsweep.store.atomic import read_json, settle_folder
 from ftsweep.store.folders import Store
 
@@ -85,6 +87,12 @@ def _add_model(inputs: Inputs, node: Mapping[str, Any]) -> None:
         inputs.paths.add(path)
         inputs.kept.update(_matching(path))
     if node.get("study") and node.get("store"):
+        if is_address(node["store"]):
+            what = f"the model of study {node['study']!r} lies at {node['store']}, which nodes do not read"
+            remedy = (
+                f"Bring it here (ftsweep best {node['study']} --export DIR --store {node['store']}): model.path=DIR"
+            )
+            raise ModelError(what, where="model.store", remedy=remedy)
         inputs.paths.add(node["store"])
         model = Store(Path(node["store"])).study(node["study"]).path / "model"
         inputs.kept.update(_below(str(model)))

@@ -75,7 +75,8 @@ class StudySettings:
 @dataclass(frozen=True)
 class StoreSettings:
     path: str = "mlruns"
-    """The folder of all that is kept: studies, databases, artifacts, cache. Relative to where the command runs."""
+    """The folder of all that is kept: studies, databases, artifacts, cache. Relative to where the command runs. Or the
+    address of an object store, `s3://bucket/prefix`: studies lie there, and a machine works in a folder of its own."""
     database: str | None = None
     """Where Optuna keeps trials: null is SQLite in the store; or `postgresql://user@host/name`, without a password."""
     cache_gib: Annotated[float, Ge(0)] | None = None

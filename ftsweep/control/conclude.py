@@ -207,7 +207,7 @@ class Ending:
         )
 
     def _description(self, result: StudyResult) -> str:
-        name, store = self.config.study.name, self.folder.store.root
+        name, store = self.config.study.name, self.folder.store.name
         return study_description(result, self.records, self.config.objective, study=name, store=store)
 
     def _record(self, result: StudyResult, model: ChosenModel) -> None:

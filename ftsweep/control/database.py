@@ -9,6 +9,8 @@ from ftsweep.config.schema import SweepConfig
 from ftsweep.search.storage.database import Database
 from ftsweep.search.storage.postgres import Postgres
 from ftsweep.search.study import Study
+from ftsweep.store.address.capture import DATABASE
+from ftsweep.store.address.place import address_of
 from ftsweep.store.database_use import write_database_use
 from ftsweep.store.folders import StudyFolder
 from ftsweep.store.identity import store_identity
@@ -19,7 +21,8 @@ _NOTE_SECONDS = 20.0
 def study_database(config: SweepConfig, folder: StudyFolder) -> Database:
     """Of the study in this folder, whose store is there."""
     if config.store.database is None:
-        return folder.store.optuna_database
+        # at an address, where studies of one store may run on several machines, each has its own
+        return folder.path / DATABASE if address_of(folder.store) else folder.store.optuna_database
     return Postgres(config.store.database, store_identity(folder.store))
 
 

@@ -231,13 +231,13 @@ class Heeding:
             words = [f"budget.trials={max(config.budget.trials, self.study.num_asked) + 1}"]
         else:
             return f"{over}: nothing is pruned any more."
-        run = run_command(config.sweep_file or folder.name, folder.name, *words, store=folder.store.root)
+        run = run_command(config.sweep_file or folder.name, folder.name, *words, store=folder.store.name)
         again = " and ask again" if request.kind is RequestKind.ENQUEUE else ""
         return f"{over}. When the study has ended, go on with it{again}: `{run}`"
 
     def _command(self, verb: str, *words: str) -> str:
         folder = self.inbox.folder
-        return study_command(verb, folder.name, *words, store=folder.store.root)
+        return study_command(verb, folder.name, *words, store=folder.store.name)
 
 
 def with_raised_budget(config: SweepConfig, answers: list[Answer]) -> SweepConfig:

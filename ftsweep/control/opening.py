@@ -11,11 +11,12 @@ from ftsweep.config.schema import SweepConfig
 from ftsweep.control.database import study_database
 from ftsweep.executors.base import Executor, ExecutorContext, Message
 from ftsweep.search.study import Study
+from ftsweep.store.address.place import store_named
 from ftsweep.store.folders import Store, StudyFolder
 
 
 def store_of(config: SweepConfig) -> Store:
-    return Store(Path(config.store.path).absolute())
+    return store_named(config.store.path)
 
 
 def study_folder(config: SweepConfig) -> StudyFolder:

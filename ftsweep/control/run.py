@@ -19,6 +19,7 @@ from ftsweep.control.data_findings import collect, finding_tags, findings_files
 from ftsweep.control.extension import settle
 from ftsweep.control.heeding import raised_text, with_raised_budget
 from ftsweep.control.jobs import Stopped
+from ftsweep.control.kept import Kept, bring_models
 from ftsweep.control.live_report import LiveReport
 from ftsweep.control.live_study import LiveStudy
 from ftsweep.control.opening import executor_context, make_executor, open_study, study_folder
@@ -37,6 +38,8 @@ from ftsweep.report.study_fit import study_fit_tags
 from ftsweep.report.tables.evidence import write_evidence
 from ftsweep.report.writing import write_study_report
 from ftsweep.search.study import Study
+from ftsweep.store.address.place import address_of
+from ftsweep.store.address.visiting import owned
 from ftsweep.store.atomic import write_text
 from ftsweep.store.folders import StudyFolder
 from ftsweep.store.inbox import Inbox
@@ -58,12 +61,20 @@ class Launched:
     links: Mapping[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     database: DatabaseUse | None = None  # what one on a server has cost
+    address: str = ""  # what keeping the study at its address has cost
+    left: tuple[str, ...] = ()  # what is not at the address yet, and what to do
 
 
-def run_study(config: SweepConfig, watch: Watch, on_start: Callable[[LiveStudy], None] = lambda live: None) -> Launched:
+def run_study(
+    config: SweepConfig,
+    watch: Watch,
+    on_start: Callable[[LiveStudy], None] = lambda live: None,
+    tell: Callable[[str], None] = _LOGGER.info,
+) -> Launched:
     """Start or continue a study until its budget is spent, it is stopped, or it cannot go on.
 
-    `on_start` gets the study before its first job, so that a signal handler can stop it.
+    `on_start` gets the study before its first job, so that a signal handler can stop it; `tell` hears what is waited
+    for before that.
 
     Raises:
         StudyLockedError: another process runs the study.
@@ -71,28 +82,44 @@ def run_study(config: SweepConfig, watch: Watch, on_start: Callable[[LiveStudy],
         StudyError: the study could not finish.
     """
     folder = study_folder(config)
-    earlier_manifest(folder)  # before anything is touched: another version's study is refused here
-    with folder.locked(), _logging_to(folder.control_log), import_path(config.search_folders):
-        earlier, answers = earlier_manifest(folder), Inbox(folder).answers()
-        asked, config = config, with_raised_budget(config, answers)
-        manifest = settle(config, folder, continued(config, folder, earlier))
-        study = open_study(config, folder, manifest.extension.generation)
-        try:
-            put_back = settle_trials(study, folder)
-            manifest.write(folder.manifest_file)
-            write_text(folder.sweep_file, as_yaml(config.composed))  # last: see there
-            launched = _run(config, folder, study, manifest.extension, watch, on_start)
-            if earlier is not None and manifest.extension.generation > earlier.extension.generation:
-                launched.warnings.insert(0, manifest.extension.text)
-            if put_back:
-                launched.warnings.insert(0, put_back_text(put_back))
-            if (raised := raised_text(asked.budget, config.budget)) != "":
-                launched.warnings.insert(0, raised)
-            if config.store.cache_gib is not None:
-                trim_cache(folder.store, config.store.cache_gib, besides=folder)
-            return launched
-        finally:
-            study.close()
+    if address_of(folder.store) is None:
+        earlier_manifest(folder)  # before anything is touched: another version's study is refused here
+    bring_models(config, tell)
+    with owned(folder, tell) as keeper, _logging_to(folder.control_log), import_path(config.search_folders):
+        kept = None if keeper is None else Kept(keeper)
+        launched = _run_owned(config, folder, watch if kept is None else kept.watching(watch), on_start, kept)
+    return launched if keeper is None else replace(launched, address=keeper.cost, left=tuple(keeper.left))
+
+
+def _run_owned(
+    config: SweepConfig,
+    folder: StudyFolder,
+    watch: Watch,
+    on_start: Callable[[LiveStudy], None],
+    kept: Kept | None,
+) -> Launched:
+    """By the process that owns the study, whose folder holds all that there is of it."""
+    earlier, answers = earlier_manifest(folder), Inbox(folder).answers()
+    asked, config = config, with_raised_budget(config, answers)
+    manifest = settle(config, folder, continued(config, folder, earlier))
+    study = open_study(config, folder, manifest.extension.generation)
+    try:
+        put_back = settle_trials(study, folder)
+        manifest.write(folder.manifest_file)
+        write_text(folder.sweep_file, as_yaml(config.composed))  # last: see there
+        start = on_start if kept is None else kept.starting(on_start)
+        launched = _run(config, folder, study, manifest.extension, watch, start)
+        if earlier is not None and manifest.extension.generation > earlier.extension.generation:
+            launched.warnings.insert(0, manifest.extension.text)
+        if put_back:
+            launched.warnings.insert(0, put_back_text(put_back))
+        if (raised := raised_text(asked.budget, config.budget)) != "":
+            launched.warnings.insert(0, raised)
+        if config.store.cache_gib is not None:
+            trim_cache(folder.store, config.store.cache_gib, besides=folder)
+        return launched
+    finally:
+        study.close()
 
 
 def _run(

@@ -11,6 +11,7 @@ from ftsweep.dashboard.looks import Looks
 from ftsweep.domain.request import Request
 from ftsweep.errors import FtsweepError, UsageError
 from ftsweep.search.asking import ask_to_enqueue, ask_to_extend, ask_to_pin
+from ftsweep.store.address.place import address_of
 from ftsweep.store.folders import StudyFolder
 from ftsweep.store.requests import ask_to_stop, ask_to_stop_trial, end_at_rest
 
@@ -70,6 +71,9 @@ class Acting:
         folder = self.looks.folder(name)
         if not folder.sweep_file.exists():
             raise UsageError(f"there is no study {name!r}", where=str(self.looks.store.root))
+        if address_of(folder.store) is not None and not folder.is_running:  # what is asked here would stay here
+            what = f"study {name!r} lies at {folder.store.name} and is not run by this machine"
+            raise UsageError(what, remedy="Ask with the command, as `ftsweep enqueue` or `ftsweep stop`.")
         return folder
 
     @property

@@ -19,18 +19,18 @@ def quoted_command(*words: object) -> str:
     return " ".join(_shell_word(str(word)) for word in words)
 
 
-def study_command(verb: str, study: str, *words: object, store: Path) -> str:
+def study_command(verb: str, study: str, *words: object, store: Path | str) -> str:
     """`ftsweep VERB STUDY ...` with the store, where it is not the one in the current folder."""
     return store_command(verb, study, *words, store=store)
 
 
-def store_command(verb: str, *words: object, store: Path) -> str:
+def store_command(verb: str, *words: object, store: Path | str) -> str:
     """`ftsweep VERB ...` with the store, where it is not the one in the current folder."""
     option = () if store == Path(DEFAULT_STORE).absolute() else ("--store", store)
     return quoted_command("ftsweep", verb, *words, *option)
 
 
-def run_command(sweep: str, study: str, *words: str, store: Path) -> str:
+def run_command(sweep: str, study: str, *words: str, store: Path | str) -> str:
     """`ftsweep run` for a study of this sweep (a file's path, or the name of a shipped one); words: more overrides."""
     given = list(words)
     if Path(sweep).stem != study:

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ftsweep.config.build import build
+from ftsweep.domain.addresses import is_address
 from ftsweep.domain.commands import study_command
 from ftsweep.domain.paths import typed_path
 from ftsweep.errors import ConfigError, ModelError, UsageError, suggest
 from ftsweep.models.base import Head, ModelSource, Quantisation, check_dtype
 from ftsweep.models.folder import folder_fingerprint
 from ftsweep.models.local import LocalModel
+from ftsweep.store.address.place import store_named
 from ftsweep.store.atomic import read_json, written_folder
 from ftsweep.store.folders import Store, StudyFolder
 from ftsweep.store.locks import made_by_one
@@ -56,7 +58,7 @@ class StudyModel(ModelSource):
                 f"{study!r} cannot be a study's name", where="model.study", remedy="`ftsweep status` lists the studies."
             ) from None
         self.study = study
-        self.store = None if store is None else str(typed_path(store).absolute())
+        self.store = None if store is None else str(store if is_address(store) else typed_path(store).absolute())
         self.dtype = check_dtype(dtype)
 
     def tokenizer(self) -> PreTrainedTokenizerBase:
@@ -95,7 +97,7 @@ class StudyModel(ModelSource):
     def _study_folder(self) -> StudyFolder:
         if self.store is None:
             raise ModelError("the store of the study is not known", where="model.store", remedy="Name its folder.")
-        return Store(Path(self.store)).study(self.study)
+        return store_named(self.store).study(self.study)
 
     def _folder(self) -> Path:
         """The exported model, or ModelError: what is missing, and how to get it."""
@@ -105,7 +107,7 @@ class StudyModel(ModelSource):
             return folder
         if study.sweep_file.exists():
             what = f"study {self.study!r} has no model: it has not come to its end, or no trial of it could be chosen"
-            command = study_command("best", self.study, store=study.store.root)
+            command = study_command("best", self.study, store=study.store.name)
             remedy = f"`{command}` says what it came to; `ftsweep run` of the same sweep goes on."
         else:
             what = f"there is no study {self.study!r} in the store {self.store}"

@@ -31,5 +31,5 @@ def trial_link(folder: StudyFolder, number: int) -> TrialLink | None:
         return None
     if place.startswith(("http://", "https://")):
         return TrialLink(run_address(place.partition("/#")[0], run_id))
-    command = store_command("ui", store=folder.store.root) if place == "ftsweep ui" else place
+    command = store_command("ui", store=folder.store.name) if place == "ftsweep ui" else place
     return TrialLink(run_address(ui_address().partition("/#")[0], run_id), command)

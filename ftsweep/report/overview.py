@@ -260,7 +260,7 @@ def read_overview(folder: StudyFolder, state: StudyState | None = None) -> Study
         UsageError: the folder holds no study.
     """
     if not folder.sweep_file.exists():
-        see = store_command("status", store=folder.store.root)
+        see = store_command("status", store=folder.store.name)
         raise UsageError(f"there is no study {folder.name!r}", where=str(folder.path), remedy=f"See: {see}")
     settings = read_settings(folder)
     state = read_state(folder) if state is None else state

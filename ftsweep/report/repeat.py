@@ -25,5 +25,5 @@ def repeat_command(study: StudyOverview, trial: TrialSummary) -> str:
         *([override("objective.metric", metric)] if is_generated else []),
         *(quoted_command(other) for other in others),
         *(override(path, value) for path, value in values.items()),
-        store=Path(DEFAULT_STORE).absolute() if study.folder is None else study.folder.store.root,
+        store=Path(DEFAULT_STORE).absolute() if study.folder is None else study.folder.store.name,
     )

@@ -87,7 +87,7 @@ def cannot_pin(record: TrialRecord, *, is_pinned: bool, pinned: set[int]) -> str
 
 def going_on(manifest: StudyManifest, folder: StudyFolder, *words: str) -> str:
     """The command that goes on with a study; the overrides that it was begun with are not known."""
-    return run_command(manifest.sweep_file or folder.name, folder.name, *words, store=folder.store.root)
+    return run_command(manifest.sweep_file or folder.name, folder.name, *words, store=folder.store.name)
 
 
 def going_on_with(folder: StudyFolder, request: Request) -> str:
@@ -101,7 +101,7 @@ def going_on_with(folder: StudyFolder, request: Request) -> str:
 def _known(folder: StudyFolder, number: int) -> TrialRecord:
     known = {record.number: record for record in folder.records()}
     if number not in known:
-        see = study_command("status", folder.name, store=folder.store.root)
+        see = study_command("status", folder.name, store=folder.store.name)
         remedy = f"{suggest(str(number), map(str, known))} See `{see}`"
         raise UsageError(f"study {folder.name!r} has no trial {number}", remedy=remedy)
     return known[number]

@@ -46,11 +46,11 @@ def predictor_for(model: str, store: Store, allowed: Sequence[str] = ()) -> Pred
     if folder is None:
         known = ", ".join(study.name for study in store.studies()) or "none"
         raise UsageError(
-            f"{model!r} is neither an exported model's folder nor a study in {store.root}",
+            f"{model!r} is neither an exported model's folder nor a study in {store.name}",
             remedy=f"Studies here: {known}.",
         )
     if not model_folder(folder).exists():
-        see = study_command("status", model, store=store.root)
+        see = study_command("status", model, store=store.name)
         raise UsageError(f"study {model!r} has no chosen model yet", remedy=f"See: {see}")
     manifest = folder.manifest()
     with import_path(manifest.search_folders):

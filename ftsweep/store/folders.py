@@ -27,6 +27,12 @@ class Store:
     root: Path
 
     @property
+    def name(self) -> str | Path:
+        """What a command takes as --store: the folder, or the address whose working folder this is (`address`)."""
+        file = self.root / "address"
+        return file.read_text(encoding="utf-8").strip() if file.is_file() else self.root
+
+    @property
     def mlflow_database(self) -> Path:
         return self.root / "mlflow.db"
 

@@ -24,6 +24,7 @@ from ftsweep.config.schema import (
     StudySettings,
     TrainingSettings,
 )
+from ftsweep.domain.addresses import address_problem, is_address, plain_address
 from ftsweep.domain.metric import Metrics
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.paths import typed_path
@@ -41,16 +42,26 @@ def store_settings(layers: Layers) -> StoreSettings:
     if not store.path.strip():
         where = layers.where("store.path")
         raise ConfigError("this names no folder", where=where, remedy="Name one: store.path=mlruns.")
+    if is_address(store.path):
+        problem = address_problem(store.path)
+        if problem is not None:
+            raise ConfigError(problem[0], where=layers.where("store.path"), remedy=problem[1])
+        return _with_database(layers, replace(store, path=plain_address(store.path)))
     if "?" in os.path.abspath(typed_path(store.path)):  # noqa: PTH100 - links stay links
         where = layers.where("store.path")
         what = "the store's path has a `?`, which ends the path in the address of a database"
         raise ConfigError(what, where=where, remedy="Name another folder: store.path=...")
+    return _with_database(layers, replace(store, path=str(typed_path(store.path))))
+
+
+def _with_database(layers: Layers, store: StoreSettings) -> StoreSettings:
+    """The settings, whose database has been looked at."""
     if store.database is not None and not _is_postgres(store.database):
         where = layers.where("store.database")
         what = f"{store.database!r} is no address of a PostgreSQL database"
         remedy = "Give postgresql://user@host/name, or null for SQLite in the store."
         raise ConfigError(what, where=where, remedy=remedy)
-    return replace(store, path=str(typed_path(store.path)))
+    return store
 
 
 def _is_postgres(address: str) -> bool:
@@ -178,8 +189,9 @@ def with_absolute_paths(layers: Layers, group: str, node: Mapping[str, Any], bra
         elif kind == "data" and isinstance(value, list) and all(isinstance(each, str) for each in value):
             result[key] = [_absolute(layers, each, place, branch) for each in value]
     if kind == "model" and "store" in result and isinstance(result["store"], str | None):  # of another study
-        typed = typed_path(result["store"] or store_settings(layers).path)
-        result["store"] = os.path.abspath(typed)  # noqa: PTH100
+        named = result["store"] or store_settings(layers).path
+        typed = named if is_address(named) else os.path.abspath(typed_path(named))  # noqa: PTH100
+        result["store"] = plain_address(typed) if is_address(typed) else typed
     return result
 
 

@@ -55,7 +55,7 @@ def test_virtual_tokens_are_not_merged_and_nothing_is_exported_before_that_is_sa
     exported: list[int] = []
     chosen = SimpleNamespace(model=SimpleNamespace(number=0, seed=0))
     monkeypatch.setattr(StudyFolder, "manifest", lambda self: SimpleNamespace(search_folders=(), allow=()))
-    monkeypatch.setattr("ftsweep.cli.best.find_study", lambda store, study: folder)
+    monkeypatch.setattr("ftsweep.cli.best.find_study", lambda store, study, whole: folder)
     monkeypatch.setattr(
         "ftsweep.report.overview.read_overview", lambda _: SimpleNamespace(state=SimpleNamespace(result=chosen))
     )

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ftsweep.store.atomic import append_line, read_lines, settle_folder, write_json, written_folder
+from ftsweep.errors import DamagedFileError
+from ftsweep.store.atomic import append_line, read_json, read_lines, settle_folder, write_json, written_folder
 
 LINES = [{"rung": rung, "loss": 1.0 / (rung + 1)} for rung in range(5)]
 
@@ -130,3 +131,14 @@ def test_folder_that_is_replaced_is_there_whole_whenever_the_writer_dies(tmp_pat
     settle_folder(folder)
     assert (folder / "a").read_text() in ("old", "new")
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
+
+
+@pytest.mark.parametrize("content", [b"", b"[" * 100_000, b"\xff{}", b'{"a": 1', None])
+def test_what_is_no_json_is_a_damaged_file_and_so_is_a_folder(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "result.json"
+    if content is None:
+        file.mkdir()
+    else:
+        file.write_bytes(content)
+    with pytest.raises(DamagedFileError, match=r"result\.json.*this file is damaged.*study\.name="):
+        read_json(file)
