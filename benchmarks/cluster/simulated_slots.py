@@ -67,6 +67,9 @@ class PacedExecutor(SimulatedExecutor):
     def open(self, context: ExecutorContext) -> None:
         return
 
+    def go(self) -> None:
+        return
+
 
 class Host:
     """An actor: several slots in one process."""
