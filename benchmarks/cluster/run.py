@@ -110,7 +110,8 @@ def memory(hosts: RayHosts, place: Path, scratch: Path) -> Iterator[Result]:
         slot = [pid for pid, line in processes.items() if line.startswith("ray::Slot") or "watchdog.py" in line]
         worker = [pid for pid, line in processes.items() if "ftsweep.worker.process" in line]
         starter = [pid for pid, line in processes.items() if " start --block " in line]
-        ray = [pid for pid in processes if pid not in (*slot, *worker, *starter)]
+        monitor = [pid for pid, line in processes.items() if "log_monitor" in line]
+        ray = [pid for pid in processes if pid not in (*slot, *worker, *starter, *monitor)]
         assert len(slot) == 2, processes
         assert len(worker) == 1, processes
         alone, both = megabytes(ray), megabytes([*ray, *slot])
@@ -118,8 +119,8 @@ def memory(hosts: RayHosts, place: Path, scratch: Path) -> Iterator[Result]:
         yield result("an idle node: what a slot adds to them", both - alone, "MB")
         yield result("an idle node in all", both, "MB", below=500)
         yield result("the same as PSS, divided among the hosts of this machine", pss_megabytes([*ray, *slot]), "MB")
+        yield result("Ray's log monitor adds, unless it is left out", megabytes([*ray, *slot, *monitor]) - both, "MB")
         yield result("`ray start --block` adds, which stays in front", megabytes([*ray, *slot, *starter]) - both, "MB")
-        yield result("the worker adds, which is the trial's", megabytes([*ray, *slot, *worker]) - both, "MB")
 
 
 def loss(hosts: RayHosts, place: Path, scratch: Path) -> Iterator[Result]:
@@ -183,7 +184,7 @@ def measured(only: set[str]) -> Iterator[Result]:
         hosts = RayHosts(hidden=place)
         os.environ.update(hosts.environment)
         try:
-            hosts.add("one", "--num-cpus", "1", "--include-log-monitor=true")  # as `ray start` does
+            hosts.add("one", "--num-cpus", "1", "--include-log-monitor=true")
             hosts.wait("one")
             for part in PARTS:
                 if not only or part in only:

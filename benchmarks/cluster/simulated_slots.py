@@ -67,6 +67,9 @@ class PacedExecutor(SimulatedExecutor):
     def open(self, context: ExecutorContext) -> None:
         return
 
+    def go(self) -> None:
+        return
+
 
 class Host:
     """An actor: several slots in one process."""
@@ -108,7 +111,7 @@ def started(name: str, node: Any, wish: Any, settings: Mapping[str, Any], say: A
     with _LOCK:
         number, _given = _given, _given + 1
         if number % SLOTS_A_HOST == 0:
-            keys = ("context", "heartbeat_seconds", "cache_gib", "scratch", "worker_seconds", "store")
+            keys = ("context", "heartbeat_seconds", "cache_gib", "scratch", "worker_seconds", "store", "lanes")
             descriptor = {**{key: settings[key] for key in keys}, "threads": 1, "num_gpus": 0}
             make: Any = ray.remote(Host)
             options = {"max_concurrency": 4 * SLOTS_A_HOST, "num_cpus": 0}

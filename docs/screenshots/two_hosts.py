@@ -18,11 +18,13 @@ sys.path.append(str(Path(__file__).parents[2] / "tests" / "cluster"))
 
 from make_screenshots import IMAGES
 from pages import chromium, opened, served
+from PIL import Image
 from ray_hosts import RayHosts
 
 from ftsweep.store.folders import Store, StudyFolder
 
 STUDY = "quickstart"
+_IMAGE = IMAGES / "dashboard-two-hosts.png"
 _FTSWEEP = [sys.executable, "-m", "ftsweep.cli.main"]
 _SETTLING_SECONDS = 3.0
 
@@ -57,8 +59,11 @@ def take(hosts: RayHosts, work: Path, study: subprocess.Popen[bytes]) -> None:
         page.goto(f"{base}/study/{STUDY}/trial/{number}?{token}")
         page.wait_for_selector("#trial-curves .main-svg")
         page.wait_for_selector("text=End of its log")
+        page.add_style_tag(content="pre { max-height: none !important }")  # a picture cannot be scrolled
         time.sleep(_SETTLING_SECONDS)
-        page.screenshot(path=IMAGES / "dashboard-two-hosts.png", full_page=True)
+        page.screenshot(path=_IMAGE, full_page=True)
+    with Image.open(_IMAGE) as whole:
+        whole.quantize(64).save(_IMAGE, optimize=True)
 
 
 def trial_on(folder: StudyFolder, host: str, *, num_rungs: int) -> int | None:
