@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from optuna.storages._rdb.storage import _VersionManager
 from postgres_server import PASSWORD, PostgresServer
 
 from ftsweep.domain.measurement import Measurement
@@ -229,6 +230,25 @@ def test_server_that_is_not_there_is_told_with_its_address(server: PostgresServe
     port = server.port
     with pytest.raises(StudyError, match=r"127\.0\.0\.1:1/ftsweep: Optuna's database cannot be opened"):
         opened(Postgres(server.address.replace(str(port), "1"), "x")).__enter__()
+
+
+def test_server_that_dies_while_it_is_opened_is_told(server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = Postgres(server.address, "dies at the door")
+    with opened(database) as study:
+        run_trial(study)
+    whole = _VersionManager.get_head_version
+
+    def killed(manager: _VersionManager) -> str:
+        server.kill()
+        server.start()
+        return whole(manager)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_VersionManager, "get_head_version", killed)
+        with pytest.raises(StudyError, match=r"cannot be opened: .*terminat.*The same command then goes on"):
+            opened(database).__enter__()
+    with opened(database) as study:
+        assert study.num_asked == 1
 
 
 def test_wrong_password_is_told_without_it(server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,9 +19,11 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
+from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 
 from ftsweep.errors import MissingExtraError, StudyError, StudyLockedError
+from ftsweep.search.storage.reaching import cause_of
 
 if TYPE_CHECKING:
     import psycopg
@@ -78,9 +80,10 @@ class Postgres:
                 skip_compatibility_check=True,
                 skip_table_creation=True,
             )
-        except (sqlalchemy.exc.SQLAlchemyError, RuntimeError, Error) as error:
+        except (StorageInternalError, sqlalchemy.exc.SQLAlchemyError, RuntimeError, Error) as error:
+            cause = cause_of(error) if isinstance(error, StorageInternalError) else str(error)
             raise StudyError(
-                f"Optuna's database cannot be opened: {' '.join(str(error).split())}",
+                f"Optuna's database cannot be opened: {' '.join(cause.split())}",
                 where=self.address,
                 remedy="Start it, or mend store.database; the password is read from PGPASSWORD or ~/.pgpass. The same "
                 "command then goes on.",
