@@ -22,7 +22,7 @@ from pathlib import Path
 
 import psutil
 from postgres_server import free_port
-from ray_hosts import PATIENCE
+from ray_hosts import PATIENCE, own_tmp
 
 _START_SECONDS = 600
 _RAY = f"{sys.executable} -m ray.scripts.scripts start --block --include-log-monitor=false"
@@ -105,7 +105,7 @@ class Cluster:
         """Switch it on; it joins by itself."""
         ray = f"{_RAY} --node-ip-address {host.address} --address {self.address} --object-store-memory {_MEMORY}"
         script = (
-            f"hostname {host.name} && mount --bind {host.folder} /tmp && "
+            f"hostname {host.name} && {own_tmp(f'mount --bind {host.folder} /tmp')} && "
             f"{{ test ! -e {self._hidden} || mount -t tmpfs none {self._hidden}; }} && "
             f"{{ {_again(f'{ray} --num-cpus 1 --num-gpus 1')}; }}"
         )

@@ -17,6 +17,8 @@ from pathlib import Path
 
 from postgres_server import free_port
 
+import ftsweep
+
 _START_SECONDS = 600
 _RAY = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--include-log-monitor=false"]
 _ALONE = ["unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc", "--uts"]
@@ -30,6 +32,19 @@ def can_have_hosts() -> bool:
     if shutil.which("unshare") is None:
         return False
     return subprocess.run([*_ALONE, "mount", "-t", "tmpfs", "none", "/tmp"], check=False).returncode == 0
+
+
+def own_tmp(mount: str = "mount -t tmpfs none /tmp") -> str:
+    """Shell commands that give a host a temporary folder of its own. What runs here is seen there, wherever it lies."""
+    roots = {Path(each).resolve() for each in (Path(ftsweep.__file__).parents[1], sys.prefix, sys.base_prefix)}
+    hidden = sorted(root for root in roots if root.is_relative_to("/tmp"))
+    kept = [root for root in hidden if not any(root != other and root.is_relative_to(other) for other in hidden)]
+    opened = [f"exec {number}<'{root}'" for number, root in enumerate(kept, 3)]
+    back = [
+        f"mkdir -p '{root}' && mount --no-canonicalize --bind /proc/self/fd/{number} '{root}' && exec {number}<&-"
+        for number, root in enumerate(kept, 3)
+    ]
+    return " && ".join([*opened, mount, *back])
 
 
 class RayHosts:
@@ -50,7 +65,7 @@ class RayHosts:
     def add(self, name: str, *words: str) -> None:
         """A host of one CPU, or what the words for `ray start` say."""
         ray = " ".join([*_RAY, "--address", self.address, *(words or ("--num-cpus", "1"))])
-        script = f"hostname {name} && mount -t tmpfs none /tmp && test ! -e {self._hidden} && exec {ray}"
+        script = f"hostname {name} && {own_tmp()} && test ! -e {self._hidden} && exec {ray}"
         self._start(name, [*_ALONE, "sh", "-c", script])
 
     @property

@@ -14,6 +14,8 @@ import time
 import uuid
 from pathlib import Path
 
+from ray_hosts import own_tmp
+
 _ALONE = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc", "--uts"]
 _HOSTS = {"node1": "10.213.7.1", "node2": "10.213.7.2"}
 _SHARED = "/mnt"
@@ -22,7 +24,7 @@ _LAUNCHER = """\
 set -e
 mount --bind {shared} /mnt
 mount --bind /mnt/hosts /etc/hosts
-mount -t tmpfs none /tmp
+{own_tmp}
 hostname {name}
 while [ ! -e /mnt/up ]; do sleep 0.1; done
 ip link set lo up
@@ -71,7 +73,7 @@ class SlurmNodes:
             self._write(f"bin/{name}", f'#!/bin/bash\nexec {sys.executable} -m {module} "$@"\n', 0o755)
         for name, address in _HOSTS.items():
             os.mkfifo(shared / f"{name}.fifo")
-            text = _LAUNCHER.format(shared=shared, name=name, address=address, link=f"fs-{name}")
+            text = _LAUNCHER.format(shared=shared, name=name, address=address, link=f"fs-{name}", own_tmp=own_tmp())
             script = self._write(f"{name}.sh", text, 0o755)
             with (shared / f"{name}.log").open("wb") as log:
                 self._processes.append(
