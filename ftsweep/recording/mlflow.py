@@ -222,8 +222,7 @@ class MlflowRecorder(Recorder):
             self._opened.parent.send(tags=tags, metrics=metrics, timestamp=timestamp)
 
     def keep_artifacts(self, files: Sequence[Path]) -> None:
-        with reaching(self._uri):
-            keep_files(self._opened, files)
+        keep_files(self._opened, files)
 
     def register(self, model: ChosenModel) -> str | None:
         study = self._opened

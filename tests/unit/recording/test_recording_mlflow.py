@@ -18,6 +18,7 @@ from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.sample import Sample
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal
 from ftsweep.errors import ConfigError, StudyError
+from ftsweep.recording import mlflow_artifacts
 from ftsweep.recording.base import RecorderAwayError
 from ftsweep.recording.mlflow import MlflowRecorder
 from ftsweep.recording.serving_ui import study_addresses
@@ -143,6 +144,17 @@ def test_getting_ready_makes_no_database_where_a_ledger_tells_of_one(folder: Stu
     shutil.copy(folder.path / "recording.json", other.path)
     MlflowRecorder(system_metrics=False).get_ready(other)  # `open` has to find it missing, and send all anew
     assert not other.store.mlflow_database.exists()
+
+
+def test_a_file_that_cannot_be_read_is_not_taken_for_a_server_that_is_away(
+    folder: StudyFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(file: Path) -> str:
+        raise PermissionError(file)
+
+    monkeypatch.setattr(mlflow_artifacts, "content_hash", refuse)
+    with pytest.raises(PermissionError):
+        opened(folder).keep_artifacts([folder.sweep_file])
 
 
 def test_a_study_made_anew_does_not_mix_with_the_runs_of_the_old_one(folder: StudyFolder) -> None:
