@@ -29,6 +29,16 @@ _PATHS = re.compile(r"(https?://[^/\s\"]+)[^\s\"]*")
 _UNKNOWN_USERS = ("NoCredentials", "PartialCredentials", "CredentialRetrieval", "DefaultCredentials", "TokenRetrieval")
 
 
+_WRONG_SETTINGS = (
+    "ParamValidation",
+    "ProfileNotFound",
+    "ConfigNotFound",
+    "ConfigParse",
+    "InvalidConfig",
+    "InvalidRegion",
+)
+
+
 class Bucket:
     """Objects below an address such as `s3://bucket/prefix`. Who we are is the library's own matter (environment,
     files in the home, the machine's role)."""
@@ -121,7 +131,9 @@ class Bucket:
 def _told(error: Exception, address: str) -> Exception:
     """What a library's error means to us. What is not understood counts as being away, and is shown."""
     kinds = [type(each).__name__ for each in (error, error.__cause__) if each is not None]
-    text = _PATHS.sub(r"\1", without_secrets(" ".join(str(error).split())))[:300].rstrip(". ") or kinds[0]
+    text = _PATHS.sub(r"\1", without_secrets(" ".join(str(error).split()))).rstrip(". ") or kinds[0]
+    text = text.partition(": Bucket name must match")[0]  # two patterns of 120 characters each
+    text = text if len(text) <= 300 else f"{text[:300]} ..."
     if any("NoSuchBucket" in kind for kind in kinds):
         remedy = "Make it, or name another: store.path=s3://bucket/prefix."
         return StoreRefusedError(f"there is no such bucket: {text}", where=address, remedy=remedy)
@@ -131,6 +143,10 @@ def _told(error: Exception, address: str) -> Exception:
         remedy = "Give them as its own tools take them: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, "
         remedy += "GOOGLE_APPLICATION_CREDENTIALS, AZURE_STORAGE_ACCOUNT_NAME ..."
         return StoreRefusedError(f"there are no credentials for it: {text}", where=address, remedy=remedy)
+    if any(kind.startswith(_WRONG_SETTINGS) for kind in kinds) or text.startswith("Invalid endpoint"):
+        remedy = "Check the address and the settings of the store's own tools: AWS_ENDPOINT_URL, AWS_PROFILE, "
+        remedy += "AWS_DEFAULT_REGION, ~/.aws/config"
+        return StoreRefusedError(f"the address or a setting is wrong: {text}", where=address, remedy=remedy)
     if isinstance(error, PermissionError):
         remedy = "Check the credentials in use, and that they may list, read, write and delete below this address."
         return StoreRefusedError(f"the store does not let us in: {text}", where=address, remedy=remedy)

@@ -97,6 +97,14 @@ class NoCredentialsError(Exception):
     """As botocore's."""
 
 
+class ProfileNotFound(Exception):  # noqa: N818 - as botocore calls it
+    """As botocore's."""
+
+
+class ParamValidationError(Exception):
+    """As botocore's."""
+
+
 class NoSuchBucket(Exception):  # noqa: N818 - as botocore calls it
     """As botocore's."""
 
@@ -111,6 +119,13 @@ def missing_bucket() -> Exception:
     ("raised", "told", "words"),
     [
         (NoCredentialsError, StoreRefusedError, "no credentials"),
+        (lambda: ProfileNotFound("no profile x"), StoreRefusedError, "a setting is wrong: no profile x"),
+        (
+            lambda: ParamValidationError("Invalid bucket name: Bucket name must match x"),
+            StoreRefusedError,
+            "name. Check",
+        ),
+        (lambda: ValueError("Invalid endpoint: foo"), StoreRefusedError, "a setting is wrong"),
         (missing_bucket, StoreRefusedError, "no such bucket"),
         (lambda: PermissionError("Access Denied"), StoreRefusedError, "does not let us in"),
         (lambda: OSError(22, "not a valid bucket name"), StoreRefusedError, "refuses the address"),
@@ -128,8 +143,9 @@ def test_errors_are_told_by_what_they_mean(
         raise raised()
 
     monkeypatch.setattr(bucket._files, "cat_file", fail)
-    with pytest.raises(told, match=words):
+    with pytest.raises(told) as caught:
         bucket.get("a")
+    assert words in str(caught.value)
 
 
 def test_secrets_of_the_environment_are_in_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
