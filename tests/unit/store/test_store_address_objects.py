@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from fsspec.asyn import get_loop
 
 from ftsweep.errors import MissingExtraError, UsageError
 from ftsweep.store.address.bucket import Bucket
@@ -131,7 +133,7 @@ def missing_bucket() -> Exception:
         (lambda: OSError(22, "not a valid bucket name"), StoreRefusedError, "refuses the address"),
         (lambda: ConnectionError("Could not connect"), StoreAwayError, "Could not connect"),
         (lambda: OSError(5, "503 Slow Down"), StoreAwayError, "Slow Down"),
-        (TimeoutError, StoreAwayError, "TimeoutError"),
+        (TimeoutError, StoreAwayError, "does not answer"),
     ],
 )
 def test_errors_are_told_by_what_they_mean(
@@ -146,6 +148,28 @@ def test_errors_are_told_by_what_they_mean(
     with pytest.raises(told) as caught:
         bucket.get("a")
     assert words in str(caught.value)
+
+
+class Silent:
+    """As fsspec's file systems that work in a thread of their own: takes what is put, and never answers."""
+
+    async_impl = True
+
+    def __init__(self) -> None:
+        self.loop = get_loop()
+
+    async def _pipe_file(self, *args: object, **settings: object) -> None:
+        await asyncio.Event().wait()
+
+
+def test_store_that_never_answers_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket = Bucket("memory://errors/x")
+    monkeypatch.setattr(bucket, "_files", Silent())
+    monkeypatch.setattr("ftsweep.store.address.bucket._ANSWER_SECONDS", 0.1)
+    with pytest.raises(StoreAwayError, match="does not answer"):
+        bucket.put("a", b"one")
+    with pytest.raises(StoreAwayError, match="does not answer"):
+        bucket.create("a", b"one")
 
 
 def test_secrets_of_the_environment_are_in_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
