@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from ftsweep.cluster.known_slot import KnownSlot
-from ftsweep.cluster.slots import check_node_settings, checked_wishes
+from ftsweep.cluster.slots import check_node_settings
 from ftsweep.domain.messages import Answer
 from ftsweep.errors import ConfigError, MissingExtraError, StudyError
 from ftsweep.executors.base import Executor, ExecutorContext, Message
@@ -59,8 +59,7 @@ class RayCluster(Executor):
         scratch: str | None = None,
         cache_gib: float = 50,
     ) -> None:
-        checked_wishes(slots)
-        check_node_settings(threads=threads, scratch=scratch, cache_gib=cache_gib)
+        check_node_settings(slots, threads=threads, scratch=scratch, cache_gib=cache_gib)
         if address is not None and "://" in address:
             remedy = "Run ftsweep on a machine of the cluster, with executor.address=auto."
             raise ConfigError("Ray's client addresses are not supported", where="executor.address", remedy=remedy)

@@ -71,12 +71,15 @@ def checked_wishes(slots: Sequence[Mapping[str, Any]] | None) -> list[Wish] | No
     return [_checked(slot, f"executor.slots[{index}]") for index, slot in enumerate(slots)]
 
 
-def check_node_settings(*, threads: int | None, scratch: str | None, cache_gib: float) -> None:
-    """`executor.threads`, `scratch` and `cache_gib`, before anything of a cluster is asked.
+def check_node_settings(
+    slots: Sequence[Mapping[str, Any]] | None, *, threads: int | None, scratch: str | None, cache_gib: float
+) -> None:
+    """`executor.slots`, `threads`, `scratch` and `cache_gib`, before anything of a cluster is asked.
 
     Raises:
         ConfigError: one of them is not possible.
     """
+    checked_wishes(slots)
     if threads is not None and not 1 <= threads <= MAX_COUNT:
         remedy = f"Give 1 to {MAX_COUNT}, or null for the slot's cpus."
         raise ConfigError(f"{threads} threads are not possible", where="executor.threads", remedy=remedy)
