@@ -18,7 +18,7 @@ from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.messages import Answer
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.executors.base import Executor, ExecutorContext, Message
-from ftsweep.store.atomic import append_line
+from ftsweep.store.atomic import append_line, remove_folder
 from ftsweep.store.folders import TrialFolder
 
 Curve = Callable[[Mapping[str, Any], int], Any]
@@ -154,6 +154,7 @@ class SimulatedExecutor(Executor):
         if outcome.kind is OutcomeKind.COMPLETE:
             running.folder.best.mkdir(parents=True, exist_ok=True)
         running.folder.path.mkdir(parents=True, exist_ok=True)
+        remove_folder(running.folder.checkpoint)
         running.folder.write_outcome(outcome)
         return {"type": "ended", "job": name, "outcome": outcome.to_dict()}
 
