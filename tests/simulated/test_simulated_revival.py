@@ -12,18 +12,17 @@ import pytest
 from optuna.trial import TrialState
 from simulated_parts import Killed, branch, loss_curve
 from test_simulated_extension import extended, in_space
+from test_simulated_pause import Promotion
 
 from ftsweep.analysis.conclusion import said_in_full
 from ftsweep.control.clean import clean
 from ftsweep.control.continuity import manifest_of, settle_trials
 from ftsweep.control.live_study import LiveStudy
 from ftsweep.control.run import _is_complete
-from ftsweep.domain.decision import GO_ON, Decision, Pause
 from ftsweep.domain.result import StudyResult
 from ftsweep.domain.space import Choice, FloatInterval
 from ftsweep.domain.trial import OutcomeKind
 from ftsweep.search.asking import ask_to_pin
-from ftsweep.search.pruners import Pruner
 from ftsweep.search.pruners.curves import Curves
 from ftsweep.store.requests import ask_to_stop_trial, end_at_rest
 from ftsweep.store.result import read_result
@@ -31,22 +30,6 @@ from ftsweep.store.study_state import COMPLETE, NOT_FINISHED, read_state
 
 MakeSweep = Callable[..., LiveStudy]
 ME = "a test"
-PAUSED_AT = 3
-
-
-class Promotion(Pruner):
-    """Pauses every trial at rung 3; the best of at least `enough` that wait goes on."""
-
-    def __init__(self, enough: int = 4) -> None:
-        self.enough = enough
-
-    def _decide(self, curves: Curves, number: int, rung: int) -> Decision:
-        return Pause("It waits to be promoted.") if rung == PAUSED_AT else GO_ON
-
-    def resume(self, curves: Curves, paused: Mapping[int, int]) -> int | None:
-        if len(paused) < self.enough:
-            return None
-        return min(paused, key=lambda number: curves.score(number, paused[number]) or 0.0)
 
 
 def search(sweep: LiveStudy) -> LiveStudy:
@@ -66,7 +49,7 @@ def submitted(sweep: LiveStudy) -> list[int]:
 
 def finished(make_sweep: MakeSweep, **changes: Any) -> tuple[LiveStudy, StudyResult]:
     """A study of 9 trials that was searched and concluded: three of them are still paused."""
-    sweep = search(make_sweep(**{"trials": 9, "pruner": Promotion(), **changes}))
+    sweep = search(make_sweep(**{"trials": 9, "pruner": Promotion(4), **changes}))
     return sweep, sweep.conclude()
 
 
@@ -102,8 +85,8 @@ def test_who_is_paused_at_the_end_waits_and_the_study_is_complete_all_the_same(m
 
 def test_the_same_command_starts_nothing_and_a_larger_budget_does(make_sweep: MakeSweep) -> None:
     _, result = finished(make_sweep)
-    assert _is_complete(make_sweep(trials=9, pruner=Promotion()), result)
-    assert not _is_complete(make_sweep(trials=10, pruner=Promotion()), result)
+    assert _is_complete(make_sweep(trials=9, pruner=Promotion(4)), result)
+    assert not _is_complete(make_sweep(trials=10, pruner=Promotion(4)), result)
     assert not _is_complete(make_sweep(trials=9, pruner=Promotion(enough=3)), result), "another pruner wakes one"
 
 
@@ -136,7 +119,7 @@ def test_kill_at_any_moment_of_the_revival_changes_nothing(make_sweep: MakeSweep
     _, before = finished(make_sweep, place=tmp_path / "first")
     shutil.copytree(tmp_path / "first", tmp_path / "whole")
     polls: list[int] = []
-    whole = make_sweep(trials=11, pruner=Promotion(), place=tmp_path / "whole")
+    whole = make_sweep(trials=11, pruner=Promotion(4), place=tmp_path / "whole")
     counting(whole, lambda count: polls.append(count))
     result = search(whole).conclude()
     assert set(submitted(whole)) & set(before.unfinished)
@@ -145,7 +128,7 @@ def test_kill_at_any_moment_of_the_revival_changes_nothing(make_sweep: MakeSweep
         place = tmp_path / "killed"
         shutil.rmtree(place, ignore_errors=True)
         shutil.copytree(tmp_path / "first", place)
-        killed = make_sweep(trials=11, pruner=Promotion(), place=place)
+        killed = make_sweep(trials=11, pruner=Promotion(4), place=place)
 
         def die(count: int, stop_after: int = stop_after) -> None:
             if count >= stop_after:
@@ -154,7 +137,7 @@ def test_kill_at_any_moment_of_the_revival_changes_nothing(make_sweep: MakeSweep
         counting(killed, die)
         with pytest.raises(Killed):
             search(killed).conclude()
-        again = make_sweep(trials=11, pruner=Promotion(), place=place)
+        again = make_sweep(trials=11, pruner=Promotion(4), place=place)
         assert read_state(again.folder).phase == NOT_FINISHED
         assert not _is_complete(again, before)
         again_result = search(again).conclude()
@@ -189,24 +172,24 @@ def test_a_pinned_one_goes_on_at_the_next_run(make_sweep: MakeSweep) -> None:
     first, result = finished(make_sweep)
     number = paused(first)[0]
     ask_to_pin(first.folder, number, by=ME)
-    again = make_sweep(trials=9, pruner=Promotion())
+    again = make_sweep(trials=9, pruner=Promotion(4))
     assert not _is_complete(again, result)
     concluded = search(again).conclude()
     assert submitted(again) == [number]
     assert again.trials.by_number[number].is_complete
     assert number not in concluded.unfinished
-    assert _is_complete(make_sweep(trials=9, pruner=Promotion()), concluded)
+    assert _is_complete(make_sweep(trials=9, pruner=Promotion(4)), concluded)
 
 
 def test_a_pin_that_was_granted_before_a_kill_has_it_go_on(make_sweep: MakeSweep) -> None:
     first, result = finished(make_sweep)
     number = paused(first)[0]
     ask_to_pin(first.folder, number, by=ME)
-    killed = make_sweep(trials=9, pruner=Promotion())
+    killed = make_sweep(trials=9, pruner=Promotion(4))
     killed.study.release = cut  # type: ignore[method-assign]
     with pytest.raises(Killed):
         search(killed)
-    again = make_sweep(trials=9, pruner=Promotion())
+    again = make_sweep(trials=9, pruner=Promotion(4))
     assert again.heeding.answers[-1].request.trial == number, "the answer is on disk"
     assert not _is_complete(again, result)
     assert search(again).trials.by_number[number].is_complete
@@ -217,7 +200,7 @@ def cut(*_: Any) -> None:
 
 
 def test_pin_during_the_conclusion_is_answered_with_what_has_it_go_on(make_sweep: MakeSweep) -> None:
-    sweep = search(make_sweep(trials=9, pruner=Promotion(), seeds=1))
+    sweep = search(make_sweep(trials=9, pruner=Promotion(4), seeds=1))
     ask_to_pin(sweep.folder, paused(sweep)[0], by=ME)
     sweep.conclude()
     (answer,) = sweep.heeding.answers
@@ -232,7 +215,7 @@ def test_one_that_is_stopped_at_rest_ends_and_the_next_run_has_optuna_know(make_
     assert end_at_rest(first.folder, number)
     assert read_state(first.folder).phase == COMPLETE, "the choice is what it was"
     assert not first.folder.trial(number).checkpoint.exists()
-    again = make_sweep(trials=9, pruner=Promotion())
+    again = make_sweep(trials=9, pruner=Promotion(4))
     assert not _is_complete(again, result)
     concluded = search(again).conclude()
     assert submitted(again) == []
@@ -256,7 +239,7 @@ def test_an_extended_space_takes_them_along_paused(make_sweep: MakeSweep, is_wid
     wide = in_space(rate=FloatInterval(1e-6, 1.0, log=True), rank=Choice((4, 8, 16)))
     new = wide if is_wider else in_space(rank=Choice((8,)))
     kept = [each for each in waiting if is_wider or first.records[each].proposal.params["strategy.rank"] == 8]
-    sweep = extended(make_sweep, first, new, trials=16, pruner=Promotion())
+    sweep = extended(make_sweep, first, new, trials=16, pruner=Promotion(4))
     assert [each.number for each in sweep.study.running()] == kept
     assert all(sweep.study.pause_of(number) for number in kept)
     sweep.prepare()
@@ -271,10 +254,10 @@ def test_pauses_are_put_back_from_the_folders_where_the_database_has_lost_them(m
     first, result = finished(make_sweep)
     expected, waiting = facts(first), paused(first)
     database = first.folder.store.optuna_database
-    make_sweep(trials=9, pruner=Promotion()).study.close()
+    make_sweep(trials=9, pruner=Promotion(4)).study.close()
     for file in database.parent.glob("optuna.db*"):
         file.unlink()
-    again = search(make_sweep(trials=9, pruner=Promotion()))
+    again = search(make_sweep(trials=9, pruner=Promotion(4)))
     assert submitted(again) == []
     assert facts(again) == expected
     assert sorted(again.trials.paused) == waiting
@@ -299,10 +282,10 @@ def test_what_was_resumed_is_not_paused_again_by_a_database_that_forgot_it(make_
     with pytest.raises(Killed):
         search(first)
     (number,) = [each.number for each in first.folder.records() if each.last_pause and each.last_pause.is_over]
-    make_sweep(trials=9, pruner=Never()).study.close()
+    make_sweep(trials=9, pruner=Never(9)).study.close()
     for file in first.folder.store.optuna_database.parent.glob("optuna.db*"):
         file.unlink()
-    again = search(make_sweep(trials=number + 1, pruner=Never()))
+    again = search(make_sweep(trials=number + 1, pruner=Never(9)))
     assert again.trials.by_number[number].is_complete
 
 
@@ -313,11 +296,8 @@ def test_limit_of_disk_drops_the_worst_first_and_such_a_trial_begins_anew(
     make_sweep: MakeSweep, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Six trials wait, with 1 MiB each; there is room for about two."""
-    free = make_sweep(trials=7, pruner=Never(), place=tmp_path / "free")
-    free.executor.checkpoint_bytes = 2**20  # type: ignore[attr-defined]
-    search(free)
     place = tmp_path / "limited"
-    sweep = make_sweep(trials=7, pruner=Never(), place=place, disk_gib=2.5 * 1024 * KIB)
+    sweep = make_sweep(trials=7, pruner=Never(9), place=place, disk_gib=2.5 * 1024 * KIB)
     sweep.executor.checkpoint_bytes = 2**20  # type: ignore[attr-defined]
     sweep.stopping._measure = measured_always(sweep)  # type: ignore[method-assign]
     result = search(sweep).conclude()
@@ -331,8 +311,8 @@ def test_limit_of_disk_drops_the_worst_first_and_such_a_trial_begins_anew(
     assert max(value(each.measurements[-1]) for each in whole) < min(value(each.measurements[-1]) for each in dropped)
     assert "removed to keep budget.disk_gib=0.00244" in caplog.text
     assert dropped[0].pause is not None
-    assert dropped[0].pause.sentence == (
-        "paused at rung 3, to begin anew (its checkpoint was removed to keep budget.disk_gib): It waits to be promoted."
+    assert dropped[0].pause.sentence.startswith(
+        "paused at rung 3, to begin anew (its checkpoint was removed to keep budget.disk_gib): It waits"
     )
 
     again = make_sweep(trials=7, pruner=Promotion(enough=1), place=place)
@@ -359,7 +339,7 @@ def measured_always(sweep: LiveStudy) -> Callable[[Any], None]:
 def test_lowered_limit_of_disk_is_kept_by_the_next_run(make_sweep: MakeSweep) -> None:
     sweep, result = finished(make_sweep)
     size = sum(file.stat().st_size for file in sweep.folder.path.rglob("*") if file.is_file())
-    lowered = make_sweep(trials=9, pruner=Promotion(), disk_gib=(size - 1500) / 2**30)
+    lowered = make_sweep(trials=9, pruner=Promotion(4), disk_gib=(size - 1500) / 2**30)
     assert not _is_complete(lowered, result)
     concluded = search(lowered).conclude()
     kept = [record.pause.has_checkpoint for record in lowered.folder.records() if record.pause is not None]
@@ -370,14 +350,14 @@ def test_lowered_limit_of_disk_is_kept_by_the_next_run(make_sweep: MakeSweep) ->
 
 def test_spent_compute_leaves_them_paused_and_more_of_it_asks_the_pruner_again(make_sweep: MakeSweep) -> None:
     hours = 150 / 3600
-    first = search(make_sweep(trials=20, pruner=Promotion(), worker_hours=hours))
+    first = search(make_sweep(trials=20, pruner=Promotion(4), worker_hours=hours))
     result = first.conclude()
     assert result.note.startswith("budget.worker_hours")
     waiting = paused(first)
     assert waiting
-    assert _is_complete(make_sweep(trials=20, pruner=Promotion(), worker_hours=hours), result)
+    assert _is_complete(make_sweep(trials=20, pruner=Promotion(4), worker_hours=hours), result)
     assert read_state(first.folder).phase == COMPLETE
-    more = make_sweep(trials=20, pruner=Promotion(), worker_hours=4 * hours)
+    more = make_sweep(trials=20, pruner=Promotion(4), worker_hours=4 * hours)
     assert not _is_complete(more, result)
     search(more)
     assert set(submitted(more)) & set(waiting)
