@@ -35,7 +35,11 @@ def said_in_full(result: StudyResult, records: Sequence[TrialRecord], objective:
 
 def paused_text(records: Sequence[TrialRecord]) -> str:
     """Which trials are paused, and what has them go on; "" where none is."""
-    told = [f"trial {each.number} at rung {each.pause.rung}" for each in records if each.pause is not None]
+    told = [
+        f"trial {each.number} at rung {each.pause.rung}{'' if each.pause.has_checkpoint else ' (to begin anew)'}"
+        for each in records
+        if each.pause is not None
+    ]
     if not told:
         return ""
     more = f" and {len(told) - _NAMED} more" if len(told) > _NAMED else ""

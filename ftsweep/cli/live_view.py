@@ -95,7 +95,8 @@ class PlainView:
             if record.outcome is None and record.number not in self._begun:
                 self._begun.add(record.number)
                 if record.pause is None:
-                    print_line(self._console, f"trial {record.number} begins: {params_text(record.proposal)}")
+                    verb = "goes on" if record.last_pause else "begins"
+                    print_line(self._console, f"trial {record.number} {verb}: {params_text(record.proposal)}")
             if record.pause is not None and record.number not in self._paused:
                 self._paused.add(record.number)
                 print_line(self._console, f"trial {record.number} {record.pause.sentence}")

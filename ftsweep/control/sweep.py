@@ -79,6 +79,7 @@ class Sweep:
     def _submit(self, proposal: Proposal) -> None:
         number = proposal.number
         spec = self.trials.spec(proposal)
+        self.trials.resumed(number)
         self._pausing.discard(number)
         self.executor.submit(self.jobs.make.train(trial_job(number), self.trials.folder.trial(number), spec))
         self.trials.began(proposal)

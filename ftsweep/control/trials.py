@@ -75,8 +75,8 @@ class Trials:
         number = proposal.number
         self.paused.pop(number, None)
         known, measurements = self.by_number.get(number), tuple(self.folder.trial(number).measurements())
-        self.by_number[number] = TrialRecord(proposal, measurements, last_pause=known.last_pause if known else None)
-        record = self._resumed(number)
+        record = TrialRecord(proposal, measurements, last_pause=known.last_pause if known else None)
+        self.by_number[number] = record
         for listener in self.listeners:
             listener.began(record)
 
@@ -92,6 +92,7 @@ class Trials:
         number = proposal.number
         pause = self.study.pause_of(number)
         if pause is None:
+            self.resumed(number)
             self.waiting.append(proposal)
             return
         self.paused[number] = proposal
@@ -129,7 +130,7 @@ class Trials:
         self.study.release(number)
         if number in self.paused:
             self.waiting.append(self.paused.pop(number))
-            self._resumed(number)
+            self.resumed(number)
 
     def make_room(self, excess_bytes: int, limit: str) -> int:
         """Remove checkpoints of paused trials, see `least_missed`, until so many bytes are free; how many are."""
@@ -149,10 +150,11 @@ class Trials:
                 listener.paused(record)
         return freed
 
-    def _resumed(self, number: int) -> TrialRecord:
-        """Have folder and record tell that a trial's pause is over, if there was one."""
-        record = self.by_number[number]
-        return record if record.pause is None else self._with_pause(number, replace(record.pause, is_over=True))
+    def resumed(self, number: int) -> None:
+        """Have folder and record tell that a trial's pause is over, if there is one; before anybody copies the folder."""
+        record = self.by_number.get(number)
+        if record is not None and record.pause is not None:
+            self._with_pause(number, replace(record.pause, is_over=True))
 
     def _with_pause(self, number: int, pause: StoredPause) -> TrialRecord:
         """Have folder and record tell of a trial's pause."""
@@ -201,7 +203,8 @@ class Trials:
             number = stored.proposal.number
             folder = self.folder.trial(number)
             outcome = stored.outcome and (folder.outcome() or stored.outcome)  # the folder's tells what it cost, too
-            self.by_number[number] = TrialRecord(stored.proposal, tuple(folder.measurements()), outcome)
+            pause = folder.pause() if outcome is None else None
+            self.by_number[number] = TrialRecord(stored.proposal, tuple(folder.measurements()), outcome, pause)
         for listener in self.listeners:
             listener.recovered(self.records)
         for proposal in self.study.running():

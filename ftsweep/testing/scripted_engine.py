@@ -24,7 +24,9 @@ from ftsweep.executors.base import Message
 
 
 class ScriptedEngine:
-    """Runs scripts. Jobs with a `folder` leave a file `drained` there when the worker is asked to quit under them."""
+    """Runs scripts. Of jobs with a `folder` a worker that is asked to quit leaves a file `drained` there; paused ones leave
+    a checkpoint, and go on from it.
+    """
 
     num_lanes = 1
 
@@ -64,7 +66,10 @@ class ScriptedEngine:
         self.num_steps += 1
         messages: list[Message] = []
         for job in [job for job in self._jobs.values() if not job.is_waiting]:
-            if job.actions:
+            if job.answers and job.answers[-1]["type"] == "pause":
+                del self._jobs[job.name]
+                messages.append(job.paused())
+            elif job.actions:
                 messages += job.act()
             else:
                 del self._jobs[job.name]
@@ -94,7 +99,9 @@ class _ScriptedJob:
     def __init__(self, message: Message, engine: ScriptedEngine) -> None:
         self.message = message
         self.name: str = message["job"]
-        self.actions: deque[list[Any]] = deque(message["spec"]["script"])
+        left = Path(message.get("folder", "nowhere"), "checkpoint", "left")
+        script = json.loads(left.read_text(encoding="utf-8")) if left.exists() else message["spec"]["script"]
+        self.actions: deque[list[Any]] = deque(script)
         self.answers: list[Message] = []
         self.is_waiting = False
         self._engine = engine
@@ -109,6 +116,13 @@ class _ScriptedJob:
         if self.message["type"] == "train":
             message["outcome"] = {"kind": "complete", "reason": ""}
         return message
+
+    def paused(self) -> Message:
+        """Its checkpoint has what is left of the script, and it has no outcome."""
+        checkpoint = Path(self.message["folder"], "checkpoint")
+        checkpoint.mkdir()
+        (checkpoint / "left").write_text(json.dumps(list(self.actions)), encoding="utf-8")
+        return {"type": "ended", "job": self.name, "outcome": None}
 
     # -- actions --------------------------------------------------------------------------------------------------
 

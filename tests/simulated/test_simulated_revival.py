@@ -315,6 +315,8 @@ def test_limit_of_disk_drops_the_worst_first_and_such_a_trial_begins_anew(
         "paused at rung 3, to begin anew (its checkpoint was removed to keep budget.disk_gib): It waits"
     )
 
+    same = search(make_sweep(trials=7, pruner=Never(9), place=place))
+    assert [record.last_pause for record in same.records] == [record.last_pause for record in sweep.records]
     again = make_sweep(trials=7, pruner=Promotion(enough=1), place=place)
     assert not _is_complete(again, result)
     search(again)

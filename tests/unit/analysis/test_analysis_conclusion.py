@@ -231,7 +231,7 @@ def test_paused_trials_are_told_in_the_same_words_on_every_screen(builder: Study
     view = PlainView(console)
     view(overview.state)
     text = plain(console.file.getvalue())  # type: ignore[attr-defined]
-    told = "Paused: trial 1 at rung 3, trial 2 at rung 3. A run with more budget (budget.trials, or"
+    told = "Paused: trial 1 at rung 3, trial 2 at rung 3 (to begin anew). A run with more budget (budget.trials, or"
     assert text.count(told) == 2
     assert text.count("3 trials: 1 complete, 2 paused; ") == 2
     assert text.count("paused 3/10") == 4
