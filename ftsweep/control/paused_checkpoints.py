@@ -1,4 +1,4 @@
-"""What paused trials keep on disk: it counts against no trial's start, and goes first where the limit is reached."""
+"""Which checkpoints of paused trials go first where the limit of disk is reached."""
 
 from __future__ import annotations
 
@@ -7,13 +7,6 @@ from collections.abc import Iterable, Sequence
 
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.trial import TrialRecord
-from ftsweep.store.atomic import folder_size
-from ftsweep.store.folders import StudyFolder
-
-
-def paused_bytes(folder: StudyFolder, records: Iterable[TrialRecord]) -> int:
-    """What the checkpoints of paused trials take."""
-    return sum(folder_size(folder.trial(record.number).checkpoint) for record in records if record.pause is not None)
 
 
 def least_missed(records: Iterable[TrialRecord], objective: Objective) -> list[TrialRecord]:
@@ -32,10 +25,6 @@ def least_missed(records: Iterable[TrialRecord], objective: Objective) -> list[T
 
 def dropped_text(records: Sequence[TrialRecord], limit: str) -> str:
     """That the checkpoints of these trials were removed, and what that means for them."""
-    numbers = ", ".join(str(record.number) for record in records)
-    whose = (
-        f"The checkpoint of paused trial {numbers} was"
-        if len(records) == 1
-        else (f"The checkpoints of paused trials {numbers} were")
-    )
-    return f"{whose} removed to keep {limit}: resumed, such a trial begins anew, to the same values."
+    which = ("trial " if len(records) == 1 else "trials ") + ", ".join(str(record.number) for record in records)
+    anew = "Resumed, they begin anew, to the same values."
+    return f"{limit} is reached: checkpoints of paused trials were removed ({which}). {anew}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from statistics import median
 
 from ftsweep.config.schema import SweepConfig
@@ -18,7 +17,6 @@ from ftsweep.control.budget import (
     worker_seconds,
 )
 from ftsweep.control.halt import Halt
-from ftsweep.control.paused_checkpoints import paused_bytes
 from ftsweep.control.targets import found_enough
 from ftsweep.domain.trial import TrialRecord
 from ftsweep.store.atomic import folder_size
@@ -37,14 +35,12 @@ class Stopping:
     _first_rungs: dict[int, float] = field(default_factory=dict)
     """Seconds to the first rung, by trial."""
     _bytes: int = 0
-    _paused_bytes: int = 0
-    """Of them those of paused trials' checkpoints."""
     _measure_again: float = 0.0
 
     def lasting(self, records: Sequence[TrialRecord]) -> Halt | None:
         """Why the same command, given again, would start no trial either; None where it would."""
         halt = found_enough(self.config.study, records, self.config.objective)
-        return halt or spent_for_good(self.config.budget, records, size=partial(self._needed, records))
+        return halt or spent_for_good(self.config.budget, records, size=self._size)
 
     def halt(self, records: Sequence[TrialRecord]) -> Halt | None:
         """Why no new trial may start now; None while one may.
@@ -53,7 +49,7 @@ class Stopping:
         """
         budget, elapsed = self.config.budget, self.elapsed_seconds()
         halt = found_enough(self.config.study, records, self.config.objective)
-        halt = halt or spent_budget(budget, records, elapsed_seconds=elapsed, size=partial(self._needed, records))
+        halt = halt or spent_budget(budget, records, elapsed_seconds=elapsed, size=self._size)
         if halt is None:
             return self._too_late(records)
         is_under_way = any(record.outcome is None for record in records)
@@ -79,8 +75,7 @@ class Stopping:
         `records` are the search's trials, one of them `record`. A run is expected to take what its trial took.
         """
         budget, elapsed = self.config.budget, self.elapsed_seconds()
-        size = partial(self._needed, records)
-        halt = spent_budget(budget, [*records, *confirmed], elapsed_seconds=elapsed, size=size)
+        halt = spent_budget(budget, [*records, *confirmed], elapsed_seconds=elapsed, size=self._size)
         if halt is not None:
             return halt
         used = worker_seconds([*records, *confirmed])
@@ -103,36 +98,31 @@ class Stopping:
         """As it is written in a sweep."""
         return f"budget.disk_gib={self.config.budget.disk_gib:g}"
 
-    def excess_bytes(self, records: Sequence[TrialRecord]) -> int:
+    def excess_bytes(self) -> int:
         """By how much the study's folder is larger than it may be; 0 within the limit, or without one."""
         limit = self.config.budget.disk_gib
-        if limit is None:
-            return 0
-        self._measure(records)
-        return max(0, self._bytes - int(limit * GIB))
+        return 0 if limit is None else max(0, self._size() - int(limit * GIB))
 
     def must_make_room(self, records: Sequence[TrialRecord]) -> bool:
         """Whether paused trials keep more than the limit of disk has room for."""
         has_checkpoints = any(record.pause is not None and record.pause.has_checkpoint for record in records)
-        return has_checkpoints and self.excess_bytes(records) > 0
+        if not has_checkpoints or self.excess_bytes() == 0:
+            return False
+        self._measure_again = 0.0  # what is removed is gone: not by an old figure
+        return self.excess_bytes() > 0
 
     def note_freed(self, freed: int) -> None:
-        """So many bytes of paused trials' checkpoints are gone since."""
+        """So many bytes of the folder are gone since."""
         self._bytes -= freed
-        self._paused_bytes -= freed
 
-    def _needed(self, records: Sequence[TrialRecord]) -> int:
-        """Bytes of the study's folder but for what paused trials keep there, which goes where it is too much."""
-        self._measure(records)
-        return self._bytes - self._paused_bytes
-
-    def _measure(self, records: Sequence[TrialRecord]) -> None:
-        """Look at the study's folder, so often that it takes at most a hundredth of the time."""
+    def _size(self) -> int:
+        """Bytes of the study's folder, looked at so often that it takes at most a hundredth of the time."""
         begin = time.monotonic()
         if begin >= self._measure_again:
-            self._bytes, self._paused_bytes = folder_size(self.folder.path), paused_bytes(self.folder, records)
+            self._bytes = folder_size(self.folder.path)
             end = time.monotonic()
             self._measure_again = end + 100 * (end - begin)
+        return self._bytes
 
     def _too_late(self, records: Sequence[TrialRecord]) -> Halt | None:
         slow = self.slow_branches(records)

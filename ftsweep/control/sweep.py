@@ -48,7 +48,7 @@ class Sweep:
         self.monitor.begin_search()
         while not self.monitor.is_stopping:
             self.heeding.heed(self._tell)
-            self._keep_disk()
+            self.keep_disk()
             halt = self.stopping.halt(self.trials.records) if self._is_anything_left else None
             self._heed(halt)
             self._fill(halt)
@@ -148,11 +148,11 @@ class Sweep:
         was_offered = self.executor.num_free > 0
         return was_offered or not (self.trials.paused or (halt is None and self._may_ask))
 
-    def _keep_disk(self) -> None:
+    def keep_disk(self) -> None:
         """Have what paused trials keep stay within the limit."""
         if self.stopping.must_make_room(self.trials.records):
-            excess = self.stopping.excess_bytes(self.trials.records)
-            self.stopping.note_freed(self.trials.make_room(excess, self.stopping.disk_limit))
+            freed = self.trials.make_room(self.stopping.excess_bytes(), self.stopping.disk_limit)
+            self.stopping.note_freed(freed)
 
     @property
     def _may_ask(self) -> bool:

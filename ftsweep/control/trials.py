@@ -151,7 +151,7 @@ class Trials:
         return freed
 
     def resumed(self, number: int) -> None:
-        """Have folder and record tell that a trial's pause is over, if there is one; before anybody copies the folder."""
+        """Have folder and record tell that a trial's pause is over, if there is one: before a node has the folder."""
         record = self.by_number.get(number)
         if record is not None and record.pause is not None:
             self._with_pause(number, replace(record.pause, is_over=True))

@@ -24,8 +24,8 @@ from ftsweep.executors.base import Message
 
 
 class ScriptedEngine:
-    """Runs scripts. Of jobs with a `folder` a worker that is asked to quit leaves a file `drained` there; paused ones leave
-    a checkpoint, and go on from it.
+    """Runs scripts. Of jobs with a `folder` a worker that is asked to quit leaves a file `drained` there; a paused one
+    leaves a checkpoint, and goes on from it.
     """
 
     num_lanes = 1

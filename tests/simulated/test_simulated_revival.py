@@ -299,7 +299,7 @@ def test_limit_of_disk_drops_the_worst_first_and_such_a_trial_begins_anew(
     place = tmp_path / "limited"
     sweep = make_sweep(trials=7, pruner=Never(9), place=place, disk_gib=2.5 * 1024 * KIB)
     sweep.executor.checkpoint_bytes = 2**20  # type: ignore[attr-defined]
-    sweep.stopping._measure = measured_always(sweep)  # type: ignore[method-assign]
+    sweep.stopping._size = measured_always(sweep)  # type: ignore[method-assign]
     result = search(sweep).conclude()
     assert len(sweep.records) == 7, "what paused trials keep ends no search"
     assert "budget.disk_gib" not in sweep.note
@@ -309,7 +309,7 @@ def test_limit_of_disk_drops_the_worst_first_and_such_a_trial_begins_anew(
     assert {sweep.folder.trial(record.number).checkpoint.exists() for record in dropped} == {False}
     value = sweep.config.objective.value
     assert max(value(each.measurements[-1]) for each in whole) < min(value(each.measurements[-1]) for each in dropped)
-    assert "removed to keep budget.disk_gib=0.00244" in caplog.text
+    assert "budget.disk_gib=0.00244141 is reached: checkpoints of paused trials were removed (trial" in caplog.text
     assert dropped[0].pause is not None
     assert dropped[0].pause.sentence.startswith(
         "paused at rung 3, to begin anew (its checkpoint was removed to keep budget.disk_gib): It waits"
@@ -326,16 +326,16 @@ def test_limit_of_disk_drops_the_worst_first_and_such_a_trial_begins_anew(
         assert [each.values for each in record.measurements] == expected
 
 
-def measured_always(sweep: LiveStudy) -> Callable[[Any], None]:
+def measured_always(sweep: LiveStudy) -> Callable[[], int]:
     """A look at the disk each time: in simulated time none is due again."""
     stopping = sweep.stopping
-    look = stopping._measure
+    look = stopping._size
 
-    def measure(records: Any) -> None:
+    def size() -> int:
         stopping._measure_again = 0.0
-        look(records)
+        return look()
 
-    return measure
+    return size
 
 
 def test_lowered_limit_of_disk_is_kept_by_the_next_run(make_sweep: MakeSweep) -> None:
