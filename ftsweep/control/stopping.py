@@ -105,8 +105,9 @@ class Stopping:
 
     def must_make_room(self, records: Sequence[TrialRecord]) -> bool:
         """Whether paused trials keep more than the limit of disk has room for."""
-        has_checkpoints = any(record.pause is not None and record.pause.has_checkpoint for record in records)
-        if not has_checkpoints or self.excess_bytes() == 0:
+        if self.excess_bytes() == 0:
+            return False
+        if not any(record.pause is not None and record.pause.has_checkpoint for record in records):
             return False
         self._measure_again = 0.0  # what is removed is gone: not by an old figure
         return self.excess_bytes() > 0
