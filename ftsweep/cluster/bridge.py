@@ -7,13 +7,16 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import ray
 
 from ftsweep.cluster.admission import NotStartedError, RefusedClusterError, SlotDiedError
+from ftsweep.cluster.carrier import Carrier
+from ftsweep.cluster.in_place import SharedFolder
 from ftsweep.cluster.inputs import code_of, inputs_of
-from ftsweep.cluster.link import Carrier, Link
+from ftsweep.cluster.link import Link
 from ftsweep.cluster.nodes import Nodes
 from ftsweep.cluster.slots import Node, Wish, checked_wishes, slots_of, unheld, unheld_text
 from ftsweep.cluster.starting import started
@@ -28,14 +31,16 @@ class Bridge:
     """Of one study. All that it says goes to standard output, a JSON line each."""
 
     def __init__(self, settings: Mapping[str, Any], output: Any) -> None:
-        self._settings, self._output = settings, output
+        self._output = output
         self._wishes = checked_wishes(settings["slots"])
         self._lock = threading.RLock()
         self._links: dict[str, Link] = {}
         self._deaths: dict[str, int] = {}
         self._num_slots = self._num_attempts = self._num_starting = 0
         self._closing = threading.Event()
-        self._carrier = Carrier()
+        shared = SharedFolder(Path(settings["context"]["log_folder"]))
+        self._carrier = Carrier(shared)
+        self._settings = {**settings, "shared": [str(shared.path), shared.nonce]}
         self._code = code_of(settings["context"]["python_path"])
         self._nodes = Nodes(self._joined, self._draining, self._closing)
         self._run = uuid.uuid4().hex[:12]
@@ -45,6 +50,12 @@ class Bridge:
         self.say({"type": "connected"})
         for work in (self._say_what_is_unheld, self._nodes.watch):
             threading.Thread(target=work, name=work.__name__, daemon=True).start()
+        try:
+            self._obey_all(lines)
+        finally:
+            self._carrier.shared.remove()
+
+    def _obey_all(self, lines: Iterator[str]) -> None:
         for line in lines:
             command = json.loads(line)
             if command["type"] == "close":
@@ -58,8 +69,9 @@ class Bridge:
             link.fence()
 
     def say(self, message: Mapping[str, Any]) -> None:
+        carried = {"carried": self._carrier.counted} if message["type"] == "state" else {}
         with self._lock:
-            self._output.write(json.dumps(message) + "\n")
+            self._output.write(json.dumps({**message, **carried}) + "\n")
             self._output.flush()
 
     def _obey(self, command: Mapping[str, Any]) -> None:
@@ -184,6 +196,8 @@ class Bridge:
         with self._lock:
             self._links.pop(link.name, None)
             attempts, link.attempts = link.attempts, {}
+            for attempt in attempts.values():
+                attempt.incoming.close()
             if self._closing.is_set():
                 return
             self._num_starting += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ class Inputs:
     """Those of `kept` that are JSON and name such paths themselves."""
     outputs: list[str] = field(default_factory=list)
     """Folders whose changes are brought back."""
+    known: list[str] = field(default_factory=list)
+    """Prepared sets that are here: none of them needs to be brought."""
 
 
 def inputs_of(job: Mapping[str, Any]) -> Inputs:
@@ -47,6 +50,8 @@ def inputs_of(job: Mapping[str, Any]) -> Inputs:
         inputs.copied.update(_written_below(job["folder"]))
     if "cache" in job:
         inputs.paths.add(job["cache"])
+        if job.get("type") == "prepare":
+            inputs.known += _prepared_sets(Path(job["cache"]))
     for folder, _ in (*job.get("left", ()), *job.get("right", ())):
         if folder not in inputs.paths:
             inputs.paths.add(folder)
@@ -100,6 +105,15 @@ def _add_model(inputs: Inputs, node: Mapping[str, Any]) -> None:
         if manifest.is_file():
             inputs.told.append(str(manifest))
             _add_model(inputs, read_json(manifest).get("model") or {})
+
+
+def _prepared_sets(cache: Path) -> Iterator[str]:
+    """Those that are whole, by their folders' names."""
+    for meta in cache.glob("prepared/*/meta.json"):
+        with suppress(OSError, ValueError, KeyError, AttributeError):
+            sizes = read_json(meta)["files"].items()
+            if all((meta.parent / name).stat().st_size == size for name, size in sizes):
+                yield meta.parent.name
 
 
 def _listed(value: Any) -> list[str]:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 _TEXT_SUFFIXES = {".json", ".jsonl", ".md", ".txt", ".log"}
-_MOST_BYTES = 1 << 20  # of a file that may tell a path
+MOST_TEXT_BYTES = 1 << 20
+"""Of a file that may tell a path."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Tree:
 
     def text_outwards(self, file: Path) -> bytes | None:
         """The content of a small text file that tells a path of this node, with the control machine's; else None."""
-        if file.suffix not in _TEXT_SUFFIXES or file.stat().st_size > _MOST_BYTES:
+        if file.suffix not in _TEXT_SUFFIXES or file.stat().st_size > MOST_TEXT_BYTES:
             return None
         content = file.read_bytes()
         root = self.root.encode()
