@@ -76,6 +76,11 @@ class Bridge:
 
     def _obey(self, command: Mapping[str, Any]) -> None:
         with self._lock:
+            if command["type"] == "lanes":
+                self._settings["lanes"] = command["lanes"]  # of slots that come later, too
+                for each in self._links.values():
+                    each.use_lanes(command["lanes"])
+                return
             link = self._links.get(command["slot"])
             if command["type"] in ("reply", "go"):
                 if link is not None and command["type"] == "go":
@@ -152,8 +157,9 @@ class Bridge:
                 return
             self._num_slots += 1
             name = f"{node.host} {'gpu' if wish.gpus else 'cpu'} {self._num_slots - 1}"
+            settings = dict(self._settings)
         try:
-            actor = started(name, node, wish, self._settings, self.say)
+            actor = started(name, node, wish, settings, self.say)
             link = Link(
                 name, node, wish, actor, self._settings["heartbeat_seconds"], self._carrier, self.say, self._ended
             )
@@ -167,6 +173,8 @@ class Bridge:
         with self._lock:
             self._num_starting -= 1
             self._links[name] = link
+            if self._settings["lanes"] != settings["lanes"]:
+                link.use_lanes(self._settings["lanes"])
         link.start()
         if self._nodes.is_draining(node.identity):
             self._draining(node.identity)

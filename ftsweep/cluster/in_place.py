@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ftsweep.cluster.held_folder import HeldFolder
+from ftsweep.cluster.held_folder import HeldFolder, remove_left
 from ftsweep.cluster.objects import SETTLED_SECONDS, Hashes, file_hash
 from ftsweep.store.atomic import read_json, write_json
 
@@ -57,6 +57,11 @@ class SharedFolder:
 
     def remove(self) -> None:
         self._held.remove()
+
+
+def remove_shared(parent: Path) -> None:
+    """Remove the folders of bridges that were killed."""
+    remove_left(parent, _PREFIX)
 
 
 class Places:

@@ -79,6 +79,10 @@ class Link:
         """All that it said has been answered."""
         self._commands.put(("go",))
 
+    def use_lanes(self, lanes: int) -> None:
+        """No job is under way."""
+        self._commands.put(("lanes", lanes))
+
     def close(self) -> None:
         """Have it checkpoint; `on_end` follows."""
         self._commands.put(("close",))
@@ -129,6 +133,8 @@ class Link:
     def _prepared(self, kind: str, *values: Any) -> dict[str, Any]:
         if kind in ("close", "go"):
             return {"kind": kind}
+        if kind == "lanes":
+            return {"kind": kind, "lanes": values[0]}
         if kind == "reply":
             job, message, attempt = values
             return {"kind": "reply", "job": job, "message": dict(message), "attempt": attempt}

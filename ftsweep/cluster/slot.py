@@ -197,6 +197,8 @@ class Slot:
                     self._local.reply(command["job"], command["message"])
             elif command["kind"] == "go":
                 self._awaits_go = False
+            elif command["kind"] == "lanes":
+                self._local.use_lanes(command["lanes"])
             else:
                 self._close()
 
