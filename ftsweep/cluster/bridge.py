@@ -93,7 +93,7 @@ class Bridge:
                 self._lose(job["job"], command["slot"], "node", "its slot was gone when it was given")
                 return
             self._num_attempts += 1
-            link.submit(job, inputs_of(job), f"{self._run}-{self._num_attempts:06d}")
+            link.submit(job, inputs_of(job, command["made"]), f"{self._run}-{self._num_attempts:06d}")
 
     def _close(self) -> None:
         with self._lock:
@@ -212,9 +212,12 @@ class Bridge:
         ray.kill(link.actor)
         self.say({"type": "gone", "slot": link.name})
         for job, attempt in attempts.items():
-            has_progress = attempt.has_progress or link.is_drained
+            has_progress = attempt.has_progress or link.is_drained or link.is_unfit  # no job is to blame
             self._lose(job, link.name, kind, f"slot {link.name} {reason}", has_progress=has_progress)
         node = link.node.identity
+        if link.is_unfit:
+            self._refuse_node(link, reason)
+            return
         has_achieved = bool(attempts) or link.has_worked or link.is_drained
         if has_achieved:
             self._deaths.pop(node, None)
@@ -228,6 +231,16 @@ class Bridge:
             self._leave_out(link.name, link.node, f"{_MOST_DEATHS} slots there died without a job: {reason}")
         else:
             self._say_if_none_is_left(link.name)
+
+    def _refuse_node(self, link: Link, reason: str) -> None:
+        """None of its slots can work for the study."""
+        with self._lock:
+            self._num_starting -= 1
+            others = [each for each in self._links.values() if each.node.identity == link.node.identity]
+        for each in others:
+            each.refuse(reason)
+        if not others:  # the last one says it
+            self._leave_out(link.name, link.node, reason)
 
     def _say_if_none_is_left(self, name: str) -> None:
         if not self._links and not self._num_starting:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import selectors
 import logging
+import selectors
 import socket
 import sys
 import time
@@ -17,6 +17,7 @@ from typing import Any
 
 from ftsweep.cluster.in_place import remove_shared
 from ftsweep.cluster.known_slot import KnownSlot
+from ftsweep.cluster.made_once import MadeOnce
 from ftsweep.cluster.reaching import check_reached
 from ftsweep.cluster.slots import checked_wishes
 from ftsweep.domain.messages import Answer
@@ -46,8 +47,8 @@ class RayCluster(Executor):
     token. `slots`: what slots nodes get, as mappings with `gpus` (may be a fraction), `cpus`, `accelerator`, `labels`
     and `count`, at most for each node; null: one for each GPU, on a node without any one. `threads`: of each worker;
     null is the slot's `cpus`. `lanes`: trials that each worker trains at once; "auto" as many as pay, measured in one
-    slot. `heartbeat_seconds`: a slot that is silent for so long is lost. `insecure`: take a cluster without a token. `scratch`: a folder on the nodes; null is
-    the temporary folder. `cache_gib`: of files that a node keeps.
+    slot. `heartbeat_seconds`: a slot that is silent for so long is lost. `insecure`: take a cluster without a token.
+    `scratch`: a folder on the nodes; null is the temporary folder. `cache_gib`: of files that a node keeps.
     """
 
     def __init__(
@@ -79,14 +80,14 @@ class RayCluster(Executor):
         self._slots: dict[str, KnownSlot] = {}
         self._bridge: WorkerProcess | None = None
         self._arrived: list[Message] = []
+        self._made = MadeOnce()
         self._pause = 1.0
         self._away_since: float | None = None
         self._start_at = 0.0
         self._is_open = self._was_connected = False
         self._num_unreached = self._log_mark = 0
         self.carried: Counter[str] = Counter()
-        """Bytes that were `sent` to nodes and `brought` from them, used `in_place` there, and `handed` over on a disk
-        that a node shares."""
+        """Bytes `sent` to nodes and `brought` from them, used `in_place` there, and `handed` over on a shared disk."""
         self._carried_by_bridge: Counter[str] = Counter()
 
     def open(self, context: ExecutorContext) -> None:
@@ -121,7 +122,9 @@ class RayCluster(Executor):
         slot.jobs.add(job["job"])
         slot.submitted += 1
         slot.awaits_go = self.num_lanes > 1
-        self._send({"type": "submit", "slot": name, "job": job})
+        made = self._made.note(job)
+        job = {**job, "sources": self._made.sources} if self._made.sources else job
+        self._send({"type": "submit", "slot": name, "job": job, "made": made})
 
     def reply(self, job: str, message: Answer) -> None:
         for name, slot in self._slots.items():
@@ -250,13 +253,16 @@ class RayCluster(Executor):
             self._away_since, self._pause = None, 1.0
         else:  # none that lives
             slot = self._slots.get(said["slot"], KnownSlot())
-        self.carried += Counter(said["carried"]) - self._carried_by_bridge
-        self._carried_by_bridge = Counter(said["carried"])
+        carried: Counter[str] = Counter(said["carried"])
+        self.carried += carried - self._carried_by_bridge
+        self._carried_by_bridge = carried
         heard = slot.hear(said)
         slot.awaits_go |= bool(heard) and self.num_lanes > 1
-        over = {message["job"] for message in heard if message["type"] in _OVER}
+        over = {message["job"]: message for message in heard if message["type"] in _OVER}
+        for message in over.values():
+            self._made.hear(message)
         for each in self._slots.values():
-            each.jobs -= over
+            each.jobs -= over.keys()
         self._arrived += heard
 
     def _lose_bridge(self) -> None:

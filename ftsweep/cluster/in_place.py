@@ -1,7 +1,7 @@
 """Files that a node has where the control machine has them: on a disk that both mount, or put there beforehand.
 
-Never by their names alone. A disk is shared where a marker of this run, with a number drawn for it, is found at the same
-place; a file on it is the same one by inode, size and time. Any other file is the same where its content is.
+Never by their names alone. A disk is shared where a marker of this run, with a number drawn for it, is found at the
+same place; a file on it is the same one by inode, size and time. Any other file is the same where its content is.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class FileFacts:
 
 
 class SharedFolder:
-    """The control side: a folder of one bridge below the study's, with the marker; slots that find it may put there what
-    is theirs, each attempt in a folder of its own.
+    """The control side: a folder of one bridge below the study's, with the marker. Slots that find it may put there
+    what is theirs, each attempt in a folder of its own.
     """
 
     def __init__(self, parent: Path) -> None:
@@ -79,7 +79,7 @@ class Places:
     def has(self, name: str, facts: FileFacts) -> bool:
         """Whether this very file, or one of its content, lies here under this name. May read all of it."""
         try:
-            status = os.stat(name)
+            status = Path(name).stat()
             if not stat.S_ISREG(status.st_mode) or status.st_size != facts.size or not os.access(name, os.R_OK):
                 return False
             if facts.is_beside and status.st_dev == self._device:

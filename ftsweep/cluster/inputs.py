@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,8 +37,8 @@ class Inputs:
     """Prepared sets that are here: none of them needs to be brought."""
 
 
-def inputs_of(job: Mapping[str, Any]) -> Inputs:
-    """All that has to be on a node before it takes the job."""
+def inputs_of(job: Mapping[str, Any], made: Sequence[str] = ()) -> Inputs:
+    """All that has to be on a node before it takes the job; `made`: prepared sets that it may need."""
     inputs = Inputs()
     for key in ("folder", "destination"):
         if key in job:
@@ -52,6 +52,9 @@ def inputs_of(job: Mapping[str, Any]) -> Inputs:
         inputs.paths.add(job["cache"])
         if job.get("type") == "prepare":
             inputs.known += _prepared_sets(Path(job["cache"]))
+        prepared = Path(job["cache"]) / "prepared"
+        for folder in (each for each in made if Path(each).parent == prepared):  # a node names them
+            inputs.kept.update(_below(folder))
     for folder, _ in (*job.get("left", ()), *job.get("right", ())):
         if folder not in inputs.paths:
             inputs.paths.add(folder)

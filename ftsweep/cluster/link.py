@@ -21,6 +21,7 @@ from ftsweep.cluster.incoming import Incoming
 from ftsweep.cluster.inputs import Inputs
 from ftsweep.cluster.objects import PART_BYTES
 from ftsweep.cluster.slots import Node, Wish
+from ftsweep.errors import OtherSourceError
 
 _LOGGER = logging.getLogger(__name__)
 _CALL_SECONDS = 120.0  # of a command, or of a part of a file
@@ -57,6 +58,8 @@ class Link:
     is_drained: bool = False
     has_worked: bool = False
     """Whether a job has measured something here, or come to its end."""
+    is_unfit: bool = False
+    """Whether its node has other data, or another model, than the study."""
     _over: threading.Event = field(default_factory=threading.Event)
     _commands: SimpleQueue[Any] = field(default_factory=SimpleQueue)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -86,6 +89,11 @@ class Link:
     def close(self) -> None:
         """Have it checkpoint; `on_end` follows."""
         self._commands.put(("close",))
+
+    def refuse(self, reason: str) -> None:
+        """Its node can do nothing for the study."""
+        self.is_unfit = True
+        self._end(reason, "node")
 
     def wait(self, seconds: float) -> None:
         """Until it is over, at most so long."""
@@ -248,6 +256,9 @@ class Link:
             attempt = self.attempts.get(message["job"])
             if attempt is None or attempt.name != item["attempt"]:
                 message = None  # of an attempt that is over
+            elif message.get("error_class") == OtherSourceError.__name__:
+                self.refuse(f"cannot work for this study: {message['message']}")
+                return
             else:
                 attempt.has_progress |= message["type"] == "measured"
                 self.has_worked |= message["type"] in ("measured", "ended")

@@ -85,11 +85,9 @@ class Objects:
             raise ValueError(f"a file did not arrive as it was sent ({name})")
         os.replace(part, self.path(name))
 
-    def lay_out(
-        self, files: Mapping[str, str], root: str, *, copies: bool, in_place: Collection[str] = ()
-    ) -> None:
-        """Put objects where they belong: as links to one file, or as copies that may be changed. Of those `in_place` the
-        source is the file of that name on this node.
+    def lay_out(self, files: Mapping[str, str], root: str, *, copies: bool, in_place: Collection[str] = ()) -> None:
+        """Put objects where they belong: as links to one file, or as copies that may be changed. Of those `in_place`
+        the source is the file of that name on this node.
         """
         for name, content in files.items():
             target, source = Path(f"{root}{name}"), Path(name) if name in in_place else self.path(content)
@@ -103,7 +101,7 @@ class Objects:
                 with suppress(FileNotFoundError):
                     temporary.unlink()
                 if name in in_place:
-                    os.symlink(source, temporary)
+                    temporary.symlink_to(source)
                 else:
                     os.link(source, temporary)
             os.replace(temporary, target)

@@ -21,8 +21,8 @@ from ftsweep.store.atomic import settle_folder
 _LOGGER = logging.getLogger(__name__)
 
 Item = dict[str, Any]
-"""A part (`kind` "part"), a file that was handed over ("handed"), the end of a folder's changes ("folder"), more of a log
-("log"), or a message ("message")."""
+"""A part (`kind` "part"), a file that was handed over ("handed"), the end of a folder's changes ("folder"), more of a
+log ("log"), or a message ("message")."""
 
 _COPY_BYTES = 16 << 20
 

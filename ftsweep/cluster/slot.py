@@ -70,7 +70,8 @@ class Slot:
         try_lock(self._tree_lock, is_shared=True)
         self._objects = Objects(base / "objects", int(descriptor["cache_gib"] * 2**30))
         self._objects.trim(base / "stores")
-        self._places = Places(*descriptor["shared"], base / "hashes")
+        folder, nonce = descriptor["shared"]
+        self._places = Places(folder, nonce, base / "hashes")
         self._jobs: dict[str, tuple[str, Outgoing]] = {}
         self._known: set[str] = set()  # prepared sets that the control machine has
         self._queue: deque[Item] = deque()
@@ -113,10 +114,8 @@ class Slot:
         self._asked_at = time.monotonic()
         self._objects.put(name, offset, data, is_last=is_last)
 
-    def lay_out(
-        self, files: Mapping[str, str], told: Mapping[str, list[str]], in_place: list[str]
-    ) -> None:
-        """Put files that jobs read where they belong; those `told` are JSON that names such paths of the control machine."""
+    def lay_out(self, files: Mapping[str, str], told: Mapping[str, list[str]], in_place: list[str]) -> None:
+        """Put files that jobs read where they belong; those `told` are JSON that names these paths itself."""
         own = {name: content for name, content in files.items() if name not in told}
         self._objects.lay_out(own, self._tree.root, copies=False, in_place=in_place)
         for name, paths in told.items():
@@ -216,7 +215,7 @@ class Slot:
         self._num_submitted += 1
         self._awaits_go = True
         shared = self._tree.inwards(job, set(command["paths"]) - set(outputs))
-        self._local.submit(own.inwards(shared, outputs))
+        self._local.submit({**own.inwards(shared, outputs), "root": self._tree.root})
 
     def _handover(self, attempt: str) -> Path | None:
         return None if self._places.shared is None else self._places.shared / attempt
@@ -257,11 +256,11 @@ class Slot:
             self._changed.notify_all()
 
     def _made_elsewhere(self, result: Mapping[str, Any], attempt: str) -> list[Item]:
-        """A prepared set, which the control side reads, too."""
-        folder = str(result.get("folder", ""))
-        if not folder.startswith(self._tree.root) or "/prepared/" not in folder or Path(folder).name in self._known:
-            return []
-        return list(Outgoing([folder.removeprefix(self._tree.root)], self._tree, self._handover(attempt)).items())
+        """Prepared sets: the control side reads them, too, and other nodes get them."""
+        folders = [folder.removeprefix(self._tree.root) for folder in result.get("made", ())]
+        new = [folder for folder in folders if Path(folder).name not in self._known]
+        self._known.update(Path(folder).name for folder in new)
+        return list(Outgoing(new, self._tree, self._handover(attempt)).items())
 
     def _close(self) -> None:
         """Have the worker checkpoint, and bring what it wrote; jobs under way are not told of."""
