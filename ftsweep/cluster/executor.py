@@ -123,7 +123,7 @@ class RayCluster(Executor):
         slot.submitted += 1
         slot.awaits_go = self.num_lanes > 1
         made = self._made.note(job)
-        job = {**job, "sources": self._made.sources} if self._made.sources else job
+        job = {**job, "sources": dict(self._made.sources)} if self._made.sources else job
         self._send({"type": "submit", "slot": name, "job": job, "made": made})
 
     def reply(self, job: str, message: Answer) -> None:

@@ -151,7 +151,7 @@ class Link:
         in_place = self._in_place(files)
         hashes = {name: each.content for name, each in files.items()}
         self._send({name: content for name, content in hashes.items() if name not in in_place})
-        paths = sorted(inputs.paths)
+        paths = dict(inputs.paths)
         if inputs.kept:
             kept = {name: hashes[name] for name in inputs.kept}
             self._call(self.actor.lay_out.remote(kept, dict.fromkeys(inputs.told, paths), in_place))
@@ -160,6 +160,7 @@ class Link:
             "job": dict(job),
             "attempt": attempt,
             "paths": paths,
+            "addresses": inputs.addresses,
             "outputs": list(inputs.outputs),
             "copied": {name: hashes[name] for name in inputs.copied},
             "in_place": in_place,

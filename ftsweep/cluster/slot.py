@@ -114,7 +114,7 @@ class Slot:
         self._asked_at = time.monotonic()
         self._objects.put(name, offset, data, is_last=is_last)
 
-    def lay_out(self, files: Mapping[str, str], told: Mapping[str, list[str]], in_place: list[str]) -> None:
+    def lay_out(self, files: Mapping[str, str], told: Mapping[str, dict[str, str]], in_place: list[str]) -> None:
         """Put files that jobs read where they belong; those `told` are JSON that names these paths itself."""
         own = {name: content for name, content in files.items() if name not in told}
         self._objects.lay_out(own, self._tree.root, copies=False, in_place=in_place)
@@ -204,7 +204,7 @@ class Slot:
     def _submit(self, command: Mapping[str, Any]) -> None:
         """An attempt has folders of its own: one that was cut off on this node may still write into its."""
         job, outputs = command["job"], command["outputs"]
-        own = Tree(str(self._folder.path / command["attempt"]))
+        own = Tree(str(self._folder.path / command["attempt"]), (self._tree.root,), command["addresses"])
         for folder in outputs:
             own.place(folder).parent.mkdir(parents=True, exist_ok=True)
         self._objects.lay_out(command["copied"], own.root, copies=True, in_place=command["in_place"])
@@ -214,8 +214,9 @@ class Slot:
         self._known.update(command["known"])
         self._num_submitted += 1
         self._awaits_go = True
-        shared = self._tree.inwards(job, set(command["paths"]) - set(outputs))
-        self._local.submit({**own.inwards(shared, outputs), "root": self._tree.root})
+        shared = {text: path for text, path in command["paths"].items() if text not in outputs}
+        job = own.inwards(self._tree.inwards(job, shared), {folder: folder for folder in outputs})
+        self._local.submit({**job, "root": self._tree.root})
 
     def _handover(self, attempt: str) -> Path | None:
         return None if self._places.shared is None else self._places.shared / attempt
@@ -229,8 +230,7 @@ class Slot:
                 items += outgoing.items()
                 if message["type"] == "ended" and "result" in message:
                     items += self._made_elsewhere(message["result"], attempt)
-            told = message if outgoing is None else outgoing.tree.outwards(message)
-            told = self._tree.outwards(told)
+            told = (self._tree if outgoing is None else outgoing.tree).outwards(message)
             items.append({"kind": "message", "attempt": attempt, "message": told, "is_last": not left})
             if message["type"] in _OVER:
                 self._jobs.pop(str(name), None)

@@ -139,6 +139,25 @@ def test_measured_lanes_are_filled_once_a_slot_says_that_it_has_them() -> None:
     assert cluster._settings()["lanes"] == 3  # of a bridge that is started later
 
 
+def test_what_was_prepared_and_found_first_goes_with_every_later_job_of_its_branch() -> None:
+    cluster = RayCluster()
+    bridge = Bridge(cluster)
+
+    def done(job: str, branch: str, **result: Any) -> tuple[list[str], dict[str, str] | None]:
+        """What goes with a job, which then ends with this result."""
+        cluster.submit({"type": "train", "job": job, "spec": {"branch": branch}})
+        told = bridge.told[-1]
+        heard = state("one cpu 0", {"type": "ended", "job": job, "result": result})
+        cluster._hear({**heard, "applied": cluster._slots["one cpu 0"].submitted})
+        return told["made"], told["job"].get("sources")
+
+    cluster._hear(state("one cpu 0", {"type": "ready"}))
+    assert done("prepare-a", "a", made=["/cache/prepared/0a"], sources={"pydocs": "f1"}) == ([], None)
+    assert done("prepare-b", "b", made=["/cache/prepared/0b"], sources={"hub": "f2"}) == ([], {"pydocs": "f1"})
+    assert done("trial-0000", "b") == (["/cache/prepared/0b"], {"pydocs": "f1", "hub": "f2"})
+    assert done("trial-0001", "a") == (["/cache/prepared/0a"], {"pydocs": "f1", "hub": "f2"})
+
+
 def test_bytes_that_were_carried_are_counted_over_all_bridges(tmp_path: Path) -> None:
     cluster = RayCluster(address="head:1")
     cluster._context = scripted_context(tmp_path)
