@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -9,13 +10,15 @@ from pathlib import Path
 
 import pytest
 from ray_hosts import RayHosts
+from small_study import ask, place_in, trials
 
 from ftsweep.cluster import RayCluster
 from ftsweep.executors.base import Message
 from ftsweep.testing.executor import poll_until, poll_until_over, scripted_context, scripted_job
 
-pytestmark = [pytest.mark.slow, pytest.mark.cluster, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.cluster, pytest.mark.timeout(1800)]
 SIZE = 20_000_000
+HOW = ("sent", "in_place")
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +85,32 @@ def test_a_host_that_shares_the_disk_is_sent_nothing_and_sends_little(executor: 
     assert executor.carried["handed"] == before["handed"]
     for name in workers:
         assert (disk / "study" / name / "checkpoint" / "weights").stat().st_size == SIZE
+
+
+def test_study_on_the_model_of_a_study_at_an_address_comes_to_the_same_with_measured_lanes(
+    hosts: RayHosts, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in hosts.environment.items():
+        monkeypatch.setenv(name, value)
+    place = disk / "place"
+    place.mkdir()
+    place_in(place)
+    monkeypatch.setenv("FTSWEEP_STORES", str(place / "stores"))
+    team = f"file://{place}/team"
+    ask(place, "run", "small.yaml", "study.name=first", "budget.trials=1", f"store.path={team}", "executor.workers=1")
+    words = ("run", "small.yaml", "model=study", "model.study=first", f"model.store={team}", "pruner=none")
+    words = (*words, "executor.threads=1", "executor.lanes=auto", "budget.trials=8")
+    ask(place, *words, "executor=ray", f"executor.address={hosts.address}")
+    study = place / "mlruns" / "studies" / "small"
+    lanes = json.loads((study / "lanes.json").read_text(encoding="utf-8"))
+    assert lanes["lanes"] in (1, 2)
+    assert "could not be measured" not in json.dumps(lanes)
+    log = (study / "control.log").read_text(encoding="utf-8")
+    sent, in_place = (float(log.rpartition("carried: ")[2].partition(f" MB {how}")[0].split()[-1]) for how in HOW)
+    assert min(sent, in_place) > 0.1
+    (place / "mlruns" / "studies" / "here").mkdir()
+    shutil.copy(study / "lanes.json", place / "mlruns" / "studies" / "here")
+    ask(place, *words, "study.name=here", "executor.workers=1")
+    assert trials(ask(place, "status", "small")) == trials(ask(place, "status", "here"))
+    made = [(place / "mlruns" / "studies" / name / "model" / "ftsweep.json").read_text() for name in ("small", "here")]
+    assert made[0] == made[1]
