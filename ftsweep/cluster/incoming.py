@@ -22,7 +22,7 @@ WHOLE = ("checkpoint", "best")
 """Folders that are replaced as a whole: a mixture of two is none."""
 _LAST = ("measurements.jsonl", *WHOLE, "outcome.json")
 """In this order, after all others: a checkpoint never before the line of its rung."""
-_STAGING = ".incoming"
+_STAGING = ".incoming.tmp"  # which a copy of the study leaves out
 
 
 class Incoming:

@@ -96,7 +96,6 @@ class TestRayCluster(OnCluster):
         finally:
             executor.close(kill=True)
 
-
     def test_slots_have_the_lanes_that_were_measured_in_one_and_so_have_those_that_come_later(
         self, tmp_path: Path
     ) -> None:

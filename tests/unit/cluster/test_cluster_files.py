@@ -145,8 +145,8 @@ def test_what_killed_processes_left_in_a_runs_folder_is_not_carried(tmp_path: Pa
         (folder / ".checkpoint.old" / "weights").write_text("former")
         (folder / ".checkpoint.99999999.tmp").mkdir()
         (folder / ".checkpoint.99999999.tmp" / "weights").write_text("torn")
-    (run / ".a0.incoming").mkdir()
-    (run / ".a0.incoming" / "weights").write_text("torn")
+    (run / ".a0.incoming.tmp").mkdir()
+    (run / ".a0.incoming.tmp" / "weights").write_text("torn")
     assert set(inputs_of({"folder": str(run)}).copied) == {str(run / "checkpoint" / "weights")}
     carry(Outgoing([str(run)], tree), Incoming([str(run)], "", "a1"))
     assert [each.name for each in run.iterdir()] == ["checkpoint"]

@@ -17,6 +17,7 @@ from ftsweep.cluster.inputs import inputs_of
 from ftsweep.cluster.objects import Hashes, Objects, file_hash
 from ftsweep.cluster.outgoing import Outgoing
 from ftsweep.cluster.tree import MOST_TEXT_BYTES, Tree
+from ftsweep.store.address.capture import look_at
 from ftsweep.store.atomic import write_json
 
 LARGE = b"w" * (MOST_TEXT_BYTES + 1)
@@ -136,6 +137,17 @@ def test_large_files_are_handed_over_on_the_shared_disk(tmp_path: Path, shared: 
     assert trial.bring() == ["part checkpoint/progress.json", "handed checkpoint/weights", "folder"]
     assert (trial.here / "checkpoint" / "weights").read_bytes() == LARGE
     assert [file for file in (shared.path / "a1").rglob("*") if file.is_file()] == []
+
+
+def test_what_is_on_its_way_is_no_part_of_the_study(tmp_path: Path, shared: SharedFolder) -> None:
+    trial = Carried(tmp_path, shared)
+    trial.write()
+    *items, end = trial.outgoing.items()
+    for item in map(Outgoing.loaded, items):
+        getattr(trial.incoming, f"take_{item['kind']}")(item)
+    assert look_at(trial.here) == look_at(shared.path.parent) == {}
+    trial.incoming.take_folder(end)
+    assert set(look_at(trial.here)) == {"checkpoint/weights", "checkpoint/progress.json"}
 
 
 def test_an_attempt_that_is_over_hands_nothing_over_and_cannot_reach_the_trial(
