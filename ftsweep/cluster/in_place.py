@@ -82,8 +82,9 @@ class Places:
             status = Path(name).stat()
             if not stat.S_ISREG(status.st_mode) or status.st_size != facts.size or not os.access(name, os.R_OK):
                 return False
-            if facts.is_beside and status.st_dev == self._device:
-                return (status.st_ino, status.st_mtime_ns) == (facts.inode, facts.modified_ns)
+            is_shared = facts.is_beside and status.st_dev == self._device
+            if is_shared and (status.st_ino, status.st_mtime_ns) == (facts.inode, facts.modified_ns):
+                return True
             return self._hash(Path(name), status) == facts.content
         except OSError:
             return False
