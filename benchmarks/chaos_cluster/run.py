@@ -79,7 +79,7 @@ class Chaos:
             stack.callback(postgres.close)
             mlflow = MlflowServer(self.folder / "mlflow", postgres)
             stack.callback(mlflow.close)
-            cluster = Cluster(self.folder, self.studies, NAMES)
+            cluster = Cluster(self.folder, self.studies, NAMES, self.options.sharing)
             stack.callback(cluster.close)
             mlflow.wait()
             yield Surroundings(cluster, postgres, mlflow)
@@ -150,6 +150,9 @@ class Chaos:
 
     def report(self, seconds: float) -> list[str]:
         numbers, kills = self.tally.numbers, self.tally.kills
+        sharing = (
+            f"{', '.join(self.options.sharing)} of which share the disk of the stores, " if self.options.sharing else ""
+        )
         return [
             f"# Chaos on a cluster: {kills.total()} kills, {time.strftime('%Y-%m-%d')}",
             "",
@@ -161,7 +164,7 @@ class Chaos:
             "",
             f"{numbers['studies']} studies of {NUM_TRIALS} trials and {NUM_RUNGS} rungs (LoRA on the embedded model; "
             "random settings, no pruning, no fresh seeds; test, export, registration) on two hosts with one slot of a "
-            f"GPU that is none each, `heartbeat_seconds={HEARTBEAT_SECONDS}`; the first and the last of them "
+            f"GPU that is none each, {sharing}`heartbeat_seconds={HEARTBEAT_SECONDS}`; the first and the last of them "
             "undisturbed. Control processes are forks of one that has imported everything; all else starts as always. "
             "Studies with even numbers record on the MLflow server, the others in files. "
             f"{numbers['attempts']} starts of the command, {numbers['refused']} of which ended with words because "
@@ -197,6 +200,7 @@ def options_of(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kinds", type=lambda text: text.split(","), default=[*KINDS], help=", ".join(KINDS))
     parser.add_argument("--first", type=int, default=1, help="the number of the first study, to repeat one of a seed")
+    parser.add_argument("--sharing", type=lambda text: text.split(","), default=[], help="hosts that see the stores")
     parser.add_argument("--folder", type=Path, help="keep what lies there (default: a temporary folder)")
     parser.add_argument("--write", type=Path, help="a Markdown file for the table")
     options = parser.parse_args(words)

@@ -15,7 +15,7 @@ from ftsweep.cluster.growing_log import GrowingLog
 from ftsweep.cluster.in_place import handed_name
 from ftsweep.cluster.incoming import WHOLE
 from ftsweep.cluster.objects import PART_BYTES
-from ftsweep.cluster.tree import MOST_TEXT_BYTES, Tree
+from ftsweep.cluster.tree import Tree, may_tell_paths
 from ftsweep.store.atomic import settle_folder
 
 _LOGGER = logging.getLogger(__name__)
@@ -24,6 +24,8 @@ Item = dict[str, Any]
 """A part (`kind` "part"), a file that was handed over ("handed"), the end of a folder's changes ("folder"), more of a
 log ("log"), or a message ("message")."""
 
+HANDED_BYTES = 1 << 16
+"""A file of more is handed over where a disk is shared, unless it may tell paths of the node."""
 _COPY_BYTES = 16 << 20
 
 
@@ -75,7 +77,8 @@ class Outgoing:
     def _parts(self, folder: str, name: str) -> Iterator[Item]:
         file = self.tree.place(folder) / name
         size = file.stat().st_size
-        if size > MOST_TEXT_BYTES and self._is_handed_over(file, handed_name(folder, name)):
+        is_large = size > HANDED_BYTES and not may_tell_paths(file)
+        if is_large and self._is_handed_over(file, handed_name(folder, name)):
             yield {"kind": "handed", "folder": folder, "name": name, "size": size}
             return
         for offset in range(0, max(size, 1), PART_BYTES):

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 _TEXT_SUFFIXES = {".json", ".jsonl", ".md", ".txt", ".log"}
-MOST_TEXT_BYTES = 1 << 20
-"""Of a file that may tell a path."""
+_MOST_TEXT_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -54,8 +53,13 @@ class Tree:
 
     def text_outwards(self, file: Path) -> bytes | None:
         """The content of a small text file that tells a path of this node, with the control machine's; else None."""
-        if file.suffix not in _TEXT_SUFFIXES or file.stat().st_size > MOST_TEXT_BYTES:
+        if not may_tell_paths(file):
             return None
         content = file.read_bytes()
         found = self.bytes_outwards(content)
         return None if found == content else found
+
+
+def may_tell_paths(file: Path) -> bool:
+    """Whether it is a small text."""
+    return file.suffix in _TEXT_SUFFIXES and file.stat().st_size <= _MOST_TEXT_BYTES

@@ -15,12 +15,13 @@ from ftsweep.cluster.in_place import FileFacts, Places, SharedFolder, handed_nam
 from ftsweep.cluster.incoming import Incoming
 from ftsweep.cluster.inputs import inputs_of
 from ftsweep.cluster.objects import Hashes, Objects, file_hash
-from ftsweep.cluster.outgoing import Outgoing
-from ftsweep.cluster.tree import MOST_TEXT_BYTES, Tree
+from ftsweep.cluster.outgoing import HANDED_BYTES, Outgoing
+from ftsweep.cluster.tree import Tree
 from ftsweep.store.address.capture import look_at
 from ftsweep.store.atomic import write_json
 
-LARGE = b"w" * (MOST_TEXT_BYTES + 1)
+LARGE = b"w" * (HANDED_BYTES + 1)
+BASE = b"b" * (1 << 20)
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def places(tmp_path: Path, shared: SharedFolder) -> Places:
 def base(tmp_path: Path) -> Path:
     file = tmp_path / "base" / "model.safetensors"
     file.parent.mkdir()
-    file.write_bytes(LARGE)
+    file.write_bytes(BASE)
     os.utime(file, (1e9, 1e9))
     return file
 
@@ -72,14 +73,14 @@ def test_a_file_of_a_shared_disk_is_known_without_reading_it(
 def test_a_file_elsewhere_is_the_same_one_by_its_content_which_is_read_once(
     tmp_path: Path, base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    facts = FileFacts(file_hash(base), len(LARGE), 1, 1, is_beside=False)
+    facts = FileFacts(file_hash(base), len(BASE), 1, 1, is_beside=False)
     read: list[Path] = []
     monkeypatch.setattr(in_place, "time", Later())
     monkeypatch.setattr(in_place, "file_hash", lambda file: read.append(file) or file_hash(file))
     for _ in range(2):  # two slots of a node
         assert Places("", "", tmp_path / "hashes").has(str(base), facts)
     assert read == [base]
-    base.write_bytes(b"v" * len(LARGE))
+    base.write_bytes(b"v" * len(BASE))
     assert not Places("", "", tmp_path / "hashes").has(str(base), facts)
     base.write_bytes(b"")
     assert not Places("", "", tmp_path / "hashes").has(str(base), facts)
@@ -104,11 +105,11 @@ def test_what_lies_in_place_is_linked_and_what_a_job_changes_is_copied(tmp_path:
     assert objects.missing([content]) == {content: 0}
     objects.lay_out({str(base): content}, root, copies=True, in_place=[str(base)])
     laid_out.write_bytes(b"trained")
-    assert base.read_bytes() == LARGE
-    objects.put(content, 0, LARGE, is_last=True)
+    assert base.read_bytes() == BASE
+    objects.put(content, 0, BASE, is_last=True)
     objects.lay_out({str(base): content}, root, copies=False)  # as on a node whose disk is not shared any more
     assert not laid_out.is_symlink()
-    assert laid_out.read_bytes() == LARGE
+    assert laid_out.read_bytes() == BASE
 
 
 class Carried:
@@ -121,14 +122,14 @@ class Carried:
         self.incoming = Incoming([str(self.here)], "", name, shared.path / name)
         self.outgoing = Outgoing([str(self.here)], tree, shared.path / name)
 
-    def write(self, weights: bytes = LARGE) -> None:
+    def write(self, weights: bytes = BASE) -> None:
         (self.there / "checkpoint" / "weights").write_bytes(weights)
         (self.there / "checkpoint" / "progress.json").write_text('{"rung": 1}')
 
     def bring(self) -> list[str]:
         kinds = []
         for item in map(Outgoing.loaded, self.outgoing.items()):
-            assert len(item.get("data", b"")) <= MOST_TEXT_BYTES
+            assert len(item.get("data", b"")) <= HANDED_BYTES
             getattr(self.incoming, f"take_{item['kind']}")(item)
             kinds.append(f"{item['kind']} {item.get('name', '')}".strip())
         return kinds
