@@ -58,8 +58,8 @@ class Host:
 
 
 class Cluster:
-    """`environment`: what a driver on the control host needs. `hidden`: what no other host may see but for those that are
-    `sharing` it.
+    """`environment`: what a driver on the control host needs. `hidden`: what no other host may see but for those that
+    are `sharing` it.
     """
 
     def __init__(self, folder: Path, hidden: Path, names: tuple[str, ...], sharing: Sequence[str] = ()) -> None:

@@ -122,7 +122,7 @@ class Carried:
         self.incoming = Incoming([str(self.here)], "", name, shared.path / name)
         self.outgoing = Outgoing([str(self.here)], tree, shared.path / name)
 
-    def write(self, weights: bytes = BASE) -> None:
+    def write(self, weights: bytes = LARGE) -> None:
         (self.there / "checkpoint" / "weights").write_bytes(weights)
         (self.there / "checkpoint" / "progress.json").write_text('{"rung": 1}')
 
