@@ -150,9 +150,8 @@ class Chaos:
 
     def report(self, seconds: float) -> list[str]:
         numbers, kills = self.tally.numbers, self.tally.kills
-        sharing = (
-            f"{', '.join(self.options.sharing)} of which share the disk of the stores, " if self.options.sharing else ""
-        )
+        names = ", ".join(self.options.sharing)
+        sharing = f"{names} of which share the disk of the stores, " if names else ""
         return [
             f"# Chaos on a cluster: {kills.total()} kills, {time.strftime('%Y-%m-%d')}",
             "",
