@@ -3,9 +3,10 @@
     python benchmarks/lanes.py [--quick]
 
 The same trials in one process and on one thread, their steps taken alone and in shared passes, in turns, so that a busy
-machine slows both; the ratio of each round, and the median of all rounds. Above 1 lanes are faster. The trials have the
-quickstart's data and the embedded model, a rank and a seed each, and stand at different places of their data. With
-FTSWEEP_SHARED also on the encoder in its `models/minilm`.
+machine slows both; the ratio of each round, and the median of all rounds. Above 1 lanes are faster. The same trials
+alone with PEFT's layers and AdamW as torch has it on a CPU are a third way. The trials have the quickstart's data and
+the embedded model, a rank and a seed each, and stand at different places of their data. With FTSWEEP_SHARED also on the
+encoder in its `models/minilm`.
 """
 
 from __future__ import annotations
@@ -21,9 +22,13 @@ from typing import Any
 import torch
 from jobs import trial_config
 from machine import hardware
+from peft.tuners.lora import Linear
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from ftsweep.evaluation.trial_parts import TrialParts
 from ftsweep.store.folders import TrialFolder
+from ftsweep.strategies.base import parameter_groups
+from ftsweep.strategies.lean import LeanLinear
 from ftsweep.training.lanes.lane import CHECKED_STEPS
 from ftsweep.training.trial import TrialRun
 from ftsweep.worker.components import Components
@@ -56,6 +61,7 @@ class Crew:
     """Trials of one configuration that are under way at once, each with a rank and a seed of its own."""
 
     def __init__(self, components: Components, config: dict[str, Any], folder: Path, size: int) -> None:
+        self._pefts: list[TrialRun] = []
         self._generators = JobGenerators(components.device)
         self._passes = SharedPasses(components, self._generators)
         self._runs: list[TrialRun] = []
@@ -73,8 +79,29 @@ class Crew:
             assert not isinstance(lane, str), lane
             self._runs.append(run)
             self._seats.append((lane, base))
+            self._pefts.append(self._with_peft(components, parts, folder / f"{number}-peft"))
         for _ in range(CHECKED_STEPS):
             self.seconds(is_shared=True)
+
+    def _with_peft(self, components: Components, parts: TrialParts, folder: Path) -> TrialRun:
+        run = components.begin_run(parts, components.lend_base(parts, as_twin=True), TrialFolder(folder))
+        assert isinstance(run, TrialRun)
+        for module in run.model.modules():
+            if isinstance(module, LeanLinear):
+                module.__class__ = Linear
+        stepper = run.stepper
+        groups = parameter_groups(stepper.model, stepper.strategy, stepper.settings.weight_decay)
+        stepper.optimizer = torch.optim.AdamW(groups, lr=stepper.settings.learning_rate)
+        return run
+
+    def peft_seconds(self) -> float:
+        """CPU seconds of the step that each is at, alone and with PEFT's layers."""
+        for run, other in zip(self._runs, self._pefts, strict=True):
+            other.stepper.num_steps = run.stepper.num_steps
+        started = time.process_time()
+        for run in self._pefts:
+            run.stepper.take()
+        return time.process_time() - started
 
     def seconds(self, *, is_shared: bool) -> float:
         """CPU seconds of a step of each; the next one is of the same examples in the other way."""
@@ -86,12 +113,13 @@ class Crew:
             run.stepper.take()
         return time.process_time() - started
 
-    def ratios(self, num_rounds: int) -> list[float]:
-        """Of each round, alone over shared."""
-        found = []
+    def ratios(self, num_rounds: int) -> tuple[list[float], list[float]]:
+        """Of each round, alone over shared; and alone with PEFT's layers over shared."""
+        found, pefts = [], []
         for number in range(num_rounds):
             order = (True, False) if number % 2 else (False, True)
             seconds = {}
+            peft_seconds = self.peft_seconds()
             for is_shared in order:
                 for run in self._runs:
                     run.stepper.num_steps = (
@@ -99,7 +127,8 @@ class Crew:
                     ) % run.stepper.plan.num_steps
                 seconds[is_shared] = self.seconds(is_shared=is_shared)
             found.append(seconds[False] / seconds[True])
-        return found
+            pefts.append(peft_seconds / seconds[True])
+        return found, pefts
 
     def operations(self, *, is_shared: bool) -> int:
         """Of a step of each, without views."""
@@ -118,10 +147,12 @@ def compare(name: str, words: list[str], folder: Path, *, num_rounds: int) -> No
         config = trial_config("quickstart", [*words, f"training.batch_size={batch_size}", "training.precision=float32"])
         for size in LANES:
             crew = Crew(components, config, folder, size)
-            ratios = crew.ratios(num_rounds)
+            spreads = " | ".join(
+                f"{statistics.median(ratios):.2f} ({min(ratios):.2f} .. {max(ratios):.2f})"
+                for ratios in crew.ratios(num_rounds)
+            )
             alone, shared = (crew.operations(is_shared=is_shared) for is_shared in (False, True))
-            spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} .. {max(ratios):.2f})"
-            print(f"| {name} | {batch_size} | {size} | {spread} | {alone} | {shared} | {crew.refusals} |", flush=True)
+            print(f"| {name} | {batch_size} | {size} | {spreads} | {alone} | {shared} | {crew.refusals} |", flush=True)
 
 
 def main() -> None:
@@ -130,8 +161,8 @@ def main() -> None:
     num_rounds = 3 if parser.parse_args().quick else 12
     torch.set_num_threads(1)
     print("; ".join(f"{name} {value}" for name, value in hardware().items()), f"; load {os.getloadavg()[0]:.1f}\n")
-    print("| model | batch | lanes | alone over shared: median (range) | operations alone | shared | not shared |")
-    print("|---|---|---|---|---|---|---|")
+    columns = ["model", "batch", "lanes", "alone over shared: median (range)", "alone with PEFT's layers over shared"]
+    print(f"| {' | '.join([*columns, 'operations alone', 'shared', 'not shared'])} |\n|{'---|' * (len(columns) + 3)}")
     shared = Path(os.environ.get("FTSWEEP_SHARED", "../shared")) / "models" / "minilm"
     with tempfile.TemporaryDirectory() as folder:
         compare("embedded", [], Path(folder), num_rounds=num_rounds)

@@ -29,10 +29,10 @@ from ftsweep.models.tiny import FOLDER as TINY
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--settings", type=int, default=8)
-    parser.add_argument("--train", type=int, default=800, help="rows")
-    parser.add_argument("--validation", type=int, default=200, help="rows")
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--settings", type=int, default=16)
+    parser.add_argument("--train", type=int, default=713, help="rows; as many as the quickstart's")
+    parser.add_argument("--validation", type=int, default=207, help="rows; as many as the quickstart's")
     parser.add_argument("--batch", type=int, help="of every setting; else 8, 16 or 32")
     parser.add_argument("--tool", action="append", choices=list(TOOLS), help="may be given several times; else all")
     parser.add_argument("--write", type=Path, help="a Markdown file")

@@ -111,7 +111,7 @@ def make_work(
         Setting(
             math.exp(chance.uniform(math.log(5e-4), math.log(5e-3))),
             batch or chance.choice([8, 16, 32]),
-            1,
+            chance.choice([1, 2, 3]),
             chance.choice([4, 8, 16]),
         )
         for _ in range(num_settings)

@@ -27,26 +27,28 @@ class LeanLinear(Linear):
     """The base's weight with the adapter in it, while the layer is only measured."""
 
     def forward(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
-        if args or kwargs or not self._is_plain(x):
+        factors = None if args or kwargs else self._plain_factors(x)
+        if factors is None:
             return super().forward(x, *args, **kwargs)
-        base: Any = self.get_base_layer()
+        base: Any = self.base_layer
         if self.merged_weight is not None:
             return linear(x, self.merged_weight, base.bias)
         (name,) = self.active_adapters
         flat = x.flatten(0, -2)
-        p = dropout_of(self, name) if self.training else 0.0
-        own = Own(0, len(flat), self.scaling[name], dropout_noise(flat, p))
-        factors = _factor(self.lora_A[name]), _factor(self.lora_B[name])
+        noise = dropout_noise(flat, dropout_of(self, name)) if self.training else None
+        own = Own(0, flat.shape[0], self.scaling[name], noise)
         result: torch.Tensor = LowRankSum.apply(flat, base.weight, base.bias, (own,), *factors)
         return result.view(*x.shape[:-1], -1)
 
-    def _is_plain(self, x: torch.Tensor) -> bool:
-        """Whether one adapter, of PEFT's plain kind, is on, and all is computed in one type."""
-        if self.disable_adapters or self.merged_adapters or self.lora_variant or len(self.active_adapters) != 1:
-            return False
-        dtype = _factor(self.lora_A[self.active_adapters[0]]).dtype
-        is_one_type = x.dtype == dtype == self.get_base_layer().weight.dtype
-        return is_one_type and not torch.is_autocast_enabled(x.device.type)
+    def _plain_factors(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor] | None:
+        """A and B where one adapter, of PEFT's plain kind, is on, and all is computed in one type; else None."""
+        names = self.active_adapters
+        if self.disable_adapters or self.merged_adapters or self.lora_variant or len(names) != 1:
+            return None
+        down, up = _factor(self.lora_A[names[0]]), _factor(self.lora_B[names[0]])
+        weight = self.base_layer.weight
+        is_one_type = isinstance(weight, torch.Tensor) and x.dtype == down.dtype == weight.dtype
+        return (down, up) if is_one_type and not torch.is_autocast_enabled(x.device.type) else None
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from ftsweep.evaluation.evaluate import Evaluator, autocast
 from ftsweep.evaluation.trial_parts import TrialParts
 from ftsweep.models.device import is_out_of_memory, release_memory
 from ftsweep.strategies.base import Strategy, parameter_groups
+from ftsweep.training.adamw import FusedAdamW
 from ftsweep.training.checkpoint import (
     Checkpoint,
     pack_generators,
@@ -164,7 +165,8 @@ class Stepper:
         self.is_finite &= torch.isfinite(norm)
         self.num_large_gradients += norm > LARGE_GRADIENT
         self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        for weight in self.weights:
+            weight.grad = None
         self.num_steps += 1
 
     def rate_now(self) -> float:
@@ -246,7 +248,11 @@ class Stepper:
 
 def clip_gradients(weights: list[torch.nn.Parameter], max_norm: float) -> torch.Tensor:
     """As `torch.nn.utils.clip_grad_norm_`, to the bit; on a CPU nothing is multiplied by 1. The norm before it."""
-    norm = torch.nn.utils.get_total_norm([weight.grad for weight in weights if weight.grad is not None])
+    gradients = [weight.grad for weight in weights if weight.grad is not None]
+    if len({(each.device, each.dtype) for each in gradients}) == 1:
+        norm: torch.Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    else:
+        norm = torch.nn.utils.get_total_norm(gradients)
     if norm.device.type != "cpu" or not max_norm / (norm + 1e-6) >= 1:  # torch's own coefficient
         torch.nn.utils.clip_grads_with_norm_(weights, max_norm, norm)
     return norm
@@ -257,4 +263,6 @@ def make_optimizer(
 ) -> torch.optim.Optimizer:
     """AdamW over what trains, in one pass over each weight. Each group has the strategy's `rate_factor`."""
     groups = parameter_groups(model, strategy, settings.weight_decay)
-    return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=device.type in ("cpu", "cuda"))
+    if device.type in ("cpu", "cuda"):
+        return FusedAdamW(groups, lr=settings.learning_rate)
+    return torch.optim.AdamW(groups, lr=settings.learning_rate)

@@ -91,7 +91,7 @@ class LaneLinear(nn.Module):
                 if adapter.dropout > 0:
                     part.own_generators()
                     noise = dropout_noise(flat[part.start : part.stop], adapter.dropout)
-                owns.append(Own(part.start, part.stop, adapter.scale, noise))
+                owns.append(Own(part.start, part.num_tokens, adapter.scale, noise))
                 factors += [adapter.down, adapter.up]
         if not owns:
             return linear(x, self.weight, self.bias)
