@@ -40,8 +40,8 @@ _OVER = ("ended", "failed", "lost")
 
 
 class RayCluster(Executor):
-    """Runs jobs in slots on the nodes of a Ray cluster. Nodes share no disk with this machine, and need ftsweep in the
-    same version.
+    """Runs jobs in slots on the nodes of a Ray cluster. Nodes need no disk in common with this machine, but ftsweep in
+    the same version.
 
     `address`: of a running cluster (`auto`, `host:6379`); null starts one on this machine, for this run and behind a
     token. `slots`: what slots nodes get, as mappings with `gpus` (may be a fraction), `cpus`, `accelerator`, `labels`
@@ -81,9 +81,8 @@ class RayCluster(Executor):
         self._bridge: WorkerProcess | None = None
         self._arrived: list[Message] = []
         self._made = MadeOnce()
-        self._pause = 1.0
+        self._pause, self._start_at = 1.0, 0.0
         self._away_since: float | None = None
-        self._start_at = 0.0
         self._is_open = self._was_connected = False
         self._num_unreached = self._log_mark = 0
         self.carried: Counter[str] = Counter()
@@ -156,7 +155,8 @@ class RayCluster(Executor):
         self._bridge = None
         self._slots.clear()
         remove_shared(self._context.log_folder)
-        _LOGGER.info("carried: %s", ", ".join(f"{size / 1e6:.1f} MB {how}" for how, size in self.carried.items()))
+        sizes = ", ".join(f"{size / 1e6:.1f} MB {how}" for how, size in self.carried.items())
+        _LOGGER.info("carried: %s", sizes or "nothing")
 
     def _let_go(self) -> None:
         """Whoever asks for messages has answered the last ones: a worker of several lanes may take its next turn."""

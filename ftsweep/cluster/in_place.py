@@ -73,7 +73,7 @@ class Places:
         try:
             if read_json(Path(folder) / _MARKER) == nonce and os.access(folder, os.W_OK):
                 self.shared, self._device = Path(folder), Path(folder).stat().st_dev
-        except OSError:
+        except (OSError, ValueError):
             return
 
     def has(self, name: str, facts: FileFacts) -> bool:
