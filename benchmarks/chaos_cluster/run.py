@@ -14,6 +14,7 @@ import contextlib
 import importlib
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -40,6 +41,7 @@ HERE = Path(__file__).resolve().parent
 _MOST_IN_A_STUDY = 20
 _MOST_FAULTY = 3  # studies, after which the rest would tell no more
 _LAST = "last, undisturbed"
+_CARRIED = re.compile(r"carried: (.*)\n")
 
 
 @dataclass
@@ -48,6 +50,7 @@ class Tally:
 
     kills: Counter[str] = field(default_factory=Counter)
     numbers: Counter[str] = field(default_factory=Counter)
+    carried: Counter[str] = field(default_factory=Counter)
     slowest_end: float = 0.0
     faults: list[str] = field(default_factory=list)
 
@@ -121,6 +124,7 @@ class Chaos:
         kills = Counter(str(kill["kind"]) for kill in striker.kills) if striker else Counter()
         self.tally.kills.update(kills)
         losses = run.num_lost()
+        self.tally.carried.update(carried_below(run.place.folder))
         self.tally.numbers.update(
             studies=1, attempts=run.num_attempts, refused=run.num_refused, sent=run.num_sent_later, losses=losses
         )
@@ -151,6 +155,7 @@ class Chaos:
     def report(self, seconds: float) -> list[str]:
         numbers, kills = self.tally.numbers, self.tally.kills
         names = ", ".join(self.options.sharing)
+        carried = ", ".join(f"{size:.1f} MB {how}" for how, size in self.tally.carried.items())
         sharing = f"{names} of which share the disk of the stores, " if names else ""
         return [
             f"# Chaos on a cluster: {kills.total()} kills, {time.strftime('%Y-%m-%d')}",
@@ -170,6 +175,7 @@ class Chaos:
             f"what they need was away; {numbers['losses']} times a job lost its worker, slot, node or cluster; "
             f"{numbers['sent']} times the "
             "MLflow server was away at the end, and the same command sent the rest of the record.",
+            f"Commands that ended by themselves had {carried}.",
             "",
             "| killed | times |",
             "|---|---:|",
@@ -185,6 +191,15 @@ class Chaos:
             f"**Faults: {len(self.tally.faults)}**",
             *(f"- {fault}" for fault in self.tally.faults),
         ]
+
+
+def carried_below(folder: Path) -> Counter[str]:
+    """Megabytes that nodes were sent, and so on, by what control logs end with."""
+    found: Counter[str] = Counter()
+    for log in folder.rglob("control.log"):
+        for size, how in re.findall(r"([0-9.]+) MB (\w+)", "".join(_CARRIED.findall(log.read_text(encoding="utf-8")))):
+            found[how] += float(size)  # type: ignore[assignment]
+    return found
 
 
 def commit() -> str:
