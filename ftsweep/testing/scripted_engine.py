@@ -158,6 +158,17 @@ class _ScriptedJob:
         """Make a file, to say that the script came this far."""
         Path(file).touch()
 
+    def write(self, name: str, size: int) -> None:
+        """Write a file of so many bytes below the job's folder."""
+        file = Path(self.message["folder"], name)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"w" * size)
+
+    def tell_size(self, file: str) -> list[Message]:
+        """Send a `log` message with the size of a file that the job was given as its model."""
+        size = Path(self.message["spec"]["config"]["model"]["path"], file).stat().st_size
+        return [{"type": "log", "job": self.name, "level": "info", "text": str(size)}]
+
     def print(self, text: str) -> None:
         """Print, from Python, below it, and from a child."""
         print(text, flush=True)  # noqa: T201 - that is the point
