@@ -21,7 +21,8 @@ _PLACE_WORDS = {"PATH", "FILE", "DIR", "HOME", "URL", "URI", "ID", "NAME"}
 _PASSWORD = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^\s/@:'\"<>]*:[^\s@'\"<>]+@")
 _WEB_USER = re.compile(r"(https?://)[^\s/@:'\"<>]+@")
 _QUERY = re.compile(
-    r"([?&](?:password|passwd|token|access_token|api_key|secret|signature|sig|x-amz-signature|x-amz-security-token)=)"
+    r"([?&](?:password|passwd|token|access_token|api_key|secret|signature|sig|x-amz-signature|x-amz-security-token|"
+    r"sslpassword|oauth_client_secret|scram_client_key|scram_server_key)=)"  # libpq's
     r"[^&\s'\"<>]+",
     re.IGNORECASE,
 )

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 import click
 
 from ftsweep.cli.options import JSON_OPTION, STORE_OPTION, changing, find_study, open_store, print_json
+from ftsweep.errors import StudyLockedError
 
 
 @click.command()
@@ -27,10 +28,18 @@ def clean(study: str | None, cache_gib: float | None, dry_run: bool, store: str,
 
     place = open_store(store)
     studies = place.studies() if study is None else [find_study(store, study)]
+    at_rest, elsewhere = [], []
     with ExitStack() as stack:
         for each in studies:
-            stack.enter_context(changing(each))
-        cleaning = clean_store(place, studies, cache_gib=cache_gib, is_dry=dry_run)
+            try:
+                stack.enter_context(changing(each))
+                at_rest.append(each)
+            except StudyLockedError as error:  # a process of another machine runs it
+                if study is not None:
+                    raise
+                elsewhere.append(f"{error.what[0].upper()}{error.what[1:]}: it was left alone.")
+        cleaning = clean_store(place, at_rest, cache_gib=cache_gib, is_dry=dry_run)
+    cleaning.skipped.extend(elsewhere)
     if as_json:
         print_json({**cleaning.to_dict(), "is_dry_run": dry_run})
     else:

@@ -55,14 +55,20 @@ def status(study: str | None, store: str, as_json: bool) -> None:
 def _show_store(store: str, as_json: bool) -> None:
     from dataclasses import asdict
 
-    from ftsweep.cli.console import console_for
+    from ftsweep.cli.console import console_for, print_line
     from ftsweep.cli.status_view import print_store
+    from ftsweep.domain.study_state import COMPLETE
     from ftsweep.report.store_overview import read_store
+    from ftsweep.store.address.visiting import owners_elsewhere
     from ftsweep.store.usage import store_use
 
     place = open_store(store)
     studies, disk = read_store(place), store_use(place)
+    owners = owners_elsewhere([place.study(each.study) for each in studies if each.state != COMPLETE])
     if as_json:
-        print_json({"studies": [asdict(each) for each in studies], "disk": disk})
+        lines = [{**asdict(each), "owner_elsewhere": owners.get(each.study, "")} for each in studies]
+        print_json({"studies": lines, "disk": disk})
     else:
         print_store(console_for(sys.stdout), studies, place.name, disk)
+        for name, owner in owners.items():
+            print_line(console_for(sys.stdout), f"Study {name!r} is run by {owner}; as it was sent last.")

@@ -19,7 +19,7 @@ from ftsweep.store.study_state import RUNNING
 HEADS = ("study", "state", "ended", "trials", "best", "objective", "trials per hour", "time left")
 
 
-def store_page(store: Path, looks: Sequence[Look], mark: str) -> list[Any]:
+def store_page(store: Path | str, looks: Sequence[Look], mark: str) -> list[Any]:
     return [
         crumbs(),
         *watch("/news", mark, "store-seen"),

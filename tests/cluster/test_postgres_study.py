@@ -259,6 +259,25 @@ def test_wrong_password_is_told_without_it(server: PostgresServer, monkeypatch: 
     assert PASSWORD not in str(caught.value)
 
 
+def test_user_without_rights_and_a_read_only_database_are_told_at_once(
+    server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    password = "p@ss:w/#rd"
+    server.ask(f"CREATE ROLE guest LOGIN PASSWORD '{password}'", database="postgres")
+    server.ask("CREATE DATABASE guests", database="postgres")
+    monkeypatch.setenv("PGPASSWORD", password)
+    database = Postgres(server.address.replace("ftsweep@", "guest@").replace("/ftsweep", "/guests"), "x")
+    with pytest.raises(StudyError, match=r"permission denied for schema public\. Give") as caught:
+        opened(database).__enter__()
+    assert "SQL" not in str(caught.value)
+    server.ask("GRANT CREATE ON SCHEMA public TO guest", database="guests")
+    with opened(database) as study:
+        run_trial(study)
+    server.ask("ALTER DATABASE guests SET default_transaction_read_only = on", database="postgres")
+    with pytest.raises(StudyError, match="takes no writes"):
+        opened(database).__enter__()
+
+
 def test_missing_driver_is_told_by_the_extra_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgres, "find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"ftsweep\[postgres\]"):

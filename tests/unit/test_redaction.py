@@ -19,6 +19,7 @@ from ftsweep.redaction import RedactingFormatter, has_password, without_secrets
         ("postgresql+psycopg2://ann:p%40ss:w@db/mlflow", "postgresql+psycopg2://***@db/mlflow"),
         ("s3://bucket/x?a=1&X-Amz-Signature=abcdef&b=2", "s3://bucket/x?a=1&X-Amz-Signature=***&b=2"),
         ("GET http://h/p?token=abc, then", "GET http://h/p?token=*** then"),
+        ("postgresql://ann@db/x?sslpassword=abc&port=1", "postgresql://ann@db/x?sslpassword=***&port=1"),
     ],
 )
 def test_passwords_in_addresses_are_hidden(said: str, told: str) -> None:

@@ -43,15 +43,20 @@ def store_settings(layers: Layers) -> StoreSettings:
         where = layers.where("store.path")
         raise ConfigError("this names no folder", where=where, remedy="Name one: store.path=mlruns.")
     if is_address(store.path):
-        problem = address_problem(store.path)
-        if problem is not None:
-            raise ConfigError(problem[0], where=layers.where("store.path"), remedy=problem[1])
-        return _with_database(layers, replace(store, path=plain_address(store.path)))
+        return _with_database(layers, replace(store, path=_address(store.path, layers.where("store.path"))))
     if "?" in os.path.abspath(typed_path(store.path)):  # noqa: PTH100 - links stay links
         where = layers.where("store.path")
         what = "the store's path has a `?`, which ends the path in the address of a database"
         raise ConfigError(what, where=where, remedy="Name another folder: store.path=...")
     return _with_database(layers, replace(store, path=str(typed_path(store.path))))
+
+
+def _address(text: str, where: str) -> str:
+    """The address of a store, spelled in one way."""
+    problem = address_problem(text)
+    if problem is not None:
+        raise ConfigError(problem[0], where=where, remedy=problem[1])
+    return plain_address(text)
 
 
 def _with_database(layers: Layers, store: StoreSettings) -> StoreSettings:
@@ -190,8 +195,10 @@ def with_absolute_paths(layers: Layers, group: str, node: Mapping[str, Any], bra
             result[key] = [_absolute(layers, each, place, branch) for each in value]
     if kind == "model" and "store" in result and isinstance(result["store"], str | None):  # of another study
         named = result["store"] or store_settings(layers).path
-        typed = named if is_address(named) else os.path.abspath(typed_path(named))  # noqa: PTH100
-        result["store"] = plain_address(typed) if is_address(typed) else typed
+        if is_address(named):
+            result["store"] = _address(named, layers.where(f"{group}.store", branch))
+        else:
+            result["store"] = os.path.abspath(typed_path(named))  # noqa: PTH100
     return result
 
 

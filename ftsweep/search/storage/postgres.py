@@ -68,7 +68,9 @@ class Postgres:
         from psycopg import Error
 
         try:
-            with self._making_tables():
+            with self._making_tables() as connection:
+                if study:
+                    self._check_writable(connection)
                 made = {"creator": self.connect, "poolclass": sqlalchemy.NullPool}
                 RDBStorage("postgresql+psycopg://", engine_kwargs=made).remove_session()
             if not study:
@@ -81,13 +83,12 @@ class Postgres:
                 skip_table_creation=True,
             )
         except (StorageInternalError, sqlalchemy.exc.SQLAlchemyError, RuntimeError, Error) as error:
-            cause = cause_of(error) if isinstance(error, StorageInternalError) else str(error)
-            raise StudyError(
-                f"Optuna's database cannot be opened: {' '.join(cause.split())}",
-                where=self.address,
-                remedy="Start it, or mend store.database; the password is read from PGPASSWORD or ~/.pgpass. The same "
-                "command then goes on.",
-            ) from error
+            cause = " ".join(str(error).split()) if isinstance(error, RuntimeError | Error) else cause_of(error)
+            remedy = "Start it, or mend store.database; the password is read from PGPASSWORD or ~/.pgpass."
+            if "permission denied" in cause:
+                remedy = "Give the user the database (createdb NAME --owner USER), or the right to make tables in it."
+            what, remedy = f"Optuna's database cannot be opened: {cause}", f"{remedy} The same command then goes on."
+            raise StudyError(what, where=self.address, remedy=remedy) from error
 
     def connect(self) -> psycopg.Connection[Any]:
         """A session that owns nothing."""
@@ -99,13 +100,22 @@ class Postgres:
         return psycopg.connect(make_conninfo(self.address, **more, application_name=self.session))
 
     @contextmanager
-    def _making_tables(self) -> Iterator[None]:
+    def _making_tables(self) -> Iterator[psycopg.Connection[Any]]:
         connection = self.connect()
         try:
             connection.execute("SELECT pg_advisory_lock(%s)", [_TABLES_LOCK])
-            yield
+            yield connection
         finally:
             connection.close()
+
+    def _check_writable(self, connection: psycopg.Connection[Any]) -> None:
+        """Said at the start; in the middle a server that takes no writes is one that another is about to follow."""
+        if connection.execute("SHOW transaction_read_only").fetchone() == ("on",):
+            raise StudyError(
+                "Optuna's database takes no writes: it is read-only, or the server is a replica",
+                where=self.address,
+                remedy="Name the primary in store.database. The same command then goes on.",
+            )
 
     def _connect_as_owner(self, study: str) -> psycopg.Connection[Any]:
         connection = self.connect()

@@ -149,8 +149,8 @@ class Ownership:
                 raise StudyLockedError(
                     f"study {self.study!r} is being run by {_signature(now)}",
                     where=self.objects.address,
-                    remedy="Wait for it, stop it there (`ftsweep stop`), or give this run another name with "
-                    "study.name=...",
+                    remedy="Give this command on that machine, wait for it, or stop it there (`ftsweep stop`). "
+                    "A run of another name (study.name=...) is another study.",
                 )
 
     def _highest(self) -> tuple[int, bytes | None]:

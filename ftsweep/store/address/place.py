@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 from pathlib import Path
+from urllib.parse import quote
 
 from ftsweep.domain.addresses import address_problem, is_address, plain_address
 from ftsweep.domain.paths import typed_path
@@ -18,6 +19,9 @@ from ftsweep.store.locks import locked
 STORES = "FTSWEEP_STORES"
 """The environment variable that names another folder for the working folders of addresses."""
 
+_IDENTITY = re.compile(r"[0-9a-f]{12}")
+"""All that `store.json` says at an address; in a store that is a folder it is JSON with the place."""
+
 
 def store_named(text: str | Path) -> Store:
     """The store of this name (`store.path`, `--store`). Nothing is asked of an address.
@@ -26,7 +30,11 @@ def store_named(text: str | Path) -> Store:
         UsageError: the address is wrong, or no folder can be made for it.
     """
     if not is_address(text):
-        return Store(typed_path(text).absolute())
+        root = typed_path(text).absolute()
+        if _IDENTITY.fullmatch(_text(root / "store.json")):
+            what, remedy = "here lies what file:// addresses are kept in", f"Name it so: file://{quote(str(root))}"
+            raise UsageError(what, where=str(text), remedy=remedy)
+        return Store(root)
     problem = address_problem(str(text))
     if problem is not None:
         raise UsageError(problem[0], where=str(text), remedy=problem[1])
@@ -44,21 +52,27 @@ def store_named(text: str | Path) -> Store:
     return store
 
 
-def settle_identity(store: Store, objects: Objects) -> None:
-    """Give the working folder the identity of the store at the address, which is made there once."""
+def settle_identity(store: Store, objects: Objects, *, makes: bool) -> bool:
+    """Give the working folder the identity of the store at the address; whether it has one there.
+
+    It is made there once, by the first who writes (`makes`); who reads a wrong address leaves nothing at it.
+    """
     file = store.root / "store.json"
     with locked(store.root / "filling" / ".identity"):
         try:
             identity = str(objects.get("store.json"), "ascii").strip()
         except MissingObjectError:
+            if not makes:
+                return False
             identity = hashlib.sha256(os.urandom(32)).hexdigest()[:12]
             if not objects.create("store.json", f"{identity}\n".encode()):
                 identity = str(objects.get("store.json"), "ascii").strip()
-        if not re.fullmatch(r"[0-9a-f]{12}", identity):
+        if not _IDENTITY.fullmatch(identity):
             raise UsageError("store.json there is none of ours", where=objects.address, remedy="Name another prefix.")
         wanted = {"identity": identity, "place": str(store.root.absolute())}
         if not file.exists() or read_json(file) != wanted:
             write_json(file, wanted)
+    return True
 
 
 def is_known(store: Store) -> bool:
@@ -70,6 +84,13 @@ def address_of(store: Store) -> str | None:
     """None: the store is a folder."""
     name = store.name
     return name if isinstance(name, str) else None
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return ""
 
 
 def _working_folder(address: str) -> Path:

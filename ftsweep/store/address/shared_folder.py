@@ -32,18 +32,23 @@ class SharedFolder:
             shutil.copyfile(self.root / name, path)
 
     def put(self, name: str, content: bytes) -> None:
-        with self._reached(), self._written(name) as torn:
+        with self._reached(writes=True), self._written(name) as torn:
             torn.write_bytes(content)
 
     def send(self, name: str, path: Path, size: int) -> None:
-        with self._reached(), self._written(name) as torn, open(path, "rb") as source, open(torn, "wb") as target:
+        with (
+            self._reached(writes=True),
+            self._written(name) as torn,
+            open(path, "rb") as source,
+            open(torn, "wb") as target,
+        ):
             left = size
             while left > 0 and (part := source.read(min(left, 1 << 20))):
                 target.write(part)
                 left -= len(part)
 
     def create(self, name: str, content: bytes) -> bool:
-        with self._reached():
+        with self._reached(writes=True):
             torn = self._torn(name)
             try:
                 torn.write_bytes(content)
@@ -85,10 +90,10 @@ class SharedFolder:
         return path.with_name(f"{_TORN}{secrets.token_hex(6)}")
 
     @contextmanager
-    def _reached(self) -> Iterator[None]:
+    def _reached(self, *, writes: bool = False) -> Iterator[None]:
         """A folder that was there and is gone is a disk that is not mounted: nothing is made in its place."""
         if not self._was_there:
-            self._begin()
+            self._begin(writes=writes)
         elif not self.root.is_dir():
             raise StoreAwayError("the folder is gone: is its disk mounted?", where=self.address)
         try:
@@ -98,10 +103,13 @@ class SharedFolder:
         except OSError as error:
             raise StoreAwayError(error.strerror or str(error), where=self.address) from error
 
-    def _begin(self) -> None:
+    def _begin(self, *, writes: bool) -> None:
+        """Who only reads makes no folder: the address may be mistyped."""
         if not self.root.parent.is_dir():
             what, remedy = f"there is no folder {self.root.parent}", "Mount its disk, or name another: store.path=..."
             raise StoreRefusedError(what, where=self.address, remedy=remedy)
+        if not writes and not self.root.exists():
+            return
         try:
             self.root.mkdir(exist_ok=True)
         except OSError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -43,7 +43,8 @@ def fetch_studies(store: Store, tell: Tell, *, study: str | None = None, whole: 
     objects = open_objects(address)
 
     def bring() -> None:
-        settle_identity(store, objects)
+        if not settle_identity(store, objects, makes=False):
+            return
         for name in studies_at(objects) if study is None else [study]:
             fill(store.study(name), objects, whole=whole)
 
@@ -99,7 +100,7 @@ def _opened(folder: StudyFolder, objects: Objects, tell: Tell) -> Keeper:
     keeper = Keeper(Sender(folder, objects, ownership, Index(0, 0)), ownership, CLOSE_SECONDS)
 
     def take() -> None:
-        settle_identity(folder.store, objects)
+        settle_identity(folder.store, objects, makes=True)
         ownership.take()
 
     def bring() -> None:
@@ -145,8 +146,17 @@ def changed(folder: StudyFolder, tell: Tell) -> Iterator[None]:
 
 def owner_elsewhere(folder: StudyFolder) -> str:
     """The process of another machine that owns a study, for people; "" where none does, or the study is in a folder."""
-    address = address_of(folder.store)
-    return "" if address is None or folder.is_running else owner_at(open_objects(address), folder.name)
+    return owners_elsewhere([folder]).get(folder.name, "")
+
+
+def owners_elsewhere(folders: Sequence[StudyFolder]) -> dict[str, str]:
+    """The same of several studies of one store, by their names, without those that no other machine runs."""
+    asked = [each for each in folders if address_of(each.store) is not None and not each.is_running]
+    if not asked:
+        return {}
+    objects = open_objects(str(asked[0].store.name))
+    owners = {each.name: owner_at(objects, each.name) for each in asked}
+    return {name: owner for name, owner in owners.items() if owner}
 
 
 def _reached(call: Callable[[], T]) -> T:

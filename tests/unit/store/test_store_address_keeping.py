@@ -192,6 +192,23 @@ def test_store_that_cannot_be_reached_is_one_paragraph(
         fetch_studies(store_named("s3://bucket/x"), print)
 
 
+def test_who_only_reads_leaves_nothing_at_a_wrong_address(machine: Callable[[str], None], address: str) -> None:
+    store = store_named(address)
+    fetch_studies(store, print)
+    assert owner_elsewhere(store.study("q")) == ""
+    assert not Path(address.removeprefix("file://")).exists()
+    assert not store.studies()
+
+
+def test_folder_that_is_the_place_of_an_address_is_no_folder_store(
+    machine: Callable[[str], None], address: str, tmp_path: Path
+) -> None:
+    with owned(store_named(address).study("q"), print):
+        begin(store_named(address).study("q"))
+    with pytest.raises(UsageError, match=f"Name it so: {address}"):
+        store_named(tmp_path / "shared")
+
+
 def test_folder_stays_a_folder(tmp_path: Path) -> None:
     store = store_named(tmp_path / "store")
     with owned(store.study("q"), print) as keeper:
@@ -207,6 +224,7 @@ def test_addresses_have_folders_of_their_own(machine: Callable[[str], None], tmp
     assert one == same != other
     assert one.root.parent == tmp_path / "one"
     assert one.name == "s3://bucket/x"
+    assert store_named("file:///mnt//share/../x").name == "file:///mnt/x"
     assert not isinstance(one.name, Path)
 
 
@@ -215,6 +233,15 @@ def test_addresses_have_folders_of_their_own(machine: Callable[[str], None], tmp
     [
         ("s3://key:secret@bucket/x", "no user and no password"),
         ("s3://bucket/x?endpoint_override=http://h", "no settings behind"),
+        ("s3://bucket/x#y", "no `#`"),
+        ("s3://AKIA:sec/secret+x@bucket/x", "no user and no password"),
+        ("s3:/bucket/x", "names no bucket"),
+        ("S3:bucket/x", "names no bucket"),
+        ("s3://bucket//x", "no empty parts"),
+        ("s3://bucket/../x", "no empty parts"),
+        ("ftp://host/x", "is no object store"),
+        ("memory://x/y", "is no object store"),
+        ("file:/mnt/x", "names no folder"),
         ("s3:///x", "names no bucket"),
         ("https://bucket.s3.amazonaws.com/x", "is no object store"),
         ("file://host/x", "names no folder"),

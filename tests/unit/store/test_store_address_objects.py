@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from fsspec.asyn import get_loop
 
 from ftsweep.errors import MissingExtraError, UsageError
 from ftsweep.store.address.bucket import Bucket
@@ -97,6 +99,14 @@ class NoCredentialsError(Exception):
     """As botocore's."""
 
 
+class ProfileNotFound(Exception):  # noqa: N818 - as botocore calls it
+    """As botocore's."""
+
+
+class ParamValidationError(Exception):
+    """As botocore's."""
+
+
 class NoSuchBucket(Exception):  # noqa: N818 - as botocore calls it
     """As botocore's."""
 
@@ -111,12 +121,19 @@ def missing_bucket() -> Exception:
     ("raised", "told", "words"),
     [
         (NoCredentialsError, StoreRefusedError, "no credentials"),
+        (lambda: ProfileNotFound("no profile x"), StoreRefusedError, "a setting is wrong: no profile x"),
+        (
+            lambda: ParamValidationError("Invalid bucket name: Bucket name must match x"),
+            StoreRefusedError,
+            "name. Check",
+        ),
+        (lambda: ValueError("Invalid endpoint: foo"), StoreRefusedError, "a setting is wrong"),
         (missing_bucket, StoreRefusedError, "no such bucket"),
         (lambda: PermissionError("Access Denied"), StoreRefusedError, "does not let us in"),
         (lambda: OSError(22, "not a valid bucket name"), StoreRefusedError, "refuses the address"),
         (lambda: ConnectionError("Could not connect"), StoreAwayError, "Could not connect"),
         (lambda: OSError(5, "503 Slow Down"), StoreAwayError, "Slow Down"),
-        (TimeoutError, StoreAwayError, "TimeoutError"),
+        (TimeoutError, StoreAwayError, "does not answer"),
     ],
 )
 def test_errors_are_told_by_what_they_mean(
@@ -128,8 +145,31 @@ def test_errors_are_told_by_what_they_mean(
         raise raised()
 
     monkeypatch.setattr(bucket._files, "cat_file", fail)
-    with pytest.raises(told, match=words):
+    with pytest.raises(told) as caught:
         bucket.get("a")
+    assert words in str(caught.value)
+
+
+class Silent:
+    """As fsspec's file systems that work in a thread of their own: takes what is put, and never answers."""
+
+    async_impl = True
+
+    def __init__(self) -> None:
+        self.loop = get_loop()
+
+    async def _pipe_file(self, *args: object, **settings: object) -> None:
+        await asyncio.Event().wait()
+
+
+def test_store_that_never_answers_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket = Bucket("memory://errors/x")
+    monkeypatch.setattr(bucket, "_files", Silent())
+    monkeypatch.setattr("ftsweep.store.address.bucket._ANSWER_SECONDS", 0.1)
+    with pytest.raises(StoreAwayError, match="does not answer"):
+        bucket.put("a", b"one")
+    with pytest.raises(StoreAwayError, match="does not answer"):
+        bucket.create("a", b"one")
 
 
 def test_secrets_of_the_environment_are_in_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
