@@ -350,6 +350,20 @@ def test_lowered_limit_of_disk_is_kept_by_the_next_run(make_sweep: MakeSweep) ->
     assert concluded.model == result.model
 
 
+def test_fresh_runs_have_the_disk_before_paused_trials(make_sweep: MakeSweep) -> None:
+    sweep = make_sweep(trials=9, pruner=Promotion(4), top=2, seeds=1, share=0.9, row_noise=0.02)
+    sweep.executor.checkpoint_bytes = 100_000  # type: ignore[attr-defined]
+    search(sweep)
+    size = sum(file.stat().st_size for file in sweep.folder.path.rglob("*") if file.is_file())
+    budget = replace(sweep.config.budget, disk_gib=(size - 150_000) / 2**30)
+    sweep.stopping.config = replace(sweep.config, budget=budget)
+    sweep.conclude()
+    assert sweep.folder.fresh_runs()
+    assert "disk_gib" not in sweep.note
+    kept = [record.pause.has_checkpoint for record in sweep.folder.records() if record.pause is not None]
+    assert sorted(kept) == [False, False, True]
+
+
 def test_spent_compute_leaves_them_paused_and_more_of_it_asks_the_pruner_again(make_sweep: MakeSweep) -> None:
     hours = 150 / 3600
     first = search(make_sweep(trials=20, pruner=Promotion(4), worker_hours=hours))
