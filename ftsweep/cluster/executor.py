@@ -19,7 +19,7 @@ from ftsweep.cluster.in_place import remove_shared
 from ftsweep.cluster.known_slot import KnownSlot
 from ftsweep.cluster.made_once import MadeOnce
 from ftsweep.cluster.reaching import check_reached
-from ftsweep.cluster.slots import checked_wishes
+from ftsweep.cluster.slots import check_node_settings
 from ftsweep.domain.messages import Answer
 from ftsweep.errors import ConfigError, MissingExtraError, StudyError
 from ftsweep.executors.base import Executor, ExecutorContext, Message
@@ -63,7 +63,7 @@ class RayCluster(Executor):
         scratch: str | None = None,
         cache_gib: float = 50,
     ) -> None:
-        checked_wishes(slots)
+        check_node_settings(slots, threads=threads, scratch=scratch, cache_gib=cache_gib)
         if address is not None and "://" in address:
             remedy = "Run ftsweep on a machine of the cluster, with executor.address=auto."
             raise ConfigError("Ray's client addresses are not supported", where="executor.address", remedy=remedy)

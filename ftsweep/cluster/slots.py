@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from pathlib import PurePath
 from typing import Any
 
 from ftsweep.errors import ConfigError
@@ -68,6 +69,25 @@ def checked_wishes(slots: Sequence[Mapping[str, Any]] | None) -> list[Wish] | No
     if not slots:
         raise ConfigError("no slot is asked for", where="executor.slots", remedy="Leave it null, or name one.")
     return [_checked(slot, f"executor.slots[{index}]") for index, slot in enumerate(slots)]
+
+
+def check_node_settings(
+    slots: Sequence[Mapping[str, Any]] | None, *, threads: int | None, scratch: str | None, cache_gib: float
+) -> None:
+    """`executor.slots`, `threads`, `scratch` and `cache_gib`, before anything of a cluster is asked.
+
+    Raises:
+        ConfigError: one of them is not possible.
+    """
+    checked_wishes(slots)
+    if threads is not None and not 1 <= threads <= MAX_COUNT:
+        remedy = f"Give 1 to {MAX_COUNT}, or null for the slot's cpus."
+        raise ConfigError(f"{threads} threads are not possible", where="executor.threads", remedy=remedy)
+    if scratch is not None and not PurePath(scratch).is_absolute():
+        what = f"{scratch!r} is no absolute path: nodes have other working folders"
+        raise ConfigError(what, where="executor.scratch", remedy="Give a path such as /scratch, or null.")
+    if not cache_gib >= 0:
+        raise ConfigError(f"{cache_gib} GiB are not possible", where="executor.cache_gib", remedy="Give 0 or more.")
 
 
 def _checked(slot: Mapping[str, Any], where: str) -> Wish:

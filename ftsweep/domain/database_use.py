@@ -21,6 +21,8 @@ class Latency:
         return cls(len(seconds), statistics.median(seconds), max(seconds)) if seconds else cls()
 
     def __str__(self) -> str:
+        if not self.count:
+            return "never"
         return f"{1000 * self.median:.0f} ms (median of {self.count}; longest {1000 * self.longest:.0f} ms)"
 
 

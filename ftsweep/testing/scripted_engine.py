@@ -118,10 +118,11 @@ class _ScriptedJob:
         return message
 
     def paused(self) -> Message:
-        """Its checkpoint has what is left of the script, and it has no outcome."""
-        checkpoint = Path(self.message["folder"], "checkpoint")
-        checkpoint.mkdir()
-        (checkpoint / "left").write_text(json.dumps(list(self.actions)), encoding="utf-8")
+        """Its checkpoint, where it has a folder, has what is left of the script; it has no outcome."""
+        if "folder" in self.message:
+            checkpoint = Path(self.message["folder"], "checkpoint")
+            checkpoint.mkdir()
+            (checkpoint / "left").write_text(json.dumps(list(self.actions)), encoding="utf-8")
         return {"type": "ended", "job": self.name, "outcome": None}
 
     # -- actions --------------------------------------------------------------------------------------------------

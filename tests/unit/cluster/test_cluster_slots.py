@@ -83,3 +83,18 @@ def test_wrong_settings_are_refused_before_anything_starts() -> None:
         RayCluster(address="ray://head:10001")
     with pytest.raises(ConfigError, match="too short or too long"):
         RayCluster(heartbeat_seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"threads": 0}, r"executor\.threads: 0 threads are not possible"),
+        ({"threads": -2}, "threads are not possible"),
+        ({"scratch": "fast/disk"}, r"executor\.scratch: 'fast/disk' is no absolute path"),
+        ({"cache_gib": -1}, r"executor\.cache_gib: -1 GiB are not possible"),
+        ({"cache_gib": float("nan")}, "GiB are not possible"),
+    ],
+)
+def test_settings_of_nodes_are_checked_before_anything_starts(settings: Any, text: str) -> None:
+    with pytest.raises(ConfigError, match=text):
+        RayCluster(**settings)
