@@ -82,6 +82,10 @@ class DamagedFileError(StudyError, ValueError):
         )
 
 
+class OtherSourceError(StudyError):
+    """A machine has other data, or another model, than the study began with on the first one."""
+
+
 class RefusedDataError(StudyError):
     """Guards refuse the data. `findings` has all that they found, as `Finding.to_dict` gives it."""
 

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,10 +58,12 @@ class Host:
 
 
 class Cluster:
-    """`environment`: what a driver on the control host needs. `hidden`: what no other host may see."""
+    """`environment`: what a driver on the control host needs. `hidden`: what no other host may see but for those that
+    are `sharing` it.
+    """
 
-    def __init__(self, folder: Path, hidden: Path, names: tuple[str, ...]) -> None:
-        self._folder, self._hidden = folder, hidden
+    def __init__(self, folder: Path, hidden: Path, names: tuple[str, ...], sharing: Sequence[str] = ()) -> None:
+        self._folder, self._hidden, self._sharing = folder, hidden, sharing
         self._temporary = Path(tempfile.mkdtemp(prefix="rh-", dir="/tmp"))  # names of sockets are short
         self._mark = f"ft{os.getpid() % 100_000}"
         self._net = f"10.213.{os.getpid() % 250 + 1}"
@@ -104,9 +107,11 @@ class Cluster:
     def start(self, host: Host) -> None:
         """Switch it on; it joins by itself."""
         ray = f"{_RAY} --node-ip-address {host.address} --address {self.address} --object-store-memory {_MEMORY}"
+        shares = host.name in self._sharing
+        hide = f"{{ test ! -e {self._hidden} || mount -t tmpfs none {self._hidden}; }}"
         script = (
-            f"hostname {host.name} && {own_tmp(f'mount --bind {host.folder} /tmp')} && "
-            f"{{ test ! -e {self._hidden} || mount -t tmpfs none {self._hidden}; }} && "
+            f"hostname {host.name} && {own_tmp(f'mount --bind {host.folder} /tmp', [self._hidden][:shares])} && "
+            f"{'true' if shares else hide} && "
             f"{{ {_again(f'{ray} --num-cpus 1 --num-gpus 1')}; }}"
         )
         command = ["ip", "netns", "exec", f"{self._mark}-{host.name}", *_ALONE, "sh", "-c", script]

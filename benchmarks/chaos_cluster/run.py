@@ -14,6 +14,7 @@ import contextlib
 import importlib
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -40,6 +41,7 @@ HERE = Path(__file__).resolve().parent
 _MOST_IN_A_STUDY = 20
 _MOST_FAULTY = 3  # studies, after which the rest would tell no more
 _LAST = "last, undisturbed"
+_CARRIED = re.compile(r"carried: (.*)\n")
 
 
 @dataclass
@@ -48,6 +50,7 @@ class Tally:
 
     kills: Counter[str] = field(default_factory=Counter)
     numbers: Counter[str] = field(default_factory=Counter)
+    carried: Counter[str] = field(default_factory=Counter)
     slowest_end: float = 0.0
     faults: list[str] = field(default_factory=list)
 
@@ -79,7 +82,7 @@ class Chaos:
             stack.callback(postgres.close)
             mlflow = MlflowServer(self.folder / "mlflow", postgres)
             stack.callback(mlflow.close)
-            cluster = Cluster(self.folder, self.studies, NAMES)
+            cluster = Cluster(self.folder, self.studies, NAMES, self.options.sharing)
             stack.callback(cluster.close)
             mlflow.wait()
             yield Surroundings(cluster, postgres, mlflow)
@@ -121,6 +124,7 @@ class Chaos:
         kills = Counter(str(kill["kind"]) for kill in striker.kills) if striker else Counter()
         self.tally.kills.update(kills)
         losses = run.num_lost()
+        self.tally.carried.update(carried_below(run.place.folder))
         self.tally.numbers.update(
             studies=1, attempts=run.num_attempts, refused=run.num_refused, sent=run.num_sent_later, losses=losses
         )
@@ -150,6 +154,9 @@ class Chaos:
 
     def report(self, seconds: float) -> list[str]:
         numbers, kills = self.tally.numbers, self.tally.kills
+        names = ", ".join(self.options.sharing)
+        carried = ", ".join(f"{size:.1f} MB {how}" for how, size in self.tally.carried.items())
+        sharing = f"{names} of which share the disk of the stores, " if names else ""
         return [
             f"# Chaos on a cluster: {kills.total()} kills, {time.strftime('%Y-%m-%d')}",
             "",
@@ -161,13 +168,14 @@ class Chaos:
             "",
             f"{numbers['studies']} studies of {NUM_TRIALS} trials and {NUM_RUNGS} rungs (LoRA on the embedded model; "
             "random settings, no pruning, no fresh seeds; test, export, registration) on two hosts with one slot of a "
-            f"GPU that is none each, `heartbeat_seconds={HEARTBEAT_SECONDS}`; the first and the last of them "
+            f"GPU that is none each, {sharing}`heartbeat_seconds={HEARTBEAT_SECONDS}`; the first and the last of them "
             "undisturbed. Control processes are forks of one that has imported everything; all else starts as always. "
             "Studies with even numbers record on the MLflow server, the others in files. "
             f"{numbers['attempts']} starts of the command, {numbers['refused']} of which ended with words because "
             f"what they need was away; {numbers['losses']} times a job lost its worker, slot, node or cluster; "
             f"{numbers['sent']} times the "
             "MLflow server was away at the end, and the same command sent the rest of the record.",
+            f"Commands that ended by themselves had {carried}.",
             "",
             "| killed | times |",
             "|---|---:|",
@@ -185,6 +193,15 @@ class Chaos:
         ]
 
 
+def carried_below(folder: Path) -> Counter[str]:
+    """Megabytes that nodes were sent, and so on, by what control logs end with."""
+    found: Counter[str] = Counter()
+    for log in folder.rglob("control.log"):
+        for size, how in re.findall(r"([0-9.]+) MB (\w+)", "".join(_CARRIED.findall(log.read_text(encoding="utf-8")))):
+            found[how] += float(size)  # type: ignore[assignment]
+    return found
+
+
 def commit() -> str:
     """With a word where files differ from it."""
     words = ["git", "describe", "--always", "--dirty", "--abbrev=7"]
@@ -197,6 +214,7 @@ def options_of(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kinds", type=lambda text: text.split(","), default=[*KINDS], help=", ".join(KINDS))
     parser.add_argument("--first", type=int, default=1, help="the number of the first study, to repeat one of a seed")
+    parser.add_argument("--sharing", type=lambda text: text.split(","), default=[], help="hosts that see the stores")
     parser.add_argument("--folder", type=Path, help="keep what lies there (default: a temporary folder)")
     parser.add_argument("--write", type=Path, help="a Markdown file for the table")
     options = parser.parse_args(words)

@@ -33,7 +33,7 @@ from ftsweep.cluster import RayCluster
 from ftsweep.executors.base import ExecutorContext, Message
 
 TRIALS, SLOTS, TRIAL_SECONDS = 192, 64, 60.0
-PARTS = ("transfer", "memory", "loss", "overhead")
+PARTS = ("transfer", "memory", "loss", "overhead", "shared")
 _HERE = Path(__file__).parent
 
 
@@ -43,6 +43,9 @@ class Patient(RayCluster):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.waiting: deque[tuple[Message, float]] = deque()
+
+
+_ONE = ("one", "--num-cpus", "1", "--include-log-monitor=true")
 
 
 @contextmanager
@@ -100,6 +103,24 @@ def transfer(hosts: RayHosts, place: Path, scratch: Path) -> Iterator[Result]:
         yield result("a checkpoint of 5 MB, node's disk to control's", brought, "ms", below=150)
         brought, _ = train(executor, place / "large", 7, 100_000_000)
         yield result("a checkpoint of 100 MB, node's disk to control's", brought, "ms", below=2000)
+
+
+def shared(hosts: RayHosts, place: Path, scratch: Path) -> Iterator[Result]:
+    """As `transfer`, where the only node sees the disk of the store. `place` is hidden from all nodes."""
+    hosts.kill("one")
+    with tempfile.TemporaryDirectory(prefix="fs-", dir=place.parents[1]) as name:
+        disk = Path(name)
+        hosts.add("sharing", "--num-cpus", "1", seen=[disk])
+        hosts.wait("sharing")
+        with opened(hosts, disk, scratch, 1) as executor:
+            train(executor, disk / "first", 3, 5_000_000)
+            for size, rungs, below in ((5, 20, 150), (100, 7, 2000)):
+                before = executor.carried.copy()
+                brought, _ = train(executor, disk / f"{size}", rungs, size * 1_000_000)
+                yield result(f"a checkpoint of {size} MB, on a disk that the node shares", brought, "ms", below=below)
+                crossed = (executor.carried["brought"] - before["brought"]) / 1e6
+                yield result(f"of {rungs} such checkpoints there crossed the network", crossed, "MB", below=1)
+        hosts.kill("sharing")
 
 
 def memory(hosts: RayHosts, place: Path, scratch: Path) -> Iterator[Result]:
@@ -184,7 +205,7 @@ def measured(only: set[str]) -> Iterator[Result]:
         hosts = RayHosts(hidden=place)
         os.environ.update(hosts.environment)
         try:
-            hosts.add("one", "--num-cpus", "1", "--include-log-monitor=true")
+            hosts.add(*_ONE)
             hosts.wait("one")
             for part in PARTS:
                 if not only or part in only:

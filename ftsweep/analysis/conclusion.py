@@ -29,8 +29,24 @@ def said_in_full(result: StudyResult, records: Sequence[TrialRecord], objective:
         said += [_beside_search(result, objective), _on_test(result, records, objective)]
         said += [_not_again(result, records, objective), _worth(result, records, objective)]
     said += list(result.forgetting.sentences) if result.forgetting else []
-    said.append(result.note)
+    said += [result.note, paused_text(records)]
     return tuple(dict.fromkeys(text for text in said if text))
+
+
+def paused_text(records: Sequence[TrialRecord]) -> str:
+    """Which trials are paused, and what has them go on; "" where none is."""
+    told = [
+        f"trial {each.number} at rung {each.pause.rung}{'' if each.pause.has_checkpoint else ' (to begin anew)'}"
+        for each in records
+        if each.pause is not None
+    ]
+    if not told:
+        return ""
+    more = f" and {len(told) - _NAMED} more" if len(told) > _NAMED else ""
+    return (
+        f"Paused: {', '.join(told[:_NAMED])}{more}. A run with more budget (budget.trials, or study.extend=true with a "
+        "larger space) has the pruner look at them again, and `ftsweep pin STUDY TRIAL` has one go on at the next run."
+    )
 
 
 def next_command(result: StudyResult, study: str, store: Path | str) -> str:

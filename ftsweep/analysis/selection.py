@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.ranking import Contender, is_feasible, rank
-from ftsweep.domain.trial import OutcomeKind, TrialRecord
+from ftsweep.domain.trial import PAUSED, OutcomeKind, TrialRecord
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def describe_fates(records: Sequence[TrialRecord]) -> str:
 
 def _fate(record: TrialRecord) -> str:
     if record.outcome is None:
-        return "still running"
+        return "still running" if record.pause is None else PAUSED
     if record.outcome.kind is OutcomeKind.COMPLETE:
         return "complete without a number" if is_feasible(record) else "complete but against a constraint"
     return record.outcome.kind.value

@@ -75,6 +75,7 @@ class PlainView:
         self._phase = ""
         self._ended: set[int] = set()
         self._begun: set[int] = set()
+        self._paused: set[int] = set()
         self._note = ""
 
     def __enter__(self) -> PlainView:
@@ -92,9 +93,18 @@ class PlainView:
             if state.note:
                 print_line(self._console, state.note)
         for record in state.trials:
-            if record.number not in self._begun and record.outcome is None:
+            if record.outcome is None and record.number not in self._begun:
                 self._begun.add(record.number)
-                print_line(self._console, f"trial {record.number} begins: {params_text(record.proposal)}")
+                if record.pause is None:
+                    verb = "goes on" if record.last_pause else "begins"
+                    print_line(self._console, f"trial {record.number} {verb}: {params_text(record.proposal)}")
+            if record.pause is not None and record.number not in self._paused:
+                self._paused.add(record.number)
+                print_line(self._console, f"trial {record.number} {record.pause.sentence}")
+            elif record.pause is None and record.number in self._paused:
+                self._paused.remove(record.number)
+                if record.outcome is None:
+                    print_line(self._console, f"trial {record.number} goes on: {params_text(record.proposal)}")
             if record.number not in self._ended and record.outcome is not None:
                 self._ended.add(record.number)
                 print_line(self._console, _ending(state, record))

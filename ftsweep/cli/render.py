@@ -19,6 +19,7 @@ _STYLES = {
     "complete": "green",
     "pruned": "yellow",
     "running": "cyan",
+    "paused": "blue",
     "infeasible": "magenta",
     "diverged": "red",
     "failed": "red",

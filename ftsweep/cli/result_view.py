@@ -14,7 +14,7 @@ from ftsweep.cli.render import rich_table
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.result import StudyResult
 from ftsweep.domain.study_state import StudyState
-from ftsweep.domain.trial import OutcomeKind
+from ftsweep.domain.trial import PAUSED, OutcomeKind
 from ftsweep.domain.verdict import Verdict
 from ftsweep.report.tables.approaches import approach_table
 from ftsweep.report.tables.confirmation import confirmation_table
@@ -29,6 +29,8 @@ def counts_text(state: StudyState) -> str:
     """`12 trials: 9 complete, 3 pruned; 40 s of training.`"""
     counts = [(kind, state.count(kind)) for kind in OutcomeKind]
     parts = [f"{count} {kind}" for kind, count in counts if count]
+    if state.paused:
+        parts.append(f"{len(state.paused)} {PAUSED}")
     if state.running:
         parts.append(f"{len(state.running)} to be continued")
     seconds = sum(record.measurements[-1].train_seconds for record in state.trials if record.measurements)

@@ -82,6 +82,7 @@ def ending_json(launched: Launched) -> dict[str, Any]:
         "was_complete": launched.was_complete,
         "num_trials": len(state.trials),
         "num_ended": state.num_ended,
+        "num_paused": len(state.paused),
         "conclusion": state.result.to_dict() if state.result else None,
         "links": links_of(launched),
         "warnings": launched.warnings,

@@ -15,7 +15,7 @@ from ftsweep.cli.live_view import print_trials
 from ftsweep.cli.render import rich_table
 from ftsweep.cli.result_view import counts_text, print_conclusion, print_search
 from ftsweep.domain.request import Answer, Request
-from ftsweep.domain.trial import OutcomeKind
+from ftsweep.domain.trial import PAUSED, OutcomeKind
 from ftsweep.domain.verdict import counts_of
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.store_overview import StudyLine
@@ -78,7 +78,8 @@ def print_store(console: Console, studies: Sequence[StudyLine], store: Path | st
 
 def _row(study: StudyLine) -> Row:
     best = NOTHING if study.best_value is None else f"{number(study.best_value)} (trial {study.best_trial})"
-    trials, size = f"{study.num_ended}/{study.num_planned}", size_text(study.size_bytes)
+    paused = f", {study.num_paused} {PAUSED}" if study.num_paused else ""
+    trials, size = f"{study.num_ended}/{study.num_planned}{paused}", size_text(study.size_bytes)
     return Row(tuple(map(words, (study.study, study.state, trials, best, study.objective, size))))
 
 

@@ -43,6 +43,7 @@ def _trial(record: TrialRecord, state: StudyState) -> dict[str, Any]:
         "params": dict(record.proposal.params),
         "outcome": record.outcome.kind.value if record.outcome else None,
         "reason": record.outcome.reason if record.outcome else "",
+        "pause": asdict(record.pause) if record.pause else None,
         "value": state.value(record),
         "rung": max((measurement.rung for measurement in record.measurements), default=None),
         "verdicts": [each.to_dict() for each in state.verdicts.get(record.number, ())],

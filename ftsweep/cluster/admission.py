@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
+
+import ftsweep
+
+_VERSIONS = ("torch", "transformers", "peft")
 
 
 class NotStartedError(Exception):
@@ -40,3 +47,20 @@ def check_admission(facts: Mapping[str, Any], *, versions_here: Mapping[str, str
     ]
     if other:
         raise NotStartedError(f"it has {', '.join(other)}: install the same versions as on this machine")
+
+
+def versions() -> dict[str, str]:
+    """Of what trains: packages, and ftsweep's own source, for two checkouts may call themselves the same."""
+    source = hashlib.sha256()
+    root = Path(ftsweep.__file__).parent
+    for file in sorted(root.rglob("*.py")):
+        source.update(f"{file.relative_to(root)}\0".encode() + file.read_bytes())
+    own = {"ftsweep": f"{ftsweep.__version__} ({source.hexdigest()[:8]})"}
+    return own | {name: _installed(name) for name in _VERSIONS}
+
+
+def _installed(package: str) -> str:
+    try:
+        return version(package).partition("+")[0]
+    except PackageNotFoundError:
+        return "none"

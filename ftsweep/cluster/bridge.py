@@ -7,13 +7,16 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import ray
 
 from ftsweep.cluster.admission import NotStartedError, RefusedClusterError, SlotDiedError
+from ftsweep.cluster.carrier import Carrier
+from ftsweep.cluster.in_place import SharedFolder
 from ftsweep.cluster.inputs import code_of, inputs_of
-from ftsweep.cluster.link import Carrier, Link
+from ftsweep.cluster.link import Link
 from ftsweep.cluster.nodes import Nodes
 from ftsweep.cluster.slots import Node, Wish, checked_wishes, slots_of, unheld, unheld_text
 from ftsweep.cluster.starting import started
@@ -28,14 +31,16 @@ class Bridge:
     """Of one study. All that it says goes to standard output, a JSON line each."""
 
     def __init__(self, settings: Mapping[str, Any], output: Any) -> None:
-        self._settings, self._output = settings, output
+        self._output = output
         self._wishes = checked_wishes(settings["slots"])
         self._lock = threading.RLock()
         self._links: dict[str, Link] = {}
         self._deaths: dict[str, int] = {}
         self._num_slots = self._num_attempts = self._num_starting = 0
         self._closing = threading.Event()
-        self._carrier = Carrier()
+        shared = SharedFolder(Path(settings["context"]["log_folder"]))
+        self._carrier = Carrier(shared)
+        self._settings = {**settings, "shared": [str(shared.path), shared.nonce]}
         self._code = code_of(settings["context"]["python_path"])
         self._nodes = Nodes(self._joined, self._draining, self._closing)
         self._run = uuid.uuid4().hex[:12]
@@ -45,6 +50,12 @@ class Bridge:
         self.say({"type": "connected"})
         for work in (self._say_what_is_unheld, self._nodes.watch):
             threading.Thread(target=work, name=work.__name__, daemon=True).start()
+        try:
+            self._obey_all(lines)
+        finally:
+            self._carrier.shared.remove()
+
+    def _obey_all(self, lines: Iterator[str]) -> None:
         for line in lines:
             command = json.loads(line)
             if command["type"] == "close":
@@ -58,12 +69,18 @@ class Bridge:
             link.fence()
 
     def say(self, message: Mapping[str, Any]) -> None:
+        carried = {"carried": self._carrier.counted} if message["type"] == "state" else {}
         with self._lock:
-            self._output.write(json.dumps(message) + "\n")
+            self._output.write(json.dumps({**message, **carried}) + "\n")
             self._output.flush()
 
     def _obey(self, command: Mapping[str, Any]) -> None:
         with self._lock:
+            if command["type"] == "lanes":
+                self._settings["lanes"] = command["lanes"]  # of slots that come later, too
+                for each in self._links.values():
+                    each.use_lanes(command["lanes"])
+                return
             link = self._links.get(command["slot"])
             if command["type"] in ("reply", "go"):
                 if link is not None and command["type"] == "go":
@@ -76,7 +93,7 @@ class Bridge:
                 self._lose(job["job"], command["slot"], "node", "its slot was gone when it was given")
                 return
             self._num_attempts += 1
-            link.submit(job, inputs_of(job), f"{self._run}-{self._num_attempts:06d}")
+            link.submit(job, inputs_of(job, command["made"]), f"{self._run}-{self._num_attempts:06d}")
 
     def _close(self) -> None:
         with self._lock:
@@ -140,8 +157,9 @@ class Bridge:
                 return
             self._num_slots += 1
             name = f"{node.host} {'gpu' if wish.gpus else 'cpu'} {self._num_slots - 1}"
+            settings = dict(self._settings)
         try:
-            actor = started(name, node, wish, self._settings, self.say)
+            actor = started(name, node, wish, settings, self.say)
             link = Link(
                 name, node, wish, actor, self._settings["heartbeat_seconds"], self._carrier, self.say, self._ended
             )
@@ -155,6 +173,8 @@ class Bridge:
         with self._lock:
             self._num_starting -= 1
             self._links[name] = link
+            if self._settings["lanes"] != settings["lanes"]:
+                link.use_lanes(self._settings["lanes"])
         link.start()
         if self._nodes.is_draining(node.identity):
             self._draining(node.identity)
@@ -184,15 +204,20 @@ class Bridge:
         with self._lock:
             self._links.pop(link.name, None)
             attempts, link.attempts = link.attempts, {}
+            for attempt in attempts.values():
+                attempt.incoming.close()
             if self._closing.is_set():
                 return
             self._num_starting += 1
         ray.kill(link.actor)
         self.say({"type": "gone", "slot": link.name})
         for job, attempt in attempts.items():
-            has_progress = attempt.has_progress or link.is_drained
+            has_progress = attempt.has_progress or link.is_drained or link.is_unfit  # no job is to blame
             self._lose(job, link.name, kind, f"slot {link.name} {reason}", has_progress=has_progress)
         node = link.node.identity
+        if link.is_unfit:
+            self._refuse_node(link, reason)
+            return
         has_achieved = bool(attempts) or link.has_worked or link.is_drained
         if has_achieved:
             self._deaths.pop(node, None)
@@ -206,6 +231,16 @@ class Bridge:
             self._leave_out(link.name, link.node, f"{_MOST_DEATHS} slots there died without a job: {reason}")
         else:
             self._say_if_none_is_left(link.name)
+
+    def _refuse_node(self, link: Link, reason: str) -> None:
+        """None of its slots can work for the study."""
+        with self._lock:
+            self._num_starting -= 1
+            others = [each for each in self._links.values() if each.node.identity == link.node.identity]
+        for each in others:
+            each.refuse(reason)
+        if not others:  # the last one says it
+            self._leave_out(link.name, link.node, reason)
 
     def _say_if_none_is_left(self, name: str) -> None:
         if not self._links and not self._num_starting:

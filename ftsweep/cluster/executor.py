@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import selectors
 import socket
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
 
+from ftsweep.cluster.in_place import remove_shared
 from ftsweep.cluster.known_slot import KnownSlot
+from ftsweep.cluster.made_once import MadeOnce
+from ftsweep.cluster.reaching import check_reached
 from ftsweep.cluster.slots import check_node_settings
 from ftsweep.domain.messages import Answer
 from ftsweep.errors import ConfigError, MissingExtraError, StudyError
 from ftsweep.executors.base import Executor, ExecutorContext, Message
 from ftsweep.executors.devices import Place
-from ftsweep.executors.lanes import MAX_LANES, Lanes, checked_lanes, first_lanes
+from ftsweep.executors.lanes import Lanes, checked_lanes, first_lanes
 from ftsweep.executors.launch import worker_environment
 from ftsweep.executors.process import WorkerProcess
-from ftsweep.executors.sharing import AUTO
 
+_LOGGER = logging.getLogger(__name__)
 _CLOSE_SECONDS = 15.0
 _PATIENCE_SECONDS = 600.0
 """A cluster that is away is waited for so long."""
@@ -31,20 +36,19 @@ _MOST_UNREACHED = 3
 """So many bridges may die before one has reached the cluster: what cannot be reached at all is refused in words."""
 _MAX_PAUSE_SECONDS = 30.0
 _LAST_WORDS = 5  # lines of a dead bridge's log
-_REACH_SECONDS = 10.0
 _OVER = ("ended", "failed", "lost")
 
 
 class RayCluster(Executor):
-    """Runs jobs in slots on the nodes of a Ray cluster. Nodes share no disk with this machine, and need ftsweep in the
-    same version.
+    """Runs jobs in slots on the nodes of a Ray cluster. Nodes need no disk in common with this machine, but ftsweep in
+    the same version.
 
     `address`: of a running cluster (`auto`, `host:6379`); null starts one on this machine, for this run and behind a
     token. `slots`: what slots nodes get, as mappings with `gpus` (may be a fraction), `cpus`, `accelerator`, `labels`
     and `count`, at most for each node; null: one for each GPU, on a node without any one. `threads`: of each worker;
-    null is the slot's `cpus`. `lanes`: trials that each worker trains at once. `heartbeat_seconds`: a slot that is
-    silent for so long is lost. `insecure`: take a cluster without a token. `scratch`: a folder on the nodes; null is
-    the temporary folder. `cache_gib`: of files that a node keeps.
+    null is the slot's `cpus`. `lanes`: trials that each worker trains at once; "auto" as many as pay, measured in one
+    slot. `heartbeat_seconds`: a slot that is silent for so long is lost. `insecure`: take a cluster without a token.
+    `scratch`: a folder on the nodes; null is the temporary folder. `cache_gib`: of files that a node keeps.
     """
 
     def __init__(
@@ -69,9 +73,6 @@ class RayCluster(Executor):
                 where="executor.heartbeat_seconds",
                 remedy="Give 2 to 3600.",
             )
-        if lanes == AUTO:
-            remedy = f"Give a number, 1 to {MAX_LANES}."
-            raise ConfigError("lanes are not measured on the nodes of a cluster", where="executor.lanes", remedy=remedy)
         self.lanes, self.num_lanes = checked_lanes(lanes), first_lanes(lanes)
         self.address, self.slots, self.threads = address, slots, threads
         self.heartbeat_seconds, self.insecure = heartbeat_seconds, insecure
@@ -79,16 +80,19 @@ class RayCluster(Executor):
         self._slots: dict[str, KnownSlot] = {}
         self._bridge: WorkerProcess | None = None
         self._arrived: list[Message] = []
-        self._pause = 1.0
+        self._made = MadeOnce()
+        self._pause, self._start_at = 1.0, 0.0
         self._away_since: float | None = None
-        self._start_at = 0.0
         self._is_open = self._was_connected = False
         self._num_unreached = self._log_mark = 0
+        self.carried: Counter[str] = Counter()
+        """Bytes `sent` to nodes and `brought` from them, used `in_place` there, and `handed` over on a shared disk."""
+        self._carried_by_bridge: Counter[str] = Counter()
 
     def open(self, context: ExecutorContext) -> None:
         if find_spec("ray") is None:
             raise MissingExtraError("ray", "ray", purpose="executor: ray")
-        self._check_reached()
+        check_reached(self.address)
         self._context, self._is_open = context, True
         self._start_bridge()
 
@@ -98,18 +102,28 @@ class RayCluster(Executor):
 
     @property
     def num_free(self) -> int:
-        return sum(slot.num_free for slot in self._slots.values())
+        return sum(self._num_free(slot) for slot in self._slots.values())
+
+    def _num_free(self, slot: KnownSlot) -> int:
+        """None before it says that it has as many lanes as all are to have."""
+        return slot.num_free if slot.lanes >= self.num_lanes else 0
+
+    def use_lanes(self, lanes: int) -> None:
+        self.num_lanes = lanes
+        self._send({"type": "lanes", "lanes": lanes})
 
     def submit(self, job: Message) -> None:
         if any(job["job"] in slot.jobs for slot in self._slots.values()):
             raise RuntimeError(f"job {job['job']} is under way already")
-        name, slot = max(self._slots.items(), key=lambda pair: pair[1].num_free, default=("", KnownSlot()))
-        if not slot.num_free or self._bridge is None:
+        name, slot = max(self._slots.items(), key=lambda pair: self._num_free(pair[1]), default=("", KnownSlot()))
+        if not self._num_free(slot) or self._bridge is None:
             raise RuntimeError(f"no worker is free for job {job['job']}")
         slot.jobs.add(job["job"])
         slot.submitted += 1
         slot.awaits_go = self.num_lanes > 1
-        self._send({"type": "submit", "slot": name, "job": job})
+        made = self._made.note(job)
+        job = {**job, "sources": dict(self._made.sources)} if self._made.sources else job
+        self._send({"type": "submit", "slot": name, "job": job, "made": made})
 
     def reply(self, job: str, message: Answer) -> None:
         for name, slot in self._slots.items():
@@ -140,6 +154,9 @@ class RayCluster(Executor):
         self._bridge.end()
         self._bridge = None
         self._slots.clear()
+        remove_shared(self._context.log_folder)
+        sizes = ", ".join(f"{size / 1e6:.1f} MB {how}" for how, size in self.carried.items())
+        _LOGGER.info("carried: %s", sizes or "nothing")
 
     def _let_go(self) -> None:
         """Whoever asks for messages has answered the last ones: a worker of several lanes may take its next turn."""
@@ -185,20 +202,6 @@ class RayCluster(Executor):
                 "engine": context.engine,
             },
         }
-
-    def _check_reached(self) -> None:
-        """Ray itself would try for minutes."""
-        host, _, port = (self.address or "").rpartition(":")
-        if not port.isdecimal():
-            return
-        try:
-            socket.create_connection((host.strip("[]"), int(port)), _REACH_SECONDS).close()
-        except OSError as error:
-            raise ConfigError(
-                f"no Ray cluster answers at {self.address}: {error}",
-                where="executor.address",
-                remedy="Start one there (ray start --head --port 6379), or correct the address.",
-            ) from error
 
     def _send(self, message: Mapping[str, Any]) -> None:
         if self._bridge is not None:
@@ -250,17 +253,23 @@ class RayCluster(Executor):
             self._away_since, self._pause = None, 1.0
         else:  # none that lives
             slot = self._slots.get(said["slot"], KnownSlot())
+        carried: Counter[str] = Counter(said["carried"])
+        self.carried += carried - self._carried_by_bridge
+        self._carried_by_bridge = carried
         heard = slot.hear(said)
         slot.awaits_go |= bool(heard) and self.num_lanes > 1
-        over = {message["job"] for message in heard if message["type"] in _OVER}
+        over = {message["job"]: message for message in heard if message["type"] in _OVER}
+        for message in over.values():
+            self._made.hear(message)
         for each in self._slots.values():
-            each.jobs -= over
+            each.jobs -= over.keys()
         self._arrived += heard
 
     def _lose_bridge(self) -> None:
         """Ray has ended it, or somebody: its jobs go on elsewhere, and another bridge is started after a while."""
         assert self._bridge is not None
         how, _ = self._bridge.end()
+        self._carried_by_bridge.clear()
         tail = _last_words(self._bridge.log_tail(self._log_mark, num_lines=1000))
         self._bridge = None
         self._num_unreached += not self._was_connected

@@ -41,4 +41,4 @@ class GrowingLog:
             return None
         self.num_brought = size - len(data) + len(whole)
         note = f"... {left_out:,} bytes of the log come with the next rung ...\n".encode() if left_out else b""
-        return {"kind": "log", "folder": self.folder, "data": note + whole.replace(self.tree.root.encode(), b"")}
+        return {"kind": "log", "folder": self.folder, "data": note + self.tree.bytes_outwards(whole)}

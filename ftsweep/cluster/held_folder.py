@@ -16,9 +16,9 @@ _LOCK = "lock"
 class HeldFolder:
     """A new folder below `parent`, for this user alone."""
 
-    def __init__(self, parent: Path, prefix: str) -> None:
+    def __init__(self, parent: Path, prefix: str, suffix: str = "") -> None:
         remove_left(parent, prefix)
-        self.path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+        self.path = Path(tempfile.mkdtemp(suffix, prefix, parent))
         first = self.path / f"{_LOCK}.new"
         self._file = first.open("w", encoding="utf-8")
         try_lock(self._file)
@@ -36,7 +36,7 @@ def remove_left(parent: Path, prefix: str) -> None:
         with suppress(OSError):  # another's, or another is removing it, too
             if folder.is_symlink() or folder.stat().st_uid != os.getuid():
                 continue
-            with (folder / _LOCK).open(encoding="utf-8") as file:
+            with (folder / _LOCK).open("r+", encoding="utf-8") as file:
                 if try_lock(file):
                     shutil.rmtree(folder, ignore_errors=True)
 

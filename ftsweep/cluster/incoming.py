@@ -8,11 +8,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import stat
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ftsweep.cluster.growing_log import NAME as LOG_NAME
+from ftsweep.cluster.in_place import handed_name
 from ftsweep.store.atomic import remove, written_file, written_folder
 
 _HASH = re.compile(r"[0-9a-f]{16,64}")
@@ -20,15 +22,17 @@ WHOLE = ("checkpoint", "best")
 """Folders that are replaced as a whole: a mixture of two is none."""
 _LAST = ("measurements.jsonl", *WHOLE, "outcome.json")
 """In this order, after all others: a checkpoint never before the line of its rung."""
-_STAGING = ".incoming"
+_STAGING = ".incoming.tmp"  # which a copy of the study leaves out
 
 
 class Incoming:
-    """Of one attempt at one job, whose folders these are."""
+    """Of one attempt at one job, whose folders these are. `handover`: its own on a disk that its node may share."""
 
-    def __init__(self, folders: list[str], cache: str, attempt: str) -> None:
+    def __init__(self, folders: list[str], cache: str, attempt: str, handover: Path | None = None) -> None:
         self._folders, self._cache = set(folders), cache
-        self._attempt = attempt
+        self._attempt, self._handover = attempt, handover
+        if handover is not None:
+            handover.mkdir()
         for folder in folders:
             for left in Path(folder).glob(f".*{_STAGING}"):  # of an attempt that is over, whose bridge was killed
                 remove(left)
@@ -46,6 +50,24 @@ class Incoming:
         with file.open("r+b" if file.exists() and item["offset"] else "wb") as opened:
             opened.seek(item["offset"])
             opened.write(item["data"])
+
+    def take_handed(self, item: Mapping[str, Any]) -> None:
+        """Take over a file that the node has put on the shared disk: by its new name, and nothing is copied."""
+        if self._handover is None:
+            raise ValueError("a node hands a file over where no disk is shared")
+        folder, name = self._checked(item["folder"]), _safe(item["name"])
+        handed = self._handover / handed_name(folder, name)
+        status, is_inside = handed.lstat(), handed.resolve().is_relative_to(self._handover.resolve())
+        if not is_inside or not stat.S_ISREG(status.st_mode) or status.st_size != item["size"]:
+            raise ValueError(f"a node hands over {name!r}, which is not what it says")
+        staged = self._staged(folder, name)
+        staged.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(handed, staged)
+
+    def close(self) -> None:
+        """The attempt is over: what it would still hand over is no longer wanted."""
+        if self._handover is not None:
+            shutil.rmtree(self._handover, ignore_errors=True)
 
     def take_log(self, item: Mapping[str, Any]) -> None:
         """Add a piece to a trial's log; the next `take_folder` with the log puts the whole file in its place."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ftsweep.cluster.incoming import WHOLE
 from ftsweep.domain.addresses import is_address
-from ftsweep.errors import ModelError
+from ftsweep.store.address.place import store_named
 from ftsweep.store.atomic import read_json, settle_folder
-from ftsweep.store.folders import Store
 
 _SPLITS = ("train", "validation", "test")
 _UNNEEDED = ("checkpoint", "samples")  # of a run that is only compared
@@ -22,8 +22,8 @@ _UNNEEDED = ("checkpoint", "samples")  # of a run that is only compared
 class Inputs:
     """Of one job: its paths, and the files below them by what becomes of them."""
 
-    paths: set[str] = field(default_factory=set)
-    """Strings in the job that are paths of the control machine."""
+    paths: dict[str, str] = field(default_factory=dict)
+    """Strings in the job that are paths of the control machine, or addresses that it has brought: the paths."""
     kept: dict[str, Path] = field(default_factory=dict)
     """Files that the job reads: where they belong, and where they are."""
     copied: dict[str, Path] = field(default_factory=dict)
@@ -32,29 +32,43 @@ class Inputs:
     """Those of `kept` that are JSON and name such paths themselves."""
     outputs: list[str] = field(default_factory=list)
     """Folders whose changes are brought back."""
+    known: list[str] = field(default_factory=list)
+    """Prepared sets that are here: none of them needs to be brought."""
+
+    def add(self, path: str) -> None:
+        self.paths[path] = path
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        return {text: path for text, path in self.paths.items() if is_address(text)}
 
 
-def inputs_of(job: Mapping[str, Any]) -> Inputs:
-    """All that has to be on a node before it takes the job."""
+def inputs_of(job: Mapping[str, Any], made: Sequence[str] = ()) -> Inputs:
+    """All that has to be on a node before it takes the job; `made`: prepared sets that it may need."""
     inputs = Inputs()
     for key in ("folder", "destination"):
         if key in job:
-            inputs.paths.add(job[key])
+            inputs.add(job[key])
             inputs.outputs.append(job[key])
     if "folder" in job:
         for whole in WHOLE:
             settle_folder(Path(job["folder"]) / whole)
         inputs.copied.update(_written_below(job["folder"]))
     if "cache" in job:
-        inputs.paths.add(job["cache"])
+        inputs.add(job["cache"])
+        if job.get("type") == "prepare":
+            inputs.known += _prepared_sets(Path(job["cache"]))
+        prepared = Path(job["cache"]) / "prepared"
+        for folder in (each for each in made if Path(each).parent == prepared):  # a node names them
+            inputs.kept.update(_below(folder))
     for folder, _ in (*job.get("left", ()), *job.get("right", ())):
         if folder not in inputs.paths:
-            inputs.paths.add(folder)
+            inputs.add(folder)
             written = _written_below(folder).items()
             inputs.kept.update({name: file for name, file in written if not _is_unneeded(folder, name)})
     config = job.get("spec", {}).get("config", {})
     for path in _data_paths(config):
-        inputs.paths.add(path)
+        inputs.add(path)
         inputs.kept.update(_matching(path))
     _add_model(inputs, config.get("model") or {})
     return inputs
@@ -84,22 +98,26 @@ def _add_model(inputs: Inputs, node: Mapping[str, Any]) -> None:
     """The base's folder; of another study's model that of the model, and its base, which it names."""
     path = str(node.get("path") or "")
     if path.startswith("/") and path not in inputs.paths:
-        inputs.paths.add(path)
+        inputs.add(path)
         inputs.kept.update(_matching(path))
     if node.get("study") and node.get("store"):
-        if is_address(node["store"]):
-            what = f"the model of study {node['study']!r} lies at {node['store']}, which nodes do not read"
-            remedy = (
-                f"Bring it here (ftsweep best {node['study']} --export DIR --store {node['store']}): model.path=DIR"
-            )
-            raise ModelError(what, where="model.store", remedy=remedy)
-        inputs.paths.add(node["store"])
-        model = Store(Path(node["store"])).study(node["study"]).path / "model"
+        store = store_named(node["store"])  # what lies at an address was brought before the study began
+        inputs.paths[node["store"]] = str(store.root)
+        model = store.study(node["study"]).path / "model"
         inputs.kept.update(_below(str(model)))
         manifest = model / "ftsweep.json"
         if manifest.is_file():
             inputs.told.append(str(manifest))
             _add_model(inputs, read_json(manifest).get("model") or {})
+
+
+def _prepared_sets(cache: Path) -> Iterator[str]:
+    """Those that are whole, by their folders' names."""
+    for meta in cache.glob("prepared/*/meta.json"):
+        with suppress(OSError, ValueError, KeyError, AttributeError):
+            sizes = read_json(meta)["files"].items()
+            if all((meta.parent / name).stat().st_size == size for name, size in sizes):
+                yield meta.parent.name
 
 
 def _listed(value: Any) -> list[str]:

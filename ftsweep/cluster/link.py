@@ -15,13 +15,17 @@ import ray
 from ray.exceptions import ActorUnavailableError, GetTimeoutError, OutOfMemoryError, RayError
 
 from ftsweep.cluster.admission import NotStartedError, SlotDiedError
+from ftsweep.cluster.carrier import Carrier
+from ftsweep.cluster.in_place import FileFacts, told
 from ftsweep.cluster.incoming import Incoming
 from ftsweep.cluster.inputs import Inputs
-from ftsweep.cluster.objects import PART_BYTES, Hashes
+from ftsweep.cluster.objects import PART_BYTES
 from ftsweep.cluster.slots import Node, Wish
+from ftsweep.errors import OtherSourceError
 
 _LOGGER = logging.getLogger(__name__)
 _CALL_SECONDS = 120.0  # of a command, or of a part of a file
+_READ_BYTES = 20e6  # a second, at least, of a disk that a node shares
 _RETRY_SECONDS = 0.5
 _DRAINED = "gave its jobs back, for its node is being drained"
 
@@ -33,18 +37,6 @@ class Attempt:
     name: str
     incoming: Incoming
     has_progress: bool = False
-
-
-@dataclass
-class Carrier:
-    """What the links of one bridge share to send files: their hashes, and a lock for each node."""
-
-    hashes: Hashes = field(default_factory=Hashes)
-    _locks: dict[str, threading.Lock] = field(default_factory=dict)
-
-    def lock(self, node: str) -> threading.Lock:
-        """So that a file goes to a node once where two of its slots need it at the same time."""
-        return self._locks.setdefault(node, threading.Lock())
 
 
 @dataclass
@@ -66,6 +58,8 @@ class Link:
     is_drained: bool = False
     has_worked: bool = False
     """Whether a job has measured something here, or come to its end."""
+    is_unfit: bool = False
+    """Whether its node has other data, or another model, than the study."""
     _over: threading.Event = field(default_factory=threading.Event)
     _commands: SimpleQueue[Any] = field(default_factory=SimpleQueue)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -76,7 +70,8 @@ class Link:
             threading.Thread(target=work, name=f"{self.name} {work.__name__}", daemon=True).start()
 
     def submit(self, job: Mapping[str, Any], inputs: Inputs, attempt: str) -> None:
-        self.attempts[job["job"]] = Attempt(attempt, Incoming(inputs.outputs, str(job.get("cache", "")), attempt))
+        incoming = Incoming(inputs.outputs, str(job.get("cache", "")), attempt, self.carrier.shared.path / attempt)
+        self.attempts[job["job"]] = Attempt(attempt, incoming)
         self._commands.put(("submit", job, inputs, attempt))
 
     def reply(self, job: str, message: Mapping[str, Any]) -> None:
@@ -87,9 +82,18 @@ class Link:
         """All that it said has been answered."""
         self._commands.put(("go",))
 
+    def use_lanes(self, lanes: int) -> None:
+        """No job is under way."""
+        self._commands.put(("lanes", lanes))
+
     def close(self) -> None:
         """Have it checkpoint; `on_end` follows."""
         self._commands.put(("close",))
+
+    def refuse(self, reason: str) -> None:
+        """Its node can do nothing for the study."""
+        self.is_unfit = True
+        self._end(reason, "node")
 
     def wait(self, seconds: float) -> None:
         """Until it is over, at most so long."""
@@ -110,8 +114,8 @@ class Link:
         """
         try:
             hashes = {name: self.carrier.hashes.of(file) for name, file in code.items()}
-            self._send(hashes)
-            self._call(self.actor.lay_out.remote(hashes, [], []))
+            self._send(hashes)  # also where they lie there: a module that is edited meanwhile is not imported anew
+            self._call(self.actor.lay_out.remote(hashes, {}, []))
             self._call(self.actor.begin.remote())
         except RayError as error:  # before OSError, which some of Ray's are, too
             ray.kill(self.actor)
@@ -137,24 +141,42 @@ class Link:
     def _prepared(self, kind: str, *values: Any) -> dict[str, Any]:
         if kind in ("close", "go"):
             return {"kind": kind}
+        if kind == "lanes":
+            return {"kind": kind, "lanes": values[0]}
         if kind == "reply":
             job, message, attempt = values
             return {"kind": "reply", "job": job, "message": dict(message), "attempt": attempt}
         job, inputs, attempt = values
-        hashes = {name: self.carrier.hashes.of(file) for name, file in {**inputs.kept, **inputs.copied}.items()}
-        self._send(hashes)
-        paths = sorted(inputs.paths)
+        files = {name: self.carrier.facts(file) for name, file in {**inputs.kept, **inputs.copied}.items()}
+        in_place = self._in_place(files)
+        hashes = {name: each.content for name, each in files.items()}
+        self._send({name: content for name, content in hashes.items() if name not in in_place})
+        paths = dict(inputs.paths)
         if inputs.kept:
             kept = {name: hashes[name] for name in inputs.kept}
-            self._call(self.actor.lay_out.remote(kept, list(inputs.told), paths))
+            self._call(self.actor.lay_out.remote(kept, dict.fromkeys(inputs.told, paths), in_place))
         return {
             "kind": "submit",
             "job": dict(job),
             "attempt": attempt,
             "paths": paths,
+            "addresses": inputs.addresses,
             "outputs": list(inputs.outputs),
             "copied": {name: hashes[name] for name in inputs.copied},
+            "in_place": in_place,
+            "known": list(inputs.known),
         }
+
+    def _in_place(self, files: Mapping[str, FileFacts]) -> list[str]:
+        """The names of those that the node has where they are here; it may have to read them for that."""
+        if not files:
+            return []
+        seconds = _CALL_SECONDS + sum(each.size for each in files.values()) / _READ_BYTES
+        asked = {name: told(each) for name, each in files.items()}
+        with self.carrier.lock(self.node.identity):
+            found: list[str] = self._call(self.actor.in_place.remote(asked), seconds)
+        self.carrier.count(in_place=sum(files[name].size for name in found))
+        return found
 
     def _send(self, hashes: Mapping[str, str]) -> None:
         """Files with their hashes: what the node has not."""
@@ -173,6 +195,7 @@ class Link:
                 data = file.read(PART_BYTES)
                 is_last = len(data) < PART_BYTES
                 self._call(self.actor.put.remote(content, offset, data, is_last))
+                self.carrier.count(sent=len(data))
                 offset += len(data)
 
     def _call(self, reference: Any, seconds: float = _CALL_SECONDS) -> Any:
@@ -222,8 +245,10 @@ class Link:
 
     def _take(self, item: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
         state = {key: answer[key] for key in ("free", "lanes", "applied")}
-        if item["kind"] in ("part", "folder", "log"):
+        if item["kind"] in ("part", "handed", "folder", "log"):
             attempt = self._attempt_of(item["folder"])
+            handed = item["size"] if item["kind"] == "handed" else 0
+            self.carrier.count(brought=len(item.get("data", b"")), handed=handed)
             if attempt is not None:
                 getattr(attempt.incoming, f"take_{item['kind']}")(item)
             return
@@ -232,11 +257,14 @@ class Link:
             attempt = self.attempts.get(message["job"])
             if attempt is None or attempt.name != item["attempt"]:
                 message = None  # of an attempt that is over
+            elif message.get("error_class") == OtherSourceError.__name__:
+                self.refuse(f"cannot work for this study: {message['message']}")
+                return
             else:
                 attempt.has_progress |= message["type"] == "measured"
                 self.has_worked |= message["type"] in ("measured", "ended")
                 if message["type"] in ("ended", "failed", "lost"):
-                    del self.attempts[message["job"]]
+                    self.attempts.pop(message["job"]).incoming.close()
         is_last = item.get("is_last", True)
         self.say({"type": "state", "slot": self.name, **state, "message": message, "is_last": is_last})
 

@@ -7,7 +7,7 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,8 +17,7 @@ PART_BYTES = 8 << 20
 """A message carries at most so much of a file. Ray keeps the memory of some of them on each node, for good."""
 _HASH_LENGTH = 64
 
-
-_SETTLED_SECONDS = 2.0
+SETTLED_SECONDS = 2.0
 """A file that was changed so lately may be changed again without its time telling."""
 
 
@@ -39,7 +38,7 @@ class Hashes:
         key = (str(file), status.st_ino, status.st_size, status.st_mtime_ns)
         if key not in self._known:
             found = file_hash(file)
-            if time.time() - status.st_mtime < _SETTLED_SECONDS:
+            if time.time() - status.st_mtime < SETTLED_SECONDS:
                 return found
             self._known[key] = found
         return self._known[key]
@@ -86,10 +85,12 @@ class Objects:
             raise ValueError(f"a file did not arrive as it was sent ({name})")
         os.replace(part, self.path(name))
 
-    def lay_out(self, files: Mapping[str, str], root: str, *, copies: bool) -> None:
-        """Put objects where they belong: as links to one file, or as copies that may be changed."""
+    def lay_out(self, files: Mapping[str, str], root: str, *, copies: bool, in_place: Collection[str] = ()) -> None:
+        """Put objects where they belong: as links to one file, or as copies that may be changed. Of those `in_place`
+        the source is the file of that name on this node.
+        """
         for name, content in files.items():
-            target, source = Path(f"{root}{name}"), self.path(content)
+            target, source = Path(f"{root}{name}"), Path(name) if name in in_place else self.path(content)
             if not copies and target.exists() and target.samefile(source):
                 continue
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -99,7 +100,10 @@ class Objects:
             else:
                 with suppress(FileNotFoundError):
                     temporary.unlink()
-                os.link(source, temporary)
+                if name in in_place:
+                    temporary.symlink_to(source)
+                else:
+                    os.link(source, temporary)
             os.replace(temporary, target)
 
     def trim(self, trees: Path) -> None:

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ftsweep.cluster.growing_log import NAME as LOG_NAME
 from ftsweep.cluster.growing_log import GrowingLog
+from ftsweep.cluster.in_place import handed_name
 from ftsweep.cluster.incoming import WHOLE
 from ftsweep.cluster.objects import PART_BYTES
-from ftsweep.cluster.tree import Tree
+from ftsweep.cluster.tree import Tree, may_tell_paths
 from ftsweep.store.atomic import settle_folder
 
+_LOGGER = logging.getLogger(__name__)
+
 Item = dict[str, Any]
-"""A part (`kind` "part"), the end of a folder's changes ("folder"), more of a log ("log"), or a message ("message")."""
+"""A part (`kind` "part"), a file that was handed over ("handed"), the end of a folder's changes ("folder"), more of a
+log ("log"), or a message ("message")."""
+
+HANDED_BYTES = 1 << 16
+"""A file of more is handed over where a disk is shared, unless it may tell paths of the node."""
+_COPY_BYTES = 16 << 20
 
 
 @dataclass
@@ -24,6 +36,8 @@ class Outgoing:
     folders: list[str]
     """By the control machine's names."""
     tree: Tree
+    handover: Path | None = None
+    """This attempt's own folder on a disk of the control machine: large files are put there, and not sent."""
     _sent: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
     _logs: list[GrowingLog] = field(default_factory=list)
 
@@ -61,9 +75,30 @@ class Outgoing:
                 _, log.num_brought = now.get(LOG_NAME, (0, 0))
 
     def _parts(self, folder: str, name: str) -> Iterator[Item]:
-        size = (self.tree.place(folder) / name).stat().st_size
+        file = self.tree.place(folder) / name
+        size = file.stat().st_size
+        is_large = size > HANDED_BYTES and not may_tell_paths(file)
+        if is_large and self._is_handed_over(file, handed_name(folder, name)):
+            yield {"kind": "handed", "folder": folder, "name": name, "size": size}
+            return
         for offset in range(0, max(size, 1), PART_BYTES):
             yield {"kind": "part", "folder": folder, "name": name, "offset": offset, "tree": self.tree}
+
+    def _is_handed_over(self, file: Path, name: str) -> bool:
+        """Copy it to the shared disk, durably; False where that cannot be done, and the file has to be sent."""
+        if self.handover is None or not self.handover.is_dir():  # it goes when the attempt is over
+            return False
+        target = self.handover / name
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with file.open("rb") as source, target.open("wb") as copy:
+                shutil.copyfileobj(source, copy, _COPY_BYTES)
+                copy.flush()
+                os.fsync(copy.fileno())
+        except OSError as error:
+            _LOGGER.warning("%s cannot be handed over and is sent: %s", name, error)
+            return False
+        return True
 
     @staticmethod
     def loaded(item: Item) -> Item:

@@ -6,7 +6,6 @@ any more ends its worker and itself: nothing it could write would reach the stud
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import socket
@@ -15,12 +14,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import ftsweep
+from ftsweep.cluster.admission import versions
 from ftsweep.cluster.held_folder import HeldFolder, own_folder
+from ftsweep.cluster.in_place import FileFacts, Places
 from ftsweep.cluster.objects import PART_BYTES, Objects
 from ftsweep.cluster.outgoing import Item, Outgoing
 from ftsweep.cluster.tree import Tree
@@ -35,7 +34,6 @@ _TURN_SECONDS = 0.02
 """How long an answer to a trial waits at most before it is passed on."""
 _LOG_SECONDS = 5.0
 _OVER = ("ended", "failed", "lost")
-_VERSIONS = ("torch", "transformers", "peft")
 
 
 class _Worker(Local):
@@ -72,7 +70,10 @@ class Slot:
         try_lock(self._tree_lock, is_shared=True)
         self._objects = Objects(base / "objects", int(descriptor["cache_gib"] * 2**30))
         self._objects.trim(base / "stores")
+        folder, nonce = descriptor["shared"]
+        self._places = Places(folder, nonce, base / "hashes")
         self._jobs: dict[str, tuple[str, Outgoing]] = {}
+        self._known: set[str] = set()  # prepared sets that the control machine has
         self._queue: deque[Item] = deque()
         self._first = 0  # the number of the queue's first item
         self._commands: deque[Mapping[str, Any]] = deque()
@@ -92,26 +93,33 @@ class Slot:
 
     def describe(self) -> dict[str, Any]:
         """Where it is and what it runs."""
-        return {"host": socket.gethostname(), "auth_mode": self._auth_mode, "versions": versions()}
+        shares = self._places.shared is not None
+        return {"host": socket.gethostname(), "auth_mode": self._auth_mode, "versions": versions(), "shares": shares}
 
     def begin(self) -> None:
         """The user's components are here: start the worker."""
         threading.Thread(target=self._work, name="slot", daemon=True).start()
 
-    def missing(self, names: list[str]) -> dict[str, int]:
+    def missing(self, contents: list[str]) -> dict[str, int]:
         self._asked_at = time.monotonic()
-        return self._objects.missing(names)
+        return self._objects.missing(contents)
+
+    def in_place(self, files: Mapping[str, Mapping[str, Any]]) -> list[str]:
+        """Those of the control machine's files that need not come, for they lie here under the same names."""
+        facts = {name: FileFacts(**told) for name, told in files.items()}
+        kept = self._objects.missing([each.content for each in facts.values()])
+        return [name for name, each in facts.items() if each.content in kept and self._places.has(name, each)]
 
     def put(self, name: str, offset: int, data: bytes, is_last: bool) -> None:
         self._asked_at = time.monotonic()
         self._objects.put(name, offset, data, is_last=is_last)
 
-    def lay_out(self, files: Mapping[str, str], told: list[str], paths: list[str]) -> None:
-        """Put files that jobs read where they belong; those `told` are JSON that names paths of the control machine."""
+    def lay_out(self, files: Mapping[str, str], told: Mapping[str, dict[str, str]], in_place: list[str]) -> None:
+        """Put files that jobs read where they belong; those `told` are JSON that names these paths itself."""
         own = {name: content for name, content in files.items() if name not in told}
-        self._objects.lay_out(own, self._tree.root, copies=False)
-        for name in told:
-            value = read_json(self._objects.path(files[name]))
+        self._objects.lay_out(own, self._tree.root, copies=False, in_place=in_place)
+        for name, paths in told.items():
+            value = read_json(Path(name) if name in in_place else self._objects.path(files[name]))
             write_json(self._tree.place(name), self._tree.inwards(value, paths))
 
     def command(self, number: int, command: Mapping[str, Any]) -> None:
@@ -188,23 +196,30 @@ class Slot:
                     self._local.reply(command["job"], command["message"])
             elif command["kind"] == "go":
                 self._awaits_go = False
+            elif command["kind"] == "lanes":
+                self._local.use_lanes(command["lanes"])
             else:
                 self._close()
 
     def _submit(self, command: Mapping[str, Any]) -> None:
         """An attempt has folders of its own: one that was cut off on this node may still write into its."""
         job, outputs = command["job"], command["outputs"]
-        own = Tree(str(self._folder.path / command["attempt"]))
+        own = Tree(str(self._folder.path / command["attempt"]), (self._tree.root,), command["addresses"])
         for folder in outputs:
             own.place(folder).parent.mkdir(parents=True, exist_ok=True)
-        self._objects.lay_out(command["copied"], own.root, copies=True)
-        outgoing = Outgoing(outputs, own)
+        self._objects.lay_out(command["copied"], own.root, copies=True, in_place=command["in_place"])
+        outgoing = Outgoing(outputs, own, self._handover(command["attempt"]))
         outgoing.note()
         self._jobs[job["job"]] = (command["attempt"], outgoing)
+        self._known.update(command["known"])
         self._num_submitted += 1
         self._awaits_go = True
-        shared = self._tree.inwards(job, set(command["paths"]) - set(outputs))
-        self._local.submit(own.inwards(shared, outputs))
+        shared = {text: path for text, path in command["paths"].items() if text not in outputs}
+        job = own.inwards(self._tree.inwards(job, shared), {folder: folder for folder in outputs})
+        self._local.submit({**job, "root": self._tree.root})
+
+    def _handover(self, attempt: str) -> Path | None:
+        return None if self._places.shared is None else self._places.shared / attempt
 
     def _tell(self, messages: list[Mapping[str, Any]]) -> None:
         items: list[Item] = []
@@ -214,9 +229,8 @@ class Slot:
             if outgoing is not None and message["type"] != "log":
                 items += outgoing.items()
                 if message["type"] == "ended" and "result" in message:
-                    items += self._made_elsewhere(message["result"])
-            told = message if outgoing is None else outgoing.tree.outwards(message)
-            told = self._tree.outwards(told)
+                    items += self._made_elsewhere(message["result"], attempt)
+            told = (self._tree if outgoing is None else outgoing.tree).outwards(message)
             items.append({"kind": "message", "attempt": attempt, "message": told, "is_last": not left})
             if message["type"] in _OVER:
                 self._jobs.pop(str(name), None)
@@ -241,12 +255,12 @@ class Slot:
             self._queue += items
             self._changed.notify_all()
 
-    def _made_elsewhere(self, result: Mapping[str, Any]) -> list[Item]:
-        """A prepared set, which the control side reads, too."""
-        folder = str(result.get("folder", ""))
-        if not folder.startswith(self._tree.root) or "/prepared/" not in folder:
-            return []
-        return list(Outgoing([folder.removeprefix(self._tree.root)], self._tree).items())
+    def _made_elsewhere(self, result: Mapping[str, Any], attempt: str) -> list[Item]:
+        """Prepared sets: the control side reads them, too, and other nodes get them."""
+        folders = [folder.removeprefix(self._tree.root) for folder in result.get("made", ())]
+        new = [folder for folder in folders if Path(folder).name not in self._known]
+        self._known.update(Path(folder).name for folder in new)
+        return list(Outgoing(new, self._tree, self._handover(attempt)).items())
 
     def _close(self) -> None:
         """Have the worker checkpoint, and bring what it wrote; jobs under way are not told of."""
@@ -257,20 +271,3 @@ class Slot:
             self._queue += items
             self._is_closed = True
             self._changed.notify_all()
-
-
-def versions() -> dict[str, str]:
-    """Of what trains: packages, and ftsweep's own source, for two checkouts may call themselves the same."""
-    source = hashlib.sha256()
-    root = Path(ftsweep.__file__).parent
-    for file in sorted(root.rglob("*.py")):
-        source.update(f"{file.relative_to(root)}\0".encode() + file.read_bytes())
-    own = {"ftsweep": f"{ftsweep.__version__} ({source.hexdigest()[:8]})"}
-    return own | {name: _installed(name) for name in _VERSIONS}
-
-
-def _installed(package: str) -> str:
-    try:
-        return version(package).partition("+")[0]
-    except PackageNotFoundError:
-        return "none"

@@ -9,8 +9,8 @@ import ray
 from ray.exceptions import GetTimeoutError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from ftsweep.cluster.admission import NotStartedError, RefusedClusterError, SlotDiedError, check_admission
-from ftsweep.cluster.slot import Slot, versions
+from ftsweep.cluster.admission import NotStartedError, RefusedClusterError, SlotDiedError, check_admission, versions
+from ftsweep.cluster.slot import Slot
 from ftsweep.cluster.slots import Node, Wish
 
 _SAY_SECONDS = 30.0
@@ -34,6 +34,7 @@ def started(
         },
         "threads": settings["threads"] or max(1, int(wish.cpus)),
         "store": settings["store"],
+        "shared": settings["shared"],
         "num_gpus": wish.gpus,
     }
     options = {"num_cpus": wish.cpus, "num_gpus": wish.gpus, "max_restarts": 0, "max_task_retries": 0}

@@ -92,7 +92,7 @@ class Budget:
     worker_hours: Annotated[float, Gt(0)] | None = None
     """The search ends once trials have trained for this long in total, runs with fresh seeds included."""
     disk_gib: Annotated[float, Gt(0)] | None = None
-    """No new trial starts while the study's folder is larger than this."""
+    """No new trial starts while the study's folder is larger than this; checkpoints of paused trials go first."""
 
 
 @dataclass(frozen=True)

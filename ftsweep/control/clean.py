@@ -77,7 +77,7 @@ def _of_study(study: StudyFolder) -> Iterator[Removal]:
     with understood(study.manifest_file):
         top, objective = int(manifest.selection["top"]), manifest.terms.objective
     result, records = read_result(study), study.records()
-    is_current = result is not None and result.num_trials == len(records)
+    is_current = result is not None and result.is_about(records)
     chosen = result.number if result is not None and is_current else None
     needed = kept_trials(records, objective, top=top, chosen=chosen)
     for record in records:

@@ -23,7 +23,7 @@ from ftsweep.control.tested_once import Answers, TestSplit
 from ftsweep.domain.data_scaling import DataScaling
 from ftsweep.domain.forgetting import ScalePoint
 from ftsweep.domain.importance import Importances
-from ftsweep.domain.result import StudyResult
+from ftsweep.domain.result import StudyResult, unfinished
 from ftsweep.domain.scores import Flagged, read_flagged, read_intervals
 from ftsweep.domain.trial import TrialRecord
 from ftsweep.recording.base import ChosenModel, Recorder
@@ -132,6 +132,7 @@ class Ending:
             test_looks=looks + any(name not in seen for name in test),
             approaches=tuple(compare(records, self.config.objective, branches, **scores, chosen=chosen)),
             num_trials=len(self.records),
+            unfinished=unfinished(self.records),
         )
 
     def _flagged(self, choice: Choice, answers: Answers) -> Flagged:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -87,6 +87,12 @@ class Heeding:
                 continue
             self._say(Answer(request, text, before=before))
             act()
+
+    def wakes(self, records: Sequence[TrialRecord]) -> bool:
+        """Whether a paused trial is pinned, or is to be, so that it goes on though the search was over."""
+        pinned = pinned_trials(self.answers)
+        asked = {request.trial for request in self._pending() if request.kind is RequestKind.PIN}
+        return any(record.pause is not None and record.number in pinned | asked for record in records)
 
     def refuse(self) -> list[Answer]:
         """Refuse whatever was asked, for the search is over; the answers."""
@@ -229,11 +235,18 @@ class Heeding:
             words = [f"budget.{key}={spelled(value)}" for key, value in request.budget]
         elif request.kind is RequestKind.ENQUEUE:
             words = [f"budget.trials={max(config.budget.trials, self.study.num_asked) + 1}"]
+        elif request.kind is RequestKind.PIN and self._is_paused(request.trial):
+            words = []
         else:
             return f"{over}: nothing is pruned any more."
         run = run_command(config.sweep_file or folder.name, folder.name, *words, store=folder.store.name)
+        if request.kind is RequestKind.PIN:
+            return f"{over}. When the study has ended, ask again, and have the trial go on: `{run}`"
         again = " and ask again" if request.kind is RequestKind.ENQUEUE else ""
         return f"{over}. When the study has ended, go on with it{again}: `{run}`"
+
+    def _is_paused(self, number: int | None) -> bool:
+        return any(record.number == number and record.pause is not None for record in self.trials.records)
 
     def _command(self, verb: str, *words: str) -> str:
         folder = self.inbox.folder

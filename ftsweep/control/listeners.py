@@ -30,6 +30,9 @@ class Listener:
     def measured(self, record: TrialRecord) -> None:
         """A rung was measured."""
 
+    def paused(self, record: TrialRecord) -> None:
+        """A trial waits until its pruner resumes it, or still does, and there is more to be said of it."""
+
     def ended(self, record: TrialRecord) -> None:
         """A trial has its outcome."""
 
@@ -84,6 +87,10 @@ class Recording(Listener):
         if self._verdict_of(record.number) != self._verdict.get(record.number, ""):
             self._begin(record)
 
+    def paused(self, record: TrialRecord) -> None:
+        self._send_measurements(record)
+        self._pause(record)
+
     def ended(self, record: TrialRecord) -> None:
         self._send_measurements(record)
         self._verdict.pop(record.number, None)
@@ -100,8 +107,9 @@ class Recording(Listener):
         self.recorder.end_trial(record.proposal, record.outcome, best=values, tags=self._tags(record) | told)
 
     def tag_again(self, record: TrialRecord) -> None:
-        """Something else is to be said of a trial that goes on."""
+        """Something else is to be said of a trial that goes on, or is paused."""
         self._begin(record)
+        self._pause(record)
 
     def record_baseline(self, branch: Branch, metrics: Mapping[str, float]) -> None:
         """What the untouched base of a branch scores on validation, by metric."""
@@ -114,6 +122,10 @@ class Recording(Listener):
     def _begin(self, record: TrialRecord) -> None:
         self._verdict[record.number] = self._verdict_of(record.number)
         self.recorder.begin_trial(record.proposal, tags=self._tags(record), params=record.proposal.params)
+
+    def _pause(self, record: TrialRecord) -> None:
+        if record.pause is not None:
+            self.recorder.pause_trial(record.proposal, record.pause)
 
     def _send_measurements(self, record: TrialRecord) -> None:
         last = self._last_rung.get(record.number, -1)

@@ -193,6 +193,7 @@ class LiveStudy:
     # -- jobs about trials ----------------------------------------------------------------------------------------
 
     def _why_not_confirm(self, record: TrialRecord) -> str | None:
+        self.sweep.keep_disk()
         halt = self.stopping.may_confirm(record, self.records, self.folder.confirmed())
         return None if halt is None else halt.text
 

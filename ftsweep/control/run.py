@@ -25,10 +25,9 @@ from ftsweep.control.live_study import LiveStudy
 from ftsweep.control.opening import executor_context, make_executor, open_study, study_folder
 from ftsweep.control.race import Race
 from ftsweep.control.retention import let_go
-from ftsweep.control.stopping import Stopping
 from ftsweep.control.threads import settle_sharing, take_up_sharing
 from ftsweep.domain.database_use import DatabaseUse
-from ftsweep.domain.result import StudyResult
+from ftsweep.domain.result import StudyResult, unfinished
 from ftsweep.domain.study_state import COMPLETE, STOPPED, StudyState
 from ftsweep.recording.background import BackgroundRecorder
 from ftsweep.recording.base import StudyFacts
@@ -133,7 +132,7 @@ def _run(
     recorder = BackgroundRecorder(build(config.recording, allowed=config.allowed_packages))
     live = LiveStudy(config, folder, study, make_executor(config), recorder, watch)
     result = read_result(folder)
-    if result is not None and _is_complete(study, config, folder, result):
+    if result is not None and _is_complete(live, result):
         return _as_it_is(live, recorder, result)
     on_start(live)
     page = LiveReport(folder)
@@ -207,12 +206,13 @@ def _keep_result(live: LiveStudy, state: StudyState) -> None:
     live.recorder.keep_artifacts([folder.report_file, folder.sweep_file, *evidence])
 
 
-def _is_complete(study: Study, config: SweepConfig, folder: StudyFolder, result: StudyResult) -> bool:
-    """Whether the same command would start nothing and the result on disk is about all trials."""
+def _is_complete(live: LiveStudy, result: StudyResult) -> bool:
+    """Whether the same command would start nothing and the result on disk is about all trials as they are."""
+    study, config, folder = live.study, live.config, live.folder
     records = folder.records()
-    has_halted = Stopping(config, folder).lasting(records) is not None
-    has_all = not study.running() and (study.num_asked >= config.budget.trials or study.is_exhausted())
-    if not has_all and not has_halted:
+    has_halted = live.stopping.lasting(records) is not None
+    has_all = study.is_at_rest() and (study.num_asked >= config.budget.trials or study.is_exhausted())
+    if (not has_all and not has_halted) or live.heeding.wakes(records) or live.stopping.must_make_room(records):
         return False
     race = Race(folder, config.objective, config.selection, records, config.rungs.count)
     if not has_halted and not race.is_over:
@@ -220,7 +220,7 @@ def _is_complete(study: Study, config: SweepConfig, folder: StudyFolder, result:
     is_probed = result.quantity is not None and (has_halted or not result.quantity.left_out)
     if config.selection.quantity and result.model is not None and not is_probed:
         return False  # asked for since, or cut short by a limit of an earlier run
-    return result.num_trials == len(records)
+    return result.is_about(records) and result.unfinished == unfinished(records)
 
 
 def _recorded_facts(config: SweepConfig, folder: StudyFolder, data: Mapping[str, Any]) -> StudyFacts:

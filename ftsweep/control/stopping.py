@@ -21,6 +21,7 @@ from ftsweep.control.targets import found_enough
 from ftsweep.domain.trial import TrialRecord
 from ftsweep.store.atomic import folder_size
 from ftsweep.store.folders import StudyFolder
+from ftsweep.store.usage import GIB
 
 
 @dataclass
@@ -91,6 +92,29 @@ class Stopping:
                 left = max(0.0, unit * limit - spent)
                 return Halt(f"{name} leaves {left:.0f} s, and trial {record.number} took {seconds:.0f} s.")
         return None
+
+    @property
+    def disk_limit(self) -> str:
+        """As it is written in a sweep."""
+        return f"budget.disk_gib={self.config.budget.disk_gib:g}"
+
+    def excess_bytes(self) -> int:
+        """By how much the study's folder is larger than it may be; 0 within the limit, or without one."""
+        limit = self.config.budget.disk_gib
+        return 0 if limit is None else max(0, self._size() - int(limit * GIB))
+
+    def must_make_room(self, records: Sequence[TrialRecord]) -> bool:
+        """Whether paused trials keep more than the limit of disk has room for."""
+        if self.excess_bytes() == 0:
+            return False
+        if not any(record.pause is not None and record.pause.has_checkpoint for record in records):
+            return False
+        self._measure_again = 0.0  # what is removed is gone: not by an old figure
+        return self.excess_bytes() > 0
+
+    def note_freed(self, freed: int) -> None:
+        """So many bytes of the folder are gone since."""
+        self._bytes -= freed
 
     def _size(self) -> int:
         """Bytes of the study's folder, looked at so often that it takes at most a hundredth of the time."""

@@ -48,11 +48,12 @@ class Sweep:
         self.monitor.begin_search()
         while not self.monitor.is_stopping:
             self.heeding.heed(self._tell)
+            self.keep_disk()
             halt = self.stopping.halt(self.trials.records) if self._is_anything_left else None
             self._heed(halt)
             self._fill(halt)
             if self._is_over(halt):
-                self._end_search(halt)
+                self.monitor.note = self.study.is_exhausted() or self.monitor.note
                 break
             for message in heard(self.executor):
                 self._handle(message)
@@ -78,6 +79,7 @@ class Sweep:
     def _submit(self, proposal: Proposal) -> None:
         number = proposal.number
         spec = self.trials.spec(proposal)
+        self.trials.resumed(number)
         self._pausing.discard(number)
         self.executor.submit(self.jobs.make.train(trial_job(number), self.trials.folder.trial(number), spec))
         self.trials.began(proposal)
@@ -147,10 +149,11 @@ class Sweep:
         was_offered = self.executor.num_free > 0
         return was_offered or not (self.trials.paused or (halt is None and self._may_ask))
 
-    def _end_search(self, halt: Halt | None) -> None:
-        if halt is None or not halt.sets_aside:
-            self.trials.prune_paused()
-        self.monitor.note = self.study.is_exhausted() or self.monitor.note
+    def keep_disk(self) -> None:
+        """Have what paused trials keep stay within the limit."""
+        if self.stopping.must_make_room(self.trials.records):
+            freed = self.trials.make_room(self.stopping.excess_bytes(), self.stopping.disk_limit)
+            self.stopping.note_freed(freed)
 
     @property
     def _may_ask(self) -> bool:
@@ -159,7 +162,7 @@ class Sweep:
     @property
     def _is_anything_left(self) -> bool:
         """Whether a limit would keep anything from being done."""
-        return self._may_ask or bool(self.study.running())
+        return self._may_ask or not self.study.is_at_rest()
 
     def _tell(self, number: int, decision: Decision) -> None:
         self.executor.reply(trial_job(number), _answer(trial_job(number), decision))

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ftsweep.control.listeners import Listener
 from ftsweep.control.lost_workers import LostWorkers
+from ftsweep.control.paused_checkpoints import dropped_text, least_missed
 from ftsweep.domain.decision import Prune
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.messages import Failed, Lost
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Branch
-from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
+from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, StoredPause, TrialRecord
 from ftsweep.executors.attempts import SameErrors, reason_of
 from ftsweep.search.study import Study
-from ftsweep.store.atomic import remove_folder, write_json
+from ftsweep.store.atomic import folder_size, remove_folder, write_json
 from ftsweep.store.folders import StudyFolder
 
 _LOGGER = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ class Trials:
     waiting: list[Proposal] = field(default_factory=list)
     """To go on at the next free lane: of an earlier process, set aside at a limit, or lost by a worker."""
     paused: dict[int, Proposal] = field(default_factory=dict)
-    """To go on when the pruner says so."""
+    """To go on when the pruner says so; at the end of the search they stay for a run with more budget."""
     _same_errors: SameErrors = field(default_factory=SameErrors)
 
     @property
@@ -71,9 +72,11 @@ class Trials:
 
     def began(self, proposal: Proposal) -> None:
         """A worker has it now."""
-        self.paused.pop(proposal.number, None)
-        record = TrialRecord(proposal, tuple(self.folder.trial(proposal.number).measurements()))
-        self.by_number[proposal.number] = record
+        number = proposal.number
+        self.paused.pop(number, None)
+        known, measurements = self.by_number.get(number), tuple(self.folder.trial(number).measurements())
+        record = TrialRecord(proposal, measurements, last_pause=known.last_pause if known else None)
+        self.by_number[number] = record
         for listener in self.listeners:
             listener.began(record)
 
@@ -86,10 +89,17 @@ class Trials:
 
     def set_aside(self, proposal: Proposal) -> None:
         """It gave its lane away, with a checkpoint."""
-        if self.study.pause_of(proposal.number) is not None:
-            self.paused[proposal.number] = proposal
-        else:
+        number = proposal.number
+        pause = self.study.pause_of(number)
+        if pause is None:
+            self.resumed(number)
             self.waiting.append(proposal)
+            return
+        self.paused[number] = proposal
+        known = self.by_number[number].pause
+        record = self._with_pause(number, known if known is not None and known.rung == pause.rung else pause)
+        for listener in self.listeners:
+            listener.paused(record)
 
     def ended(self, proposal: Proposal, outcome: Outcome) -> None:
         """Its outcome is on disk."""
@@ -120,13 +130,37 @@ class Trials:
         self.study.release(number)
         if number in self.paused:
             self.waiting.append(self.paused.pop(number))
+            self.resumed(number)
 
-    def prune_paused(self) -> None:
-        """End the trials that nothing resumed."""
-        for number in sorted(self.paused):
-            pause = self.study.pause_of(number)
-            assert pause is not None
-            self.prune(self.by_number[number], f"{pause.reason} The search ended before it was resumed.")
+    def make_room(self, excess_bytes: int, limit: str) -> int:
+        """Remove checkpoints of paused trials, see `least_missed`, until so many bytes are free; how many are."""
+        freed, dropped = 0, []
+        for record in least_missed(self.records, self.objective):
+            if freed >= excess_bytes:
+                break
+            assert record.pause is not None
+            checkpoint = self.folder.trial(record.number).checkpoint
+            freed += folder_size(checkpoint)
+            dropped.append(self._with_pause(record.number, replace(record.pause, has_checkpoint=False)))
+            remove_folder(checkpoint)  # last: a checkpoint that nobody counts on may be there, not the other way round
+        if dropped:
+            _LOGGER.warning("%s", dropped_text(dropped, limit))
+        for record in dropped:
+            for listener in self.listeners:
+                listener.paused(record)
+        return freed
+
+    def resumed(self, number: int) -> None:
+        """Have folder and record tell that a trial's pause is over, if there is one: before a node has the folder."""
+        record = self.by_number.get(number)
+        if record is not None and record.pause is not None:
+            self._with_pause(number, replace(record.pause, is_over=True))
+
+    def _with_pause(self, number: int, pause: StoredPause) -> TrialRecord:
+        """Have folder and record tell of a trial's pause."""
+        write_json(self.folder.trial(number).pause_file, asdict(pause))
+        record = self.by_number[number] = replace(self.by_number[number], last_pause=pause)
+        return record
 
     def failed(self, proposal: Proposal, message: Failed) -> None:
         """Its own error ends it.
@@ -169,7 +203,8 @@ class Trials:
             number = stored.proposal.number
             folder = self.folder.trial(number)
             outcome = stored.outcome and (folder.outcome() or stored.outcome)  # the folder's tells what it cost, too
-            self.by_number[number] = TrialRecord(stored.proposal, tuple(folder.measurements()), outcome)
+            pause = folder.pause() if outcome is None else None
+            self.by_number[number] = TrialRecord(stored.proposal, tuple(folder.measurements()), outcome, pause)
         for listener in self.listeners:
             listener.recovered(self.records)
         for proposal in self.study.running():
@@ -184,7 +219,10 @@ class Trials:
         measurements = tuple(self.folder.trial(proposal.number).measurements())
         for measurement in measurements:
             self.study.report(proposal.number, measurement)
-        record = self.by_number[proposal.number] = TrialRecord(proposal, measurements)
+        pause = self.folder.trial(proposal.number).pause()
+        if pause is not None:
+            self.study.take_up_pause(proposal.number, pause)
+        record = self.by_number[proposal.number] = TrialRecord(proposal, measurements, last_pause=pause)
         if measurements and 0 < measurements[-1].rung < self.num_rungs:
             decision = self.study.decide(proposal.number)
             if isinstance(decision, Prune):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ftsweep.domain.measurement import Measurement
-from ftsweep.domain.trial import Outcome, Proposal, TrialRecord
+from ftsweep.domain.trial import Outcome, Proposal, StoredPause, TrialRecord
 from ftsweep.domain.verdict import Verdict
 from ftsweep.errors import DamagedFileError
 from ftsweep.store.atomic import read_new_lines, understood
@@ -49,6 +49,7 @@ class TrialReader:
     _offset: int = 0
     _by_rung: dict[int, Measurement] = field(default_factory=dict)
     _fit: Stamp | None = None
+    _pause_file: tuple[Stamp | None, StoredPause | None] = (None, None)
     _file: int = 0
     """The identity of the file of measurements."""
 
@@ -77,10 +78,11 @@ class TrialReader:
         assert self.record is not None
         outcome = self.record.outcome or self._outcome()  # before the measurements: with it they are whole
         has_measured, has_fit = self._read_measurements(), self._read_fit()
-        is_new = has_measured or outcome != self.record.outcome
+        pause = self._last_pause() if outcome is None else None
+        is_new = has_measured or (outcome, pause) != (self.record.outcome, self.record.last_pause)
         if is_new:
             measured = tuple(self._by_rung[rung] for rung in sorted(self._by_rung))
-            self.record = TrialRecord(self.record.proposal, measured, outcome)
+            self.record = TrialRecord(self.record.proposal, measured, outcome, pause)
         if outcome is not None:
             ended = stamp_of(f"{self.folder}/outcome.json")
             self.is_settled = ended is not None and time.time() - ended[2] / 1e9 > _JUDGED_SECONDS
@@ -93,6 +95,15 @@ class TrialReader:
             return None
         with understood(Path(path)):
             return Outcome.from_dict(found)
+
+    def _last_pause(self) -> StoredPause | None:
+        path = f"{self.folder}/pause.json"
+        stamp = stamp_of(path)
+        if stamp != self._pause_file[0]:
+            found = _read(path)
+            with understood(Path(path)):
+                self._pause_file = stamp, None if found is None else StoredPause(**found)
+        return self._pause_file[1]
 
     def _read_measurements(self) -> bool:
         path = f"{self.folder}/measurements.jsonl"

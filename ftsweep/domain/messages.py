@@ -11,12 +11,15 @@ Message = Mapping[str, Any]
 
 
 class Job(TypedDict):
-    """What every job has. `job` is its name; folders are absolute paths; `spec` is as in a trial's spec.json."""
+    """What every job has. `job` is its name; folders are absolute paths; `spec` is as in a trial's spec.json. On a node
+    also `root`, below which the study's paths are, and `sources`, what its data and models were."""
 
     job: str
     folder: str
     cache: str
     spec: Mapping[str, Any]
+    root: NotRequired[str]
+    sources: NotRequired[Mapping[str, str]]
 
 
 # -- control to worker ------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ from ftsweep.domain.approach import Approach
 from ftsweep.domain.data_scaling import DataScaling
 from ftsweep.domain.forgetting import ForgettingResult
 from ftsweep.domain.scores import Flagged, Interval, read_flagged, read_intervals
+from ftsweep.domain.trial import TrialRecord
 
 BASELINE = "baseline"
 """The untouched base of the chosen model among models; another branch's is `baseline-<branch>`."""
@@ -57,6 +58,13 @@ class StudyResult:
     """With branches: which to use, and what a cheaper one costs."""
     num_trials: int = 0
     """That the study had when this was concluded; 0: its space has changed since, and this is about other trials."""
+    unfinished: tuple[int, ...] = ()
+    """Of them those that had not ended: paused, or set aside at a limit."""
+
+    def is_about(self, records: Sequence[TrialRecord]) -> bool:
+        """Whether these are the trials that it was chosen among: none was begun since, none came to its end since."""
+        complete = {record.number for record in records if record.is_complete}
+        return self.num_trials == len(records) and complete.isdisjoint(self.unfinished)
 
     @property
     def number(self) -> int | None:
@@ -100,5 +108,11 @@ class StudyResult:
                 "intervals": {model: read_intervals(found) for model, found in intervals.items()},
                 "flagged": read_flagged(data.get("flagged", {})),
                 "approaches": tuple(map(Approach.from_dict, data.get("approaches", ()))),
+                "unfinished": tuple(map(int, data.get("unfinished", ()))),
             }
         )
+
+
+def unfinished(records: Iterable[TrialRecord]) -> tuple[int, ...]:
+    """The numbers of trials that have not ended."""
+    return tuple(record.number for record in records if record.outcome is None)

@@ -45,7 +45,7 @@ class StudyState:
     @property
     def is_concluded(self) -> bool:
         """Whether the result is about the trials that there are; with a note some of them may not have ended."""
-        if self.result is None or self.result.num_trials != len(self.trials):
+        if self.result is None or not self.result.is_about(self.trials):
             return False
         return not self.running or bool(self.result.note)
 
@@ -62,8 +62,13 @@ class StudyState:
 
     @property
     def running(self) -> tuple[TrialRecord, ...]:
-        """Trials that were begun and have not ended: under way, or waiting to be continued."""
-        return tuple(record for record in self.trials if record.outcome is None)
+        """Trials that were begun and have not ended: under way, or waiting to be continued; paused ones are apart."""
+        return tuple(record for record in self.trials if record.outcome is None and record.pause is None)
+
+    @property
+    def paused(self) -> tuple[TrialRecord, ...]:
+        """Trials that wait until the pruner resumes them; with the search over, until there is more budget."""
+        return tuple(record for record in self.trials if record.pause is not None)
 
     @property
     def num_ended(self) -> int:
@@ -88,8 +93,10 @@ class StudyState:
 
     @property
     def num_done(self) -> float:
-        """Trials' worth of work done: an ended trial counts whole, a running one by its progress."""
+        """Trials' worth of work done: one that has ended or is paused counts whole, a running one by its progress."""
         return sum(
-            1.0 if record.outcome is not None else max((m.progress for m in record.measurements), default=0.0)
+            1.0
+            if record.outcome is not None or record.pause is not None
+            else max((m.progress for m in record.measurements), default=0.0)
             for record in self.trials
         )

@@ -10,6 +10,9 @@ from typing import Any
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
 
+PAUSED = "paused"
+"""What a trial is called that waits until its pruner resumes it: it has no outcome."""
+
 
 class OutcomeKind(StrEnum):
     COMPLETE = "complete"
@@ -51,16 +54,41 @@ class Proposal:
 
 
 @dataclass(frozen=True)
+class StoredPause:
+    """Where and why the pruner paused a trial last."""
+
+    rung: int
+    reason: str
+    is_over: bool = False
+    """Whether the trial has gone on since."""
+    has_checkpoint: bool = True
+    """False: it was removed to keep the limit of disk, and the trial will begin anew, to the same values."""
+
+    @property
+    def sentence(self) -> str:
+        """Where and why it waits, in the same words on every screen."""
+        anew = "" if self.has_checkpoint else ", to begin anew (its checkpoint was removed to keep budget.disk_gib)"
+        return f"{PAUSED} at rung {self.rung}{anew}: {self.reason}"
+
+
+@dataclass(frozen=True)
 class TrialRecord:
-    """Everything known of one trial. `outcome` is None while it runs or waits to be continued."""
+    """Everything known of one trial. `outcome` is None while it runs, waits to be continued, or is paused."""
 
     proposal: Proposal
     measurements: tuple[Measurement, ...] = ()
     outcome: Outcome | None = None
+    last_pause: StoredPause | None = None
 
     @property
     def number(self) -> int:
         return self.proposal.number
+
+    @property
+    def pause(self) -> StoredPause | None:
+        """Where it waits until the pruner resumes it; None where it does not."""
+        is_paused = self.outcome is None and self.last_pause is not None and not self.last_pause.is_over
+        return self.last_pause if is_paused else None
 
     @property
     def is_complete(self) -> bool:

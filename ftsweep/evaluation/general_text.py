@@ -3,15 +3,15 @@ of it to measure how well a model still predicts text at large."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ftsweep.config.build import build
 from ftsweep.data.prepared import PreparedSet, prepare
+from ftsweep.data.sources.known import KnownSources
 from ftsweep.errors import ConfigError, DataError
 from ftsweep.evaluation.evaluate import Evaluator, SplitScores
 from ftsweep.tasks.base import Task
@@ -62,7 +62,7 @@ def held_out_text(
     source: ModelSource,
     tokenizer: PreTrainedTokenizerBase,
     cache: Path,
-    allowed: Sequence[str] = (),
+    sources: KnownSources | None = None,
     *,
     is_masked: bool = False,
 ) -> GeneralText | None:
@@ -73,7 +73,7 @@ def held_out_text(
     """
     length = min(LENGTH, tokenizer.model_max_length // 2)
     task = MaskedText(max_length=length, packed=False) if is_masked else Text(max_length=length, packed=False)
-    return _prepared_text(config, task, source, tokenizer, cache, allowed)
+    return _prepared_text(config, task, source, tokenizer, cache, sources)
 
 
 def replay_text(
@@ -82,7 +82,7 @@ def replay_text(
     source: ModelSource,
     tokenizer: PreTrainedTokenizerBase,
     cache: Path,
-    allowed: Sequence[str] = (),
+    sources: KnownSources | None = None,
 ) -> EncodedSplit | None:
     """General text as training examples of this task; None when `training.replay` is 0.
 
@@ -95,7 +95,7 @@ def replay_text(
         raise ConfigError("general text cannot be mixed into this task", where="training.replay", remedy="Set it to 0.")
     packed = task.packed if isinstance(task, Text) else False  # only Text keeps packed documents apart
     kind = MaskedText if isinstance(task, MaskedText) else Text
-    text = _prepared_text(config, kind(max_length=task.max_length, packed=packed), source, tokenizer, cache, allowed)
+    text = _prepared_text(config, kind(max_length=task.max_length, packed=packed), source, tokenizer, cache, sources)
     if text is None:
         raise ConfigError("there is no general text to replay", where="general", remedy="Choose data@general=topics.")
     return text.replay
@@ -107,16 +107,17 @@ def _prepared_text(
     source: ModelSource,
     tokenizer: PreTrainedTokenizerBase,
     cache: Path,
-    allowed: Sequence[str],
+    sources: KnownSources | None,
 ) -> GeneralText | None:
     if config["general"] is None:
         return None
+    sources = KnownSources() if sources is None else sources
     kind = "MaskedText" if isinstance(task, MaskedText) else "Text"
     node = {"_target_": f"ftsweep.tasks.{kind}", "max_length": task.max_length, "packed": task.packed}
     try:
         prepared = prepare(
-            config={"data": config["general"], "task": node, "seed": config["seed"]},
-            source=build(config["general"], allowed=allowed),
+            config={"data": sources.named(config["general"]), "task": node, "seed": config["seed"]},
+            source=sources.data(config["general"]),
             task=task,
             tokenizer=tokenizer,
             tokenizer_fingerprint=source.fingerprint(),

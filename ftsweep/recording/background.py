@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ftsweep.domain.measurement import Measurement
-from ftsweep.domain.trial import Outcome, Proposal
+from ftsweep.domain.trial import Outcome, Proposal, StoredPause
 from ftsweep.errors import FtsweepError
 from ftsweep.recording.base import ChosenModel, Recorder, StudyFacts, run_name
 from ftsweep.recording.call_queue import Batch, CallQueue
@@ -87,6 +87,15 @@ class BackgroundRecorder(Recorder):
             self._recorder.measure_all(proposal, batch)
 
         self._queue.put("measure", Batch(run_name(proposal), tuple(measurements), send), is_on_disk=True)
+
+    def pause_trial(self, proposal: Proposal, pause: StoredPause, *, timestamp: float | None = None) -> None:
+        now = time.time() if timestamp is None else timestamp
+        self._queue.put(
+            "pause_trial",
+            lambda: self._recorder.pause_trial(proposal, pause, timestamp=now),
+            after=run_name(proposal),
+            is_on_disk=True,
+        )
 
     def end_trial(
         self,

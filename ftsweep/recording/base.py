@@ -10,7 +10,7 @@ from typing import Any
 from ftsweep.domain.component import Component
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
-from ftsweep.domain.trial import Outcome, Proposal
+from ftsweep.domain.trial import Outcome, Proposal, StoredPause
 from ftsweep.store.folders import StudyFolder
 
 
@@ -85,6 +85,9 @@ class Recorder(Component):
 
     def measure_all(self, proposal: Proposal, measurements: Sequence[Measurement]) -> None:
         """Several rungs of one trial were measured."""
+
+    def pause_trial(self, proposal: Proposal, pause: StoredPause, *, timestamp: float | None = None) -> None:
+        """A trial that has begun waits until its pruner resumes it, which the study's end need not bring."""
 
     def end_trial(
         self,

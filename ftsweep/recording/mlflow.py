@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftsweep.domain.measurement import Measurement
-from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal
+from ftsweep.domain.trial import PAUSED, Outcome, OutcomeKind, Proposal, StoredPause
 from ftsweep.errors import StudyError
 from ftsweep.recording.base import ChosenModel, Recorder, StudyFacts, run_name
 from ftsweep.recording.ledger import Ledger
@@ -20,7 +20,7 @@ from ftsweep.recording.mlflow_model import register_model, registered_name
 from ftsweep.recording.mlflow_names import Names
 from ftsweep.recording.mlflow_place import MlflowPlace, prepare_environment
 from ftsweep.recording.mlflow_run import MlflowRun, reaching
-from ftsweep.recording.mlflow_samples import FILE, TAGS, sample_table
+from ftsweep.recording.mlflow_samples import keep_samples
 from ftsweep.recording.mlflow_study import MlflowStudy
 from ftsweep.recording.shared_view import LEARNING_RATE
 from ftsweep.store.folders import StudyFolder
@@ -178,6 +178,15 @@ class MlflowRecorder(Recorder):
             cursor.rung = new[-1].rung
             study.ledger.save_soon()
 
+    def pause_trial(self, proposal: Proposal, pause: StoredPause, *, timestamp: float | None = None) -> None:
+        name, timestamp = run_name(proposal), time.time() if timestamp is None else timestamp
+        with reaching(self._uri):
+            run = self._opened.run(name, timestamp)
+            if not run.is_deleted and run.tags.get("ftsweep.outcome") not in _ENDED:
+                run.send(tags={"ftsweep.outcome": PAUSED, "ftsweep.pause": pause.sentence})
+                run.end("KILLED", timestamp)
+            self._begun.discard(name)
+
     def end_trial(
         self,
         proposal: Proposal,
@@ -194,21 +203,12 @@ class MlflowRecorder(Recorder):
             if not run.is_deleted:
                 own = {"ftsweep.outcome": outcome.kind.value, "ftsweep.reason": outcome.reason}
                 metrics = {f"value/{key}": value for key, value in best.items()} | outcome.extra.get("metrics", {})
-                self._keep_samples(run, proposal)
+                keep_samples(study, run, proposal)
                 run.send(tags={**tags, **own}, metrics=metrics, timestamp=timestamp)
                 run.end(_STATUS.get(outcome.kind, "KILLED"), timestamp)
             self._begun.discard(name)
             study.ledger.runs[name].has_ended = True
             study.ledger.save_soon()
-
-    def _keep_samples(self, run: MlflowRun, proposal: Proposal) -> None:
-        """What the trial answered, if it was asked; written over what is there."""
-        study = self._opened
-        place = study.facts.folder
-        folder = place.trial(proposal.number) if proposal.number >= 0 else place.baseline(proposal.branch or "main")
-        table = sample_table(folder.path)
-        if table and keep_text(study, run, table, FILE, key=f"{run.name}/{FILE}"):
-            run.send(tags=TAGS)
 
     def has_arrived(self, proposal: Proposal) -> bool:
         cursor = self._ledger.runs.get(run_name(proposal)) if self._ledger else None

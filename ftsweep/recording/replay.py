@@ -38,6 +38,9 @@ def sync_study(recorder: Recorder, folder: StudyFolder, objective: Objective) ->
         if outcome is not None or measurements:
             recorder.begin_trial(proposal, tags={}, params=proposal.params, timestamp=started)
             recorder.measure_all(proposal, measurements)
+        pause = None if outcome is not None else trial.pause()
+        if pause is not None and not pause.is_over:
+            recorder.pause_trial(proposal, pause, timestamp=trial.pause_file.stat().st_mtime)
         if outcome is not None:
             verdicts = trial.verdicts()
             told = {"description": trial_description(TrialRecord(proposal, outcome=outcome), verdicts)}

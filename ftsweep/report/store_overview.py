@@ -17,6 +17,7 @@ class StudyLine:
     study: str
     state: str
     num_ended: int
+    num_paused: int
     num_planned: int
     objective: str
     best_trial: int | None
@@ -38,6 +39,7 @@ def _line(folder: StudyFolder) -> StudyLine:
         study=state.study,
         state=state.phase,
         num_ended=state.num_ended,
+        num_paused=len(state.paused),
         num_planned=state.num_planned,
         objective=state.objective.key,
         best_trial=best.number if best else None,

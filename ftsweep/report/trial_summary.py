@@ -10,11 +10,11 @@ from typing import Any
 
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
-from ftsweep.domain.trial import OutcomeKind, TrialRecord
+from ftsweep.domain.trial import PAUSED, OutcomeKind, TrialRecord
 from ftsweep.domain.verdict import Verdict
 
 RUNNING = "running"
-"""The kind of a trial without an outcome; all other kinds are those of `OutcomeKind`."""
+"""The kind of a trial without an outcome, or else `PAUSED`; all other kinds are those of `OutcomeKind`."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,9 @@ class TrialSummary:
 
     @cached_property
     def kind(self) -> str:
-        return self.record.outcome.kind.value if self.record.outcome else RUNNING
+        if self.record.outcome is not None:
+            return self.record.outcome.kind.value
+        return RUNNING if self.record.pause is None else PAUSED
 
     @property
     def reason(self) -> str:
@@ -54,10 +56,10 @@ class TrialSummary:
 
     @property
     def remark(self) -> str:
-        """Why it ended as it did; an error with its class."""
-        outcome = self.record.outcome
+        """Why it ended as it did, or is paused; an error with its class."""
+        outcome, pause = self.record.outcome, self.record.pause
         if outcome is None:
-            return ""
+            return "" if pause is None else pause.sentence
         is_named = outcome.error_class is None or outcome.reason.startswith(outcome.error_class)
         return outcome.reason if is_named else f"{outcome.error_class}: {outcome.reason}"
 

@@ -12,7 +12,7 @@ from typing import Any
 from ftsweep.config.assigned import assigned_values, raised_values
 from ftsweep.domain.commands import run_command, study_command
 from ftsweep.domain.request import Request, RequestKind, enqueued, pinned_trials
-from ftsweep.domain.trial import TrialRecord
+from ftsweep.domain.trial import PAUSED, TrialRecord
 from ftsweep.errors import UsageError, suggest
 from ftsweep.search.planned import PlannedSetting, as_setting, enqueued_setting
 from ftsweep.store.folders import StudyFolder
@@ -111,6 +111,9 @@ def _check_new(item: PlannedSetting, folder: StudyFolder, planned: Sequence[Requ
     for record in folder.records():
         if _is_same(item, record.proposal.branch, record.proposal.params):
             became = "it has not ended yet" if record.outcome is None else str(record.outcome.kind)
+            if record.pause is not None:
+                pin = study_command("pin", folder.name, str(record.number), store=folder.store.name)
+                became = f"it is {PAUSED}: `{pin}` has it go on"
             raise UsageError(
                 f"trial {record.number} has this setting already ({became}); none is tried twice",
                 where=f"study {folder.name}",

@@ -7,25 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import optuna
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from ftsweep.domain.objective import Objective
-from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal
+from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, StoredPause
 from ftsweep.search.study_view import INFEASIBLE
 
 OUTCOME = "outcome"
 VIOLATING = "violating"  # rungs at which a constraint was violated
 PAUSE = "pause"  # where and why the pruner paused a trial last, and whether it has gone on since
-
-
-@dataclass(frozen=True)
-class StoredPause:
-    """Where and why the pruner paused a trial last."""
-
-    rung: int
-    reason: str
-    is_over: bool = False
-    """Whether the trial has gone on since."""
 
 
 @dataclass
@@ -67,12 +57,31 @@ def read_trial(frozen: FrozenTrial, proposal: Proposal) -> StudyTrial:
     return StudyTrial(proposal, values, outcome, frozen.constraints, list(attributes.get(VIOLATING, ())), pause)
 
 
-def store_violations(
+def store_end(
+    study: optuna.Study, trial_id: int, outcome: Outcome, value: float | None, constraints: Mapping[str, float]
+) -> dict[str, float]:
+    """Tell Optuna how a trial ended: complete with a value, failed, or pruned, as which every other ending counts.
+
+    Returns all constraints by name, with that of a trial that did not fit or diverged.
+    """
+    is_complete = outcome.kind is OutcomeKind.COMPLETE and value is not None
+    violations = _store_violations(study, trial_id, outcome, constraints, is_complete=is_complete)
+    stored = {key: entry for key, entry in outcome.to_dict().items() if key not in ("log_tail", "extra")}
+    study._storage.set_trial_user_attr(trial_id, OUTCOME, stored)
+    number = study._storage.get_trial(trial_id).number
+    if is_complete:
+        study.tell(number, value, state=TrialState.COMPLETE)
+    elif outcome.kind is OutcomeKind.FAILED:
+        study.tell(number, state=TrialState.FAIL)
+    else:
+        study.tell(number, state=TrialState.PRUNED)
+    return violations
+
+
+def _store_violations(
     study: optuna.Study, trial_id: int, outcome: Outcome, constraints: Mapping[str, float], *, is_complete: bool
 ) -> dict[str, float]:
-    """Store the constraints of an ended trial that are not there yet (an earlier tell may have been cut short): all by
-    name. With that of a trial that did not fit or diverged; a NaN counts as violated.
-    """
+    """Store the constraints that an earlier tell, cut short, has not stored; a NaN counts as violated."""
     violations = {name: 1.0 if math.isnan(value) else float(value) for name, value in constraints.items()}
     if not is_complete and outcome.kind in (OutcomeKind.COMPLETE, OutcomeKind.INFEASIBLE, OutcomeKind.DIVERGED):
         violations[INFEASIBLE] = 1.0

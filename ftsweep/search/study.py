@@ -9,16 +9,16 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import optuna
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from ftsweep.domain.database_use import DatabaseUse
 from ftsweep.domain.decision import GO_ON, Decision, New, Next, Pause, Resume
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Branch
-from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal
+from ftsweep.domain.trial import Outcome, Proposal, StoredPause
 from ftsweep.errors import StudyError
-from ftsweep.search.entries import OUTCOME, PAUSE, VIOLATING, StoredPause, StudyTrial, read_trial, store_violations
+from ftsweep.search.entries import PAUSE, VIOLATING, StudyTrial, read_trial, store_end
 from ftsweep.search.importance import Computing, computing_importances
 from ftsweep.search.planned import planned_settings
 from ftsweep.search.proposer import Proposer
@@ -52,19 +52,15 @@ class Study:
     ) -> None:
         """Use `Study.open`."""
         self.objective = objective
-        self._storage, self.latencies = storage, Latencies()
+        self._storage, self._study, self.latencies = storage, study, Latencies()
         self.database = storage.reaching
         """How its database is reached."""
-        self._study = study
-        self._sampler = sampler
-        self._pruner = pruner
-        self._proposer = proposer
+        self._sampler, self._pruner, self._proposer = sampler, pruner, proposer
         self.plan = proposer.plan
         """What is asked for before the sampler proposes anything; more may be added at any time."""
         self._curves = Curves(objective, num_rungs, self._group)
         self._trials: dict[int, StudyTrial] = {}
-        self._ids: dict[int, int] = {}
-        self._running: list[int] = []
+        self._ids, self._running = dict[int, int](), list[int]()
         self._reached: dict[int, int] = {}  # the last rung that was reported, with the objective or without it
         self._num_set_aside = 0  # they keep their numbers
         self.pinned: set[int] = set()
@@ -208,16 +204,30 @@ class Study:
         if (pause := self.pause_of(number)) is not None:
             self._store_pause(number, replace(pause, is_over=True))
 
+    def take_up_pause(self, number: int, pause: StoredPause) -> None:
+        """What the trial's folder tells of its pause, which a database that lost its last writes does not know."""
+        known = self._trial(number).pause
+        if known is None or (known.rung, known.is_over) < (pause.rung, pause.is_over):
+            self._store_pause(number, pause)
+
+    def resumed(self, paused: Collection[int]) -> int | None:
+        """Which of the paused trials the pruner has go on now; None: none of them."""
+        rungs = {number: max(self._trial(number).values) for number in sorted(paused)}
+        number = self._pruner.resume(self._curves, rungs) if rungs else None
+        if number is not None and (number not in rungs or self.pause_of(number) is None):
+            raise StudyError(f"the pruner resumes trial {number}, which is not paused", where="pruner")
+        return number
+
+    def is_at_rest(self) -> bool:
+        """Whether every trial has ended or is paused, and the pruner leaves those as they are."""
+        return all(map(self.pause_of, self._running)) and self.resumed(self._running) is None
+
     def next(self, paused: Collection[int] = (), avoid: Collection[str] = (), *, may_begin: bool = True) -> Next | None:
         """What a free lane does: one of the paused trials goes on, where the pruner says so, else a new one begins.
 
         `paused`: those that have given their lanes away. For `avoid` see `ask`; without `may_begin` none is asked for.
         """
-        rungs = {number: max(self._trial(number).values) for number in sorted(paused)}
-        number = self._pruner.resume(self._curves, rungs) if rungs else None
-        if number is not None:
-            if number not in rungs or self.pause_of(number) is None:
-                raise StudyError(f"the pruner resumes trial {number}, which is not paused", where="pruner")
+        if (number := self.resumed(paused)) is not None:
             self.release(number)
             return Resume(self._trials[number].proposal)
         proposal = self.ask(avoid) if may_begin else None
@@ -244,17 +254,8 @@ class Study:
         for measurement in measurements:
             self.report(number, measurement)
         value = trial.best_value(self.objective)
-        complete = outcome.kind is OutcomeKind.COMPLETE and value is not None
-        violations = store_violations(self._study, self._ids[number], outcome, constraints or {}, is_complete=complete)
-        stored = {key: entry for key, entry in outcome.to_dict().items() if key not in ("log_tail", "extra")}
-        self._storage.set_trial_user_attr(self._ids[number], OUTCOME, stored)
-        if complete:
-            self._study.tell(number, value, state=TrialState.COMPLETE)
-        elif outcome.kind is OutcomeKind.FAILED:
-            self._study.tell(number, state=TrialState.FAIL)
-        else:
-            self._study.tell(number, state=TrialState.PRUNED)
-        trial.outcome, trial.constraints = outcome, violations
+        trial.constraints = store_end(self._study, self._ids[number], outcome, value, constraints or {})
+        trial.outcome = outcome
         self._running.remove(number)
         self._proposer.note_end(trial.proposal.branch, number)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from bisect import insort
+from heapq import nlargest, nsmallest
 
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
@@ -14,7 +15,8 @@ NUM_LATEST = 400
 
 
 class SeenTrials:
-    """The trials that run, the best and the latest of those that ended; failed ones, which say nothing, are left out.
+    """The trials that run, the best and the latest of those that ended, and of those that are paused; without failed
+    ones, which say nothing.
 
     What a sampler does with n trials takes it time in proportion to n or more. TPE calls at most 25 trials good, and
     weighs others the less the older they are. The choice depends on the trials alone, not on when they were read.
@@ -57,10 +59,16 @@ class SeenTrials:
 
     def trials(self) -> list[FrozenTrial]:
         """By number."""
-        shown = self._running.union(self._paused, self._latest, (number for *_, number in self._best))
-        if len(self._trials) > 2 * len(shown):
-            self._trials = {number: self._trials[number] for number in shown}
+        shown = self._running.union(self._paused_shown(), self._latest, (number for *_, number in self._best))
+        if len(self._trials) > 2 * len(needed := shown | self._paused):
+            self._trials = {number: self._trials[number] for number in needed}
         return [self._shown(number) for number in sorted(shown)]
+
+    def _paused_shown(self) -> set[int]:
+        if len(self._paused) <= NUM_LATEST:
+            return self._paused
+        best = nsmallest(NUM_BEST, self._paused, key=lambda number: (*self._rank(self._trials[number]), number))
+        return {*best, *nlargest(NUM_LATEST, self._paused)}
 
     def _shown(self, number: int) -> FrozenTrial:
         trial = self._trials[number]

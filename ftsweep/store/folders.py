@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ftsweep.domain.measurement import Measurement
-from ftsweep.domain.trial import Outcome, Proposal, TrialRecord
+from ftsweep.domain.trial import Outcome, Proposal, StoredPause, TrialRecord
 from ftsweep.domain.verdict import Verdict
 from ftsweep.errors import UsageError
 from ftsweep.store.atomic import append_line, read_json, read_lines, remove, understood, write_json
@@ -150,9 +150,8 @@ class StudyFolder:
 
     def baselines(self) -> dict[str, dict[str, float]]:
         """Validation metrics of the untouched bases that have been measured, by branch label."""
-        files = sorted(self.path.glob("trials/baseline-*/baseline.json"))
         found = {}
-        for file in files:
+        for file in sorted(self.path.glob("trials/baseline-*/baseline.json")):
             with understood(file):
                 values = {str(key): float(value) for key, value in read_json(file).items()}
             found[file.parent.name.removeprefix("baseline-")] = values
@@ -179,14 +178,7 @@ class StudyFolder:
 
     def confirmed(self) -> list[TrialRecord]:
         """The runs with fresh seeds that were begun, as records of the trials whose settings they have."""
-        records = []
-        for folder in (TrialFolder(path) for path in sorted(self.confirmations.glob("[0-9]*"))):
-            if folder.spec_file.exists():
-                spec = folder.spec()
-                seed = int(folder.path.name.rpartition("-")[2])
-                proposal = Proposal(spec["number"], spec["branch"], spec["params"], spec["is_default"], seed)
-                records.append(TrialRecord(proposal, tuple(folder.measurements()), folder.outcome()))
-        return records
+        return [self.run(number, seed).record(seed=seed) for number, seed in self.fresh_runs()]
 
     def quantity(self, number: int, share: float, index: int) -> TrialFolder:
         """The run of a trial's setting on a share of train, with its fresh seed number `index`."""
@@ -198,18 +190,11 @@ class StudyFolder:
 
     def records(self) -> list[TrialRecord]:
         """Every trial of the study as its folder tells it, by number."""
-        records = []
-        for folder in self.trials():
-            if folder.spec_file.exists():
-                spec = folder.spec()
-                proposal = Proposal(spec["number"], spec["branch"], spec["params"], spec["is_default"])
-                records.append(TrialRecord(proposal, tuple(folder.measurements()), folder.outcome()))
-        return records
+        return [folder.record() for folder in self.trials() if folder.spec_file.exists()]
 
     def verdicts(self) -> dict[int, tuple[Verdict, ...]]:
         """Of every trial that has some, by number."""
-        found = {int(folder.path.name): folder.verdicts() for folder in self.trials()}
-        return {number: verdicts for number, verdicts in found.items() if verdicts}
+        return {int(folder.path.name): found for folder in self.trials() if (found := folder.verdicts())}
 
     @property
     def has_trials(self) -> bool:
@@ -238,6 +223,10 @@ class TrialFolder:
     @property
     def outcome_file(self) -> Path:
         return self.path / "outcome.json"
+
+    @property
+    def pause_file(self) -> Path:
+        return self.path / "pause.json"
 
     @property
     def checkpoint(self) -> Path:
@@ -284,6 +273,19 @@ class TrialFolder:
             return None
         with understood(self.outcome_file):
             return Outcome.from_dict(read_json(self.outcome_file))
+
+    def pause(self) -> StoredPause | None:
+        """Where its pruner paused the trial last; None: it never was."""
+        if not self.pause_file.exists():
+            return None
+        with understood(self.pause_file):
+            return StoredPause(**read_json(self.pause_file))
+
+    def record(self, *, seed: int = 0) -> TrialRecord:
+        """The trial, whose spec is there, as its folder tells it; `seed` is that of its run."""
+        spec, measurements, outcome = self.spec(), tuple(self.measurements()), self.outcome()
+        proposal = Proposal(spec["number"], spec["branch"], spec["params"], spec["is_default"], seed)
+        return TrialRecord(proposal, measurements, outcome, self.pause() if outcome is None else None)
 
     def write_outcome(self, outcome: Outcome) -> None:
         """Write the outcome: the last thing of a trial, so its existence means that the trial ended."""

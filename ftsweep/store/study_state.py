@@ -62,5 +62,6 @@ def made_state(
 
 def _is_complete(state: StudyState) -> bool:
     """Whether the same command would start no trial, as far as the folder tells."""
-    has_all = state.num_ended >= state.num_planned or (state.result is not None and bool(state.result.note))
+    num_done = state.num_ended + len(state.paused)
+    has_all = num_done >= state.num_planned or (state.result is not None and bool(state.result.note))
     return state.is_concluded and has_all

@@ -96,12 +96,15 @@ def token_losses(
     `position_ids` in the batch say where packed documents begin; transformers makes their mask from them alone.
     """
 
+    from ftsweep.tasks.read_rows import reading
+
     labels = batch["labels"]
     positions = batch["supervised"] if "supervised" in batch else supervised_positions(labels)
     where = {"attention_mask": batch.get("attention_mask")}
     if "position_ids" in batch:
         where = {"attention_mask": None, "position_ids": batch["position_ids"]}
-    logits = logits_at(model, positions - 1, input_ids=batch["input_ids"], **where, use_cache=False)
+    with reading(transformers_model(model), None if num_virtual_tokens(model) else positions - 1):
+        logits = logits_at(model, positions - 1, input_ids=batch["input_ids"], **where, use_cache=False)
     losses, num_correct = score_tokens(logits, labels.flatten().index_select(0, positions))
     return losses, num_correct, positions
 

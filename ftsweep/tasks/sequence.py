@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ftsweep.errors import ConfigError, DataError
 from ftsweep.models.base import Head
 from ftsweep.tasks.base import Example, RowError, Task
+from ftsweep.tasks.causal import num_virtual_tokens, transformers_model
 from ftsweep.tasks.encoding.tokens import (
     ROWS_PER_CALL,
     attempt,
@@ -199,5 +200,9 @@ def _separates(tokenizer: PreTrainedTokenizerBase) -> bool:
 
 def head_outputs(model: PreTrainedModel, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
     """What the head makes of a batch: [rows, outputs], float32. Labels are never given: the loss is the task's own."""
-    logits: torch.Tensor = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+    from ftsweep.tasks.read_rows import last_tokens, reading
+
+    inner = transformers_model(model)
+    with reading(inner, None if num_virtual_tokens(model) else last_tokens(inner, batch)):
+        logits: torch.Tensor = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
     return logits.float()

@@ -125,6 +125,22 @@ class ExecutorContract:
             {"type": "stop", "job": "trial-0001", "kind": "pruned", "reason": "its peers did better"},
         ]
 
+    def test_paused_job_gives_its_lane_back_and_goes_on_from_its_checkpoint(
+        self, executor: Executor, tmp_path: Path
+    ) -> None:
+        poll_until_free(executor)
+        job = scripted_job("trial-0001", ["say", "begun"], ["measure", 0.5], ["say", "rest"], folder=tmp_path / "0001")
+        executor.submit(job)
+        poll_until(executor, lambda messages: any(message["type"] == "measured" for message in messages))
+        executor.reply("trial-0001", {"type": "pause", "job": "trial-0001"})
+        assert poll_until_over(executor, "trial-0001")[-1]["outcome"] is None
+        assert (tmp_path / "0001" / "checkpoint" / "left").exists(), "it is on the control side's disk"
+        poll_until_free(executor)
+        executor.submit(job)
+        messages = poll_until_over(executor, "trial-0001")
+        assert [message["text"] for message in messages if message["type"] == "log"] == ["rest 0"]
+        assert messages[-1]["outcome"] is not None
+
     def test_answer_to_a_job_that_is_over_is_no_error(self, executor: Executor) -> None:
         poll_until_free(executor)
         executor.submit(scripted_job("trial-0001"))

@@ -18,7 +18,7 @@ import pytest
 
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
-from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal
+from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, StoredPause
 from ftsweep.recording.base import Recorder, StudyFacts
 from ftsweep.store.atomic import append_line, write_json
 from ftsweep.store.folders import Store, StudyFolder, TrialFolder
@@ -103,6 +103,8 @@ class RecorderContract:
             for _ in range(times):
                 record_trial(recorder, 0)
                 record_trial(recorder, 1, Outcome(OutcomeKind.PRUNED, "worse than its peers", rung=2), num_rungs=3)
+                record_trial(recorder, 2, None, num_rungs=2)
+                recorder.pause_trial(proposal_of(2), StoredPause(1, "It waits."), timestamp=STARTED + 2)
                 recorder.tag({"winner": "0"}, metrics={"value/validation/loss": 1.5}, timestamp=STARTED)
                 recorder.keep_artifacts([report])
         assert recorder.close(finished=True) == []

@@ -24,7 +24,9 @@ from ftsweep.executors.base import Message
 
 
 class ScriptedEngine:
-    """Runs scripts. Jobs with a `folder` leave a file `drained` there when the worker is asked to quit under them."""
+    """Runs scripts. Of jobs with a `folder` a worker that is asked to quit leaves a file `drained` there; a paused one
+    leaves a checkpoint, and goes on from it.
+    """
 
     num_lanes = 1
 
@@ -64,7 +66,10 @@ class ScriptedEngine:
         self.num_steps += 1
         messages: list[Message] = []
         for job in [job for job in self._jobs.values() if not job.is_waiting]:
-            if job.actions:
+            if job.answers and job.answers[-1]["type"] == "pause":
+                del self._jobs[job.name]
+                messages.append(job.paused())
+            elif job.actions:
                 messages += job.act()
             else:
                 del self._jobs[job.name]
@@ -94,7 +99,9 @@ class _ScriptedJob:
     def __init__(self, message: Message, engine: ScriptedEngine) -> None:
         self.message = message
         self.name: str = message["job"]
-        self.actions: deque[list[Any]] = deque(message["spec"]["script"])
+        left = Path(message.get("folder", "nowhere"), "checkpoint", "left")
+        script = json.loads(left.read_text(encoding="utf-8")) if left.exists() else message["spec"]["script"]
+        self.actions: deque[list[Any]] = deque(script)
         self.answers: list[Message] = []
         self.is_waiting = False
         self._engine = engine
@@ -109,6 +116,14 @@ class _ScriptedJob:
         if self.message["type"] == "train":
             message["outcome"] = {"kind": "complete", "reason": ""}
         return message
+
+    def paused(self) -> Message:
+        """Its checkpoint, where it has a folder, has what is left of the script; it has no outcome."""
+        if "folder" in self.message:
+            checkpoint = Path(self.message["folder"], "checkpoint")
+            checkpoint.mkdir()
+            (checkpoint / "left").write_text(json.dumps(list(self.actions)), encoding="utf-8")
+        return {"type": "ended", "job": self.name, "outcome": None}
 
     # -- actions --------------------------------------------------------------------------------------------------
 
@@ -143,6 +158,17 @@ class _ScriptedJob:
     def touch(self, file: str) -> None:
         """Make a file, to say that the script came this far."""
         Path(file).touch()
+
+    def write(self, name: str, size: int) -> None:
+        """Write a file of so many bytes below the job's folder."""
+        file = Path(self.message["folder"], name)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"w" * size)
+
+    def tell_size(self, file: str) -> list[Message]:
+        """Send a `log` message with the size of a file that the job was given as its model."""
+        size = Path(self.message["spec"]["config"]["model"]["path"], file).stat().st_size
+        return [{"type": "log", "job": self.name, "level": "info", "text": str(size)}]
 
     def print(self, text: str) -> None:
         """Print, from Python, below it, and from a child."""

@@ -18,7 +18,7 @@ from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.messages import Answer
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.executors.base import Executor, ExecutorContext, Message
-from ftsweep.store.atomic import append_line
+from ftsweep.store.atomic import append_line, remove_folder
 from ftsweep.store.folders import TrialFolder
 
 Curve = Callable[[Mapping[str, Any], int], Any]
@@ -46,6 +46,8 @@ class SimulatedExecutor(Executor):
     """How many weights a complete trial says that it trained, by branch; 100 where it is not told."""
     row_noise: float = 0.0
     """Standard error of a run's loss by its validation rows, a half of it the run's own; 0: rows tell nothing."""
+    checkpoint_bytes: int = 1000
+    """What a paused trial's checkpoint takes."""
     now: float = 0.0
     num_submitted: int = 0
     jobs: list[str] = field(default_factory=list)
@@ -76,7 +78,9 @@ class SimulatedExecutor(Executor):
         folder = TrialFolder(Path(job["folder"]))
         done = max((measurement.rung for measurement in folder.measurements()), default=-1)
         self._running[job["job"]] = _Running(job, folder, next_rung=done + 1)
-        self._schedule(job["job"], self.rung_seconds)
+        was_paused = folder.pause_file.exists()
+        has_lost = was_paused and not folder.checkpoint.exists()  # what was measured is made again, and not told
+        self._schedule(job["job"], self.rung_seconds * (done + 2 if has_lost else 1))
 
     def reply(self, job: str, message: Answer) -> None:
         running = self._running.get(job)
@@ -114,6 +118,8 @@ class SimulatedExecutor(Executor):
             return [{**running.loss, "job": name}]
         if running.is_paused:
             del self._running[name]
+            running.folder.checkpoint.mkdir(exist_ok=True)
+            (running.folder.checkpoint / "state").write_bytes(bytes(self.checkpoint_bytes))
             return [{"type": "ended", "job": name, "outcome": None}]
         if running.ending is not None:
             return [self._end(name, running, running.ending)]
@@ -148,6 +154,7 @@ class SimulatedExecutor(Executor):
         if outcome.kind is OutcomeKind.COMPLETE:
             running.folder.best.mkdir(parents=True, exist_ok=True)
         running.folder.path.mkdir(parents=True, exist_ok=True)
+        remove_folder(running.folder.checkpoint)
         running.folder.write_outcome(outcome)
         return {"type": "ended", "job": name, "outcome": outcome.to_dict()}
 

@@ -73,16 +73,16 @@ class Verdicts:
         return self._label(number) != before
 
     def recover(self, records: Iterable[TrialRecord]) -> None:
-        """Take up what earlier processes said of ended trials; judge those again that were judged by other thresholds,
-        or not at all.
+        """Take up what earlier processes said of ended and paused trials; judge those again that were judged by other
+        thresholds, or not at all.
         """
         if not self.is_on:
             return
-        ended = [record for record in records if record.outcome is not None]
-        for record in ended:
+        resting = [record for record in records if record.outcome is not None or record.pause is not None]
+        for record in resting:
             if record.is_complete:
                 self._note_loss(record)
-        for record in ended:
+        for record in resting:
             known = self._read(record)
             if known is None:
                 self.judge(record)

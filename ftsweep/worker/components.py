@@ -14,6 +14,7 @@ import torch
 from ftsweep.config.build import build
 from ftsweep.config.schema import TrainingSettings
 from ftsweep.data.prepared import PreparedSet, prepare
+from ftsweep.data.sources.known import KnownSources
 from ftsweep.data.splitting.held_out import HeldOutTexts, WithoutHeldOut
 from ftsweep.data.subsets.train_share import TrainShare
 from ftsweep.errors import ConfigError, FtsweepError
@@ -49,6 +50,7 @@ class Components:
         self.allowed = tuple(allowed_packages)
         memory = describe_device(self.device)["memory_gib"]
         self.bases = BaseModels(self.device, memory_bytes=int(memory * 2**30))
+        self.sources = KnownSources(self.allowed)
         self._prepared: dict[str, PreparedSet] = {}
 
     def parts_of(
@@ -80,7 +82,7 @@ class Components:
             task=task,
             strategy=strategy,
             prepared=self._prepared_for(config, cache, source, task, held_out),
-            replay=replay_text(config, task, source, tokenizer, cache, self.allowed),
+            replay=replay_text(config, task, source, tokenizer, cache, self.sources),
             stage_result=stage_result,
         )
         if task.needs_reference:
@@ -110,9 +112,10 @@ class Components:
         nodes = [config["data"], config["task"], config["model"], config["seed"]["data"], guards]
         key = json.dumps([*nodes, held_out.fingerprint if held_out else None], sort_keys=True)
         if key not in self._prepared:
-            data = build(config["data"], allowed=self.allowed)
+            self.sources.check_model(config["model"], source)
+            data = self.sources.data(config["data"])
             self._prepared[key] = prepare(
-                config=config,
+                config={**config, "data": self.sources.named(config["data"])},
                 source=WithoutHeldOut(data, task, held_out) if held_out else data,
                 task=task,
                 tokenizer=self.bases.tokenizer(source),
@@ -127,7 +130,7 @@ class Components:
         """The held-out general text of a configuration, masked for encoders; None when it names none."""
         is_masked = is_masked or parts.task.head == "masked_lm"
         return held_out_text(
-            parts.config, parts.source, parts.tokenizer, parts.cache, self.allowed, is_masked=is_masked
+            parts.config, parts.source, parts.tokenizer, parts.cache, self.sources, is_masked=is_masked
         )
 
     def lend_base(self, parts: TrialParts, *, as_twin: bool = False) -> BaseModel:

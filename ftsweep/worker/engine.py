@@ -68,6 +68,7 @@ class Engine:
         """Take a job; it is worked on by `step`."""
         if len(self._jobs) >= self.num_lanes:
             raise RuntimeError(f"job {message['job']} came while {', '.join(self._jobs)} took every lane")
+        self.components.sources.learn(message)
         self._jobs[message["job"]] = (
             TrialJob(message, self._shared) if message["type"] == "train" else SingleJob(message, self._single_jobs)
         )

@@ -28,6 +28,7 @@ from ftsweep.domain.messages import (
 )
 from ftsweep.errors import ConfigError
 from ftsweep.evaluation.flagged_rows import by_flags, validation_by_flags
+from ftsweep.evaluation.general_text import GeneralText
 from ftsweep.evaluation.intervals import (
     check_answered,
     compared,
@@ -93,13 +94,20 @@ class SingleJobs:
             *parts.prepared.meta["findings"],
             *(finding.to_dict() for finding in (*drawn, *self._check_forgetting(parts, stages.values()))),
         ]
+        general = self._prepare_general(parts, stages)
+        texts = {f"stages.{name}.data": stage.prepared for name, stage in stages.items()}
+        texts |= {} if general is None else {"general": general.prepared}
+        model = {} if parts.source.lasts else {"model": parts.source.fingerprint()}
+        replayed = [] if parts.replay is None else [parts.replay.path.parent]
+        made = [parts.prepared.folder, *(each.folder for each in texts.values()), *replayed]
         return {
             **parts.prepared.meta,
             "findings": findings,
             "folder": str(parts.prepared.folder),
+            "made": sorted({str(folder) for folder in made}),
             "has_test": parts.prepared.has("test"),
-            "texts": self._prepare_texts(parts, stages)
-            | ({} if parts.source.lasts else {"model": parts.source.fingerprint()}),
+            "texts": {key: each.meta["fingerprint"] for key, each in texts.items()} | model,
+            "sources": dict(self.components.sources.found),
         }
 
     def _check_forgetting(self, parts: TrialParts, stages: Iterable[TrialParts]) -> list[Finding]:
@@ -110,14 +118,13 @@ class SingleJobs:
         trained = [(each.prepared, each.task) for each in (parts, *stages)]
         return general_overlap(meter.text, trained, parts.cache)
 
-    def _prepare_texts(self, parts: TrialParts, stages: Mapping[str, TrialParts]) -> dict[str, str]:
-        """Prepare the general text; its fingerprint and those of the stages' data, by the key of the node."""
-        found = {f"stages.{name}.data": stage.prepared.meta["fingerprint"] for name, stage in stages.items()}
+    def _prepare_general(self, parts: TrialParts, stages: Mapping[str, TrialParts]) -> GeneralText | None:
+        """The general text that is measured on, or that forgetting is measured on."""
         reading = next((each for each in (parts, *stages.values()) if each.task.takes_text), None)
         general = None if reading is None else self.components.general_of(reading)
         if general is None and (meter := self.meters.meter_of(parts)) is not None:
             general = meter.text
-        return found if general is None else {**found, "general": general.prepared.meta["fingerprint"]}
+        return general
 
     def _check_strategies(self, parts: TrialParts, job: Prepare) -> None:
         """Look at the strategies that the search may make before the first trial; at the model if they name it."""
@@ -145,7 +152,9 @@ class SingleJobs:
                 parts.strategy.check_base(base, parts.strategy.head_for(parts.task))
         found = self._test_untouched(job, "validation")
         check_answered(config["objective"]["metric"], found["test"], found.get("problem", ""))
-        return {"validation": found["test"]}
+        source = build(config["model"], allowed=self.components.allowed)
+        self.components.sources.check_model(config["model"], source)  # the model is here now
+        return {"validation": found["test"], "sources": dict(self.components.sources.found)}
 
     def _estimate(self, job: Estimate) -> dict[str, Any]:
         """Time a few steps and one measurement of the configuration, and scale them to a whole trial."""

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 from postgres_server import free_port
@@ -34,9 +35,12 @@ def can_have_hosts() -> bool:
     return subprocess.run([*_ALONE, "mount", "-t", "tmpfs", "none", "/tmp"], check=False).returncode == 0
 
 
-def own_tmp(mount: str = "mount -t tmpfs none /tmp") -> str:
-    """Shell commands that give a host a temporary folder of its own. What runs here is seen there, wherever it lies."""
-    roots = {Path(each).resolve() for each in (Path(ftsweep.__file__).parents[1], sys.prefix, sys.base_prefix)}
+def own_tmp(mount: str = "mount -t tmpfs none /tmp", seen: Sequence[Path] = ()) -> str:
+    """Shell commands that give a host a temporary folder of its own. What runs here is seen there, wherever it lies,
+    and so are the folders `seen`.
+    """
+    places = (Path(ftsweep.__file__).parents[1], sys.prefix, sys.base_prefix, *seen)
+    roots = {Path(each).resolve() for each in places}
     hidden = sorted(root for root in roots if root.is_relative_to("/tmp"))
     kept = [root for root in hidden if not any(root != other and root.is_relative_to(other) for other in hidden)]
     opened = [f"exec {number}<'{root}'" for number, root in enumerate(kept, 3)]
@@ -62,10 +66,10 @@ class RayHosts:
         self._start("control", [*_RAY, *words, "--temp-dir", str(self._folder)])
         self.address = self._address(port)
 
-    def add(self, name: str, *words: str) -> None:
-        """A host of one CPU, or what the words for `ray start` say."""
+    def add(self, name: str, *words: str, seen: Sequence[Path] = ()) -> None:
+        """A host of one CPU, or what the words for `ray start` say; `seen`: folders that it shares."""
         ray = " ".join([*_RAY, "--address", self.address, *(words or ("--num-cpus", "1"))])
-        script = f"hostname {name} && {own_tmp()} && test ! -e {self._hidden} && exec {ray}"
+        script = f"hostname {name} && {own_tmp(seen=seen)} && test ! -e {self._hidden} && exec {ray}"
         self._start(name, [*_ALONE, "sh", "-c", script])
 
     @property

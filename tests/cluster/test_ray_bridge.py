@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import threading
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ pytest.importorskip("ray", reason="needs Ray: pip install 'ftsweep[ray]'")
 from ftsweep.cluster import bridge as bridge_module
 from ftsweep.cluster.admission import NotStartedError, SlotDiedError
 from ftsweep.cluster.bridge import Bridge
-from ftsweep.cluster.link import Carrier
+from ftsweep.cluster.inputs import Inputs
 from ftsweep.cluster.link import Link as RealLink
 from ftsweep.cluster.slots import Node, Wish
 
@@ -42,7 +44,8 @@ class Link:
     def __init__(self, name: str, node: Node, wish: Wish, *_: Any) -> None:
         self.name, self.node, self.wish, self.actor = name, node, wish, None
         self.attempts: dict[str, Any] = {}
-        self.is_drained = self.has_worked = False
+        self.is_drained = self.has_worked = self.is_unfit = False
+        self.lanes: list[int] = []
 
     def begin(self, code: Any) -> None:
         return
@@ -50,21 +53,25 @@ class Link:
     def start(self) -> None:
         return
 
+    def use_lanes(self, lanes: int) -> None:
+        self.lanes.append(lanes)
+
 
 @pytest.fixture
-def bridge(monkeypatch: pytest.MonkeyPatch) -> Bridge:
+def bridge(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Bridge]:
     monkeypatch.setattr(bridge_module, "_AGAIN_SECONDS", 0.0)
     monkeypatch.setattr(bridge_module, "_JOIN_SECONDS", 0.0)
     monkeypatch.setattr(bridge_module, "Link", Link)
     monkeypatch.setattr(bridge_module.ray, "kill", lambda actor: None)
-    settings = {"slots": None, "heartbeat_seconds": 15.0, "address": "head:1", "is_first": True}
-    bridge = Bridge({**settings, "context": {"python_path": []}}, io.StringIO())
+    settings = {"slots": None, "heartbeat_seconds": 15.0, "address": "head:1", "is_first": True, "lanes": 1}
+    bridge = Bridge({**settings, "context": {"python_path": [], "log_folder": str(tmp_path)}}, io.StringIO())
     bridge._nodes = Nodes()  # type: ignore[assignment]
-    return bridge
+    yield bridge
+    bridge._carrier.shared.remove()
 
 
-def link_of(say: Any = print) -> RealLink:
-    return RealLink("one cpu 0", NODE, Wish(), None, 15.0, Carrier(), say, lambda *_: None)
+def link_of(bridge: Bridge, name: str = "one cpu 0", say: Any = print, on_end: Any = lambda *_: None) -> RealLink:
+    return RealLink(name, NODE, Wish(), None, 15.0, bridge._carrier, say, on_end)
 
 
 def said(bridge: Bridge) -> list[dict[str, Any]]:
@@ -126,7 +133,7 @@ def test_cluster_that_comes_back_has_as_long_as_it_takes(bridge: Bridge, is_firs
 
 def test_bridge_without_a_control_process_takes_nothing_more(bridge: Bridge) -> None:
     heard: list[Any] = []
-    link = link_of(heard.append)
+    link = link_of(bridge, say=heard.append)
     news = {"items": [{"kind": "state"}], "free": 1, "lanes": 1, "applied": 0}
     assert link._take_all({"first": 0, **news}, 0) == 1
     bridge._links[link.name] = link
@@ -137,3 +144,48 @@ def test_bridge_without_a_control_process_takes_nothing_more(bridge: Bridge) -> 
     thread.join(0.5)
     assert thread.is_alive()
     assert len(heard) == 1
+
+
+def test_slots_have_as_many_lanes_as_were_measured_whenever_they_start(
+    bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start(bridge, monkeypatch)
+    given = []
+
+    def started(name: str, node: Node, wish: Wish, settings: dict[str, Any], say: Any) -> None:
+        given.append(settings["lanes"])
+        if len(given) == 1:  # while it starts
+            bridge._obey({"type": "lanes", "lanes": 4})
+
+    monkeypatch.setattr(bridge_module, "started", started)
+    for _ in range(2):
+        bridge._num_starting += 1
+        bridge._start(NODE, Wish())
+    assert given == [1, 4]
+    assert [link.lanes for link in bridge._links.values()] == [[4], [4], []]
+
+
+def test_node_that_has_other_data_is_left_out_with_all_its_slots_and_no_job_is_to_blame(bridge: Bridge) -> None:
+    jobs = {}
+    for name in ("one cpu 0", "one cpu 1"):
+        link = bridge._links[name] = link_of(bridge, name, bridge.say, bridge._ended)
+        jobs[name] = {"job": f"trial-{name[-1]}", "type": "train"}
+        link.submit(jobs[name], Inputs(), f"a{name[-1]}")
+    failed = {
+        "type": "failed",
+        "job": "trial-0",
+        "error_class": "OtherSourceError",
+        "message": "PyDocs gives other rows",
+    }
+    item = {"kind": "message", "attempt": "a0", "message": failed}
+    bridge._links["one cpu 0"]._take(item, {"free": 0, "lanes": 1, "applied": 1})
+    heard = said(bridge)
+    lost = [each["message"] for each in heard if each["type"] == "state"]
+    assert [(each["job"], each["type"], each["kind"], each["has_progress"]) for each in lost] == [
+        ("trial-0", "lost", "node", True),
+        ("trial-1", "lost", "node", True),
+    ]
+    assert heard[-1]["type"] == "refused"
+    assert "one cpu 1" in heard[-1]["what"]
+    assert "PyDocs gives other rows" in heard[-1]["what"]
+    assert bridge._num_starting == 0

@@ -45,7 +45,7 @@ def test_study_comes_to_the_same_whatever_dies(
     assert trials(status) == trials(ask(place, "status", "here"))
     assert len(status["trials"]) == 4
     assert ask(place, *words)["was_complete"]
-    assert list(place.rglob("*.incoming")) == []
+    assert list(place.rglob("*.incoming.tmp")) == []
     token = hosts.environment["RAY_AUTH_TOKEN"].encode()
     assert [file for file in place.rglob("*") if file.is_file() and token in file.read_bytes()] == []
     logged = subprocess.run(command("logs", "small", "1"), cwd=place, capture_output=True, text=True, check=True)

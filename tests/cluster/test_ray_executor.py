@@ -96,6 +96,26 @@ class TestRayCluster(OnCluster):
         finally:
             executor.close(kill=True)
 
+    def test_slots_have_the_lanes_that_were_measured_in_one_and_so_have_those_that_come_later(
+        self, tmp_path: Path
+    ) -> None:
+        executor = RayCluster(address=self.address, threads=1, lanes="auto")
+        executor.open(scripted_context(tmp_path))
+        try:
+            poll_until_free(executor)
+            executor.submit(scripted_job("lanes-model", kind="rate_lanes"))
+            poll_until_over(executor, "lanes-model")
+            executor.use_lanes(2)
+            for names in (("one", "two"), ("three", "four")):
+                poll_until(executor, lambda _: executor.num_free == 2)
+                for name in names:
+                    executor.submit(scripted_job(name, ["measure", 0.5], folder=tmp_path / name))
+                poll_until(executor, lambda heard: sum(each["type"] == "measured" for each in heard) == 2)
+                os.kill(slot_process(), signal.SIGKILL)
+                poll_until_over(executor, *names)
+        finally:
+            executor.close(kill=True)
+
 
 class TestLanesOfRayCluster(OnCluster):
     lanes = 2

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from memory_objects import MachineDiedError, MemoryObjects
+from test_simulated_pause import Promotion
 
 from ftsweep.control.continuity import settle_trials
 from ftsweep.control.live_study import LiveStudy
@@ -83,3 +84,21 @@ def test_machines_that_die_leave_the_study_that_one_would_have_made(make_sweep: 
     assert machine.sweep.study.num_asked == NUM_TRIALS
     lines = [list(read_lines(trial.measurements_file)) for trial in machine.sweep.folder.trials()]
     assert [len(each) for each in lines] == [len(each["values"]) for each in expected], "no rung is there twice"
+
+
+def test_paused_trials_are_at_the_address_with_their_checkpoints_and_go_on_elsewhere(
+    make_sweep: MakeSweep, tmp_path: Path
+) -> None:
+    objects = MemoryObjects()
+    first = Machine(make_sweep, objects, tmp_path / "first", pruner=Promotion(enough=9))
+    run(first.sweep)
+    first.sender.send(is_last=True)
+    waiting = sorted(first.sweep.trials.paused)
+    assert len(waiting) == NUM_TRIALS - 1
+    first.sender.ownership.release()
+    second = Machine(make_sweep, objects, tmp_path / "second", pruner=Promotion(enough=1))
+    folder = second.sweep.folder
+    assert [record.number for record in folder.records() if record.pause is not None] == waiting
+    assert all((folder.trial(number).checkpoint / "state").stat().st_size == 1000 for number in waiting)
+    run(second.sweep)
+    assert all(record.is_complete for record in second.sweep.records)

@@ -120,7 +120,7 @@ def test_every_fresh_run_keeps_its_weights_until_the_choice(make_sweep: MakeSwee
 def test_what_was_run_is_not_run_again_and_nothing_is_left_to_do(make_sweep: MakeSweep) -> None:
     first = searched(make_sweep)
     conclusion, runs = first.conclude(), runs_of(first)
-    assert _is_complete(first.study, first.config, first.folder, conclusion)
+    assert _is_complete(first, conclusion)
     again = searched(make_sweep)
     again.executor.submit = None  # type: ignore[assignment]
     again.confirm()

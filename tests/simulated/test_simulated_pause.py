@@ -65,19 +65,18 @@ def test_paused_trial_is_resumed_where_it_stood_and_measures_what_it_would_have(
 ) -> None:
     sweep = run(make_sweep(trials=9, workers=workers, pruner=Promotion(enough=4)))
     assert [record.number for record in sweep.records] == list(range(9))
-    assert all(record.outcome is not None for record in sweep.records)
-    kinds = {record.number: record.outcome.kind for record in sweep.records if record.outcome}
+    assert {record.outcome.kind for record in sweep.records if record.outcome} == {OutcomeKind.COMPLETE}
     resumed = {number for number in range(9) if submissions(sweep).count(number) == 2}
-    assert resumed == {number for number, kind in kinds.items() if kind is OutcomeKind.COMPLETE} - {0}
+    assert resumed == {record.number for record in sweep.records if record.is_complete} - {0}
     assert len(resumed) == 5, "of the eight that were paused, three were never enough"
     for record in sweep.records:
         expected = [loss_curve(sweep.folder.trial(record.number).spec(), each.rung) for each in record.measurements]
         assert [each.values for each in record.measurements] == expected
         assert [each.rung for each in record.measurements] == list(range(len(record.measurements)))
-    ended = [record for record in sweep.records if kinds[record.number] is OutcomeKind.PRUNED]
-    assert all(record.measurements[-1].rung == PAUSED_AT for record in ended)
-    assert {record.outcome.reason for record in ended if record.outcome} == {
-        "It waits at rung 3 to be promoted. The search ended before it was resumed."
+    paused = [record for record in sweep.records if not record.is_complete]
+    assert all(record.measurements[-1].rung == PAUSED_AT for record in paused)
+    assert {record.pause.sentence for record in paused if record.pause} == {
+        "paused at rung 3: It waits at rung 3 to be promoted."
     }
 
 
@@ -127,7 +126,8 @@ def test_limit_of_time_leaves_paused_trials_for_the_run_that_goes_on(make_sweep:
     waiting = [record.number for record in sweep.records if record.outcome is None]
     assert set(sweep.trials.paused) & set(waiting)
     again = run(make_sweep(trials=8, pruner=Promotion(enough=4)))
-    assert all(record.outcome is not None for record in again.records)
+    assert all(record.is_complete or record.pause is not None for record in again.records)
+    assert sum(record.is_complete for record in again.records) == 5
 
 
 def test_paused_trial_is_stopped_by_request(make_sweep: MakeSweep) -> None:

@@ -139,9 +139,9 @@ def test_extended_study_measures_only_what_is_new(make_sweep: MakeSweep) -> None
 def test_extended_study_is_not_complete_before_it_is_concluded_again(make_sweep: MakeSweep) -> None:
     sweep = run(make_sweep(trials=9, branches=BRANCHES))
     conclusion = sweep.conclude()
-    assert _is_complete(sweep.study, sweep.config, sweep.folder, conclusion)
+    assert _is_complete(sweep, conclusion)
     more = run(make_sweep(trials=12, branches=BRANCHES))  # and killed here
-    assert not _is_complete(more.study, more.config, more.folder, conclusion)
+    assert not _is_complete(more, conclusion)
 
 
 def test_branch_without_a_complete_trial_is_shown_with_its_fate(make_sweep: MakeSweep) -> None:

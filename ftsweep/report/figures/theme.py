@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from ftsweep.domain.objective import Objective
+from ftsweep.domain.trial import PAUSED
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.trial_summary import RUNNING, TrialSummary
 from ftsweep.report.wording import number, param, plain
@@ -35,6 +36,7 @@ COLOURS = {
     "infeasible": "#b87800",
     "failed": "#7a1f1f",
     RUNNING: "#009e73",
+    PAUSED: "#8a6fb0",
 }
 SYMBOLS = {
     "complete": "circle",
@@ -43,6 +45,7 @@ SYMBOLS = {
     "infeasible": "square",
     "failed": "cross",
     RUNNING: "circle-open",
+    PAUSED: "triangle-right",
 }
 
 
@@ -55,7 +58,8 @@ def trial_text(trial: TrialSummary, objective: Objective, *, is_brief: bool = Fa
 
     is_brief: without parameters, which the trial's row has.
     """
-    kind = f"{trial.kind} after rung {trial.last_rung}" if trial.kind == "pruned" else trial.kind
+    told = {"pruned": f" after rung {trial.last_rung}", PAUSED: f" at rung {trial.last_rung}"}
+    kind = trial.kind + told.get(trial.kind, "")
     lines = [f"<b>Trial {trial.number}</b>{' (default setting)' if trial.is_default else ''} · {plain(kind)}"]
     if trial.value is not None:
         lines.append(f"{plain(objective.key)} <b>{number(trial.value)}</b> at rung {trial.best_rung}")

@@ -10,7 +10,7 @@ from statistics import median
 from ftsweep.domain.forgetting import FORGETTING
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.study_state import StudyState
-from ftsweep.domain.trial import OutcomeKind, Proposal, TrialRecord
+from ftsweep.domain.trial import PAUSED, OutcomeKind, Proposal, TrialRecord
 from ftsweep.report.sparkline import GAP, sparkline
 from ftsweep.report.tables.cells import count, figure, words
 from ftsweep.report.tables.table import Cell, Column, Row, Table
@@ -67,7 +67,7 @@ def _shown(state: StudyState, limit: int | None) -> list[TrialRecord]:
     if limit is None:
         return list(state.trials)
     best = [state.best] if state.best else []
-    ended = [record for record in reversed(state.trials) if record.outcome is not None]
+    ended = [record for record in reversed(state.trials) if record.outcome is not None or record.pause is not None]
     order = {record.number: record for record in [*best, *state.running, *ended]}
     return list(order.values())[:limit]
 
@@ -76,6 +76,8 @@ def _outcome(record: TrialRecord, state: StudyState) -> Cell:
     kind: OutcomeKind | None = record.outcome.kind if record.outcome else None
     rung = max((measurement.rung for measurement in record.measurements), default=0)
     reached = f" {rung}/{state.num_rungs}"
+    if record.pause is not None:
+        return Cell(PAUSED + reached, PAUSED, style=PAUSED)
     if kind is None:
         return Cell(("waiting" if state.is_at_rest else RUNNING) + reached, style=RUNNING)
     is_short = kind is not OutcomeKind.COMPLETE and rung > 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ftsweep.domain.trial import PAUSED
 from ftsweep.domain.verdict import Verdict, VerdictSeverity
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.tables.cells import count, figure, setting, time_taken
@@ -13,7 +14,7 @@ from ftsweep.report.trial_summary import TrialSummary
 from ftsweep.report.wording import NOTHING
 
 _SEVERITY_ORDER = {severity: place for place, severity in enumerate(VerdictSeverity)}
-OUTCOME_ORDER = ("complete", "pruned", "running", "diverged", "infeasible", "failed")
+OUTCOME_ORDER = ("complete", "pruned", PAUSED, "running", "diverged", "infeasible", "failed")
 
 
 def wide_trials_table(study: StudyOverview) -> Table:

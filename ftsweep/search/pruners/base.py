@@ -32,8 +32,8 @@ class Pruner(Component, ABC):
     def resume(self, curves: Curves, paused: Mapping[int, int]) -> int | None:
         """Which of the trials that it paused goes on now that a lane is free; None leaves the lane to a new one.
 
-        paused: trial number to the rung at which it waits. Paused trials that never go on end as pruned with the
-        search.
+        paused: trial number to the rung at which it waits. It is asked again and again of the same ones, also by a
+        later run with more budget: the answer must follow from the arguments. Who is never resumed stays paused.
         """
         return None
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from ftsweep.tasks.read_rows import feed_forward
 from ftsweep.training.lanes.attention import BASE, NAME, own_mask
-from ftsweep.training.lanes.layers import Adapter, LaneDropout, LaneLinear, Part, Seats
+from ftsweep.training.lanes.layers import Adapter, LaneDropout, LaneFeedForward, LaneLinear, Part, Seats
 from ftsweep.training.lanes.twin import twin
 
 if TYPE_CHECKING:
@@ -34,10 +35,12 @@ class BodyInputs:
     input_ids: torch.Tensor
     attention_mask: torch.Tensor | None
     token_type_ids: torch.Tensor | None
+    read: torch.Tensor | None = None
+    """The flat positions whose hidden states are read, int64 [positions]; None: all."""
 
     @classmethod
-    def of_call(cls, args: Sequence[Any], settings: Mapping[str, Any]) -> BodyInputs:
-        """Of a call of the body.
+    def of_call(cls, args: Sequence[Any], settings: Mapping[str, Any], read: torch.Tensor | None) -> BodyInputs:
+        """Of a call of the body, of whose hidden states these are read.
 
         Raises:
             NoLaneError: it is given what a packed pass has no place for.
@@ -47,7 +50,7 @@ class BodyInputs:
         more = sorted(name for name, value in given.items() if value is not None and name not in known | _IGNORED)
         if more or given.get("input_ids") is None or given.get("output_hidden_states"):
             raise NoLaneError(f"the model's body is given more than token ids: {', '.join(more) or 'no ids'}")
-        return cls(given["input_ids"], given.get("attention_mask"), given.get("token_type_ids"))
+        return cls(given["input_ids"], given.get("attention_mask"), given.get("token_type_ids"), read)
 
 
 class Conductor:
@@ -81,7 +84,7 @@ class Conductor:
         rows, length = inputs.input_ids.shape
         like = self._body.get_input_embeddings().weight.new_empty(1).expand(rows, length, 1)
         mask = own_mask(self._config, like, inputs.attention_mask, is_causal=self._is_causal)
-        return Part(adapters, rows, length, own_generators, mask, start)
+        return Part(adapters, rows, length, own_generators, mask, start, inputs.read)
 
     def hidden(self, batches: Sequence[BodyInputs], parts: Sequence[Part]) -> list[torch.Tensor]:
         """Last hidden states [rows, length, hidden] of each lane, all of one graph."""
@@ -127,6 +130,8 @@ def _shared_body(base: PreTrainedModel, seats: Seats) -> Any:
             body.set_submodule(name, LaneLinear(name, module, seats))
         elif type(module) is nn.Dropout:
             body.set_submodule(name, LaneDropout(module, seats))
+    if (part := feed_forward(whole)) is not None:
+        body.layers[-1].mlp = LaneFeedForward(part, seats)
     for module in body.modules():
         module.lane_seats = seats
     body.config._attn_implementation = NAME

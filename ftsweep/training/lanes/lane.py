@@ -12,6 +12,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPoolingAndCrossAtte
 from ftsweep.evaluation.batch import Batch
 from ftsweep.strategies.base import transformers_model
 from ftsweep.strategies.lean import LeanLinear
+from ftsweep.tasks.read_rows import positions_read
 from ftsweep.training.checkpoint import Weights, pack_generators, unpack_generators
 from ftsweep.training.lanes.conductor import BodyInputs, NoLaneError
 from ftsweep.training.lanes.layers import Adapter
@@ -72,8 +73,10 @@ class Lane:
             NoLaneError: a packed pass has no place for it.
         """
 
+        inner = transformers_model(self.stepper.model)
+
         def leave(*args: Any, **settings: Any) -> NoReturn:
-            raise _Reached(BodyInputs.of_call(args, settings))
+            raise _Reached(BodyInputs.of_call(args, settings, positions_read(inner)))
 
         self.own_generators()
         try:

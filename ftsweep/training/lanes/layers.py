@@ -7,7 +7,7 @@ same bits come out: rows of a product do not depend on the rows beside them (fro
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -16,6 +16,7 @@ from torch.nn.functional import linear
 
 from ftsweep.strategies.lean import LeanLinear, dropout_of
 from ftsweep.strategies.low_rank import LowRankSum, Own, dropout_noise
+from ftsweep.tasks.read_rows import compute_only, rows_read
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class Part:
     """What its attention takes, as the body alone would make it."""
     start: int = 0
     """Its first token among those of all lanes."""
+    read: torch.Tensor | None = None
+    """Of its tokens, flat, those whose last hidden states count (see `ftsweep.tasks.read_rows`); None: all."""
 
     @property
     def num_tokens(self) -> int:
@@ -97,6 +100,34 @@ class LaneLinear(nn.Module):
             return linear(x, self.weight, self.bias)
         result: torch.Tensor = LowRankSum.apply(flat, self.weight, self.bias, owns, *factors)
         return result.view(*x.shape[:-1], -1)
+
+
+class LaneFeedForward(nn.Module):
+    """In the place of the last layer's feed-forward part: of each lane it computes what it would compute alone."""
+
+    def __init__(self, part: nn.Module, seats: Seats) -> None:
+        super().__init__()
+        self.part = part
+        self._seats = seats
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        parts = self._seats.parts
+        chosen = [rows_read(part.read, part.num_tokens) for part in parts]
+        if all(rows is None for rows in chosen):
+            return self.part(x)  # type: ignore[no-any-return]
+        rows = [
+            torch.arange(part.start, part.stop) if own is None else own + part.start
+            for part, own in zip(parts, chosen, strict=True)
+        ]
+        start, narrowed = 0, []
+        for part, own in zip(parts, rows, strict=True):
+            narrowed.append(replace(part, num_rows=1, length=len(own), start=start))
+            start += len(own)
+        self._seats.parts = narrowed
+        try:
+            return compute_only(self.part, x, torch.cat(rows))
+        finally:
+            self._seats.parts = parts
 
 
 class LaneDropout(nn.Module):

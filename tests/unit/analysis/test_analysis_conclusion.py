@@ -6,10 +6,11 @@ import html
 import io
 import re
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-from report_studies import write_demo
+from report_studies import StudyBuilder, write_demo
 from rich.console import Console
 
 from ftsweep.analysis.answers import as_model
@@ -18,8 +19,10 @@ from ftsweep.analysis.model_card import escaped, loading_from_mlflow, model_card
 from ftsweep.analysis.sentence import said_of_choice
 from ftsweep.analysis.two_answers import ModelAnswer
 from ftsweep.cli.best_view import print_best
+from ftsweep.cli.live_view import PlainView
 from ftsweep.cli.run_view import print_ending
 from ftsweep.cli.status_view import print_study
+from ftsweep.cli.study_json import study_json
 from ftsweep.control.run import Launched
 from ftsweep.domain.answers import Lead, Model, RacedSetting, Setting
 from ftsweep.domain.forgetting import ForgettingResult
@@ -27,10 +30,13 @@ from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.result import StudyResult
 from ftsweep.domain.scores import Interval
-from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
+from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, StoredPause, TrialRecord
 from ftsweep.report.overview import read_overview
 from ftsweep.report.page import HtmlPage
+from ftsweep.report.store_overview import read_store
+from ftsweep.store.atomic import write_json
 from ftsweep.store.folders import StudyFolder
+from ftsweep.store.manifest import Extension
 from ftsweep.store.result import write_result
 
 DISK = {"total": 0, "weights": 0, "checkpoints": 0, "other": 0}
@@ -165,6 +171,11 @@ def plain(text: str) -> str:
 
 
 @pytest.fixture
+def builder(tmp_path: Path) -> StudyBuilder:
+    return StudyBuilder(tmp_path)
+
+
+@pytest.fixture
 def folder(tmp_path: Path) -> StudyFolder:
     return write_demo(tmp_path)
 
@@ -201,6 +212,41 @@ def test_every_screen_has_the_same_words(folder: StudyFolder, kind: Callable[[Re
     for name, screen in screens.items():
         for text in said:
             assert plain(text) in plain(screen), name
+
+
+def test_paused_trials_are_told_in_the_same_words_on_every_screen(builder: StudyBuilder) -> None:
+    folder = builder.folder
+    builder.trial(0, [1.6, 0.5], is_default=True)
+    for number, has_checkpoint in ((1, True), (2, False)):
+        builder.trial(number, [1.6, 1.5, 1.4, 1.3], None)
+        pause = StoredPause(3, "It waits to be promoted.", has_checkpoint=has_checkpoint)
+        write_json(folder.trial(number).pause_file, asdict(pause))
+    records = read_overview(folder).state.trials
+    write_result(folder, concluded(records, model(0, None), None, unfinished=(1, 2)))
+    overview, store = read_overview(folder), folder.store.root
+    assert overview.is_final
+    console = Console(file=io.StringIO(), width=200, highlight=False)
+    print_ending(console, Launched(folder, overview.state))
+    print_study(console, overview, DISK, [], store)
+    view = PlainView(console)
+    view(overview.state)
+    text = plain(console.file.getvalue())  # type: ignore[attr-defined]
+    told = "Paused: trial 1 at rung 3, trial 2 at rung 3 (to begin anew). A run with more budget (budget.trials, or"
+    assert text.count(told) == 2
+    assert text.count("3 trials: 1 complete, 2 paused; ") == 2
+    assert text.count("paused 3/10") == 4
+    assert "trial 1 paused at rung 3: It waits to be promoted. trial 2 paused at rung 3, to begin anew (its" in text
+    view(replace(overview.state, trials=(records[0], replace(records[1], last_pause=None), records[2])))
+    assert "trial 1 goes on: " in console.file.getvalue()  # type: ignore[attr-defined]
+    page = html.unescape(re.sub("<script.*?</script>|<[^>]+>", " ", HtmlPage(figures=[]).html(overview), flags=re.S))
+    assert told in plain(page)
+    assert "2 paused" in plain(page)
+    assert "paused at rung 3: It waits to be promoted." in plain(page)
+    assert "still running" not in plain(page)
+    facts = study_json(overview, DISK, [], Extension())["trials"]
+    assert [each["pause"] and each["pause"]["has_checkpoint"] for each in facts] == [None, True, False]
+    (line,) = read_store(folder.store)
+    assert (line.state, line.num_ended, line.num_paused) == ("not finished", 1, 2), "14 trials were planned"
 
 
 def test_what_was_not_run_again_is_named_the_best_first(folder: StudyFolder) -> None:

@@ -13,10 +13,16 @@ from ftsweep.testing.executor import scripted_context
 
 
 def state(
-    slot: str, message: dict[str, Any] | None = None, *, free: int = 1, lanes: int = 1, is_last: bool = True
+    slot: str,
+    message: dict[str, Any] | None = None,
+    *,
+    free: int = 1,
+    lanes: int = 1,
+    is_last: bool = True,
+    sent: int = 0,
 ) -> dict[str, Any]:
     said = {"type": "state", "slot": slot, "free": free, "lanes": lanes, "applied": 0, "message": message}
-    return {**said, "is_last": is_last}
+    return {**said, "is_last": is_last, "carried": {"sent": sent}}
 
 
 def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -61,9 +67,9 @@ def test_a_note_is_a_log_message_of_no_job() -> None:
     assert cluster._arrived == [log]
 
 
-@pytest.mark.parametrize("lanes", [0, 65, 1.5, "many", "auto"])
+@pytest.mark.parametrize("lanes", [0, 65, 1.5, "many"])
 def test_lanes_are_a_number(lanes: Any) -> None:
-    with pytest.raises(ConfigError, match=r"executor\.lanes: .*Give (a number, )?1 to 64"):
+    with pytest.raises(ConfigError, match=r"executor\.lanes: .*Give 1 to 64"):
         RayCluster(lanes=lanes)
 
 
@@ -106,6 +112,61 @@ def test_a_worker_of_lanes_takes_its_next_turn_when_all_of_the_last_one_was_hand
     assert [message["type"] for message in bridge.told[2:]] == ["reply", "go"]
     assert cluster.poll(0) == []
     assert len(bridge.told) == 4
+
+
+def test_measured_lanes_are_filled_once_a_slot_says_that_it_has_them() -> None:
+    cluster = RayCluster(lanes="auto")
+    assert (cluster.lanes, cluster.num_lanes) == ("auto", 1)
+    bridge = Bridge(cluster)
+    bridge.to_say = [state(slot, {"type": "ready"}) for slot in ("one cpu 0", "two cpu 1")]
+    for _ in range(2):
+        cluster.poll(0)
+    assert cluster.num_free == 2
+    cluster.use_lanes(3)
+    assert bridge.told == [{"type": "lanes", "lanes": 3}]
+    assert cluster.num_free == 0  # what it says now was said before it heard of it
+    bridge.to_say = [state("one cpu 0"), state("two cpu 1", free=3, lanes=3)]
+    cluster.poll(0)
+    assert cluster.num_free == 0
+    cluster.poll(0)
+    assert cluster.num_free == 3
+    for number in range(3):
+        cluster.submit({"type": "train", "job": f"trial-{number}"})
+    assert [command["slot"] for command in bridge.told if command["type"] == "submit"] == ["two cpu 1"] * 3
+    with pytest.raises(RuntimeError, match="no worker is free"):
+        cluster.submit({"type": "train", "job": "trial-3"})
+    cluster._context = scripted_context(Path("study"))
+    assert cluster._settings()["lanes"] == 3  # of a bridge that is started later
+
+
+def test_what_was_prepared_and_found_first_goes_with_every_later_job_of_its_branch() -> None:
+    cluster = RayCluster()
+    bridge = Bridge(cluster)
+
+    def done(job: str, branch: str, **result: Any) -> tuple[list[str], dict[str, str] | None]:
+        """What goes with a job, which then ends with this result."""
+        cluster.submit({"type": "train", "job": job, "spec": {"branch": branch}})
+        told = bridge.told[-1]
+        heard = state("one cpu 0", {"type": "ended", "job": job, "result": result})
+        cluster._hear({**heard, "applied": cluster._slots["one cpu 0"].submitted})
+        return told["made"], told["job"].get("sources")
+
+    cluster._hear(state("one cpu 0", {"type": "ready"}))
+    assert done("prepare-a", "a", made=["/cache/prepared/0a"], sources={"pydocs": "f1"}) == ([], None)
+    assert done("prepare-b", "b", made=["/cache/prepared/0b"], sources={"hub": "f2"}) == ([], {"pydocs": "f1"})
+    assert done("trial-0000", "b") == (["/cache/prepared/0b"], {"pydocs": "f1", "hub": "f2"})
+    assert done("trial-0001", "a") == (["/cache/prepared/0a"], {"pydocs": "f1", "hub": "f2"})
+
+
+def test_bytes_that_were_carried_are_counted_over_all_bridges(tmp_path: Path) -> None:
+    cluster = RayCluster(address="head:1")
+    cluster._context = scripted_context(tmp_path)
+    cluster._hear({"type": "connected"})
+    for sent in (3, 5):
+        cluster._hear(state("one cpu 0", sent=sent))
+    lose_bridge(cluster)
+    cluster._hear(state("one cpu 1", sent=2))
+    assert cluster.carried["sent"] == 7
 
 
 def test_half_a_turn_of_a_slot_that_is_gone_is_not_lost() -> None:

@@ -13,6 +13,7 @@ from ftsweep.cluster.inputs import inputs_of
 from ftsweep.cluster.objects import Objects, file_hash
 from ftsweep.cluster.outgoing import Outgoing
 from ftsweep.cluster.tree import Tree
+from ftsweep.store.address.place import store_named
 
 
 def carry(outgoing: Outgoing, incoming: Incoming) -> list[str]:
@@ -76,6 +77,15 @@ def test_an_object_is_laid_out_as_it_was_sent_or_not_at_all(tmp_path: Path) -> N
     assert Path(f"{tmp_path}/tree{source}").read_text() == "a row\n"
 
 
+def test_a_job_needs_the_prepared_sets_of_its_branch_and_nothing_else_that_a_node_names(tmp_path: Path) -> None:
+    for name in ("cache/prepared/0a/meta.json", "secret/key"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    job = {"type": "train", "cache": str(tmp_path / "cache")}
+    inputs = inputs_of(job, [str(tmp_path / "cache" / "prepared" / "0a"), str(tmp_path / "secret")])
+    assert set(inputs.kept) == {str(tmp_path / "cache" / "prepared" / "0a" / "meta.json")}
+
+
 def test_a_job_needs_its_folder_data_and_base(tmp_path: Path) -> None:
     for name in ("folder/spec.json", "rows.jsonl", "base/config.json"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -100,9 +110,31 @@ def test_a_job_on_another_studys_model_needs_it_and_its_base(tmp_path: Path) -> 
     manifest = model / "ftsweep.json"
     manifest.write_text(json.dumps({"model": {"path": str(base)}}))
     inputs = inputs_of({"spec": {"config": {"model": {"study": "first", "store": str(store)}}}})
-    assert inputs.paths == {str(store), str(base)}
+    assert inputs.paths == {str(store): str(store), str(base): str(base)}
     assert set(inputs.kept) == {str(base / "weights.safetensors"), str(model / "weights.safetensors"), str(manifest)}
     assert inputs.told == [str(manifest)]
+
+
+def test_a_job_on_the_model_of_a_study_at_an_address_gets_what_was_brought(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FTSWEEP_STORES", str(tmp_path / "stores"))
+    address = f"file://{tmp_path}/team"
+    model = store_named(address).study("first").path / "model"
+    model.mkdir(parents=True)
+    (model / "weights.safetensors").touch()
+    job = {"type": "train", "spec": {"config": {"model": {"study": "first", "store": address}}}}
+    inputs = inputs_of(job)
+    assert set(inputs.kept) == {str(model / "weights.safetensors")}
+    tree = Tree("/node/run", ["/node/store"], inputs.addresses)
+    moved = Tree("/node/store").inwards(job, inputs.paths)
+    folder = moved["spec"]["config"]["model"]["store"]
+    assert Path(folder) / "studies" / "first" / "model" == Path(f"/node/store{model}")
+    assert tree.outwards(moved) == job
+    (tmp_path / "ftsweep.json").write_text(json.dumps({"store": folder, "log": f"/node/run{tmp_path}/x \udcff"}))
+    told = {"store": address, "log": f"{tmp_path}/x \udcff"}
+    assert json.loads(tree.text_outwards(tmp_path / "ftsweep.json") or b"") == told
+    assert tree.outwards({"text": f"\udcff in {folder}/cache"}) == {"text": f"\udcff in {model.parents[2]}/cache"}
 
 
 def test_what_killed_processes_left_in_a_runs_folder_is_not_carried(tmp_path: Path) -> None:
@@ -113,8 +145,8 @@ def test_what_killed_processes_left_in_a_runs_folder_is_not_carried(tmp_path: Pa
         (folder / ".checkpoint.old" / "weights").write_text("former")
         (folder / ".checkpoint.99999999.tmp").mkdir()
         (folder / ".checkpoint.99999999.tmp" / "weights").write_text("torn")
-    (run / ".a0.incoming").mkdir()
-    (run / ".a0.incoming" / "weights").write_text("torn")
+    (run / ".a0.incoming.tmp").mkdir()
+    (run / ".a0.incoming.tmp" / "weights").write_text("torn")
     assert set(inputs_of({"folder": str(run)}).copied) == {str(run / "checkpoint" / "weights")}
     carry(Outgoing([str(run)], tree), Incoming([str(run)], "", "a1"))
     assert [each.name for each in run.iterdir()] == ["checkpoint"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from ftsweep.dashboard.looks import Looks
 from ftsweep.dashboard.pace import pace_of
 from ftsweep.dashboard.study_reader import StudyReader
 from ftsweep.domain.measurement import Measurement
-from ftsweep.domain.trial import Outcome, OutcomeKind
+from ftsweep.domain.trial import Outcome, OutcomeKind, StoredPause
 from ftsweep.report.overview import read_overview
 from ftsweep.store.atomic import append_line, write_json
 from ftsweep.store.folders import Store, StudyFolder
@@ -24,6 +24,10 @@ from ftsweep.store.study_state import read_state
 def measure(folder: StudyFolder, trial: int, rung: int, loss: float) -> None:
     point = Measurement(rung, rung / 10, 90 * rung, 9000 * rung, 1.5 * rung, 1000 + rung, {"validation/loss": loss})
     append_line(folder.trial(trial).measurements_file, point.to_dict())
+
+
+def pause(folder: StudyFolder, trial: int, *, is_over: bool) -> None:
+    write_json(folder.trial(trial).pause_file, asdict(StoredPause(3, "It waits.", is_over)))
 
 
 @pytest.mark.parametrize("branches", [False, True])
@@ -44,6 +48,8 @@ def test_new_measurements_outcomes_and_trials_are_found_one_look_after_the_other
     steps = [
         lambda: measure(folder, 1, 3, 0.9),
         lambda: builder.trial(2, falling(2e-3, 8, num=2), None),
+        lambda: pause(folder, 1, is_over=False),
+        lambda: pause(folder, 1, is_over=True),
         lambda: folder.trial(1).write_outcome(Outcome(OutcomeKind.PRUNED, "worse than the median")),
         lambda: builder.baseline("main", {"loss": 1.6}),
         lambda: folder.trial(2).write_outcome(Outcome(OutcomeKind.COMPLETE, "trained to the end")),

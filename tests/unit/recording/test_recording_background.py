@@ -6,6 +6,7 @@ import logging
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
-from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal
+from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, StoredPause
 from ftsweep.domain.verdict import Verdict, VerdictKind
 from ftsweep.errors import StudyError
 from ftsweep.recording import call_queue
@@ -50,6 +51,10 @@ class Listening(Recorder):
     def measure_all(self, proposal: Proposal, measurements: Sequence[Measurement]) -> None:
         self._trouble("measure")
         self.heard.append(("measure", run_name(proposal), [measurement.rung for measurement in measurements]))
+
+    def pause_trial(self, proposal: Proposal, pause: StoredPause, **_: Any) -> None:
+        self._trouble("pause")
+        self.heard.append(("pause", run_name(proposal), pause.sentence))
 
     def end_trial(self, proposal: Proposal, outcome: Outcome, *, best: Mapping[str, float], **_: Any) -> None:
         self._trouble("end")
@@ -221,6 +226,9 @@ def test_replay_makes_the_calls_of_every_folder_and_passes_over_what_has_arrived
     write_trial(plain_folder.trial(1), 1)
     write_trial(plain_folder.trial(2), 2, outcome=None, num_rungs=2)
     write_trial(plain_folder.trial(3), 3, outcome=None, num_rungs=0)
+    for number, is_over in ((4, False), (5, True)):
+        write_trial(plain_folder.trial(number), number, outcome=None, num_rungs=2)
+        write_json(plain_folder.trial(number).pause_file, asdict(StoredPause(1, "It waits.", is_over)))
     baseline = plain_folder.baseline("main")
     write_json(baseline.spec_file, {"number": -1, "branch": "", "params": {}, "is_default": True, "config": {}})
     write_json(baseline.path / "baseline.json", {"loss": 2.5})
@@ -236,6 +244,11 @@ def test_replay_makes_the_calls_of_every_folder_and_passes_over_what_has_arrived
         ("end", "trial-0001", "complete", dict(measurement_of(3).values)),
         ("begin", "trial-0002"),
         ("measure", "trial-0002", [0, 1]),
+        ("begin", "trial-0004"),
+        ("measure", "trial-0004", [0, 1]),
+        ("pause", "trial-0004", "paused at rung 1: It waits."),
+        ("begin", "trial-0005"),
+        ("measure", "trial-0005", [0, 1]),
     ]
 
 

@@ -16,7 +16,7 @@ from study_manifests import write_manifest
 
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.sample import Sample
-from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal
+from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, StoredPause
 from ftsweep.errors import ConfigError, StudyError
 from ftsweep.recording import mlflow_artifacts
 from ftsweep.recording.base import RecorderAwayError
@@ -31,6 +31,9 @@ from ftsweep.testing.recorder import STARTED, measurement_of, proposal_of, recor
 
 # SQLAlchemy tells MLflow 3.17 that a loader it uses is deprecated
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
+
+
+PAUSE = StoredPause(1, "It waits.")
 
 
 def client_of(folder: StudyFolder) -> Any:
@@ -184,6 +187,27 @@ def test_the_last_study_metric_is_the_last_one_told(folder: StudyFolder) -> None
     for time, value in enumerate((3.0, 1.0, 2.0)):
         recorder.tag({}, metrics={"value/validation/loss": value}, timestamp=STARTED + time)
     assert runs_of(folder)["sweep"].data.metrics == {"value/validation/loss": 2.0}
+
+
+def test_a_paused_trial_is_killed_and_stays_paused_at_the_end_until_it_goes_on(folder: StudyFolder) -> None:
+    recorder = opened(folder)
+    for number in (0, 1):
+        record_trial(recorder, number, None, num_rungs=2)
+        recorder.pause_trial(proposal_of(number), PAUSE, timestamp=STARTED + 2)
+    recorder.begin_trial(proposal_of(1), tags={}, params={})
+    record_trial(recorder, 1)
+    recorder.pause_trial(proposal_of(1), PAUSE)  # told late, by what replays the folders
+    recorder.close(finished=True)
+    runs = runs_of(folder)
+    assert (runs["trial-0000"].info.status, runs["trial-0000"].info.end_time) == ("KILLED", round(1000 * (STARTED + 2)))
+    tags = runs["trial-0000"].data.tags
+    assert (tags["ftsweep.outcome"], tags["ftsweep.pause"]) == ("paused", "paused at rung 1: It waits.")
+    assert (runs["trial-0001"].info.status, runs["trial-0001"].data.tags["ftsweep.outcome"]) == ("FINISHED", "complete")
+    recorder = opened(folder)
+    recorder.begin_trial(proposal_of(0), tags={}, params={})
+    run = runs_of(folder)["trial-0000"]
+    assert (run.info.status, run.data.tags["ftsweep.outcome"]) == ("RUNNING", "running")
+    recorder.close(finished=True)
 
 
 def test_an_interrupted_study_is_killed_and_runs_again_when_it_goes_on(folder: StudyFolder) -> None:

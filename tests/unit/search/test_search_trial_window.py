@@ -86,3 +86,14 @@ def test_a_paused_trial_is_shown_as_pruned_where_it_waits_until_it_goes_on() -> 
     seen.end(0)
     seen.pause(0, is_over=True)
     assert [each.state for each in seen.trials()] == [TrialState.COMPLETE]
+
+
+def test_of_many_paused_trials_the_best_and_the_latest_are_shown_and_any_may_go_on() -> None:
+    seen = SeenTrials(StudyDirection.MINIMIZE)
+    for number in range(2000):
+        seen.begin(trial_of(number, 0.0, TrialState.RUNNING, intermediate_values={3: abs(number - 700.0)}))
+        seen.pause(number)
+    shown = [trial.number for trial in seen.trials()]
+    assert shown == [*range(650, 750), *range(1600, 2000)]
+    seen.pause(5, is_over=True)
+    assert [trial.number for trial in seen.trials() if trial.state == TrialState.RUNNING] == [5]

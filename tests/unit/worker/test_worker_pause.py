@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ftsweep.store.atomic import remove_folder
 from ftsweep.store.folders import TrialFolder
 from ftsweep.worker.engine import Engine
 
@@ -33,10 +34,13 @@ def train(engine: Engine, job: Job, *, pause_after: int | None = None, at_rung: 
                 engine.answer({"type": "pause", "job": job["job"]})
 
 
-@pytest.mark.parametrize(("pause_after", "at_rung"), [(1, True), (3, True), (2, False)])
+@pytest.mark.parametrize(
+    ("pause_after", "at_rung", "is_dropped"), [(1, True, False), (3, True, False), (2, False, False), (3, True, True)]
+)
 def test_paused_trial_goes_on_to_the_same_numbers(
-    make_job: MakeJob, config: dict[str, Any], pause_after: int, at_rung: bool
+    make_job: MakeJob, config: dict[str, Any], pause_after: int, at_rung: bool, is_dropped: bool
 ) -> None:
+    """Also where its checkpoint was removed for want of disk, and it begins anew."""
     config["strategy"]["dropout"] = 0.2  # so that the generators' state matters
     engine = Engine(threads=1)
     train(engine, make_job(name="trial-0000"))
@@ -48,6 +52,8 @@ def test_paused_trial_goes_on_to_the_same_numbers(
     assert folder.checkpoint.exists()
     assert not engine.is_busy
     train(engine, make_job(name="trial-0002"))  # the worker is free for others meanwhile
+    if is_dropped:
+        remove_folder(folder.checkpoint)
     ended = train(engine, job)
     assert ended["outcome"]["kind"] == "complete"
     assert not folder.checkpoint.exists()
