@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
+from ftsweep.control.jobs import Stopped
 from ftsweep.control.live_study import LiveStudy
 from ftsweep.domain.study_state import StudyState
 
@@ -34,3 +37,16 @@ def test_refused_place_is_told_to_the_end_and_waiting_until_trials_go_on(make_sw
     assert f"Node{REFUSED.removeprefix('node')}." in notes
     assert any(note.endswith("No node is left that holds a slot: the study waits for one to join.") for note in notes)
     assert notes[-1] == f"Node{REFUSED.removeprefix('node')}."
+
+
+def test_study_that_is_stopped_before_its_search_tells_the_trials_that_it_has(make_sweep: MakeSweep) -> None:
+    first = make_sweep(trials=3)
+    first.prepare()
+    first.measure_baselines()
+    first.search()
+    again = make_sweep(trials=5)
+    again.stop()
+    with pytest.raises(Stopped):
+        again.prepare()
+    again.recall()
+    assert again.snapshot("stopped").num_ended == 3
