@@ -164,7 +164,7 @@ class LiveStudy:
         self.monitor.stop()
 
     def recall(self) -> None:
-        """Know the trials that the folder has, where a stop came before this process took them up: its end tells them."""
+        """Know the trials that the folder has, where a stop came before this process took them up."""
         if not self.trials.by_number:
             self.trials.by_number = {record.number: record for record in self.folder.records()}
             self.verdicts.found.update(self.folder.verdicts())
