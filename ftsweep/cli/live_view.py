@@ -90,7 +90,8 @@ class PlainView:
             print_line(self._console, f"{state.study}: {state.phase}")
         if state.note != self._note:
             self._note = state.note
-            print_line(self._console, state.note)
+            if state.note:
+                print_line(self._console, state.note)
         for record in state.trials:
             if record.outcome is None and record.number not in self._begun:
                 self._begun.add(record.number)

@@ -64,3 +64,15 @@ def _installed(package: str) -> str:
         return version(package).partition("+")[0]
     except PackageNotFoundError:
         return "none"
+
+
+def death_reason(error: BaseException) -> str:
+    """Why a slot did not begin, in a line; Ray itself says nothing of tokens where one side alone has one."""
+    lines = str(error).strip().splitlines() or [""]
+    reason = f"{type(error).__name__}: {lines[-1].rstrip('.')}"
+    if "never ran" in reason:
+        reason += (
+            " (so it is where the cluster was started without a token, and this machine has one: start it with "
+            "RAY_AUTH_MODE=token, or give RAY_AUTH_MODE=disabled and executor.insecure=true here)"
+        )
+    return reason

@@ -9,7 +9,14 @@ import ray
 from ray.exceptions import GetTimeoutError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from ftsweep.cluster.admission import NotStartedError, RefusedClusterError, SlotDiedError, check_admission, versions
+from ftsweep.cluster.admission import (
+    NotStartedError,
+    RefusedClusterError,
+    SlotDiedError,
+    check_admission,
+    death_reason,
+    versions,
+)
 from ftsweep.cluster.slot import Slot
 from ftsweep.cluster.slots import Node, Wish
 
@@ -44,7 +51,7 @@ def started(
         facts = _described(actor, name, node, wish, say)
     except RayError as error:
         ray.kill(actor)
-        raise SlotDiedError(_last_line(error)) from error
+        raise SlotDiedError(death_reason(error)) from error
     try:
         check_admission(facts, versions_here=versions(), insecure=settings["insecure"])
     except (NotStartedError, RefusedClusterError):
@@ -64,8 +71,3 @@ def _described(
         text = f"slot {name!r} has not begun: {node.host} is slow, or others use its {wish.text} (see `ray status`)"
         say({"type": "note", "level": "warning", "slot": name, "text": text})
     return dict(ray.get(answer))
-
-
-def _last_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines() or [""]
-    return f"{type(error).__name__}: {lines[-1]}"

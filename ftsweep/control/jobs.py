@@ -36,6 +36,10 @@ class Monitor:
     def show(self, phase: str) -> None:
         """Something goes on, in a few words."""
 
+    def hear(self, message: ToControl) -> None:
+        """What a worker or an executor wants a person to see."""
+        log_told(message)
+
 
 @dataclass
 class Jobs:
@@ -88,7 +92,7 @@ class Jobs:
                 if message["type"] == "ended" or message["type"] == "failed" or message["type"] == "lost":
                     answer = message if message["job"] == job["job"] else answer
                 else:
-                    log_told(message)
+                    self.monitor.hear(message)
             if answer is not None:
                 return answer
         raise Stopped

@@ -163,6 +163,12 @@ class LiveStudy:
         """End whatever goes on at the next opportunity; running trials stay to be continued. A signal handler may."""
         self.monitor.stop()
 
+    def recall(self) -> None:
+        """Know the trials that the folder has, where a stop came before this process took them up."""
+        if not self.trials.by_number:
+            self.trials.by_number = {record.number: record for record in self.folder.records()}
+            self.verdicts.found.update(self.folder.verdicts())
+
     def _raise_budget(self, values: Mapping[str, Any]) -> None:
         budget = replace(self.config.budget, **values)
         self.config = self.stopping.config = self.monitor.config = replace(self.config, budget=budget)

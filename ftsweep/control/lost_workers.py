@@ -35,4 +35,4 @@ class LostWorkers:
         if not self._told:
             return ""
         count = len(self._told)
-        return f"{count} worker{'s were' if count > 1 else ' was'} lost, the last over {self._told[-1]}."
+        return f"{count} worker{'s were' if count > 1 else ' was'} lost, the last over {self._told[-1].rstrip('.')}."

@@ -10,10 +10,11 @@ from dataclasses import asdict, dataclass, field, replace
 from ftsweep.analysis.time_left import ending_seconds, trials_after
 from ftsweep.config.schema import SweepConfig
 from ftsweep.control.database import DatabaseNotes
-from ftsweep.control.jobs import Monitor, Stopped
+from ftsweep.control.jobs import Monitor, Stopped, log_told
 from ftsweep.control.lost_workers import LostWorkers
 from ftsweep.control.throttle import Pace
 from ftsweep.control.trials import Trials
+from ftsweep.domain.messages import ToControl
 from ftsweep.domain.study_state import StudyState
 from ftsweep.domain.verdict import Verdict
 from ftsweep.store.phases import note_phase, read_phases
@@ -21,6 +22,7 @@ from ftsweep.store.requests import Requests
 
 _LOGGER = logging.getLogger(__name__)
 STOP_SECONDS = 6.0  # for the record to arrive, once the user wants to stop: all of it together stays under ten
+_MOST_FAULTS = 3
 
 
 @dataclass
@@ -47,6 +49,10 @@ class StudyMonitor(Monitor):
     """That something is waited for without which nothing goes on; "" where it is not."""
     note: str = ""
     """Why the search came to its end before its number of trials; "" while it goes on."""
+    waits: str = ""
+    """What an executor waits for, in its words; "" once something is measured again."""
+    _faults: list[str] = field(default_factory=list)
+    """What an executor says that it goes on without."""
     _pace: Pace = field(default_factory=Pace)
     _shown: str = ""
     _noted: str = ""
@@ -121,6 +127,17 @@ class StudyMonitor(Monitor):
         if text and self.is_stopping:
             raise Stopped
 
+    def hear(self, message: ToControl) -> None:
+        """Keep what a worker or an executor wants a person to see; what is about no job is shown at once."""
+        log_told(message)
+        if message["type"] != "log" or message["job"] is not None:
+            return
+        if message["level"] == "error":
+            self._faults = [*self._faults, message["text"]][-_MOST_FAULTS:]
+        elif message["level"] == "warning":
+            self.waits = message["text"]
+        self._shown = ""
+
     def note_phase(self, phase: str) -> None:
         """Write down that something else goes on now; "" at the end."""
         if phase != self._noted:
@@ -138,9 +155,15 @@ class StudyMonitor(Monitor):
             trials=tuple(self.trials.records),
             baseline=self.baseline,
             elapsed_seconds=self.elapsed_seconds(),
-            note=" ".join(filter(None, (self.away, self.note, self.lost_workers.text))),
+            note=" ".join(filter(None, (self.away, self.note, *self._said, self.lost_workers.text))),
             verdicts=self.verdicts,
         )
+
+    @property
+    def _said(self) -> list[str]:
+        """By the executor, as sentences."""
+        said = [*self._faults, self.waits]
+        return [f"{text[0].upper()}{text[1:]}".rstrip(".") + "." for text in said if text]
 
     def _seconds_left(self, snapshot: StudyState) -> float | None:
         """Until the end, by the pace of this process's search; None before there is one, and once that time is over."""

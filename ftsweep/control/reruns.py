@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ftsweep.control.jobs import Jobs, Stopped, heard, log_told
+from ftsweep.control.jobs import Jobs, Stopped, heard
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.messages import Answer, Ended, Failed, Lost, ToControl
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
@@ -92,7 +92,7 @@ class Reruns:
     def _handle(self, message: ToControl) -> None:
         run = self._running.get(str(message.get("job") or ""))
         if run is None:
-            log_told(message)
+            self.jobs.monitor.hear(message)
         elif message["type"] == "measured":
             reason = self.why_stop(run, Measurement.from_dict(message["measurement"]))
             self.jobs.executor.reply(run.name, _answer(run.name, reason))

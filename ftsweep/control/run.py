@@ -145,6 +145,7 @@ def _run(
         result = _all_phases(live, extension)
     except Stopped:
         _LOGGER.info("stopped")
+        live.recall()
     except BaseException:
         live.executor.close(kill=True)
         raise
@@ -178,13 +179,12 @@ def _all_phases(live: LiveStudy, extension: Extension) -> StudyResult | None:
 def _as_it_is(live: LiveStudy, recorder: BackgroundRecorder, result: StudyResult) -> Launched:
     """A study of which nothing is left to do: its record is sent where it has not arrived."""
     config, folder = live.config, live.folder
-    live.trials.by_number = {record.number: record for record in folder.records()}
+    live.recall()
     halt = live.stopping.lasting(live.records) if len(live.records) < config.budget.trials else None
     let_go(folder, live.records, config.objective, config.selection.top, result)
     result = replace(result, note=result.note if halt is None else halt.text)
     refused = [answer.line for answer in live.heeding.refuse()]
     live.baseline.update({label: dict(values) for label, values in result.baseline.items()})
-    live.verdicts.found.update(folder.verdicts())
     state = replace(live.snapshot(COMPLETE), result=result)
     has_arrived = recorder.is_finished(folder)
     recorder.resume(folder)

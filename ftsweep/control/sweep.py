@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ftsweep.control.halt import Halt
 from ftsweep.control.heeding import Heeding
-from ftsweep.control.jobs import Jobs, heard, log_told, trial_job, trial_number
+from ftsweep.control.jobs import Jobs, heard, trial_job, trial_number
 from ftsweep.control.monitor import StudyMonitor
 from ftsweep.control.stopping import Stopping
 from ftsweep.control.trials import Trials
@@ -89,7 +89,7 @@ class Sweep:
     def _handle(self, message: ToControl) -> None:
         record = self._record_of(message)
         if record is None or message["type"] == "log":
-            log_told(message)
+            self.monitor.hear(message)
         elif message["type"] == "measured":
             self._measured(record, Measurement.from_dict(message["measurement"]))
         elif message["type"] == "ended":
@@ -111,6 +111,7 @@ class Sweep:
 
     def _measured(self, record: TrialRecord, measurement: Measurement) -> None:
         """Decide first, so that the trial waits for nothing else."""
+        self.monitor.waits = ""
         self.study.report(record.number, measurement)
         if measurement.rung < self.num_rungs:
             self._tell(record.number, self._decide(record.number, measurement.rung))

@@ -25,6 +25,7 @@ from ftsweep.domain.measurement import Measurement
 from ftsweep.report.figures import history, slices
 from ftsweep.report.overview import StudyOverview, read_overview
 from ftsweep.report.tables.difference import Compared
+from ftsweep.store.address.place import STORES, store_named
 from ftsweep.store.atomic import append_line
 from ftsweep.store.folders import StudyFolder
 from ftsweep.store.inbox import Inbox
@@ -228,3 +229,12 @@ def test_several_studies_stand_on_one_scale_and_another_objective_is_left_out(tm
         assert all(math.isfinite(float(value)) for trace in traces for value in trace["y"])
     curves = trial_curves([Compared(study, study.trials[1]) for study in studies])
     assert [trace["name"] for trace in curves["data"]] == ["one:1", "two:1"]
+
+
+def test_first_page_names_an_address_and_not_the_folder_that_is_worked_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(STORES, str(tmp_path))
+    said = str(page_at(Looks(store_named("s3://bucket/sweeps")), "/", "", may_act=False))
+    assert "s3://bucket/sweeps" in said
+    assert str(tmp_path) not in said
