@@ -197,7 +197,8 @@ def carried_below(folder: Path) -> Counter[str]:
     """Megabytes that nodes were sent, and so on, by what control logs end with."""
     found: Counter[str] = Counter()
     for log in folder.rglob("control.log"):
-        for size, how in re.findall(r"([0-9.]+) MB (\w+)", "".join(_CARRIED.findall(log.read_text(encoding="utf-8")))):
+        lines = "\n".join(_CARRIED.findall(log.read_text(encoding="utf-8")))
+        for size, how in re.findall(r"([0-9.]+) MB (\w+)", lines):
             found[how] += float(size)  # type: ignore[assignment]
     return found
 
