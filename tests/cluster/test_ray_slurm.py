@@ -55,7 +55,8 @@ def test_job_that_is_told_its_end_is_near_goes_on_when_it_is_queued_again(nodes:
 
     job = nodes.sbatch(recipe(), "place")
     assert job.wait(900) == 0, nodes.said()
-    assert [bool(nodes.files(index, "/tmp/ftsweep-*/objects/*")) for index in range(2)] == [True, True]
+    own = "/tmp/ftsweep-*/stores/*/mnt/place/*"  # both nodes see the disk, and have what jobs read as links to it
+    assert [bool(nodes.files(index, own)) for index in range(2)] == [True, True]
     status = ask(place, "status", "small")
     ask(place, "run", "small.yaml", "pruner=none", "study.name=here", "executor.workers=1")
     assert trials(status) == trials(ask(place, "status", "here"))
