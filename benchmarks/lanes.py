@@ -22,7 +22,7 @@ from unittest.mock import patch
 
 import torch
 from jobs import trial_config
-from machine import hardware
+from machine import in_a_line
 from peft.tuners.lora import Linear
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -163,7 +163,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="few rounds, to see that it runs")
     num_rounds = 3 if parser.parse_args().quick else 12
     torch.set_num_threads(1)
-    print("; ".join(f"{name} {value}" for name, value in hardware().items()), f"; load {os.getloadavg()[0]:.1f}\n")
+    print(f"{in_a_line()}; load {os.getloadavg()[0]:.1f}\n")
     columns = ["model", "batch", "lanes", "alone over shared: median (range)", "alone with PEFT's layers over shared"]
     print(f"| {' | '.join([*columns, 'operations alone', 'shared', 'not shared'])} |\n|{'---|' * (len(columns) + 3)}")
     shared = Path(os.environ.get("FTSWEEP_SHARED", "../shared")) / "models" / "minilm"

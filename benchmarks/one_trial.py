@@ -23,12 +23,11 @@ from unittest.mock import patch
 
 import torch
 from jobs import trial_config
-from machine import hardware
+from machine import in_a_line
 from peft.tuners.lora import Linear
 from torch.nn.utils.rnn import pad_sequence
 
 from ftsweep.evaluation.batch import collate
-from ftsweep.evaluation.evaluate import Evaluator
 from ftsweep.store.folders import TrialFolder
 from ftsweep.strategies.lean import LeanLinear
 from ftsweep.tasks import read_rows
@@ -43,9 +42,9 @@ class Ours:
     """ftsweep's trial, and the batches that it draws."""
 
     def __init__(self, components: Components, config: dict[str, Any], folder: Path) -> None:
-        self._parts = components.parts_of(config, folder / "cache")
-        self._lend = lambda: components.lend_base(self._parts, as_twin=True)
-        run = components.begin_run(self._parts, self._lend(), TrialFolder(folder / "trial"))
+        self.parts = components.parts_of(config, folder / "cache")
+        self._lend = lambda: components.lend_base(self.parts, as_twin=True)
+        run = components.begin_run(self.parts, self._lend(), TrialFolder(folder / "trial"))
         assert isinstance(run, TrialRun)
         self.run = run
         self.rate = config["training"]["learning_rate"]
@@ -73,8 +72,8 @@ class Ours:
 
     def pefts_model(self) -> Any:
         """The same model with PEFT's own layers."""
-        strategy = self._parts.strategy
-        model: Any = strategy.apply(self._lend().model, strategy.head_for(self._parts.task))
+        strategy = self.parts.strategy
+        model: Any = strategy.apply(self._lend().model, strategy.head_for(self.parts.task))
         for module in model.modules():
             if isinstance(module, LeanLinear):
                 module.__class__ = Linear
@@ -83,18 +82,18 @@ class Ours:
     def rows(self) -> list[dict[str, Any]]:
         """The rows of train, for who batches them himself."""
         train, task = self.run.stepper.examples, self.run.stepper.task
-        evaluator: Evaluator = self.run.stepper.evaluator
+        pad = self.run.stepper.evaluator.pad_token_id
         found = []
         for number in range(len(train)):
-            batch = collate(train, [number], task, pad_token_id=evaluator.pad_token_id)
+            batch = collate(train, [number], task, pad_token_id=pad)
             found.append({name: value[0] for name, value in batch.items() if name in _TAKEN})
         return found
 
     def measuring(self, model: Any) -> float:
         """CPU seconds of scoring the rows of validation."""
-        scorer = self.run.scorer
+        validation = self.parts.prepared.split("validation")
         started = time.process_time()
-        scorer._evaluator.score(model, scorer._validation)
+        self.run.stepper.evaluator.score(model, validation)
         return time.process_time() - started
 
 
@@ -198,9 +197,9 @@ def compare(name: str, config: dict[str, Any], folder: Path, *, num_rounds: int,
 
 
 def measured(ours: Ours, num_rounds: int) -> Iterator[float]:
-    pefts, scorer = ours.pefts_model(), ours.run.scorer
+    pefts, strategy = ours.pefts_model(), ours.parts.strategy
     for number in range(num_rounds + 1):
-        with scorer._strategy.measuring(ours.run.model):
+        with strategy.measuring(ours.run.model):
             own = ours.measuring(ours.run.model)
         with patch.object(read_rows, "rows_read", lambda *_given: None):  # all rows through all layers
             other = ours.measuring(pefts)
@@ -232,7 +231,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="few rounds, to see that it runs")
     num_rounds = 2 if parser.parse_args().quick else 7
     torch.set_num_threads(1)
-    print("; ".join(f"{name} {value}" for name, value in hardware().items()), f"; load {os.getloadavg()[0]:.1f}\n")
+    print(f"{in_a_line()}; load {os.getloadavg()[0]:.1f}\n")
     columns = [
         "model",
         "batch",

@@ -156,7 +156,7 @@ class Bridge:
             if self._closing.is_set():
                 return
             self._num_slots += 1
-            name = f"{node.host} {'gpu' if wish.gpus else 'cpu'} {self._num_slots - 1}"
+            name = f"{node.host} {_kind(wish)} {self._num_slots - 1}"
             settings = dict(self._settings)
         try:
             actor = started(name, node, wish, settings, self.say)
@@ -262,3 +262,8 @@ class Bridge:
         message = {**lost, "has_progress": has_progress}
         state = {"free": 0, "lanes": 0, "applied": 0, "is_last": True}
         self.say({"type": "state", "slot": slot, **state, "message": message})
+
+
+def _kind(wish: Wish) -> str:
+    """What a slot is called by: a number behind it counts slots, and is no device's."""
+    return "cpu" if not wish.gpus else "gpu" if wish.gpus >= 1 else "gpu share"

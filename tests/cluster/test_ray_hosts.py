@@ -75,6 +75,23 @@ def test_what_no_host_can_hold_is_refused_at_once(hosts: RayHosts, tmp_path: Pat
         executor.close(kill=True)
 
 
+def test_slots_share_a_gpu_and_choose_its_host_by_kind(hosts: RayHosts, tmp_path: Path) -> None:
+    kind = """--resources '{"accelerator_type:H100": 1}'"""
+    hosts.add("gpus", "--num-cpus", "4", "--num-gpus", "1", kind)
+    hosts.wait("gpus")
+    wishes = [{"gpus": 0.5, "accelerator": "H100", "count": 1}, {"gpus": 0.25}]
+    executor = RayCluster(address=hosts.address, threads=1, slots=wishes)
+    executor.open(scripted_context(tmp_path))
+    try:
+        poll_until(executor, lambda _: executor.num_free == 3)  # one of a half, and two of a quarter
+        workers = submitted(executor, tmp_path)
+        assert len(workers) == len(set(workers.values())) == 3
+        assert all(worker.startswith("gpus gpu share") for worker in workers.values()), workers
+    finally:
+        executor.close(kill=True)
+        hosts.kill("gpus")
+
+
 def test_a_wrong_token_is_told(hosts: RayHosts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_AUTH_TOKEN", "0" * 64)
     executor = RayCluster(address=hosts.address)
