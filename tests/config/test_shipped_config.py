@@ -72,9 +72,18 @@ def test_every_component_composes_and_builds(file: Path, sweep: str) -> None:
     assert type(build(node)) is locate(node["_target_"])
 
 
+@pytest.fixture(scope="module")
+def guards_off(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The guards' nodes of a sweep in which each was turned off by its own setting."""
+    sweep = tmp_path_factory.mktemp("guards") / "mine.yaml"
+    sweep.write_text(SWEEP)
+    nodes: dict[str, Any] = compose_sweep(str(sweep), [f"guards.{file.stem}=off" for file in GUARDS]).branches[0].config
+    return nodes["guards"]
+
+
 @pytest.mark.parametrize("file", GUARDS, ids=identify)
-def test_every_guard_composes_and_builds(file: Path, sweep: str) -> None:
-    node = compose_sweep(sweep, [f"guards.{file.stem}=off"]).branches[0].config["guards"][file.stem]
+def test_every_guard_composes_and_builds(file: Path, guards_off: dict[str, Any]) -> None:
+    node = guards_off[file.stem]
     guard = build(node)
     assert type(guard) is locate(node["_target_"])
     assert guard.mode == "off"

@@ -1,8 +1,8 @@
 """A process that has imported everything and forks a command whenever it is asked: no command pays for imports.
 
 A request is one line of JSON: words, folder, environment, and the files that are standard input, output and error. The
-answer is two lines, the command's process id at once and its exit code when it has ended. Commands that a test kills or
-interrupts are started as always (`Place.start`), and so is the first whole study (`finished`).
+answer is two lines, the command's process id at once and its exit code when it has ended. The first whole study
+(`finished`) and those that slow tests kill are started as always.
 """
 
 from __future__ import annotations
@@ -35,6 +35,9 @@ class Command:
         if self.returncode is None and select.select([self._connection], [], [], 0)[0]:
             self.returncode = int(self._lines.readline())
         return self.returncode
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
 
     def communicate(self, timeout: float | None = None) -> tuple[str, str]:
         """What it printed, once it has ended. Raises TimeoutError when it does not end in time."""

@@ -41,21 +41,16 @@ space:
     rank: [2, 4]
 """
 
+Started = Command | subprocess.Popen[str]
+
 LISTING = """\
-import atexit, json, os, sys
+import os, sys
 
-def note():
-    with open(os.path.join(os.environ["LISTED"], f"{os.getpid()}.json"), "w") as file:
-        json.dump({"program": sys.argv[0], "modules": sorted(sys.modules)}, file)
-
-def leave(code, leave=os._exit):
-    note()
-    leave(code)
-
-atexit.register(note)
-os._exit = leave
+listed = open(os.path.join(os.environ["LISTED"], f"{os.getpid()}.txt"), "w", buffering=1)
+listed.write(" ".join(sys.orig_argv) + "\\n")
+sys.addaudithook(lambda event, args: event == "import" and listed.write(args[0] + "\\n"))
 """
-"""A sitecustomize: every process of a command notes what it has imported, when it ends."""
+"""A sitecustomize: every process notes its command and what it imports, at once, for it may be killed in the end."""
 
 
 @dataclass(frozen=True)
@@ -79,13 +74,15 @@ class Place:
         """The whole command; on Linux its processes are forks of one that has imported everything."""
         if sys.platform != "linux":
             return self.run_as_a_person(*words, stdin=stdin)
-        command = self.fork(*words, stdin=stdin)
+        command = command_server().start(words, folder=self.folder, environment=environment(), stdin=stdin)
         out, errors = command.communicate(timeout=300)
         return subprocess.CompletedProcess(list(words), command.returncode, out, errors)
 
-    def fork(self, *words: str, stdin: str = "") -> Command:
-        """The same, under way."""
-        return command_server().start(words, folder=self.folder, environment=environment(), stdin=stdin)
+    def fork(self, *words: str) -> Started:
+        """The same under way, in a process group of its own."""
+        if sys.platform != "linux":
+            return self.start(*words, start_new_session=True)
+        return command_server().start(words, folder=self.folder, environment=environment())
 
     def run_as_a_person(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """The whole command in processes of their own."""

@@ -7,15 +7,14 @@ import time
 from typing import Any
 
 import pytest
-from command_server import Command
-from e2e_place import Place
+from e2e_place import Place, Started
 
 from ftsweep.store.atomic import read_json
 
 DEADLINE_SECONDS = 150
 
 
-def wait_for_rung(place: Place, number: int, rung: int, process: Command) -> None:
+def wait_for_rung(place: Place, number: int, rung: int, process: Started) -> None:
     file = place.study("small") / "trials" / f"{number:04d}" / "measurements.jsonl"
     deadline = time.monotonic() + DEADLINE_SECONDS
     while time.monotonic() < deadline:
