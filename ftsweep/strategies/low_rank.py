@@ -69,7 +69,7 @@ class LowRankSum(torch.autograd.Function):
             of_inner = up.t().mm(of_result.t())
             of_factors += [
                 _scaled_product(scale, of_inner, _dropped(_rows(x, own), own)),
-                _scaled_product(scale, inner, of_result).t(),
+                _gradient_of_up(scale, inner, of_result),
             ]
             if of_input is not None and own.noise is None:
                 _rows(of_input, own).addmm_(of_inner.t(), down, alpha=scale)
@@ -84,6 +84,13 @@ def _rows(whole: torch.Tensor, own: Own) -> torch.Tensor:
 
 def _dropped(rows: torch.Tensor, own: Own) -> torch.Tensor:
     return rows if own.noise is None else rows * own.noise
+
+
+def _gradient_of_up(scale: float, inner: torch.Tensor, of_result: torch.Tensor) -> torch.Tensor:
+    """That of B [out, rank]; on a CPU in the quicker layout, elsewhere in B's own, which need not be copied."""
+    if inner.device.type == "cpu":
+        return _scaled_product(scale, inner, of_result).t()
+    return _scaled_product(scale, of_result.t(), inner.t())
 
 
 def _scaled_product(scale: float, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
