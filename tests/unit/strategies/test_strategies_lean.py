@@ -126,14 +126,17 @@ def mixed_step(make, head, *, is_lean, base_type, **settings):
 
 
 @pytest.mark.parametrize("base_type", [torch.bfloat16, torch.float32])
+@pytest.mark.parametrize("settings", [{}, {"dropout": 0.3}])
 @pytest.mark.parametrize(("make", "head"), MODELS)
-def test_a_step_in_mixed_precision_equals_pefts_to_its_rounding_and_takes_fewer_operations(make, head, base_type):
-    logits, gradient, num_operations = mixed_step(make, head, is_lean=True, base_type=base_type)
-    of_peft, pefts_gradient, pefts_operations = mixed_step(make, head, is_lean=False, base_type=base_type)
+def test_a_step_in_mixed_precision_equals_pefts_to_its_rounding_and_takes_fewer_operations(
+    make, head, settings, base_type
+):
+    logits, gradient, num_operations = mixed_step(make, head, is_lean=True, base_type=base_type, **settings)
+    of_peft, pefts_gradient, pefts_operations = mixed_step(make, head, is_lean=False, base_type=base_type, **settings)
     assert logits.dtype == of_peft.dtype
     torch.testing.assert_close(logits, of_peft, rtol=0.05, atol=0.05 * of_peft.abs().max().item())
     assert torch.linalg.vector_norm(gradient - pefts_gradient) < 0.05 * torch.linalg.vector_norm(pefts_gradient)
-    assert num_operations < 0.8 * pefts_operations
+    assert num_operations < (0.9 if settings else 0.8) * pefts_operations
 
 
 @pytest.mark.parametrize("settings", [{}, {"dora": True}, {"targets": ["q_proj"]}])
