@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from ftsweep.data.files.base import OpenedFile, RawRow, ReadSettings
 from ftsweep.data.files.encodings import Encoding
 from ftsweep.data.files.kinds import DataFile
-from ftsweep.data.files.tables import damage_in
-from ftsweep.data.files.text import opened_text
+from ftsweep.data.files.text import damage_in, opened_text
 
 
 class PlainText(OpenedFile):
