@@ -66,6 +66,8 @@ def write_new_sweep(look: Look, *, out: Path | None = None, name: str | None = N
         ConfigError: the sweep would not be taken.
     """
     guess = look.guess
+    if guess is None and look.doubt is not None:
+        raise DataError(look.doubt.what, where=", ".join(look.named["train"]), remedy=look.doubt.remedy)
     if guess is None:
         columns = ", ".join(f"{each.name!r} ({each.kind})" for each in look.columns.values())
         raise DataError(

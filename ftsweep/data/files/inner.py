@@ -45,7 +45,12 @@ def _within(before: str, values: Mapping[str, Any], depth: int) -> Iterator[tupl
         name = f"{before}{key}"
         if before:
             yield name, value
-        if depth and isinstance(value, Mapping) and len(value) <= _MOST_NAMES and all(isinstance(k, str) for k in value):
+        if (
+            depth
+            and isinstance(value, Mapping)
+            and len(value) <= _MOST_NAMES
+            and all(isinstance(k, str) for k in value)
+        ):
             yield from _within(f"{name}.", value, depth - 1)
 
 

@@ -172,9 +172,11 @@ class JsonFile(OpenedFile):
             if "\\u" in text:
                 check_whole(value)
         except json.JSONDecodeError as error:
-            if rows := several(text) if error.msg == "Extra data" else []:
-                self.assumed.append(self.note("lines", f"holds {len(rows)} objects behind each other, each of them a row"))
-                return rows
+            if objects := several(text) if error.msg == "Extra data" else []:
+                self.assumed.append(
+                    self.note("lines", f"holds {len(objects)} objects behind each other, each of them a row")
+                )
+                return objects
             line = text.split("\n")[error.lineno - 1]
             comma = "a comma stands before the end of a list or an object; take it out"
             why = comma if has_comma_at_end(text, error.pos) else f"{error.msg}: {excerpt(line)}"

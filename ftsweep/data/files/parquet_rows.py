@@ -55,7 +55,7 @@ class ParquetFile(OpenedFile):
             for batch in parquet.iter_batches(batch_size=_BATCH, columns=names):
                 for values in batch.select(names).to_pylist():
                     number += 1
-                    row = _named_row(values, number, classes)
+                    row = named_row(values, number, classes)
                     yield row._replace(values=with_inner(row.values, self._inner)) if self._inner else row
 
     @contextmanager
@@ -80,7 +80,8 @@ class ParquetFile(OpenedFile):
             raise DataError(f"cannot be read as parquet: {why}", where=self.file.where, remedy=self.remedy) from error
 
 
-def _named_row(values: dict[str, Any], number: int, classes: dict[str, list[str]]) -> RawRow:
+def named_row(values: dict[str, Any], number: int, classes: dict[str, list[str]]) -> RawRow:
+    """A row with the names of its classes for their numbers, and whole numbers for decimals that are."""
     for name, value in values.items():
         if isinstance(value, Decimal) and value == value.to_integral_value():
             values[name] = int(value)

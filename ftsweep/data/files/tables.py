@@ -43,7 +43,9 @@ class TableFile(OpenedFile):
         self.facts.delimiter = self._dialect.delimiter
         self.facts.has_header = settings.header if settings.header is not None else True
         if number := self._dialect.num_comments:
-            self.assumed.append(self.note("lines", f"begins with {number} lines of comments (#), which are passed over"))
+            self.assumed.append(
+                self.note("lines", f"begins with {number} lines of comments (#), which are passed over")
+            )
         self._columns = self._find_columns()
         self.facts.columns = tuple(dict.fromkeys(name for name, _ in self._columns))
         if self._dialect.delimiter != self._default and settings.delimiter is None:

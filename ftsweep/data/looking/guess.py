@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +22,6 @@ _TEXTS = (
     "message",
     "document",
     "utterance",
-    "title",
 )
 _FIRSTS = ("premise", "sentence1", "question1", "text1", "text_a", "query", "question", "sentence_a")
 _SECONDS = ("hypothesis", "sentence2", "question2", "text2", "text_b", "text_pair", "passage", "context", "sentence_b")
@@ -185,7 +185,7 @@ def _multi_label(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
     lists = {
         name: each
         for name, each in facts.items()
-        if each.kind == "list" and name != text and each.num_distinct <= _MOST_CLASSES
+        if each.kind == "list" and name != text and each.num_distinct <= _MOST_CLASSES and _tells_rows_apart(each)
     }
     name = _named(lists, _LISTS) or next(iter(lists), None)
     if name is None:
@@ -269,13 +269,18 @@ def _is_joined(each: ColumnFacts) -> bool:
     return False
 
 
+def _tells_rows_apart(each: ColumnFacts) -> bool:
+    """Whether lists are not all empty, and not all alike, as the choices of a question are."""
+    return each.num_distinct == 1 or any(count != each.num_values for count in each.counts.values())
+
+
 def _is_id(each: ColumnFacts) -> bool:
     return each.name.lower() in _NOT_DATA or (each.is_unique and each.mean_words <= 1.05 and each.num_values > 3)
 
 
 def _named(facts: _Facts, names: Sequence[str]) -> str | None:
     """The column that has one of the names, or has it as a word of its name; the first name counts most."""
-    plain = {name.strip().lower().replace(" ", "_").replace("-", "_"): name for name in facts}
+    plain = {re.sub(r"[ .-]", "_", name.strip().lower()): name for name in facts}
     for name in names:
         if name in plain:
             return plain[name]

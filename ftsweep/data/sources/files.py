@@ -144,7 +144,7 @@ class Files(DataSource):
         others = [Path(name) for other, names in self.paths.items() if other != split for name in names]
         if all(other.name != file.path.name for other in others) or "/" in file.name:
             return file
-        return DataFile(file.path, f"{file.path.parent.name}/{file.name}", file.format, file.compression, file.member)
+        return replace(file, name=f"{file.path.parent.name}/{file.name}")
 
     def _contents(self, split: str) -> list[tuple[Path, str]]:
         """The files on disk that a split's rows come from, with what else decides how they are read."""
@@ -152,7 +152,11 @@ class Files(DataSource):
         if saved is not None:
             return [(file, "") for file in sorted(saved.rglob("*")) if file.is_file()]
         found = self._find(split).splits
-        return [(file.path, f"{other}{file.format}{file.member}") for other, files in found.items() for file in files]
+        return [
+            (file.path, f"{other}{file.format}{file.member}{file.folder}")
+            for other, files in found.items()
+            for file in files
+        ]
 
     def _saved_folder(self, split: str) -> Path | None:
         paths = [typed_path(name) for name in self.paths[split]]
