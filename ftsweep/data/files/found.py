@@ -192,6 +192,12 @@ def split_named(name: str) -> str:
     return next((split for split, names in _SPLIT_WORDS.items() if any(word in names for word in words)), "")
 
 
+def split_of_word(word: object) -> str:
+    """The split that a word alone is the name of; "" of any other."""
+    text = str(word).strip().lower()
+    return next((split for split, names in _SPLIT_WORDS.items() if text in names), "")
+
+
 def _check_one_kind(files: list[DataFile], split: str, where: str) -> None:
     kinds = sorted({file.format for file in files})
     if len(kinds) > 1:

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from ftsweep.data.files.base import Batch, OpenedFile, RawRow, ReadSettings
 from ftsweep.data.files.encodings import Encoding
 from ftsweep.data.files.inner import MISSING, with_inner
+from ftsweep.data.files.json_tables import several_tables, table_in
 from ftsweep.data.files.json_text import Twice, has_comma_at_end, parsed, parsed_lines, several, twice_in
 from ftsweep.data.files.kinds import DataFile
 from ftsweep.data.files.text import excerpt, opened_text, undecoded
@@ -20,6 +21,13 @@ _BLOCK = 1024
 
 _NUM_FIRST = 20
 """Rows whose keys are the columns that a file is said to have."""
+
+
+_APART = (
+    'python -c "import json; found = json.load(open(FILE)); '
+    "[json.dump(rows, open(f'{name}.json', 'w')) for name, rows in found.items() if isinstance(rows, list)]\""
+)
+"""Writes each list of FILE to a file of its name."""
 
 
 class JsonLines(OpenedFile):
@@ -187,6 +195,12 @@ class JsonFile(OpenedFile):
             self._refuse(f"cannot be decoded ({byte})", self.encoding.first_line)
         if isinstance(value, Twice) and value.is_own:
             self._refuse(twice_in(value), None)
+        if names := several_tables(value):
+            raise DataError(
+                f"holds several lists of rows: {', '.join(f'{name} ({len(value[name])})' for name in names)}",
+                where=self.file.where,
+                remedy=f"Write each to a file of its own: {_APART.replace('FILE', repr(self.file.path.name))}.",
+            )
         rows, how = table_in(value)
         if rows is None:
             raise DataError(
@@ -213,7 +227,7 @@ def is_lines(file: DataFile, encoding: Encoding) -> bool:
     except (ValueError, RecursionError):
         # a first line that is broken, and no beginning of an object over many lines
         return has_more and first.rstrip().endswith("}")
-    return has_more or table_in(value)[0] is None
+    return has_more or (table_in(value)[0] is None and not several_tables(value))
 
 
 def is_list(file: DataFile, encoding: Encoding) -> bool:
@@ -223,38 +237,6 @@ def is_list(file: DataFile, encoding: Encoding) -> bool:
     first = first.lstrip("\ufeff").lstrip()
     is_begun = first.startswith("{") and not first.endswith(("}", "},")) and second[:1] not in ("", "{")
     return (first.startswith("[") and not first.endswith("]")) or is_begun
-
-
-def table_in(value: Any) -> tuple[Sequence[Any] | None, str]:
-    """The rows in a JSON value, and how it holds them where that is not plain; None without any.
-
-    The shapes are those of pandas' `to_json` (records, columns, index, split, table), of columns as lists, and of a
-    list of rows under a name.
-    """
-    if isinstance(value, list):
-        return value, ""
-    if not isinstance(value, dict) or not value:
-        return None, ""
-    names, inner = value.get("columns"), value.get("data")
-    if isinstance(names, list) and isinstance(inner, list) and all(isinstance(row, list) for row in inner):
-        return [
-            dict(zip(names, row, strict=False)) if len(row) == len(names) else row for row in inner
-        ], "holds columns and data"
-    tables = [name for name, member in value.items() if isinstance(member, list) and _are_objects(member)]
-    if len(tables) == 1:
-        others = [name for name in value if name != tables[0]]
-        more = f"; passed over: {', '.join(others)}" if others else ""
-        return value[tables[0]], f"holds its rows under {tables[0]!r}{more}"
-    members = list(value.values())
-    if all(isinstance(member, list) for member in members) and len(set(map(len, members))) == 1:
-        return [dict(zip(value, cells, strict=True)) for cells in zip(*members, strict=True)], "holds a list per column"
-    if all(isinstance(member, dict) and member for member in members):
-        if all(name.isdigit() for name in value):
-            return members, "holds an object per row"
-        keys = list(members[0])
-        if all(list(member) == keys for member in members) and all(key.isdigit() for key in keys):
-            return [{name: member[key] for name, member in value.items()} for key in keys], "holds an object per column"
-    return None, ""
 
 
 def parse_text(error: ValueError | RecursionError) -> str:
@@ -269,7 +251,3 @@ def parse_text(error: ValueError | RecursionError) -> str:
 def check_whole(value: Any) -> None:
     """Raise UnicodeEncodeError for text with half a character: JSON may hold it, and no tokenizer takes it."""
     json.dumps(value, ensure_ascii=False).encode("utf-8", "strict")
-
-
-def _are_objects(members: Sequence[Any]) -> bool:
-    return bool(members) and all(isinstance(member, dict) for member in members)

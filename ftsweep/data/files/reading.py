@@ -44,7 +44,7 @@ def open_file(file: DataFile, settings: ReadSettings | None = None) -> OpenedFil
 
 
 def _reader(file: DataFile, settings: ReadSettings, encoding: Encoding) -> OpenedFile:
-    if file.format == "txt" or (file.format == "tsv" and settings.header is settings.delimiter is None):
+    if file.format == "txt" or (file.format == "tsv" and settings.header is None and settings.delimiter is None):
         with opened_text(file, encoding) as text:
             lines = list(islice(text, SAMPLE_LINES))
         if holds_words_and_tags(lines):

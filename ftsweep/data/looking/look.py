@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 from ftsweep.data.base import SPLITS
 from ftsweep.data.files.base import ReadSettings
-from ftsweep.data.files.found import find_files, saved_dataset, split_named
+from ftsweep.data.files.found import find_files, saved_dataset, split_named, split_of_word
 from ftsweep.data.files.kinds import DataFile
 from ftsweep.data.files.text_lists import TextLists
 from ftsweep.data.looking.columns import ColumnFacts, column_facts
@@ -38,6 +39,8 @@ class Look:
     is_headless: bool = False
     """Whether tables have no line of names: columns are numbers then."""
     num_unreadable: int = 0
+    split_column: str | None = None
+    """A column that says which split a row is of."""
     doubt: Doubt | None = None
     """Why there is no guess although columns have names of a task."""
     findings: list[Finding] = field(default_factory=list)
@@ -73,9 +76,26 @@ def look_at(data: Sequence[str], *, task: str | None = None, said: Mapping[str, 
     if look.guess is not None and taken:
         look.guess = replace(look.guess, columns={**look.guess.columns, **taken})
     findings += [*seen.findings, *_left_out(look, seen)]
+    if list(look.named) == ["train"] and list(look.num_rows) == ["train"]:
+        look.split_column, look.num_rows = _split_column(look)
     look.is_headless, look.num_unreadable = seen.is_headless, seen.num_bad
     look.findings = list(dict.fromkeys([*findings, *_label_findings(look, seen.rows)]))
     return look
+
+
+def _split_column(look: Look) -> tuple[str | None, dict[str, int]]:
+    """A column that holds the names of splits alone, and the rows of each, by those that were looked at."""
+    used = {each for names in (look.guess.columns.values() if look.guess else ()) for each in [str(names)]}
+    for name, facts in look.columns.items():
+        splits = {word: split_of_word(word) for word in facts.counts}
+        is_whole = facts.num_missing == 0 and name not in used and all(splits.values())
+        if is_whole and {"train"} < set(splits.values()):
+            counts = Counter({split: 0 for split in SPLITS if split in splits.values()})
+            for word, count in facts.counts.items():
+                counts[splits[word]] += count
+            share = look.num_rows["train"] / max(facts.num_values, 1)
+            return name, {split: round(share * count) for split, count in counts.items()}
+    return None, look.num_rows
 
 
 def _left_out(look: Look, seen: SeenRows) -> list[Finding]:
