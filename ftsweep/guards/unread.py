@@ -60,8 +60,12 @@ def unread_columns(data: DataView) -> list[str]:
         read = {name for each in asked for name in _file_names(each, columns)}
         if set(columns) == {"tokens", "tags"}:  # a file with a word a line, whose own columns have numbers
             read |= set(columns)
-        inner = {name.partition(".")[0]: name for name in read if "." in name}  # `data.text` of the column `data`
-        told = (f"{name} but {inner[name]}" if name in inner else name for name in columns if name not in read)
+        inner: dict[str, list[str]] = {}  # `data.text` of the column `data`
+        for name in sorted(each for each in read if "." in each):
+            inner.setdefault(name.partition(".")[0], []).append(name)
+        told = (
+            f"{name} but {' and '.join(inner[name])}" if name in inner else name for name in columns if name not in read
+        )
         unread |= dict.fromkeys(told)
     return list(unread)
 

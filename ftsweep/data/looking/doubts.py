@@ -16,6 +16,7 @@ _ANSWERS = {
     "label", "labels", "class", "classes", "category", "categories", "sentiment", "emotion", "emotions", "intent",
     "target", "targets", "y", "score", "rating", "tag", "tags", "ner", "entities", "entity", "spans", "annotations",
     "annotation", "answer", "answers", "gold", "genres", "output", "completion", "response", "messages",
+    "translation", "summary", "highlights", "paragraphs", "qas", "winner", "preference",
 }  # fmt: skip
 """Words in the name of a column that hardly any row would have for nothing."""
 _SPEAKERS = {"user", "assistant", "system", "human", "gpt", "prompter", "bot", "tool", "model", "agent", "customer"}
@@ -35,7 +36,9 @@ class Doubt:
 def doubt_of(guess: Guess | None, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
     """The doubt that a guess of columns alone leaves; None without one."""
     found = _of_messages(facts) or _of_two_answers(facts)
-    return found if found or guess is None else _of_words(guess, facts) or _of_text(guess, facts)
+    if found or guess is None:
+        return found
+    return _of_words(guess, facts) or _of_rated(guess, facts) or _of_text(guess, facts)
 
 
 def _of_messages(facts: Mapping[str, ColumnFacts]) -> Doubt | None:
@@ -79,13 +82,26 @@ def _of_words(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
     )
 
 
+def _of_rated(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
+    """Answers of which another column says whether they are good ones."""
+    label = next((name for name, each in facts.items() if name.lower() == "label" and each.is_binary), None)
+    if guess.task != "instruction" or label is None:
+        return None
+    return Doubt(
+        f"{label!r} says of each answer whether it is a good one, and all of them would be learned",
+        "Leave the bad ones out, and then the column; or write pairs, chosen and rejected, for --task preference. "
+        f"{_ELSE}",
+    )
+
+
 def _of_text(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
     """Text alone, where a column is named like an answer and no task can read it."""
     if guess.task != "text":
         return None
     for name, each in facts.items():
         words = set(re.split(r"[\W_]+", name.lower()))
-        if name == guess.columns["text"] or each.kind == "empty" or not words & _ANSWERS or each.num_distinct < 2:
+        is_constant = each.kind != "other" and each.num_distinct < 2
+        if name == guess.columns["text"] or each.kind == "empty" or not words & _ANSWERS or is_constant:
             continue
         shown = excerpt(next(iter(each.counts)), 80)
         return Doubt(
@@ -105,5 +121,5 @@ def _remedy(shown: str) -> str:
         )
     return (
         "A label is text or a whole number, several are a list of them: write it so, or name the part of an object "
-        "that is one, such as --columns label=label.name."
+        "that is one, such as label.name, or annotations.0.label of a list's first object, with --columns."
     )

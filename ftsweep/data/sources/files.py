@@ -66,14 +66,14 @@ class Files(DataSource):
         quotes: Quotes = "check",
     ) -> None:
         self.paths: dict[str, list[str]] = {}
-        for split, named in zip(SPLITS, (train, validation, test), strict=True):
+        for each, named in zip(SPLITS, (train, validation, test), strict=True):
             if named is None:
                 continue
             names = [named] if isinstance(named, str) else named
             is_list = isinstance(names, Sequence) and bool(names)
             if not is_list or not all(isinstance(name, str) and name.strip() for name in names):
-                raise ConfigError(f"{named!r} is not a file's name", where=f"data.{split}", remedy="Write its path.")
-            self.paths[split] = list(names)
+                raise ConfigError(f"{named!r} is not a file's name", where=f"data.{each}", remedy="Write its path.")
+            self.paths[each] = list(names)
         check_fractions(validation_fraction, test_fraction)
         self._said = check_mapping(columns)
         self.columns = self._said
