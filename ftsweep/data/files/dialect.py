@@ -61,7 +61,7 @@ def find_dialect(
     first, others = tuple(records[0]) if records else (), records[1:]
     size = _usual_size(others)
     counts_rows = _are_row_names(others, size)
-    if size == len(first) + 1 and counts_rows:
+    if size == len(first) + 1 and counts_rows and first[:1] != ("",):
         first = ("", *first)
     is_alone = sum(map(bool, map(str.strip, first))) == 1 and not (counts_rows and not first[0].strip())
     is_title = size > 1 and is_alone and (len(first) == 1 or not set(first) & set(wanted))
@@ -76,10 +76,13 @@ def _num_comments(lines: Sequence[str], delimiter: str, wanted: Sequence[str]) -
 
     All of them where the last has names that are wanted; else those before the first that has as many cells as it.
     """
-    *marked, behind = [[cell.strip().strip('"') for cell in line.split(delimiter)] for line in lines]
-    if {cell.lower() for cell in behind} & {name.lower() for name in wanted}:
+    *marked, behind = [[cell.strip() for cell in alone(line, delimiter) or ()] for line in lines]
+    names = {name.lower() for name in wanted}
+    if names & {cell.lower() for cell in behind}:
         return len(marked)
-    return next((place for place, cells in enumerate(marked) if len(cells) == len(behind)), len(marked))
+    return next(
+        (place for place, cells in enumerate(marked) if len(cells) == len(behind) or names & set(cells)), len(marked)
+    )
 
 
 def _usual_size(records: Sequence[Sequence[str]]) -> int:
