@@ -66,7 +66,7 @@ class RungScorer:
 
     def now(self, rung: int = 0) -> RungScores:
         """On the whole validation split, on the train probe, and on general text; with answers at their rungs."""
-        with self._strategy.measuring(self._model):
+        with self._strategy.measuring(self._model, self._evaluator.autocast_dtype):
             return self._now(rung)
 
     def _now(self, rung: int) -> RungScores:
