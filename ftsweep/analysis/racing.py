@@ -117,7 +117,7 @@ def is_hopeless(value: float, peers: Sequence[float], sign: int) -> bool:
 def _race(left: Sequence[int], seen: Sequence[ScoredRun], sign: int) -> tuple[list[int], list[int]]:
     """Who is left, and who is surely behind the leader by what was seen."""
     groups = {number: [run for run in seen if run.setting == number] for number in left}
-    if not all(groups.values()):
+    if not groups or not all(groups.values()):
         return list(left), []
     spread = seed_spread(list(groups.values()))
     leader = min(left, key=lambda number: (sign * _mean(groups[number]), left.index(number)))
