@@ -11,6 +11,8 @@ from ftsweep.domain.answers import Lead, Model, RacedSetting, Setting
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
 
+_NAMED = 3  # models that are told by number
+
 
 def as_model(answer: ModelAnswer, best: Measurement, objective: Objective, *, tells_rows: bool) -> Model:
     """The chosen weights, which were measured so at their best rung."""
@@ -86,16 +88,22 @@ def _why_model(answer: ModelAnswer, objective: Objective, corrected: float | Non
     models = f"{answer.num_models} models"
     if answer.num_models == 1:
         return f"Model: {name} has {objective.key} {answer.value:.4g}; it is the only model in hand."
-    text = f"Model: {name} has {objective.key} {answer.value:.4g}, the {extreme} of {models} in hand"
-    if not answer.is_best:
-        others = ", ".join(model_words(*each) for each in answer.equals)
-        text = (
-            f"Model: {name} has {objective.key} {answer.value:.4g}, which the rows do not tell from {others}, of "
-            f"{models} in hand, and its setting is the better one"
-        )
+    text = f"Model: {name} has {objective.key} {answer.value:.4g}"
+    if answer.is_best and answer.equals:
+        text += f", as good as the best of {models} in hand: the rows do not tell it from {_named(answer.equals)}"
+    elif answer.is_best:
+        text += f", the {extreme} of {models} in hand"
+    else:
+        others = f"which the rows do not tell from {_named(answer.equals)}"
+        text += f", {others}, of {models} in hand, and its setting is the better one"
     if corrected is not None:
         text += f"; about {corrected:.4g} without the luck of having been chosen"
     return f"{text}."
+
+
+def _named(models: Sequence[tuple[int, int]]) -> str:
+    more = f" and {len(models) - _NAMED} more" if len(models) > _NAMED else ""
+    return ", ".join(model_words(*each) for each in models[:_NAMED]) + more
 
 
 def _why_setting(answer: SettingAnswer, objective: Objective, searched: float) -> str:

@@ -88,9 +88,10 @@ def conclude_forgetting(
         unconstrained = _at(freest, objective.best_of_all(freest.measurements), objective)
     suggestion = suggest_scale(curves, objective, limit=limit, chosen=own)
     cost = None if own is None or unconstrained is None else _worse_by(objective, own.value, unconstrained.value)
+    complete = [at for number, each in best.items() if (at := _at(by_number[number], each, objective)) is not None]
     sentences = (
         _of_chosen(own, limit),
-        _of_limit(own, unconstrained, objective, cost),
+        _of_limit(own, unconstrained, objective, limit=limit, cost=cost, trials=complete),
         _of_scale(suggestion, objective, study, chosen),
     )
     return ForgettingResult(
@@ -157,14 +158,25 @@ def _of_chosen(own: ForgettingTrial | None, limit: float | None) -> str:
 
 
 def _of_limit(
-    own: ForgettingTrial | None, free: ForgettingTrial | None, objective: Objective, cost: float | None
+    own: ForgettingTrial | None,
+    free: ForgettingTrial | None,
+    objective: Objective,
+    *,
+    limit: float | None,
+    cost: float | None,
+    trials: Sequence[ForgettingTrial],
 ) -> str:
-    if free is None:
+    """What the limit has changed; of a study that nobody wins because of it, what to do. trials: the complete ones."""
+    if free is None or limit is None:
         return ""
     if own is None:
+        least = min(trials, key=lambda each: each.forgetting)
         return (
-            f"No complete trial keeps the limit; without it trial {free.number} would be chosen: {objective.key} "
-            f"{free.value:.4g} at a forgetting of {free.forgetting:.3f} ({free.band})."
+            f"No complete trial keeps the limit of {limit:g}; without it trial {free.number} would be chosen: "
+            f"{objective.key} {free.value:.4g} at a forgetting of {free.forgetting:.3f} ({free.band}). "
+            f"Least was forgotten by trial {least.number}, {least.forgetting:.3f}: lower the rates of the space or add "
+            "pulls to the base, or give a study of another name a higher limit (study.name, guards.forgetting.limit; null "
+            "only measures)."
         )
     if (free.number, free.rung) == (own.number, own.rung):
         return "Without the limit the same model would be chosen: the limit costs nothing."

@@ -45,7 +45,8 @@ def explain_no_winner(records: Sequence[TrialRecord]) -> str:
     if not records:
         return "No trial has been run yet."
     text = f"No model can be chosen: no trial came to its end with a value that counts ({describe_fates(records)})."
-    reasons = Counter(record.outcome.reason for record in records if record.outcome and record.outcome.reason)
+    ended = [record.outcome for record in records if record.outcome and record.outcome.kind is not OutcomeKind.COMPLETE]
+    reasons = Counter(outcome.reason for outcome in ended if outcome.reason)  # "trained to the end" explains nothing
     if reasons:
         reason, _ = reasons.most_common(1)[0]
         text += f" Most often: {reason if reason.endswith('.') else reason + '.'}"

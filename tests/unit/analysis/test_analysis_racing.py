@@ -91,7 +91,7 @@ def test_a_contender_whose_fresh_run_failed_is_out():
 def test_a_race_of_nobody_is_over():
     assert next_round([], None, [], (), AMPLE, 1).wanted == (), "no trial of the search was complete"
     lost = next_round([0, 1], 0, [], ((0, 1), (1, 1)), AMPLE, 1)
-    assert lost.wanted == () and lost.reason == "nobody else is left", "every fresh run failed"
+    assert (lost.wanted, lost.reason) == ((), "nobody else is left"), "every fresh run failed"
 
 
 def test_a_failed_run_has_cost_what_it_cost_and_changes_no_earlier_round():
