@@ -12,6 +12,7 @@ from ftsweep.domain.forgetting import FORGETTING, NAME, ForgettingResult, Forget
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.ranking import rank, rank_of_all
+from ftsweep.domain.spelling import number
 from ftsweep.domain.trial import TrialRecord
 
 NUM_SCALED = 3
@@ -173,17 +174,17 @@ def _of_limit(
         least = min(trials, key=lambda each: each.forgetting)
         return (
             f"No complete trial keeps the limit of {limit:g}; without it trial {free.number} would be chosen: "
-            f"{objective.key} {free.value:.4g} at a forgetting of {free.forgetting:.3f} ({free.band}). "
+            f"{objective.key} {number(free.value)} at a forgetting of {free.forgetting:.3f} ({free.band}). "
             f"Least was forgotten by trial {least.number}, {least.forgetting:.3f}: lower the rates of the space or add "
-            "pulls to the base, or give a study of another name a higher limit (study.name, guards.forgetting.limit; null "
-            "only measures)."
+            "pulls to the base, or give a study of another name a higher limit (study.name, guards.forgetting.limit; "
+            "null only measures)."
         )
     if (free.number, free.rung) == (own.number, own.rung):
         return "Without the limit the same model would be chosen: the limit costs nothing."
     which = f"trial {free.number}" if free.number != own.number else f"rung {free.rung} of the same trial"
     return (
-        f"Without the limit {which} would be the best: {objective.key} {free.value:.4g} at a forgetting of "
-        f"{free.forgetting:.3f} ({free.band}); the limit costs {cost:.3g} of {objective.key}."
+        f"Without the limit {which} would be the best: {objective.key} {number(free.value)} at a forgetting of "
+        f"{free.forgetting:.3f} ({free.band}); the limit costs {number(cost, digits=3)} of {objective.key}."
     )
 
 
@@ -193,6 +194,6 @@ def _of_scale(point: ScalePoint | None, objective: Objective, study: str, chosen
     which = "" if point.trial == chosen else f" --trial {point.trial}"  # the chosen model may have a fresh seed
     command = f"ftsweep best {study}{which} --scale {point.scale:g} --export DIR"
     return (
-        f"Trial {point.trial} with its trained change scaled by {point.scale:g} has {objective.key} {point.value:.4g} "
-        f"at a forgetting of {point.forgetting:.3f} ({band(point.forgetting)}): {command}"
+        f"Trial {point.trial} with its trained change scaled by {point.scale:g} has {objective.key} "
+        f"{number(point.value)} at a forgetting of {point.forgetting:.3f} ({band(point.forgetting)}): {command}"
     )

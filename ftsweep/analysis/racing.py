@@ -75,9 +75,9 @@ def next_round(
         wanted = _affordable(_in_turn(left, default, seen, sign), seed, ended, limits, spent)
         if not wanted:
             return Round((), tuple(dropped), USED_UP)
+        is_short = len(wanted) < len(left)
         if seed == 1:  # who could not be afforded once is not in the race
             left = [contender for contender, _ in wanted]
-        is_short = len(wanted) < len(left)
         missing = tuple(key for key in wanted if key not in ended)
         if missing:
             return Round(missing, tuple(dropped))
