@@ -87,6 +87,7 @@ class HtmlPage(Report):
             verdict=summary.verdict(study),
             conclusion=summary.conclusion(study),
             tiles=summary.tiles(study),
+            winner_title=summary.winner_title(study),
             counts=summary.outcome_counts(study),
             facts=summary.facts(study),
             fit_counts=counts_of(study.state.verdicts),
