@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
+from shlex import quote
 from typing import TypedDict
 
 from ftsweep.config.schema import COMPONENT_GROUPS, GUARDS
@@ -66,6 +67,8 @@ def find_sweep(sweep: str) -> SweepFile:
         return SweepFile(path, is_shipped=True)
     names = [entry["name"] for entry in list_group(SWEEPS)]
     beside = f" For the file in this folder write {sweep}.yaml." if Path(f"{sweep}.yaml").is_file() else ""
+    if Path(sweep).is_file():
+        beside = f" A sweep file's name ends with .yaml; for rows of data have one written: ftsweep new {quote(sweep)}"
     raise ConfigError(f"there is no shipped sweep {sweep!r}", remedy=suggest(sweep, names) + beside)
 
 
