@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+_FEWEST = 5
+"""Objects under names of their own from which on they are rows, and no parts of one."""
+
 
 def table_in(value: Any) -> tuple[Sequence[Any] | None, str]:
     """The rows in a JSON value, and how it holds them where that is not plain; None without any.
@@ -34,6 +37,8 @@ def table_in(value: Any) -> tuple[Sequence[Any] | None, str]:
         if all(name.isdigit() for name in value):
             return members, "holds an object per row"
         keys = list(members[0])
+        if len(members) > max(_FEWEST, *map(len, members)) and all(set(member) & set(keys) for member in members):
+            return members, "holds an object per row, whose names are passed over"
         if all(list(member) == keys for member in members) and all(key.isdigit() for key in keys):
             return [{name: member[key] for name, member in value.items()} for key in keys], "holds an object per column"
     return None, ""

@@ -135,6 +135,8 @@ class TextLists:
                 values["tags"] = text.split()
                 if isinstance(values["tokens"], str) and not values["tokens"].lstrip().startswith("["):
                     values["tokens"] = values["tokens"].split()
+        if isinstance(words := values.get("tokens"), str) and isinstance(values.get("tags"), list):
+            values["tokens"] = words.split()  # a text, and a tag for each of its words
         if "tags" in values:
             values["tags"] = self.scheme.apply(values["tags"])
         if self.vector_size and isinstance(flags := values.get("labels"), list | tuple):

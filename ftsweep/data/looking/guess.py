@@ -7,22 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ftsweep.data.files.conll_layout import TAG
 from ftsweep.data.looking.columns import ColumnFacts, as_list
 
 TASKS = ("classification", "multi_label", "regression", "token_classification", "instruction", "preference", "text")
 
-_TEXTS = (
-    "text",
-    "sentence",
-    "content",
-    "review",
-    "comment",
-    "tweet",
-    "body",
-    "message",
-    "document",
-    "utterance",
-)
+_TEXTS = ("text", "sentence", "content", "review", "comment", "tweet", "body", "message", "document", "utterance")
 _FIRSTS = ("premise", "sentence1", "question1", "text1", "text_a", "query", "question", "sentence_a")
 _SECONDS = ("hypothesis", "sentence2", "question2", "text2", "text_b", "text_pair", "passage", "context", "sentence_b")
 _LABELS = (
@@ -173,12 +163,28 @@ def _tagged(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
     lists = {name: each for name, each in facts.items() if each.kind == "list"}
     tokens = said.get("tokens") or _named(lists, _TOKENS)
     tags = said.get("tags") or _named({key: each for key, each in lists.items() if key != tokens}, _TAGS)
+    if (tokens is None or tags is None) and not said:
+        return _words_and_tags(facts, rows)
     if tokens is None or tags is None:
         return None
     same = sum(len(as_list(row.get(tokens))) == len(as_list(row.get(tags))) > 0 for row in rows)
     if not said and same < 0.9 * len(rows):
         return None
     return {"tokens": tokens, "tags": tags}, f"{tags!r} has a tag for each of {tokens!r}"
+
+
+def _words_and_tags(facts: _Facts, rows: _Rows) -> _Found:
+    """A text, and beside it a tag for each of its words: as a list, or with spaces between."""
+    text = _text_column({name: each for name, each in facts.items() if each.kind == "text"}, {})
+    for name, each in facts.items():
+        words = {word for value in each.counts for word in value.split()}
+        if text is None or name == text or each.kind not in ("list", "text") or not words - {"O"}:
+            continue
+        pairs = [(row.get(text), as_list(row.get(name)) or str(row.get(name) or "").split()) for row in rows]
+        same = sum(isinstance(said, str) and len(said.split()) == len(tags) > 0 for said, tags in pairs)
+        if all(map(TAG.fullmatch, words)) and same >= 0.9 * len(rows):
+            return {"tokens": text, "tags": name}, f"{name!r} has a tag for each word of {text!r}"
+    return None
 
 
 def _multi_label(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
