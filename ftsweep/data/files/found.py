@@ -74,6 +74,9 @@ def find_files(named: str | Sequence[str], *, split: str = "train", shared: Sequ
     for other, files in found.splits.items():
         found.splits[other] = _told_apart(list({(file.path, file.member): file for file in files}.values()))
         found.findings += _missing_shards(found.splits[other])
+    said = {name for files in found.splits.values() for file in files for name, _ in file.parts}
+    if said:
+        found.findings.append(_note(f"the names of folders say the columns {', '.join(sorted(said))}"))
     return found
 
 

@@ -16,6 +16,8 @@ def table_in(value: Any) -> tuple[Sequence[Any] | None, str]:
     list of rows under a name.
     """
     if isinstance(value, list):
+        if value and all(map(_is_text_and_object, value)):
+            return [{**each, "text": text} for text, each in value], "holds a text and an object per row, as spaCy does"
         return value, ""
     if not isinstance(value, dict) or not value:
         return None, ""
@@ -50,6 +52,10 @@ def several_tables(value: Any) -> list[str]:
     keys = {tuple(sorted(value[name][0])) for name in names}
     is_chat = any({"role", "from"} & set(each) for each in keys)  # one row, with two conversations
     return names if len(names) > 1 and len(keys) == 1 and not is_chat else []
+
+
+def _is_text_and_object(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], dict)
 
 
 def _lists_of_objects(value: Mapping[str, Any]) -> list[str]:

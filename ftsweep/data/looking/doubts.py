@@ -125,11 +125,6 @@ def _held(each: ColumnFacts, shown: str) -> str:
 def _remedy(each: ColumnFacts, shown: str) -> str:
     if re.fullmatch(r"[^\w.,]?\s?[+-]?[\d.]*,\d+([.,]\d+)?\s*[^\w.,]?|[^\w.,]?\s?[+-]?\d+([.,]\d+)?\s*[^\w.,]?", shown):
         return "Write numbers with a point and no other sign, such as 3.5."
-    if re.search(r"\bstart|\bend\b|^\[\[?\d+, \d+, '", shown):
-        return (
-            "Spans of characters are not read: write each text's words as a list in the column tokens and a tag for "
-            "each, O, B-<type> or I-<type>, in the column tags."
-        )
     if each.kind in ("text", "number"):
         return (
             "Classes are two or more, and have several rows each; answers of their own are learned by --task "
