@@ -12,8 +12,9 @@ from ftsweep.dashboard.address import study_address, trial_address
 from ftsweep.dashboard.looks import Look
 from ftsweep.dashboard.pace import pace_of
 from ftsweep.dashboard.parts import badge, crumbs, plain_table, watch
+from ftsweep.domain.spelling import NOTHING, number
 from ftsweep.report.summary import outcome_counts
-from ftsweep.report.wording import NOTHING, duration, number
+from ftsweep.report.wording import duration
 from ftsweep.store.study_state import RUNNING
 
 HEADS = ("study", "state", "ended", "trials", "best", "objective", "trials per hour", "time left")

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ftsweep.analysis.conclusion import said_in_full
+from ftsweep.domain.spelling import number
 from ftsweep.domain.verdict import counts_of
 from ftsweep.report.data_facts import DataFacts
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.tables.scores import tested
 from ftsweep.report.tables.trials import OUTCOME_ORDER
-from ftsweep.report.wording import number, plural, seconds
+from ftsweep.report.wording import plural, seconds
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def contents(
 ) -> list[tuple[str, str]]:
     """The page's sections in their order: anchor and title."""
     found = {
-        "winner": ("The winner" if study.is_final else "Best so far") if study.best or tables["evidence"] else "",
+        "winner": winner_title(study) if study.best or tables["evidence"] else "",
         "approaches": "Approaches" if tables["approaches"] else "",
         "classes": "Classes on test" if tables["classes"] else "",
         "forgotten": "Forgetting" if study.conclusion.forgetting else "",
@@ -67,6 +68,13 @@ def contents(
         "config": "Configuration",
     }
     return [(anchor, title) for anchor, title in found.items() if title]
+
+
+def winner_title(study: StudyOverview) -> str:
+    """The heading over the best trial beside the default setting and the untouched base."""
+    if study.best is None:
+        return "No winner" if study.is_final else "No best trial yet"
+    return "The winner" if study.is_final else "Best so far"
 
 
 def tiles(study: StudyOverview) -> list[Tile]:
@@ -107,11 +115,12 @@ def _against(study: StudyOverview, value: float) -> str:
     if best is None or best.value is None:
         return ""
     own = study.model.value if study.model else best.value
+    own_name = "winner" if study.is_final else "best so far"
     gain = value - own if study.objective.direction == "minimize" else own - value
     if gain == 0 or math.isnan(gain):
-        return "the best is equal"
+        return f"the {own_name} is equal"
     share = f" ({abs(gain / value):.0%})" if value else ""
-    return f"the best is {number(abs(gain), digits=3)}{share} {'better' if gain > 0 else 'worse'}"
+    return f"the {own_name} is {number(abs(gain), digits=3)}{share} {'better' if gain > 0 else 'worse'}"
 
 
 def outcome_counts(study: StudyOverview) -> list[tuple[str, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from ftsweep.analysis.advice import shown_metric
 from ftsweep.analysis.comparison import base_label, distinct_bases
@@ -52,7 +53,9 @@ def comparison_table(study: StudyOverview) -> Table | None:
     keys.sort(key=lambda key: (key.startswith("test/"), key.partition("/")[2] != study.objective.metric, key))
     if not keys or len(lines) < 2:
         return None
-    rows = (Row((words(label), *scores(values, keys))) for label, values in lines)
+    rows = [Row((words(label), *scores(values, keys))) for label, values in lines]
+    if study.best is not None:  # it stands first
+        rows[0] = replace(rows[0], mark="best")
     looks = study.result.test_looks
     note = "Side by side, each trial at its best rung."
     if looks > 1:

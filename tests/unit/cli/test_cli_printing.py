@@ -150,5 +150,6 @@ def test_status_of_a_store_that_is_not_there_names_the_folder(console: Console, 
     print_store(console, [], tmp_path / "typo", {})
     print_store(console, [], tmp_path, {})
     missing, empty = printed(console).splitlines()
-    assert missing == f"There is no store yet at {tmp_path / 'typo'}. Start a study: ftsweep run quickstart"
+    start = f"ftsweep run quickstart store.path={tmp_path / 'typo'}"
+    assert missing == f"There is no store yet at {tmp_path / 'typo'}. Start a study: {start}"
     assert empty.startswith(f"There are no studies yet in {tmp_path}.")

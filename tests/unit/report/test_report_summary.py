@@ -28,7 +28,7 @@ def test_key_numbers_begin_with_the_test_and_compare_with_default_and_base(demo)
         "validation/loss · untouched base",
     ]
     assert [tile.is_main for tile in tiles] == [True, False, False, False]
-    assert tiles[2].note == "the best is 0.284 (39%) better"
+    assert tiles[2].note == "the winner is 0.284 (39%) better"
 
 
 def test_a_best_trial_behind_the_default_is_called_worse(builder):
@@ -38,7 +38,7 @@ def test_a_best_trial_behind_the_default_is_called_worse(builder):
     builder.result(winner=1)
     tile = summary.tiles(read_overview(builder.folder))[1]
 
-    assert tile.note == "the best is 0.3 (60%) worse"
+    assert tile.note == "the winner is 0.3 (60%) worse"
 
 
 def test_a_default_setting_that_is_chosen_is_called_so_and_not_held_against_itself(builder):
@@ -138,3 +138,13 @@ def test_json_in_the_page_cannot_end_its_element_and_reads_back_the_same():
 
     assert not set(text) & set("<>&\u2028\u2029")
     assert json.loads(text) == value
+
+
+def test_without_a_winner_nothing_is_called_one_or_set_off(builder):
+    builder.trial(0, [1.6, 0.5], "failed", is_default=True)
+    builder.result(winner=None)
+    study = read_overview(builder.folder)
+
+    assert summary.winner_title(study) == "No winner"
+    table = comparison_table(study)
+    assert table is None or not any(row.mark for row in table.rows)
