@@ -37,7 +37,8 @@ class Doubt:
 
 def doubt_of(guess: Guess | None, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
     """The doubt that a guess of columns alone leaves; None without one."""
-    found = _of_messages(facts) or _of_two_answers(facts)
+    is_pair = guess is not None and guess.task == "preference"
+    found = _of_messages(facts) or (None if is_pair else _of_two_answers(facts))
     if found or guess is None:
         return found
     return _of_words(guess, facts) or _of_rated(guess, facts) or _of_text(guess, facts)
