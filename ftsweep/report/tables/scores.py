@@ -50,7 +50,8 @@ def comparison_table(study: StudyOverview) -> Table | None:
     """All metrics of winner, default setting and base on validation and test; None when there is nothing to compare."""
     lines = [*_trial_lines(study), *_base_lines(study)]
     keys = list(dict.fromkeys(key for _, values in lines for key in values if not key.startswith("train/")))
-    keys.sort(key=lambda key: (key.startswith("test/"), key.partition("/")[2] != study.objective.metric, key))
+    metric = study.objective.metric  # its scores first: of many metrics the last are seen by scrolling
+    keys.sort(key=lambda key: (key.partition("/")[2] != metric, key.startswith("test/"), key))
     if not keys or len(lines) < 2:
         return None
     rows = [Row((words(label), *scores(values, keys))) for label, values in lines]
