@@ -94,6 +94,8 @@ def _told(written: NewSweep) -> Iterator[str]:
         for task_name, theirs in guess.columns.items()
         for name in (theirs if isinstance(theirs, list) else [str(theirs)])
     }
+    if look.split_column is not None:
+        own[look.split_column] = "split"
     width = max(len(name) for name in look.columns) + 2
     for name, facts in look.columns.items():
         parts = [f"{own[name]}" if name in own else "not read", facts.kind]

@@ -63,6 +63,13 @@ def _print_branch(
         f"{estimate['measure_seconds']:.3g} s, a trial about {seconds(estimate['trial_seconds'])}; "
         f"peak memory {estimate['peak_memory_gib']:.2g} GiB.",
     )
+    measuring = branch["measuring"]
+    if measuring and measuring["fewer"]:
+        print_line(
+            console,
+            f"Measuring at its rungs is {100 * measuring['share']:.0f} % of a trial, "
+            f"{100 * measuring['share_of_fewer']:.0f} % with fewer: rungs.count={measuring['fewer']}",
+        )
     if estimate.get("stage_seconds"):
         taken = duration(estimate["stage_seconds"])
         print_line(console, f"Stages: about {taken}, once for all trials that agree in them.")

@@ -123,6 +123,7 @@ WRONG = [
     (["training=3"], ["training", "not a mapping"]),
     (["budget.trials=0"], ["budget.trials", "greater than or equal to 1"]),
     (["rungs.count=0"], ["rungs.count"]),
+    (["rungs.train_rows=15"], ["rungs.train_rows", "greater than or equal to 16"]),
     (["seed.data=-1"], ["seed.data"]),
     (["strategy.rnk=4"], ["strategy.rnk", "Did you mean 'rank'?"]),
     (["strategy.rank=four"], ["strategy.rank", "'four'", "valid integer"]),
@@ -357,7 +358,8 @@ class Mine(Classification):
 """
 
 
-def test_groups_and_classes_beside_the_sweep_file_win_and_torch_stays_out(tmp_path: Path) -> None:
+@pytest.fixture
+def sweep_with_a_task(tmp_path: Path) -> Path:
     (tmp_path / "my_tasks.py").write_text(TASK)
     for group, name, text in [
         ("task", "classification", "_target_: my_tasks.Mine\nstyle: plain\n"),
@@ -367,35 +369,53 @@ def test_groups_and_classes_beside_the_sweep_file_win_and_torch_stays_out(tmp_pa
         (tmp_path / group / f"{name}.yaml").write_text(text)
     sweep = tmp_path / "mine.yaml"
     sweep.write_text(DEFAULTS + SPACE + "allow: [my_tasks]\nobjective: {metric: kappa}\n")
+    return sweep
+
+
+def test_groups_and_classes_beside_the_sweep_file_win_and_torch_stays_out(sweep_with_a_task: Path) -> None:
     script = f"""
 import sys
 from ftsweep.config.compose import compose_sweep
 from ftsweep.errors import ConfigError
-config = compose_sweep({str(sweep)!r})
+config = compose_sweep({str(sweep_with_a_task)!r})
 task = config.branches[0].config["task"]
 assert task == {{"_target_": "my_tasks.Mine", "style": "plain", "max_length": 64}}, task
 assert config.branches[0].config["strategy"]["rank"] == 2
 assert config.objective.direction == "maximize"
 assert config.allowed_packages == ("my_tasks",)
-wrong = [
-    ("task.stile=a", "'style'"),
-    ("task.style=3", "valid string"),
-    ("task.style=bad", "no such style"),
-    ("space.task.style=[plain,bad]", "space.task.style"),
-    ("task._target_=my_tasks.Mne", "'Mine'"),
-]
-for override, words in wrong:
-    try:
-        compose_sweep({str(sweep)!r}, [override])
-    except ConfigError as error:
-        assert words in str(error), error
-    else:
-        raise AssertionError(override)
+try:
+    compose_sweep({str(sweep_with_a_task)!r}, ["task.style=bad"])
+except ConfigError as error:
+    assert "no such style" in str(error), error
+else:
+    raise AssertionError
 heavy = {{"torch", "transformers", "datasets", "peft", "optuna", "mlflow", "plotly", "my_tasks"}} & set(sys.modules)
 assert not heavy, heavy
-assert {str(tmp_path)!r} not in sys.path
+assert {str(sweep_with_a_task.parent)!r} not in sys.path
 """
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("task.stile=a", "'style'"),
+        ("task.style=3", "valid string"),
+        ("space.task.style=[plain,bad]", "space.task.style"),
+        ("task._target_=my_tasks.Mne", "'Mine'"),
+    ],
+)
+def test_a_users_class_is_held_against_its_settings(
+    sweep_with_a_task: Path, override: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # what its own process does, here: that process is the test's above
+    monkeypatch.setattr("ftsweep.config.checks.components._needs_process", lambda request: False)
+    try:
+        with pytest.raises(ConfigError) as caught:
+            compose_sweep(str(sweep_with_a_task), [override])
+    finally:
+        sys.modules.pop("my_tasks")
+    assert words in str(caught.value)
 
 
 def test_a_user_class_needs_the_sweep_files_permission_before_it_is_imported(

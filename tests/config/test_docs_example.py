@@ -1,13 +1,10 @@
-"""The example of docs/own-components.md keeps the contracts, and runs."""
+"""The example of docs/own-components.md keeps the contracts; tests/e2e/test_command_example.py runs it."""
 
 from __future__ import annotations
 
 import os
 import pkgutil
 import re
-import shutil
-import subprocess
-import sys
 from importlib import import_module
 from pathlib import Path
 from pkgutil import resolve_name
@@ -40,10 +37,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "tickets"
-SMALL = [
-    *("executor.workers=1", "recording=none", "budget.trials=2", "rungs.count=2"),
-    *("training.epochs=1", "selection.seeds=0"),
-]
 
 
 @pytest.fixture(autouse=True)
@@ -209,21 +202,3 @@ def test_page_names_every_contract_and_base_class_there_is() -> None:
     for module in pkgutil.iter_modules(ftsweep.testing.__path__, "ftsweep.testing."):
         contracts = [name for name in vars(import_module(module.name)) if name.endswith("Contract")]
         assert not contracts or module.name in named, f"{module.name} has {contracts}"
-
-
-@pytest.mark.timeout(300)
-def test_example_runs_and_its_model_answers(tmp_path: Path) -> None:
-    shutil.copytree(EXAMPLE, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", "mlruns"))
-
-    environment = {**os.environ, "PYTHONPATH": str(EXAMPLE.parents[2])}  # the command finds what lies beside the sweep
-
-    def ftsweep(*words: str, stdin: str = "") -> str:
-        command = [sys.executable, "-m", "ftsweep.cli.main", *words]
-        done = subprocess.run(command, cwd=tmp_path, env=environment, input=stdin, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    assert "is chosen: validation/cost" in ftsweep("run", "tickets.yaml", *SMALL)
-    page = (tmp_path / "mlruns" / "studies" / "tickets" / "report.html").read_text(encoding="utf-8")
-    assert "Cost against accuracy" in page, "the figure of one's own"
-    assert '"label"' in ftsweep("predict", "tickets", stdin="I was charged twice\n")

@@ -21,6 +21,8 @@ from ftsweep.search.samplers import CmaEs, Gp, Grid, Qmc, Random, Sampler, Tpe, 
 from ftsweep.search.samplers.gp_process import GpProcess
 from ftsweep.search.study import Study
 
+pytestmark = pytest.mark.usefixtures("copied_tables")
+
 CONFIG = {
     "training": {"learning_rate": 1e-3, "batch_size": 16, "epochs": 3, "decay": 0.1, "only": 3},
     "strategy": {"rank": 8, "targets": "all-linear"},

@@ -1,8 +1,8 @@
 """A process that has imported everything and forks a command whenever it is asked: no command pays for imports.
 
 A request is one line of JSON: words, folder, environment, and the files that are standard input, output and error. The
-answer is the command's exit code. Commands that a test kills or interrupts are started as always (`Place.start`), and
-so is the first whole study (`finished`).
+answer is two lines, the command's process id at once and its exit code when it has ended. Commands that a test kills or
+interrupts are started as always (`Place.start`), and so is the first whole study (`finished`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -19,6 +20,32 @@ from pathlib import Path
 from typing import Any
 
 from ftsweep.testing import forked
+
+
+class Command:
+    """A forked command, to be closed like a file by `communicate`; as much of a `Popen` as tests need."""
+
+    def __init__(self, made: tempfile.TemporaryDirectory[str], connection: socket.socket) -> None:
+        self._made, self._connection, self._lines = made, connection, connection.makefile()
+        self.pid = int(self._lines.readline())
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """Its exit code, or None while it is under way."""
+        if self.returncode is None and select.select([self._connection], [], [], 0)[0]:
+            self.returncode = int(self._lines.readline())
+        return self.returncode
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        """What it printed, once it has ended. Raises TimeoutError when it does not end in time."""
+        if self.returncode is None and not select.select([self._connection], [], [], timeout)[0]:
+            raise TimeoutError(f"process {self.pid} did not end in {timeout} s")
+        self.poll()
+        out, error = (Path(self._made.name, name).read_text(encoding="utf-8") for name in ("stdout", "stderr"))
+        self._lines.close()
+        self._connection.close()
+        self._made.cleanup()
+        return out, error
 
 
 class CommandServer:
@@ -32,25 +59,16 @@ class CommandServer:
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == "ready\n"
 
-    def run(
-        self, words: tuple[str, ...], *, folder: Path, environment: dict[str, str], stdin: str, timeout: float
-    ) -> subprocess.CompletedProcess[str]:
-        """The command's end and what it printed. Raises TimeoutError when it does not end in time."""
-        with tempfile.TemporaryDirectory() as made, socket.socket(socket.AF_UNIX) as connection:
-            files = [Path(made) / name for name in ("stdin", "stdout", "stderr")]
-            files[0].write_text(stdin, encoding="utf-8")
-            request = {
-                "words": words,
-                "folder": str(folder),
-                "environment": environment,
-                "files": list(map(str, files)),
-            }
-            connection.settimeout(timeout)
-            connection.connect(self._address)
-            connection.sendall(json.dumps(request).encode() + b"\n")
-            code = int(connection.makefile().readline())
-            out, error = (file.read_text(encoding="utf-8") for file in files[1:])
-        return subprocess.CompletedProcess(list(words), code, out, error)
+    def start(self, words: tuple[str, ...], *, folder: Path, environment: dict[str, str], stdin: str = "") -> Command:
+        """The command, under way."""
+        made = tempfile.TemporaryDirectory()
+        files = [Path(made.name) / name for name in ("stdin", "stdout", "stderr")]
+        files[0].write_text(stdin, encoding="utf-8")
+        request = {"words": words, "folder": str(folder), "environment": environment, "files": list(map(str, files))}
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(self._address)
+        connection.sendall(json.dumps(request).encode() + b"\n")
+        return Command(made, connection)
 
     def close(self) -> None:
         self._process.kill()
@@ -78,6 +96,7 @@ def serve(address: str) -> None:
 def _answer(connection: socket.socket, request: dict[str, Any]) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     command = forked.fork("ftsweep", lambda: _run(request))
+    connection.sendall(f"{command}\n".encode())
     _, status = os.waitpid(command, 0)
     connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
 

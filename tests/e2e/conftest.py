@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 from e2e_place import Place, make_place
+
+from ftsweep.store.locks import locked
 
 
 @pytest.fixture
@@ -16,8 +20,14 @@ def place(tmp_path: Path, empty_database: Path) -> Place:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Place, subprocess.CompletedProcess[str]]:
-    """One finished study that all tests may look at and none may change."""
-    place = make_place(tmp_path_factory.mktemp("finished"))
-    done = place.run_as_a_person("run", "small.yaml")
-    assert done.returncode == 0, done.stderr
-    return place, done
+    """One finished study that all tests may look at and none may change; several test processes make one together."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    place, kept = Place(folder / "finished"), folder / "finished.json"
+    with locked(folder / "finished.lock"):
+        if not kept.exists():
+            make_place(place.folder)
+            done = place.run_as_a_person("run", "small.yaml")
+            assert done.returncode == 0, done.stderr
+            kept.write_text(json.dumps([done.args, done.returncode, done.stdout, done.stderr]), encoding="utf-8")
+    return place, subprocess.CompletedProcess(*json.loads(kept.read_text(encoding="utf-8")))

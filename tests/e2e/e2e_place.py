@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from command_server import CommandServer
+from command_server import Command, CommandServer
 
 WORDS = {
     "sea": ["wave", "ship", "harbour", "tide", "sailor", "anchor"],
@@ -63,7 +63,13 @@ class Place:
         """The whole command; on Linux its processes are forks of one that has imported everything."""
         if sys.platform != "linux":
             return self.run_as_a_person(*words, stdin=stdin)
-        return command_server().run(words, folder=self.folder, environment=environment(), stdin=stdin, timeout=300)
+        command = self.fork(*words, stdin=stdin)
+        out, errors = command.communicate(timeout=300)
+        return subprocess.CompletedProcess(list(words), command.returncode, out, errors)
+
+    def fork(self, *words: str, stdin: str = "") -> Command:
+        """The same, under way."""
+        return command_server().start(words, folder=self.folder, environment=environment(), stdin=stdin)
 
     def run_as_a_person(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """The whole command in processes of their own."""

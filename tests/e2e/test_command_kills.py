@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import time
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -50,7 +49,9 @@ def undisturbed(finished: tuple[Place, Any]) -> dict[int, Any]:
 
 
 @pytest.mark.timeout(300)
-def test_study_killed_twice_ends_as_an_undisturbed_one(place: Place, undisturbed: dict[int, Any]) -> None:
+def test_study_killed_twice_and_interrupted_ends_as_an_undisturbed_one(
+    place: Place, undisturbed: dict[int, Any]
+) -> None:
     control = place.start("run", "small.yaml")
     wait_for_rung(place, 1, 1, control)
     left_behind = workers_of(control)
@@ -60,32 +61,27 @@ def test_study_killed_twice_ends_as_an_undisturbed_one(place: Place, undisturbed
     psutil.wait_procs(left_behind, timeout=20)
     assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in left_behind)
 
-    control = place.start("run", "small.yaml")
-    wait_for_rung(place, 2, 1, control)
+    control = place.start("run", "small.yaml", start_new_session=True)
+    wait_for_rung(place, 2, 0, control)
     (worker,) = workers_of(control)[:1]
     worker.send_signal(signal.SIGKILL)
     second = place.run("run", "small.yaml")  # while a new worker starts
     assert second.returncode == 2
     assert f"process {control.pid}" in second.stderr
-    out, errors = control.communicate(timeout=DEADLINE_SECONDS)
-    assert control.returncode == 0, errors
-    assert "4 trials:" in out
-    assert values(place) == undisturbed
-    assert not (place.study("small") / "trials" / "0002" / "checkpoint").exists()
 
-
-@pytest.mark.timeout(300)
-def test_interrupt_drains_and_the_same_command_goes_on(place: Place, undisturbed: dict[int, Any]) -> None:
-    control = place.start("run", "small.yaml", start_new_session=True)
-    wait_for_rung(place, 1, 2, control)
+    wait_for_rung(place, 2, 2, control)  # the new worker's
+    assert worker.pid not in [each.pid for each in workers_of(control)]
     started = time.monotonic()
     os.killpg(control.pid, signal.SIGINT)
     out, errors = control.communicate(timeout=DEADLINE_SECONDS)
     assert control.returncode == 0, errors
     assert time.monotonic() - started < 10
     assert "the same command goes on" in out
-    assert Path(place.study("small") / "trials" / "0001" / "checkpoint").exists()
+    checkpoint = place.study("small") / "trials" / "0002" / "checkpoint"
+    assert checkpoint.exists()
 
     done = place.run("run", "small.yaml")
     assert done.returncode == 0, done.stderr
+    assert "4 trials:" in done.stdout
     assert values(place) == undisturbed
+    assert not checkpoint.exists()

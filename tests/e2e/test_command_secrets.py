@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import numpy as np
 import pytest
 from e2e_place import Place
 
@@ -49,22 +46,3 @@ def test_a_study_keeps_and_tells_no_secret_of_the_environment(place: Place, monk
     files = [file for file in (place.folder / "mlruns").rglob("*") if file.is_file()]
     assert {"control.log", "worker.log", "report.html", "mlflow.db", "optuna.db"} <= {file.name for file in files}
     assert [file for file in files if b"Zk3vQ9sEcReT" in file.read_bytes()] == []
-
-
-def test_a_finished_study_holds_no_pickle(finished: tuple[Place, object]) -> None:
-    store = finished[0].folder / "mlruns"
-    files = [file for file in store.rglob("*") if file.is_file()]
-    assert (store / "studies" / "small" / "model" / "adapter_model.safetensors") in files
-    assert [file.name for file in files if file.suffix in (".pkl", ".pickle", ".bin", ".pt", ".pth", ".ckpt")] == []
-    arrays = [file for file in files if file.suffix == ".npz"]  # a zip file too
-    for file in arrays:
-        with np.load(file, allow_pickle=False) as opened:
-            assert all(opened[name].dtype != object for name in opened)
-    others = [file for file in files if file.suffix != ".db" and file not in arrays]
-    assert [file.name for file in others if is_pickle(file)] == []
-
-
-def is_pickle(file: Path) -> bool:
-    """By the first bytes of protocols 2 to 5, and of the zip files that torch.save writes."""
-    start = file.read_bytes()[:4]
-    return (start[:1] == b"\x80" and start[1:2] in b"\2\3\4\5" and len(start) == 4) or start == b"PK\3\4"

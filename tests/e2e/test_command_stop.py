@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import time
 from typing import Any
 
 import pytest
+from command_server import Command
 from e2e_place import Place
 
 from ftsweep.store.atomic import read_json
@@ -15,7 +15,7 @@ from ftsweep.store.atomic import read_json
 DEADLINE_SECONDS = 150
 
 
-def wait_for_rung(place: Place, number: int, rung: int, process: subprocess.Popen[str]) -> None:
+def wait_for_rung(place: Place, number: int, rung: int, process: Command) -> None:
     file = place.study("small") / "trials" / f"{number:04d}" / "measurements.jsonl"
     deadline = time.monotonic() + DEADLINE_SECONDS
     while time.monotonic() < deadline:
@@ -33,7 +33,7 @@ def outcomes(place: Place) -> dict[int, Any]:
 @pytest.mark.timeout(600)
 def test_trial_and_study_are_stopped_from_another_process(place: Place) -> None:
     words = ["small.yaml", "budget.trials=3", "training.epochs=4", "pruner=none"]
-    control = place.start("run", *words)
+    control = place.fork("run", *words)
     wait_for_rung(place, 0, 1, control)
     enqueued = place.run("enqueue", "small", "--from", "0", "training.learning_rate=0.0031")
     assert enqueued.returncode == 0, enqueued.stderr
@@ -82,7 +82,7 @@ def test_study_is_extended_into_another_space_and_ends_at_a_target(place: Place)
     refused = place.run("run", *changed)
     assert refused.returncode == 2
     assert "study.extend=true" in refused.stderr
-    assert "was '{2, 4}', is now '{2, 8}'" in refused.stderr
+    assert "was {2, 4}, is now {2, 8}" in refused.stderr
     done = place.run("run", *changed, "study.extend=true", "budget.trials=4")
     assert done.returncode == 0, done.stderr
     told = place.ask("status", "small", "--json")

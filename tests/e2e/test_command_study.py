@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from e2e_place import Place, environment, sentences
 
@@ -169,3 +170,22 @@ def test_changed_data_is_refused_on_an_old_study(finished: Finished, tmp_path: P
     assert refused.returncode == 2, refused.stderr
     assert "the data of study 'small' is not what its trials were made with" in refused.stderr
     assert len(place.ask("status", "small", "--json")["trials"]) == num_trials
+
+
+def test_a_finished_study_holds_no_pickle(finished: Finished) -> None:
+    store = finished[0].store
+    files = [file for file in store.rglob("*") if file.is_file()]
+    assert (store / "studies" / "small" / "model" / "adapter_model.safetensors") in files
+    assert [file.name for file in files if file.suffix in (".pkl", ".pickle", ".bin", ".pt", ".pth", ".ckpt")] == []
+    arrays = [file for file in files if file.suffix == ".npz"]  # a zip file too
+    for file in arrays:
+        with np.load(file, allow_pickle=False) as opened:
+            assert all(opened[name].dtype != object for name in opened)
+    others = [file for file in files if file.suffix != ".db" and file not in arrays]
+    assert [file.name for file in others if is_pickle(file)] == []
+
+
+def is_pickle(file: Path) -> bool:
+    """By the first bytes of protocols 2 to 5, and of the zip files that torch.save writes."""
+    start = file.read_bytes()[:4]
+    return (start[:1] == b"\x80" and start[1:2] in b"\2\3\4\5" and len(start) == 4) or start == b"PK\3\4"

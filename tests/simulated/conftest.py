@@ -40,7 +40,7 @@ def without_importances(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def make_sweep(tmp_path: Path) -> Iterator[MakeSweep]:
+def make_sweep(tmp_path: Path, copied_tables: None) -> Iterator[MakeSweep]:
     """A sweep on the same study folder each time: making a second one is what a new process does."""
     opened: list[Study] = []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +22,6 @@ _TEXTS = (
     "message",
     "document",
     "utterance",
-    "title",
 )
 _FIRSTS = ("premise", "sentence1", "question1", "text1", "text_a", "query", "question", "sentence_a")
 _SECONDS = ("hypothesis", "sentence2", "question2", "text2", "text_b", "text_pair", "passage", "context", "sentence_b")
@@ -45,6 +45,8 @@ _TOKENS = ("tokens", "words", "token")
 _TAGS = ("tags", "ner_tags", "ner", "pos_tags", "labels", "tag")
 _PROMPTS = ("prompt", "instruction", "question", "query", "input", "source", "problem")
 _COMPLETIONS = ("completion", "response", "output", "answer", "target", "solution", "answers", "chosen")
+_LONG_TEXTS, _SHORT_TEXTS = ("document", "article", "dialogue", "text"), ("summary", "highlights", "abstract")
+"""Texts, and what is written of them where nothing else in the rows is an answer."""
 _CHATS = ("messages", "conversations")
 _ALPACA = ("instruction", "input", "output", "history")
 _BESIDE = ("system", "tools", "functions")
@@ -116,8 +118,8 @@ _Rows = Sequence[Mapping[str, Any]]
 
 def _preference(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
     answers = {name: each for name, each in facts.items() if each.kind in ("text", "messages")}
-    chosen = said.get("chosen") or _named(answers, ("chosen",))
-    rejected = said.get("rejected") or _named(answers, ("rejected",))
+    chosen = said.get("chosen") or _named(answers, ("chosen", "preferred_output"))
+    rejected = said.get("rejected") or _named(answers, ("rejected", "non_preferred_output"))
     if chosen is None or rejected is None:
         return None
     others = {name: each for name, each in answers.items() if name not in (chosen, rejected)}
@@ -144,6 +146,9 @@ def _instruction(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
     completion = said.get("completion") or _named(
         {key: each for key, each in texts.items() if key != prompt}, _COMPLETIONS
     )
+    if completion is None and not said and _label_column(facts) is None:
+        prompt = _named(texts, (*_PROMPTS, *_LONG_TEXTS))
+        completion = _named({key: each for key, each in texts.items() if key != prompt}, _SHORT_TEXTS)
     if prompt is None or completion is None:
         return None
     answer = facts.get(completion)
@@ -185,7 +190,7 @@ def _multi_label(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
     lists = {
         name: each
         for name, each in facts.items()
-        if each.kind == "list" and name != text and each.num_distinct <= _MOST_CLASSES
+        if each.kind == "list" and name != text and each.num_distinct <= _MOST_CLASSES and _tells_rows_apart(each)
     }
     name = _named(lists, _LISTS) or next(iter(lists), None)
     if name is None:
@@ -194,7 +199,8 @@ def _multi_label(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
     if name is not None:
         return {**_texts(facts, text, said), "labels": name}, f"{name!r} holds several labels"
     flags = [key for key, each in facts.items() if each.is_binary and key != text and key.lower() not in _LABELS]
-    if len(flags) >= 3:
+    parts = [key for key in flags if key.rpartition(".")[0].lower() in PLURALS]
+    if len(flags) >= 3 or (len(parts) >= 2 and (flags := parts)):
         return {**_texts(facts, text, said), "labels": flags}, f"{len(flags)} columns are 0 or 1 each"
     return None
 
@@ -269,13 +275,19 @@ def _is_joined(each: ColumnFacts) -> bool:
     return False
 
 
+def _tells_rows_apart(each: ColumnFacts) -> bool:
+    """Whether lists are not all empty or all alike, as the choices of a question, and hold names that come again."""
+    comes_again = each.name.lower() in _LISTS or each.num_distinct <= max(1, each.counts.total() / 2)
+    return comes_again and any(count != each.num_values for count in each.counts.values())
+
+
 def _is_id(each: ColumnFacts) -> bool:
     return each.name.lower() in _NOT_DATA or (each.is_unique and each.mean_words <= 1.05 and each.num_values > 3)
 
 
 def _named(facts: _Facts, names: Sequence[str]) -> str | None:
     """The column that has one of the names, or has it as a word of its name; the first name counts most."""
-    plain = {name.strip().lower().replace(" ", "_").replace("-", "_"): name for name in facts}
+    plain = {re.sub(r"[ .-]", "_", name.strip().lower()): name for name in facts}
     for name in names:
         if name in plain:
             return plain[name]

@@ -33,9 +33,15 @@ def open_storage(path: Path) -> RDBStorage:
 
     with made_by_one(path.parent):
         try:
-            if not path.exists() or not path.stat().st_size:
+            is_new = not path.exists() or not path.stat().st_size
+            if is_new:
                 _make_tables(path)
-            storage = RDBStorage("sqlite://", engine_kwargs={"creator": connect, "poolclass": sqlalchemy.QueuePool})
+            storage = RDBStorage(
+                "sqlite://",
+                engine_kwargs={"creator": connect, "poolclass": sqlalchemy.QueuePool},
+                skip_compatibility_check=is_new,  # for it Optuna runs the scripts of all its versions
+                skip_table_creation=is_new,
+            )
         except (sqlalchemy.exc.DatabaseError, sqlite3.DatabaseError, RuntimeError) as error:
             raise StudyError(
                 f"Optuna's database cannot be opened: {error}",
@@ -60,7 +66,8 @@ def _make_tables(path: Path) -> None:
             connection.execute("PRAGMA journal_mode=MEMORY")  # no second file that a kill could leave
             return connection
 
-        close_storage(RDBStorage("sqlite://", engine_kwargs={"creator": connect, "poolclass": sqlalchemy.QueuePool}))
+        settings = {"creator": connect, "poolclass": sqlalchemy.QueuePool}
+        close_storage(RDBStorage("sqlite://", engine_kwargs=settings, skip_compatibility_check=True))
 
 
 def close_storage(storage: RDBStorage) -> None:

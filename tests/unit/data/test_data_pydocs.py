@@ -46,7 +46,8 @@ def test_prompts_name_the_call_and_completions_answer(rows):
     assert all(len(row.values["completion"]) >= pydocs.MIN_COMPLETION for row in rows)
 
 
-def test_pairs_hold_a_call_against_one_of_another_library(rows):
+def test_pairs_hold_a_call_against_one_of_another_library(monkeypatch, rows):
+    monkeypatch.setattr(pydocs, "_all_rows", lambda: rows)
     pairs = [row.values for row in PyDocs().load(("prompt", "chosen", "rejected"))["train"]]
     assert len(pairs) > 1500
     libraries = {}

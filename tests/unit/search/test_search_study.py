@@ -51,7 +51,7 @@ def why(study: Study, number: int) -> str | None:
 
 
 @pytest.fixture
-def open_study(tmp_path: Path) -> Iterator[Open]:
+def open_study(tmp_path: Path, copied_tables: None) -> Iterator[Open]:
     opened: list[Study] = []
 
     def open_(
