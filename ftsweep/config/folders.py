@@ -15,6 +15,8 @@ from ftsweep.domain.paths import typed_path
 from ftsweep.errors import ConfigError, UsageError, suggest
 
 SWEEPS = "sweeps"
+GROUPS = (*COMPONENT_GROUPS, "judge", GUARDS)
+"""Of config: those of components, of judges (which become a part of the task) and of guards."""
 
 
 class Entry(TypedDict):
@@ -80,10 +82,10 @@ def list_groups(group: str | None = None, *, beside: Path | None = None) -> dict
     Raises:
         UsageError: there is no such group.
     """
-    known = (SWEEPS, *COMPONENT_GROUPS, GUARDS)
+    known = (SWEEPS, *GROUPS)
     if group is None:
         return {name: list_group(name, beside=beside) for name in known}
-    plurals = {f"{name}s": name for name in COMPONENT_GROUPS} | {"strategies": "strategy", "sweep": SWEEPS}
+    plurals = {f"{name}s": name for name in GROUPS} | {"strategies": "strategy", "sweep": SWEEPS}
     name = plurals.get(group, group)
     if name not in known:
         raise UsageError(f"there is no group {group!r}", remedy=suggest(group, known))
