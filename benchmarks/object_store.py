@@ -59,7 +59,7 @@ def s3_server() -> Iterator[None]:
 def measured(place: Path, name: str, address: str, *, trials: int, repeats: int) -> list[Result]:
     from ftsweep.store.address.filling import fill
     from ftsweep.store.address.index import Index
-    from ftsweep.store.address.objects import open_objects
+    from ftsweep.store.address.opening import open_objects
     from ftsweep.store.address.ownership import Ownership
     from ftsweep.store.address.sending import Sender
     from ftsweep.store.atomic import append_line, write_json, written_folder

@@ -98,10 +98,15 @@ class StudyLockedError(UsageError):
     """Another live process owns the study."""
 
 
+MAX_KNOWN = 30
+"""So many names are listed where none is near; a paragraph with more is not read."""
+
+
 def suggest(name: str, known: Iterable[str]) -> str:
-    """A sentence naming the nearest known names, or all of them when none is near."""
+    """A sentence naming the nearest known names, or when none is near all of them, of very many the first."""
     names = sorted(set(known))
     near = get_close_matches(str(name), names, n=3, cutoff=0.6)
     if near:
         return "Did you mean " + " or ".join(repr(candidate) for candidate in near) + "?"
-    return "Known: " + (", ".join(names) if names else "none") + "."
+    more = f" and {len(names) - MAX_KNOWN} more" if len(names) > MAX_KNOWN else ""
+    return "Known: " + (", ".join(names[:MAX_KNOWN]) + more if names else "none") + "."

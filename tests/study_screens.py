@@ -90,6 +90,7 @@ def plan_facts() -> dict[str, Any]:
         "default_in_space": True,
         "data": {**PREPARED, "shown": shown},
         "estimate": {**estimate, "peak_memory_gib": 1.25},
+        "measuring": {"share": 15 / 21, "fewer": 4, "share_of_fewer": 0.5},
     }
     return {
         "study": "demo",

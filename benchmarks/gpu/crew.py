@@ -117,10 +117,10 @@ class Crew:
             own = {**settings, "batch_size": batch, "epochs": 1000}
             config = {"training": own, "seed": {"data": number, "model": number}}
             parts: Any = SimpleNamespace(task=task, strategy=strategy, config=config, tokenizer=byte_tokenizer())
+            for layer in () if is_lean else lora_layers(model).values():
+                layer.__class__ = Linear
             stepper = Stepper(parts, model=model, examples=Rows(4 * batch, length, number), evaluator=evaluator)
             if not is_lean:
-                for layer in lora_layers(model).values():
-                    layer.__class__ = Linear
                 stepper.optimizer = torch.optim.AdamW(stepper.weights, lr=1e-3)
                 for group in stepper.optimizer.param_groups:
                     group["rate_factor"] = 1.0

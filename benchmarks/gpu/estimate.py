@@ -3,9 +3,10 @@
     python benchmarks/gpu/estimate.py [--launch-us 6] [--view-us 1] [--tflops 400] [--gb-per-s 3000]
 
 Operations of a step (forward, backward, update) are counted on a CPU, on models of as many layers and hardly any
-weights: their number depends on neither width nor length. The host takes so long for each that launches, and for each
-view; the device as long as its products (4 multiplications and additions per frozen weight and token, forward and
-backward to the inputs) or its reads of the weights (twice per pass), whichever is more. A step takes the longer of
+weights: their number depends on neither width nor length. PEFT's layers and ftsweep's alone are in bfloat16 autocast
+on a base held in it, as on a GPU; the passes of lanes in float32. The host takes so long for each that launches, and
+for each view; the device as long as its products (4 multiplications and additions per frozen weight and token, forward
+and backward to the inputs) or its reads of the weights (twice per pass), whichever is more. A step takes the longer of
 both. Nothing here was measured on a GPU; what is left out (attention's own work, adapters, memory for activations)
 makes the device's part larger and the gain smaller.
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,14 +37,14 @@ _COUNTED_LENGTH = 32
 
 
 class Counter(TorchDispatchMode):
-    """Counts what launches a kernel, and views."""
+    """Counts what launches a kernel, and views; making an empty tensor does neither."""
 
     launches = views = 0
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        is_view = function._schema.name in _VIEWS
-        self.views += is_view
-        self.launches += not is_view
+        name = function._schema.name
+        self.views += name in _VIEWS
+        self.launches += name not in _VIEWS and "empty" not in name
         return function(*args, **(kwargs or {}))
 
 
@@ -88,10 +90,13 @@ def main() -> None:
 def _counts(shape: Shape) -> dict[Any, Counter]:
     """By `peft` and number of lanes."""
     base, settings = shape.thin().model(torch.device("cpu")), trial_config("quickstart", [])["training"]
+    half = deepcopy(base).to(torch.bfloat16)
     found: dict[Any, Counter] = {}
     for key in ("peft", *LANES):
         size = 1 if key == "peft" else key
-        crew = Crew(base, settings, size=size, batch=1, length=_COUNTED_LENGTH, is_lean=key != "peft")
+        autocast = torch.bfloat16 if size == 1 else None  # what a trial computes in; lanes in float32, as on a CPU
+        of_size = {"size": size, "batch": 1, "length": _COUNTED_LENGTH}
+        crew = Crew(half if autocast else base, settings, **of_size, autocast=autocast, is_lean=key != "peft")
         for group in (group for stepper in crew.steppers for group in stepper.optimizer.param_groups):
             group["fused"] = True  # as on a GPU, where all weights take few launches
         found[key] = _counted(crew.alone if size == 1 else crew.shared)

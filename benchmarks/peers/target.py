@@ -1,19 +1,21 @@
 """Time until somebody's search has found a setting of a wanted validation loss, each with its own sampler and pruner.
 
-    python benchmarks/peers/target.py [--seeds 3] [--trials 12] [--target LOSS]
+    python benchmarks/peers/target.py [--seeds 3] [--trials 12] [--target LOSS | --drawn 10 --share .2]
 
 The wall clock starts with the process and stops when an evaluation at or below the target has been told; the tool is
 killed then. Every tool searches the same space, with so many trials at most, its default sampler and the pruner that
 its documentation shows: ftsweep's and Optuna's medians, Ray's ASHA, none for hydra-optuna-sweeper. Without `--target`
-it is what half of the space reaches: the median of the best losses of settings drawn from it, trained by the loop with
-PEFT.
+it is what a `--share` of the space reaches: settings are `--drawn` from it and trained by the loop with PEFT. Half of
+the space is a race of starts; a fifth has to be searched for.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
+import random
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -27,7 +29,7 @@ import machine
 from commands import run
 from tools import TOOLS, chosen, command, losses, missing_text
 from watched import watch
-from work import Work, make_work
+from work import Setting, Work, make_work
 
 from ftsweep.models.tiny import FOLDER as TINY
 
@@ -39,6 +41,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--trials", type=int, default=12)
     parser.add_argument("--target", type=float, help="validation loss")
+    parser.add_argument("--drawn", type=int, default=10, help="settings that the target is taken from")
+    parser.add_argument("--share", type=float, default=0.2, help="of them, that reach it")
     parser.add_argument("--train", type=int, default=713, help="rows; as many as the quickstart's")
     parser.add_argument("--validation", type=int, default=207, help="rows; as many as the quickstart's")
     parser.add_argument("--most-seconds", type=float, default=150, help="of one search")
@@ -56,8 +60,12 @@ def report(options: argparse.Namespace) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="ftsweep-peers-") as made:
         folder = Path(made)
         rows = {"num_train": options.train, "num_validation": options.validation}
-        work = make_work(folder / "work", str(TINY), **rows, num_settings=5, batch=None)
-        target = options.target if options.target is not None else _median_best(work, folder / "reference")
+        work = make_work(folder / "work", str(TINY), **rows, num_settings=1, batch=None)
+        target = options.target
+        if target is None:
+            reached = _losses_of(replace(work, settings=_drawn(work, options.drawn)).write(), folder / "reference")
+            target = reached[max(0, round(options.share * options.drawn) - 1)]
+            yield f"\n{options.drawn} settings drawn came to {', '.join(f'{loss:.3f}' for loss in reached)}."
         most = f"at most {options.trials} trials and {options.most_seconds:.0f} s"
         yield f"\nTarget: validation loss {target:.4f}; {most}.\n"
         found: dict[str, list[float | None]] = {name: [] for name in names}
@@ -82,11 +90,21 @@ def _seconds(name: str, work: Work, out: Path, target: float, most_seconds: floa
     return watched.seconds if watched.is_reached else None
 
 
-def _median_best(work: Work, out: Path) -> float:
+def _drawn(work: Work, number: int) -> list[Setting]:
+    """From the space that is searched."""
+    chance = random.Random(0)
+    rates = (math.exp(chance.uniform(*map(math.log, work.rates))) for _ in range(number))
+    choices = work.choices.items()
+    epochs = work.settings[0].epochs
+    return [Setting(rate, epochs=epochs, **{name: chance.choice(values) for name, values in choices}) for rate in rates]
+
+
+def _losses_of(work: Work, out: Path) -> list[float]:
+    """The lowest validation loss of each of its settings, the lowest first."""
     out.mkdir()
     words, variables = command(_REFERENCE, work, out)
     run(words, out, **variables)
-    return float(median(json.loads((out / "losses.json").read_text(encoding="utf-8"))))
+    return sorted(json.loads((out / "losses.json").read_text(encoding="utf-8")))
 
 
 def _table(found: dict[str, list[float | None]], names: list[str]) -> Iterator[str]:

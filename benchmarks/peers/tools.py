@@ -30,6 +30,7 @@ class Tool:
 
 TOOLS: Mapping[str, Tool] = {
     "ftsweep, 2 workers": Tool(None, "executor.workers=2"),
+    "ftsweep, 2 workers, hardly any of train measured": Tool(None, "executor.workers=2 rungs.train_rows=16"),
     "ftsweep, 2 workers of 4 lanes": Tool(None, "executor.workers=2 executor.lanes=4"),
     "ftsweep, 1 worker": Tool(None, "executor.workers=1"),
     "transformers hyperparameter_search (Optuna)": Tool("transformers", "trainer_search.py"),

@@ -10,6 +10,7 @@ from ftsweep.analysis.comparison import cost
 from ftsweep.domain.approach import Approach
 from ftsweep.domain.metric import Metric, readable
 from ftsweep.domain.objective import Objective
+from ftsweep.domain.spelling import number
 
 MAX_ALTERNATIVES = 3
 
@@ -67,7 +68,7 @@ def advise(approaches: Sequence[Approach], objective: Objective, *, winner: int,
     others = [a for a in approaches if a is not best and a.has_score and a.is_comparable]
     score = yardstick.score(best)
     how = ", which trains nothing" if best.trains_nothing else ""
-    parts = [f"Use {best.name}{how}: {yardstick.metric} {score:.4g} on {yardstick.split}."]
+    parts = [f"Use {best.name}{how}: {yardstick.metric} {number(score)} on {yardstick.split}."]
     named = _worth_naming(others, best, objective)
     cheaper = "; ".join(_alternative(approach, best, yardstick) for approach in named)
     parts.append(f"Cheaper: {cheaper}." if cheaper else "No other approach is cheaper.")
@@ -129,12 +130,12 @@ def _price(approach: Approach, best: Approach, yardstick: Yardstick) -> str:
     if loss is None:
         return f"has no {yardstick.metric} on {yardstick.split}"
     if loss > 0:
-        text = f"costs {loss:.2g}"
+        text = f"costs {number(loss, digits=2)}"
     else:
-        text = f"is {-loss:.2g} better on {yardstick.split}" if loss else f"is equal on {yardstick.split}"
+        text = f"is {number(-loss, digits=2)} better on {yardstick.split}" if loss else f"is equal on {yardstick.split}"
     if yardstick.is_noise(approach, best):
         error = yardstick.error_of(approach, best)
-        text += f" (less than one standard error, {error:.2g} on {yardstick.num_rows} rows)"
+        text += f" (less than one standard error, {number(error, digits=2)} on {yardstick.num_rows} rows)"
     return text
 
 
@@ -185,15 +186,15 @@ def _need(
     if _quality(rival, objective) >= quality:
         yield (
             f"Fine-tuning gains nothing here: {name} is no worse "
-            f"({objective.key} {_value(rival, objective):.4g} against {_value(best, objective):.4g})."
+            f"({objective.key} {number(_value(rival, objective))} against {number(_value(best, objective))})."
         )
     elif yardstick.is_noise(rival, best) or (yardstick.loss_of(rival, best) or 0.0) < 0:
         price = "" if rival in named else f" {_against(rival, best, yardstick)}"  # what was said is not said again
-        yield f"Fine-tuning may not be needed: {name}{price or f' has {yardstick.score(rival):.4g}'}."
+        yield f"Fine-tuning may not be needed: {name}{price or f' has {number(yardstick.score(rival))}'}."
     elif yardstick.score(rival) is not None:
-        yield f"Fine-tuning pays: without training, {name} reaches {yardstick.score(rival):.4g}."
+        yield f"Fine-tuning pays: without training, {name} reaches {number(yardstick.score(rival))}."
 
 
 def _against(rival: Approach, best: Approach, yardstick: Yardstick) -> str:
     score = yardstick.score(rival)
-    return f"has {score:.4g}; it {_price(rival, best, yardstick)}"
+    return f"has {number(score)}; it {_price(rival, best, yardstick)}"

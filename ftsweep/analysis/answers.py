@@ -10,6 +10,9 @@ from ftsweep.analysis.two_answers import ModelAnswer, SettingAnswer, SettingMean
 from ftsweep.domain.answers import Lead, Model, RacedSetting, Setting
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
+from ftsweep.domain.spelling import number
+
+_NAMED = 3  # models that are told by number
 
 
 def as_model(answer: ModelAnswer, best: Measurement, objective: Objective, *, tells_rows: bool) -> Model:
@@ -85,27 +88,33 @@ def _why_model(answer: ModelAnswer, objective: Objective, corrected: float | Non
     extreme = "lowest" if objective.direction == "minimize" else "highest"
     models = f"{answer.num_models} models"
     if answer.num_models == 1:
-        return f"Model: {name} has {objective.key} {answer.value:.4g}; it is the only model in hand."
-    text = f"Model: {name} has {objective.key} {answer.value:.4g}, the {extreme} of {models} in hand"
-    if not answer.is_best:
-        others = ", ".join(model_words(*each) for each in answer.equals)
-        text = (
-            f"Model: {name} has {objective.key} {answer.value:.4g}, which the rows do not tell from {others}, of "
-            f"{models} in hand, and its setting is the better one"
-        )
-    if corrected is not None:
-        text += f"; about {corrected:.4g} without the luck of having been chosen"
+        return f"Model: {name} has {objective.key} {number(answer.value)}; it is the only model in hand."
+    text = f"Model: {name} has {objective.key} {number(answer.value)}"
+    if answer.is_best and answer.equals:
+        text += f", as good as the best of {models} in hand: the rows do not tell it from {_named(answer.equals)}"
+    elif answer.is_best:
+        text += f", the {extreme} of {models} in hand"
+    else:
+        others = f"which the rows do not tell from {_named(answer.equals)}"
+        text += f", {others}, of {models} in hand, and its setting is the better one"
+    if corrected is not None and number(corrected) != number(answer.value):
+        text += f"; about {number(corrected)} without the luck of having been chosen"
     return f"{text}."
+
+
+def _named(models: Sequence[tuple[int, int]]) -> str:
+    more = f" and {len(models) - _NAMED} more" if len(models) > _NAMED else ""
+    return ", ".join(model_words(*each) for each in models[:_NAMED]) + more
 
 
 def _why_setting(answer: SettingAnswer, objective: Objective, searched: float) -> str:
     chosen, leader = answer.chosen, answer.settings[0]
-    error = "" if chosen.standard_error is None else f" ± {chosen.standard_error:.2g}"
+    error = "" if chosen.standard_error is None else f" ± {number(chosen.standard_error, digits=2)}"
     noun = "fresh seed" if chosen.num_seeds == 1 else "fresh seeds"
-    over = f"on average over {chosen.num_seeds} {noun} ({searched:.4g} in the search)"
-    text = f"Setting: trial {chosen.number} has {objective.key} {chosen.mean:.4g}{error} {over}"
+    over = f"on average over {chosen.num_seeds} {noun} ({number(searched)} in the search)"
+    text = f"Setting: trial {chosen.number} has {objective.key} {number(chosen.mean)}{error} {over}"
     if chosen is not leader:
-        return f"{text}, not told from trial {leader.number}'s {leader.mean:.4g}, and forgets or costs less."
+        return f"{text}, not told from trial {leader.number}'s {number(leader.mean)}, and forgets or costs less."
     if len(answer.settings) == 1:
         return f"{text}."
     tied = [str(each.number) for each in answer.settings if each.is_tied and each is not chosen]

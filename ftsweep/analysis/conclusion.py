@@ -12,6 +12,7 @@ from ftsweep.domain.commands import study_command
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.ranking import rank
 from ftsweep.domain.result import BASELINE, StudyResult
+from ftsweep.domain.spelling import number
 from ftsweep.domain.trial import TrialRecord
 
 _NAMED = 3  # trials that are told by number
@@ -63,11 +64,11 @@ def _beside_search(result: StudyResult, objective: Objective) -> str:
     raced = None if result.setting is None or result.number is None else result.setting.of(result.number)
     if raced is None or raced.mean is None or result.setting is None or result.setting.number == raced.number:
         return ""
-    error = "" if raced.standard_error is None else f" ± {raced.standard_error:.2g}"
+    error = "" if raced.standard_error is None else f" ± {number(raced.standard_error, digits=2)}"
     seeds = "1 fresh seed" if len(raced.seeds) == 1 else f"{len(raced.seeds)} fresh seeds"
     return (
-        f"The setting of trial {raced.number}: {objective.key} {raced.value:.4g} in the search, "
-        f"{raced.mean:.4g}{error} on average over {seeds}."
+        f"The setting of trial {raced.number}: {objective.key} {number(raced.value)} in the search, "
+        f"{number(raced.mean)}{error} on average over {seeds}."
     )
 
 
@@ -86,8 +87,8 @@ def _on_test(result: StudyResult, records: Sequence[TrialRecord], objective: Obj
     for words, name in names.items():
         if shown in result.test.get(name, {}):
             interval = result.intervals.get(name, {}).get(shown)
-            sure = "" if interval is None else f" ({interval.low:.4g} to {interval.high:.4g})"
-            told.append(f"{words} {result.test[name][shown]:.4g}{sure}")
+            sure = "" if interval is None else f" ({number(interval.low)} to {number(interval.high)})"
+            told.append(f"{words} {number(result.test[name][shown])}{sure}")
     intervals = " (95 % intervals)" if any(result.intervals.values()) else ""
     return f"On test, {shown}{intervals}: {', '.join(told)}."
 

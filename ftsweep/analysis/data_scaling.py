@@ -9,6 +9,7 @@ from statistics import stdev
 
 from ftsweep.domain.data_scaling import DataPoint, DataScaling, Gain
 from ftsweep.domain.objective import Objective
+from ftsweep.domain.spelling import number
 
 SHARES = (0.25, 0.5, 1.0)
 """Of train, nested."""
@@ -72,8 +73,8 @@ def _verdict(last: Gain, value: float) -> str:
 
 def _change(gain: Gain) -> str:
     word = "improved" if gain.value >= 0 else "worsened"
-    error = "" if gain.standard_error is None else f" ± {gain.standard_error:.2g}"
-    return f"{word} by {abs(gain.value):.2g}{error}"
+    error = "" if gain.standard_error is None else f" ± {number(gain.standard_error, digits=2)}"
+    return f"{word} by {number(abs(gain.value), digits=2)}{error}"
 
 
 def as_result(points: Sequence[DataPoint], gains: Sequence[Gain], objective: Objective) -> DataScaling:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ftsweep.domain.metric import comparing_parts
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.scores import Flagged, Interval, PartScores
+from ftsweep.domain.spelling import number
 
 _SURE = 2.0  # standard errors
 
@@ -60,13 +61,13 @@ def _sentence(split: str, parts: Mapping[str, PartScores], objective: Objective)
     ours, theirs = flagged.values.get(metric), clean.values.get(metric)
     if ours is None or theirs is None:
         return f"{begin}."
-    text = f"{begin}: {metric} {ours:.4g} there, {theirs:.4g} on clean rows"
+    text = f"{begin}: {metric} {number(ours)} there, {number(theirs)} on clean rows"
     error = _error(flagged, clean, metric)
     if error is None:
         return f"{text}; too few rows to compare."
     is_far = abs(ours - theirs) > _SURE * error
     what = "a difference" if is_far else "within the noise: a difference"
-    return f"{text}, {what} of {ours - theirs:.2g} ± {error:.2g}."
+    return f"{text}, {what} of {number(ours - theirs, digits=2)} ± {number(error, digits=2)}."
 
 
 _BOTH = ("clean", "flagged")

@@ -12,6 +12,7 @@ from ftsweep.domain.forgetting import FORGETTING, NAME, ForgettingResult, Forget
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.ranking import rank, rank_of_all
+from ftsweep.domain.spelling import number
 from ftsweep.domain.trial import TrialRecord
 
 NUM_SCALED = 3
@@ -88,9 +89,10 @@ def conclude_forgetting(
         unconstrained = _at(freest, objective.best_of_all(freest.measurements), objective)
     suggestion = suggest_scale(curves, objective, limit=limit, chosen=own)
     cost = None if own is None or unconstrained is None else _worse_by(objective, own.value, unconstrained.value)
+    complete = [at for number, each in best.items() if (at := _at(by_number[number], each, objective)) is not None]
     sentences = (
         _of_chosen(own, limit),
-        _of_limit(own, unconstrained, objective, cost),
+        _of_limit(own, unconstrained, objective, limit=limit, cost=cost, trials=complete),
         _of_scale(suggestion, objective, study, chosen),
     )
     return ForgettingResult(
@@ -157,21 +159,32 @@ def _of_chosen(own: ForgettingTrial | None, limit: float | None) -> str:
 
 
 def _of_limit(
-    own: ForgettingTrial | None, free: ForgettingTrial | None, objective: Objective, cost: float | None
+    own: ForgettingTrial | None,
+    free: ForgettingTrial | None,
+    objective: Objective,
+    *,
+    limit: float | None,
+    cost: float | None,
+    trials: Sequence[ForgettingTrial],
 ) -> str:
-    if free is None:
+    """What the limit has changed; of a study that nobody wins because of it, what to do. trials: the complete ones."""
+    if free is None or limit is None:
         return ""
     if own is None:
+        least = min(trials, key=lambda each: each.forgetting)
         return (
-            f"No complete trial keeps the limit; without it trial {free.number} would be chosen: {objective.key} "
-            f"{free.value:.4g} at a forgetting of {free.forgetting:.3f} ({free.band})."
+            f"No complete trial keeps the limit of {limit:g}; without it trial {free.number} would be chosen: "
+            f"{objective.key} {number(free.value)} at a forgetting of {free.forgetting:.3f} ({free.band}). "
+            f"Least was forgotten by trial {least.number}, {least.forgetting:.3f}: lower the rates of the space or add "
+            "pulls to the base, or give a study of another name a higher limit (study.name, guards.forgetting.limit; "
+            "null only measures)."
         )
     if (free.number, free.rung) == (own.number, own.rung):
         return "Without the limit the same model would be chosen: the limit costs nothing."
     which = f"trial {free.number}" if free.number != own.number else f"rung {free.rung} of the same trial"
     return (
-        f"Without the limit {which} would be the best: {objective.key} {free.value:.4g} at a forgetting of "
-        f"{free.forgetting:.3f} ({free.band}); the limit costs {cost:.3g} of {objective.key}."
+        f"Without the limit {which} would be the best: {objective.key} {number(free.value)} at a forgetting of "
+        f"{free.forgetting:.3f} ({free.band}); the limit costs {number(cost, digits=3)} of {objective.key}."
     )
 
 
@@ -181,6 +194,6 @@ def _of_scale(point: ScalePoint | None, objective: Objective, study: str, chosen
     which = "" if point.trial == chosen else f" --trial {point.trial}"  # the chosen model may have a fresh seed
     command = f"ftsweep best {study}{which} --scale {point.scale:g} --export DIR"
     return (
-        f"Trial {point.trial} with its trained change scaled by {point.scale:g} has {objective.key} {point.value:.4g} "
-        f"at a forgetting of {point.forgetting:.3f} ({band(point.forgetting)}): {command}"
+        f"Trial {point.trial} with its trained change scaled by {point.scale:g} has {objective.key} "
+        f"{number(point.value)} at a forgetting of {point.forgetting:.3f} ({band(point.forgetting)}): {command}"
     )

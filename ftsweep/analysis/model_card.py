@@ -11,6 +11,7 @@ from ftsweep.analysis.answers import model_words
 from ftsweep.analysis.conclusion import next_command, said_in_full
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.result import BASELINE, StudyResult
+from ftsweep.domain.spelling import number, param
 from ftsweep.domain.trial import TrialRecord
 from ftsweep.domain.verdict import Verdict
 
@@ -98,8 +99,8 @@ def _scores(result: StudyResult, objective: Objective) -> str:
     base, intervals = result.test.get(BASELINE, {}), result.intervals.get(model.name, {})
     rows = []
     for name in sorted({*chosen_by, *test}, key=lambda name: (name != shown, name)):
-        sure = f"{intervals[name].low:.4g} to {intervals[name].high:.4g}" if name in intervals else ""
-        values = (f"{scores[name]:.4g}" if name in scores else "" for scores in (chosen_by, test, base))
+        sure = f"{number(intervals[name].low)} to {number(intervals[name].high)}" if name in intervals else ""
+        values = (number(scores[name]) if name in scores else "" for scores in (chosen_by, test, base))
         validated, tested, untouched = values
         rows.append((name, validated, tested, sure, untouched))
     return text_table(("metric", "validation", "test", "95 % interval on test", "untouched base on test"), rows)
@@ -144,4 +145,4 @@ def text_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _spelled(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return param(value, digits=6)

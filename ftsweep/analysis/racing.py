@@ -75,9 +75,9 @@ def next_round(
         wanted = _affordable(_in_turn(left, default, seen, sign), seed, ended, limits, spent)
         if not wanted:
             return Round((), tuple(dropped), USED_UP)
+        is_short = len(wanted) < len(left)
         if seed == 1:  # who could not be afforded once is not in the race
             left = [contender for contender, _ in wanted]
-        is_short = len(wanted) < len(left)
         missing = tuple(key for key in wanted if key not in ended)
         if missing:
             return Round(missing, tuple(dropped))
@@ -117,7 +117,7 @@ def is_hopeless(value: float, peers: Sequence[float], sign: int) -> bool:
 def _race(left: Sequence[int], seen: Sequence[ScoredRun], sign: int) -> tuple[list[int], list[int]]:
     """Who is left, and who is surely behind the leader by what was seen."""
     groups = {number: [run for run in seen if run.setting == number] for number in left}
-    if not all(groups.values()):
+    if not groups or not all(groups.values()):
         return list(left), []
     spread = seed_spread(list(groups.values()))
     leader = min(left, key=lambda number: (sign * _mean(groups[number]), left.index(number)))

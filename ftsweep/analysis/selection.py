@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.ranking import Contender, is_feasible, rank
+from ftsweep.domain.spelling import number
 from ftsweep.domain.trial import PAUSED, OutcomeKind, TrialRecord
 
 
@@ -30,13 +31,13 @@ def choose_best(records: Sequence[TrialRecord], objective: Objective, *, num_run
     best, *others = ranked
     extreme = "lowest" if objective.direction == "minimize" else "highest"
     reason = (
-        f"Trial {best.number} has the {extreme} {objective.key}, {best.value:.4g} at rung {best.rung}, "
+        f"Trial {best.number} has the {extreme} {objective.key}, {number(best.value)} at rung {best.rung}, "
         f"of {_count(len(ranked), 'complete trial')}"
     )
     if others:
         second = others[0]
         tie = " (a tie goes to the earlier trial)" if second.value == best.value else ""
-        reason += f"; trial {second.number} comes next with {second.value:.4g}{tie}"
+        reason += f"; trial {second.number} comes next with {number(second.value)}{tie}"
     return Selection(best.number, best.value, best.rung, tuple(others[:num_runner_ups]), reason + ".")
 
 
@@ -45,7 +46,8 @@ def explain_no_winner(records: Sequence[TrialRecord]) -> str:
     if not records:
         return "No trial has been run yet."
     text = f"No model can be chosen: no trial came to its end with a value that counts ({describe_fates(records)})."
-    reasons = Counter(record.outcome.reason for record in records if record.outcome and record.outcome.reason)
+    ended = [record.outcome for record in records if record.outcome and record.outcome.kind is not OutcomeKind.COMPLETE]
+    reasons = Counter(outcome.reason for outcome in ended if outcome.reason)  # "trained to the end" explains nothing
     if reasons:
         reason, _ = reasons.most_common(1)[0]
         text += f" Most often: {reason if reason.endswith('.') else reason + '.'}"

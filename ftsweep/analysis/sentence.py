@@ -9,6 +9,7 @@ from ftsweep.analysis.answers import model_words
 from ftsweep.domain.answers import Lead, Model, RacedSetting, Setting, model_name
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.result import BASELINE
+from ftsweep.domain.spelling import number
 from ftsweep.domain.trial import TrialRecord
 
 Scores = Mapping[str, Mapping[str, float]]
@@ -42,15 +43,15 @@ def said_of_choice(
 def _of_model(model: Model, trial: TrialRecord, objective: Objective, num_rungs: int, baseline: Scores) -> str:
     where = f" of branch {trial.proposal.branch}" if trial.proposal.branch else ""
     name = model_words(model.number, model.seed).replace("trial", "Trial", 1)
-    text = f"{name}{where} is chosen: {objective.key} {model.value:.4g} at rung {model.rung} of {num_rungs}"
+    text = f"{name}{where} is chosen: {objective.key} {number(model.value)} at rung {model.rung} of {num_rungs}"
     base = baseline.get(trial.proposal.branch or "main", {}).get(objective.metric)
     against = []
     if base is not None:
         against.append(
-            f"{'' if objective.is_better(model.value, base) else 'no better than the '}untouched base {base:.4g}"
+            f"{'' if objective.is_better(model.value, base) else 'no better than the '}untouched base {number(base)}"
         )
-    if model.corrected is not None and model.num_models > 1:
-        against.append(f"about {model.corrected:.4g} without the luck of being the best of {model.num_models}")
+    if model.corrected is not None and number(model.corrected) != number(model.value):
+        against.append(f"about {number(model.corrected)} without the luck of being the best of {model.num_models}")
     return text + (f" ({'; '.join(against)})" if against else "")
 
 
@@ -59,10 +60,10 @@ def _of_test(model: Model, objective: Objective, test: Scores, reference: Mappin
     if not scores:
         return "."
     shown = shown_metric(scores, objective)
-    against = [f"default setting {reference[shown]:.4g}"] if reference is not None else []
+    against = [f"default setting {number(reference[shown])}"] if reference is not None else []
     if shown in test.get(BASELINE, {}):
-        against.append(f"untouched base {test[BASELINE][shown]:.4g}")
-    return f"; on test {shown} {scores[shown]:.4g}" + (f" ({', '.join(against)})" if against else "") + "."
+        against.append(f"untouched base {number(test[BASELINE][shown])}")
+    return f"; on test {shown} {number(scores[shown])}" + (f" ({', '.join(against)})" if against else "") + "."
 
 
 def _of_setting(
@@ -89,7 +90,8 @@ def _of_standing(raced: RacedSetting | None) -> str:
         return f"this model is a good draw of a setting that is no better than the default on average ({seeds})"
     if raced.standing == "better":
         return f"its setting is better than the default on average, too, by {_sized(lead)} over {seeds}"
-    sure = f"only a lead above {lead.margin:.2g} is sure" if lead.margin is not None else "no lead is sure"
+    is_known = lead.margin is not None
+    sure = f"only a lead above {number(lead.margin, digits=2)} is sure" if is_known else "no lead is sure"
     return f"a tie: its setting leads the default by {_sized(lead)} on average over {seeds}, where {sure}"
 
 
@@ -101,7 +103,8 @@ def _of_lead(model: Model, objective: Objective, test: Scores, reference: Mappin
     if own is None or other is None:
         return ""
     held = "held" if objective.is_better(own, other) else "did not hold"
-    return f"the model's lead over the default {held} on test ({objective.metric} {own:.4g} against {other:.4g})"
+    values = f"{objective.metric} {number(own)} against {number(other)}"
+    return f"the model's lead over the default {held} on test ({values})"
 
 
 def _of_next(model: Model, setting: Setting, objective: Objective) -> str:
@@ -109,11 +112,12 @@ def _of_next(model: Model, setting: Setting, objective: Objective) -> str:
     if setting.number == model.number:
         return "it is the setting to train again as well"
     mean = setting.chosen.mean
-    return f"to train again take the setting of trial {setting.number}, {objective.key} {mean:.4g} on average"
+    return f"to train again take the setting of trial {setting.number}, {objective.key} {number(mean)} on average"
 
 
 def _sized(lead: Lead) -> str:
-    return f"{lead.value:.2g}" + ("" if lead.standard_error is None else f" ± {lead.standard_error:.2g}")
+    error = "" if lead.standard_error is None else f" ± {number(lead.standard_error, digits=2)}"
+    return number(lead.value, digits=2) + error
 
 
 def _count(number: int, noun: str) -> str:

@@ -9,8 +9,8 @@ from rich.text import Text
 
 from ftsweep.cli.console import print_line
 from ftsweep.domain.objective import Objective
+from ftsweep.domain.spelling import number
 from ftsweep.report.answers import ModelAnswers, cut, marked, parting_rows, telling_rows, told_score
-from ftsweep.report.wording import number
 
 _MAX_CHARACTERS = 400
 

@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 @click.option("--export", "destination", type=click.Path(path_type=Path), help="Copy the chosen model to this folder.")
 @click.option("--merge", is_flag=True, help="Export an adapter merged into its base, as one whole model.")
 @click.option("--scale", type=float, help="Export with the trained change scaled: 0 is the base, 1 the trial.")
-@click.option("--trial", type=int, help="Export the model that the search left of this trial, not the chosen one.")
+@click.option(
+    "--trial",
+    type=click.IntRange(min=0),
+    help="Export the model that the search left of this trial, not the chosen one.",
+)
 @click.option("--samples", is_flag=True, help="Show rows that it answered worst and best, beside the others.")
 @STORE_OPTION
 @JSON_OPTION

@@ -9,6 +9,7 @@ from rich.console import Console
 from ftsweep.cli.console import print_line
 from ftsweep.cli.render import rich_table
 from ftsweep.cli.result_view import optimism_text, print_conclusion, print_scores, print_search
+from ftsweep.domain.spelling import param
 from ftsweep.domain.trial import TrialRecord
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.tables.cells import words
@@ -52,5 +53,5 @@ def print_best(console: Console, overview: StudyOverview, store: Path | str, exp
 
 def _setting(trial: TrialRecord) -> Table:
     params = trial.proposal.params.items()
-    rows = ((name, f"{value:.6g}" if isinstance(value, float) else str(value)) for name, value in params)
+    rows = ((name, param(value, digits=6)) for name, value in params)
     return Table(columns("", "", text=[""]), tuple(Row(tuple(map(words, row))) for row in rows))

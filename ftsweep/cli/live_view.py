@@ -12,10 +12,11 @@ from rich.text import Text
 
 from ftsweep.cli.console import print_line
 from ftsweep.cli.render import rich_table
+from ftsweep.domain.spelling import number
 from ftsweep.domain.study_state import StudyState
 from ftsweep.domain.trial import TrialRecord
 from ftsweep.report.tables.short_trials import params_text, trials_table
-from ftsweep.report.wording import duration, number
+from ftsweep.report.wording import duration
 
 
 class LiveView:
@@ -118,7 +119,8 @@ def _ending(state: StudyState, record: TrialRecord) -> str:
     progress = f"{state.num_ended}/{state.num_planned}" + (f", {duration(left)} left" if left else "")
     verdicts = state.verdicts.get(record.number, ())
     fit = f"; {verdicts[0].label}" if verdicts else ""
-    return f"trial {record.number} {record.outcome.kind}{score}: {record.outcome.reason}{fit} [{progress}]"
+    reason = record.outcome.reason.removesuffix(".") if fit else record.outcome.reason
+    return f"trial {record.number} {record.outcome.kind}{score}: {reason}{fit} [{progress}]"
 
 
 def _header(state: StudyState) -> RenderableType:

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -35,11 +36,17 @@ def with_sweep(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def open_store(path: str, *, study: str | None = None, whole: bool = False) -> Store:
-    """The store. From an address all its studies are brought here first, or one; with `whole` their weights, too."""
+    """The store. From an address all its studies are brought here first, or one; with `whole` their weights, too.
+
+    Raises:
+        UsageError: a file is in its place, or the address is wrong or cannot be reached.
+    """
     from ftsweep.store.address.place import store_named
     from ftsweep.store.address.visiting import fetch_studies
 
     place = store_named(path)
+    if place.root.exists() and not place.root.is_dir():
+        raise UsageError("this is a file, and a store is a folder", where=str(path), remedy="Name one with --store.")
     fetch_studies(place, _tell, study=study, whole=whole)
     return place
 
@@ -50,12 +57,19 @@ def find_study(store: str, name: str, *, whole: bool = False) -> StudyFolder:
     Raises:
         UsageError: there is none of that name; the message has the near ones.
     """
-    place = open_store(store, study=name, whole=whole)
-    folder = place.study(name)
-    if not folder.sweep_file.exists():
-        known = [study.name for study in open_store(store).studies()]
-        raise UsageError(f"there is no study {name!r} in {store}", where="STUDY", remedy=suggest(name, known))
-    return folder
+    from ftsweep.config.schema import NAME_PATTERN
+    from ftsweep.domain.addresses import is_address
+
+    place = open_store(store, study=name if NAME_PATTERN.fullmatch(name) else None, whole=whole)
+    if NAME_PATTERN.fullmatch(name) and place.study(name).sweep_file.exists():
+        return place.study(name)
+    known = [study.name for study in open_store(store).studies()]
+    if not known and not is_address(store) and not place.root.is_dir():
+        raise UsageError(
+            "there is no store here", where=str(place.root), remedy="Name the study's with --store FOLDER."
+        )
+    near = suggest(Path(name).name, known)  # a study's folder, or its sweep file
+    raise UsageError(f"there is no study {name!r} in {store}", where="STUDY", remedy=near)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from ftsweep.control.threads import sharing_text
 from ftsweep.domain.finding import Finding
 from ftsweep.report.tables.cells import words
 from ftsweep.report.tables.table import Row, Table, columns
-from ftsweep.report.wording import duration, plural
+from ftsweep.report.wording import duration, plural, seconds
 
 
 def print_plan(console: Console, facts: Mapping[str, Any]) -> None:
@@ -28,9 +28,11 @@ def print_plan(console: Console, facts: Mapping[str, Any]) -> None:
     for label, measured in facts["lanes"]["branches"].items():
         print_line(console, f"Lanes of {label}: {lanes_text(measured)}")
     found = collect({branch["branch"]: branch["data"] for branch in facts["branches"]})
+    in_space = [branch["branch"] for branch in facts["branches"] if branch["default_in_space"]]
     for branch in facts["branches"]:
+        default_trial = in_space.index(branch["branch"]) if branch["default_in_space"] else None
         own = [each for each, labels in found.items() if labels == [branch["branch"]]]
-        _print_branch(console, branch, own)
+        _print_branch(console, branch, own, default_trial)
         _print_answers(console, branch["estimate"], objective)
     shared = {finding: labels for finding, labels in found.items() if len(labels) > 1}
     for group in dict.fromkeys(", ".join(labels) for labels in shared.values()):
@@ -41,11 +43,14 @@ def print_plan(console: Console, facts: Mapping[str, Any]) -> None:
     print_line(console, f"\nAbout {duration(facts['study_seconds'])} for all trials at that setting, without pruning.")
 
 
-def _print_branch(console: Console, branch: Mapping[str, Any], findings: Sequence[Finding]) -> None:
+def _print_branch(
+    console: Console, branch: Mapping[str, Any], findings: Sequence[Finding], default_trial: int | None
+) -> None:
+    """default_trial: the number that the branch's default setting gets; None: it is not tried."""
     print_line(console, f"\n{branch['branch']}", "bold")
     rows = tuple(Row((words(path), words(dimension))) for path, dimension in branch["space"].items())
     console.print(rich_table(Table(columns("", "", text=[""]), rows)))
-    default = "is trial 0 of this branch" if branch["default_in_space"] else "lies outside the space and is not tried"
+    default = "lies outside the space and is not tried" if default_trial is None else f"is trial {default_trial}"
     print_line(console, f"The configuration as written {default}.")
     rows_text = ", ".join(f"{split} {number}" for split, number in branch["data"]["num_rows"].items())
     print_line(console, f"Rows: {rows_text}.")
@@ -54,10 +59,17 @@ def _print_branch(console: Console, branch: Mapping[str, Any], findings: Sequenc
     estimate = branch["estimate"]
     print_line(
         console,
-        f"As written: {estimate['num_steps']} steps of {estimate['step_seconds']:.3g} s, a measurement "
-        f"{estimate['measure_seconds']:.3g} s, a trial about {duration(estimate['trial_seconds'])}; "
+        f"As written: {plural(estimate['num_steps'], 'step')} of {estimate['step_seconds']:.3g} s, a measurement "
+        f"{estimate['measure_seconds']:.3g} s, a trial about {seconds(estimate['trial_seconds'])}; "
         f"peak memory {estimate['peak_memory_gib']:.2g} GiB.",
     )
+    measuring = branch["measuring"]
+    if measuring and measuring["fewer"]:
+        print_line(
+            console,
+            f"Measuring at its rungs is {100 * measuring['share']:.0f} % of a trial, "
+            f"{100 * measuring['share_of_fewer']:.0f} % with fewer: rungs.count={measuring['fewer']}",
+        )
     if estimate.get("stage_seconds"):
         taken = duration(estimate["stage_seconds"])
         print_line(console, f"Stages: about {taken}, once for all trials that agree in them.")

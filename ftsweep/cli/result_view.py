@@ -13,6 +13,7 @@ from ftsweep.cli.console import print_line
 from ftsweep.cli.render import rich_table
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.result import StudyResult
+from ftsweep.domain.spelling import number
 from ftsweep.domain.study_state import StudyState
 from ftsweep.domain.trial import PAUSED, OutcomeKind
 from ftsweep.domain.verdict import Verdict
@@ -22,7 +23,7 @@ from ftsweep.report.tables.data_scaling import data_scaling_table
 from ftsweep.report.tables.flagged_rows import flagged_table, is_comparable
 from ftsweep.report.tables.scores import tested_table
 from ftsweep.report.tables.table import Table
-from ftsweep.report.wording import duration, number
+from ftsweep.report.wording import duration
 
 
 def counts_text(state: StudyState) -> str:

@@ -14,7 +14,9 @@ from ftsweep.cli.disk_text import size_text, store_disk_text, study_disk_text
 from ftsweep.cli.live_view import print_trials
 from ftsweep.cli.render import rich_table
 from ftsweep.cli.result_view import counts_text, print_conclusion, print_search
+from ftsweep.domain.commands import run_command
 from ftsweep.domain.request import Answer, Request
+from ftsweep.domain.spelling import NOTHING, number
 from ftsweep.domain.trial import PAUSED, OutcomeKind
 from ftsweep.domain.verdict import counts_of
 from ftsweep.report.overview import StudyOverview
@@ -22,7 +24,6 @@ from ftsweep.report.store_overview import StudyLine
 from ftsweep.report.tables.cells import words
 from ftsweep.report.tables.fits import telling_trials
 from ftsweep.report.tables.table import Row, Table, columns
-from ftsweep.report.wording import NOTHING, number
 
 _MAX_ASKED = 5
 _MAX_LOST = 5
@@ -69,7 +70,8 @@ def print_store(console: Console, studies: Sequence[StudyLine], store: Path | st
     """`ftsweep status`."""
     if not studies:
         what = "There are no studies yet in" if isinstance(store, str) or store.is_dir() else "There is no store yet at"
-        print_line(console, f"{what} {store}. Start a study: ftsweep run quickstart")
+        start = run_command("quickstart", "quickstart", store=store)
+        print_line(console, f"{what} {store}. Start a study: {start}")
         return
     names = ("study", "state", "trials", "best", "objective", "size")
     console.print(rich_table(Table(columns(*names, text=names), tuple(map(_row, studies)))))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
+from shlex import quote
 from typing import TypedDict
 
 from ftsweep.config.schema import COMPONENT_GROUPS, GUARDS
@@ -14,6 +15,8 @@ from ftsweep.domain.paths import typed_path
 from ftsweep.errors import ConfigError, UsageError, suggest
 
 SWEEPS = "sweeps"
+GROUPS = (*COMPONENT_GROUPS, "judge", GUARDS)
+"""Of config: those of components, of judges (which become a part of the task) and of guards."""
 
 
 class Entry(TypedDict):
@@ -66,6 +69,8 @@ def find_sweep(sweep: str) -> SweepFile:
         return SweepFile(path, is_shipped=True)
     names = [entry["name"] for entry in list_group(SWEEPS)]
     beside = f" For the file in this folder write {sweep}.yaml." if Path(f"{sweep}.yaml").is_file() else ""
+    if Path(sweep).is_file():
+        beside = f" A sweep file's name ends with .yaml; for rows of data have one written: ftsweep new {quote(sweep)}"
     raise ConfigError(f"there is no shipped sweep {sweep!r}", remedy=suggest(sweep, names) + beside)
 
 
@@ -77,10 +82,10 @@ def list_groups(group: str | None = None, *, beside: Path | None = None) -> dict
     Raises:
         UsageError: there is no such group.
     """
-    known = (SWEEPS, *COMPONENT_GROUPS, GUARDS)
+    known = (SWEEPS, *GROUPS)
     if group is None:
         return {name: list_group(name, beside=beside) for name in known}
-    plurals = {f"{name}s": name for name in COMPONENT_GROUPS} | {"strategies": "strategy", "sweep": SWEEPS}
+    plurals = {f"{name}s": name for name in GROUPS} | {"strategies": "strategy", "sweep": SWEEPS}
     name = plurals.get(group, group)
     if name not in known:
         raise UsageError(f"there is no group {group!r}", remedy=suggest(group, known))

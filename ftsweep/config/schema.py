@@ -109,6 +109,8 @@ class SeedSettings:
 class RungSettings:
     count: Annotated[int, Ge(1)] = 10
     """At how many equal fractions of its own run a trial measures itself."""
+    train_rows: Annotated[int, Ge(16)] | None = None
+    """So many rows of train are measured there, 16 at least, always the same; null: as many as validation has."""
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ def manifest_of(config: SweepConfig, extension: Extension = Extension()) -> Stud
     branches = {branch.label: BranchTerms(branch.config, dict(branch.space.dimensions)) for branch in config.branches}
     return StudyManifest(
         study=config.study.name,
-        terms=StudyTerms(config.objective, config.rungs.count, asdict(config.seed), branches),
+        terms=StudyTerms(config.objective, config.rungs.count, asdict(config.seed), branches, config.rungs.train_rows),
         num_trials=config.budget.trials,
         sweep_file=config.sweep_file,
         budget=asdict(config.budget),

@@ -66,6 +66,8 @@ def write_new_sweep(look: Look, *, out: Path | None = None, name: str | None = N
         ConfigError: the sweep would not be taken.
     """
     guess = look.guess
+    if guess is None and look.doubt is not None:
+        raise DataError(look.doubt.what, where=", ".join(look.named["train"]), remedy=look.doubt.remedy)
     if guess is None:
         columns = ", ".join(f"{each.name!r} ({each.kind})" for each in look.columns.values())
         raise DataError(
@@ -135,7 +137,9 @@ def _lines(look: Look, guess: Guess, file: Path, name: str | None) -> Iterator[s
         yield f"study: {{name: {_yaml(study)}}}"
     yield "data:"
     yield from _data_lines(look, guess, file)
-    unread = [each for each in look.columns if each not in _used(guess)]
+    used = [each for each in (*_used(guess), look.split_column) if each is not None]
+    heads = {each.partition(".")[0] for each in used}
+    unread = [each for each in look.columns if each not in used and each not in heads]
     if unread:
         yield f"  # not read: {', '.join(map(_one_line, unread))}"
     yield ""
@@ -165,9 +169,12 @@ def _data_lines(look: Look, guess: Guess, file: Path) -> Iterator[str]:
         yield f"  name: {_yaml(look.named['train'][0])}"
     else:
         for split, names in look.named.items():
-            rows = f" # {look.num_rows.get(split, 0)} rows"
+            number = look.num_rows.get(split, 0) if look.split_column is None else sum(look.num_rows.values())
+            rows = f" # {number} rows"
             shown = [_yaml(_from(file, each)) for each in names]
             yield f"  {split}: {shown[0] if len(shown) == 1 else '[' + ', '.join(shown) + ']'}{rows}"
+    if look.split_column is not None:
+        yield f"  split: {_yaml(look.split_column)} # the column that says which split a row is of"
     if "validation" not in look.num_rows:
         taken = "and test are" if "test" not in look.num_rows else "is"
         yield f"  # validation {taken} split off train"

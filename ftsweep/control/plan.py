@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ftsweep.analysis.rung_cost import rung_cost
 from ftsweep.config.schema import STAGES, SweepConfig
 from ftsweep.control.continuity import earlier_manifest
 from ftsweep.control.data_findings import collect, refuse
@@ -45,6 +46,7 @@ def _planned(config: SweepConfig, executor: Executor, scratch: StudyFolder) -> d
     branches = []
     for branch in config.branches:
         measured = jobs.call(jobs.make.estimate(branch), f"timing {branch.label}")
+        cost = rung_cost(measured, config.rungs.count)
         branches.append(
             {
                 "branch": branch.label,
@@ -54,6 +56,7 @@ def _planned(config: SweepConfig, executor: Executor, scratch: StudyFolder) -> d
                 "strategy": branch.config["strategy"],
                 "data": data[branch.label],
                 "estimate": measured,
+                "measuring": None if cost is None else cost._asdict(),
             }
         )
     sharing = time_sharing(config.branches, executor, jobs)

@@ -16,6 +16,7 @@ from ftsweep.analysis.two_answers import SettingFacts
 from ftsweep.config.schema import SelectionSettings
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
+from ftsweep.domain.spelling import number
 from ftsweep.domain.trial import TrialRecord
 from ftsweep.store.folders import StudyFolder, TrialFolder
 from ftsweep.store.resampled import read_resampled
@@ -183,7 +184,7 @@ class Race:
         if not is_hopeless(own, known, self.sign):
             return None
         worst = max(known, key=lambda value: self.sign * value)
-        return f"{self.objective.key} {own:.4g} at rung {half} is far behind the worst run so far, {worst:.4g}."
+        return f"{self.objective.key} {number(own)} at rung {half} is far behind the worst run so far, {number(worst)}."
 
     def _at(self, key: Key, rung: int) -> float:
         found = next((each for each in self.record(key).measurements if each.rung == rung), None)

@@ -7,7 +7,7 @@ from pathlib import Path
 from ftsweep.config.build import import_path
 from ftsweep.control.job_messages import JobMessages
 from ftsweep.errors import UsageError
-from ftsweep.serving.study_model import check_destination
+from ftsweep.serving.study_model import make_destination
 from ftsweep.store.folders import StudyFolder, TrialFolder
 
 
@@ -24,7 +24,6 @@ def export_scaled(folder: StudyFolder, run: TrialFolder, scale: float, destinati
     """
     if not 0 <= scale <= 1:
         raise UsageError(f"{scale:g} is no scale", where="--scale", remedy="Use 0 (the base) to 1 (the trial).")
-    check_destination(destination)
     number = int(run.path.name.partition("-")[0])
     if not run.best.is_dir():
         kept = [each.path.name.lstrip("0") or "0" for each in folder.trials() if each.best.is_dir()]
@@ -33,6 +32,7 @@ def export_scaled(folder: StudyFolder, run: TrialFolder, scale: float, destinati
             where="--trial",
             remedy=f"Weights are there of: {', '.join(kept) or 'no trial'}.",
         )
+    make_destination(destination)
     manifest = folder.manifest()
     with import_path(manifest.search_folders):
         from ftsweep.worker.components import Components

@@ -8,6 +8,7 @@ from ftsweep.config.schema import StudySettings
 from ftsweep.control.halt import Halt
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.ranking import rank
+from ftsweep.domain.spelling import number
 from ftsweep.domain.trial import OutcomeKind, TrialRecord
 
 
@@ -23,10 +24,10 @@ def _target_reached(settings: StudySettings, values: dict[int, float], objective
     target = settings.target
     if target is None or not values:
         return None
-    number, value = next(iter(values.items()))  # the best one
+    best, value = next(iter(values.items()))
     if objective.is_better(target, value):
         return None
-    return Halt(f"Trial {number} reached study.target={target:g}: {objective.key} {value:.4g}.", sets_aside=True)
+    return Halt(f"Trial {best} reached study.target={target:g}: {objective.key} {number(value)}.", sets_aside=True)
 
 
 def _out_of_patience(

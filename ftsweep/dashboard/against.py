@@ -9,12 +9,13 @@ from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from ftsweep.domain.space import Choice, FloatInterval
+from ftsweep.domain.spelling import param
 from ftsweep.report.figures import theme
 from ftsweep.report.figures.cloud import WORDS, add_cloud
 from ftsweep.report.figures.drawn import MAX_MARKS, drawn_of
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.trial_summary import RUNNING, TrialSummary
-from ftsweep.report.wording import param, plain
+from ftsweep.report.wording import plain
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

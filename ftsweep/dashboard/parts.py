@@ -9,10 +9,11 @@ from dash import dcc, html
 
 from ftsweep.dashboard.looks import Look
 from ftsweep.dashboard.pace import pace_of
+from ftsweep.domain.spelling import number
 from ftsweep.report.figures import theme
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.summary import outcome_counts, tiles, verdict
-from ftsweep.report.wording import duration, number
+from ftsweep.report.wording import duration
 from ftsweep.store.study_state import RUNNING
 
 _WAIT_MS = 1000

@@ -12,8 +12,9 @@ from ftsweep.dashboard.address import study_address, trial_address
 from ftsweep.dashboard.looks import Look
 from ftsweep.dashboard.pace import pace_of
 from ftsweep.dashboard.parts import badge, crumbs, plain_table, watch
+from ftsweep.domain.spelling import NOTHING, number
 from ftsweep.report.summary import outcome_counts
-from ftsweep.report.wording import NOTHING, duration, number
+from ftsweep.report.wording import duration
 from ftsweep.store.study_state import RUNNING
 
 HEADS = ("study", "state", "ended", "trials", "best", "objective", "trials per hour", "time left")
@@ -47,7 +48,8 @@ def _row(look: Look) -> list[Any]:
     shown = [html.Span([badge(kind), f" {count}"], className="count") for kind, count in outcome_counts(study)]
     best_cell: Any = NOTHING
     if best is not None:
-        best_cell = dcc.Link(f"{number(best.value)} (trial {best.number})", href=trial_address(look.name, best.number))
+        value = best.value if study.model is None else study.model.value
+        best_cell = dcc.Link(f"{number(value)} (trial {best.number})", href=trial_address(look.name, best.number))
     return [
         link,
         [badge(state.phase), f" {look.trouble}"] if look.trouble else badge(state.phase),

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ftsweep.dashboard.against import TRIAL, axes, is_log, places
+from ftsweep.domain.spelling import number
 from ftsweep.report.figures import theme
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.tables.difference import Compared
 from ftsweep.report.trial_summary import TrialSummary
-from ftsweep.report.wording import number, plain
+from ftsweep.report.wording import plain
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -14,8 +14,9 @@ from ftsweep.dashboard.looks import Looks
 from ftsweep.dashboard.news import store_mark
 from ftsweep.dashboard.parts import PLOT_CONFIG, badge, crumbs, plain_table, trouble_line, watch
 from ftsweep.dashboard.together import READINGS, VIEWS, common_axes, comparable, together_figure
+from ftsweep.domain.spelling import NOTHING, number
 from ftsweep.report.overview import StudyOverview
-from ftsweep.report.wording import NOTHING, number, seconds
+from ftsweep.report.wording import seconds
 
 _FIRST = 4
 """So many studies are shown where none is named."""

@@ -20,6 +20,7 @@ from ftsweep.report.answers import (
     trial_answers,
 )
 from ftsweep.report.overview import StudyOverview
+from ftsweep.report.summary import winner_title
 from ftsweep.report.tables.approaches import approach_table
 from ftsweep.report.tables.difference import Compared
 from ftsweep.report.tables.scores import comparison_table
@@ -36,7 +37,7 @@ def evidence_part(study: StudyOverview) -> list[Any]:
     """What the choice rests on: scores beside the default setting and the untouched base, and whole approaches."""
     best = study.best.number if study.best else None
     found = (
-        ("The winner" if study.is_final else "Best so far", comparison_table(study)),
+        (winner_title(study), comparison_table(study)),
         ("Approaches", approach_table(study.approaches, study.objective, best)),
     )
     return [*_parts(found), *_asked(study.answers, study.objective)]

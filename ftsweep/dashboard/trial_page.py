@@ -14,9 +14,10 @@ from ftsweep.dashboard.parts import PLOT_CONFIG, badge, crumbs, height_of, plain
 from ftsweep.dashboard.told_tables import answers_of_trial
 from ftsweep.dashboard.trial_acts import elsewhere, trial_acts
 from ftsweep.dashboard.views import view_figure
+from ftsweep.domain.spelling import NOTHING, number, param
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.trial_summary import TrialSummary
-from ftsweep.report.wording import NOTHING, number, param, seconds
+from ftsweep.report.wording import seconds
 from ftsweep.store.folders import StudyFolder, TrialFolder
 
 _LOG_LINES = 100

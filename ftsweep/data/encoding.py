@@ -97,7 +97,8 @@ def _check(
         raise DataError(
             f"{len(dropped)} of {len(rows)} rows of the {split} split cannot be used: {describe(dropped)}",
             where="data",
-            remedy="Mend or remove these rows, or bring train rows with their labels: none is left out silently.",
+            remedy="Mend or remove these rows, or bring train rows with their labels: none is left out silently. The "
+            f"whole split is left out by data.{split}=null, where the sweep file names it.",
         )
     if not report.num_examples.get(split):
         why = f": {describe(dropped)}" if dropped else ""

@@ -242,10 +242,21 @@ def _cleaned_fingerprint(fingerprint: str, places: list[str]) -> str:
 def _check_columns(task: TaskEncoding, loaded: SplitRows) -> None:
     if not loaded.get("train"):
         raise DataError("the source has no train rows", where="data", remedy="Name the train split's file or split.")
-    for rows in loaded.values():
+    for split, rows in loaded.items():
         found = dict.fromkeys(name for row in rows for name in row.values)
         unused = {name for row in rows[:1] for name in row.file_columns if name not in task.columns}
-        task.check_columns([*found, *sorted(unused)])
+        try:
+            task.check_columns([*found, *sorted(unused)])
+        except DataError as error:
+            if split == "train":
+                raise
+            where = rows[0].place.rpartition(":")[0] if rows else "data"
+            raise DataError(
+                f"the {split} split is not as train is: {error.what}",
+                where=where,
+                remedy=f"Give it train's columns, or leave it out: data.{split}=null where the sweep file names it. "
+                "Rows without an answer are for `ftsweep predict`.",
+            ) from None
 
 
 def _folder(cache: Path, content_hash: str) -> Path:

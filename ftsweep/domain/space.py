@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ftsweep.domain.role import Role
+from ftsweep.domain.spelling import number, param
 
 Params = Mapping[str, Any]
 """Sampled values by parameter name, as the study, MLflow and the reports spell it."""
@@ -38,7 +39,7 @@ class Choice:
         return self.values[self.key(value)]
 
     def __str__(self) -> str:
-        return "{" + ", ".join(str(value) for value in self.values) + "}"
+        return "{" + ", ".join(param(value, digits=6) for value in self.values) + "}"
 
 
 @dataclass(frozen=True)
@@ -176,5 +177,5 @@ def _are_equal(left: Any, right: Any) -> bool:
 
 
 def _interval_text(low: float, high: float, log: bool, step: float | None) -> str:
-    extra = (", log" if log else "") + (f", step {step:g}" if step else "")
-    return f"[{low:g} .. {high:g}{extra}]"
+    extra = (", log" if log else "") + (f", step {number(step, digits=6)}" if step else "")
+    return f"[{number(low, digits=6)} .. {number(high, digits=6)}{extra}]"

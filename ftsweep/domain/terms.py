@@ -38,6 +38,8 @@ class StudyTerms:
     seed: Mapping[str, int]
     branches: Mapping[str, BranchTerms]
     """By label."""
+    train_rows: int | None = None
+    """How many rows of train are measured at a rung; None: as many as validation has."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -52,6 +54,7 @@ class StudyTerms:
             "objective": self.objective.to_dict(),
             "metrics": {name: metric.to_dict() for name, metric in self.objective.metrics.items()},
             "rungs": self.num_rungs,
+            "rungs.train_rows": self.train_rows,
             "seed": self.seed,
             "branches": branches,
         }
@@ -67,7 +70,8 @@ class StudyTerms:
             )
             for label, branch in data["branches"].items()
         }
-        return cls(Objective.of_study(data), int(data["rungs"]), dict(data["seed"]), branches)
+        train_rows = data.get("rungs.train_rows")
+        return cls(Objective.of_study(data), int(data["rungs"]), dict(data["seed"]), branches, train_rows)
 
 
 @dataclass(frozen=True)

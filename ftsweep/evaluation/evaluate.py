@@ -128,7 +128,7 @@ def autocast(device: torch.device, dtype: torch.dtype | None) -> AbstractContext
     return torch.autocast(device.type, dtype=dtype, enabled=dtype is not None)
 
 
-def train_probe(num_train: int, num_validation: int, seed: int) -> np.ndarray:
-    """The fixed train examples on which train loss is measured, as many as validation has: sorted indices."""
-    size = min(num_train, num_validation)
+def train_probe(num_train: int, size: int, seed: int) -> np.ndarray:
+    """The fixed train examples on which train loss is measured, so many at most: sorted indices."""
+    size = min(num_train, size)
     return np.sort(np.random.default_rng([seed, 0x9B0BE]).choice(num_train, size=size, replace=False))

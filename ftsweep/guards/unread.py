@@ -30,7 +30,8 @@ class Unread(DataGuard):
             are = "column of the data is" if len(columns) == 1 else "columns of the data are"
             named = ", ".join(columns[:_MAX_NAMED]) + (f" and {len(columns) - _MAX_NAMED} more" * (len(columns) > 12))
             yield Sighting(
-                what=f"{len(columns)} {are} not used, nothing reads {named} (data.columns says what is read)",
+                what=f"{len(columns)} {are} not used, nothing reads {named} (data.columns says what is read)"
+                + "; data.split reads a column that says the split of each row" * any(map(_is_of_splits, columns)),
                 count=len(columns),
                 num_rows=0,
             )
@@ -52,15 +53,25 @@ class Unread(DataGuard):
 def unread_columns(data: DataView) -> list[str]:
     """Columns of the files that are none of those the task can read, nor the group's, by the files' own names."""
     mapping = getattr(data.source, "columns", None) or {}
-    group = () if data.source.group is None else (data.source.group,)
+    group = [name for name in (data.source.group, getattr(data.source, "split", None)) if name is not None]
     asked = [mapping.get(name, name) for name in (*data.task.columns, *group)]
     unread: dict[str, None] = {}
     for columns in (rows[0].file_columns for rows in data.rows.values() if rows):
         read = {name for each in asked for name in _file_names(each, columns)}
         if set(columns) == {"tokens", "tags"}:  # a file with a word a line, whose own columns have numbers
             read |= set(columns)
-        unread |= {name: None for name in columns if name not in read}
+        inner: dict[str, list[str]] = {}  # `data.text` of the column `data`
+        for name in sorted(each for each in read if "." in each):
+            inner.setdefault(name.partition(".")[0], []).append(name)
+        told = (
+            f"{name} but {' and '.join(inner[name])}" if name in inner else name for name in columns if name not in read
+        )
+        unread |= dict.fromkeys(told)
     return list(unread)
+
+
+def _is_of_splits(name: str) -> bool:
+    return name.strip().lower() in ("split", "subset", "partition", "set", "data_split")
 
 
 def _file_names(named: object, columns: Sequence[str]) -> list[str]:

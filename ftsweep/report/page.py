@@ -13,10 +13,11 @@ from typing import Any
 
 from ftsweep.analysis.flagged_rows import said_of_flagged
 from ftsweep.domain.commands import DEFAULT_STORE, store_command
+from ftsweep.domain.spelling import param
 from ftsweep.domain.verdict import counts_of
 from ftsweep.errors import ConfigError
 from ftsweep.report import figures as figure_modules
-from ftsweep.report import summary, wording
+from ftsweep.report import summary
 from ftsweep.report.answers import answer_table, judged_cost, telling_rows, told_score
 from ftsweep.report.base import Report
 from ftsweep.report.figures import theme
@@ -86,6 +87,7 @@ class HtmlPage(Report):
             verdict=summary.verdict(study),
             conclusion=summary.conclusion(study),
             tiles=summary.tiles(study),
+            winner_title=summary.winner_title(study),
             counts=summary.outcome_counts(study),
             facts=summary.facts(study),
             fit_counts=counts_of(study.state.verdicts),
@@ -96,7 +98,7 @@ class HtmlPage(Report):
             data_line=summary.data_line,
             rows_left_out=f"Rows: {rows.words}." if rows.words else "",
             all_rows=store_command("status", study.name, "--json", store=Path(DEFAULT_STORE).absolute()),
-            param=wording.param,
+            param=param,
             written=time.strftime("%Y-%m-%d %H:%M"),
         )
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ftsweep.analysis.conclusion import said_in_full
+from ftsweep.domain.spelling import number
 from ftsweep.domain.verdict import counts_of
 from ftsweep.report.data_facts import DataFacts
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.tables.scores import tested
 from ftsweep.report.tables.trials import OUTCOME_ORDER
-from ftsweep.report.wording import number, plural, seconds
+from ftsweep.report.wording import plural, seconds
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def contents(
 ) -> list[tuple[str, str]]:
     """The page's sections in their order: anchor and title."""
     found = {
-        "winner": ("The winner" if study.is_final else "Best so far") if study.best or tables["evidence"] else "",
+        "winner": winner_title(study) if study.best or tables["evidence"] else "",
         "approaches": "Approaches" if tables["approaches"] else "",
         "classes": "Classes on test" if tables["classes"] else "",
         "forgotten": "Forgetting" if study.conclusion.forgetting else "",
@@ -69,6 +70,13 @@ def contents(
     return [(anchor, title) for anchor, title in found.items() if title]
 
 
+def winner_title(study: StudyOverview) -> str:
+    """The heading over the best trial beside the default setting and the untouched base."""
+    if study.best is None:
+        return "No winner" if study.is_final else "No best trial yet"
+    return "The winner" if study.is_final else "Best so far"
+
+
 def tiles(study: StudyOverview) -> list[Tile]:
     """The numbers that a reader looks for first: test, validation, default setting, untouched base."""
     best, default, key = study.best, study.default, study.objective.key
@@ -79,8 +87,9 @@ def tiles(study: StudyOverview) -> list[Tile]:
     if test is not None and test_key in test.values:
         value = study.model.value if study.model else best.value if best else None
         optimism = "" if value is None else f"validation {number(value)}"
-        if study.model is not None and study.model.corrected is not None:
-            optimism += f", {number(study.model.corrected)} without the luck of the choice"
+        corrected = study.model.corrected if study.model is not None else None
+        if corrected is not None and number(corrected) != number(value):
+            optimism += f", {number(corrected)} without the luck of the choice"
         found.append(Tile(f"{test_key} · winner", number(test.values[test_key]), optimism, is_main=True))
     if best is not None and best.value is not None:
         label = ("winner" if study.is_final else "best so far") + (", the default setting" if is_default else "")
@@ -107,11 +116,12 @@ def _against(study: StudyOverview, value: float) -> str:
     if best is None or best.value is None:
         return ""
     own = study.model.value if study.model else best.value
+    own_name = "winner" if study.is_final else "best so far"
     gain = value - own if study.objective.direction == "minimize" else own - value
     if gain == 0 or math.isnan(gain):
-        return "the best is equal"
+        return f"the {own_name} is equal"
     share = f" ({abs(gain / value):.0%})" if value else ""
-    return f"the best is {number(abs(gain), digits=3)}{share} {'better' if gain > 0 else 'worse'}"
+    return f"the {own_name} is {number(abs(gain), digits=3)}{share} {'better' if gain > 0 else 'worse'}"
 
 
 def outcome_counts(study: StudyOverview) -> list[tuple[str, int]]:

@@ -10,6 +10,7 @@ from ftsweep.errors import UsageError
 from ftsweep.report.overview import read_overview
 from ftsweep.store.folders import StudyFolder
 
+_NAME_FILE = "Name a file: --out report.html"
 _HEAD_BYTES = 4096
 """Of a page of ours: its generator is named in there."""
 
@@ -21,7 +22,13 @@ def write_study_report(folder: StudyFolder, path: Path | None = None, *, state: 
         page = build(manifest.report, allowed=manifest.allow)
         if path is not None:
             _check_replaceable(path)
-        written: Path = page.write(read_overview(folder, state), path or folder.report_file)
+        overview = read_overview(folder, state)
+        try:
+            written: Path = page.write(overview, path or folder.report_file)
+        except (FileNotFoundError, PermissionError) as error:
+            if path is None:
+                raise
+            raise UsageError(f"this cannot be written: {error.strerror}", where=str(path), remedy=_NAME_FILE) from error
     return written
 
 
@@ -29,7 +36,7 @@ def _check_replaceable(path: Path) -> None:
     """A page that ftsweep wrote before may be written again; nothing else is overwritten."""
     if path.is_dir() or not path.parent.is_dir():
         what = "this is a folder" if path.is_dir() else "its folder does not exist"
-        raise UsageError(what, where=str(path), remedy="Name a file: --out report.html")
+        raise UsageError(what, where=str(path), remedy=_NAME_FILE)
     if not path.exists():
         return
     with path.open("rb") as file:

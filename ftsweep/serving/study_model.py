@@ -17,21 +17,28 @@ if TYPE_CHECKING:
     from ftsweep.serving.model import Predictor
 
 
-def check_destination(destination: Path) -> None:
-    """A model is exported to a folder that is absent or empty.
+_ANOTHER = "Name another folder."
+
+
+def make_destination(destination: Path) -> None:
+    """Make the folder that a model is exported to; it must be absent or empty.
 
     Raises:
-        UsageError: the folder has something in it.
+        UsageError: the folder has something in it, or cannot be made.
     """
-    if destination.exists() and (not destination.is_dir() or any(destination.iterdir())):
+    try:
+        if destination.exists() and (not destination.is_dir() or any(destination.iterdir())):
+            raise UsageError("this exists and is not an empty folder", where=str(destination), remedy=_ANOTHER)
+        destination.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
         raise UsageError(
-            "this exists and is not an empty folder", where=str(destination), remedy="Name another folder."
-        )
+            f"this folder cannot be made: {error.strerror}", where=str(destination), remedy=_ANOTHER
+        ) from error
 
 
 def export_best(folder: StudyFolder, destination: Path) -> None:
     """Copy the chosen model; a folder that has something in it is not touched."""
-    check_destination(destination)
+    make_destination(destination)
     shutil.copytree(model_folder(folder), destination, dirs_exist_ok=True)
 
 

@@ -15,6 +15,7 @@ from ftsweep.errors import ConfigError
 from ftsweep.models.base import LANGUAGE_HEADS
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor, nn
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -143,9 +144,18 @@ class Strategy(Component, ABC):
         Changed base weights (`changes_base`) are put back by the caller.
         """
 
-    def measuring(self, model: PreTrainedModel) -> AbstractContextManager[None]:
-        """A block in which the model only answers, and its weights stay as they are: what makes answers cheaper."""
+    def measuring(self, model: PreTrainedModel, autocast: torch.dtype | None = None) -> AbstractContextManager[None]:
+        """A block in which the model only answers, and its weights stay as they are: what makes answers cheaper.
+
+        `autocast`: the type that passes are computed in; None where that is the weights' own.
+        """
         return nullcontext()
+
+    def training_pass(
+        self, model: PreTrainedModel, autocast: torch.dtype | None
+    ) -> Callable[[], AbstractContextManager[None]]:
+        """Makes blocks, each around one forward pass of which a gradient is taken: what makes it cheaper."""
+        return nullcontext
 
     def merged(self, model: PreTrainedModel) -> PreTrainedModel:
         """A whole transformers model that answers as `model` does. The base is spent by it, and must be loaded anew."""

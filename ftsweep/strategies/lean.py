@@ -6,18 +6,21 @@ result. The layer is PEFT's own in all else (names, files, merging), and so is i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from peft.tuners.lora import Linear
+from torch.autograd.function import once_differentiable
 from torch.nn.functional import linear
 
 from ftsweep.strategies.low_rank import LowRankSum, Own, dropout_noise
 
 MAX_MERGED_BYTES = 1 << 30
 """Merged copies of the adapted weights may take so much memory, on a CPU."""
+_CAST = {torch.float32, torch.bfloat16, torch.float16}
+"""What autocast brings to its own type; the rest it leaves alone."""
 
 
 class LeanLinear(Linear):
@@ -25,30 +28,44 @@ class LeanLinear(Linear):
 
     merged_weight: torch.Tensor | None = None
     """The base's weight with the adapter in it, while the layer is only measured."""
+    cast_factors: tuple[torch.Tensor, torch.Tensor] | None = None
+    """A and B in the type that autocast computes in, while a pass is under way for which all were cast together."""
 
     def forward(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
-        factors = None if args or kwargs else self._plain_factors(x)
-        if factors is None:
+        taken = None if args or kwargs else self._taken(x)
+        if taken is None:
             return super().forward(x, *args, **kwargs)
-        base: Any = self.base_layer
-        if self.merged_weight is not None:
-            return linear(x, self.merged_weight, base.bias)
+        rows, weight, bias, *factors = taken
+        if self.merged_weight is not None and not torch.is_autocast_enabled(x.device.type):  # which would round it
+            return linear(x, self.merged_weight, bias)
         (name,) = self.active_adapters
-        flat = x.flatten(0, -2)
-        noise = dropout_noise(flat, dropout_of(self, name)) if self.training else None
-        own = Own(0, flat.shape[0], self.scaling[name], noise)
-        result: torch.Tensor = LowRankSum.apply(flat, base.weight, base.bias, (own,), *factors)
+        noise = dropout_noise(rows, dropout_of(self, name)) if self.training else None
+        own = Own(0, rows.shape[0], self.scaling[name], noise)
+        result: torch.Tensor = LowRankSum.apply(rows, weight, bias, (own,), *factors)
         return result.view(*x.shape[:-1], -1)
 
-    def _plain_factors(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor] | None:
-        """A and B where one adapter, of PEFT's plain kind, is on, and all is computed in one type; else None."""
+    def _taken(self, x: torch.Tensor) -> list[Any] | None:
+        """The rows of x, the base's weight and bias, A and B, all in the type that is computed in; None where PEFT's
+        own way is asked for: other than one adapter of the plain kind, or several types without autocast.
+        """
         names = self.active_adapters
         if self.disable_adapters or self.merged_adapters or self.lora_variant or len(names) != 1:
             return None
-        down, up = _factor(self.lora_A[names[0]]), _factor(self.lora_B[names[0]])
-        weight = self.base_layer.weight
-        is_one_type = isinstance(weight, torch.Tensor) and x.dtype == down.dtype == weight.dtype
-        return (down, up) if is_one_type and not torch.is_autocast_enabled(x.device.type) else None
+        base: Any = self.base_layer
+        factors = self.cast_factors or factors_of(self)
+        found = [x.flatten(0, -2), base.weight, base.bias, *factors]
+        types = {each.dtype for each in found if each is not None}
+        if not torch.is_autocast_enabled(x.device.type):
+            return found if len(types) == 1 else None
+        if not types <= _CAST:
+            return None
+        computed = torch.get_autocast_dtype(x.device.type)
+        return [each if each is None else each.to(computed) for each in found]
+
+
+def lean_among(layers: Mapping[str, Any]) -> list[LeanLinear]:
+    """Those of a model's LoRA layers that are of this kind."""
+    return [layer for layer in layers.values() if isinstance(layer, LeanLinear)]
 
 
 @contextmanager
@@ -66,7 +83,7 @@ def merged_for_measuring(layers: list[LeanLinear]) -> Iterator[None]:
         for layer, weight in zip(layers, weights, strict=True) if merges else ():
             (name,) = layer.active_adapters
             with torch.no_grad():
-                down, up = _factor(layer.lora_A[name]), _factor(layer.lora_B[name])
+                down, up = factors_of(layer)
                 layer.merged_weight = torch.addmm(weight, up, down, alpha=layer.scaling[name])
         yield
     finally:
@@ -74,11 +91,58 @@ def merged_for_measuring(layers: list[LeanLinear]) -> Iterator[None]:
             layer.merged_weight = None
 
 
+@contextmanager
+def cast_together(layers: list[LeanLinear], dtype: torch.dtype, *, has_gradient: bool = True) -> Iterator[None]:
+    """For the length of a block let these layers have A and B in the type that autocast computes in, all cast at once.
+
+    On a GPU each of some hundred small casts, and of their gradients, costs as much as a product of a small model. Two
+    operations do what they did; the numbers are the same. What a checkpoint computes again, after the block, casts its
+    own. A block inside of another changes nothing.
+    """
+    layers = [layer for layer in layers if layer.cast_factors is None]
+    factors = [factor for layer in layers for factor in factors_of(layer)]
+    with torch.set_grad_enabled(has_gradient):
+        cast = _Cast.apply(dtype, *factors) if factors else ()
+    try:
+        for layer, down, up in zip(layers, cast[::2], cast[1::2], strict=True):
+            layer.cast_factors = (down, up)
+        yield
+    finally:
+        for layer in layers:
+            layer.cast_factors = None
+
+
+class _Cast(torch.autograd.Function):
+    """Copies of tensors in one type; their gradients in the types that the tensors have."""
+
+    @staticmethod
+    def forward(ctx: Any, dtype: torch.dtype, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        ctx.set_materialize_grads(False)
+        ctx.types = [each.dtype for each in tensors]
+        copies = [torch.empty_like(each, dtype=dtype) for each in tensors]
+        torch._foreach_copy_(copies, tensors)
+        return tuple(copies)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: torch.Tensor | None) -> tuple[Any, ...]:
+        found: list[torch.Tensor | None] = [
+            None if each is None else torch.empty(each.shape, dtype=dtype, device=each.device)
+            for each, dtype in zip(gradients, ctx.types, strict=True)
+        ]
+        to, given = [each for each in found if each is not None], [each for each in gradients if each is not None]
+        torch._foreach_copy_(to, given)
+        return (None, *found)
+
+
+def factors_of(layer: LeanLinear) -> tuple[torch.Tensor, torch.Tensor]:
+    """A [rank, in] and B [out, rank] of the adapter that is on."""
+    (name,) = layer.active_adapters
+    down: Any = layer.lora_A[name]
+    up: Any = layer.lora_B[name]
+    return down.weight, up.weight
+
+
 def dropout_of(layer: Linear, name: str) -> float:
     """The share of inputs that an adapter drops; PEFT puts an `nn.Identity` there where it is none."""
     return float(getattr(layer.lora_dropout[name], "p", 0.0))
-
-
-def _factor(layer: Any) -> torch.Tensor:
-    weight: torch.Tensor = layer.weight
-    return weight

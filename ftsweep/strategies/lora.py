@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -23,6 +24,7 @@ from ftsweep.strategies.adapters import (
 from ftsweep.strategies.base import fresh_modules
 
 if TYPE_CHECKING:
+    import torch
     from peft import LoraConfig
     from torch import Tensor, nn
     from transformers import PreTrainedModel
@@ -112,10 +114,18 @@ class Lora(PeftStrategy):
 
         rescale_lora(model, scale)
 
-    def measuring(self, model: PreTrainedModel) -> AbstractContextManager[None]:
-        from ftsweep.strategies.lean import LeanLinear, merged_for_measuring
+    def measuring(self, model: PreTrainedModel, autocast: torch.dtype | None = None) -> AbstractContextManager[None]:
+        from ftsweep.strategies.lean import cast_together, lean_among, merged_for_measuring
 
-        return merged_for_measuring([layer for layer in lora_layers(model).values() if isinstance(layer, LeanLinear)])
+        layers = lean_among(lora_layers(model))
+        return merged_for_measuring(layers) if autocast is None else cast_together(layers, autocast, has_gradient=False)
+
+    def training_pass(
+        self, model: PreTrainedModel, autocast: torch.dtype | None
+    ) -> Callable[[], AbstractContextManager[None]]:
+        from ftsweep.strategies.lean import cast_together, lean_among
+
+        return nullcontext if autocast is None else partial(cast_together, lean_among(lora_layers(model)), autocast)
 
     def save(self, model: PreTrainedModel, folder: Path) -> None:
         if self.init == "pissa":

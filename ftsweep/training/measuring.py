@@ -1,4 +1,4 @@
-"""What a rung measures: the validation split, as many rows of train, general text where forgetting is guarded, and at
+"""What a rung measures: the validation split, rows of train, general text where forgetting is guarded, and at
 some rungs generated answers.
 """
 
@@ -50,11 +50,12 @@ class RungScorer:
         strategy: Strategy,
         *,
         seed: int,
+        train_rows: int | None = None,
         start: Start | None = None,
         meter: ForgettingMeter | None = None,
         answers: AnswerMeter | None = None,
     ) -> None:
-        """`seed` chooses the rows of train."""
+        """`seed` chooses the rows of train, `train_rows` of them; None: as many as validation has."""
         self._model = model
         self._evaluator = evaluator
         self._strategy = strategy
@@ -62,11 +63,11 @@ class RungScorer:
         self._meter = meter
         self._answers = answers
         self._train, self._validation = prepared.split("train"), prepared.split("validation")
-        self.probe = train_probe(len(self._train), len(self._validation), seed)
+        self.probe = train_probe(len(self._train), train_rows or len(self._validation), seed)
 
     def now(self, rung: int = 0) -> RungScores:
         """On the whole validation split, on the train probe, and on general text; with answers at their rungs."""
-        with self._strategy.measuring(self._model):
+        with self._strategy.measuring(self._model, self._evaluator.autocast_dtype):
             return self._now(rung)
 
     def _now(self, rung: int) -> RungScores:

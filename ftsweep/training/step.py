@@ -94,6 +94,7 @@ class Stepper:
         self.num_large_gradients = torch.zeros((), dtype=torch.long, device=evaluator.device)
         self.is_finite = torch.ones((), dtype=torch.bool, device=evaluator.device)
         """Whether every loss and gradient so far was a number."""
+        self._training_pass = self.strategy.training_pass(model, evaluator.autocast_dtype)
         self.has_gradient = False
         """Whether the weights have the gradient of the next step already."""
         self.strategy.set_training(model)
@@ -152,7 +153,7 @@ class Stepper:
 
     def loss(self, batch: Batch) -> torch.Tensor:
         """What training minimises, summed over the micro-batch's rows: a scalar with its graph."""
-        with autocast(self.evaluator.device, self.evaluator.autocast_dtype):
+        with autocast(self.evaluator.device, self.evaluator.autocast_dtype), self._training_pass():
             rows = self.regularisers.training_losses(to_device(batch, self.evaluator.device), self.evaluator.schema)
         return rows.sum()
 

@@ -62,6 +62,7 @@ class TrialRun:
             given.evaluator,
             given.parts.strategy,
             seed=seed,
+            train_rows=config["rungs"].get("train_rows"),
             start=given.start,
             meter=given.meter,
             answers=given.answers,

@@ -11,6 +11,7 @@ from typing import Any
 from ftsweep.domain.answers import RacedSetting
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Dimension
+from ftsweep.domain.spelling import number
 from ftsweep.domain.trial import OutcomeKind, TrialRecord
 from ftsweep.domain.verdict import Verdict, VerdictKind, counts_of
 from ftsweep.verdicts.edges import edge_of
@@ -87,7 +88,7 @@ def _edges(study: StudyFit, best: TrialRecord) -> Iterator[Verdict]:
             continue
         yield Verdict(
             VerdictKind.EDGE,
-            f"{name} {value:.4g} of trial {best.number} lies within 10 % of the {edge.end} end of its range, "
+            f"{name} {number(value)} of trial {best.number} lies within 10 % of the {edge.end} end of its range, "
             f"{study.dimensions[name]}",
             numbers={"value": float(value), "position": edge.position},
             advice="Go on in a wider range",
@@ -184,9 +185,10 @@ def _noise(study: StudyFit) -> Verdict | None:
     settings = "setting" if len(groups) == 1 else "settings"
     return Verdict(
         VerdictKind.NOISE,
-        f"two runs of one setting differ by up to {band:.2g} in {study.objective.key} by their seed alone (spread "
-        f"{spread:.2g}, {freedom + len(groups)} runs of {len(groups)} {settings}); {num_within} of {len(values)} "
-        "complete trials lie that near to the best value",
+        f"two runs of one setting differ by up to {number(band, digits=2)} in {study.objective.key} by their seed "
+        f"alone (spread {number(spread, digits=2)}, {freedom + len(groups)} runs of {len(groups)} {settings}); "
+        f"{num_within} of {len(values)} complete trials {'lies' if num_within == 1 else 'lie'} that near to the best "
+        "value",
         numbers={"band": band, "spread": spread, "num_within": num_within},
         advice="Smaller differences between trials mean nothing",
     )

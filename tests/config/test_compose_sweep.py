@@ -123,6 +123,7 @@ WRONG = [
     (["training=3"], ["training", "not a mapping"]),
     (["budget.trials=0"], ["budget.trials", "greater than or equal to 1"]),
     (["rungs.count=0"], ["rungs.count"]),
+    (["rungs.train_rows=15"], ["rungs.train_rows", "greater than or equal to 16"]),
     (["seed.data=-1"], ["seed.data"]),
     (["strategy.rnk=4"], ["strategy.rnk", "Did you mean 'rank'?"]),
     (["strategy.rank=four"], ["strategy.rank", "'four'", "valid integer"]),

@@ -65,7 +65,11 @@ def test_show_imports_nothing_heavy() -> None:
 
 def test_list_shows_every_group_and_understands_plurals() -> None:
     listed = list_groups()
-    assert list(listed) == ["sweeps", *COMPONENT_GROUPS, GUARDS]
+    assert list(listed) == ["sweeps", *COMPONENT_GROUPS, "judge", GUARDS]
+    shipped = [file for folder in ("conf", "sweeps") for file in shipped_folder(folder).rglob("*.yaml")]
+    files = {Path(entry["file"]) for entries in listed.values() for entry in entries}
+    assert {file for file in shipped if file.stem != "base"} == files
+    assert list_groups("judges") == {"judge": listed["judge"]}
     assert list_groups("models") == {"model": listed["model"]}
     assert list_groups("strategies") == {"strategy": listed["strategy"]}
     assert [entry["name"] for entry in listed["strategy"]] == sorted(entry["name"] for entry in listed["strategy"])

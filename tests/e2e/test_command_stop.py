@@ -81,7 +81,7 @@ def test_study_is_extended_into_another_space_and_ends_at_a_target(place: Place)
     refused = place.run("run", *changed)
     assert refused.returncode == 2
     assert "study.extend=true" in refused.stderr
-    assert "was '{2, 4}', is now '{2, 8}'" in refused.stderr
+    assert "was {2, 4}, is now {2, 8}" in refused.stderr
     done = place.run("run", *changed, "study.extend=true", "budget.trials=4")
     assert done.returncode == 0, done.stderr
     told = place.ask("status", "small", "--json")

@@ -86,5 +86,5 @@ def test_a_server_has_the_whole_study_and_its_champion(
         files = mlflow.artifacts.download_artifacts("models:/example@champion", dst_path=str(tmp_path / "champion"))
     finally:
         mlflow.set_tracking_uri(None)  # type: ignore[arg-type]  # unsets it
-    assert (Path(files) / "served.py").exists()
+    assert (Path(files) / "mlflow_model.py").exists()
     assert capfd.readouterr().out == ""  # MLflow would print addresses into the live view

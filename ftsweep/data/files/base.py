@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
 
 from ftsweep.data.files.encodings import Encoding, checked_encoding
+from ftsweep.data.files.inner import Read, constant, inner_columns
 from ftsweep.data.files.kinds import Compression, DataFile, Format
 from ftsweep.domain.finding import Finding, Severity
 from ftsweep.errors import ConfigError
@@ -107,6 +108,15 @@ class OpenedFile(ABC):
         self.seen: list[Finding] = []
         """What reading its rows showed."""
         self.num_bad = 0
+        self._inner: dict[str, Read] = {}
+
+    def _has_columns(self, names: Iterable[str]) -> None:
+        """Keep the names of the columns, with those within them that are asked for: `data.text`."""
+        columns = tuple(names)
+        asked = [*self.settings.asked_names, *(self.settings.keep or ())]
+        self._inner = inner_columns(asked, columns)
+        self._inner |= {name: constant(value) for name, value in self.file.parts if name not in columns}
+        self.facts.columns = (*columns, *self._inner)
 
     @property
     def findings(self) -> list[Finding]:

@@ -30,7 +30,7 @@ class Dialect:
     first: tuple[str, ...]
     """The cells of the first line, as written."""
     num_before: int
-    """Lines before it: blank ones, and Excel's `sep=;`."""
+    """Lines before it: blank ones, Excel's `sep=;`, and comments."""
     seems_headless: bool
     """Whether the first line looks like the others."""
     skips_space: bool = False
@@ -39,6 +39,8 @@ class Dialect:
     """The sample's rows behind it that have as many cells."""
     num_behind: int = 0
     """Cells of the lines behind the first where that one has no more than one: it is a title then."""
+    num_comments: int = 0
+    """Lines before the first that begin with # and are no row."""
 
 
 def find_dialect(
@@ -50,20 +52,37 @@ def find_dialect(
     told = body[0].strip().strip('"') if body else ""
     if told.startswith("sep=") and len(told) == 5:
         said, num_before, body = said or told[4], num_before + 1, body[1:]
-    delimiter = said or _likeliest(body, default, wanted, quoting)
+    marked = next((number for number, line in enumerate(body) if not line.startswith("#")), 0)
+    delimiter = said or _likeliest(body[marked:], default, wanted, quoting)
+    num_comments = _num_comments(body[: marked + 1], delimiter, wanted) if marked else 0
+    num_before, body = num_before + num_comments, body[num_comments:]
     skips_space = quoting == csv.QUOTE_MINIMAL and _skips_space(body, delimiter)
     records = list(_records(body, delimiter, quoting, skips_space))
     first, others = tuple(records[0]) if records else (), records[1:]
     size = _usual_size(others)
-    if size == len(first) + 1 and _are_row_names(others, size):
+    counts_rows = _are_row_names(others, size)
+    if size == len(first) + 1 and counts_rows and first[:1] != ("",):
         first = ("", *first)
-    is_title = (
-        size > 1 and sum(map(bool, map(str.strip, first))) == 1 and (len(first) == 1 or not set(first) & set(wanted))
-    )
+    is_alone = sum(map(bool, map(str.strip, first))) == 1 and not (counts_rows and not first[0].strip())
+    is_title = size > 1 and is_alone and (len(first) == 1 or not set(first) & set(wanted))
     num_behind = size if is_title and sum(map(bool, others[0])) > 1 else 0
     seems_headless = _seems_headless(first, others, wanted)
     rows = [cells for cells in others if len(cells) == len(first)]
-    return Dialect(delimiter, first, num_before, seems_headless, skips_space, rows, num_behind)
+    return Dialect(delimiter, first, num_before, seems_headless, skips_space, rows, num_behind, num_comments)
+
+
+def _num_comments(lines: Sequence[str], delimiter: str, wanted: Sequence[str]) -> int:
+    """How many of these lines, all but the last of which begin with #, are comments and no names of columns or rows.
+
+    All of them where the last has names that are wanted; else those before the first that has as many cells as it.
+    """
+    *marked, behind = [[cell.strip() for cell in alone(line, delimiter) or ()] for line in lines]
+    names = {name.lower() for name in wanted}
+    if names & {cell.lower() for cell in behind}:
+        return len(marked)
+    return next(
+        (place for place, cells in enumerate(marked) if len(cells) == len(behind) or names & set(cells)), len(marked)
+    )
 
 
 def _usual_size(records: Sequence[Sequence[str]]) -> int:

@@ -13,7 +13,7 @@ _FOREIGN = (
     (b"PK\x03\x04", "is an Excel workbook or a zip archive", _SHEET),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "is an old Excel workbook", "Save the sheet as 'CSV UTF-8'."),
     (b"PAR1", "is a parquet file", "Name it .parquet."),
-    (b"ARROW1", "is an Arrow file", "Save it as parquet, or name the folder that `datasets` saved."),
+    (b"ARROW1", "is an Arrow file", "Name it .arrow."),
     (b"SQLite format 3\0", "is an SQLite database", "Export the table as csv."),
     (b"%PDF-", "is a PDF", "Save its text as .txt."),
     (b"\x80\x04\x95", "is a pickle", "Save the table as parquet or csv."),
@@ -32,7 +32,7 @@ def refuse_foreign(file: DataFile) -> None:
     with opened(file) as stream:
         first = stream.read(_FIRST)
     for magic, what, remedy in _FOREIGN:
-        if first.startswith(magic) and not (file.format == "parquet" and magic == b"PAR1"):
+        if first.startswith(magic) and (file.format, magic) not in (("parquet", b"PAR1"), ("arrow", b"ARROW1")):
             raise DataError(f"{what}, by its first bytes, and no {file.format}", where=file.where, remedy=remedy)
     if file.format != "txt" and first.lstrip()[:20].lower().startswith(_PAGES):  # text to learn may be of pages
         remedy = "Download the file itself: its link often leads to a page about it."

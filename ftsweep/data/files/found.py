@@ -5,12 +5,13 @@ from __future__ import annotations
 import glob
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from urllib.parse import unquote
 
 from ftsweep.data.base import SPLITS
 from ftsweep.data.files.archives import is_archive, member_names, split_member
-from ftsweep.data.files.kinds import DataFile, data_file, format_of
+from ftsweep.data.files.kinds import DataFile, data_file, format_of, known_formats
 from ftsweep.domain.finding import Finding, Severity
 from ftsweep.domain.paths import typed_path
 from ftsweep.errors import ConfigError, DataError
@@ -26,6 +27,7 @@ _SPLIT_WORDS = {
 _SHARD = re.compile(r"^(.*)-(\d{3,})-of-(\d{3,})(\..+)$")
 _NOT_ROWS = re.compile(r"(?i)^(readme|license|licence|changelog|dataset_infos?|metadata|requirements|citation)\b")
 _NUM_SHOWN = 5
+_NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
 @dataclass
@@ -72,6 +74,9 @@ def find_files(named: str | Sequence[str], *, split: str = "train", shared: Sequ
     for other, files in found.splits.items():
         found.splits[other] = _told_apart(list({(file.path, file.member): file for file in files}.values()))
         found.findings += _missing_shards(found.splits[other])
+    said = {name for files in found.splits.values() for file in files for name, _ in file.parts}
+    if said:
+        found.findings.append(_note(f"the names of folders say the columns {', '.join(sorted(said))}"))
     return found
 
 
@@ -86,24 +91,40 @@ def _found_in(named: str, split: str, shared: Sequence[str], notes: list[Finding
         files = [match for match in matches if match.is_file() and not match.name.startswith(".")]
         if not files:
             raise DataError(f"no file matches {named!r}", where=f"data.{split}", remedy=_beside(path))
-        return {split: [data_file(file, file.name) for file in files]}
+        return {split: [replace(data_file(file, file.name), parts=_parts_said(file)) for file in files]}
     if path.is_dir():
         files = [
             file for file in sorted(path.rglob("*"), key=lambda file: _natural(str(file))) if _may_hold_rows(file, path)
         ]
         if not files:
             what = "is a folder without a file of rows, and no data set that datasets' save_to_disk wrote"
-            raise DataError(what, where=str(path), remedy=f"Name a file in data.{split}.")
-        chosen = [data_file(file, file.relative_to(path.parent).as_posix()) for file in files]
+            there = sorted(file.name for file in path.rglob("*") if file.is_file())[:_NUM_SHOWN]
+            remedy = f"It holds: {', '.join(there) or 'nothing'}. Rows are in files of these kinds: {known_formats()}."
+            raise DataError(what, where=str(path), remedy=remedy)
+        chosen = [
+            replace(
+                data_file(file, file.relative_to(path.parent).as_posix()), parts=_parts_said(file.relative_to(path))
+            )
+            for file in files
+        ]
         return _chosen(chosen, split, shared, str(path), notes)
     check_exists(split, path)
     return {split: [data_file(path, path.name)]}
+
+
+def _parts_said(file: Path) -> tuple[tuple[str, str], ...]:
+    """The columns that folders say of a table written in parts, as Spark and pandas do: `label=good/0.parquet`."""
+    said = [part.partition("=") for part in file.parent.parts if part.count("=") == 1]
+    return tuple((unquote(name), unquote(value)) for name, _, value in said if name and value != _NO_VALUE)
 
 
 def check_exists(split: str, path: Path) -> None:
     """Raise DataError unless it is a file or a folder."""
     if path.is_file() or path.is_dir():
         return
+    if path.is_symlink():
+        target = path.readlink()
+        raise DataError(f"is a link to {target}, which is not there", where=f"data.{split}={path}", remedy="Mend it.")
     if path.exists():
         raise DataError("is neither a file nor a folder", where=f"data.{split}={path}", remedy="Name a file.")
     raise DataError("there is no such file", where=f"data.{split}={path}", remedy=_beside(path))
@@ -155,7 +176,23 @@ def _chosen(
         notes.append(_note(f"{Path(where).name} has files named after splits: {told}{more}"))
     for members in chosen.values():
         _check_one_kind(members, split, where)
-    return chosen
+    return _by_class(chosen, notes)
+
+
+def _by_class(chosen: dict[str, list[DataFile]], notes: list[Finding]) -> dict[str, list[DataFile]]:
+    """The files with their folders' names as labels, where texts lie in two folders or more beside each other."""
+    places = {Path(file.member or file.name).parent for files in chosen.values() for file in files}
+    names = {place.name for place in places}
+    depths = {len(place.parts) for place in places}
+    is_text = all(file.format == "txt" for files in chosen.values() for file in files)
+    if not is_text or len(names) < 2 or len(depths) > 1 or "" in names or any(map(split_named, names)):
+        return chosen
+    shown = ", ".join(sorted(names)[:_NUM_SHOWN]) + (", ..." if len(names) > _NUM_SHOWN else "")
+    notes.append(_note(f"a text's folder names its label where one is learned, and each file is a row then: {shown}"))
+    return {
+        split: [replace(file, folder=Path(file.member or file.name).parent.name) for file in files]
+        for split, files in chosen.items()
+    }
 
 
 def _split_named(file: DataFile) -> str:
@@ -169,6 +206,12 @@ def split_named(name: str) -> str:
     """The split that a name speaks of: `dev.csv` is validation; "" of none."""
     words = re.split(r"[^a-z]+", name.lower())
     return next((split for split, names in _SPLIT_WORDS.items() if any(word in names for word in words)), "")
+
+
+def split_of_word(word: object) -> str:
+    """The split that a word alone is the name of; "" of any other."""
+    text = str(word).strip().lower()
+    return next((split for split, names in _SPLIT_WORDS.items() if text in names), "")
 
 
 def _check_one_kind(files: list[DataFile], split: str, where: str) -> None:
@@ -188,9 +231,7 @@ def _told_apart(files: list[DataFile]) -> list[DataFile]:
     if len(set(names)) == len(names):
         return files
     return [
-        DataFile(file.path, f"{file.path.parent.name}/{file.name}", file.format, file.compression, file.member)
-        if names.count(file.name) > 1
-        else file
+        replace(file, name=f"{file.path.parent.name}/{file.name}") if names.count(file.name) > 1 else file
         for file in files
     ]
 

@@ -9,6 +9,9 @@ from typing import Any, NoReturn
 
 from ftsweep.data.files.base import Batch, OpenedFile, RawRow, ReadSettings
 from ftsweep.data.files.encodings import Encoding
+from ftsweep.data.files.inner import MISSING, with_inner
+from ftsweep.data.files.json_tables import several_tables, table_in
+from ftsweep.data.files.json_text import Twice, has_comma_at_end, parsed, parsed_lines, several, twice_in
 from ftsweep.data.files.kinds import DataFile
 from ftsweep.data.files.text import excerpt, opened_text, undecoded
 from ftsweep.errors import DataError
@@ -18,6 +21,13 @@ _BLOCK = 1024
 
 _NUM_FIRST = 20
 """Rows whose keys are the columns that a file is said to have."""
+
+
+_APART = (
+    'python -c "import json; found = json.load(open(FILE)); '
+    "[json.dump(rows, open(f'{name}.json', 'w')) for name, rows in found.items() if isinstance(rows, list)]\""
+)
+"""Writes each list of FILE to a file of its name."""
 
 
 class JsonLines(OpenedFile):
@@ -30,15 +40,18 @@ class JsonLines(OpenedFile):
         names: dict[str, None] = {}
         for row, _ in zip(self.rows(), range(_NUM_FIRST), strict=False):
             names |= dict.fromkeys(row.values)
-        self.facts.columns = tuple(names)
+        self._has_columns(names)
 
     def rows(self) -> Iterator[RawRow]:
+        self._num_commas = self._num_several = 0
         for number, line in self._lines():
             if not line.isspace():
                 yield from self._rows_of(line, number)
+        self._tell()
 
     def batches(self) -> Iterator[Batch | RawRow]:
         self.num_bad, self.seen = 0, []
+        self._num_commas = self._num_several = 0
         lines = self._lines()
         while block := list(islice(lines, _BLOCK)):
             batch = self._batch([line for _, line in block], block[0][0])
@@ -49,6 +62,15 @@ class JsonLines(OpenedFile):
                 for row in () if line.isspace() else self._rows_of(line, number):
                     self.num_bad += bool(row.problem)
                     yield row
+        self._tell()
+
+    def _tell(self) -> None:
+        for number, what in (
+            (self._num_commas, "ends lines with a comma, which is passed over"),
+            (self._num_several, "has lines with several objects behind each other, each of them a row"),
+        ):
+            if number:
+                self.seen.append(self.note("lines", f"{what} ({number} lines)"))
 
     def _lines(self) -> Iterator[tuple[int, str]]:
         assert self.encoding is not None
@@ -60,7 +82,19 @@ class JsonLines(OpenedFile):
 
     def _rows_of(self, line: str, number: int) -> Iterator[RawRow]:
         assert self.encoding is not None
-        return _rows_of(line, number, bool(self.encoding.num_bad_lines))
+        is_damaged = bool(self.encoding.num_bad_lines)
+        for row in _rows_of(line, number, is_damaged):
+            if not row.problem:
+                yield row._replace(values=with_inner(row.values, self._inner))
+                continue
+            is_followed = row.problem.startswith("Extra data") and not is_damaged and "\\ud" not in line.lower()
+            more = several(line.rstrip().removesuffix(",")) if is_followed else []
+            if not more or any(map(twice_in, more)):
+                yield row
+                continue
+            self._num_commas += line.rstrip().endswith(",")
+            self._num_several += len(more) > 1
+            yield from (RawRow(with_inner(values, self._inner), number) for values in more)
 
     def _batch(self, lines: list[str], first: int) -> Batch | None:
         """The rows of whole lines with the same keys, parsed at once; None of others, to be parsed one by one."""
@@ -73,22 +107,25 @@ class JsonLines(OpenedFile):
         if "\\ud" in joined or "\\uD" in joined:  # may be half a character
             return None
         try:
-            rows = json.loads(joined)
-        except (ValueError, RecursionError):
+            rows, is_sure = parsed_lines(joined, is_flat="{" not in lines[0][1:])
+        except (ValueError, RecursionError, TypeError):
             return None
-        if len(rows) != len(lines) or not all(type(row) is dict for row in rows):
+        if not is_sure or len(rows) != len(lines) or not all(type(row) is dict for row in rows):
             return None
         names = rows[0].keys()
         if not names or any(row.keys() != names for row in rows):
             return None
         keep = self.settings.keep
         columns = {name: [row[name] for row in rows] for name in names if keep is None or name in keep}
+        columns |= {name: [read(row) for row in rows] for name, read in self._inner.items()}
+        if any(MISSING in cells for cells in columns.values() if self._inner):
+            return None
         return Batch(first, columns) if columns else None
 
 
 def _rows_of(line: str, number: int, is_damaged: bool) -> Iterator[RawRow]:
     try:
-        value = json.loads(line)
+        value = parsed(line)
         if "\\u" in line:
             check_whole(value)
     except (ValueError, RecursionError) as error:
@@ -105,6 +142,8 @@ def _rows_of(line: str, number: int, is_damaged: bool) -> Iterator[RawRow]:
         yield RawRow({}, number, f"not an object: {excerpt(line)}")
     elif is_damaged and (byte := undecoded(line)) is not None:
         yield RawRow({}, number, f"cannot be decoded ({byte}): {excerpt(line)}")
+    elif twice := twice_in(value):
+        yield RawRow({}, number, f"{twice}: {excerpt(line)}")
     else:
         yield RawRow(value, number)
 
@@ -120,12 +159,14 @@ class JsonFile(OpenedFile):
         names: dict[str, None] = {}
         for value in self._values[:_NUM_FIRST]:
             names |= dict.fromkeys(value if isinstance(value, Mapping) else ())
-        self.facts.columns = tuple(names)
+        self._has_columns(names)
 
     def rows(self) -> Iterator[RawRow]:
         for number, value in enumerate(self._values, start=1):
-            if isinstance(value, Mapping):
-                yield RawRow(value, number)
+            if twice := twice_in(value):
+                yield RawRow({}, number, twice)
+            elif isinstance(value, Mapping):
+                yield RawRow(with_inner(value, self._inner), number)
             else:
                 yield RawRow({}, number, f"not an object: {excerpt(repr(value))}")
 
@@ -136,16 +177,31 @@ class JsonFile(OpenedFile):
         if not text.strip():
             return []
         try:
-            value = json.loads(text)
+            value = parsed(text)
             if "\\u" in text:
                 check_whole(value)
         except json.JSONDecodeError as error:
+            if objects := several(text) if error.msg == "Extra data" else []:
+                self.assumed.append(
+                    self.note("lines", f"holds {len(objects)} objects behind each other, each of them a row")
+                )
+                return objects
             line = text.split("\n")[error.lineno - 1]
-            self._refuse(f"{error.msg}: {excerpt(line)}", error.lineno)
+            comma = "a comma stands before the end of a list or an object; take it out"
+            why = comma if has_comma_at_end(text, error.pos) else f"{error.msg}: {excerpt(line)}"
+            self._refuse(why, error.lineno)
         except (ValueError, RecursionError) as error:
             self._refuse(parse_text(error), None)
         if self.encoding.num_bad_lines and (byte := undecoded(text)) is not None:
             self._refuse(f"cannot be decoded ({byte})", self.encoding.first_line)
+        if isinstance(value, Twice) and value.is_own:
+            self._refuse(twice_in(value), None)
+        if names := several_tables(value):
+            raise DataError(
+                f"holds several lists of rows: {', '.join(f'{name} ({len(value[name])})' for name in names)}",
+                where=self.file.where,
+                remedy=f"Write each to a file of its own: {_APART.replace('FILE', repr(self.file.path.name))}.",
+            )
         rows, how = table_in(value)
         if rows is None:
             raise DataError(
@@ -172,46 +228,16 @@ def is_lines(file: DataFile, encoding: Encoding) -> bool:
     except (ValueError, RecursionError):
         # a first line that is broken, and no beginning of an object over many lines
         return has_more and first.rstrip().endswith("}")
-    return has_more or table_in(value)[0] is None
+    return has_more or (table_in(value)[0] is None and not several_tables(value))
 
 
 def is_list(file: DataFile, encoding: Encoding) -> bool:
-    """Whether a file with a name of JSON lines holds one list."""
+    """Whether a file with a name of JSON lines holds one list, or objects over several lines each."""
     with opened_text(file, encoding) as text:
-        first = next((line for line in text if line.strip("\ufeff \t\r\n")), "")
-    return first.lstrip("\ufeff").lstrip().startswith("[") and not first.rstrip().endswith("]")
-
-
-def table_in(value: Any) -> tuple[Sequence[Any] | None, str]:
-    """The rows in a JSON value, and how it holds them where that is not plain; None without any.
-
-    The shapes are those of pandas' `to_json` (records, columns, index, split, table), of columns as lists, and of a
-    list of rows under a name.
-    """
-    if isinstance(value, list):
-        return value, ""
-    if not isinstance(value, dict) or not value:
-        return None, ""
-    names, inner = value.get("columns"), value.get("data")
-    if isinstance(names, list) and isinstance(inner, list) and all(isinstance(row, list) for row in inner):
-        return [
-            dict(zip(names, row, strict=False)) if len(row) == len(names) else row for row in inner
-        ], "holds columns and data"
-    tables = [name for name, member in value.items() if isinstance(member, list) and _are_objects(member)]
-    if len(tables) == 1:
-        others = [name for name in value if name != tables[0]]
-        more = f"; passed over: {', '.join(others)}" if others else ""
-        return value[tables[0]], f"holds its rows under {tables[0]!r}{more}"
-    members = list(value.values())
-    if all(isinstance(member, list) for member in members) and len(set(map(len, members))) == 1:
-        return [dict(zip(value, cells, strict=True)) for cells in zip(*members, strict=True)], "holds a list per column"
-    if all(isinstance(member, dict) and member for member in members):
-        if all(name.isdigit() for name in value):
-            return members, "holds an object per row"
-        keys = list(members[0])
-        if all(list(member) == keys for member in members) and all(key.isdigit() for key in keys):
-            return [{name: member[key] for name, member in value.items()} for key in keys], "holds an object per column"
-    return None, ""
+        first, second = [*islice((line.strip() for line in text if line.strip("\ufeff \t\r\n")), 2), "", ""][:2]
+    first = first.lstrip("\ufeff").lstrip()
+    is_begun = first.startswith("{") and not first.endswith(("}", "},")) and second[:1] not in ("", "{")
+    return (first.startswith("[") and not first.endswith("]")) or is_begun
 
 
 def parse_text(error: ValueError | RecursionError) -> str:
@@ -226,7 +252,3 @@ def parse_text(error: ValueError | RecursionError) -> str:
 def check_whole(value: Any) -> None:
     """Raise UnicodeEncodeError for text with half a character: JSON may hold it, and no tokenizer takes it."""
     json.dumps(value, ensure_ascii=False).encode("utf-8", "strict")
-
-
-def _are_objects(members: Sequence[Any]) -> bool:
-    return bool(members) and all(isinstance(member, dict) for member in members)

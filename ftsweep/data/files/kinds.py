@@ -8,7 +8,7 @@ from typing import Literal
 
 from ftsweep.errors import DataError
 
-Format = Literal["jsonl", "json", "csv", "tsv", "parquet", "txt", "conll"]
+Format = Literal["jsonl", "json", "csv", "tsv", "parquet", "arrow", "txt", "conll"]
 Compression = Literal["", "gzip", "bz2", "xz", "zstd", "zip"]
 
 FORMATS: dict[str, Format] = {
@@ -21,6 +21,8 @@ FORMATS: dict[str, Format] = {
     ".tab": "tsv",
     ".parquet": "parquet",
     ".pq": "parquet",
+    ".arrow": "arrow",
+    ".feather": "arrow",
     ".txt": "txt",
     ".text": "txt",
     ".conll": "conll",
@@ -62,6 +64,10 @@ class DataFile:
     compression: Compression = ""
     member: str = ""
     """The member's name inside of the archive `path`."""
+    folder: str = ""
+    """The name of its folder, where each folder holds the texts of one label."""
+    parts: tuple[tuple[str, str], ...] = ()
+    """Columns that its folders say, `label=good`, of a table that was written in parts."""
 
     @property
     def where(self) -> str:
@@ -105,6 +111,8 @@ def data_file(path: Path, name: str, *, member: str = "") -> DataFile:
         remedy = f"Known: {known_formats()}; and a folder saved by datasets"
         if is_spreadsheet(suffix):
             remedy = "Save the sheet as 'CSV UTF-8', and name the .csv file"
+        if suffix.lower() in (".tar", ".tgz") or ".tar" in map(str.lower, path.suffixes):
+            remedy = "Unpack it (tar xf), and name the file or the folder in it"
         what = f"files of the kind {suffix or 'without an extension'!r} cannot be read"
         raise DataError(what, where=f"{path}/{member}" if member else str(path), remedy=remedy)
     if not member:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from typing import Any
 
 from ftsweep.data.files.base import OpenedFile, RawRow, ReadSettings
 from ftsweep.data.files.class_names import class_names, named
 from ftsweep.data.files.encodings import Encoding
+from ftsweep.data.files.inner import with_inner
 from ftsweep.data.files.kinds import DataFile
 from ftsweep.data.files.unpacked import opened
 from ftsweep.errors import DataError
@@ -39,11 +40,12 @@ class ParquetFile(OpenedFile):
             self.facts.class_names = class_names(parquet.schema_arrow.metadata)
             # an index that pandas wrote beside the columns
             self._names = [name for name in names if not (name.startswith("__index_level_") and name.endswith("__"))]
-        self.facts.columns = tuple(self._names)
+        self._has_columns(self._names)
 
     def rows(self) -> Iterator[RawRow]:
         keep = self.settings.keep
-        names = [name for name in self._names if keep is None or name in keep]
+        heads = {name.partition(".")[0] for name in self._inner}
+        names = [name for name in self._names if keep is None or name in keep or name in heads]
         classes = {name: found for name, found in self.facts.class_names.items() if name in names}
         number = 0
         with self._opened() as parquet:
@@ -53,7 +55,8 @@ class ParquetFile(OpenedFile):
             for batch in parquet.iter_batches(batch_size=_BATCH, columns=names):
                 for values in batch.select(names).to_pylist():
                     number += 1
-                    yield _named_row(values, number, classes)
+                    row = named_row(values, number, classes)
+                    yield row._replace(values=with_inner(row.values, self._inner)) if self._inner else row
 
     @contextmanager
     def _opened(self) -> Iterator[Any]:
@@ -77,10 +80,14 @@ class ParquetFile(OpenedFile):
             raise DataError(f"cannot be read as parquet: {why}", where=self.file.where, remedy=self.remedy) from error
 
 
-def _named_row(values: dict[str, Any], number: int, classes: dict[str, list[str]]) -> RawRow:
+def named_row(values: dict[str, Any], number: int, classes: dict[str, list[str]]) -> RawRow:
+    """A row with the names of its classes for their numbers, and whole numbers for decimals that are."""
     for name, value in values.items():
         if isinstance(value, Decimal) and value == value.to_integral_value():
             values[name] = int(value)
+        elif isinstance(value, bytes):  # text, as programs write it that know no type for it; else it stays bytes
+            with suppress(UnicodeDecodeError):
+                values[name] = value.decode("utf-8")
     try:
         for name, names in classes.items():
             values[name] = named(values[name], names)

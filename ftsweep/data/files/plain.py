@@ -1,4 +1,4 @@
-"""Rows of plain text: a paragraph each."""
+"""Rows of plain text: a paragraph each; or a file each, where folders hold the texts of a label."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from ftsweep.data.files.base import OpenedFile, RawRow, ReadSettings
 from ftsweep.data.files.encodings import Encoding
 from ftsweep.data.files.kinds import DataFile
-from ftsweep.data.files.tables import damage_in
-from ftsweep.data.files.text import opened_text
+from ftsweep.data.files.text import damage_in, opened_text
+
+_MANY_LINES = 10
+"""Lines of a text that are hardly one paragraph."""
 
 
 class PlainText(OpenedFile):
@@ -18,12 +20,16 @@ class PlainText(OpenedFile):
 
     def __init__(self, file: DataFile, settings: ReadSettings, encoding: Encoding) -> None:
         super().__init__(file, settings, encoding)
-        self.facts.columns = ("text",)
+        self._is_whole = bool(file.folder) and (not settings.wanted or "label" in settings.wanted)
+        self.facts.columns = ("text", "label") if self._is_whole else ("text",)
 
     def rows(self) -> Iterator[RawRow]:
         assert self.encoding is not None
+        if self._is_whole:
+            yield self._whole()
+            return
         paragraph: list[str] = []
-        start = 0
+        start = number = num_rows = 0
         with opened_text(self.file, self.encoding) as text:
             for number, line in enumerate(text, start=1):
                 line = line.rstrip()
@@ -31,10 +37,28 @@ class PlainText(OpenedFile):
                     start = start if paragraph else number
                     paragraph.append(line)
                 elif paragraph:
+                    num_rows += 1
                     yield self._row(paragraph, start)
                     paragraph = []
         if paragraph:
             yield self._row(paragraph, start)
+        if number - start >= _MANY_LINES and not num_rows:
+            self.seen.append(
+                self.warn(
+                    "lines",
+                    f"is one paragraph of {number} lines, and so one row: blank lines part the rows of a text",
+                    count=1,
+                    examples=(f"{self.file.name}:{start}",),
+                    remedy="If each line is a text of its own, put a blank line behind each: sed G OLD.txt > NEW.txt",
+                )
+            )
+
+    def _whole(self) -> RawRow:
+        """The file as one row, with its folder's name as the label."""
+        assert self.encoding is not None
+        with opened_text(self.file, self.encoding) as text:
+            row = self._row([text.read().lstrip("\ufeff").rstrip()], 1)
+        return row if row.problem else row._replace(values={**row.values, "label": self.file.folder})
 
     def _row(self, paragraph: list[str], start: int) -> RawRow:
         assert self.encoding is not None

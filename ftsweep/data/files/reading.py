@@ -9,8 +9,13 @@ for file in find_files("shards/*.jsonl.gz").splits["train"]:
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import islice
+
+from ftsweep.data.files.arrow_rows import ArrowFile
 from ftsweep.data.files.base import OpenedFile, ReadSettings
 from ftsweep.data.files.conll import ConllFile
+from ftsweep.data.files.disguised import SAMPLE_LINES, holds_words_and_tags, refuse_disguised
 from ftsweep.data.files.encodings import Encoding, find_encoding
 from ftsweep.data.files.foreign import refuse_foreign
 from ftsweep.data.files.json_rows import JsonFile, JsonLines, is_lines, is_list
@@ -18,6 +23,7 @@ from ftsweep.data.files.kinds import DataFile
 from ftsweep.data.files.parquet_rows import ParquetFile
 from ftsweep.data.files.plain import PlainText
 from ftsweep.data.files.tables import TableFile
+from ftsweep.data.files.text import opened_text
 from ftsweep.domain.finding import Finding, Severity
 
 
@@ -29,8 +35,8 @@ def open_file(file: DataFile, settings: ReadSettings | None = None) -> OpenedFil
     """
     settings = settings or ReadSettings()
     refuse_foreign(file)
-    if file.format == "parquet":
-        return ParquetFile(file, settings, None)
+    if file.format in ("parquet", "arrow"):
+        return ParquetFile(file, settings, None) if file.format == "parquet" else ArrowFile(file, settings, None)
     encoding = find_encoding(file, settings.encoding)
     found = _reader(file, settings, encoding)
     found.assumed[:0] = encoding_findings(file, encoding, settings)
@@ -38,6 +44,12 @@ def open_file(file: DataFile, settings: ReadSettings | None = None) -> OpenedFil
 
 
 def _reader(file: DataFile, settings: ReadSettings, encoding: Encoding) -> OpenedFile:
+    if file.format == "txt" or (file.format == "tsv" and settings.header is None and settings.delimiter is None):
+        with opened_text(file, encoding) as text:
+            lines = list(islice(text, SAMPLE_LINES))
+        if holds_words_and_tags(lines):
+            return _words_and_tags(file, settings, encoding)
+        refuse_disguised(file, lines, settings)
     if file.format in ("csv", "tsv"):
         return TableFile(file, settings, encoding)
     if file.format == "txt":
@@ -46,6 +58,18 @@ def _reader(file: DataFile, settings: ReadSettings, encoding: Encoding) -> Opene
         return ConllFile(file, settings, encoding)
     has_lines = is_lines(file, encoding) if file.format == "json" else not is_list(file, encoding)
     return JsonLines(file, settings, encoding) if has_lines else JsonFile(file, settings, encoding)
+
+
+def _words_and_tags(file: DataFile, settings: ReadSettings, encoding: Encoding) -> OpenedFile:
+    """A file of another name with a word and its tag a line; as its name says where no tags are wanted, with a word."""
+    what = "has a word and its tag a line, with blank lines between sentences"
+    if settings.wanted and "tags" not in settings.wanted:
+        found = PlainText(file, settings, encoding) if file.format == "txt" else TableFile(file, settings, encoding)
+        found.assumed.append(found.warn("files", what, remedy="Such a file is for task=token_classification"))
+        return found
+    tagged = ConllFile(replace(file, format="conll"), settings, encoding)
+    tagged.assumed.append(tagged.note("files", f"{what}, and is read as a .conll file is"))
+    return tagged
 
 
 def encoding_findings(file: DataFile, encoding: Encoding, settings: ReadSettings) -> list[Finding]:

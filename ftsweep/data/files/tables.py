@@ -11,7 +11,7 @@ from ftsweep.data.files.dialect import Dialect, Quoting, find_dialect
 from ftsweep.data.files.encodings import Encoding
 from ftsweep.data.files.kinds import DataFile
 from ftsweep.data.files.records import PlainRecord, Records
-from ftsweep.data.files.text import excerpt, opened_text, undecoded
+from ftsweep.data.files.text import damage_in, excerpt, opened_text
 from ftsweep.errors import DataError
 
 _SAMPLE_LINES = 500
@@ -42,6 +42,10 @@ class TableFile(OpenedFile):
         self._dialect = self._find_dialect()
         self.facts.delimiter = self._dialect.delimiter
         self.facts.has_header = settings.header if settings.header is not None else True
+        if number := self._dialect.num_comments:
+            self.assumed.append(
+                self.note("lines", f"begins with {number} lines of comments (#), which are passed over")
+            )
         self._columns = self._find_columns()
         self.facts.columns = tuple(dict.fromkeys(name for name, _ in self._columns))
         if self._dialect.delimiter != self._default and settings.delimiter is None:
@@ -116,8 +120,15 @@ class TableFile(OpenedFile):
             return None
         if set(map(len, cells)) != {num_columns} or not all(map(any, cells)):
             return None
+        if self._header_again in cells:
+            return None
         columns = list(zip(*cells, strict=True))
         return Batch(first, {name: columns[place] for name, place in picks})
+
+    @property
+    def _header_again(self) -> list[str]:
+        """What a line holds that names the columns once more, as files have it that were put together of several."""
+        return list(self._dialect.first) if self.facts.has_header and len(self._dialect.first) > 1 else []
 
     def _picks(self) -> list[tuple[str, int]]:
         keep = self.settings.keep
@@ -125,7 +136,7 @@ class TableFile(OpenedFile):
 
     def _rows_of(self, records: Iterable[PlainRecord], num_columns: int, odd: _Odd) -> Iterator[RawRow]:
         assert self.encoding is not None
-        picks = self._picks()
+        picks, header = self._picks(), self._header_again
         may_be_damaged, is_decoded = self.encoding.may_be_damaged, not self.encoding.num_bad_lines
         shift = self._dialect.num_before
         for cells, number, num_lines, problem in records:
@@ -135,6 +146,9 @@ class TableFile(OpenedFile):
                 continue
             if not any(cells):
                 odd.blank += [number] if cells else []
+                continue
+            if cells == header:
+                odd.headers.append(number)
                 continue
             odd.num_rows += 1
             if num_lines > 1:
@@ -214,6 +228,7 @@ class TableFile(OpenedFile):
         for numbers, what in (
             (odd.trailing, "has lines with more cells than columns, all of them empty"),
             (odd.blank, "has lines with only empty cells, which are passed over"),
+            (odd.headers, "names its columns again further down, which is no row"),
         ):
             if numbers:
                 self.seen.append(self.note("columns", what, count=len(numbers), examples=self._shown(numbers)))
@@ -250,6 +265,7 @@ class _Odd:
     def __init__(self) -> None:
         self.trailing: list[int] = []
         self.blank: list[int] = []
+        self.headers: list[int] = []
         self.num_rows = 0
         self.longest = 0
         self.place = 0
@@ -270,16 +286,6 @@ class _Odd:
         """Whether one row takes many more lines than the others do."""
         others = (self.num_lines - self.longest) / max(self.num_rows - 1, 1)
         return self.longest >= _LONG and self.longest > _TIMES * max(others, 1)
-
-
-def damage_in(values: dict[str, str], *, is_decoded: bool) -> str:
-    """Why a row's cells are no text; "" when they are."""
-    for name, cell in values.items():
-        if "\0" in cell:
-            return f"{name!r} holds a NUL byte"
-        if not is_decoded and (byte := undecoded(cell)) is not None:
-            return f"{name!r} cannot be decoded ({byte})"
-    return ""
 
 
 def _sample(text: Iterator[str]) -> list[str]:

@@ -37,6 +37,16 @@ def undecoded(text: str) -> str | None:
     return None if match is None else f"byte 0x{ord(match[0]) - 0xDC00:02x}"
 
 
+def damage_in(values: dict[str, str], *, is_decoded: bool) -> str:
+    """Why a row's cells are no text; "" when they are."""
+    for name, cell in values.items():
+        if "\0" in cell:
+            return f"{name!r} holds a NUL byte"
+        if not is_decoded and (byte := undecoded(cell)) is not None:
+            return f"{name!r} cannot be decoded ({byte})"
+    return ""
+
+
 def excerpt(text: str, length: int = 60) -> str:
     """The beginning of a text on one line, printable."""
     text = " ".join(text.split()).encode("utf-8", "replace").decode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,21 +10,20 @@ from typing import Any
 
 from ftsweep.data.base import SPLITS
 from ftsweep.data.files.base import ReadSettings
-from ftsweep.data.files.found import find_files, saved_dataset, split_named
+from ftsweep.data.files.found import find_files, saved_dataset, split_named, split_of_word
 from ftsweep.data.files.kinds import DataFile
-from ftsweep.data.files.reading import open_file
-from ftsweep.data.files.tables import TableFile
 from ftsweep.data.files.text_lists import TextLists
 from ftsweep.data.looking.columns import ColumnFacts, column_facts
+from ftsweep.data.looking.doubts import Doubt, doubt_of
 from ftsweep.data.looking.guess import PLURALS, Guess, guess_task
-from ftsweep.domain.finding import Finding
+from ftsweep.data.looking.seen_rows import NUM_LOOKED_AT, SeenRows
+from ftsweep.domain.finding import Finding, Severity
 from ftsweep.domain.paths import typed_path
 from ftsweep.errors import DataError, UsageError
 
 _OF_WORDS = ("tokens", "tags")
-NUM_LOOKED_AT = 5_000
-"""Rows of train that columns are judged by."""
-MOST_COUNTED = 1_000_000
+_NEEDED = ("text", "label", "labels", "tokens", "tags", "completion", "chosen", "rejected", "messages", "output")
+"""Columns without which no row of the task can be measured, under its own names."""
 
 
 @dataclass
@@ -39,6 +39,10 @@ class Look:
     is_headless: bool = False
     """Whether tables have no line of names: columns are numbers then."""
     num_unreadable: int = 0
+    split_column: str | None = None
+    """A column that says which split a row is of."""
+    doubt: Doubt | None = None
+    """Why there is no guess although columns have names of a task."""
     findings: list[Finding] = field(default_factory=list)
 
 
@@ -60,35 +64,53 @@ def look_at(data: Sequence[str], *, task: str | None = None, said: Mapping[str, 
         found = find_files(names, split=split, shared=[other for other in named if other != split])
         splits |= {other: files for other, files in found.splits.items() if files}
         findings += found.findings
-    rows: list[Mapping[str, Any]] = []
-    num_rows: dict[str, int] = {}
-    num_bad, is_headless = 0, False
-    settings = ReadSettings(mapping=dict(said or {}))
+    seen = SeenRows(ReadSettings(mapping=dict(said or {})))
     for split in (each for each in SPLITS if each in splits):
-        num_rows[split] = 0
         for file in splits[split]:
-            opened = open_file(file, settings)
-            if is_headless or (isinstance(opened, TableFile) and opened.seems_headless):
-                is_headless, opened = True, open_file(file, replace(settings, header=False))
-            for row in opened:
-                num_rows[split] += 1
-                num_bad += bool(row.problem)
-                if split == "train" and len(rows) < NUM_LOOKED_AT and not row.problem:
-                    rows.append(dict(row.values))
-                if num_rows[split] >= MOST_COUNTED:
-                    break
-            findings += opened.findings
-    if not rows:
-        raise DataError("no row of it can be read", where=", ".join(named["train"]), remedy=_first_remedy(findings))
-    formats = sorted({file.format for files in splits.values() for file in files})
-    of_words = _OF_WORDS if "conll" in formats else ()  # columns that the reader of such files has taken already
+            seen.read(split, file)
+    seen.check(", ".join(named["train"]))
+    of_words = _OF_WORDS if "conll" in seen.formats else ()  # columns that the reader of such files has taken already
     taken = {name: theirs for name, theirs in (said or {}).items() if name in of_words}
-    look = _judged(rows, named, num_rows, formats, task, {k: v for k, v in (said or {}).items() if k not in taken})
+    rest = {name: theirs for name, theirs in (said or {}).items() if name not in taken}
+    look = _judged(seen.rows, named, seen.num_rows, sorted(seen.formats), task, rest)
     if look.guess is not None and taken:
         look.guess = replace(look.guess, columns={**look.guess.columns, **taken})
-    look.is_headless = is_headless
-    look.num_unreadable, look.findings = num_bad, list(dict.fromkeys([*findings, *_label_findings(look, rows)]))
+    findings += [*seen.findings, *_left_out(look, seen)]
+    if list(look.named) == ["train"] and list(look.num_rows) == ["train"]:
+        look.split_column, look.num_rows = _split_column(look)
+    look.is_headless, look.num_unreadable = seen.is_headless, seen.num_bad
+    look.findings = list(dict.fromkeys([*findings, *_label_findings(look, seen.rows)]))
     return look
+
+
+def _split_column(look: Look) -> tuple[str | None, dict[str, int]]:
+    """A column that holds the names of splits alone, and the rows of each, by those that were looked at."""
+    used = {each for names in (look.guess.columns.values() if look.guess else ()) for each in [str(names)]}
+    for name, facts in look.columns.items():
+        splits = {word: split_of_word(word) for word in facts.counts}
+        is_whole = facts.num_missing == 0 and name not in used and all(splits.values())
+        if is_whole and {"train"} < set(splits.values()):
+            counts = Counter({split: 0 for split in SPLITS if split in splits.values()})
+            for word, count in facts.counts.items():
+                counts[splits[word]] += count
+            share = look.num_rows["train"] / max(facts.num_values, 1)
+            return name, {split: round(share * count) for split, count in counts.items()}
+    return None, look.num_rows
+
+
+def _left_out(look: Look, seen: SeenRows) -> list[Finding]:
+    """Leave out the held-out files that lack what train's rows have to be measured by, and say so."""
+    columns = look.guess.columns if look.guess else {}
+    needed = [each for name, each in columns.items() if name in _NEEDED and isinstance(each, str)]
+    found = []
+    for split in [each for each in look.named if each != "train"]:
+        if missing := seen.without_columns(split, needed):
+            names = ", ".join(look.named.pop(split))
+            look.num_rows.pop(split)
+            what = f"{names} has no column {', '.join(map(repr, missing))} as train has, and is not taken for {split}"
+            remedy = "Give it train's columns and name it; rows without an answer are for `ftsweep predict`"
+            found.append(Finding("columns", Severity.WARN, what, remedy=remedy))
+    return found
 
 
 def _label_findings(look: Look, rows: Sequence[Mapping[str, Any]]) -> list[Finding]:
@@ -117,7 +139,9 @@ def _judged(
                 known = ", ".join(map(repr, names))
                 raise DataError(f"there is no column {name!r}", where="--columns", remedy=f"There are: {known}.")
     facts = {name: column_facts(name, rows) for name in names}
-    return Look(named, num_rows, facts, guess_task(facts, rows, said, task), formats)
+    guess = guess_task(facts, rows, said, task)
+    doubt = None if said or task is not None else doubt_of(guess, facts)
+    return Look(named, num_rows, facts, None if doubt else guess, formats, doubt=doubt)
 
 
 def _by_split(data: Sequence[str]) -> dict[str, list[str]]:
@@ -150,10 +174,6 @@ def _look_at_hub(name: str, task: str | None, said: Mapping[str, Any]) -> Look:
     look = _judged(rows, {"train": [name]}, num_rows, ["hub"], task, said)
     look.is_hub = True
     return look
-
-
-def _first_remedy(findings: Sequence[Finding]) -> str:
-    return next((finding.remedy for finding in findings if finding.remedy), "Check that the file was written whole.")
 
 
 def shown_examples(facts: ColumnFacts, most: int = 8) -> Iterator[str]:

@@ -17,6 +17,7 @@ from ftsweep.data.files.text_lists import TextLists
 from ftsweep.data.sources.columns import Columns, FileColumns, check_mapping
 from ftsweep.data.sources.label_columns import label_columns, told_of
 from ftsweep.data.sources.loaded import SplitReader
+from ftsweep.data.sources.split_column import checked_split_column, rows_by_column
 from ftsweep.domain.commands import override
 from ftsweep.domain.finding import Finding
 from ftsweep.domain.paths import typed_path
@@ -35,6 +36,7 @@ class Files(DataSource):
         test: the same for the test split; null takes `test_fraction` of train, but only if validation is null too.
         columns: the task's name of a column to the file's name or number: `{text: tweet, label: 3}`; `labels` may be
             made of several columns of 0 and 1, and are where the file has nothing else beside what is read.
+        split: a column that says which split a row of `train` is of: train, validation (valid, val, dev) or test.
         group: a column whose equal values must stay in one split.
         limit: at most this many rows of each split, drawn from all over it, before ftsweep makes a split.
         validation_fraction: share of train for a split that ftsweep makes.
@@ -53,6 +55,7 @@ class Files(DataSource):
         validation: Paths | None = None,
         test: Paths | None = None,
         columns: Mapping[str, FileColumns] | None = None,
+        split: str | None = None,
         group: str | None = None,
         limit: int | None = None,
         validation_fraction: float = 0.1,
@@ -63,18 +66,19 @@ class Files(DataSource):
         quotes: Quotes = "check",
     ) -> None:
         self.paths: dict[str, list[str]] = {}
-        for split, named in zip(SPLITS, (train, validation, test), strict=True):
+        for each, named in zip(SPLITS, (train, validation, test), strict=True):
             if named is None:
                 continue
             names = [named] if isinstance(named, str) else named
             is_list = isinstance(names, Sequence) and bool(names)
             if not is_list or not all(isinstance(name, str) and name.strip() for name in names):
-                raise ConfigError(f"{named!r} is not a file's name", where=f"data.{split}", remedy="Write its path.")
-            self.paths[split] = list(names)
+                raise ConfigError(f"{named!r} is not a file's name", where=f"data.{each}", remedy="Write its path.")
+            self.paths[each] = list(names)
         check_fractions(validation_fraction, test_fraction)
         self._said = check_mapping(columns)
         self.columns = self._said
         """As the user says; after `load` with the columns of labels that were found, too."""
+        self.split = checked_split_column(split, self.paths)
         self.group = group
         self.limit = check_limit(limit)
         self.validation_fraction = validation_fraction
@@ -85,7 +89,8 @@ class Files(DataSource):
     def fingerprint(self) -> str:
         """Hash of the files' contents and of what is taken from them; where they lie does not matter."""
         said = [self.settings.encoding, self.settings.delimiter, self.settings.header, self.settings.quotes]
-        facts = ["files", self._said, self.group, self.limit, *said]
+        by_column = [] if self.split is None else [self.split]
+        facts = ["files", self._said, self.group, self.limit, *said, *by_column]
         digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
         for split in self.paths:
             for path, kind in self._contents(split):
@@ -104,7 +109,7 @@ class Files(DataSource):
         if found_labels := self._label_columns(columns := tuple(columns)):
             self.columns = {**self._said, "labels": found_labels}
             findings.append(told_of(found_labels))
-        wanted = Columns(columns, self.columns, self.group)
+        wanted = Columns((*columns, *([self.split] if self.split else [])), self.columns, self.group)
         self.settings = replace(self.settings, wanted=wanted.names, mapping=self.columns, keep=wanted.keep)
         lists = TextLists()
         readers: dict[str, SplitReader] = {}
@@ -119,7 +124,9 @@ class Files(DataSource):
                 readers[other] = reader = SplitReader(wanted, lists, _where(files))
                 for file in files:
                     reader.read_file(open_file(file, self.settings))
-        loaded = {split: readers[split].end() for split in SPLITS if split in readers}
+        loaded: dict[str, Sequence[Row]] = {split: readers[split].end() for split in SPLITS if split in readers}
+        if self.split is not None:
+            loaded = rows_by_column(loaded, self.split, self.paths["train"][0])
         told = [finding for reader in readers.values() for finding in reader.findings]
         self.findings = [*findings, *told, *lists.findings]
         return {split: rows if self.limit is None else sampled(rows, self.limit) for split, rows in loaded.items()}
@@ -144,7 +151,7 @@ class Files(DataSource):
         others = [Path(name) for other, names in self.paths.items() if other != split for name in names]
         if all(other.name != file.path.name for other in others) or "/" in file.name:
             return file
-        return DataFile(file.path, f"{file.path.parent.name}/{file.name}", file.format, file.compression, file.member)
+        return replace(file, name=f"{file.path.parent.name}/{file.name}")
 
     def _contents(self, split: str) -> list[tuple[Path, str]]:
         """The files on disk that a split's rows come from, with what else decides how they are read."""
@@ -152,7 +159,11 @@ class Files(DataSource):
         if saved is not None:
             return [(file, "") for file in sorted(saved.rglob("*")) if file.is_file()]
         found = self._find(split).splits
-        return [(file.path, f"{other}{file.format}{file.member}") for other, files in found.items() for file in files]
+        return [
+            (file.path, f"{other}{file.format}{file.member}{file.folder}{file.parts or ''}")
+            for other, files in found.items()
+            for file in files
+        ]
 
     def _saved_folder(self, split: str) -> Path | None:
         paths = [typed_path(name) for name in self.paths[split]]

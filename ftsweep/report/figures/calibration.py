@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ftsweep.domain.spelling import number
 from ftsweep.report.figures import theme
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.tables.classes import details_of
-from ftsweep.report.wording import number
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ftsweep.domain.objective import Objective
+from ftsweep.domain.ranking import is_feasible
+from ftsweep.domain.spelling import number
 from ftsweep.report.figures import theme
 from ftsweep.report.figures.cloud import WORDS, Ends, add_cloud
 from ftsweep.report.figures.drawn import MAX_MARKS, drawn_of
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.trial_summary import RUNNING, TrialSummary
-from ftsweep.report.wording import number, plain
+from ftsweep.report.wording import plain
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -33,7 +35,7 @@ class Info:
     unmeasured: tuple[TrialSummary, ...]
     """Trials that ended without a value that counts: diverged, infeasible, failed."""
     best_so_far: tuple[tuple[int, float], ...]
-    """(trial number, value) after each complete trial. A pruned trial never moves it."""
+    """(trial number, value) after each complete trial within the limits. Others never move it, nor a pruned one."""
     baselines: tuple[tuple[str, float], ...]
     best_label: str
     model_value: float | None = None
@@ -55,7 +57,7 @@ def info(study: StudyOverview) -> Info:
             measured.append(trial)
         elif trial.has_ended:
             unmeasured.append(trial)
-        if trial.is_complete and trial.value is not None:
+        if trial.is_complete and trial.value is not None and is_feasible(trial.record):
             if best is None or study.objective.is_better(trial.value, best):
                 best = trial.value
             if not steps or steps[-1][1] != best or len(study.trials) <= MAX_MARKS:

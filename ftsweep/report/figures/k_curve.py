@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ftsweep.domain.objective import Objective
+from ftsweep.domain.spelling import number
 from ftsweep.report.figures import theme
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.trial_summary import TrialSummary
-from ftsweep.report.wording import number, plain
+from ftsweep.report.wording import plain
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ftsweep.domain.space import Choice, Dimension, IntInterval
-from ftsweep.report.wording import number, param
+from ftsweep.domain.spelling import number, param
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from ftsweep.domain.approach import Approach
 from ftsweep.domain.objective import Objective
+from ftsweep.domain.spelling import number
 from ftsweep.report.figures import theme
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.trial_summary import TrialSummary
-from ftsweep.report.wording import number, plain, seconds
+from ftsweep.report.wording import plain, seconds
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

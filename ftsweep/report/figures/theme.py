@@ -12,10 +12,11 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from ftsweep.domain.objective import Objective
+from ftsweep.domain.spelling import number, param
 from ftsweep.domain.trial import PAUSED
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.trial_summary import RUNNING, TrialSummary
-from ftsweep.report.wording import number, param, plain
+from ftsweep.report.wording import plain
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ftsweep.domain.spelling import number
 from ftsweep.report.figures import theme
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.tables.fits import telling_trials
 from ftsweep.report.trial_summary import TrialSummary
-from ftsweep.report.wording import number
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

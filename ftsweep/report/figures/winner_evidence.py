@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from ftsweep.domain.answers import Lead, RacedSetting
 from ftsweep.domain.objective import Objective
+from ftsweep.domain.spelling import number
 from ftsweep.report.figures import theme
 from ftsweep.report.overview import StudyOverview
-from ftsweep.report.wording import number, plain
+from ftsweep.report.wording import plain
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from ftsweep.domain.approach import Approach
 from ftsweep.domain.objective import Objective
+from ftsweep.domain.spelling import NOTHING
 from ftsweep.report.tables.cells import count, figure, scores, time_taken, words
 from ftsweep.report.tables.table import Cell, Row, Table, columns, data_table
-from ftsweep.report.wording import NOTHING
 
 
 def approach_table(approaches: Sequence[Approach], objective: Objective, best: int | None) -> Table | None:

@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping
 
 from ftsweep.domain.scores import Interval
+from ftsweep.domain.spelling import NOTHING, number, param
 from ftsweep.report.tables.table import Cell
-from ftsweep.report.wording import NOTHING, number, param, seconds
+from ftsweep.report.wording import seconds
 
 
 def words(text: object) -> Cell:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ftsweep.domain.spelling import NOTHING
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.tables.cells import count, words
 from ftsweep.report.tables.table import Cell, Row, Table, columns
 from ftsweep.report.trial_summary import TrialSummary
-from ftsweep.report.wording import NOTHING
 
 SCORES = ("precision", "recall", "f1-score")
 MEANS = ("micro avg", "macro avg", "weighted avg")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from ftsweep.domain.answers import Lead, RacedSetting
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.result import StudyResult
+from ftsweep.domain.spelling import number
 from ftsweep.report.tables.cells import figure, words
 from ftsweep.report.tables.table import Cell, Row, Table, columns, data_table
-from ftsweep.report.wording import number, plural
+from ftsweep.report.wording import plural
 
 
 def confirmation_table(result: StudyResult, objective: Objective) -> Table | None:

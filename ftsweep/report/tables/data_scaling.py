@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.result import StudyResult
+from ftsweep.domain.spelling import number
 from ftsweep.report.tables.cells import count, figure, words
 from ftsweep.report.tables.table import Cell, Row, Table, columns
-from ftsweep.report.wording import number
 
 
 def data_scaling_table(result: StudyResult, objective: Objective) -> Table | None:

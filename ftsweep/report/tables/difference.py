@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from ftsweep.analysis.difference import differing
 from ftsweep.domain.measurement import Measurement
+from ftsweep.domain.spelling import NOTHING, number, param
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.sparkline import sparkline
 from ftsweep.report.tables.cells import words
 from ftsweep.report.tables.table import Row, Table, columns
 from ftsweep.report.trial_summary import TrialSummary
-from ftsweep.report.wording import NOTHING, number, param, seconds
+from ftsweep.report.wording import seconds
 
 ENDING, SETTING, VALUES, COST = "How it went", "Setting", "Values at the best rung", "Cost"
 

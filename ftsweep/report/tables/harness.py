@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from ftsweep.domain.spelling import number
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.tables.cells import words
 from ftsweep.report.tables.table import Cell, Row, Table, columns
-from ftsweep.report.wording import number
 from ftsweep.store.evaluations import Scores, TaskScores, read_evaluation
 
 

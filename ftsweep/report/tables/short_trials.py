@@ -9,6 +9,7 @@ from statistics import median
 
 from ftsweep.domain.forgetting import FORGETTING
 from ftsweep.domain.measurement import Measurement
+from ftsweep.domain.spelling import NOTHING, param
 from ftsweep.domain.study_state import StudyState
 from ftsweep.domain.trial import PAUSED, OutcomeKind, Proposal, TrialRecord
 from ftsweep.report.sparkline import GAP, sparkline
@@ -16,7 +17,6 @@ from ftsweep.report.tables.cells import count, figure, words
 from ftsweep.report.tables.table import Cell, Column, Row, Table
 from ftsweep.report.tables.trials import fit_cell
 from ftsweep.report.trial_summary import RUNNING
-from ftsweep.report.wording import NOTHING, param
 
 _CURVE_WIDTH = 11
 _SETTING_ROOM = 48

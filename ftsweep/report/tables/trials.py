@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ftsweep.domain.spelling import NOTHING
 from ftsweep.domain.trial import PAUSED
 from ftsweep.domain.verdict import Verdict, VerdictSeverity
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.tables.cells import count, figure, setting, time_taken
 from ftsweep.report.tables.table import Cell, Column, Row, Table, columns
 from ftsweep.report.trial_summary import TrialSummary
-from ftsweep.report.wording import NOTHING
 
 _SEVERITY_ORDER = {severity: place for place, severity in enumerate(VerdictSeverity)}
 OUTCOME_ORDER = ("complete", "pruned", PAUSED, "running", "diverged", "infeasible", "failed")

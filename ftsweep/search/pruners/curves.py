@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping
 
 from ftsweep.domain.objective import Objective
+from ftsweep.domain.spelling import number
 
 
 def _one_group(number: int) -> int:
@@ -44,9 +45,9 @@ class Curves:
     ) -> Curves:
         """Curves of finished data: trial number to rung to value."""
         curves = cls(objective, num_rungs, group)
-        for number, values in values_by_trial.items():
+        for trial, values in values_by_trial.items():
             for rung in sorted(values):
-                curves.add(number, rung, values[rung])
+                curves.add(trial, rung, values[rung])
         return curves
 
     def add(self, number: int, rung: int, value: float, *, is_feasible: bool = True) -> None:
@@ -93,7 +94,7 @@ class Curves:
 
     def value_text(self, score: float) -> str:
         """A score as the objective's own number, for a sentence."""
-        return f"{self._sign * score:.4g}"
+        return number(self._sign * score)
 
     @property
     def worse_word(self) -> str:

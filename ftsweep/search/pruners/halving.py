@@ -52,7 +52,7 @@ class SuccessiveHalving(Pruner):
         assert score is not None
         return Prune(
             f"{curves.objective.key} {curves.value_text(score)} at rung {rung} is number {num_better + 1} of "
-            f"{num_peers + 1} trials; the best {num_kept} go on."
+            f"{num_peers + 1} trials; {'only the best goes' if num_kept == 1 else f'the best {num_kept} go'} on."
         )
 
 

@@ -57,17 +57,6 @@ class Objects(Protocol):
         """Those that are there."""
 
 
-def open_objects(address: str) -> Objects:
-    """The store at an address; nothing is asked of it yet."""
-    if address.startswith("file://"):
-        from ftsweep.store.address.shared_folder import SharedFolder
-
-        return SharedFolder(address)
-    from ftsweep.store.address.bucket import Bucket
-
-    return Bucket(address)
-
-
 def patiently(call: Callable[[], T], seconds: float, tell: Callable[[str], None]) -> T:
     """Make a call, and again with growing pauses while the store is away; `tell` hears why.
 

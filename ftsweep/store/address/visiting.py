@@ -13,7 +13,8 @@ from ftsweep.errors import FtsweepError, UsageError
 from ftsweep.store.address.filling import fill, fill_owned
 from ftsweep.store.address.index import Index, studies_at
 from ftsweep.store.address.keeping import Keeper
-from ftsweep.store.address.objects import Objects, StoreAwayError, open_objects, patiently
+from ftsweep.store.address.objects import Objects, StoreAwayError, patiently
+from ftsweep.store.address.opening import open_objects
 from ftsweep.store.address.ownership import Ownership, owner_at
 from ftsweep.store.address.place import address_of, is_known, settle_identity
 from ftsweep.store.address.sending import Sender

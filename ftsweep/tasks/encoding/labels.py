@@ -15,8 +15,8 @@ from ftsweep.tasks.base import RowError
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 _WHOLE = re.compile(r"([+-]?\d+)\.0+")
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
-_MISSING = {"nan", "NaN", "<NA>", "NaT"}
-"""What pandas and numpy write where nothing is; `None` and `null` may be names of classes."""
+_MISSING = {"nan", "NaN", "<NA>", "NaT", r"\N"}
+"""What pandas, numpy and databases write where nothing is; `None` and `null` may be names of classes."""
 
 
 def label_text(value: Any, column: str = "label", *, fold: bool = False) -> str:
@@ -80,7 +80,9 @@ def label_indices(labels: Sequence[str]) -> Callable[[str], int]:
 
     def index_of(label: str) -> int:
         if label not in places:
-            raise RowError(f"label {label!r} does not occur in train. {suggest(label, places)}")
+            alike = next((each for each in places if folded(each) == folded(label)), None)
+            how = f"task.fold_labels=true makes it one with {alike!r}." if alike else suggest(label, places)
+            raise RowError(f"label {label!r} does not occur in train. {how}")
         return places[label]
 
     return index_of

@@ -249,6 +249,13 @@ def test_paused_trials_are_told_in_the_same_words_on_every_screen(builder: Study
     assert (line.state, line.num_ended, line.num_paused) == ("not finished", 1, 2), "14 trials were planned"
 
 
+def test_a_store_tells_the_value_of_the_model_that_was_chosen(folder: StudyFolder) -> None:
+    records = read_overview(folder).state.trials
+    write_result(folder, concluded(records, replace(model(), seed=2, value=0.43), None))
+    (line,) = read_store(folder.store)
+    assert (line.best_trial, line.best_value) == (3, 0.43), "and not what the search had of its setting, 0.445"
+
+
 def test_what_was_not_run_again_is_named_the_best_first(folder: StudyFolder) -> None:
     records = read_overview(folder).state.trials
     said = said_in_full(better(records), records, Objective())
@@ -297,3 +304,18 @@ def test_the_only_model_in_hand_is_not_called_the_lowest_of_one() -> None:
         as_model(answer, best, Objective(), tells_rows=True).reason
         == "Model: trial 0 has validation/loss 2.058; it is the only model in hand."
     )
+
+
+def test_of_models_that_are_equal_none_is_called_the_lowest() -> None:
+    best = Measurement(4, 1.0, 1, 1, 1.0, 1.0, {"validation/loss": 1.07})
+
+    def why(*equals: tuple[int, int]) -> str:
+        answer = ModelAnswer(0, 0, 1.07, 0.0, 6, equals, is_best=True, over_default=None)
+        return as_model(answer, best, Objective(), tells_rows=False).reason
+
+    assert why() == "Model: trial 0 has validation/loss 1.07, the lowest of 6 models in hand."
+    tied = (
+        "Model: trial 0 has validation/loss 1.07, as good as the best of 6 models in hand: the rows do not tell it from"
+    )
+    assert why((1, 0)) == f"{tied} trial 1."
+    assert why((1, 0), (1, 2), (3, 0), (4, 0)) == f"{tied} trial 1, trial 1 with fresh seed 2, trial 3 and 1 more."

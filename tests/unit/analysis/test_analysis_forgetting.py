@@ -117,7 +117,8 @@ def test_result_says_what_the_limit_costs_and_names_the_unconstrained_choice() -
     assert alone.cost == 0
     nobody = conclude_forgetting([SEVERE], LOSS, limit=LIMIT, chosen=None, curves=[], study="s")
     assert nobody is not None
-    assert nobody.sentences[0].startswith("No complete trial keeps the limit; without it trial 1")
+    assert nobody.sentences[0].startswith("No complete trial keeps the limit of 0.1; without it trial 1")
+    assert "Least was forgotten by trial 1, 0.400: lower the rates" in nobody.sentences[0], "what to do"
 
 
 def test_scaled_trial_that_keeps_the_limit_and_beats_the_winner_is_suggested() -> None:

@@ -57,6 +57,13 @@ def test_a_last_round_that_not_all_could_afford_is_said_to_have_used_up_its_shar
     assert "training time is used up" in rounds[-1].reason
 
 
+def test_who_could_not_be_afforded_once_has_used_up_the_share():
+    values = {2: [1.0], 1: [1.1], 0: [1.2]}
+    rounds = raced(values, Limits(1, 2.5, COSTS))
+    assert rounds[0].wanted == ((2, 1), (0, 1))
+    assert "training time is used up" in rounds[-1].reason, "trial 1 has no fresh seed"
+
+
 def test_any_part_of_the_runs_leads_to_the_same_race():
     """A kill loses the runs under way: whoever asks again is told what is missing of that round, and nothing else."""
     whole = raced(CLOSE, AMPLE)
@@ -86,6 +93,12 @@ def test_a_contender_whose_fresh_run_failed_is_out():
     rounds = raced(CLOSE, AMPLE, failed=((1, 2),))
     made = [key for each in rounds for key in each.wanted]
     assert [seed for number, seed in made if number == 1] == [1]
+
+
+def test_a_race_of_nobody_is_over():
+    assert next_round([], None, [], (), AMPLE, 1).wanted == (), "no trial of the search was complete"
+    lost = next_round([0, 1], 0, [], ((0, 1), (1, 1)), AMPLE, 1)
+    assert (lost.wanted, lost.reason) == ((), "nobody else is left"), "every fresh run failed"
 
 
 def test_a_failed_run_has_cost_what_it_cost_and_changes_no_earlier_round():

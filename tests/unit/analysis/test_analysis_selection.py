@@ -108,3 +108,4 @@ def test_no_winner_is_explained_with_counts_and_the_commonest_reason() -> None:
         "No model can be chosen: no trial came to its end with a value that counts (2 infeasible, 1 complete without a "
         "number, 1 still running). Most often: Out of memory at micro-batch 1."
     )
+    assert "Most often" not in explain_no_winner([record(0, [math.nan])]), "trained to its end: that explains nothing"

@@ -83,7 +83,7 @@ def test_best_prints_the_table_of_approaches_and_the_advice(console: Console) ->
 
 def test_study_without_branches_prints_its_test_scores(console: Console) -> None:
     print_best(console, overview(concluded(False)), STORE, None)
-    assert "trial-0000 (winner)" in printed(console)
+    assert "trial 0 (winner)" in printed(console)
     assert "approach" not in printed(console)
 
 
@@ -150,5 +150,6 @@ def test_status_of_a_store_that_is_not_there_names_the_folder(console: Console, 
     print_store(console, [], tmp_path / "typo", {})
     print_store(console, [], tmp_path, {})
     missing, empty = printed(console).splitlines()
-    assert missing == f"There is no store yet at {tmp_path / 'typo'}. Start a study: ftsweep run quickstart"
+    start = f"ftsweep run quickstart store.path={tmp_path / 'typo'}"
+    assert missing == f"There is no store yet at {tmp_path / 'typo'}. Start a study: {start}"
     assert empty.startswith(f"There are no studies yet in {tmp_path}.")

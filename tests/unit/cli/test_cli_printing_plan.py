@@ -21,6 +21,7 @@ def branch(name: str, *findings: Finding) -> dict[str, object]:
             "trial_seconds": 1.0,
             "peak_memory_gib": 0.0,
         },
+        "measuring": {"share": 0.512, "fewer": 4, "share_of_fewer": 0.296},
     }
 
 
@@ -47,5 +48,6 @@ def test_what_branches_share_is_said_once_and_what_is_one_branchs_own_under_it()
     assert text.index("data of lora, full") < text.index("validation has 60 rows")
     assert "1 worker with 2 threads: a step takes 0.4 s with 1, 0.25 s with 2" in text
     assert "1 worker of 2 lanes" in text
+    assert "Measuring at its rungs is 51 % of a trial, 30 % with fewer: rungs.count=4" in text
     assert "Lanes of lora: 2; measured: 2 train 1.30 times as much, 4 train 1.35 times as much" in text
     assert "Lanes of full: 1, because its own way;" in text

@@ -17,13 +17,13 @@ from ftsweep.cli.main import VERBS
 from ftsweep.cli.render import rich_table
 from ftsweep.cli.wrapping import VERBS as COMMAND_VERBS
 from ftsweep.cli.wrapping import wrapped
+from ftsweep.domain.spelling import param
 from ftsweep.domain.study_state import StudyState
 from ftsweep.report.overview import read_overview
 from ftsweep.report.sparkline import GAP
 from ftsweep.report.tables.cells import words
 from ftsweep.report.tables.short_trials import short_names, trials_table
 from ftsweep.report.tables.table import Column, Row, Table, columns
-from ftsweep.report.wording import param
 
 
 @pytest.fixture(scope="module", params=SIZES, ids=["80x24", "120x30"])

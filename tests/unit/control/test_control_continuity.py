@@ -82,6 +82,7 @@ def test_manifest_is_read_as_it_was_written(config: SweepConfig, folder: StudyFo
     ("override", "what"),
     [
         ("rungs.count=7", r"rungs was \d+, is now 7;?"),
+        ("rungs.train_rows=50", r"rungs.train_rows was None, is now 50"),
         ("seed.model=7", "seed.model was 0, is now 7"),
         ("objective.metric=accuracy", r"objective.metric was '\w+', is now 'accuracy'"),
         ("training.epochs=2.5", r"branches.main.config.training.epochs was [\d.]+, is now 2.5"),

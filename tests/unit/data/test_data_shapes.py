@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from data_shapes import SHAPES, Keys, Shape
+from data_shapes_disguised import MORE
 
 from ftsweep.data.sources.files import Files
 from ftsweep.errors import DataError
@@ -17,6 +18,8 @@ from ftsweep.tasks.instruction import Instruction
 from ftsweep.tasks.multi_label import MultiLabel
 from ftsweep.tasks.text import Text
 from ftsweep.tasks.token_classification import TokenClassification
+
+ALL = [*SHAPES, *MORE]
 
 TASKS: dict[str, type[Task]] = {
     "classification": Classification,
@@ -59,10 +62,10 @@ def read(folder: Path, keys: Keys, shape: Shape) -> tuple[list[Any], int, set[st
 
 
 def test_there_are_enough_of_them_and_no_name_twice() -> None:
-    assert len({shape.name for shape in SHAPES}) == len(SHAPES) >= 60
+    assert len({shape.name for shape in ALL}) == len(ALL) >= 60
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
+@pytest.mark.parametrize("shape", ALL, ids=lambda shape: shape.name)
 def test_a_shape_is_read_right_or_its_remedy_works(shape: Shape, tmp_path: Path) -> None:
     keys = shape.write(tmp_path)
     if shape.refused:

@@ -8,10 +8,10 @@ from report_studies import write_demo
 
 from ftsweep.domain.approach import Approach
 from ftsweep.domain.objective import Objective
+from ftsweep.domain.spelling import NOTHING
 from ftsweep.report.overview import read_overview
 from ftsweep.report.page import HtmlPage
 from ftsweep.report.tables.approaches import approach_table
-from ftsweep.report.wording import NOTHING
 from ftsweep.store.result import read_result, write_result
 from ftsweep.tasks.classification import Classification
 

@@ -10,7 +10,7 @@ from report_studies import StudyBuilder
 from ftsweep.domain.forgetting import ForgettingResult, ScalePoint
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.trial import Outcome, OutcomeKind
-from ftsweep.report.figures import forgetting
+from ftsweep.report.figures import forgetting, history
 from ftsweep.report.overview import StudyOverview, read_overview
 from ftsweep.report.page import HtmlPage
 from ftsweep.store.atomic import append_line, write_json
@@ -56,6 +56,7 @@ def test_best_so_far_is_within_the_limit(rows: StudyOverview, tmp_path: Path) ->
     best = read_overview(StudyBuilder(tmp_path).folder).best
     assert best is not None
     assert best.number == 0
+    assert history.info(rows).best_so_far == ((0, 2.5), (2, 2.5)), "trial 1 is over the limit"
 
 
 def test_page_says_what_the_limit_cost(rows: StudyOverview) -> None:

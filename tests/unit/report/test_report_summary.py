@@ -28,7 +28,7 @@ def test_key_numbers_begin_with_the_test_and_compare_with_default_and_base(demo)
         "validation/loss · untouched base",
     ]
     assert [tile.is_main for tile in tiles] == [True, False, False, False]
-    assert tiles[2].note == "the best is 0.284 (39%) better"
+    assert tiles[2].note == "the winner is 0.284 (39%) better"
 
 
 def test_a_best_trial_behind_the_default_is_called_worse(builder):
@@ -38,7 +38,7 @@ def test_a_best_trial_behind_the_default_is_called_worse(builder):
     builder.result(winner=1)
     tile = summary.tiles(read_overview(builder.folder))[1]
 
-    assert tile.note == "the best is 0.3 (60%) worse"
+    assert tile.note == "the winner is 0.3 (60%) worse"
 
 
 def test_a_default_setting_that_is_chosen_is_called_so_and_not_held_against_itself(builder):
@@ -57,13 +57,13 @@ def test_comparison_holds_winner_default_and_base_on_validation_and_test(demo):
     comparison = comparison_table(read_overview(demo))
 
     assert comparison is not None
-    assert names(comparison) == ("", "validation/loss", "validation/accuracy", "test/loss", "test/accuracy")
+    assert names(comparison) == ("", "validation/loss", "test/loss", "validation/accuracy", "test/accuracy")
     assert [row.cells[0].text for row in comparison.rows] == [
         "Trial 3 · winner",
         "Trial 0 · default setting",
         "Untouched base",
     ]
-    assert tuple(cell.text for cell in comparison.rows[2].cells[1:]) == ("1.61", "0.24", "1.62", "0.238")
+    assert tuple(cell.text for cell in comparison.rows[2].cells[1:]) == ("1.61", "1.62", "0.24", "0.238")
 
 
 def test_verdict_of_a_running_study_counts_what_has_ended(tmp_path, builder):
@@ -138,3 +138,13 @@ def test_json_in_the_page_cannot_end_its_element_and_reads_back_the_same():
 
     assert not set(text) & set("<>&\u2028\u2029")
     assert json.loads(text) == value
+
+
+def test_without_a_winner_nothing_is_called_one_or_set_off(builder):
+    builder.trial(0, [1.6, 0.5], "failed", is_default=True)
+    builder.result(winner=None)
+    study = read_overview(builder.folder)
+
+    assert summary.winner_title(study) == "No winner"
+    table = comparison_table(study)
+    assert table is None or not any(row.mark for row in table.rows)

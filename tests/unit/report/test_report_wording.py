@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from ftsweep.report.wording import number, param, plain, plural, seconds
+from ftsweep.domain.spelling import number, param
+from ftsweep.report.wording import plain, plural, seconds
 
 
 @pytest.mark.parametrize(
@@ -19,7 +20,17 @@ def test_numbers_are_short_and_keep_four_digits(value, text):
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(None, "null"), (True, "true"), (16, "16"), (2.2e-3, "0.0022"), (1e-5, "1e-5"), ("a b", "a b")]
+    ("value", "text"),
+    [
+        (None, "null"),
+        (True, "true"),
+        (16, "16"),
+        (2.2e-3, "0.0022"),
+        (1e-5, "1e-5"),
+        ("a b", "a b"),
+        (["q_proj", None, 0.5], "[q_proj, null, 0.5]"),
+        ({"joy": 1, "calm": True}, "{joy: 1, calm: true}"),
+    ],
 )
 def test_params_are_spelled_as_in_yaml(value, text):
     assert param(value) == text

@@ -12,7 +12,8 @@ from fsspec.asyn import get_loop
 
 from ftsweep.errors import MissingExtraError, UsageError
 from ftsweep.store.address.bucket import Bucket
-from ftsweep.store.address.objects import MissingObjectError, Objects, StoreAwayError, StoreRefusedError, open_objects
+from ftsweep.store.address.objects import MissingObjectError, Objects, StoreAwayError, StoreRefusedError
+from ftsweep.store.address.opening import open_objects
 
 
 @pytest.fixture(params=["file", "memory", pytest.param("s3", marks=pytest.mark.cluster)])

@@ -1,26 +1,29 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 from peft.tuners.lora import Linear
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ftsweep.strategies.adapters import lora_layers
-from ftsweep.strategies.lean import LeanLinear
+from ftsweep.strategies.base import start_checkpointing
+from ftsweep.strategies.lean import LeanLinear, lean_among
 from ftsweep.strategies.lora import Lora
 from ftsweep.testing.random_models import random_bert, random_llama
 from ftsweep.testing.weights import digest, outputs, token_batch, train
 
 
 class Operations(TorchDispatchMode):
-    """Counts what is computed."""
+    """Counts what is computed; making an empty tensor is not."""
 
     def __init__(self):
         super().__init__()
         self.count = 0
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        self.count += 1
+        self.count += "empty" not in func._schema.name
         return func(*args, **(kwargs or {}))
 
 
@@ -106,14 +109,107 @@ def test_large_bases_are_not_copied(monkeypatch):
         assert all(layer.merged_weight is None for layer in lora_layers(model).values())
 
 
-def test_mixed_precision_is_computed_as_peft_does():
-    results = []
+def mixed_step(make, head, *, is_lean, base_type, **settings):
+    """Logits, the gradient of what trains as one vector, and operations, of a step in bfloat16 autocast."""
+    _, model = adapted(make, head, is_lean=is_lean, **settings)
+    for layer in lora_layers(model).values():
+        layer.get_base_layer().to(base_type)
+    model.train()
+    torch.manual_seed(1)
+    with Operations() as counted:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            logits = model(**token_batch()).logits
+        logits.float().square().mean().backward()
+    trained = [weight for weight in model.parameters() if weight.requires_grad]
+    assert all(weight.grad.dtype == weight.dtype == torch.float32 for weight in trained)
+    return logits.detach(), torch.cat([weight.grad.flatten() for weight in trained]), counted.count
+
+
+@pytest.mark.parametrize("base_type", [torch.bfloat16, torch.float32])
+@pytest.mark.parametrize("settings", [{}, {"dropout": 0.3}])
+@pytest.mark.parametrize(("make", "head"), MODELS)
+def test_a_step_in_mixed_precision_equals_pefts_to_its_rounding_and_takes_fewer_operations(
+    make, head, settings, base_type
+):
+    logits, gradient, num_operations = mixed_step(make, head, is_lean=True, base_type=base_type, **settings)
+    of_peft, pefts_gradient, pefts_operations = mixed_step(make, head, is_lean=False, base_type=base_type, **settings)
+    assert logits.dtype == of_peft.dtype
+    torch.testing.assert_close(logits, of_peft, rtol=0.05, atol=0.05 * of_peft.abs().max().item())
+    assert torch.linalg.vector_norm(gradient - pefts_gradient) < 0.05 * torch.linalg.vector_norm(pefts_gradient)
+    assert num_operations < (0.9 if settings else 0.8) * pefts_operations
+
+
+@pytest.mark.parametrize("settings", [{}, {"dora": True}, {"targets": ["q_proj"]}])
+def test_factors_cast_together_give_the_gradients_of_factors_cast_one_by_one(settings):
+    found = []
+    for is_together in (True, False):
+        strategy, model = adapted(random_llama, "causal_lm", **settings)
+        model.train()
+        cast_for_a_pass = strategy.training_pass(model, torch.bfloat16) if is_together else nullcontext
+        with Operations() as counted:
+            with torch.autocast("cpu", dtype=torch.bfloat16), cast_for_a_pass():
+                loss = model(**token_batch()).logits.float().square().mean()
+            loss.backward()
+        trained = [weight for weight in model.parameters() if weight.requires_grad]
+        found.append((torch.cat([weight.grad.flatten() for weight in trained]), counted.count))
+        assert all(layer.cast_factors is None for layer in lean_among(lora_layers(model)))
+    assert torch.equal(found[0][0], found[1][0])
+    if settings == {}:
+        num_factors = 2 * len(lora_layers(model))
+        assert found[0][1] <= found[1][1] - 2 * num_factors + 2
+
+
+def test_a_checkpoint_that_is_computed_again_after_the_block_gives_the_same_gradients():
+    found = []
+    for is_checkpointed in (True, False):
+        strategy, model = adapted(random_llama, "causal_lm")
+        if is_checkpointed:
+            start_checkpointing(model)
+        model.train()
+        with torch.autocast("cpu", dtype=torch.bfloat16), strategy.training_pass(model, torch.bfloat16)():
+            loss = model(**token_batch()).logits.float().square().mean()
+        loss.backward()
+        found.append(torch.cat([weight.grad.flatten() for weight in model.parameters() if weight.requires_grad]))
+    assert torch.equal(*found)
+
+
+def test_measuring_in_mixed_precision_casts_once_for_all_passes_and_merges_nothing():
+    strategy, model = adapted(random_llama, "causal_lm")
+    model.eval()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        before = outputs(model)
+    with strategy.measuring(model, torch.bfloat16):
+        layers = lean_among(lora_layers(model))
+        assert all(layer.cast_factors is not None and layer.merged_weight is None for layer in layers)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            assert torch.equal(outputs(model), before)
+    assert all(layer.cast_factors is None for layer in layers)
+
+
+def test_in_the_weights_own_type_nothing_is_cast():
+    strategy, model = adapted(random_llama, "causal_lm")
+    with strategy.training_pass(model, None)():
+        assert all(layer.cast_factors is None for layer in lean_among(lora_layers(model)))
+
+
+def test_weights_are_not_merged_into_a_lesser_type():
+    strategy, model = adapted(random_llama, "causal_lm")
+    model.eval()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        before = outputs(model)
+        with strategy.measuring(model):
+            assert torch.equal(outputs(model), before)
+
+
+def test_double_precision_stays_what_it_is_where_autocast_is_on():
+    found = []
     for is_lean in (True, False):
         _, model = adapted(random_llama, "causal_lm", is_lean=is_lean)
-        model.eval()
+        model.double().eval()
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            results.append(outputs(model))
-    assert torch.equal(*results)
+            found.append(outputs(model))
+    assert found[0].dtype == found[1].dtype
+    torch.testing.assert_close(*found)
 
 
 def test_a_step_takes_fewer_operations_than_pefts():

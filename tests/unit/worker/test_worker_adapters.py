@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from peft.tuners.lora import Linear
 from test_worker_engine import finish
 
 from ftsweep.control.jobs import as_error
@@ -18,6 +19,7 @@ from ftsweep.models.quantised import quantised_arguments
 from ftsweep.serving.model import load_predictor
 from ftsweep.store.folders import TrialFolder
 from ftsweep.strategies import qlora
+from ftsweep.strategies.lean import LeanLinear
 from ftsweep.strategies.qlora import QLora
 from ftsweep.worker.engine import Engine
 
@@ -67,6 +69,31 @@ def test_a_trial_learns_and_its_model_measures_and_answers_alike_wherever_it_is_
     answers = load_predictor(destination, allowed=()).predict(exported["result"]["rows"])
     for answer, expected in zip(answers, exported["result"]["answers"], strict=True):
         assert answer["scores"] == pytest.approx(expected["scores"], abs=1e-5)
+
+
+def test_a_trial_in_mixed_precision_casts_its_adapter_once_a_pass_and_measures_what_pefts_layers_do(
+    make_job: MakeJob, small: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small["model"]["dtype"] = small["training"]["precision"] = "bfloat16"
+    num_casts = 0
+    copy = torch._foreach_copy_
+
+    def counted(*args: Any) -> None:
+        nonlocal num_casts
+        num_casts += 1
+        copy(*args)
+
+    monkeypatch.setattr(torch, "_foreach_copy_", counted)
+    found = []
+    for name in ("lean", "pefts"):
+        measured, ended = finish(Engine(threads=1), make_job(name=f"trial-{name}"))
+        assert ended["outcome"]["kind"] == "complete"
+        found.append([measurement.values["validation/loss"] for measurement in measured])
+        if name == "lean":
+            assert num_casts == 2 * ended["outcome"]["extra"]["num_steps"] + len(measured)
+        monkeypatch.setattr(LeanLinear, "forward", Linear.forward)
+    assert found[0] == pytest.approx(found[1], abs=0.02)
+    assert found[0][-1] < found[0][0] - 0.05
 
 
 def test_layers_and_lengths_that_do_not_exist_are_refused_before_the_first_trial(

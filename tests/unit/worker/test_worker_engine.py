@@ -18,6 +18,7 @@ from ftsweep.domain.trial import OutcomeKind
 from ftsweep.models.tiny import FOLDER
 from ftsweep.serving.model import load_predictor
 from ftsweep.store.folders import TrialFolder
+from ftsweep.store.row_scores import read_losses
 from ftsweep.tasks.classification import Classification
 from ftsweep.training import checkpoint
 from ftsweep.training.measuring import RungScorer
@@ -251,6 +252,18 @@ def test_fewer_steps_than_rungs_measures_each_step_once(
     config["rungs"]["count"] = 10
     measured, _ = finish(engine, make_job())
     assert [measurement.rung for measurement in measured] == [0, 5, 10]
+
+
+def test_rungs_measure_as_many_rows_of_train_as_asked_and_validation_whole(
+    engine: Engine, make_job: MakeJob, config: dict[str, Any]
+) -> None:
+    config["rungs"].update(count=1, train_rows=16)
+    job = make_job()
+    measured, _ = finish(engine, job)
+    losses = read_losses(Path(job["folder"]), 1)
+    assert losses is not None
+    assert (len(losses.train), len(losses.validation)) == (16, 20)
+    assert measured[1].values["train/loss"] == pytest.approx(float(losses.train.mean()), abs=1e-6)
 
 
 def test_baseline_of_a_new_head_is_the_majority_prior(engine: Engine, make_job: MakeJob) -> None:

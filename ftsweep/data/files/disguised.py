@@ -1,0 +1,64 @@
+"""Files of text, or tables, by their names that are lines of something else: words and tags, labels, cells."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from ftsweep.data.files.base import ReadSettings
+from ftsweep.data.files.conll_layout import DOCUMENT, TAG, cells_of
+from ftsweep.data.files.kinds import DataFile
+from ftsweep.errors import DataError
+
+SAMPLE_LINES = 2_000
+_MOST = 0.95
+"""Share of the lines that must be of a kind."""
+_FEWEST = 5  # lines that show anything
+_LONGEST = 200  # characters of a word
+_MARKED = "__label__"
+_CELLS = {"\t": "tab", ";": "semicolon", "|": "pipe"}
+
+
+def holds_words_and_tags(lines: Sequence[str]) -> bool:
+    """Whether they are a word and its tag each, with blank lines between sentences: a CoNLL file of another name."""
+    words = [cells_of(line) for line in lines if line.strip() and not line.startswith("#")]
+    words = [cells for cells in words if cells[0] not in DOCUMENT]
+    has_sentences = any(not line.strip() for line in lines[:-1])
+    if len(words) < _FEWEST or not has_sentences:
+        return False
+    size, count = Counter(map(len, words)).most_common(1)[0]
+    if size < 2 or count < _MOST * len(words) or max(len(cells[0]) for cells in words) > _LONGEST:
+        return False
+    usual = [cells for cells in words if len(cells) == size]
+    for place in range(1, size):
+        tags = Counter(cells[place] for cells in usual)
+        share = sum(number for tag, number in tags.items() if TAG.fullmatch(tag)) / len(usual)
+        if share >= _MOST and any(tag != "O" for tag in tags):
+            return True
+    return False
+
+
+def refuse_disguised(file: DataFile, lines: Sequence[str], settings: ReadSettings) -> None:
+    """Raise DataError for a .txt file whose lines are rows with labels in them, unless its text alone is wanted."""
+    full = [line for line in lines if line.strip()]
+    if file.format != "txt" or len(full) < _FEWEST:
+        return
+    if sum(line.startswith(_MARKED) for line in full) >= _MOST * len(full):
+        raise DataError(
+            f"has labels before its texts as fastText does ({_MARKED}...)",
+            where=f"{file.where}:1",
+            remedy=f"Write it as a table: sed -E 's/^{_MARKED}([^ ]+) +/\\1\\t/' OLD.txt > NEW.tsv, and say "
+            "data.header=false; texts with several labels as lists, in JSON lines.",
+        )
+    if settings.wanted and set(settings.wanted) <= {"text"}:
+        return
+    for sign, name in _CELLS.items():
+        counts = Counter(line.count(sign) for line in full)
+        number, count = counts.most_common(1)[0]
+        if number and count >= _MOST * len(full):
+            kind = "tsv" if sign == "\t" else "csv"
+            raise DataError(
+                f"is a table by its lines, of {number + 1} cells each with a {name} between them",
+                where=f"{file.where}:1",
+                remedy=f"Name it .{kind}; the texts alone, whole lines, are learned by --task text (task=text).",
+            )

@@ -1,0 +1,137 @@
+"""Why a guess is not made: rows that look like a task's and are written in a way that would be learned wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+from ftsweep.data.files.conll_layout import TAG
+from ftsweep.data.files.text import excerpt
+from ftsweep.data.looking.columns import ColumnFacts
+from ftsweep.data.looking.guess import Guess
+
+_ANSWERS = {
+    "label", "labels", "class", "classes", "category", "categories", "sentiment", "emotion", "emotions", "intent",
+    "target", "targets", "y", "score", "rating", "tag", "tags", "ner", "entities", "entity", "spans", "annotations",
+    "annotation", "answer", "answers", "gold", "genres", "output", "completion", "response", "messages",
+    "translation", "summary", "highlights", "paragraphs", "qas", "winner", "preference",
+    "price", "stars", "grade", "similarity", "cost",
+}  # fmt: skip
+"""Words in the name of a column that hardly any row would have for nothing."""
+_CLASSES = {"label", "labels", "class", "category", "sentiment", "target"}
+_SPEAKERS = {"user", "assistant", "system", "human", "gpt", "prompter", "bot", "tool", "model", "agent", "customer"}
+_ANSWERERS = {"assistant", "gpt", "bot", "model", "agent"}
+_REPLY = re.compile(r"(?i).*(response|answer|completion|output|reply|ref|summary|generation).*")
+_ELSE = "To learn something else of these rows, say so with --task and --columns."
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """What speaks against every guess, and what to do about it."""
+
+    what: str
+    remedy: str
+
+
+def doubt_of(guess: Guess | None, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
+    """The doubt that a guess of columns alone leaves; None without one."""
+    is_pair = guess is not None and guess.task == "preference"
+    found = _of_messages(facts) or (None if is_pair else _of_two_answers(facts))
+    if found or guess is None:
+        return found
+    return _of_words(guess, facts) or _of_rated(guess, facts) or _of_text(guess, facts)
+
+
+def _of_messages(facts: Mapping[str, ColumnFacts]) -> Doubt | None:
+    """Rows that are one message each of conversations."""
+    for name, each in facts.items():
+        values = {value.lower() for value in each.counts}
+        if name.lower() in ("role", "from", "speaker") and values & _ANSWERERS and values <= _SPEAKERS:
+            return Doubt(
+                f"each row is one message of a conversation ({name!r} says whose), and a row must be a whole one",
+                'Write the messages of each conversation as one row, {"messages": [{"role": "user", "content": "..."}, '
+                f"...]}}. {_ELSE}",
+            )
+    return None
+
+
+def _of_two_answers(facts: Mapping[str, ColumnFacts]) -> Doubt | None:
+    """Two answers to a prompt of which another column says the better one."""
+    texts = [name for name, each in facts.items() if each.kind in ("text", "messages") and _REPLY.fullmatch(name)]
+    for first, second in combinations(texts, 2):
+        if (first[:-1].lower(), first[-1:].lower(), second[-1:].lower()) in (
+            (second[:-1].lower(), *ends) for ends in ("ab", "12", "01")
+        ):
+            return Doubt(
+                f"{first!r} and {second!r} are two answers of each row, and which is the better one stands elsewhere",
+                "Write them to the columns chosen and rejected, the better one first, and leave ties out: that is a "
+                f"pair of --task preference. {_ELSE}",
+            )
+    return None
+
+
+def _of_words(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
+    """A word and its tag a row, in a table: labels that are tags."""
+    label = guess.columns.get("label")
+    counts = facts[label].counts if isinstance(label, str) and label in facts else {}
+    if len(counts) < 2 or not all(map(TAG.fullmatch, counts)) or "O" not in counts:
+        return None
+    return Doubt(
+        f"each row is a word with its tag ({label!r} holds {', '.join(list(counts)[:4])}), and must be a sentence",
+        "Write a word and its tag a line, 'London B-LOC', and a blank line behind each sentence, to a .conll file; or "
+        f"a row per sentence with lists in the columns tokens and tags. {_ELSE}",
+    )
+
+
+def _of_rated(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
+    """Answers of which another column says whether they are good ones."""
+    label = next((name for name, each in facts.items() if name.lower() == "label" and each.is_binary), None)
+    if guess.task != "instruction" or label is None:
+        return None
+    return Doubt(
+        f"{label!r} says of each answer whether it is a good one, and all of them would be learned",
+        "Leave the bad ones out, and then the column; or write pairs, chosen and rejected, for --task preference. "
+        f"{_ELSE}",
+    )
+
+
+def _of_text(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
+    """Text alone, where a column is named like an answer and no task can read it."""
+    if guess.task != "text":
+        return None
+    for name, each in facts.items():
+        words = set(re.split(r"[\W_]+", name.lower()))
+        is_constant = each.kind != "other" and each.num_distinct < 2 and name.lower() not in _CLASSES
+        if name == guess.columns["text"] or each.kind == "empty" or not words & _ANSWERS or is_constant:
+            continue
+        shown = excerpt(next(iter(each.counts)), 80)
+        return Doubt(
+            f"the column {name!r} is named like something to learn, and no task reads what it holds: "
+            f"{_held(each, shown)}",
+            f"{_remedy(each, shown)} To learn the texts alone: --task text --columns text={guess.columns['text']}.",
+        )
+    return None
+
+
+def _held(each: ColumnFacts, shown: str) -> str:
+    if each.kind in ("text", "number") and each.num_distinct < 2:
+        return f"{shown} in every row"
+    return (
+        f"{shown}, and {each.num_distinct} different values in {each.num_values} rows" if each.kind == "text" else shown
+    )
+
+
+def _remedy(each: ColumnFacts, shown: str) -> str:
+    if re.fullmatch(r"[^\w.,]?\s?[+-]?[\d.]*,\d+([.,]\d+)?\s*[^\w.,]?|[^\w.,]?\s?[+-]?\d+([.,]\d+)?\s*[^\w.,]?", shown):
+        return "Write numbers with a point and no other sign, such as 3.5."
+    if each.kind in ("text", "number"):
+        return (
+            "Classes are two or more, and have several rows each; answers of their own are learned by --task "
+            f"instruction --columns completion={each.name}, with the prompt's column."
+        )
+    return (
+        "A label is text or a whole number, several are a list of them: write it so, or name the part of an object "
+        "that is one, such as label.name, or annotations.0.label of a list's first object, with --columns."
+    )

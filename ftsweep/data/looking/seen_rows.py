@@ -1,0 +1,92 @@
+"""Rows of files as a look at them sees them: counted by split, the first of train kept, what was odd about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ftsweep.data.files.base import OpenedFile, ReadSettings
+from ftsweep.data.files.inner import all_inner
+from ftsweep.data.files.kinds import DataFile
+from ftsweep.data.files.reading import open_file
+from ftsweep.data.files.tables import TableFile
+from ftsweep.domain.finding import Finding, Severity
+from ftsweep.errors import DataError
+
+NUM_LOOKED_AT = 5_000
+"""Rows of train that columns are judged by."""
+MOST_COUNTED = 1_000_000
+_NUM_SHOWN = 4
+
+
+@dataclass
+class SeenRows:
+    """What `read` has seen so far."""
+
+    settings: ReadSettings
+    rows: list[Mapping[str, Any]] = field(default_factory=list)
+    num_rows: dict[str, int] = field(default_factory=dict)
+    num_bad: int = 0
+    is_headless: bool = False
+    """Whether tables have no line of names."""
+    columns: dict[str, set[str]] = field(default_factory=dict)
+    """By split."""
+    formats: set[str] = field(default_factory=set)
+    findings: list[Finding] = field(default_factory=list)
+    _first_problem: str = ""
+    _remedy: str = ""
+
+    def read(self, split: str, file: DataFile) -> None:
+        """Look at one file of a split, or at as much of it as is counted."""
+        self.num_rows.setdefault(split, 0)
+        opened = self._opened(file)
+        self.columns.setdefault(split, set()).update(opened.facts.columns)
+        self.formats.add(opened.file.format)
+        self._remedy = opened.remedy
+        for row in opened:
+            self.num_rows[split] += 1
+            self.num_bad += bool(row.problem)
+            if row.problem and not self._first_problem:
+                self._first_problem = f"{opened.place(row)}: {row.problem}. {opened.remedy}"
+            if split == "train" and len(self.rows) < NUM_LOOKED_AT and not row.problem:
+                self.rows.append(all_inner(row.values))
+            if self.num_rows[split] >= MOST_COUNTED:
+                break
+        self.findings += opened.findings
+
+    def check(self, where: str) -> None:
+        """Raise DataError without rows to look at."""
+        if not self.rows and self._first_problem:
+            raise DataError(f"no row of it can be read; the first is {self._first_problem}", where=where)
+        if not self.rows:
+            raise DataError("has no rows", where=where, remedy="Check that the file was written whole.")
+        told = next((each for each in self.findings if each.check == "lines" and each.severity is Severity.WARN), None)
+        if len(self.rows) == 1 and told is not None:
+            raise DataError(told.message, where=where, remedy=f"{told.remedy}.")
+        if sum(self.num_rows.values()) == 1:
+            names = ", ".join(map(repr, list(self.rows[0])[:_NUM_SHOWN]))
+            raise DataError(
+                f"holds one row, with {len(self.rows[0])} columns: {names}",
+                where=where,
+                remedy=f"Of one row nothing can be learned and measured. {self._remedy}.",
+            )
+
+    def without_columns(self, split: str, needed: Sequence[str]) -> list[str]:
+        """The columns of train that this split lacks."""
+        found = self.columns.get(split)
+        return [] if found is None else [name for name in needed if name in self.columns["train"] - found]
+
+    def _opened(self, file: DataFile) -> OpenedFile:
+        opened = open_file(file, self.settings)
+        if isinstance(opened, TableFile) and (self.is_headless or opened.seems_headless):
+            if self.rows and not self.is_headless:
+                raise DataError(
+                    "its first line looks like a row, and other files name their columns: "
+                    f"{', '.join(opened.facts.columns[:4])}",
+                    where=f"{opened.file.where}:1",
+                    remedy="Write the names above the rows of this file as they stand in the others.",
+                )
+            self.is_headless = True
+            return open_file(file, replace(self.settings, header=False))
+        return opened

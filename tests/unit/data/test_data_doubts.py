@@ -1,0 +1,182 @@
+"""A look at rows guesses no task that would learn the wrong thing of them, and says what to do; remedies work."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ftsweep.control.new_sweep import write_new_sweep
+from ftsweep.data.looking.look import Look, look_at
+from ftsweep.errors import DataError
+
+WORDS = ["red", "green", "blue", "warm", "cold", "quick"]
+ROWS = 40
+
+
+def text(number: int) -> str:
+    return f"the {WORDS[number % 6]} and the {WORDS[number // 6 % 6]} thing, {number} of them"
+
+
+def looked(folder: Path, rows: list[dict[str, Any]], **said: Any) -> Look:
+    file = folder / "rows.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return look_at([str(file)], **said)
+
+
+def refused(folder: Path, rows: list[dict[str, Any]]) -> str:
+    look = looked(folder, rows)
+    assert look.guess is None
+    with pytest.raises(DataError) as caught:
+        write_new_sweep(look)
+    assert not (folder / "rows.yaml").exists()
+    return str(caught.value)
+
+
+DOUBTS: dict[str, tuple[Any, str]] = {
+    "messages": (
+        lambda n: {"text": text(n), "role": ["prompter", "assistant"][n % 2], "parent_id": f"m{n}"},
+        "each row is one message of a conversation .*'role'.*messages",
+    ),
+    "two answers": (
+        lambda n: {"prompt": text(n), "response_a": text(n + 1), "response_b": text(n + 2), "winner": "ab"[n % 2]},
+        "'response_a' and 'response_b' are two answers.*chosen and rejected",
+    ),
+    "rated answers": (
+        lambda n: {"prompt": text(n), "completion": text(n + 1), "label": n % 2 == 0},
+        "'label' says of each answer whether it is a good one",
+    ),
+    "words": (
+        lambda n: {"Sentence": f"Sentence: {n // 3}", "Word": WORDS[n % 6], "Tag": ["O", "B-X", "I-X"][n % 3]},
+        "each row is a word with its tag.*'Tag'.*conll",
+    ),
+    "decimal commas": (
+        lambda n: {"text": text(n), "score": f"{n % 7},{n % 10}"},
+        "'score' is named like something to learn.*Write numbers with a point",
+    ),
+    "percent": (lambda n: {"text": text(n), "score": f"{n}.5%"}, "'score' is named .*Write numbers with a point"),
+    "two languages": (
+        lambda n: {"translation": {"en": text(n), "de": text(n + 9)}},
+        "'translation' is named like something to learn.*name the part of an object",
+    ),
+    "one label": (
+        lambda n: {"text": text(n), "label": "x"},
+        "'label' is named .*x in every row.*Classes are two or more",
+    ),
+    "a label a row": (
+        lambda n: {"text": text(n), "label": f"l{n}"},
+        "'label' is named .*40 different values in 40 rows",
+    ),
+    "answers in lists": (
+        lambda n: {"question": text(n), "answers": [text(n + 1), text(n + 2)]},
+        "'answers' is named like something to learn",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DOUBTS)
+def test_rows_that_would_be_learned_wrong_get_no_guess(name: str, tmp_path: Path) -> None:
+    row, message = DOUBTS[name]
+    said = refused(tmp_path, [row(number) for number in range(ROWS)])
+    assert re.search(message, said), said
+    assert "--task" in said
+
+
+def test_what_is_said_stands_against_a_doubt(tmp_path: Path) -> None:
+    rows = [DOUBTS["percent"][0](number) for number in range(ROWS)]
+    look = looked(tmp_path, rows, task="text", said={"text": "text"})
+    assert look.guess is not None
+    assert look.guess.task == "text"
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        lambda n: [[4, 7, "COLOUR"]] if n % 3 else [],
+        lambda n: [{"start_offset": 4, "end_offset": 7, "label": "COLOUR"}] if n % 3 else [],
+        lambda n: " ".join("B-COLOUR" if word in WORDS else "O" for word in text(n).split()),
+        lambda n: ["B-COLOUR" if word in WORDS else "O" for word in text(n).split()],
+    ],
+)
+def test_spans_of_a_text_and_tags_beside_it_are_entities(tags: Any, tmp_path: Path) -> None:
+    look = looked(tmp_path, [{"id": n, "text": text(n), "label": tags(n), "Comments": []} for n in range(ROWS)])
+    assert look.guess is not None
+    assert (look.guess.task, dict(look.guess.columns)) == ("token_classification", {"tokens": "text", "tags": "label"})
+
+
+def test_parts_of_objects_are_columns_to_choose_from(tmp_path: Path) -> None:
+    rows = [{"data": {"text": text(n)}, "annotation": {"label": "ab"[n % 2]}} for n in range(ROWS)]
+    look = looked(tmp_path, rows)
+    assert look.guess is not None
+    assert dict(look.guess.columns) == {"text": "data.text", "label": "annotation.label"}
+    answers = [{"question": text(n), "answers": [text(n + 1)]} for n in range(ROWS)]
+    look = looked(tmp_path, answers, said={"prompt": "question", "completion": "answers.0"})
+    assert look.guess is not None
+    assert look.guess.task == "instruction"
+
+
+def test_flags_of_one_object_are_several_labels(tmp_path: Path) -> None:
+    look = looked(tmp_path, [{"text": text(n), "labels": {"a": n % 2, "b": int(n % 3 == 0)}} for n in range(ROWS)])
+    assert look.guess is not None
+    assert look.guess.columns["labels"] == ["labels.a", "labels.b"]
+
+
+def test_choices_that_all_rows_share_are_no_labels(tmp_path: Path) -> None:
+    rows = [{"question": text(n), "choices": ["a", "b", "c"], "answer": n % 3} for n in range(ROWS)]
+    look = looked(tmp_path, rows)
+    assert look.guess is not None
+    assert (look.guess.task, look.guess.columns["label"]) == ("classification", "answer")
+
+
+def test_a_text_and_its_summary_are_a_question_and_its_answer(tmp_path: Path) -> None:
+    look = looked(tmp_path, [{"document": text(n) * 3, "summary": text(n)} for n in range(ROWS)])
+    assert look.guess is not None
+    assert dict(look.guess.columns) == {"prompt": "document", "completion": "summary"}
+
+
+def test_held_out_files_without_answers_are_left_out_and_told(tmp_path: Path) -> None:
+    lines = [f'"{text(n)}",{"ab"[n % 2]}\n' for n in range(ROWS)]
+    (tmp_path / "train.csv").write_text("text,label\n" + "".join(lines))
+    (tmp_path / "test.csv").write_text("text\n" + "".join(f'"{text(n + 50)}"\n' for n in range(9)))
+    look = look_at([str(tmp_path / "train.csv"), str(tmp_path / "test.csv")])
+    assert look.num_rows == {"train": ROWS}
+    (finding,) = look.findings
+    assert "test.csv has no column 'label'" in finding.text
+    assert "data:\n  train: train.csv" in write_new_sweep(look).file.read_text()
+
+
+def test_a_file_without_names_among_others_is_refused(tmp_path: Path) -> None:
+    lines = [f'"{text(n)}",{"ab"[n % 2]}\n' for n in range(ROWS)]
+    (tmp_path / "p1.csv").write_text("text,label\n" + "".join(lines))
+    (tmp_path / "p2.csv").write_text("".join(lines))
+    with pytest.raises(DataError, match=r"p2.csv:1: its first line looks like a row, and other files name"):
+        look_at([str(tmp_path / "p*.csv")])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("r.csv", "text,label\n'a, b','c'\n'd, e','f'\n", r"the first is r.csv:2: 3 cells, 2 columns.*in \"quotes\""),
+        ("r.jsonl", '[{"role": "user"}]\n' * 3, r"the first is r.jsonl:1: not an object.*must be one JSON object"),
+        ("r.csv", "text,label\n", "has no rows"),
+        (
+            "r.json",
+            json.dumps({"a text": "good", "another": "bad"}),
+            "holds one row, with 2 columns: 'a text', 'another'",
+        ),
+        ("r.txt", "one\ntwo\n" * 9, "is one paragraph of 18 lines.*sed G"),
+    ],
+)
+def test_without_a_row_it_says_why(name: str, content: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(DataError, match=message):
+        look_at([str(tmp_path / name)])
+
+
+def test_a_link_to_nowhere_is_told(tmp_path: Path) -> None:
+    (tmp_path / "r.csv").symlink_to("gone.csv")
+    with pytest.raises(DataError, match=r"is a link to gone.csv, which is not there"):
+        look_at([str(tmp_path / "r.csv")])
