@@ -48,7 +48,8 @@ def _row(look: Look) -> list[Any]:
     shown = [html.Span([badge(kind), f" {count}"], className="count") for kind, count in outcome_counts(study)]
     best_cell: Any = NOTHING
     if best is not None:
-        best_cell = dcc.Link(f"{number(best.value)} (trial {best.number})", href=trial_address(look.name, best.number))
+        value = best.value if study.model is None else study.model.value
+        best_cell = dcc.Link(f"{number(value)} (trial {best.number})", href=trial_address(look.name, best.number))
     return [
         link,
         [badge(state.phase), f" {look.trouble}"] if look.trouble else badge(state.phase),

@@ -12,7 +12,9 @@ from ftsweep.store.usage import study_use
 
 @dataclass(frozen=True)
 class StudyLine:
-    """A study in short. `state` is its phase; `best_trial` and `best_value` are None before any trial is complete."""
+    """A study in short. `state` is its phase; `best_trial` and `best_value` are those of the chosen model, before that of
+    the best trial so far; None before any trial is complete.
+    """
 
     study: str
     state: str
@@ -35,6 +37,8 @@ def read_store(store: Store) -> list[StudyLine]:
 def _line(folder: StudyFolder) -> StudyLine:
     state, disk = read_state(folder, with_verdicts=False), study_use(folder)
     best = state.best
+    model = state.result.model if state.result is not None and state.is_concluded else None
+    value = model.value if model is not None else state.value(best) if best else None
     return StudyLine(
         study=state.study,
         state=state.phase,
@@ -43,7 +47,7 @@ def _line(folder: StudyFolder) -> StudyLine:
         num_planned=state.num_planned,
         objective=state.objective.key,
         best_trial=best.number if best else None,
-        best_value=state.value(best) if best else None,
+        best_value=value,
         size_bytes=disk["total"],
         disk=dict(disk),
     )

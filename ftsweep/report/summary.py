@@ -87,8 +87,9 @@ def tiles(study: StudyOverview) -> list[Tile]:
     if test is not None and test_key in test.values:
         value = study.model.value if study.model else best.value if best else None
         optimism = "" if value is None else f"validation {number(value)}"
-        if study.model is not None and study.model.corrected is not None:
-            optimism += f", {number(study.model.corrected)} without the luck of the choice"
+        corrected = study.model.corrected if study.model is not None else None
+        if corrected is not None and number(corrected) != number(value):
+            optimism += f", {number(corrected)} without the luck of the choice"
         found.append(Tile(f"{test_key} · winner", number(test.values[test_key]), optimism, is_main=True))
     if best is not None and best.value is not None:
         label = ("winner" if study.is_final else "best so far") + (", the default setting" if is_default else "")

@@ -25,14 +25,21 @@ def tested_table(result: StudyResult, objective: Objective) -> Table | None:
     models = sorted(result.test, key=lambda model: (model != winner, model == BASELINE, model))
     names = sorted(result.test[winner], key=lambda name: (name != "loss", name))
     shown = shown_metric(result.test[winner], objective)
-    labels = {winner: f"{winner} (winner)", BASELINE: "untouched base"}
     rows = []
     for model in models:
         sure = interval(result.intervals.get(model, {}).get(shown))
-        cells = (words(labels.get(model, f"{model} (default)")), *scores(result.test[model], names), sure)
+        cells = (words(_label(model, winner)), *scores(result.test[model], names), sure)
         rows.append(Row(cells))
     heads = (*columns("model", *names, text=["model"]), Column(f"{shown}, 95 % interval", room=_INTERVAL))
     return Table(heads, tuple(rows), title="test split, measured once")
+
+
+def _label(model: str, winner: str) -> str:
+    """`trial 7, fresh seed 2 (winner)`, of a name as `ftsweep.domain.answers.model_name` makes it."""
+    if model == BASELINE:
+        return "untouched base"
+    number, _, seed = model.removeprefix("trial-").partition("-")
+    return f"trial {int(number)}{f', fresh seed {seed}' if seed else ''} ({'winner' if model == winner else 'default'})"
 
 
 def tested_data(result: StudyResult) -> Table:
@@ -50,7 +57,8 @@ def comparison_table(study: StudyOverview) -> Table | None:
     """All metrics of winner, default setting and base on validation and test; None when there is nothing to compare."""
     lines = [*_trial_lines(study), *_base_lines(study)]
     keys = list(dict.fromkeys(key for _, values in lines for key in values if not key.startswith("train/")))
-    keys.sort(key=lambda key: (key.startswith("test/"), key.partition("/")[2] != study.objective.metric, key))
+    metric = study.objective.metric  # its scores first: of many metrics the last are seen by scrolling
+    keys.sort(key=lambda key: (key.partition("/")[2] != metric, key.startswith("test/"), key))
     if not keys or len(lines) < 2:
         return None
     rows = [Row((words(label), *scores(values, keys))) for label, values in lines]

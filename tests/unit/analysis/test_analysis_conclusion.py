@@ -249,6 +249,13 @@ def test_paused_trials_are_told_in_the_same_words_on_every_screen(builder: Study
     assert (line.state, line.num_ended, line.num_paused) == ("not finished", 1, 2), "14 trials were planned"
 
 
+def test_a_store_tells_the_value_of_the_model_that_was_chosen(folder: StudyFolder) -> None:
+    records = read_overview(folder).state.trials
+    write_result(folder, concluded(records, replace(model(), seed=2, value=0.43), None))
+    (line,) = read_store(folder.store)
+    assert (line.best_trial, line.best_value) == (3, 0.43), "and not what the search had of its setting, 0.445"
+
+
 def test_what_was_not_run_again_is_named_the_best_first(folder: StudyFolder) -> None:
     records = read_overview(folder).state.trials
     said = said_in_full(better(records), records, Objective())

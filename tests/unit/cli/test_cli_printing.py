@@ -83,7 +83,7 @@ def test_best_prints_the_table_of_approaches_and_the_advice(console: Console) ->
 
 def test_study_without_branches_prints_its_test_scores(console: Console) -> None:
     print_best(console, overview(concluded(False)), STORE, None)
-    assert "trial-0000 (winner)" in printed(console)
+    assert "trial 0 (winner)" in printed(console)
     assert "approach" not in printed(console)
 
 

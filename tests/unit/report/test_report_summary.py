@@ -57,13 +57,13 @@ def test_comparison_holds_winner_default_and_base_on_validation_and_test(demo):
     comparison = comparison_table(read_overview(demo))
 
     assert comparison is not None
-    assert names(comparison) == ("", "validation/loss", "validation/accuracy", "test/loss", "test/accuracy")
+    assert names(comparison) == ("", "validation/loss", "test/loss", "validation/accuracy", "test/accuracy")
     assert [row.cells[0].text for row in comparison.rows] == [
         "Trial 3 · winner",
         "Trial 0 · default setting",
         "Untouched base",
     ]
-    assert tuple(cell.text for cell in comparison.rows[2].cells[1:]) == ("1.61", "0.24", "1.62", "0.238")
+    assert tuple(cell.text for cell in comparison.rows[2].cells[1:]) == ("1.61", "1.62", "0.24", "0.238")
 
 
 def test_verdict_of_a_running_study_counts_what_has_ended(tmp_path, builder):

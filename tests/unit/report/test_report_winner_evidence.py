@@ -131,4 +131,4 @@ def test_a_model_of_a_fresh_seed_is_told_from_its_trial(builder):
     study = read_overview(builder.folder)
     assert [(each.number, each.seed) for each in study.tests][:2] == [(2, 1), (2, 0)]
     assert scores.tested(study, study.best).values == {"test/loss": 0.5}
-    assert scores.tested_table(study.result, study.objective).rows[0].cells[0].text == "trial-0002-1 (winner)"
+    assert scores.tested_table(study.result, study.objective).rows[0].cells[0].text == "trial 2, fresh seed 1 (winner)"

@@ -1,0 +1,69 @@
+"""What is named wrongly on the command line is told in a paragraph that leads on, and nothing is written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from report_studies import StudyBuilder
+
+from ftsweep.cli.main import main
+from ftsweep.errors import MAX_KNOWN, UsageError, suggest
+from ftsweep.serving.study_model import make_destination
+
+
+def called(*words: str | Path) -> Result:
+    return CliRunner().invoke(main, list(map(str, words)))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    builder = StudyBuilder(tmp_path / "store")
+    builder.trial(0, [1.6, 1.0], is_default=True)
+    return tmp_path / "store"
+
+
+@pytest.mark.parametrize("name", ["mlruns/studies/demo", "demo.yaml", "Demo"])
+def test_a_study_named_by_its_folder_or_file_is_told_the_name(store: Path, name: str) -> None:
+    done = called("status", name, "--store", store)
+    assert done.exit_code == 2
+    assert f"there is no study {name!r}" in done.output
+    assert "Did you mean 'demo'?" in done.output
+
+
+def test_a_store_that_is_a_file_or_not_there_is_told(store: Path, tmp_path: Path) -> None:
+    file = tmp_path / "demo.yaml"
+    file.write_text("a: 1\n")
+    for words in (["status"], ["status", "demo"]):
+        done = called(*words, "--store", file)
+        assert (done.exit_code, "this is a file, and a store is a folder" in done.output) == (2, True)
+    done = called("best", "demo", "--store", tmp_path / "typo")
+    assert done.exit_code == 2
+    assert f"{tmp_path / 'typo'}: there is no store here" in done.output
+    assert not (tmp_path / "typo").exists()
+
+
+def test_rows_in_the_place_of_a_sweep_are_sent_to_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("my rows.jsonl").write_text(json.dumps({"text": "a", "label": "b"}))
+    done = called("plan", "my rows.jsonl")
+    assert done.exit_code == 2
+    assert "ftsweep new 'my rows.jsonl'" in done.output
+
+
+def test_a_folder_for_an_export_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    for wrong in (file, file / "model", tmp_path / ("a" * 300)):
+        with pytest.raises(UsageError, match="Name another folder"):
+            make_destination(wrong)
+    make_destination(tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b").is_dir()
+
+
+def test_of_very_many_names_some_are_listed() -> None:
+    said = suggest("zzz", [f"task{number:04d}" for number in range(5_000)])
+    assert said.endswith(f"and {5_000 - MAX_KNOWN} more.")
+    assert len(said) < 500
