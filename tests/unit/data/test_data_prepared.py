@@ -196,6 +196,12 @@ def test_missing_columns_are_refused_before_anything_else(build, given_rows):
         build(given_rows({"train": [{"text": "x"}] * 30}))
 
 
+def test_a_held_out_split_without_labels_is_named(build, given_rows, labelled):
+    unlabelled = [{"text": row["text"]} for row in labelled(5, 40)]
+    with pytest.raises(DataError, match=r"test.jsonl: the test split is not as train is.*data.test=null"):
+        build(given_rows({"train": labelled(30), "test": unlabelled}))
+
+
 def test_a_split_of_nothing_is_refused(build, given_rows, labelled):
     with pytest.raises(DataError, match="splitting leaves no row for"):
         build(given_rows({"train": labelled(2)}))

@@ -45,6 +45,12 @@ def test_columns_that_are_named_otherwise_or_by_number_are_read(tmp_path: Path) 
     assert what.startswith("1 column of the data is not used, nothing reads author ")
 
 
+def test_a_column_that_says_splits_is_named_with_its_key(tmp_path: Path) -> None:
+    (what,) = told(tmp_path, "text,label,split", "text {number},{flag},train")
+    assert what.endswith("; data.split reads a column that says the split of each row")
+    assert told(tmp_path, "text,label,split", "text {number},{flag},train", split="split") == []
+
+
 def test_columns_of_labels_that_were_found_are_read(tmp_path: Path) -> None:
     task = _LabelsTask()
     (what,) = told(tmp_path, "text,id,lamp,soup", "text {number},{number},{flag},1", task)

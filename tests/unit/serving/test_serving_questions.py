@@ -90,6 +90,14 @@ def test_typed_lines_are_text_or_objects():
     assert "'text' (or 'tweet'" in found[3].problem
 
 
+def test_parts_of_objects_are_read_as_in_training(tmp_path):
+    reading, row = {"columns": {"text": "data.text"}}, '{"data": {"text": "a"}}\n'
+    (typed,) = TypedQuestions([row], Classification(), reading, name="rows")
+    (tmp_path / "rows.jsonl").write_text(row)
+    (read,) = FileQuestions(str(tmp_path / "rows.jsonl"), Classification(), reading)
+    assert typed.values == read.values == {"text": "a"}
+
+
 def test_text_that_is_not_utf_8_is_refused(tmp_path):
     (tmp_path / "rows.txt").write_bytes("é\n".encode("latin-1"))
     with (tmp_path / "rows.txt").open(encoding="utf-8") as file, pytest.raises(DataError, match="is not UTF-8"):

@@ -9,7 +9,7 @@ import pytest
 from ftsweep.errors import ConfigError, DataError
 from ftsweep.tasks.base import RowError
 from ftsweep.tasks.classification import Classification
-from ftsweep.tasks.encoding.labels import folded, label_text
+from ftsweep.tasks.encoding.labels import folded, label_indices, label_text
 from ftsweep.tasks.multi_label import MultiLabel
 from ftsweep.tasks.token_classification import TokenClassification
 
@@ -71,3 +71,12 @@ def test_labels_come_with_how_they_are_written():
 def test_a_switch_is_true_or_false(task):
     with pytest.raises(ConfigError, match="fold_labels"):
         task(fold_labels="yes")
+
+
+def test_a_label_that_train_spells_otherwise_is_told_with_what_makes_them_one():
+    index_of = label_indices(["good", "bad"])
+    assert index_of("bad") == 1
+    with pytest.raises(RowError, match=r"'BAD' does not occur in train. task.fold_labels=true makes it one with 'bad'"):
+        index_of("BAD")
+    with pytest.raises(RowError, match=r"'bat' does not occur in train. Did you mean 'bad'"):
+        index_of("bat")
