@@ -96,6 +96,7 @@ def _told(written: NewSweep) -> Iterator[str]:
     }
     if look.split_column is not None:
         own[look.split_column] = "split"
+    own |= {head: "in part" for each in own if (head := each.partition(".")[0]) in look.columns and head not in own}
     width = max(len(name) for name in look.columns) + 2
     for name, facts in look.columns.items():
         parts = [f"{own[name]}" if name in own else "not read", facts.kind]

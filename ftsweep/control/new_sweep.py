@@ -137,7 +137,9 @@ def _lines(look: Look, guess: Guess, file: Path, name: str | None) -> Iterator[s
         yield f"study: {{name: {_yaml(study)}}}"
     yield "data:"
     yield from _data_lines(look, guess, file)
-    unread = [each for each in look.columns if each not in (*_used(guess), look.split_column)]
+    used = [each for each in (*_used(guess), look.split_column) if each is not None]
+    heads = {each.partition(".")[0] for each in used}
+    unread = [each for each in look.columns if each not in used and each not in heads]
     if unread:
         yield f"  # not read: {', '.join(map(_one_line, unread))}"
     yield ""

@@ -12,6 +12,7 @@ from ftsweep.data.files.archives import split_member
 from ftsweep.data.files.base import OpenedFile, ReadSettings
 from ftsweep.data.files.encodings import find_encoding
 from ftsweep.data.files.found import find_files, is_pattern, saved_dataset
+from ftsweep.data.files.inner import inner_columns, with_inner
 from ftsweep.data.files.kinds import DataFile, format_of, is_spreadsheet, lines_file
 from ftsweep.data.files.reading import encoding_findings, open_file
 from ftsweep.data.files.tables import TableFile
@@ -174,6 +175,7 @@ class TypedQuestions:
             row = json.loads(text)
         except (ValueError, RecursionError) as error:
             return Question(place, {}, {}, f"this line is no JSON object: {error}; plain text does not begin with '{{'")
+        row = with_inner(row, inner_columns(self._mapping.values(), list(row)))
         values = {name: row.get(self._mapping.get(name, name), row.get(name)) for name in self._task.question_columns}
         values = {name: value for name, value in values.items() if value is not None}
         if not values:

@@ -6,7 +6,7 @@ result. The layer is PEFT's own in all else (names, files, merging), and so is i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -44,20 +44,18 @@ class LeanLinear(Linear):
         result: torch.Tensor = LowRankSum.apply(rows, weight, bias, (own,), *factors)
         return result.view(*x.shape[:-1], -1)
 
-    def _taken(self, x: torch.Tensor) -> list[Any] | None:
+    def _taken(self, x: torch.Tensor) -> Sequence[Any] | None:
         """The rows of x, the base's weight and bias, A and B, all in the type that is computed in; None where PEFT's
         own way is asked for: other than one adapter of the plain kind, or several types without autocast.
         """
-        names = self.active_adapters
-        if self.disable_adapters or self.merged_adapters or self.lora_variant or len(names) != 1:
+        if self.disable_adapters or self.merged_adapters or self.lora_variant or len(self.active_adapters) != 1:
             return None
         base: Any = self.base_layer
         factors = self.cast_factors or factors_of(self)
-        found = [x.flatten(0, -2), base.weight, base.bias, *factors]
-        types = {each.dtype for each in found if each is not None}
+        found = (x.flatten(0, -2), base.weight, base.bias, *factors)
         if not torch.is_autocast_enabled(x.device.type):
-            return found if len(types) == 1 else None
-        if not types <= _CAST:
+            return found if x.dtype == base.weight.dtype == factors[0].dtype else None
+        if not {each.dtype for each in found if each is not None} <= _CAST:
             return None
         computed = torch.get_autocast_dtype(x.device.type)
         return [each if each is None else each.to(computed) for each in found]

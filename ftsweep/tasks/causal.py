@@ -96,14 +96,18 @@ def token_losses(
     `position_ids` in the batch say where packed documents begin; transformers makes their mask from them alone.
     """
 
+    from ftsweep.tasks.padding import needed_mask
     from ftsweep.tasks.read_rows import reading
 
     labels = batch["labels"]
     positions = batch["supervised"] if "supervised" in batch else supervised_positions(labels)
-    where = {"attention_mask": batch.get("attention_mask")}
-    if "position_ids" in batch:
-        where = {"attention_mask": None, "position_ids": batch["position_ids"]}
-    with reading(transformers_model(model), None if num_virtual_tokens(model) else positions - 1):
+    is_packed = "position_ids" in batch
+    where: dict[str, Any] = {"position_ids": batch["position_ids"]} if is_packed else {}
+    with (
+        needed_mask(model, None if is_packed else batch.get("attention_mask")) as mask,
+        reading(transformers_model(model), None if num_virtual_tokens(model) else positions - 1),
+    ):
+        where["attention_mask"] = mask
         logits = logits_at(model, positions - 1, input_ids=batch["input_ids"], **where, use_cache=False)
     losses, num_correct = score_tokens(logits, labels.flatten().index_select(0, positions))
     return losses, num_correct, positions

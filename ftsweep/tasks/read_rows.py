@@ -30,7 +30,7 @@ def reading(model: Any, positions: torch.Tensor | None) -> Iterator[None]:
     `model`: transformers' own, without PEFT around it.
     """
     part = None if positions is None or positions.device.type != "cpu" else feed_forward(model)
-    if part is None or positions is None or _drops(part) or (model.training and model.is_activation_checkpointing):
+    if part is None or positions is None or _drops(part) or (model.training and _recomputes(model)):
         yield
         return
     whole = part.forward
@@ -99,6 +99,12 @@ def last_tokens(model: Any, batch: Mapping[str, torch.Tensor]) -> torch.Tensor |
     numbers = torch.arange(length, dtype=torch.int32, device=ids.device)
     last = torch.full((num_rows,), length - 1) if pad is None else (numbers * (ids != pad)).argmax(-1)
     return last + length * torch.arange(num_rows, device=ids.device)
+
+
+def _recomputes(model: Any) -> bool:
+    """Whether the last layer is computed again for the gradient. transformers would look at every module, each step."""
+    body = model.base_model
+    return any(getattr(each, "gradient_checkpointing", False) for each in (model, body, body.layers[-1]))
 
 
 def _drops(part: nn.Module) -> bool:

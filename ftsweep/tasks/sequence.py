@@ -200,9 +200,13 @@ def _separates(tokenizer: PreTrainedTokenizerBase) -> bool:
 
 def head_outputs(model: PreTrainedModel, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
     """What the head makes of a batch: [rows, outputs], float32. Labels are never given: the loss is the task's own."""
+    from ftsweep.tasks.padding import needed_mask
     from ftsweep.tasks.read_rows import last_tokens, reading
 
     inner = transformers_model(model)
-    with reading(inner, None if num_virtual_tokens(model) else last_tokens(inner, batch)):
-        logits: torch.Tensor = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+    with (
+        needed_mask(model, batch["attention_mask"]) as mask,
+        reading(inner, None if num_virtual_tokens(model) else last_tokens(inner, batch)),
+    ):
+        logits: torch.Tensor = model(input_ids=batch["input_ids"], attention_mask=mask).logits
     return logits.float()

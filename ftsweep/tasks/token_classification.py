@@ -149,7 +149,10 @@ class TokenClassification(Task):
         """The cross-entropy summed over each row's scored words, [rows], and the likeliest ids, [rows, length]."""
         from torch.nn.functional import cross_entropy
 
-        logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits.float()
+        from ftsweep.tasks.padding import needed_mask
+
+        with needed_mask(model, batch["attention_mask"]) as mask:
+            logits = model(input_ids=batch["input_ids"], attention_mask=mask).logits.float()
         targets = batch["labels"].masked_fill(batch["labels"] < 0, IGNORED)
         losses = cross_entropy(logits.transpose(1, 2), targets, ignore_index=IGNORED, reduction="none")
         return losses.sum(dim=1), logits.detach().argmax(dim=-1)

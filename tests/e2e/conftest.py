@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from e2e_place import Place, make_place
+from e2e_place import LISTING, Place, make_place
 
 from ftsweep.store.locks import locked
 
@@ -27,7 +27,12 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Place, subproces
     with locked(folder / "finished.lock"):
         if not kept.exists():
             make_place(place.folder)
-            done = place.run_as_a_person("run", "small.yaml")
+            place.imported.mkdir()
+            (place.imported / "sitecustomize.py").write_text(LISTING, encoding="utf-8")
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("LISTED", str(place.imported))
+                patch.setenv("PYTHONPATH", str(place.imported), prepend=os.pathsep)
+                done = place.run_as_a_person("run", "small.yaml")
             assert done.returncode == 0, done.stderr
             kept.write_text(json.dumps([done.args, done.returncode, done.stdout, done.stderr]), encoding="utf-8")
     return place, subprocess.CompletedProcess(*json.loads(kept.read_text(encoding="utf-8")))

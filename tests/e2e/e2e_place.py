@@ -41,6 +41,22 @@ space:
     rank: [2, 4]
 """
 
+LISTING = """\
+import atexit, json, os, sys
+
+def note():
+    with open(os.path.join(os.environ["LISTED"], f"{os.getpid()}.json"), "w") as file:
+        json.dump({"program": sys.argv[0], "modules": sorted(sys.modules)}, file)
+
+def leave(code, leave=os._exit):
+    note()
+    leave(code)
+
+atexit.register(note)
+os._exit = leave
+"""
+"""A sitecustomize: every process of a command notes what it has imported, when it ends."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -82,6 +98,11 @@ class Place:
         done = self.run(*words, stdin=stdin)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
+
+    @property
+    def imported(self) -> Path:
+        """Where the processes of the finished study noted what they had imported."""
+        return self.folder / "imported"
 
     @property
     def store(self) -> Path:

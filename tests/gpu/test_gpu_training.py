@@ -99,6 +99,27 @@ def test_trial_learns_in_bfloat16_and_memory_returns_to_its_level(
     assert not engine.is_spent
 
 
+@pytest.mark.parametrize("strategy", ["lora.Lora", "full.Full"])
+def test_no_step_waits_for_the_device(
+    engine: Any, tmp_path: Path, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch, strategy: str
+) -> None:
+    from ftsweep.training.step import Stepper
+
+    take = Stepper.take
+
+    def watched(self: Stepper) -> None:
+        torch.cuda.set_sync_debug_mode("error" if self.num_steps >= 2 else "default")  # the first ones allocate
+        try:
+            take(self)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+
+    monkeypatch.setattr(Stepper, "take", watched)
+    config["strategy"] = {"_target_": f"ftsweep.strategies.{strategy}"}
+    _, outcome = finish(engine, tmp_path, config)
+    assert outcome["kind"] == "complete"
+
+
 def test_real_out_of_memory_is_infeasible_and_the_next_trial_runs(
     engine: Any, tmp_path: Path, config: dict[str, Any]
 ) -> None:

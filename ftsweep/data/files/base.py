@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
 
 from ftsweep.data.files.encodings import Encoding, checked_encoding
-from ftsweep.data.files.inner import Read, inner_columns
+from ftsweep.data.files.inner import Read, constant, inner_columns
 from ftsweep.data.files.kinds import Compression, DataFile, Format
 from ftsweep.domain.finding import Finding, Severity
 from ftsweep.errors import ConfigError
@@ -115,6 +115,7 @@ class OpenedFile(ABC):
         columns = tuple(names)
         asked = [*self.settings.asked_names, *(self.settings.keep or ())]
         self._inner = inner_columns(asked, columns)
+        self._inner |= {name: constant(value) for name, value in self.file.parts if name not in columns}
         self.facts.columns = (*columns, *self._inner)
 
     @property

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from urllib.parse import unquote
 
 from ftsweep.data.base import SPLITS
 from ftsweep.data.files.archives import is_archive, member_names, split_member
@@ -26,6 +27,7 @@ _SPLIT_WORDS = {
 _SHARD = re.compile(r"^(.*)-(\d{3,})-of-(\d{3,})(\..+)$")
 _NOT_ROWS = re.compile(r"(?i)^(readme|license|licence|changelog|dataset_infos?|metadata|requirements|citation)\b")
 _NUM_SHOWN = 5
+_NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
 @dataclass
@@ -72,6 +74,9 @@ def find_files(named: str | Sequence[str], *, split: str = "train", shared: Sequ
     for other, files in found.splits.items():
         found.splits[other] = _told_apart(list({(file.path, file.member): file for file in files}.values()))
         found.findings += _missing_shards(found.splits[other])
+    said = {name for files in found.splits.values() for file in files for name, _ in file.parts}
+    if said:
+        found.findings.append(_note(f"the names of folders say the columns {', '.join(sorted(said))}"))
     return found
 
 
@@ -86,7 +91,7 @@ def _found_in(named: str, split: str, shared: Sequence[str], notes: list[Finding
         files = [match for match in matches if match.is_file() and not match.name.startswith(".")]
         if not files:
             raise DataError(f"no file matches {named!r}", where=f"data.{split}", remedy=_beside(path))
-        return {split: [data_file(file, file.name) for file in files]}
+        return {split: [replace(data_file(file, file.name), parts=_parts_said(file)) for file in files]}
     if path.is_dir():
         files = [
             file for file in sorted(path.rglob("*"), key=lambda file: _natural(str(file))) if _may_hold_rows(file, path)
@@ -96,10 +101,21 @@ def _found_in(named: str, split: str, shared: Sequence[str], notes: list[Finding
             there = sorted(file.name for file in path.rglob("*") if file.is_file())[:_NUM_SHOWN]
             remedy = f"It holds: {', '.join(there) or 'nothing'}. Rows are in files of these kinds: {known_formats()}."
             raise DataError(what, where=str(path), remedy=remedy)
-        chosen = [data_file(file, file.relative_to(path.parent).as_posix()) for file in files]
+        chosen = [
+            replace(
+                data_file(file, file.relative_to(path.parent).as_posix()), parts=_parts_said(file.relative_to(path))
+            )
+            for file in files
+        ]
         return _chosen(chosen, split, shared, str(path), notes)
     check_exists(split, path)
     return {split: [data_file(path, path.name)]}
+
+
+def _parts_said(file: Path) -> tuple[tuple[str, str], ...]:
+    """The columns that folders say of a table written in parts, as Spark and pandas do: `label=good/0.parquet`."""
+    said = [part.partition("=") for part in file.parent.parts if part.count("=") == 1]
+    return tuple((unquote(name), unquote(value)) for name, _, value in said if name and value != _NO_VALUE)
 
 
 def check_exists(split: str, path: Path) -> None:

@@ -35,6 +35,11 @@ def with_inner(values: Mapping[str, Any], inner: Mapping[str, Read]) -> Mapping[
     return {**values, **more}
 
 
+def constant(value: Any) -> Read:
+    """The same value of every row."""
+    return lambda _: value
+
+
 def all_inner(values: Mapping[str, Any]) -> dict[str, Any]:
     """The row with every value of objects as a column of its own beside them, as they are for people to choose from."""
     return {**values, **dict(_within("", values, _DEEPEST))}

@@ -103,10 +103,11 @@ class JsonLines(OpenedFile):
             line.startswith("{") and line.rstrip().endswith("}") for line in lines
         ):
             return None
-        if any("\\ud" in line or "\\uD" in line for line in lines):  # may be half a character
+        joined = f"[{','.join(lines)}]"
+        if "\\ud" in joined or "\\uD" in joined:  # may be half a character
             return None
         try:
-            rows, is_sure = parsed_lines(lines)
+            rows, is_sure = parsed_lines(joined, is_flat="{" not in lines[0][1:])
         except (ValueError, RecursionError, TypeError):
             return None
         if not is_sure or len(rows) != len(lines) or not all(type(row) is dict for row in rows):

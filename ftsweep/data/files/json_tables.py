@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+_FEWEST = 5
+"""Objects under names of their own from which on they are rows, and no parts of one."""
+
 
 def table_in(value: Any) -> tuple[Sequence[Any] | None, str]:
     """The rows in a JSON value, and how it holds them where that is not plain; None without any.
@@ -13,6 +16,8 @@ def table_in(value: Any) -> tuple[Sequence[Any] | None, str]:
     list of rows under a name.
     """
     if isinstance(value, list):
+        if value and all(map(_is_text_and_object, value)):
+            return [{**each, "text": text} for text, each in value], "holds a text and an object per row, as spaCy does"
         return value, ""
     if not isinstance(value, dict) or not value:
         return None, ""
@@ -34,6 +39,8 @@ def table_in(value: Any) -> tuple[Sequence[Any] | None, str]:
         if all(name.isdigit() for name in value):
             return members, "holds an object per row"
         keys = list(members[0])
+        if len(members) > max(_FEWEST, *map(len, members)) and all(set(member) & set(keys) for member in members):
+            return members, "holds an object per row, whose names are passed over"
         if all(list(member) == keys for member in members) and all(key.isdigit() for key in keys):
             return [{name: member[key] for name, member in value.items()} for key in keys], "holds an object per column"
     return None, ""
@@ -45,6 +52,10 @@ def several_tables(value: Any) -> list[str]:
     keys = {tuple(sorted(value[name][0])) for name in names}
     is_chat = any({"role", "from"} & set(each) for each in keys)  # one row, with two conversations
     return names if len(names) > 1 and len(keys) == 1 and not is_chat else []
+
+
+def _is_text_and_object(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], dict)
 
 
 def _lists_of_objects(value: Mapping[str, Any]) -> list[str]:

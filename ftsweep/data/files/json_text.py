@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 _COMMA = re.compile(r",\s*[\]}]")
@@ -42,10 +42,12 @@ def parsed_fast(text: str) -> tuple[Any, bool]:
     return value, not lengths
 
 
-def parsed_lines(lines: Sequence[str]) -> tuple[Any, bool]:
-    """The values of lines, which are JSON each, as one list; and whether surely no object has a key twice."""
-    joined = f"[{','.join(lines)}]"
-    if "{" in lines[0][1:]:
+def parsed_lines(joined: str, *, is_flat: bool) -> tuple[Any, bool]:
+    """The list of objects that lines make, put together as one; and whether surely no object has a key twice.
+
+    `is_flat`: the first line holds no object within its own.
+    """
+    if not is_flat:
         return parsed_fast(joined)
     rows = json.loads(joined)
     # flat rows with as many colons behind quote marks as keys: the parser's own objects are faster

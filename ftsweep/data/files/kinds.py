@@ -66,6 +66,8 @@ class DataFile:
     """The member's name inside of the archive `path`."""
     folder: str = ""
     """The name of its folder, where each folder holds the texts of one label."""
+    parts: tuple[tuple[str, str], ...] = ()
+    """Columns that its folders say, `label=good`, of a table that was written in parts."""
 
     @property
     def where(self) -> str:

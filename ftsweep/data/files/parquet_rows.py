@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from typing import Any
 
@@ -85,6 +85,9 @@ def named_row(values: dict[str, Any], number: int, classes: dict[str, list[str]]
     for name, value in values.items():
         if isinstance(value, Decimal) and value == value.to_integral_value():
             values[name] = int(value)
+        elif isinstance(value, bytes):  # text, as programs write it that know no type for it; else it stays bytes
+            with suppress(UnicodeDecodeError):
+                values[name] = value.decode("utf-8")
     try:
         for name, names in classes.items():
             values[name] = named(values[name], names)

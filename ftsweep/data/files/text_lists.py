@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from typing import Any
 
+from ftsweep.data.files.spans import are_spans, words_and_tags
 from ftsweep.data.files.tag_scheme import TagScheme
 from ftsweep.domain.finding import Finding, Severity
 
@@ -135,6 +136,13 @@ class TextLists:
                 values["tags"] = text.split()
                 if isinstance(values["tokens"], str) and not values["tokens"].lstrip().startswith("["):
                     values["tokens"] = values["tokens"].split()
+        words, tags = values.get("tokens"), values.get("tags")
+        if isinstance(words, str) and isinstance(tags, list) and (are_spans(tags) or not tags):
+            values["tokens"], values["tags"], problem = words_and_tags(words, tags)
+            if problem:
+                return problem
+        elif isinstance(words, str) and isinstance(tags, list):
+            values["tokens"] = words.split()  # a text, and a tag for each of its words
         if "tags" in values:
             values["tags"] = self.scheme.apply(values["tags"])
         if self.vector_size and isinstance(flags := values.get("labels"), list | tuple):

@@ -50,6 +50,8 @@ _COMMON = (
 )
 """Encodings that a file may be in; of the rare ones many fit any bytes."""
 
+_CYRILLIC = ("cp1251", "koi8-r")
+
 _SIBLINGS = {"cp1250": ("iso8859-2",), "iso8859-2": ("cp1250",)}
 """Encodings of the same letters that are taken for each other: the one with fewer signs inside of words counts."""
 
@@ -117,6 +119,8 @@ def likeliest(sample: bytes) -> str:
     if best is None or best.encoding in ("utf_8", "ascii"):
         return f"{others[0]} (or {', '.join(others[1:])})"
     name = best.encoding.replace("_", "-") if best.encoding != "shift_jis" else best.encoding
+    if name in _CYRILLIC:  # what is small in one is capital in the other, and most letters of a text are small
+        name = max(_CYRILLIC, key=lambda each: sum(map(str.islower, words.decode(each, "replace"))))
     alike = _SIBLINGS.get(name, ())
     ranked = sorted((name, *alike), key=lambda each: len(_ODD.findall(words.decode(each, "replace"))))
     name, alike = ranked[0], tuple(ranked[1:])

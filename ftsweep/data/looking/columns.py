@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -91,6 +92,20 @@ def as_list(value: Any) -> list[Any]:
     if isinstance(value, str):
         return written_list(value.strip()) or []
     return list(value) if isinstance(value, list | tuple) else []
+
+
+def column_named(facts: Mapping[str, ColumnFacts], names: Sequence[str]) -> str | None:
+    """The column that has one of the names, or has it as a word of its name; the first name counts most."""
+    plain = {re.sub(r"[ .-]", "_", name.strip().lower()): name for name in facts}
+    for name in names:
+        if name in plain:
+            return plain[name]
+    for name in names:
+        if len(name) > 3:
+            for each, own in plain.items():
+                if name in each.split("_"):
+                    return own
+    return None
 
 
 def language_of(text: str) -> str:

@@ -17,8 +17,10 @@ _ANSWERS = {
     "target", "targets", "y", "score", "rating", "tag", "tags", "ner", "entities", "entity", "spans", "annotations",
     "annotation", "answer", "answers", "gold", "genres", "output", "completion", "response", "messages",
     "translation", "summary", "highlights", "paragraphs", "qas", "winner", "preference",
+    "price", "stars", "grade", "similarity", "cost",
 }  # fmt: skip
 """Words in the name of a column that hardly any row would have for nothing."""
+_CLASSES = {"label", "labels", "class", "category", "sentiment", "target"}
 _SPEAKERS = {"user", "assistant", "system", "human", "gpt", "prompter", "bot", "tool", "model", "agent", "customer"}
 _ANSWERERS = {"assistant", "gpt", "bot", "model", "agent"}
 _REPLY = re.compile(r"(?i).*(response|answer|completion|output|reply|ref|summary|generation).*")
@@ -35,7 +37,8 @@ class Doubt:
 
 def doubt_of(guess: Guess | None, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
     """The doubt that a guess of columns alone leaves; None without one."""
-    found = _of_messages(facts) or _of_two_answers(facts)
+    is_pair = guess is not None and guess.task == "preference"
+    found = _of_messages(facts) or (None if is_pair else _of_two_answers(facts))
     if found or guess is None:
         return found
     return _of_words(guess, facts) or _of_rated(guess, facts) or _of_text(guess, facts)
@@ -100,24 +103,33 @@ def _of_text(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
         return None
     for name, each in facts.items():
         words = set(re.split(r"[\W_]+", name.lower()))
-        is_constant = each.kind != "other" and each.num_distinct < 2
+        is_constant = each.kind != "other" and each.num_distinct < 2 and name.lower() not in _CLASSES
         if name == guess.columns["text"] or each.kind == "empty" or not words & _ANSWERS or is_constant:
             continue
         shown = excerpt(next(iter(each.counts)), 80)
         return Doubt(
-            f"the column {name!r} is named like something to learn, and no task reads what it holds: {shown}",
-            f"{_remedy(shown)} To learn the texts alone: --task text --columns text={guess.columns['text']}.",
+            f"the column {name!r} is named like something to learn, and no task reads what it holds: "
+            f"{_held(each, shown)}",
+            f"{_remedy(each, shown)} To learn the texts alone: --task text --columns text={guess.columns['text']}.",
         )
     return None
 
 
-def _remedy(shown: str) -> str:
-    if re.fullmatch(r"[+-]?[\d.]*,\d+|[+-]?\d+([.,]\d+)?\s*%", shown):
+def _held(each: ColumnFacts, shown: str) -> str:
+    if each.kind in ("text", "number") and each.num_distinct < 2:
+        return f"{shown} in every row"
+    return (
+        f"{shown}, and {each.num_distinct} different values in {each.num_values} rows" if each.kind == "text" else shown
+    )
+
+
+def _remedy(each: ColumnFacts, shown: str) -> str:
+    if re.fullmatch(r"[^\w.,]?\s?[+-]?[\d.]*,\d+([.,]\d+)?\s*[^\w.,]?|[^\w.,]?\s?[+-]?\d+([.,]\d+)?\s*[^\w.,]?", shown):
         return "Write numbers with a point and no other sign, such as 3.5."
-    if re.search(r"\bstart|\bend\b|^\[\[?\d+, \d+, '", shown):
+    if each.kind in ("text", "number"):
         return (
-            "Spans of characters are not read: write each text's words as a list in the column tokens and a tag for "
-            "each, O, B-<type> or I-<type>, in the column tags."
+            "Classes are two or more, and have several rows each; answers of their own are learned by --task "
+            f"instruction --columns completion={each.name}, with the prompt's column."
         )
     return (
         "A label is text or a whole number, several are a list of them: write it so, or name the part of an object "

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ftsweep.data.looking.columns import ColumnFacts, as_list
+from ftsweep.data.files.conll_layout import TAG
+from ftsweep.data.files.spans import hold_spans
+from ftsweep.data.looking.columns import ColumnFacts, as_list, column_named
 
 TASKS = ("classification", "multi_label", "regression", "token_classification", "instruction", "preference", "text")
 
-_TEXTS = (
-    "text",
-    "sentence",
-    "content",
-    "review",
-    "comment",
-    "tweet",
-    "body",
-    "message",
-    "document",
-    "utterance",
-)
+_TEXTS = ("text", "sentence", "content", "review", "comment", "tweet", "body", "message", "document", "utterance")
 _FIRSTS = ("premise", "sentence1", "question1", "text1", "text_a", "query", "question", "sentence_a")
 _SECONDS = ("hypothesis", "sentence2", "question2", "text2", "text_b", "text_pair", "passage", "context", "sentence_b")
 _LABELS = (
@@ -118,12 +108,12 @@ _Rows = Sequence[Mapping[str, Any]]
 
 def _preference(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
     answers = {name: each for name, each in facts.items() if each.kind in ("text", "messages")}
-    chosen = said.get("chosen") or _named(answers, ("chosen", "preferred_output"))
-    rejected = said.get("rejected") or _named(answers, ("rejected", "non_preferred_output"))
+    chosen = said.get("chosen") or column_named(answers, ("chosen", "preferred_output"))
+    rejected = said.get("rejected") or column_named(answers, ("rejected", "non_preferred_output"))
     if chosen is None or rejected is None:
         return None
     others = {name: each for name, each in answers.items() if name not in (chosen, rejected)}
-    prompt = said.get("prompt") or _named(others, _PROMPTS)
+    prompt = said.get("prompt") or column_named(others, _PROMPTS)
     beside = {name: name for name in _BESIDE if name in facts}
     asked = {} if prompt is None else {"prompt": prompt}
     return {**asked, "chosen": chosen, "rejected": rejected, **beside}, f"{chosen!r} is better than {rejected!r}"
@@ -142,13 +132,13 @@ def _instruction(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
         columns = {name: name for name in _ALPACA if name in facts}
         return {**columns, **beside}, "the columns are Alpaca's"
     texts = {name: each for name, each in facts.items() if each.kind == "text"}
-    prompt = said.get("prompt") or _named(texts, _PROMPTS)
-    completion = said.get("completion") or _named(
+    prompt = said.get("prompt") or column_named(texts, _PROMPTS)
+    completion = said.get("completion") or column_named(
         {key: each for key, each in texts.items() if key != prompt}, _COMPLETIONS
     )
     if completion is None and not said and _label_column(facts) is None:
-        prompt = _named(texts, (*_PROMPTS, *_LONG_TEXTS))
-        completion = _named({key: each for key, each in texts.items() if key != prompt}, _SHORT_TEXTS)
+        prompt = column_named(texts, (*_PROMPTS, *_LONG_TEXTS))
+        completion = column_named({key: each for key, each in texts.items() if key != prompt}, _SHORT_TEXTS)
     if prompt is None or completion is None:
         return None
     answer = facts.get(completion)
@@ -171,14 +161,34 @@ def _is_sharegpt(rows: _Rows, name: str) -> bool:
 
 def _tagged(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
     lists = {name: each for name, each in facts.items() if each.kind == "list"}
-    tokens = said.get("tokens") or _named(lists, _TOKENS)
-    tags = said.get("tags") or _named({key: each for key, each in lists.items() if key != tokens}, _TAGS)
+    tokens = said.get("tokens") or column_named(lists, _TOKENS)
+    tags = said.get("tags") or column_named({key: each for key, each in lists.items() if key != tokens}, _TAGS)
+    if (tokens is None or tags is None) and not said:
+        return _words_and_tags(facts, rows)
     if tokens is None or tags is None:
         return None
     same = sum(len(as_list(row.get(tokens))) == len(as_list(row.get(tags))) > 0 for row in rows)
     if not said and same < 0.9 * len(rows):
         return None
     return {"tokens": tokens, "tags": tags}, f"{tags!r} has a tag for each of {tokens!r}"
+
+
+def _words_and_tags(facts: _Facts, rows: _Rows) -> _Found:
+    """A text, and beside it a tag for each of its words: as a list, or with spaces between."""
+    text = _text_column({name: each for name, each in facts.items() if each.kind == "text"}, {})
+    for name, each in facts.items():
+        words = {word for value in each.counts for word in value.split()}
+        if text is None or name == text:
+            continue
+        if hold_spans([as_list(row.get(name)) for row in rows]):
+            return {"tokens": text, "tags": name}, f"{name!r} holds spans of the characters of {text!r}"
+        if each.kind not in ("list", "text") or not words - {"O"}:
+            continue
+        pairs = [(str(row.get(text)), as_list(row.get(name)) or str(row.get(name) or "").split()) for row in rows]
+        same = sum(len(said.split()) == len(tags) > 0 for said, tags in pairs)
+        if all(map(TAG.fullmatch, words)) and same >= 0.9 * len(rows):
+            return {"tokens": text, "tags": name}, f"{name!r} has a tag for each word of {text!r}"
+    return None
 
 
 def _multi_label(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
@@ -192,10 +202,10 @@ def _multi_label(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
         for name, each in facts.items()
         if each.kind == "list" and name != text and each.num_distinct <= _MOST_CLASSES and _tells_rows_apart(each)
     }
-    name = _named(lists, _LISTS) or next(iter(lists), None)
+    name = column_named(lists, _LISTS) or next(iter(lists), None)
     if name is None:
         joined = [key for key, each in facts.items() if key != text and each.kind == "text" and _is_joined(each)]
-        name = _named({key: facts[key] for key in joined}, _LISTS)
+        name = column_named({key: facts[key] for key in joined}, _LISTS)
     if name is not None:
         return {**_texts(facts, text, said), "labels": name}, f"{name!r} holds several labels"
     flags = [key for key, each in facts.items() if each.is_binary and key != text and key.lower() not in _LABELS]
@@ -225,7 +235,7 @@ def _regression(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
     }
     label = (
         said.get("label")
-        or _named(numbers, _NUMBERS)
+        or column_named(numbers, _NUMBERS)
         or next((key for key, each in numbers.items() if each.has_fractions), None)
     )
     if text is None or label is None:
@@ -240,7 +250,7 @@ def _text(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
 
 def _texts(facts: _Facts, text: str, said: Mapping[str, Any]) -> dict[str, Any]:
     """The text, and the second one of a pair."""
-    second = _named({key: each for key, each in facts.items() if each.kind == "text" and key != text}, _SECONDS)
+    second = column_named({key: each for key, each in facts.items() if each.kind == "text" and key != text}, _SECONDS)
     is_pair = second is not None and text.lower() in (*_FIRSTS, "text")
     return {"text": text, **({"text_pair": second} if is_pair and "text" not in said else {})}
 
@@ -249,7 +259,7 @@ def _text_column(facts: _Facts, said: Mapping[str, Any]) -> str | None:
     if isinstance(said.get("text"), str):
         return str(said["text"])
     texts = {name: each for name, each in facts.items() if each.kind == "text" and not _is_id(each)}
-    named = _named(texts, _TEXTS) or _named(texts, _FIRSTS)
+    named = column_named(texts, _TEXTS) or column_named(texts, _FIRSTS)
     if named is not None:
         return named
     return max(texts, key=lambda name: texts[name].mean_words, default=None)
@@ -263,7 +273,9 @@ def _label_column(facts: _Facts) -> str | None:
         return few and (is_class or is_number) and each.name.lower() not in _NOT_DATA
 
     candidates = {name: each for name, each in facts.items() if may_be(each)}
-    return _named(candidates, _LABELS) or min(candidates, key=lambda name: candidates[name].num_distinct, default=None)
+    return column_named(candidates, _LABELS) or min(
+        candidates, key=lambda name: candidates[name].num_distinct, default=None
+    )
 
 
 def _is_joined(each: ColumnFacts) -> bool:
@@ -283,17 +295,3 @@ def _tells_rows_apart(each: ColumnFacts) -> bool:
 
 def _is_id(each: ColumnFacts) -> bool:
     return each.name.lower() in _NOT_DATA or (each.is_unique and each.mean_words <= 1.05 and each.num_values > 3)
-
-
-def _named(facts: _Facts, names: Sequence[str]) -> str | None:
-    """The column that has one of the names, or has it as a word of its name; the first name counts most."""
-    plain = {re.sub(r"[ .-]", "_", name.strip().lower()): name for name in facts}
-    for name in names:
-        if name in plain:
-            return plain[name]
-    for name in names:
-        if len(name) > 3:
-            for each, own in plain.items():
-                if name in each.split("_"):
-                    return own
-    return None

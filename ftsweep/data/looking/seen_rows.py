@@ -17,6 +17,7 @@ from ftsweep.errors import DataError
 NUM_LOOKED_AT = 5_000
 """Rows of train that columns are judged by."""
 MOST_COUNTED = 1_000_000
+_NUM_SHOWN = 4
 
 
 @dataclass
@@ -34,6 +35,7 @@ class SeenRows:
     formats: set[str] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
     _first_problem: str = ""
+    _remedy: str = ""
 
     def read(self, split: str, file: DataFile) -> None:
         """Look at one file of a split, or at as much of it as is counted."""
@@ -41,6 +43,7 @@ class SeenRows:
         opened = self._opened(file)
         self.columns.setdefault(split, set()).update(opened.facts.columns)
         self.formats.add(opened.file.format)
+        self._remedy = opened.remedy
         for row in opened:
             self.num_rows[split] += 1
             self.num_bad += bool(row.problem)
@@ -61,6 +64,13 @@ class SeenRows:
         told = next((each for each in self.findings if each.check == "lines" and each.severity is Severity.WARN), None)
         if len(self.rows) == 1 and told is not None:
             raise DataError(told.message, where=where, remedy=f"{told.remedy}.")
+        if sum(self.num_rows.values()) == 1:
+            names = ", ".join(map(repr, list(self.rows[0])[:_NUM_SHOWN]))
+            raise DataError(
+                f"holds one row, with {len(self.rows[0])} columns: {names}",
+                where=where,
+                remedy=f"Of one row nothing can be learned and measured. {self._remedy}.",
+            )
 
     def without_columns(self, split: str, needed: Sequence[str]) -> list[str]:
         """The columns of train that this split lacks."""

@@ -160,7 +160,7 @@ class Files(DataSource):
             return [(file, "") for file in sorted(saved.rglob("*")) if file.is_file()]
         found = self._find(split).splits
         return [
-            (file.path, f"{other}{file.format}{file.member}{file.folder}")
+            (file.path, f"{other}{file.format}{file.member}{file.folder}{file.parts or ''}")
             for other, files in found.items()
             for file in files
         ]

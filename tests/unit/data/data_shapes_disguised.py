@@ -64,6 +64,29 @@ def feather(name: str, *, is_stream: bool) -> Any:
     return write
 
 
+def by_folders(folder: Path) -> Keys:
+    for label in ("bad", "good"):
+        (folder / f"r/label={label}").mkdir(parents=True)
+        parquet(arrow({"text": [text for text, each in ROWS if each == label]}))(folder / f"r/label={label}")
+    return {"train": "r"}
+
+
+def spans_of(words: Any, tags: Any) -> list[list[Any]]:
+    """The entities of a sentence, by the places of their characters."""
+    found: list[list[Any]] = []
+    place = 0
+    for word, tag in zip(words, tags, strict=True):
+        if tag.startswith("B-"):
+            found.append([place, place + len(word), tag[2:]])
+        elif tag.startswith("I-"):
+            found[-1][1] = place + len(word)
+        place += len(word) + 1
+    return found
+
+
+SPANS = [(" ".join(words), spans_of(words, tags)) for words, tags in SENTENCES]
+ENTITY = {"tokens": "text", "tags": "entities"}
+
 MORE = [
     # tables
     Shape("csv comments first", file("r.csv", b"# made by hand\n# in two, lines\n" + CSV), finds=("lines",)),
@@ -123,7 +146,79 @@ MORE = [
             columns=INNER_KEYS,
         ),
     ),
+    Shape(
+        "json names of rows",
+        file("r.json", json.dumps({f"doc{i}": row for i, row in enumerate(OBJECTS)})),
+        finds=("columns",),
+    ),
+    # entities as spans
+    Shape(
+        "spans as lists",
+        file("r.jsonl", jsonl_of([{"text": a, "entities": b} for a, b in SPANS]), columns=ENTITY),
+        SENTENCES,
+        "token_classification",
+    ),
+    Shape(
+        "spans as objects",
+        file(
+            "r.json",
+            json.dumps(
+                [
+                    {"text": a, "entities": [{"value": {"start": s, "end": e, "labels": [t]}} for s, e, t in b]}
+                    for a, b in SPANS
+                ]
+            ),
+            columns=ENTITY,
+        ),
+        SENTENCES,
+        "token_classification",
+    ),
+    Shape(
+        "spans of spaCy",
+        file("r.json", json.dumps([[a, {"entities": b}] for a, b in SPANS]), columns=ENTITY),
+        SENTENCES,
+        "token_classification",
+        ("columns",),
+    ),
+    Shape(
+        "spans that overlap or lie outside",
+        file(
+            "r.jsonl",
+            jsonl_of(
+                [{"text": a, "entities": b} for a, b in SPANS]
+                + [
+                    {"text": "Ada ran", "entities": [[0, 3, "X"], [2, 5, "Y"]]},
+                    {"text": "Ada", "entities": [[0, 9, "X"]]},
+                ]
+            ),
+            columns=ENTITY,
+        ),
+        SENTENCES,
+        "token_classification",
+        num_bad=2,
+    ),
+    Shape(
+        "spans within words",
+        file("r.jsonl", jsonl_of([{"text": "In (Rome), ran.", "entities": [[4, 8, "LOC"]]}] * 24), columns=ENTITY),
+        [(("In", "(", "Rome", "),", "ran."), ("O", "O", "B-LOC", "O", "O"))] * 24,
+        "token_classification",
+    ),
+    Shape(
+        "a text beside its tags",
+        file(
+            "r.jsonl",
+            jsonl_of([{"text": " ".join(a), "tags": list(b)} for a, b in SENTENCES]),
+            columns={"tokens": "text"},
+        ),
+        SENTENCES,
+        "token_classification",
+    ),
     # other names
+    Shape(
+        "parquet bytes",
+        parquet(arrow({"text": [text.encode() for text in TEXTS], "label": LABELS})),
+    ),
+    Shape("parquet by folders", by_folders, sorted(ROWS, key=lambda row: row[1]), finds=("files",)),
     Shape("arrow", feather("r.arrow", is_stream=False)),
     Shape("arrow stream", feather("r.arrow", is_stream=True)),
     Shape("feather", feather("r.feather", is_stream=False)),

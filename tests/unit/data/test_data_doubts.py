@@ -53,14 +53,6 @@ DOUBTS: dict[str, tuple[Any, str]] = {
         lambda n: {"Sentence": f"Sentence: {n // 3}", "Word": WORDS[n % 6], "Tag": ["O", "B-X", "I-X"][n % 3]},
         "each row is a word with its tag.*'Tag'.*conll",
     ),
-    "spans": (
-        lambda n: {"text": text(n), "label": [[4, 7 + n % 2, "COLOUR"]]},
-        "'label' is named like something to learn.*Spans of characters are not read",
-    ),
-    "spans as objects": (
-        lambda n: {"text": text(n), "entities": [{"start": 4, "end": 7, "label": "COLOUR"}]},
-        "'entities' is named like something to learn.*Spans of characters are not read",
-    ),
     "decimal commas": (
         lambda n: {"text": text(n), "score": f"{n % 7},{n % 10}"},
         "'score' is named like something to learn.*Write numbers with a point",
@@ -69,6 +61,14 @@ DOUBTS: dict[str, tuple[Any, str]] = {
     "two languages": (
         lambda n: {"translation": {"en": text(n), "de": text(n + 9)}},
         "'translation' is named like something to learn.*name the part of an object",
+    ),
+    "one label": (
+        lambda n: {"text": text(n), "label": "x"},
+        "'label' is named .*x in every row.*Classes are two or more",
+    ),
+    "a label a row": (
+        lambda n: {"text": text(n), "label": f"l{n}"},
+        "'label' is named .*40 different values in 40 rows",
     ),
     "answers in lists": (
         lambda n: {"question": text(n), "answers": [text(n + 1), text(n + 2)]},
@@ -86,10 +86,25 @@ def test_rows_that_would_be_learned_wrong_get_no_guess(name: str, tmp_path: Path
 
 
 def test_what_is_said_stands_against_a_doubt(tmp_path: Path) -> None:
-    rows = [DOUBTS["spans"][0](number) for number in range(ROWS)]
+    rows = [DOUBTS["percent"][0](number) for number in range(ROWS)]
     look = looked(tmp_path, rows, task="text", said={"text": "text"})
     assert look.guess is not None
     assert look.guess.task == "text"
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        lambda n: [[4, 7, "COLOUR"]] if n % 3 else [],
+        lambda n: [{"start_offset": 4, "end_offset": 7, "label": "COLOUR"}] if n % 3 else [],
+        lambda n: " ".join("B-COLOUR" if word in WORDS else "O" for word in text(n).split()),
+        lambda n: ["B-COLOUR" if word in WORDS else "O" for word in text(n).split()],
+    ],
+)
+def test_spans_of_a_text_and_tags_beside_it_are_entities(tags: Any, tmp_path: Path) -> None:
+    look = looked(tmp_path, [{"id": n, "text": text(n), "label": tags(n), "Comments": []} for n in range(ROWS)])
+    assert look.guess is not None
+    assert (look.guess.task, dict(look.guess.columns)) == ("token_classification", {"tokens": "text", "tags": "label"})
 
 
 def test_parts_of_objects_are_columns_to_choose_from(tmp_path: Path) -> None:
@@ -147,6 +162,11 @@ def test_a_file_without_names_among_others_is_refused(tmp_path: Path) -> None:
         ("r.csv", "text,label\n'a, b','c'\n'd, e','f'\n", r"the first is r.csv:2: 3 cells, 2 columns.*in \"quotes\""),
         ("r.jsonl", '[{"role": "user"}]\n' * 3, r"the first is r.jsonl:1: not an object.*must be one JSON object"),
         ("r.csv", "text,label\n", "has no rows"),
+        (
+            "r.json",
+            json.dumps({"a text": "good", "another": "bad"}),
+            "holds one row, with 2 columns: 'a text', 'another'",
+        ),
         ("r.txt", "one\ntwo\n" * 9, "is one paragraph of 18 lines.*sed G"),
     ],
 )

@@ -173,6 +173,22 @@ def test_recomputed_layers_are_computed_whole(monkeypatch):
     assert set(seen) == {8 * 24}
 
 
+@pytest.mark.parametrize("is_adapted", [True, False])
+def test_no_step_looks_at_all_modules_of_the_model(monkeypatch, is_adapted):
+    """transformers' `is_activation_checkpointing` does: a tenth of a step of one short row."""
+    model = random_llama("sequence_classification")
+    if is_adapted:
+        model = Lora(rank=4).apply(model, "sequence_classification")
+    head_outputs(model.train(), texts())  # what is found out once
+    looked_at = []
+    named_modules = nn.Module.named_modules
+    monkeypatch.setattr(
+        nn.Module, "named_modules", lambda self, *a, **k: looked_at.append(self) or named_modules(self, *a, **k)
+    )
+    head_outputs(model, texts()).sum().backward()
+    assert not any(type(module).__name__.endswith(("Model", "ModuleList", "Classification")) for module in looked_at)
+
+
 def test_the_positions_are_those_of_the_call_under_way_alone():
     model = random_llama("causal_lm")
     positions = torch.tensor([1, 5])

@@ -1,0 +1,51 @@
+"""When a model need not be told which tokens are padding.
+
+Rows are padded on the right, and nobody reads what a model says of padding. Where attention looks to the left only,
+nothing that is read ever sees it. Then the mask is left out: attention takes its quickest way, and transformers does
+not look at the mask's numbers, for which the host would wait on a GPU at every pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from transformers import masking_utils
+
+from ftsweep.tasks.causal import num_virtual_tokens, transformers_model
+
+_FINDS_PACKING = "find_packed_sequence_indices"
+
+
+@contextmanager
+def needed_mask(model: Any, mask: torch.Tensor | None) -> Iterator[torch.Tensor | None]:
+    """What to call `model` with in the block: `mask` [rows, length], of a batch that is padded on the right, or None.
+
+    `model`: transformers' own, or in PEFT's wrapper.
+    """
+    if mask is None or num_virtual_tokens(model) or not looks_left(transformers_model(model)):
+        yield mask
+        return
+    found: Callable[..., Any] | None = getattr(masking_utils, _FINDS_PACKING, None)
+    if found is None:
+        yield None
+        return
+    # without a mask it looks for rows that are packed, and waits for the device to know: there are none
+    setattr(masking_utils, _FINDS_PACKING, lambda position_ids: None)
+    try:
+        yield None
+    finally:
+        setattr(masking_utils, _FINDS_PACKING, found)
+
+
+def looks_left(model: Any) -> bool:
+    """Whether each attention of transformers' model says that it is causal, and there is one."""
+    if not isinstance(model, torch.nn.Module):
+        return False
+    known: bool | None = model.__dict__.get("looks_left")
+    if known is None:
+        said = [bool(module.is_causal) for module in model.modules() if hasattr(module, "is_causal")]
+        known = model.__dict__["looks_left"] = bool(said) and all(said)
+    return known
