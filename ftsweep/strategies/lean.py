@@ -32,28 +32,36 @@ class LeanLinear(Linear):
     """A and B in the type that autocast computes in, while a pass is under way for which all were cast together."""
 
     def forward(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
-        taken = None if args or kwargs else self._taken(x)
-        if taken is None:
+        if args or kwargs or not self._is_plain:
             return super().forward(x, *args, **kwargs)
-        rows, weight, bias, *factors = taken
-        if self.merged_weight is not None and not torch.is_autocast_enabled(x.device.type):  # which would round it
+        is_mixed = torch.is_autocast_enabled(x.device.type)
+        if self.merged_weight is not None and not is_mixed:  # which would round it
+            bias: Any = self.base_layer.bias
             return linear(x, self.merged_weight, bias)
+        taken = self._taken(x, is_mixed=is_mixed)
+        if taken is None:
+            return super().forward(x)
+        rows, weight, bias, *factors = taken
         (name,) = self.active_adapters
         noise = dropout_noise(rows, dropout_of(self, name)) if self.training else None
         own = Own(0, rows.shape[0], self.scaling[name], noise)
         result: torch.Tensor = LowRankSum.apply(rows, weight, bias, (own,), *factors)
         return result.view(*x.shape[:-1], -1)
 
-    def _taken(self, x: torch.Tensor) -> Sequence[Any] | None:
-        """The rows of x, the base's weight and bias, A and B, all in the type that is computed in; None where PEFT's
-        own way is asked for: other than one adapter of the plain kind, or several types without autocast.
+    @property
+    def _is_plain(self) -> bool:
+        """Whether one adapter, of PEFT's plain kind, is on."""
+        is_other = self.disable_adapters or self.merged_adapters or self.lora_variant
+        return not is_other and len(self.active_adapters) == 1
+
+    def _taken(self, x: torch.Tensor, *, is_mixed: bool) -> Sequence[Any] | None:
+        """The rows of x, the base's weight and bias, A and B, all in the type that is computed in; None where they are
+        of several types, and autocast does not bring them to one.
         """
-        if self.disable_adapters or self.merged_adapters or self.lora_variant or len(self.active_adapters) != 1:
-            return None
         base: Any = self.base_layer
         factors = self.cast_factors or factors_of(self)
         found = (x.flatten(0, -2), base.weight, base.bias, *factors)
-        if not torch.is_autocast_enabled(x.device.type):
+        if not is_mixed:
             return found if x.dtype == base.weight.dtype == factors[0].dtype else None
         if not {each.dtype for each in found if each is not None} <= _CAST:
             return None
