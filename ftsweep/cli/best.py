@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ftsweep.cli.options import JSON_OPTION, STORE_OPTION, find_study, print_json
+from ftsweep.cli.placing import written_to
 from ftsweep.domain.commands import study_command
 from ftsweep.errors import UsageError
 
@@ -45,7 +46,7 @@ def best(
 
     The exported folder opens in transformers and PEFT with the study's labels; its README.md says how.
     """
-    from ftsweep.cli.exporting import check_trial_export, complete_export, export_winner
+    from ftsweep.cli.exporting import check_trial_export, export_winner
     from ftsweep.report.overview import read_overview
 
     folder = find_study(store, study, whole=destination is not None)
@@ -58,9 +59,7 @@ def best(
         which = chosen if trial is None else (trial, 0)
         if which is not None:
             check_trial_export(folder, which[0], merge=merge)
-        _export_trial(folder, which, 1.0 if scale is None else scale, destination, as_json)
-        if destination is not None:
-            complete_export(folder, destination, merge=merge)
+        _export_trial(folder, which, 1.0 if scale is None else scale, destination, merge=merge, as_json=as_json)
         return
     if chosen is None:
         why = result.sentence if result else "the study has not finished"
@@ -72,7 +71,8 @@ def best(
             remedy="Have a study of instruction tuning generate some: task.generation.rungs=[5,10].",
         )
     if destination is not None:
-        export_winner(folder, overview, destination, merge=merge)
+        with written_to(destination):
+            export_winner(folder, overview, destination, merge=merge)
     _show(folder, overview, destination, as_json=as_json, samples=samples)
 
 
@@ -105,16 +105,19 @@ def _show(folder: StudyFolder, overview: StudyOverview, exported: Path | None, *
 
 
 def _export_trial(
-    folder: StudyFolder, which: tuple[int, int] | None, scale: float, to: Path | None, as_json: bool
+    folder: StudyFolder, which: tuple[int, int] | None, scale: float, to: Path | None, *, merge: bool, as_json: bool
 ) -> None:
     """Another model than the chosen one. which: a trial's number, and 0 or the fresh seed of the chosen model."""
+    from ftsweep.cli.exporting import complete_export
     from ftsweep.control.scaled_export import export_scaled
 
     if which is None:
         raise UsageError(f"study {folder.name!r} has no chosen model", remedy="Name a trial: --trial N.")
     if to is None:
         raise UsageError("--scale and --trial say what to export, and no folder is named", remedy="Add --export DIR.")
-    export_scaled(folder, folder.run(*which), scale, to)
+    with written_to(to):
+        export_scaled(folder, folder.run(*which), scale, to)
+        complete_export(folder, to, merge=merge)
     number = which[0]
     if as_json:
         print_json({"study": folder.name, "trial": number, "scale": scale, "exported": str(to)})

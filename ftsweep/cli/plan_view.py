@@ -24,7 +24,8 @@ def print_plan(console: Console, facts: Mapping[str, Any]) -> None:
     objective = facts["objective"]
     lanes = f" of {plural(facts['lanes']['lanes'], 'lane')}" if facts["lanes"]["lanes"] > 1 else ""
     workers = f"{plural(facts['num_workers'], 'worker')}{lanes}, to {objective['direction']} {objective['key']}"
-    print_line(console, f"{facts['study']}: {facts['num_trials']} trials of {facts['num_rungs']} rungs on {workers}")
+    tried = f"{plural(facts['num_trials'], 'trial')} of {plural(facts['num_rungs'], 'rung')}"
+    print_line(console, f"{facts['study']}: {tried} on {workers}")
     for label, measured in facts["lanes"]["branches"].items():
         print_line(console, f"Lanes of {label}: {lanes_text(measured)}")
     found = collect({branch["branch"]: branch["data"] for branch in facts["branches"]})

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
 
 from ftsweep.cli.options import STORE_OPTION, open_store
+from ftsweep.cli.placing import written_to
 from ftsweep.domain.commands import DEFAULT_STORE
 
 
@@ -33,7 +35,8 @@ def predict(model: str, file: str, out: Path | None, keep_columns: bool, allow: 
 
     place = open_store(DEFAULT_STORE) if Path(model).is_dir() else open_store(store, study=model, whole=True)
     predictor = predictor_for(model, place, allow)
-    num_missing = answer_rows(predictor, file, out, keeps_columns=keep_columns)
+    with written_to(out) if out is not None else nullcontext():
+        num_missing = answer_rows(predictor, file, out, keeps_columns=keep_columns)
     if num_missing:
         rows = "1 row has" if num_missing == 1 else f"{num_missing} rows have"
         click.echo(f"{rows} no answer; `error` says why.", err=True)

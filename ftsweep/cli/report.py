@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ftsweep.cli.options import STORE_OPTION, find_study
+from ftsweep.cli.placing import written_to
 
 
 @click.command()
@@ -19,4 +20,7 @@ def report(study: str, out: Path | None, store: str) -> None:
     """Write the study's HTML page, running or done."""
     from ftsweep.report.writing import write_study_report
 
-    click.echo(write_study_report(find_study(store, study), out))
+    folder = find_study(store, study)
+    with written_to(out or folder.report_file):
+        written = write_study_report(folder, out)
+    click.echo(written)

@@ -33,7 +33,7 @@ def counts_text(state: StudyState) -> str:
     if state.paused:
         parts.append(f"{len(state.paused)} {PAUSED}")
     if state.running:
-        parts.append(f"{len(state.running)} to be continued")
+        parts.append(f"{len(state.running)} {'to be continued' if state.is_at_rest else 'running'}")
     seconds = sum(record.measurements[-1].train_seconds for record in state.trials if record.measurements)
     noun = "trial" if len(state.trials) == 1 else "trials"
     return f"{len(state.trials)} {noun}: {', '.join(parts) or 'none'}; {duration(seconds)} of training."
@@ -83,8 +83,8 @@ def optimism_text(result: StudyResult, objective: Objective) -> str:
     other = result.model_test.get(objective.metric)
     if other is not None:
         gain = other - model.value if objective.direction == "minimize" else model.value - other
-        distance = f"{number(abs(gain), digits=2)} {'worse' if gain >= 0 else 'better'}"
-        parts.append(f"{number(other)} on test, {distance} than it looked")
+        distance = f"{number(abs(gain), digits=2)} {'worse' if gain > 0 else 'better'} than it looked"
+        parts.append(f"{number(other)} on test, {distance if gain else 'as good as it looked'}")
     return f"Optimism: {', '.join(parts)}." if len(parts) > 1 else ""
 
 

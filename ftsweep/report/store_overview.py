@@ -12,8 +12,8 @@ from ftsweep.store.usage import study_use
 
 @dataclass(frozen=True)
 class StudyLine:
-    """A study in short. `state` is its phase; `best_trial` and `best_value` are those of the chosen model, before that of
-    the best trial so far; None before any trial is complete.
+    """A study in short. `state` is its phase; `best_trial` and `best_value` are the chosen model's, or the best so far;
+    None before any trial is complete.
     """
 
     study: str

@@ -22,13 +22,7 @@ def write_study_report(folder: StudyFolder, path: Path | None = None, *, state: 
         page = build(manifest.report, allowed=manifest.allow)
         if path is not None:
             _check_replaceable(path)
-        overview = read_overview(folder, state)
-        try:
-            written: Path = page.write(overview, path or folder.report_file)
-        except (FileNotFoundError, PermissionError) as error:
-            if path is None:
-                raise
-            raise UsageError(f"this cannot be written: {error.strerror}", where=str(path), remedy=_NAME_FILE) from error
+        written: Path = page.write(read_overview(folder, state), path or folder.report_file)
     return written
 
 

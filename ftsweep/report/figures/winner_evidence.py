@@ -164,7 +164,7 @@ def _draw_tested(drawn: go.Figure, info: Info, row: int) -> None:
 def _again(raced: RacedSetting, chosen: int) -> Again:
     seeds = tuple(seed for seed in raced.seeds if seed is not None)
     num_failed = len(raced.seeds) - len(seeds)
-    text = f", {num_failed} failed" if num_failed else ""
+    text = f", {num_failed} without a value" if num_failed else ""
     text += _said("behind the best mean", raced.behind) + _said("ahead of the default", raced.over_default)
     return Again(
         _label(raced.number, {raced.number} if raced.is_default else set()),

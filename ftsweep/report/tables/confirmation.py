@@ -42,7 +42,7 @@ def _row(raced: RacedSetting, chosen: int) -> Row:
         Cell(label, raced.number),
         figure(raced.value),
         _mean(raced),
-        words("  ".join("failed" if value is None else number(value) for value in raced.seeds)),
+        words("  ".join("no value" if value is None else number(value) for value in raced.seeds)),
         words(_against(raced)),
     )
     return Row(cells, "best" if raced.number == chosen else "")

@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from ftsweep.cli.best_view import print_best
+from ftsweep.cli.result_view import counts_text
 from ftsweep.cli.run_view import print_ending
 from ftsweep.cli.status_view import print_store, print_study
 from ftsweep.control.run import Launched
@@ -67,6 +68,13 @@ def concluded(with_branches: bool) -> StudyResult:
         advice="Use full: loss 0.75 on test." if with_branches else "",
         num_trials=1,
     )
+
+
+def test_a_trial_under_way_runs_and_one_that_nobody_runs_waits() -> None:
+    record = TrialRecord(Proposal(0, "", {}), (), None)
+    state = StudyState("s", "running", Objective(), 10, 1, (record,))
+    assert counts_text(state) == "1 trial: 1 running; 0 s of training."
+    assert counts_text(replace(state, phase="stopped")) == "1 trial: 1 to be continued; 0 s of training."
 
 
 def test_best_prints_the_table_of_approaches_and_the_advice(console: Console) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 from report_studies import StudyBuilder
+from safetensors import SafetensorError
 
 from ftsweep.cli.main import main
-from ftsweep.errors import MAX_KNOWN, UsageError, suggest
+from ftsweep.cli.placing import written_to
+from ftsweep.errors import MAX_KNOWN, FtsweepError, UsageError, suggest
 from ftsweep.serving.study_model import make_destination
 
 
@@ -67,3 +71,36 @@ def test_of_very_many_names_some_are_listed() -> None:
     said = suggest("zzz", [f"task{number:04d}" for number in range(5_000)])
     assert said.endswith(f"and {5_000 - MAX_KNOWN} more.")
     assert len(said) < 500
+
+
+def write(place: Path, error: Exception) -> None:
+    with written_to(place):
+        if not place.exists():
+            place.mkdir()
+            (place / "half").write_text("x")
+        raise error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        shutil.Error([("a", "b", "[Errno 28] No space left on device: 'b'")]),
+        SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"),
+    ],
+)
+def test_a_full_disk_leaves_nothing_so_that_the_command_may_be_given_again(tmp_path: Path, error: Exception) -> None:
+    with pytest.raises(FtsweepError, match=r"model: this cannot be written: No space left.*Free some space") as told:
+        write(tmp_path / "model", error)
+    assert told.value.exit_code == 1
+    assert not (tmp_path / "model").exists()
+
+
+def test_what_was_there_is_left_and_other_errors_are_not_of_the_place(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("precious")
+    with pytest.raises(UsageError, match="mine: this cannot be written: Read-only file system"):
+        write(tmp_path / "mine", OSError(errno.EROFS, "Read-only file system"))
+    assert (tmp_path / "mine").read_text() == "precious"
+    for other in (ValueError("a defect"), FileNotFoundError(errno.ENOENT, "No such file", "/elsewhere/rows.csv")):
+        with pytest.raises(type(other)):
+            write(tmp_path / "new", other)

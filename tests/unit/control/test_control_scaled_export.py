@@ -59,7 +59,7 @@ def test_virtual_tokens_are_not_merged_and_nothing_is_exported_before_that_is_sa
     monkeypatch.setattr(
         "ftsweep.report.overview.read_overview", lambda _: SimpleNamespace(state=SimpleNamespace(result=chosen))
     )
-    monkeypatch.setattr("ftsweep.cli.best._export_trial", lambda folder, which, *rest: exported.append(which[0]))
+    monkeypatch.setattr("ftsweep.cli.best._export_trial", lambda folder, which, *rest, **how: exported.append(which[0]))
     monkeypatch.setattr("ftsweep.cli.exporting.complete_export", lambda *args, **settings: None)
     words = ["best", "demo", "--trial", "12", "--export", str(tmp_path / "out"), "--merge"]
     done = CliRunner().invoke(cli.main, words, standalone_mode=False)
