@@ -41,10 +41,11 @@ def as_setting(
     seeds: Mapping[int, Sequence[float | None]],
     default: int | None,
     ended: str,
-    train_seconds: tuple[float, float],
+    train_seconds: float,
+    share: float,
 ) -> Setting:
     """The chosen setting and the race. `searched` are the contenders' values in the search, `seeds` those of their
-    fresh runs in order; train_seconds: of the race and of the search.
+    fresh runs in order; train_seconds: of the race; share: what it cost, of what the search did.
     """
     ranked = [_raced(each, searched, seeds, default) for each in answer.settings]
     unsound = [number for number in seeds if answer.of(number) is None and seeds[number]]
@@ -53,7 +54,7 @@ def as_setting(
     ]
     spread = math.sqrt(answer.spread.variance) if answer.spread.degrees else None
     reason = _why_setting(answer, objective, searched[answer.number])
-    return Setting(answer.number, reason, (*ranked, *rest), spread, ended, *train_seconds)
+    return Setting(answer.number, reason, (*ranked, *rest), spread, ended, train_seconds, share)
 
 
 def model_words(number: int, seed: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from ftsweep.analysis.racing import Limits
 from ftsweep.analysis.two_answers import SettingFacts
@@ -42,11 +42,21 @@ def limits_of(records: Sequence[TrialRecord], field: Sequence[TrialRecord], *, s
     Cost is counted in trained tokens, which no kill and no busy machine changes; in seconds where several branches
     make tokens of unequal worth, or nothing counts them.
     """
-    is_one_branch = len({record.proposal.branch for record in records}) == 1
-    in_tokens = is_one_branch and all(_tokens(record) for record in field)
-    cost = _tokens if in_tokens else _seconds
+    cost = _cost(records, field)
     total = sum(cost(record) for record in records)
     return Limits(seeds, budget * total, {record.number: cost(record) for record in field})
+
+
+def share_of_search(runs: Sequence[TrialRecord], records: Sequence[TrialRecord], field: Sequence[TrialRecord]) -> float:
+    """What these runs of contenders cost over what all trials cost, in the unit of `limits_of`; 0 where that is 0."""
+    cost = _cost(records, field)
+    total = sum(cost(record) for record in records)
+    return sum(cost(run) for run in runs) / total if total else 0.0
+
+
+def _cost(records: Sequence[TrialRecord], field: Sequence[TrialRecord]) -> Callable[[TrialRecord], float]:
+    is_one_branch = len({record.proposal.branch for record in records}) == 1
+    return _tokens if is_one_branch and all(_tokens(record) for record in field) else _seconds
 
 
 def facts_of(record: TrialRecord, objective: Objective, *, cost: float, default: int | None) -> SettingFacts:

@@ -17,7 +17,7 @@ from ftsweep.analysis.two_answers import better_by
 HOPELESS = 2.0
 """Standard deviations of the runs before it, behind the worst of them: such a run need not end."""
 
-USED_UP = "its share of the training time is used up"
+USED_UP = "its share of the training is used up"
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Limits:
     seeds: int
     """The most fresh seeds that a contender gets."""
     budget: float
-    """In the unit of the costs: the share of the search's training time that may go into the race."""
+    """In the unit of the costs: the share of the search's training that may go into the race."""
     costs: Mapping[int, float]
     """Of one run, by contender: what its run in the search cost."""
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ftsweep.analysis.answers import as_model, as_setting
-from ftsweep.analysis.contenders import train_seconds
+from ftsweep.analysis.contenders import share_of_search, train_seconds
 from ftsweep.analysis.seed_spread import ScoredRun
 from ftsweep.analysis.two_answers import choose_model, choose_setting
 from ftsweep.control.race import Race
@@ -60,7 +60,7 @@ def _setting(race: Race, runs: Sequence[ScoredRun]) -> Setting | None:
     fresh = race.fresh
     searched = {number: value for number in race.numbers if (value := race.value((number, 0))) is not None}
     seeds = {number: [race.value(key) for key in fresh if key[0] == number] for number in race.numbers}
-    spent = train_seconds([race.record(key) for key in fresh])
+    made = [race.record(key) for key in fresh]
     return as_setting(
         answer,
         race.objective,
@@ -68,7 +68,8 @@ def _setting(race: Race, runs: Sequence[ScoredRun]) -> Setting | None:
         seeds=seeds,
         default=race.default,
         ended=race.next().reason,
-        train_seconds=(spent, train_seconds(race.records)),
+        train_seconds=train_seconds(made),
+        share=share_of_search(made, race.records, race.contenders),
     )
 
 

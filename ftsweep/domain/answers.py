@@ -106,7 +106,8 @@ class Setting:
     """Why the race was over, as a clause."""
     train_seconds: float = 0.0
     """Of all fresh runs."""
-    search_train_seconds: float = 0.0
+    share: float = 0.0
+    """What they cost of what the search cost, as `selection.budget` counts it: in tokens where one branch trained."""
 
     @property
     def num_runs(self) -> int:

@@ -136,11 +136,9 @@ def facts(study: StudyOverview) -> list[tuple[str, str]]:
         found.append(("rungs", str(study.state.num_rungs)))
     total = sum(trial.train_seconds for trial in study.trials)
     found.append(("training time of all trials", seconds(total)))
-    if (setting := study.conclusion.setting) is not None and setting.search_train_seconds:
-        share = setting.train_seconds / setting.search_train_seconds
-        what = (
-            f"{plural(setting.num_runs, 'run')}, {seconds(setting.train_seconds)}, {share:.0%} of the search's training"
-        )
+    if (setting := study.conclusion.setting) is not None and setting.share:
+        runs = f"{plural(setting.num_runs, 'run')}, {seconds(setting.train_seconds)}"
+        what = f"{runs}, {setting.share:.0%} of the search's training"
         found.append(("fresh seeds", f"{what}; ended because {setting.ended}"))
     if study.database is not None:
         found.append(("database", str(study.database)))

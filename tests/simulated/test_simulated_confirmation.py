@@ -56,7 +56,7 @@ def test_contenders_and_the_default_race_with_fresh_seeds_within_the_budget(make
     assert {each.number for each in setting.contenders if each.is_default} == {0}
     assert all(1 <= len(each.seeds) <= 3 for each in setting.contenders)
     assert setting.number in {each.number for each in setting.contenders}
-    assert 0 < setting.train_seconds <= 0.5 * setting.search_train_seconds
+    assert 0 < setting.share <= 0.5
     number = setting.contenders[0].number
     own = sweep.folder.trial(number).spec()["config"]["seed"]["model"]
     seeds = [sweep.folder.confirmation(number, index).spec()["config"]["seed"]["model"] for index in (1,)]

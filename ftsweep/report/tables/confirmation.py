@@ -17,13 +17,12 @@ def confirmation_table(result: StudyResult, objective: Objective) -> Table | Non
     if setting is None:
         return None
     names = ("trial", "search", "mean", "fresh seeds", "against the default")
-    share = setting.train_seconds / setting.search_train_seconds if setting.search_train_seconds else 0.0
     runs = plural(setting.num_runs, "run")
     return Table(
         columns(*names, text=["fresh seeds", "against the default"]),
         tuple(_row(each, setting.number) for each in setting.contenders),
         title=f"{objective.key} with fresh seeds{_spread(setting.spread)}",
-        note=f"{runs}, {share:.0%} of the search's training time; ended because {setting.ended}.",
+        note=f"{runs}, {setting.share:.0%} of the search's training; ended because {setting.ended}.",
     )
 
 

@@ -54,14 +54,14 @@ def test_the_budget_is_never_exceeded_and_goes_to_the_leader_and_the_default_fir
 def test_a_last_round_that_not_all_could_afford_is_said_to_have_used_up_its_share():
     rounds = raced({1: [1.0, 1.2], 0: [1.1, 1.1]}, Limits(2, 3, COSTS))
     assert [len(each.wanted) for each in rounds] == [2, 1, 0]
-    assert "training time is used up" in rounds[-1].reason
+    assert "training is used up" in rounds[-1].reason
 
 
 def test_who_could_not_be_afforded_once_has_used_up_the_share():
     values = {2: [1.0], 1: [1.1], 0: [1.2]}
     rounds = raced(values, Limits(1, 2.5, COSTS))
     assert rounds[0].wanted == ((2, 1), (0, 1))
-    assert "training time is used up" in rounds[-1].reason, "trial 1 has no fresh seed"
+    assert "training is used up" in rounds[-1].reason, "trial 1 has no fresh seed"
 
 
 def test_any_part_of_the_runs_leads_to_the_same_race():

@@ -100,7 +100,7 @@ def test_model_and_setting_stand_apart_with_seeds_and_optimism_in_80_columns() -
     seeds = (1.61712, 1.71645, 1.70211)
     own = RacedSetting(11, 1.58123, seeds, 1.66734, 0.08211, over_default=lead, standing="better")
     default = RacedSetting(0, 2.03012, (2.03612,), 2.03612, 0.05312, is_default=True, behind=lead)
-    race = Setting(11, "Setting: because.", (own, default), 0.0512, "its share is used up", 30.0, 60.0)
+    race = Setting(11, "Setting: because.", (own, default), 0.0512, "its share is used up", 30.0, 0.5)
     proposals = (Proposal(number, "", {"rank": number}) for number in (0, 11))
     trials = tuple(TrialRecord(proposal, (), Outcome(OutcomeKind.COMPLETE)) for proposal in proposals)
     model = Model(0, 1.58, 5, "Model: because.", seed=1, optimism=0.028, corrected=1.609, num_models=5)
@@ -115,7 +115,7 @@ def test_model_and_setting_stand_apart_with_seeds_and_optimism_in_80_columns() -
     assert "beside the rows' chance seeds make ± 0.051" in text
     (line,) = [line for line in text.splitlines() if "better by" in line]
     assert " ".join(line.split()) == "11* 1.581 1.667 ± 0.082 1.617 1.716 1.702 better by 0.37 ± 0.093"
-    assert "4 runs, 50% of the search's training time; ended because its share is used up." in text
+    assert "4 runs, 50% of the search's training; ended because its share is used up." in text
     assert "about 1.609 without the luck of being the best of 5 models" in text
     gone = StudyState("s", "complete", Objective(), 10, 1, trials[1:], result=result)
     print_best(narrow, StudyOverview(gone), STORE, None)

@@ -46,7 +46,7 @@ FACTS = {
         "contenders": CONTENDERS,
         "reason": "Trial 2: because.",
         "spread": 0.06,
-        "ended": "its share of the training time is used up",
+        "ended": "its share of the training is used up",
     },
 }
 
@@ -107,7 +107,7 @@ def test_a_record_gets_why_and_how_sure(builder):
         "setting": "trial-0002",
         "setting_because": "Trial 2: because.",
         "setting_standing": "undecided",
-        "race_ended_because": "its share of the training time is used up",
+        "race_ended_because": "its share of the training is used up",
         "test_looks": "2",
     }
     assert result_metrics(result, {}) == {
