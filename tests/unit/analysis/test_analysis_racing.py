@@ -48,7 +48,7 @@ def test_the_budget_is_never_exceeded_and_goes_to_the_leader_and_the_default_fir
     if budget == 4:
         assert made[3][0] in (0, 1)
     if budget < 7:
-        assert "training time" in rounds[-1].reason or "nobody else" in rounds[-1].reason
+        assert "is used up" in rounds[-1].reason or "nobody else" in rounds[-1].reason
 
 
 def test_a_last_round_that_not_all_could_afford_is_said_to_have_used_up_its_share():
