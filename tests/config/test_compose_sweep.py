@@ -168,7 +168,7 @@ WRONG = [
     (["study.name=a/b"], ["study.name", "'a/b'", "letters"]),
     (["study.name=5"], ["study.name", "valid string"]),
     (["study.enqueue=[{training.learning_rat:1}]"], ["study.enqueue[0]", "'training.learning_rate'"]),
-    (["study.enqueue=[{training:{learning_rate:1}}]"], ["study.enqueue[0]", "outside the space", "0.0001 .. 0.01"]),
+    (["study.enqueue=[{training:{learning_rate:1}}]"], ["study.enqueue[0]", "outside the space", "1e-4 .. 0.01"]),
     (["study.enqueue=[{}]"], ["study.enqueue[0]", "no parameter"]),
     (["study.enqueue=3"], ["study.enqueue", "valid array"]),
     (["budget.trials=1", "study.enqueue=[{strategy.rank:4}]"], ["study.enqueue", "budget.trials=2"]),

@@ -29,9 +29,13 @@ def whole(suffix: str) -> bytes:
     """A good file of this kind."""
     rows = [{"text": f"a text of number {index}, \u00e9", "label": "ab"[index % 2]} for index in range(12)]
     kind = FORMATS[suffix]
+    buffer, table = io.BytesIO(), pa.Table.from_pylist(rows)
     if kind == "parquet":
-        buffer = io.BytesIO()
-        pq.write_table(pa.Table.from_pylist(rows), buffer)
+        pq.write_table(table, buffer)
+        return buffer.getvalue()
+    if kind == "arrow":
+        with pa.ipc.new_file(buffer, table.schema) as file:
+            file.write_table(table)
         return buffer.getvalue()
     separator = "\t" if kind == "tsv" else ","
     return {

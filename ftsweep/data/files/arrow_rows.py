@@ -44,6 +44,7 @@ class ArrowFile(OpenedFile):
         number = 0
         with self._batches() as (_, batches):
             for batch in batches:
+                batch.validate(full=True)  # a damaged file's offsets would be followed out of memory
                 for start in range(0, batch.num_rows, _ROWS):
                     part = batch.slice(start, _ROWS)
                     rows = part.select(names).to_pylist() if names else [{} for _ in range(part.num_rows)]
@@ -63,12 +64,13 @@ class ArrowFile(OpenedFile):
             with opened(self.file) as stream:
                 if is_file:
                     source = stream.read() if self.file.member or self.file.compression else None
-                    whole = pa.BufferReader(source) if source is not None else pa.memory_map(str(self.file.path))
+                    # not mapped: what a damaged file says lies behind its end would end the process
+                    whole = pa.BufferReader(source) if source is not None else pa.OSFile(str(self.file.path))
                     reader = pa.ipc.open_file(whole)
                     yield reader.schema, (reader.get_batch(place) for place in range(reader.num_record_batches))
                 else:
                     reader = pa.ipc.open_stream(stream)
                     yield reader.schema, iter(reader)
-        except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
-            why = str(error).partition("\n")[0]
+        except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
+            why = str(error).partition("\n")[0] or "it asks for more memory than there is"
             raise DataError(f"cannot be read as Arrow: {why}", where=self.file.where, remedy=self.remedy) from error

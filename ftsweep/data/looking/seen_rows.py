@@ -11,6 +11,7 @@ from ftsweep.data.files.inner import all_inner
 from ftsweep.data.files.kinds import DataFile
 from ftsweep.data.files.reading import open_file
 from ftsweep.data.files.tables import TableFile
+from ftsweep.data.files.text import excerpt
 from ftsweep.domain.finding import Finding, Severity
 from ftsweep.errors import DataError
 
@@ -83,7 +84,7 @@ class SeenRows:
             if self.rows and not self.is_headless:
                 raise DataError(
                     "its first line looks like a row, and other files name their columns: "
-                    f"{', '.join(opened.facts.columns[:4])}",
+                    f"{', '.join(excerpt(name) for name in opened.facts.columns[:4])}",
                     where=f"{opened.file.where}:1",
                     remedy="Write the names above the rows of this file as they stand in the others.",
                 )

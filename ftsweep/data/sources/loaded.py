@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from ftsweep.data.files.base import Batch, OpenedFile, RawRow
 from ftsweep.data.files.row_store import RowStore
 from ftsweep.data.files.tables import TableFile
+from ftsweep.data.files.text import excerpt
 from ftsweep.data.files.text_lists import TextLists
 from ftsweep.data.sources.columns import Columns
 from ftsweep.domain.finding import Finding, Severity
@@ -41,7 +42,8 @@ class SplitReader:
         """All rows of a file. Raises DataError when more than a tenth of them cannot be read."""
         if isinstance(opened, TableFile) and opened.seems_headless:
             raise DataError(
-                f"its first line looks like a row, not like names of columns: {', '.join(opened.facts.columns[:4])}",
+                "its first line looks like a row, not like names of columns: "
+                f"{', '.join(excerpt(name) for name in opened.facts.columns[:4])}",
                 where=f"{opened.file.where}:1",
                 remedy=_headless_remedy(self._columns, opened),
             )
