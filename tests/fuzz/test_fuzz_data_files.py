@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tempfile
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,13 @@ def test_a_damaged_file_gives_rows_or_one_paragraph(file: tuple[str, bytes]) -> 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_good_file_of_every_kind_is_read_whole(suffix: str) -> None:
     assert len(loaded(suffix, whole(suffix))) in (9, 12)
+
+
+def test_no_byte_of_an_arrow_file_that_is_wrong_ends_the_process() -> None:
+    good = whole(".arrow")
+    for place in range(0, len(good), 2):
+        with suppress(DataError):
+            loaded(".arrow", good[:place] + b"\xff\x7f" + good[place + 2 :])
 
 
 @fuzz(15, rows=st.lists(st.dictionaries(st.text(max_size=4), st.none() | st.text(max_size=5), min_size=1), min_size=1))

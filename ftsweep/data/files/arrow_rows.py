@@ -11,7 +11,7 @@ from ftsweep.data.files.class_names import class_names
 from ftsweep.data.files.encodings import Encoding
 from ftsweep.data.files.inner import with_inner
 from ftsweep.data.files.kinds import DataFile
-from ftsweep.data.files.parquet_rows import named_row
+from ftsweep.data.files.parquet_rows import data_columns, named_row
 from ftsweep.data.files.unpacked import opened
 from ftsweep.errors import DataError
 
@@ -27,13 +27,9 @@ class ArrowFile(OpenedFile):
     def __init__(self, file: DataFile, settings: ReadSettings, encoding: Encoding | None) -> None:
         super().__init__(file, settings, encoding)
         with self._batches() as (schema, _):
-            names = schema.names
-            twice = sorted({name for name in names if names.count(name) > 1})
-            if twice:
-                remedy = "Rename one where the file is written."
-                raise DataError(f"has more than one column {twice[0]!r}", where=file.where, remedy=remedy)
+            names = data_columns(schema.names, file.where)
             self.facts.class_names = class_names(schema.metadata)
-        self._has_columns(name for name in names if not (name.startswith("__index_level_") and name.endswith("__")))
+        self._has_columns(names)
 
     def rows(self) -> Iterator[RawRow]:
         keep = self.settings.keep

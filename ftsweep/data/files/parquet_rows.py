@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from decimal import Decimal
 from typing import Any
@@ -29,17 +29,11 @@ class ParquetFile(OpenedFile):
     def __init__(self, file: DataFile, settings: ReadSettings, encoding: Encoding | None) -> None:
         super().__init__(file, settings, encoding)
         with self._opened() as parquet:
-            names = parquet.schema_arrow.names
-            twice = sorted({name for name in names if names.count(name) > 1})
-            if twice:
-                remedy = "Rename one where the file is written."
-                raise DataError(f"has more than one column {twice[0]!r}", where=file.where, remedy=remedy)
+            self._names = data_columns(parquet.schema_arrow.names, file.where)
             num_rows = parquet.metadata.num_rows
             if num_rows > _MAX_ROWS_PER_BYTE * max(file.path.stat().st_size, 1):
                 raise DataError(f"says that it has {num_rows} rows, far more than its size can hold", where=file.where)
             self.facts.class_names = class_names(parquet.schema_arrow.metadata)
-            # an index that pandas wrote beside the columns
-            self._names = [name for name in names if not (name.startswith("__index_level_") and name.endswith("__"))]
         self._has_columns(self._names)
 
     def rows(self) -> Iterator[RawRow]:
@@ -78,6 +72,19 @@ class ParquetFile(OpenedFile):
         ) as error:  # the last two: texts, times out of range
             why = str(error).partition("\n")[0]
             raise DataError(f"cannot be read as parquet: {why}", where=self.file.where, remedy=self.remedy) from error
+
+
+def data_columns(names: Sequence[str], where: str) -> list[str]:
+    """Those of a file's columns that are its data's: without an index that pandas wrote beside them.
+
+    Raises:
+        DataError: two columns have one name.
+    """
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        remedy = "Rename one where the file is written."
+        raise DataError(f"has more than one column {twice[0]!r}", where=where, remedy=remedy)
+    return [name for name in names if not (name.startswith("__index_level_") and name.endswith("__"))]
 
 
 def named_row(values: dict[str, Any], number: int, classes: dict[str, list[str]]) -> RawRow:
