@@ -4,7 +4,8 @@
 
 Operations of a step (forward, backward, update) are counted on a CPU, on models of as many layers and hardly any
 weights: their number depends on neither width nor length. PEFT's layers and ftsweep's alone are in bfloat16 autocast
-on a base held in it, as on a GPU; the passes of lanes in float32. The host takes so long for each that launches, and
+on a base held in it, as on a GPU; the passes of lanes in float32. A norm of ftsweep's counts as one operation each way:
+torch has such a kernel for GPUs, and for no CPU. The host takes so long for each that launches, and
 for each view; the device as long as its products (4 multiplications and additions per frozen weight and token, forward
 and backward to the inputs) or its reads of the weights (twice per pass), whichever is more. A step takes the longer of
 both. Nothing here was measured on a GPU; what is left out (attention's own work, adapters, memory for activations)
@@ -20,6 +21,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 sys.path.append(str(Path(__file__).parents[1]))
 
@@ -28,12 +30,26 @@ from crew import SHAPES, Crew, Shape
 from jobs import trial_config
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from ftsweep.models.lean_norm import LeanNorm, lean_norms
+
 LENGTHS, BATCHES, LANES = (128, 512), (1, 4, 16), (1, 4, 16)
 _VIEWS = frozenset(
     f"aten::{name}"
     for name in ("view", "_unsafe_view", "t", "transpose", "detach", "slice", "expand", "unsqueeze", "select", "alias")
 )
 _COUNTED_LENGTH = 32
+
+
+class OneKernel(torch.autograd.Function):
+    """Stands for torch's kernel of an RMS norm, which a CPU has not: one operation each way, of no meaning."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
+        return gradient.clone()
 
 
 class Counter(TorchDispatchMode):
@@ -91,15 +107,20 @@ def _counts(shape: Shape) -> dict[Any, Counter]:
     """By `peft` and number of lanes."""
     base, settings = shape.thin().model(torch.device("cpu")), trial_config("quickstart", [])["training"]
     half = deepcopy(base).to(torch.bfloat16)
+    lean_base, lean_half = deepcopy(base), deepcopy(half)
+    for model in (lean_base, lean_half):
+        lean_norms(model)
     found: dict[Any, Counter] = {}
     for key in ("peft", *LANES):
         size = 1 if key == "peft" else key
         autocast = torch.bfloat16 if size == 1 else None  # what a trial computes in; lanes in float32, as on a CPU
         of_size = {"size": size, "batch": 1, "length": _COUNTED_LENGTH}
-        crew = Crew(half if autocast else base, settings, **of_size, autocast=autocast, is_lean=key != "peft")
+        own = half if key == "peft" else lean_half if autocast else lean_base
+        crew = Crew(own, settings, **of_size, autocast=autocast, is_lean=key != "peft")
         for group in (group for stepper in crew.steppers for group in stepper.optimizer.param_groups):
             group["fused"] = True  # as on a GPU, where all weights take few launches
-        found[key] = _counted(crew.alone if size == 1 else crew.shared)
+        with patch.object(LeanNorm, "forward", lambda _norm, x: OneKernel.apply(x)):
+            found[key] = _counted(crew.alone if size == 1 else crew.shared)
     return found
 
 

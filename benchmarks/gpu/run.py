@@ -5,7 +5,7 @@
 Milliseconds per trial and step, median of a few, after warming up: PEFT's layers with torch's AdamW in bfloat16
 autocast on a base held in bfloat16 (what a loop of one's own or a Trainer computes), ftsweep's step on the same and in
 float32, and lanes: the packed pass that CPUs share, on the device, in float32. The difference of their gradients from
-alone stands beside.
+alone stands beside. Then one step of each model compiled (`training.compile`), and the seconds until it was.
 A worker does not share passes on a GPU: these figures say whether it should. What does not fit into memory or into the
 time is named. `--tiny` takes one small model and few cells, on whatever device there is, to see that it runs.
 """
@@ -29,6 +29,8 @@ import machine
 import torch
 from crew import SHAPES, TINY, Crew
 from jobs import trial_config
+
+from ftsweep.models.lean_norm import lean_norms
 
 LENGTHS, BATCHES, LANES = (128, 512), (1, 4, 16), (1, 2, 4, 8, 16)
 _WARM, _TIMED = 2, 5
@@ -68,23 +70,51 @@ def report(options: argparse.Namespace) -> Iterator[str]:
     left = []
     for shape in (TINY,) if options.tiny else SHAPES:
         base = shape.model(device)
+        plain = deepcopy(base).to(torch.bfloat16)
+        lean_norms(base)  # as a trial's base is loaded
         half = deepcopy(base).to(torch.bfloat16)  # as a trial holds what is frozen
         for length in (32,) if options.tiny else LENGTHS:
             for batch in BATCHES[:1] if options.tiny else BATCHES:
                 if time.monotonic() > end:
                     left.append(f"{shape.name} at length {length}, batch {batch}")
                     continue
-                yield f"| {shape.name} | {length} | {batch} | {_cells(base, half, settings, batch, length)} |"
-        del base, half
+                yield f"| {shape.name} | {length} | {batch} | {_cells(base, half, plain, settings, batch, length)} |"
+        del base, half, plain
         _free()
+    yield from _compiled(options, settings, device, end, left)
     if left:
         yield f"\nNo time was left for: {'; '.join(left)}."
 
 
-def _cells(base: Any, half: Any, settings: dict[str, Any], batch: int, length: int) -> str:
+def _compiled(
+    options: argparse.Namespace, settings: dict[str, Any], device: torch.device, end: float, left: list[str]
+) -> Iterator[str]:
+    """A table of its own: compiling takes so long that it is done for one cell of each model. What there is no time
+    for goes into `left`."""
+    yield "\n| model | length | batch | ftsweep, bf16 | compiled | seconds until then |\n|---|---|---|---|---|---|"
+    length, batch = (32, 2) if options.tiny else (128, 4)
+    for shape in (TINY,) if options.tiny else SHAPES:
+        if time.monotonic() > end:
+            left.append(f"compiling {shape.name}")
+            continue
+        half = shape.model(device).to(torch.bfloat16)
+        lean_norms(half)
+        cells = []
+        for own in (settings, {**settings, "compile": True}):
+            crew = Crew(half, own, size=1, batch=batch, length=length, autocast=torch.bfloat16)
+            seconds = [_seconds(crew.alone) for _ in range(_WARM + _TIMED)][_WARM:]
+            cells.append(f"{1e3 * median(seconds):.2f}")
+            compiling = crew.steppers[0].compile_seconds
+            del crew
+        yield f"| {shape.name} | {length} | {batch} | {' | '.join(cells)} | {compiling:.0f} |"
+        del half
+        _free()
+
+
+def _cells(base: Any, half: Any, plain: Any, settings: dict[str, Any], batch: int, length: int) -> str:
     """Of one row: all ways of this batch."""
     ways: list[dict[str, Any]] = [
-        {"base": half, "autocast": torch.bfloat16, "is_lean": False},
+        {"base": plain, "autocast": torch.bfloat16, "is_lean": False},
         {"base": half, "autocast": torch.bfloat16},
         {"base": base},
     ]

@@ -13,6 +13,7 @@ import torch
 
 from ftsweep.models.base import ModelSource
 from ftsweep.models.device import release_memory
+from ftsweep.models.lean_norm import lean_norms
 from ftsweep.models.loading import resolve_dtype
 from ftsweep.strategies.base import Strategy
 from ftsweep.tasks.base import Task
@@ -105,6 +106,7 @@ class BaseModels:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(0)  # a head that is drawn is measured, too: the same one whatever was done before
                 model = source.load(head, labels=labels, dtype=dtype, device=self.device, quantisation=quantisation)
+            lean_norms(model)
             base = BaseModel(key, model)
         else:
             self._bases.remove(base)
