@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -64,6 +65,8 @@ def _print_branch(
         f"{estimate['measure_seconds']:.3g} s, a trial about {seconds(estimate['trial_seconds'])}; "
         f"peak memory {estimate['peak_memory_gib']:.2g} GiB.",
     )
+    if "compile_seconds" in estimate:
+        print_line(console, compiling_text(estimate))
     measuring = branch["measuring"]
     if measuring and measuring["fewer"]:
         print_line(
@@ -74,6 +77,19 @@ def _print_branch(
     if estimate.get("stage_seconds"):
         taken = duration(estimate["stage_seconds"])
         print_line(console, f"Stages: about {taken}, once for all trials that agree in them.")
+
+
+def compiling_text(estimate: Mapping[str, Any]) -> str:
+    """What training.compile costs and brings: a start, and of each step what it saves."""
+    taken, compiled, plain = (estimate[key] for key in ("compile_seconds", "step_seconds", "plain_step_seconds"))
+    start = f"Compiling takes {seconds(taken)} before the first step, where the worker has compiled nothing like it yet"
+    if compiled >= plain:
+        return f"{start}; a step is no quicker for it ({plain:.3g} s without): training.compile=false"
+    steps = math.ceil(taken / (plain - compiled))
+    pays = f"a step takes {compiled:.3g} s in the place of {plain:.3g} s, which pays from {plural(steps, 'step')} on"
+    if steps <= estimate["num_steps"]:
+        return f"{start}; {pays}."
+    return f"{start}; {pays}, and a trial as written has {estimate['num_steps']}: training.compile=false"
 
 
 def _print_answers(console: Console, estimate: Mapping[str, Any], objective: Mapping[str, Any]) -> None:

@@ -162,6 +162,8 @@ class TrainingSettings:
     """Arithmetic of forward and backward: auto is bfloat16 autocast on CUDA and float32 elsewhere."""
     gradient_checkpointing: bool = False
     """Recompute activations in the backward pass: less memory, about a third more time."""
+    compile: bool = False
+    """Compile training passes with torch.compile: about a minute before the first step, then fewer calls in each."""
     replay: Annotated[float, Ge(0), Lt(1)] = 0.0
     """Fraction of general text in the training mix, for tasks that predict text: less is forgotten."""
 

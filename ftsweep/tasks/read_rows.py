@@ -18,6 +18,8 @@ from transformers.modeling_layers import GenericForSequenceClassification
 
 MIN_ROWS = 32
 """So many are computed at least: the last bits of a product of fewer depend on the rows beside them."""
+IS_COMPILED = "is_compiled"
+"""In the `__dict__` of a body whose pass under way is compiled, where all rows are computed."""
 _MOST = 0.75  # of all rows; above it, putting them together costs as much as is gained
 _TOLERANCE = 1e-4  # of the largest output, when it is found out whether rows are computed apart
 
@@ -30,7 +32,7 @@ def reading(model: Any, positions: torch.Tensor | None) -> Iterator[None]:
     `model`: transformers' own, without PEFT around it.
     """
     part = None if positions is None or positions.device.type != "cpu" else feed_forward(model)
-    if part is None or positions is None or _drops(part) or (model.training and _recomputes(model)):
+    if part is None or positions is None or _drops(part) or _computes_all(model):
         yield
         return
     whole = part.forward
@@ -105,6 +107,11 @@ def _recomputes(model: Any) -> bool:
     """Whether the last layer is computed again for the gradient. transformers would look at every module, each step."""
     body = model.base_model
     return any(getattr(each, "gradient_checkpointing", False) for each in (model, body, body.layers[-1]))
+
+
+def _computes_all(model: Any) -> bool:
+    """Whether the pass under way is one that nothing can be left out of."""
+    return IS_COMPILED in model.base_model.__dict__ or (model.training and _recomputes(model))
 
 
 def _drops(part: nn.Module) -> bool:

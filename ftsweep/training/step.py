@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,8 @@ from ftsweep.training.schedule import BatchPlan, Plan, rate_factor
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+    from ftsweep.training.compiled import CompiledPasses
+
 LARGE_GRADIENT = 100.0  # an L2 norm before clipping that a healthy step does not have
 MIN_TOKENS = 32
 """Of a micro-batch, padding counted, where the data has rows that long. Below it a product may take another way, and
@@ -46,10 +49,19 @@ class OutOfMemoryAtOneError(Exception):
 
 @dataclass(frozen=True)
 class StepTimes:
-    """What steps cost, seconds: one of them, and all of the plan."""
+    """What steps cost, seconds: one of them, and all of the plan with what compiling takes."""
 
     one: float
     all: float
+    compiling: float = 0.0
+    plain: float | None = None
+    """A step that is not compiled, where `one` is."""
+
+    def facts(self) -> dict[str, float]:
+        """As a run's `time_steps` tells them: `step_seconds`, and where steps are compiled `compile_seconds` and
+        `plain_step_seconds`."""
+        compiled = {} if self.plain is None else {"compile_seconds": self.compiling, "plain_step_seconds": self.plain}
+        return {"step_seconds": self.one, **compiled}
 
 
 class Stepper:
@@ -95,6 +107,10 @@ class Stepper:
         self.is_finite = torch.ones((), dtype=torch.bool, device=evaluator.device)
         """Whether every loss and gradient so far was a number."""
         self._training_pass = self.strategy.training_pass(model, evaluator.autocast_dtype)
+        self.compiled = compiled_passes(model) if settings.compile else None
+        self._is_plain = False
+        self.compile_seconds = 0.0
+        """Of `train_seconds`, what torch took to compile passes."""
         self.has_gradient = False
         """Whether the weights have the gradient of the next step already."""
         self.strategy.set_training(model)
@@ -110,7 +126,7 @@ class Stepper:
         Raises:
             OutOfMemoryAtOneError: memory ran out with micro-batches of one example.
         """
-        started = time.monotonic()
+        started, compiling = time.monotonic(), self._seconds_compiling()
         try:
             indices = self.plan.indices(self.num_steps)
             if not self.has_gradient:
@@ -120,6 +136,7 @@ class Stepper:
             self.update()
         finally:
             self.train_seconds += time.monotonic() - started
+            self.compile_seconds += self._seconds_compiling() - compiling
 
     def micro_batches(self, indices: np.ndarray) -> tuple[list[Batch], int]:
         """These examples as padded tensors on the CPU, and how many supervised units the gradient is divided by."""
@@ -201,9 +218,10 @@ class Stepper:
 
     def add_gradient(self, batch: Batch, num_units: int) -> None:
         """Add that of one micro-batch of a step over so many units."""
-        loss = self.loss(batch) / num_units
-        self.is_finite &= torch.isfinite(loss.detach())
-        loss.backward()
+        with self.compiled() if self.compiled and not self._is_plain else nullcontext():
+            loss = self.loss(batch) / num_units
+            self.is_finite &= torch.isfinite(loss.detach())
+            loss.backward()
 
     # -- what a trial asks of it ----------------------------------------------------------------------------------
 
@@ -219,14 +237,33 @@ class Stepper:
         return self.plan.examples_before(self.num_steps)
 
     def times(self, num_steps: int) -> StepTimes:
-        """Take the first step, which allocates, and time some more."""
+        """Of some steps after a first one, which allocates; where passes are compiled, of steps without it as well."""
+        first = self.num_steps
+        plain = self.plain_seconds(num_steps)
+        if self.compiled is None:
+            return StepTimes(one=plain, all=plain * self.plan.num_steps)
+        self.num_steps, self.compile_seconds = first, 0.0
+        one = self._seconds_of_steps(num_steps)
+        compiling = self.compile_seconds
+        return StepTimes(one, one * self.plan.num_steps + compiling, compiling, plain)
+
+    def plain_seconds(self, num_steps: int) -> float:
+        """A step's, timed on so many, with passes that are not compiled."""
+        self._is_plain = True
+        seconds = self._seconds_of_steps(num_steps)
+        self._is_plain = False
+        return seconds
+
+    def _seconds_of_steps(self, num_steps: int) -> float:
         self.take()
         num_timed = min(num_steps, self.plan.num_steps - 1)
-        started = time.monotonic()
+        started, compiling = self.train_seconds, self.compile_seconds
         for _ in range(num_timed):
             self.take()
-        seconds = (time.monotonic() - started) / max(1, num_timed)
-        return StepTimes(one=seconds, all=seconds * self.plan.num_steps)
+        return (self.train_seconds - started - self.compile_seconds + compiling) / max(1, num_timed)
+
+    def _seconds_compiling(self) -> float:
+        return 0.0 if self.compiled is None else self.compiled.seconds
 
     def progress(self) -> dict[str, Any]:
         """What a checkpoint keeps of the steps beside tensors."""
@@ -235,6 +272,7 @@ class Stepper:
             "num_tokens": self.num_tokens,
             "micro_batch_size": self.micro_batch_size,
             "train_seconds": self.train_seconds,
+            "compile_seconds": self.compile_seconds,
             "num_large_gradients": int(self.num_large_gradients),
         }
 
@@ -245,6 +283,13 @@ class Stepper:
         unpack_generators(checkpoint.generators, self.evaluator.device)
         for name in self.progress():
             setattr(self, name, checkpoint.progress[name])
+
+
+def compiled_passes(model: PreTrainedModel) -> CompiledPasses:
+    """Its module is loaded where it is asked for alone: torch's compiler takes a second or two of a worker's start."""
+    from ftsweep.training.compiled import CompiledPasses
+
+    return CompiledPasses(model)
 
 
 def clip_gradients(weights: list[torch.nn.Parameter], max_norm: float) -> torch.Tensor:

@@ -146,7 +146,7 @@ class TrialRun:
         answers = {} if self._answers is None else self._answers.time(self.model)
         answer_seconds = answers.get("answer_seconds", 0.0) * len(self._answers.rungs if self._answers else ())
         return {
-            "step_seconds": steps.one,
+            **steps.facts(),
             "measure_seconds": measure_seconds,
             "num_steps": self.stepper.plan.num_steps,
             "trial_seconds": steps.all + measure_seconds * (1 + num_rungs) + answer_seconds,
@@ -154,7 +154,7 @@ class TrialRun:
         }
 
     def step_seconds(self, *, num_steps: int) -> float:
-        return self.stepper.times(num_steps).one
+        return self.stepper.plain_seconds(num_steps)
 
     # -- rungs --------------------------------------------------------------------------------------------------
 
@@ -211,6 +211,7 @@ class TrialRun:
 
     def _end(self, kind: OutcomeKind, reason: str) -> None:
         best = self.objective.best(self.measurements)
+        compiling = self.stepper.compile_seconds
         self.is_waiting = False
         self.outcome = Outcome(
             kind=kind,
@@ -222,6 +223,7 @@ class TrialRun:
                 "num_steps": self.num_steps,
                 "num_large_gradients": int(self.stepper.num_large_gradients),
                 "train_seconds": round(self.train_seconds, 3),
+                **({"compile_seconds": round(compiling, 3)} if compiling else {}),
                 "num_trained_parameters": sum(weight.numel() for weight in trained_weights(self.model).values()),
             },
         )

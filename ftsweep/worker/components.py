@@ -69,9 +69,14 @@ class Components:
         source = build(config["model"], allowed=self.allowed)
         task = build(config["task"], allowed=self.allowed)
         strategy = build(config["strategy"], allowed=self.allowed)
+        training = TrainingSettings(**config["training"])
         strategy.check_task(task)
-        strategy.check_training(task, TrainingSettings(**config["training"]))
+        strategy.check_training(task, training)
         strategy.check_machine()
+        if training.compile:
+            from ftsweep.training.compiled import check_compiler
+
+            check_compiler(self.device)
         tokenizer = self.bases.tokenizer(source)
         check_length(strategy, task, tokenizer)
         parts = TrialParts(

@@ -21,6 +21,7 @@ from ftsweep.errors import ConfigError
         ["space.training.l2_sp={low: 1e-4, high: 1, log: true}", "space.strategy.rslora=[true, false]"],
         ["task=text", "task.packed=false", "strategy=prefix_tuning"],
         ["training.gradient_checkpointing=true", "strategy=prompt_tuning"],
+        ["training.compile=true", "training.gradient_checkpointing=true"],
     ],
 )
 def test_what_works_together_is_taken(varied: Callable[..., SweepConfig], overrides: list[str]) -> None:
@@ -35,6 +36,7 @@ def test_what_works_together_is_taken(varied: Callable[..., SweepConfig], overri
         (["training.l2_sp=0.1", "strategy.dora=true"], r"training\.l2_sp: DoRA"),
         (["training.kl_to_base=0.1", "task=classification"], r"training\.kl_to_base: .*its head is new"),
         (["strategy=prefix_tuning", "training.gradient_checkpointing=true"], r"training\.gradient_checkpointing: "),
+        (["training.compile=true", "strategy=head", "task=classification"], r"training\.compile: .*no more than a"),
         (["strategy=prompt_tuning", "task=text"], r"task\.packed: .*task\.packed=false"),
         (["strategy.init=pissa", "strategy.dora=true"], r"strategy\.init: "),
     ],

@@ -16,7 +16,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _TAKEN = ("train", "validation", "test", GENERAL, "best", "importance", "baseline")
 """What a stage may not be called: `<name>/loss` is a metric's key."""
 
-INHERITED = ("precision", "gradient_checkpointing")
+INHERITED = ("precision", "gradient_checkpointing", "compile")
 """Settings of the sweep's own `training` that a stage has too, unless it says otherwise: how, and not what."""
 
 

@@ -29,6 +29,7 @@ def refusal(parts: TrialParts, evaluator: Evaluator) -> str | None:
         "its base is quantised": strategy.quantisation is not None,
         "it computes in bfloat16": evaluator.autocast_dtype is not None,
         "training.gradient_checkpointing computes layers twice": training.gradient_checkpointing,
+        "training.compile is of one trial's passes": training.compile,
         "training.kl_to_base asks the base as well": training.kl_to_base > 0,
     }
     return next((reason for reason, is_so in reasons.items() if is_so), None)

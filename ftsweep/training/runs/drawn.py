@@ -118,7 +118,7 @@ class DrawnRun:
     def time_steps(self, *, num_steps: int) -> dict[str, float]:
         """Time a few steps of the first draw and one measurement. Raises ConfigError when train is too small."""
         training = self._first_draw()
-        step_seconds = training.times(num_steps).one
+        steps = training.times(num_steps)
         started = time.monotonic()
         self._evaluator.score(self.model, self._prepared.split("validation"))
         measure_seconds = time.monotonic() - started
@@ -126,15 +126,15 @@ class DrawnRun:
         answers = {} if self._answers is None else self._answers.time(self.model)
         per_draw = measure_seconds + answers.get("answer_seconds", 0.0)
         return {
-            "step_seconds": step_seconds,
+            **steps.facts(),
             "measure_seconds": measure_seconds,
             "num_steps": total,
-            "trial_seconds": step_seconds * total + per_draw * len(self._draws),
+            "trial_seconds": steps.one * total + steps.compiling + per_draw * len(self._draws),
             **answers,
         }
 
     def step_seconds(self, *, num_steps: int) -> float:
-        return self._first_draw().times(num_steps).one
+        return self._first_draw().plain_seconds(num_steps)
 
     def _first_draw(self) -> Stepper:
         if self.outcome is not None:

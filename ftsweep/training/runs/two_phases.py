@@ -67,7 +67,7 @@ class TwoPhaseStepper(Stepper):
         self.phase: Phase | None = None  # before the first step: everything would train
         self._parts = parts
         self._head_rate = strategy.head_learning_rate
-        self._of_full = (examples, evaluator, self.regularisers)
+        self._of_full = (examples, evaluator, self.regularisers, self.compiled)
         lengths, size = examples.lengths, self.settings.batch_size
         self._two = TwoPhasePlan(
             head=BatchPlan(lengths, size, strategy.head_epochs, seed),
@@ -108,8 +108,14 @@ class TwoPhaseStepper(Stepper):
             self.take()
         head_seconds = (time.monotonic() - started) / max(1, num_timed)
         self.num_steps = head
-        one = super().times(min(num_steps, full - 1)).one
-        return StepTimes(one=one, all=head * head_seconds + full * one)
+        times = super().times(min(num_steps, full - 1))
+        return replace(times, all=head * head_seconds + full * times.one + times.compiling)
+
+    def plain_seconds(self, num_steps: int) -> float:
+        """Of the second phase."""
+        head, full = self._two.head.num_steps, self._two.full.num_steps
+        self.num_steps = head
+        return super().plain_seconds(min(num_steps, full - 1))
 
     def progress(self) -> dict[str, Any]:
         return {**super().progress(), "phase": self.phase}
@@ -122,7 +128,7 @@ class TwoPhaseStepper(Stepper):
 
     def _enter(self, phase: Phase) -> None:
         """Have the phase's weights train, on its examples, with an optimizer of its own."""
-        examples, self.evaluator, self.regularisers = self._of_full
+        examples, self.evaluator, self.regularisers, self.compiled = self._of_full
         self.train_on(examples)
         if phase == "head":
             self._enter_head()
@@ -135,6 +141,7 @@ class TwoPhaseStepper(Stepper):
         self.phase = phase
 
     def _enter_head(self) -> None:
+        self.compiled = None  # the body takes no training pass
         self.model.requires_grad_(False)
         for module in head_modules(self.model, self.strategy.head_for(self.task)).values():
             module.requires_grad_(True)

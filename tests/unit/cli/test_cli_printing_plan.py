@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from rich.console import Console
 
-from ftsweep.cli.plan_view import print_plan
+from ftsweep.cli.plan_view import compiling_text, print_plan
 from ftsweep.domain.finding import Finding, Severity
 
 
@@ -51,3 +52,23 @@ def test_what_branches_share_is_said_once_and_what_is_one_branchs_own_under_it()
     assert "Measuring at its rungs is 51 % of a trial, 30 % with fewer: rungs.count=4" in text
     assert "Lanes of lora: 2; measured: 2 train 1.30 times as much, 4 train 1.35 times as much" in text
     assert "Lanes of full: 1, because its own way;" in text
+
+
+@pytest.mark.parametrize(
+    ("step_seconds", "num_steps", "told"),
+    [
+        (0.03, 4000, "a step takes 0.03 s in the place of 0.05 s, which pays from 2,400 steps on."),
+        (0.03, 40, "which pays from 2,400 steps on, and a trial as written has 40: training.compile=false"),
+        (0.05, 4000, "a step is no quicker for it (0.05 s without): training.compile=false"),
+    ],
+)
+def test_a_plan_says_whether_compiling_pays(step_seconds: float, num_steps: int, told: str) -> None:
+    estimate = {
+        "num_steps": num_steps,
+        "step_seconds": step_seconds,
+        "plain_step_seconds": 0.05,
+        "compile_seconds": 48.0,
+    }
+    text = compiling_text(estimate)
+    assert text.startswith("Compiling takes 48 s before the first step")
+    assert text.endswith(told)
