@@ -57,7 +57,7 @@ def as_setting(
     return Setting(answer.number, reason, (*ranked, *rest), spread, ended, train_seconds, share)
 
 
-def model_words(number: int, seed: int) -> str:
+def model_words(number: int, seed: int = 0) -> str:
     """A model for people: `trial 7`, or `trial 7 with fresh seed 2`."""
     return f"trial {number}" + (f" with fresh seed {seed}" if seed else "")
 
