@@ -45,3 +45,14 @@ def test_full_disk_that_a_database_tells_of_is_one_sentence(monkeypatch: pytest.
 def test_other_errors_of_the_system_are_defects_and_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     result = status_that_raises(monkeypatch, OSError(errno.EBADF, "Bad file descriptor"))
     assert isinstance(result.exception, OSError)
+
+
+def test_a_file_that_was_taken_out_of_a_study_is_one_sentence_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = "/data/mlruns/studies/topics/study.json"
+    gone = FileNotFoundError(errno.ENOENT, "No such file or directory", file)
+    result = status_that_raises(monkeypatch, gone)
+    assert result.exit_code == 1
+    assert result.output.startswith(f"Error: {file}: this file is damaged: it is not there")
+    assert "Put it back from a copy" in result.output
+    elsewhere = FileNotFoundError(errno.ENOENT, "No such file or directory", "/usr/share/words")
+    assert isinstance(status_that_raises(monkeypatch, elsewhere).exception, FileNotFoundError)
