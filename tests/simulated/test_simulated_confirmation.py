@@ -143,6 +143,8 @@ def test_what_was_run_is_not_run_again_and_nothing_is_left_to_do(make_sweep: Mak
     first = searched(make_sweep)
     conclusion, runs = first.conclude(), runs_of(first)
     assert _is_complete(first, conclusion)
+    model_folder(first.folder).rmdir()
+    assert not _is_complete(first, conclusion), "the model is written again"
     again = searched(make_sweep)
     again.executor.submit = None  # type: ignore[assignment]
     again.confirm()

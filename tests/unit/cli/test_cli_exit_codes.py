@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import errno
 import sqlite3
+from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 from optuna.exceptions import StorageInternalError
 
+from ftsweep.cli.diagnosis import Check, _attempt, _store_is_writable
 from ftsweep.cli.main import main
+from ftsweep.store.folders import Store
 
 
 def status_that_raises(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> Any:
@@ -56,3 +59,15 @@ def test_a_file_that_was_taken_out_of_a_study_is_one_sentence_that_names_it(monk
     assert "Put it back from a copy" in result.output
     elsewhere = FileNotFoundError(errno.ENOENT, "No such file or directory", "/usr/share/words")
     assert isinstance(status_that_raises(monkeypatch, elsewhere).exception, FileNotFoundError)
+
+
+def test_doctor_says_of_a_store_that_cannot_be_written_where_it_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def refuse(**_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", "/x/tmpabc")
+
+    monkeypatch.setattr("ftsweep.cli.diagnosis.tempfile.TemporaryFile", refuse)
+    assert _attempt("store", lambda: _store_is_writable(Store(tmp_path))) == Check(
+        "store", "fails", f"{tmp_path} cannot be written: Read-only file system"
+    )
