@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -71,3 +73,12 @@ def test_doctor_says_of_a_store_that_cannot_be_written_where_it_is(
     assert _attempt("store", lambda: _store_is_writable(Store(tmp_path))) == Check(
         "store", "fails", f"{tmp_path} cannot be written: Read-only file system"
     )
+
+
+@pytest.mark.parametrize(("error", "is_told"), [("KeyboardInterrupt", False), ("ValueError", True)])
+def test_ctrl_c_while_verbs_are_imported_shows_no_traceback(error: str, is_told: bool) -> None:
+    words = [sys.executable, "-c", f"import ftsweep.cli; raise {error}"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert ("Traceback" in done.stderr) is is_told
+    assert bool(done.stderr) is is_told
