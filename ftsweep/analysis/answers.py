@@ -57,7 +57,7 @@ def as_setting(
     return Setting(answer.number, reason, (*ranked, *rest), spread, ended, train_seconds, share)
 
 
-def model_words(number: int, seed: int) -> str:
+def model_words(number: int, seed: int = 0) -> str:
     """A model for people: `trial 7`, or `trial 7 with fresh seed 2`."""
     return f"trial {number}" + (f" with fresh seed {seed}" if seed else "")
 
@@ -119,7 +119,6 @@ def _why_setting(answer: SettingAnswer, objective: Objective, searched: float) -
     if len(answer.settings) == 1:
         return f"{text}."
     tied = [str(each.number) for each in answer.settings if each.is_tied and each is not chosen]
-    behind = (
-        f"; seeds and rows do not tell it from trial {', '.join(tied)}" if tied else ", surely the best in the race"
-    )
-    return f"{text}{behind}."
+    if not tied:
+        return f"{text}, surely the best in the race."
+    return f"{text}; seeds and rows do not tell it from {'trial' if len(tied) == 1 else 'trials'} {', '.join(tied)}."

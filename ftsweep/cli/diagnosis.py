@@ -103,7 +103,8 @@ def _devices() -> Check:
     if facts["devices"]:
         return Check("devices", "works", f"CUDA {facts['cuda']}: " + "; ".join(facts["devices"]))
     times = " and ".join(f"{1e3 * took:.2g} ms with {count}" for count, took in facts["times"].items())
-    text = f"no CUDA device: trials run on the CPU; a product of 512 x 512 numbers takes {times} threads here"
+    noun = "thread" if list(facts["times"]) == ["1"] else "threads"
+    text = f"no CUDA device: trials run on the CPU; a product of 512 x 512 numbers takes {times} {noun} here"
     settings = "executor.threads=auto times a sweep's own steps, and executor.lanes=auto several trials in one worker"
     return Check("devices", "warns", f"{text}; {settings}")
 
@@ -112,14 +113,17 @@ def _attempt(subject: str, attempt: Callable[[], tuple[State, str]]) -> Check:
     try:
         state, message = attempt()
     except (OSError, sqlite3.Error) as error:
-        return Check(subject, "fails", str(error))
+        return Check(subject, "fails", getattr(error, "strerror", None) or str(error))
     return Check(subject, state, message)
 
 
 def _store_is_writable(store: Store) -> tuple[State, str]:
     existing = next(path for path in (store.root, *store.root.parents) if path.exists())
-    with tempfile.TemporaryFile(dir=existing):
-        pass
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        return "fails", f"{existing} cannot be written: {error.strerror}"
     count = len(store.studies()) if store.root.exists() else 0
     number = "1 study" if count == 1 else f"{count:,} studies"
     return "works", f"{store.name} ({number})" if store.root.exists() else f"{store.root} can be made"

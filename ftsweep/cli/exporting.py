@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def check_export(folder: StudyFolder, *, merge: bool) -> None:
     """Raise UsageError when the chosen model cannot be exported so; before anything is written."""
-    if merge:
+    if merge and model_folder(folder).exists():
         from ftsweep.worker.portable_export import check_mergeable
 
         check_mergeable(model_folder(folder))

@@ -6,6 +6,7 @@ import gc
 import logging
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -33,7 +34,7 @@ from ftsweep.cli.show import show
 from ftsweep.cli.status import status
 from ftsweep.cli.stop import stop
 from ftsweep.cli.ui import ui
-from ftsweep.errors import FtsweepError, RefusedDataError, UsageError, suggest
+from ftsweep.errors import DamagedFileError, FtsweepError, RefusedDataError, UsageError, suggest
 
 VERBS = (
     *(list_choices, copy, new, show, plan, run, status, logs, compare, enqueue, extend, pin, stop),
@@ -62,7 +63,7 @@ class _Commands(click.Group):
             _say_error(f"Error: {error}")
             sys.exit(error.exit_code)
         except Exception as error:
-            if is_debug or not _show_place_error(error):
+            if is_debug or not (_show_place_error(error) or _show_missing_file(error)):
                 raise
             sys.exit(1)
 
@@ -139,6 +140,17 @@ def _show_place_error(error: Exception) -> bool:
     file, why = (error.filename, error.strerror) if isinstance(error, OSError) else (None, str(error))
     text = str(why).partition("\n")[0].rstrip(".")
     _say_error(f"Error: {file or 'a file'} cannot be written or read: {text}. {PLACE_REMEDY}")
+    return True
+
+
+def _show_missing_file(error: Exception) -> bool:
+    """A file that somebody took out of a study in one sentence; whether the error is one of these."""
+    name = getattr(error, "filename", None)
+    if not isinstance(error, FileNotFoundError) or not isinstance(name, str | Path):
+        return False
+    if all(folder.name != "studies" for folder in Path(name).parents):
+        return False
+    _say_error(f"Error: {DamagedFileError(name, 'it is not there any more')}")
     return True
 
 

@@ -78,6 +78,8 @@ def parse_overrides(lines: Sequence[str], *, groups: Collection[str], where: str
             continue
         override = _parse(line, where)
         key = override.key_or_group
+        if not key:
+            raise ConfigError(f"{line!r} names no key", where=where, remedy="Write key=value.")
         if key == SEARCH_PATH:
             search_path = _search_path(override, where)
         elif override.package is not None and key in groups:

@@ -37,6 +37,7 @@ class Confirmation:
             self._resample(race.sound)
             wanted = race.next().wanted
             if not wanted or self.note:
+                self.note = self.note or race.why_nobody()
                 return
             runs = {key: self._rerun(key) for key in wanted}
             keys = {run.name: key for key, run in runs.items()}

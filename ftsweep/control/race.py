@@ -9,8 +9,8 @@ from functools import cached_property
 
 import numpy as np
 
-from ftsweep.analysis.contenders import contenders, default_of, facts_of, limits_of
-from ftsweep.analysis.racing import Limits, Round, is_hopeless, next_round
+from ftsweep.analysis.contenders import contenders, default_of, facts_of, limits_of, share_of_search
+from ftsweep.analysis.racing import USED_UP, Limits, Round, is_hopeless, next_round
 from ftsweep.analysis.seed_spread import ScoredRun
 from ftsweep.analysis.two_answers import SettingFacts
 from ftsweep.config.schema import SelectionSettings
@@ -161,6 +161,22 @@ class Race:
         """What to run now; nothing is asked of runs whose rows were not resampled."""
         runs = self.scored(self.sound)
         return next_round(self.numbers, self.default, runs, self.failed, self.limits, self.sign)
+
+    def why_nobody(self) -> str:
+        """Why nobody races though it is asked for, in sentences that say what to set; "" where somebody does or need
+        not.
+        """
+        settings = self.selection
+        if not settings.seeds or not settings.budget or self.fresh or self.next().reason != USED_UP:
+            return ""
+        leader = self.contenders[0]
+        rival = next(each for each in self.contenders[1:] if self.default in (None, leader.number, each.number))
+        alone, both = (share_of_search(runs, self.records, self.contenders) for runs in ([leader], [leader, rival]))
+        return (
+            f"The choice was made without fresh seeds: a run of trial {leader.number}'s setting costs {alone:.0%} of "
+            f"the search's training, and selection.budget allows {settings.budget:.0%}. "
+            f"selection.budget={math.floor(100 * both + 1) / 100:g} has it race trial {rival.number}'s."
+        )
 
     @property
     def is_over(self) -> bool:

@@ -43,7 +43,7 @@ from ftsweep.store.atomic import write_text
 from ftsweep.store.folders import StudyFolder
 from ftsweep.store.inbox import Inbox
 from ftsweep.store.manifest import Extension
-from ftsweep.store.result import read_result
+from ftsweep.store.result import model_folder, read_result
 from ftsweep.store.usage import trim_cache
 
 _LOGGER = logging.getLogger(__name__)
@@ -214,6 +214,8 @@ def _is_complete(live: LiveStudy, result: StudyResult) -> bool:
     has_all = study.is_at_rest() and (study.num_asked >= config.budget.trials or study.is_exhausted())
     if (not has_all and not has_halted) or live.heeding.wakes(records) or live.stopping.must_make_room(records):
         return False
+    if result.model is not None and not model_folder(folder).exists():
+        return False  # somebody took it away
     race = Race(folder, config.objective, config.selection, records, config.rungs.count)
     if not has_halted and not race.is_over:
         return False  # asked for since, or cut short by the time of an earlier run

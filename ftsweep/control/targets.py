@@ -47,9 +47,8 @@ def _out_of_patience(
     if best is None or num_since < settings.patience:
         return None
     more = f" by more than study.min_delta={settings.min_delta:g}" if settings.min_delta else ""
-    return Halt(
-        f"The last {num_since} trials were no better than trial {best[0]}{more} (study.patience={settings.patience})."
-    )
+    last = "last trial was" if num_since == 1 else f"last {num_since} trials were"
+    return Halt(f"The {last} no better than trial {best[0]}{more} (study.patience={settings.patience}).")
 
 
 def _improves(value: float, best: float, min_delta: float, objective: Objective) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ftsweep.analysis.answers import model_words
 from ftsweep.analysis.comparison import base_label, best_trials, distinct_bases
 from ftsweep.control.choice import Choice
 from ftsweep.control.jobs import Jobs
@@ -59,7 +60,7 @@ class TestSplit:
         """About a run or its untouched base: from the run's folder, or measured now."""
         file = place.path / ("test-base.json" if is_base else "test.json")
         if not file.exists():
-            which = "the untouched base" if is_base else model_name(*map(int, place.path.name.split("-")))
+            which = "the untouched base" if is_base else model_words(*map(int, place.path.name.split("-")))
             write_json(file, self.jobs.call(self.jobs.make.test(place, is_base=is_base), f"measuring {which} on test"))
         answer: dict[str, Any] = read_json(file)
         return answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -98,6 +99,14 @@ def pace_words(study: StudyOverview) -> str:
 
 def plain_table(heads: Iterable[Any], rows: Iterable[Iterable[Any]], css_class: str = "") -> html.Div:
     """A table of text and links."""
-    head = html.Thead(html.Tr([html.Th(word, scope="col") for word in heads]))
+    head = html.Thead(html.Tr([html.Th(_breakable(word), scope="col") for word in heads]))
     body = html.Tbody([html.Tr([html.Td(cell) for cell in row]) for row in rows])
     return html.Div(html.Table([head, body], className=css_class), className="scroll")
+
+
+def _breakable(head: Any) -> Any:
+    """A heading that may be broken behind `/` and `_`, so that a column of scores is no wider than it must be."""
+    if not isinstance(head, str) or not re.search("[/_]", head):
+        return head
+    parts = re.split("(?<=[/_])", head)
+    return [piece for part in parts for piece in (part, html.Wbr())][:-1]

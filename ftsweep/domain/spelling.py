@@ -23,7 +23,7 @@ def number(value: float | None, *, digits: int = 4) -> str:
 
 
 def param(value: Any, *, digits: int = 3) -> str:
-    """A parameter's value: numbers short, anything else as it is spelled in YAML."""
+    """A parameter's value in one line: numbers short, a line end as ⏎, anything else as it is spelled in YAML."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, float):
@@ -32,4 +32,4 @@ def param(value: Any, *, digits: int = 3) -> str:
         return "[" + ", ".join(param(each, digits=digits) for each in value) + "]"
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {param(each, digits=digits)}" for key, each in value.items()) + "}"
-    return str(value)
+    return str(value).replace("\n", "⏎")

@@ -68,9 +68,13 @@ def is_place_error(error: BaseException) -> bool:
 
 
 def _place_of(error: BaseException) -> str:
-    """What the error itself names, else `file:line` of the deepest frame in the user's code, else in ftsweep's."""
+    """What the error itself names, else `file:line` of the deepest frame in the user's code, else in ftsweep's; for a
+    full disk no line of code is to blame.
+    """
     if isinstance(error, FtsweepError) and error.where:
         return error.where
+    if is_place_error(error):
+        return str(getattr(error, "filename", None) or "")
     frames = [(Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
     users = [frame for frame in frames if not _is_below(frame[0], *_LIBRARIES, _OWN) and frame[0].is_file()]
     own = [frame for frame in frames if _is_below(frame[0], _OWN)]

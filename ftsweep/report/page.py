@@ -73,6 +73,7 @@ class HtmlPage(Report):
         )
         rows = drawn_of(study, study.trials, MAX_ROWS)
         tables = _tables(study, rows)
+        answers = _answers(study)
         sections = [_section(name, study) for name in self.figures if figure_modules.is_about(name, study)]
         scripts = {"plotly": get_plotlyjs(), "page": _own("page.js")}
         return environment.from_string(_own("page.html")).render(
@@ -82,7 +83,7 @@ class HtmlPage(Report):
             scripts={name: _trusted(text) for name, text in scripts.items()},
             css=_trusted(_own("page.css")),
             sections=sections,
-            contents=summary.contents(study, tables, sections),
+            contents=summary.contents(study, tables, sections, has_answers=bool(answers)),
             plot_config=embedded_json(PLOT_CONFIG),
             verdict=summary.verdict(study),
             conclusion=summary.conclusion(study),
@@ -91,7 +92,7 @@ class HtmlPage(Report):
             counts=summary.outcome_counts(study),
             facts=summary.facts(study),
             fit_counts=counts_of(study.state.verdicts),
-            answers=_answers(study),
+            answers=answers,
             judged=judged_cost(trial.extra for trial in study.trials),
             flagged_text=said_of_flagged(study.conclusion.flagged, study.objective),
             tables=tables,

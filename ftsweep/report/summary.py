@@ -52,7 +52,7 @@ def conclusion(study: StudyOverview) -> tuple[str, ...]:
 
 
 def contents(
-    study: StudyOverview, tables: Mapping[str, Any], sections: Sequence[Mapping[str, Any]]
+    study: StudyOverview, tables: Mapping[str, Any], sections: Sequence[Mapping[str, Any]], *, has_answers: bool
 ) -> list[tuple[str, str]]:
     """The page's sections in their order: anchor and title."""
     found = {
@@ -60,6 +60,7 @@ def contents(
         "approaches": "Approaches" if tables["approaches"] else "",
         "classes": "Classes on test" if tables["classes"] else "",
         "forgotten": "Forgetting" if study.conclusion.forgetting else "",
+        "answers": "Answers" if has_answers else "",
         **{section["name"]: section["title"] for section in sections},
         "fit": "Fit" if counts_of(study.state.verdicts) or study.verdicts else "",
         "trials": "Trials",

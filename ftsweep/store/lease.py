@@ -61,7 +61,7 @@ class Lease:
             raise UsageError(
                 f"the study's folder cannot be made or written: {error.strerror}",
                 where=str(self.folder),
-                remedy="Name a folder of your own with store.path=...",
+                remedy="Mend its permissions, or name another store: store.path=... (--store in other commands)",
             ) from error
         with file:
             if not _taken(file):

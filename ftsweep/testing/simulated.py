@@ -173,6 +173,8 @@ class SimulatedExecutor(Executor):
         return [value + self.row_noise * part for part in parts]
 
     def _answer(self, job: Message) -> dict[str, Any]:
+        if job["type"] == "export":
+            Path(job["destination"]).mkdir(parents=True, exist_ok=True)
         answers: dict[str, dict[str, Any]] = {
             "prepare": PREPARED,
             "baseline": {"validation": {"loss": 2.0}},

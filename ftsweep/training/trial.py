@@ -185,7 +185,8 @@ class TrialRun:
         if rung == self._num_rungs:
             self._end(OutcomeKind.COMPLETE, "trained to the end")
         elif best is not None and self._is_out_of_patience(best, measured):
-            self._end(OutcomeKind.COMPLETE, f"no better {self.objective.key} for {self._patience} rungs")
+            count = f"{self._patience} rung{'' if self._patience == 1 else 's'}"
+            self._end(OutcomeKind.COMPLETE, f"no better {self.objective.key} for {count}")
         else:
             if self._checkpoint_times.is_due:
                 self.write_checkpoint()

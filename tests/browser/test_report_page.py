@@ -149,9 +149,17 @@ def test_hostile_class_labels_branches_and_logs_run_nothing(opened, tmp_path):
 
 
 def test_page_does_not_scroll_sideways_on_a_phone(opened, tmp_path):
-    page = opened(studies.write_demo(tmp_path), width=390)
+    finding = {**studies.FINDINGS[0], "examples": ["a_folder_with_a_long_name/" * 4 + "rows.jsonl:17"]}
+    builder = studies.StudyBuilder(tmp_path)
+    builder.trial(1, studies.falling(1e-3, 8))
+    builder.baseline("main", {"loss": 2.0, "accuracy": 0.3, "macro_f1": 0.2, "calibration_error": 0.1})
+    builder.result(winner=1, data={"main": {"num_rows": {"train": 30}, "findings": [finding]}})
+    page = opened(builder.folder, width=390)
 
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    ends = page.eval_on_selector_all("caption div", "all => all.map(each => each.getBoundingClientRect().right)")
+    assert ends
+    assert max(ends) <= 390, "how a table is read stands whole beside a table that is scrolled"
 
 
 def test_printed_figures_fit_the_sheet(opened, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -76,6 +77,27 @@ def test_a_share_of_the_searchs_training_is_what_the_race_may_cost(
     assert bool(runs_of(sweep)) == bool(count)
 
 
+def test_a_share_that_pays_for_no_run_is_told_and_the_one_that_is_named_does(make_sweep: MakeSweep) -> None:
+    first = searched(make_sweep, share=0.01)
+    conclusion = first.conclude()
+    assert runs_of(first) == []
+    said = re.fullmatch(
+        r"The choice was made without fresh seeds: "
+        r"a run of trial (\d+)'s setting costs (\d+)% of the search's training, "
+        r"and selection\.budget allows 1%\. selection\.budget=(\S+) has it race trial 0's\.",
+        conclusion.note,
+    )
+    assert said, conclusion.note
+    again = searched(make_sweep, share=float(said[3]))
+    assert not _is_complete(again, conclusion)
+    assert again.conclude().note == ""
+    assert runs_of(again) == sorted([f"{int(said[1]):04d}-1", "0000-1"])
+
+
+def test_no_share_at_all_is_no_news(make_sweep: MakeSweep) -> None:
+    assert searched(make_sweep, share=0.0).conclude().note == ""
+
+
 def test_the_best_model_in_hand_is_handed_over_though_it_is_a_fresh_run(make_sweep: MakeSweep) -> None:
     def curve(spec: dict[str, Any], rung: int) -> dict[str, float]:
         values = seeded_curve(spec, rung)
@@ -121,6 +143,8 @@ def test_what_was_run_is_not_run_again_and_nothing_is_left_to_do(make_sweep: Mak
     first = searched(make_sweep)
     conclusion, runs = first.conclude(), runs_of(first)
     assert _is_complete(first, conclusion)
+    model_folder(first.folder).rmdir()
+    assert not _is_complete(first, conclusion), "the model is written again"
     again = searched(make_sweep)
     again.executor.submit = None  # type: ignore[assignment]
     again.confirm()

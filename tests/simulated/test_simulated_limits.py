@@ -142,6 +142,10 @@ def test_study_without_improvement_ends_after_its_patience(make_sweep: MakeSweep
     assert len(patient.records) >= len(sweep.records) + 4
 
 
+def test_one_trial_that_is_no_better_is_told_of_as_one(make_sweep: MakeSweep) -> None:
+    assert "The last trial was no better than trial" in run(make_sweep(trials=40, stops={"patience": 1})).note
+
+
 def test_small_improvement_is_none(make_sweep: MakeSweep) -> None:
     def curve(spec: dict[str, Any], rung: int) -> dict[str, float]:
         return {"validation/loss": 1.0 - 0.001 * spec["number"], "train/loss": 1.0}

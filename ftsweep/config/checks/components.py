@@ -179,7 +179,8 @@ def _check_value(cls: type, node: Mapping[str, Any], path: str, value: Any, wher
     for part in path.split("."):
         if not isinstance(known, Mapping) or part not in known:
             names = [str(key) for key in known if key != "_target_"] if isinstance(known, Mapping) else []
-            raise ConfigError(f"the configuration has no '{where}.{path}'", where=place, remedy=suggest(part, names))
+            remedy = f"{suggest(part, names)} Or leave it out: '~{place}'."
+            raise ConfigError(f"the configuration has no '{where}.{path}'", where=place, remedy=remedy)
         known = known[part]
     if path in parameters(cls):
         what = value_problem(parameters(cls)[path].annotation, value)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from ftsweep.domain.spelling import param
 from ftsweep.errors import suggest
 
 
@@ -71,7 +72,7 @@ def value_problem(annotation: Any, value: Any) -> str | None:
     try:
         text = json.dumps(value, allow_nan=False)
     except ValueError:
-        return f"{value!r} is not possible: numbers must be finite"
+        return f"{_spelled(value)} is not possible: numbers must be finite"
     except TypeError:
         return f"{value!r} is not a plain value"
     adapter = _adapter(annotation)
@@ -81,8 +82,13 @@ def value_problem(annotation: Any, value: Any) -> str | None:
         adapter.validate_json(text, strict=True)
     except ValidationError as error:
         reasons = dict.fromkeys(_place(detail) + _lowered(detail["msg"]) for detail in error.errors(include_url=False))
-        return f"{value!r} is not possible: " + ", or ".join(reasons)
+        return f"{_spelled(value)} is not possible: " + ", or ".join(reasons)
     return None
+
+
+def _spelled(value: Any) -> str:
+    """As a sweep file has it; text in quotes."""
+    return param(value) if value is None or isinstance(value, bool) else repr(value)
 
 
 @lru_cache(maxsize=512)

@@ -84,8 +84,11 @@ def _relocated(layers: Layers, branch: BranchLayer, group: str, error: FtsweepEr
     if not key.startswith((group, "space.")):
         key, rest = group, f" {error.where}"
     remedy = error.remedy
-    if layers.has_branches and key.startswith("space.") and not has_path({"space": branch.own_space}, key):
-        remedy = f"{remedy or ''} What not every branch has belongs into the branch: branches.NAME.{key}.".strip()
+    if layers.has_branches and key.startswith("space."):
+        if has_path({"space": branch.own_space}, key):
+            remedy = remedy and remedy.replace(f"~{key}", f"~branches.{branch.name}.{key}")
+        else:
+            remedy = f"{remedy or ''} What not every branch has belongs into the branch: branches.NAME.{key}.".strip()
     place = layers.where(key, branch if _is_of_branch(group) else None)
     return ConfigError(error.what, where=f"{place}:{rest}" if rest else place, remedy=remedy)
 

@@ -86,7 +86,7 @@ def _refuse_empty(splits: Mapping[str, list[int]], *, num_rows: int, num_cluster
     empty = [name for name, rows in splits.items() if not rows]
     if not empty:
         return
-    reasons = [f"{num_rows} rows"]
+    reasons = ["1 row" if num_rows == 1 else f"{num_rows} rows"]
     if num_clusters < num_rows:
         reasons.append(f"which groups and equal inputs tie into {num_clusters} that cannot be divided")
     if num_strata > 1:

@@ -31,8 +31,8 @@ def time_taken(value: float | None) -> Cell:
 
 def setting(value: object) -> Cell:
     """A parameter's value: numbers short, anything else as it is spelled in YAML."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return Cell(param(value), value if is_number else param(value))
+    is_as_it_is = isinstance(value, int | float | str) and not isinstance(value, bool)
+    return Cell(param(value), value if is_as_it_is else param(value))
 
 
 def interval(found: Interval | None) -> Cell:

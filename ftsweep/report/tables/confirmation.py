@@ -10,6 +10,9 @@ from ftsweep.report.tables.cells import figure, words
 from ftsweep.report.tables.table import Cell, Row, Table, columns, data_table
 from ftsweep.report.wording import plural
 
+NO_VALUE = "no value"
+"""What stands for a fresh run that failed, was above a limit, or ended far behind."""
+
 
 def confirmation_table(result: StudyResult, objective: Objective) -> Table | None:
     """The best mean first, in 80 columns; None where nothing was run again."""
@@ -41,7 +44,7 @@ def _row(raced: RacedSetting, chosen: int) -> Row:
         Cell(label, raced.number),
         figure(raced.value),
         _mean(raced),
-        words("  ".join("no value" if value is None else number(value) for value in raced.seeds)),
+        words("  ".join(NO_VALUE if value is None else number(value) for value in raced.seeds)),
         words(_against(raced)),
     )
     return Row(cells, "best" if raced.number == chosen else "")
@@ -87,7 +90,7 @@ def confirmation_data(result: StudyResult) -> Table:
                 None if each.behind is None else each.behind.is_sure,
                 *_lead_data(each.over_default),
                 each.standing,
-                " ".join("failed" if seed is None else repr(seed) for seed in each.seeds),
+                "; ".join(NO_VALUE if seed is None else repr(seed) for seed in each.seeds),
             ]
             for each in result.contenders
         ),

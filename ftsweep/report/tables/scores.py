@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ftsweep.analysis.advice import shown_metric
@@ -13,6 +13,9 @@ from ftsweep.report.overview import StudyOverview, TestedModel
 from ftsweep.report.tables.cells import interval, scores, words
 from ftsweep.report.tables.table import Column, Row, Table, columns, data_table
 from ftsweep.report.trial_summary import TrialSummary
+
+MAX_ACROSS = 8
+"""Of so many scores each is a column of the comparison; of more each is a row."""
 
 _INTERVAL = len("0.00000 .. 0.00000")
 
@@ -61,16 +64,23 @@ def comparison_table(study: StudyOverview) -> Table | None:
     keys.sort(key=lambda key: (key.partition("/")[2] != metric, key.startswith("test/"), key))
     if not keys or len(lines) < 2:
         return None
-    rows = [Row((words(label), *scores(values, keys))) for label, values in lines]
-    if study.best is not None:  # it stands first
-        rows[0] = replace(rows[0], mark="best")
     looks = study.result.test_looks
     note = "Side by side, each trial at its best rung."
     if looks > 1:
         note += f" The test split was looked at {looks} times, so its numbers may be too good."
     elif study.tests:
         note += " The test split was measured once, after the choice."
+    if len(keys) > MAX_ACROSS and len(keys) > len(lines):
+        return Table(columns("", *(label for label, _ in lines), text=[""]), _by_score(keys, lines), note=note)
+    rows = [Row((words(label), *scores(values, keys))) for label, values in lines]
+    if study.best is not None:  # it stands first
+        rows[0] = replace(rows[0], mark="best")
     return Table(columns("", *keys, text=[""]), tuple(rows), note=note)
+
+
+def _by_score(keys: Sequence[str], lines: Sequence[tuple[str, Mapping[str, float]]]) -> tuple[Row, ...]:
+    """A row a score, a column a model: many scores beside each other would be wider than a page."""
+    return tuple(Row((words(key), *(scores(values, [key])[0] for _, values in lines))) for key in keys)
 
 
 def tested(study: StudyOverview, trial: TrialSummary | None) -> TestedModel | None:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import errno
 import sqlite3
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 from optuna.exceptions import StorageInternalError
 
+from ftsweep.cli.diagnosis import Check, _attempt, _store_is_writable
 from ftsweep.cli.main import main
+from ftsweep.store.folders import Store
 
 
 def status_that_raises(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> Any:
@@ -45,3 +50,35 @@ def test_full_disk_that_a_database_tells_of_is_one_sentence(monkeypatch: pytest.
 def test_other_errors_of_the_system_are_defects_and_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     result = status_that_raises(monkeypatch, OSError(errno.EBADF, "Bad file descriptor"))
     assert isinstance(result.exception, OSError)
+
+
+def test_a_file_that_was_taken_out_of_a_study_is_one_sentence_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = "/data/mlruns/studies/topics/study.json"
+    gone = FileNotFoundError(errno.ENOENT, "No such file or directory", file)
+    result = status_that_raises(monkeypatch, gone)
+    assert result.exit_code == 1
+    assert result.output.startswith(f"Error: {file}: this file is damaged: it is not there")
+    assert "Put it back from a copy" in result.output
+    elsewhere = FileNotFoundError(errno.ENOENT, "No such file or directory", "/usr/share/words")
+    assert isinstance(status_that_raises(monkeypatch, elsewhere).exception, FileNotFoundError)
+
+
+def test_doctor_says_of_a_store_that_cannot_be_written_where_it_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def refuse(**_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", "/x/tmpabc")
+
+    monkeypatch.setattr("ftsweep.cli.diagnosis.tempfile.TemporaryFile", refuse)
+    assert _attempt("store", lambda: _store_is_writable(Store(tmp_path))) == Check(
+        "store", "fails", f"{tmp_path} cannot be written: Read-only file system"
+    )
+
+
+@pytest.mark.parametrize(("error", "is_told"), [("KeyboardInterrupt", False), ("ValueError", True)])
+def test_ctrl_c_while_verbs_are_imported_shows_no_traceback(error: str, is_told: bool) -> None:
+    words = [sys.executable, "-c", f"import ftsweep.cli; raise {error}"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert ("Traceback" in done.stderr) is is_told
+    assert bool(done.stderr) is is_told

@@ -62,3 +62,14 @@ def test_place_that_the_error_names_wins() -> None:
     failed = describe_failure("prepare", DataError("no column 'text'", where="rows.csv:7", remedy="Map it."))
     assert failed["where"] == "rows.csv:7"
     assert failed["message"] == "rows.csv:7: no column 'text'. Map it."
+
+
+def test_of_a_full_disk_no_line_of_code_is_to_blame() -> None:
+    def failed(error: BaseException) -> str:
+        try:
+            raise error
+        except type(error) as caught:
+            return describe_failure("trial-0001", caught)["where"]
+
+    assert failed(OSError(errno.ENOSPC, "No space left on device", "/data/weights")) == "/data/weights"
+    assert failed(SafetensorError("I/O error: No space left on device (os error 28)")) == ""

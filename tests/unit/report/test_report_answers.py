@@ -96,6 +96,7 @@ def test_texts_from_outside_are_text_everywhere(folder: StudyFolder) -> None:
     assert [each.label for each in overview.answers] == ["untouched base", "trial 0", "trial 1"]
     html = HtmlPage(figures=[]).html(overview)
     assert "answered worst, by rouge_l" in html
+    assert '<a href="#answers">Answers</a>' in html
     assert "<script>alert" not in html
     assert "&lt;script&gt;alert(1)" in html
     console = Console(file=io.StringIO(), width=200, highlight=False)

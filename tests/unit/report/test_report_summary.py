@@ -53,6 +53,18 @@ def test_a_default_setting_that_is_chosen_is_called_so_and_not_held_against_itse
     assert [row.cells[0].text for row in rows] == ["Trial 0 · winner, the default setting", "Untouched base"]
 
 
+def test_many_scores_stand_below_each_other_so_that_the_page_need_not_be_scrolled(builder):
+    builder.trial(1, [1.6, 0.5])
+    builder.baseline("main", {"loss": 2.0, **{f"score_{index}": index / 10 for index in range(8)}})
+    builder.result(winner=1)
+    table = comparison_table(read_overview(builder.folder))
+    assert table is not None
+    assert names(table) == ("", "Trial 1 · winner", "Untouched base")
+    shown = [tuple(cell.text for cell in row.cells) for row in table.rows]
+    assert ("validation/loss", "0.5", "2") in shown
+    assert ("validation/score_7", "\N{EN DASH}", "0.7") in shown
+
+
 def test_comparison_holds_winner_default_and_base_on_validation_and_test(demo):
     comparison = comparison_table(read_overview(demo))
 

@@ -86,8 +86,8 @@ def test_tables_have_every_setting_run_again_and_every_score(builder):
     (folder,) = write_evidence(builder.folder, read_result(builder.folder))
     again = list(csv.DictReader((folder / "confirmation.csv").read_text(encoding="utf-8").splitlines()))
     assert [(row["trial"], row["mean"], row["standing"], row["behind"], row["seeds"]) for row in again] == [
-        ("2", "0.55", "undecided", "", "0.5 0.6"),
-        ("0", "", "alone", "0.03", "0.58 failed"),
+        ("2", "0.55", "undecided", "", "0.5; 0.6"),
+        ("0", "", "alone", "0.03", "0.58; no value"),
     ]
     tested = list(csv.DictReader((folder / "test.csv").read_text(encoding="utf-8").splitlines()))
     assert [(row["model"], row["value"], row["high"]) for row in tested] == [

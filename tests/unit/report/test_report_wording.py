@@ -5,6 +5,7 @@ import math
 import pytest
 
 from ftsweep.domain.spelling import number, param
+from ftsweep.report.tables.cells import setting
 from ftsweep.report.wording import plain, plural, seconds
 
 
@@ -28,12 +29,18 @@ def test_numbers_are_short_and_keep_four_digits(value, text):
         (2.2e-3, "0.0022"),
         (1e-5, "1e-5"),
         ("a b", "a b"),
+        ("{text}\nMood: {label}", "{text}⏎Mood: {label}"),
         (["q_proj", None, 0.5], "[q_proj, null, 0.5]"),
         ({"joy": 1, "calm": True}, "{joy: 1, calm: true}"),
     ],
 )
 def test_params_are_spelled_as_in_yaml(value, text):
     assert param(value) == text
+
+
+def test_a_text_of_two_lines_is_one_line_to_read_and_itself_in_a_file():
+    cell = setting("{text}\n{label}")
+    assert (cell.text, cell.value) == ("{text}⏎{label}", "{text}\n{label}")
 
 
 @pytest.mark.parametrize(("value", "text"), [(4.51, "4.5 s"), (59.4, "59 s"), (185, "3 min 5 s"), (7440, "2 h 4 min")])

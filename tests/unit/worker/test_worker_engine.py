@@ -235,13 +235,17 @@ def test_what_precedes_training_is_measured_once_per_worker_and_is_true(
     assert values(reused) == values(fresh)
 
 
-def test_patience_ends_the_trial_as_complete(engine: Engine, make_job: MakeJob, config: dict[str, Any]) -> None:
-    config["training"].update(learning_rate=1e-12, patience=2)
+@pytest.mark.parametrize(("patience", "said"), [(1, "for 1 rung"), (2, "for 2 rungs")])
+def test_patience_ends_the_trial_as_complete(
+    engine: Engine, make_job: MakeJob, config: dict[str, Any], patience: int, said: str
+) -> None:
+    config["training"].update(learning_rate=1e-12, patience=patience)
     config["objective"] = {"metric": "accuracy", "split": "validation", "direction": "maximize"}
     config["rungs"]["count"] = 8
     measured, ended = finish(engine, make_job())
     assert ended["outcome"]["kind"] == "complete"
-    assert measured[-1].rung == 3
+    assert ended["outcome"]["reason"] == f"no better validation/accuracy {said}"
+    assert measured[-1].rung == 1 + patience
     assert ended["outcome"]["best_rung"] == 1
 
 
