@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from ftsweep.data.files.text_lists import is_written_list, written_list
 from ftsweep.domain.message_lists import messages_in
+from ftsweep.domain.transcripts import is_transcript, marks_in
 
 Kind = Literal["text", "number", "list", "messages", "other", "empty"]
 
@@ -39,6 +40,10 @@ class ColumnFacts:
     """Of numbers: whether any is not whole."""
     sample: str = ""
     """The beginning of the column's text."""
+    num_transcripts: int = 0
+    """Of text: values that are a whole conversation each, with marks before its messages."""
+    marks: str = ""
+    """The form of most of them and its marks."""
 
     @property
     def num_distinct(self) -> int:
@@ -48,6 +53,11 @@ class ColumnFacts:
     def is_unique(self) -> bool:
         """Whether hardly any value stands there twice."""
         return self.num_distinct >= min(_MOST_DISTINCT, 0.9 * self.num_values)
+
+    @property
+    def is_transcripts(self) -> bool:
+        """Whether nearly every value is a whole conversation."""
+        return 0 < _SHARE * self.num_values <= self.num_transcripts
 
     @property
     def is_binary(self) -> bool:
@@ -84,6 +94,8 @@ def column_facts(name: str, rows: Sequence[Mapping[str, Any]]) -> ColumnFacts:
         facts.has_fractions = any(not number.is_integer() for number in map(_number, present) if number is not None)
     if facts.kind == "text":
         facts.sample = " ".join(map(str, present[:200]))[:_LANGUAGE_CHARACTERS]
+        transcripts = [value for value in present if isinstance(value, str) and is_transcript(value)]
+        facts.num_transcripts, facts.marks = len(transcripts), marks_in(transcripts)
     return facts
 
 

@@ -22,6 +22,8 @@ from ftsweep.domain.paths import typed_path
 from ftsweep.errors import DataError, UsageError
 
 _OF_WORDS = ("tokens", "tags")
+_MANY = 0.5
+"""Share of texts that are conversations from which it is said although they are learned as text."""
 _NEEDED = ("text", "label", "labels", "tokens", "tags", "completion", "chosen", "rejected", "messages", "output")
 """Columns without which no row of the task can be measured, under its own names."""
 
@@ -79,7 +81,7 @@ def look_at(data: Sequence[str], *, task: str | None = None, said: Mapping[str, 
     if list(look.named) == ["train"] and list(look.num_rows) == ["train"]:
         look.split_column, look.num_rows = _split_column(look)
     look.is_headless, look.num_unreadable = seen.is_headless, seen.num_bad
-    look.findings = list(dict.fromkeys([*findings, *_label_findings(look, seen.rows)]))
+    look.findings = list(dict.fromkeys([*findings, *_label_findings(look, seen.rows), *_transcript_findings(look)]))
     return look
 
 
@@ -122,6 +124,31 @@ def _label_findings(look: Look, rows: Sequence[Mapping[str, Any]]) -> list[Findi
     for row in rows:
         lists.add({"labels": row.get(column)})
     return lists.findings
+
+
+def _transcript_findings(look: Look) -> list[Finding]:
+    """How a column is read that holds conversations in one text, and what to say to have it read otherwise."""
+    guess = look.guess
+    used = None if guess is None else guess.columns.get("messages" if guess.task == "instruction" else "text")
+    facts = look.columns.get(used) if isinstance(used, str) else None
+    if guess is None or facts is None or not facts.num_transcripts:
+        return []
+    share = f"{facts.num_transcripts} of {facts.num_values} texts in {used!r} are whole conversations"
+    form = f"in the form of {facts.marks}"
+    if guess.task == "instruction":
+        others = "" if facts.num_transcripts == facts.num_values else " (`ftsweep plan` names the others)"
+        what = (
+            f"{share} {form}{others}: they are read as messages, without the marks, and the answers are learned; "
+            f"--task text --columns text={used} learns the texts as they stand"
+        )
+        return [Finding("conversations", Severity.NOTE, what)]
+    if guess.task == "text" and facts.num_transcripts >= _MANY * facts.num_values:
+        what = f"{share} {form}: they are read as plain text, and questions and marks are learned, too"
+        remedy = f"To learn the answers alone: --task instruction --columns messages={used}"
+        if not facts.is_transcripts:
+            remedy = f"{remedy}; the texts that are none must be left out before"
+        return [Finding("conversations", Severity.WARN, what, remedy=remedy)]
+    return []
 
 
 def _judged(
@@ -172,7 +199,7 @@ def _look_at_hub(name: str, task: str | None, said: Mapping[str, Any]) -> Look:
 
     rows, num_rows = Hub(name=name).first_rows(NUM_LOOKED_AT)
     look = _judged(rows, {"train": [name]}, num_rows, ["hub"], task, said)
-    look.is_hub = True
+    look.is_hub, look.findings = True, _transcript_findings(look)
     return look
 
 
