@@ -101,6 +101,7 @@ def _found_in(named: str, split: str, shared: Sequence[str], notes: list[Finding
             there = sorted(file.name for file in path.rglob("*") if file.is_file())[:_NUM_SHOWN]
             remedy = f"It holds: {', '.join(there) or 'nothing'}. Rows are in files of these kinds: {known_formats()}."
             raise DataError(what, where=str(path), remedy=remedy)
+        notes += _passed_over(path, files)
         chosen = [
             replace(
                 data_file(file, file.relative_to(path.parent).as_posix()), parts=_parts_said(file.relative_to(path))
@@ -140,9 +141,27 @@ def _members(archive: Path, member: str, split: str) -> list[DataFile]:
     return [data_file(archive, f"{archive.name}/{name}", member=name) for name in kept]
 
 
-def _may_hold_rows(file: Path, folder: Path) -> bool:
+def _passed_over(folder: Path, taken: Sequence[Path]) -> list[Finding]:
+    """What a person should know of files of other kinds in a folder, such as spreadsheets."""
+    others = [
+        file.relative_to(folder).as_posix()
+        for file in sorted(folder.rglob("*"))
+        if file not in set(taken) and file.is_file() and not _is_beside(file, folder)
+    ]
+    if not others:
+        return []
+    shown = ", ".join(others[:_NUM_SHOWN]) + (f" and {len(others) - _NUM_SHOWN} more" * (len(others) > _NUM_SHOWN))
+    return [_note(f"{folder.name} has files of other kinds, which are not read: {shown}")]
+
+
+def _is_beside(file: Path, folder: Path) -> bool:
+    """Whether a file is hidden, or about the data: a README, a licence."""
     is_hidden = any(part.startswith((".", "__MACOSX")) for part in file.relative_to(folder).parts)
-    if is_hidden or not file.is_file() or _NOT_ROWS.match(file.name):
+    return is_hidden or _NOT_ROWS.match(file.name) is not None
+
+
+def _may_hold_rows(file: Path, folder: Path) -> bool:
+    if _is_beside(file, folder) or not file.is_file():
         return False
     return format_of(file.name)[0] is not None or is_archive(file)
 

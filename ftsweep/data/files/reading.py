@@ -63,7 +63,7 @@ def _reader(file: DataFile, settings: ReadSettings, encoding: Encoding) -> Opene
 def _words_and_tags(file: DataFile, settings: ReadSettings, encoding: Encoding) -> OpenedFile:
     """A file of another name with a word and its tag a line; as its name says where no tags are wanted, with a word."""
     what = "has a word and its tag a line, with blank lines between sentences"
-    if settings.wanted and "tags" not in settings.wanted:
+    if settings.wanted and not {"tokens", "tags"} & set(settings.wanted):
         found = PlainText(file, settings, encoding) if file.format == "txt" else TableFile(file, settings, encoding)
         found.assumed.append(found.warn("files", what, remedy="Such a file is for task=token_classification"))
         return found
