@@ -77,14 +77,19 @@ def encoding_findings(file: DataFile, encoding: Encoding, settings: ReadSettings
     name = encoding.name.removesuffix("-sig")
     if encoding.is_guess:
         at = (f"{file.name}:{encoding.first_line}",) if not encoding.is_wide else ()
+        became = f": {encoding.became}" if encoding.became else ""
+        remedy = "If it is right, say so, else say another"
+        if encoding.other:
+            became += f", and \xa4, which is the euro's sign in {encoding.other}, stands in it"
+            remedy = f"If that is meant, say data.encoding={encoding.other}. {remedy}"
         return [
             Finding(
                 "encoding",
                 Severity.WARN,
-                f"{file.name} is not UTF-8, and was read as {name}",
+                f"{file.name} is not UTF-8, and was read as {name}{became}",
                 count=len(at),
                 examples=at,
-                remedy="If it is right, say so, else say another",
+                remedy=remedy,
                 override=f"data.encoding={name}",
             )
         ]
