@@ -41,6 +41,8 @@ class Dialect:
     """Cells of the lines behind the first where that one has no more than one: it is a title then."""
     num_comments: int = 0
     """Lines before the first that begin with # and are no row."""
+    num_title: int = 1
+    """Lines from the first to the next one that has cells, where it is a title."""
 
 
 def find_dialect(
@@ -65,10 +67,11 @@ def find_dialect(
         first = ("", *first)
     is_alone = sum(map(bool, map(str.strip, first))) == 1 and not (counts_rows and not first[0].strip())
     is_title = size > 1 and is_alone and (len(first) == 1 or not set(first) & set(wanted))
-    num_behind = size if is_title and sum(map(bool, others[0])) > 1 else 0
+    num_title = 1 + next((place for place, cells in enumerate(others) if any(map(str.strip, cells))), 0)
+    num_behind = size if is_title and sum(map(bool, others[num_title - 1])) > 1 else 0
     seems_headless = _seems_headless(first, others, wanted)
     rows = [cells for cells in others if len(cells) == len(first)]
-    return Dialect(delimiter, first, num_before, seems_headless, skips_space, rows, num_behind, num_comments)
+    return Dialect(delimiter, first, num_before, seems_headless, skips_space, rows, num_behind, num_comments, num_title)
 
 
 def _num_comments(lines: Sequence[str], delimiter: str, wanted: Sequence[str]) -> int:

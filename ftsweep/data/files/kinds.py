@@ -126,6 +126,8 @@ def data_file(path: Path, name: str, *, member: str = "") -> DataFile:
             remedy = "Unpack it (tar xf), and name the file or the folder in it"
         if told := next((told for names, told in _REMEDIES if suffix.lower() in names), ""):
             remedy = f"{told}. {remedy}"
+        if ".tar" in map(str.lower, path.suffixes):
+            suffix = ".tar" + suffix.removeprefix(".tar")
         what = f"files of the kind {suffix or 'without an extension'!r} cannot be read"
         raise DataError(what, where=f"{path}/{member}" if member else str(path), remedy=remedy)
     if not member:

@@ -69,7 +69,7 @@ class ColumnFacts:
 def column_facts(name: str, rows: Sequence[Mapping[str, Any]]) -> ColumnFacts:
     """Look at one column of the rows."""
     values = [row.get(name) for row in rows]
-    present = [value for value in values if not _is_missing(value)]
+    present = [value for value in values if not is_missing(value)]
     facts = ColumnFacts(name, num_values=len(present), num_missing=len(values) - len(present))
     if not present:
         return facts
@@ -131,7 +131,8 @@ def language_of(text: str) -> str:
     return language if ratio - next_ratio >= _CLEAR_LEAD else ""
 
 
-def _is_missing(value: Any) -> bool:
+def is_missing(value: Any) -> bool:
+    """Whether a cell has no value: null, not a number, or white space alone."""
     return (
         value is None
         or (isinstance(value, str) and not value.strip())

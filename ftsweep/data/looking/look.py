@@ -77,7 +77,7 @@ def look_at(data: Sequence[str], *, task: str | None = None, said: Mapping[str, 
     look = _judged(seen.rows, named, seen.num_rows, sorted(seen.formats), task, rest)
     if look.guess is not None and taken:
         look.guess = replace(look.guess, columns={**look.guess.columns, **taken})
-    findings += [*seen.findings, *_left_out(look, seen)]
+    findings += [*seen.findings, *_left_out(look, seen, splits)]
     if list(look.named) == ["train"] and list(look.num_rows) == ["train"]:
         look.split_column, look.num_rows = _split_column(look)
     look.is_headless, look.num_unreadable = seen.is_headless, seen.num_bad
@@ -100,16 +100,22 @@ def _split_column(look: Look) -> tuple[str | None, dict[str, int]]:
     return None, look.num_rows
 
 
-def _left_out(look: Look, seen: SeenRows) -> list[Finding]:
-    """Leave out the held-out files that lack what train's rows have to be measured by, and say so."""
+def _left_out(look: Look, seen: SeenRows, splits: Mapping[str, Sequence[DataFile]]) -> list[Finding]:
+    """Leave out the held-out files that lack what train's rows have to be measured by, and say so.
+
+    Where a folder or an archive brings them the files of the other splits are named one by one.
+    """
     columns = look.guess.columns if look.guess else {}
     needed = [each for name, each in columns.items() if name in _NEEDED and isinstance(each, str)]
     found = []
-    for split in [each for each in look.named if each != "train"]:
+    for split in [each for each in look.num_rows if each != "train"]:
         if missing := seen.without_columns(split, needed):
+            if split not in look.named:
+                look.named = {each: [file.where for file in splits[each]] for each in splits if each in look.num_rows}
             names = ", ".join(look.named.pop(split))
             look.num_rows.pop(split)
-            what = f"{names} has no column {', '.join(map(repr, missing))} as train has, and is not taken for {split}"
+            has = "has no" if set(missing) - seen.columns[split] else "has nothing in the"
+            what = f"{names} {has} column {', '.join(map(repr, missing))} as train has, and is not taken for {split}"
             remedy = "Give it train's columns and name it; rows without an answer are for `ftsweep predict`"
             found.append(Finding("columns", Severity.WARN, what, remedy=remedy))
     return found
@@ -167,7 +173,7 @@ def _judged(
                 raise DataError(f"there is no column {name!r}", where="--columns", remedy=f"There are: {known}.")
     facts = {name: column_facts(name, rows) for name in names}
     guess = guess_task(facts, rows, said, task)
-    doubt = None if said or task is not None else doubt_of(guess, facts)
+    doubt = None if said or task is not None else doubt_of(guess, facts, rows)
     return Look(named, num_rows, facts, None if doubt else guess, formats, doubt=doubt)
 
 
