@@ -190,13 +190,19 @@ def _seems_headless(first: Sequence[str], others: Sequence[Sequence[str]], wante
     rows = [cells for cells in others if len(cells) == len(first)]
     if not rows:
         return False
-    for column, name in enumerate(names):
-        values = Counter(cells[column].strip() for cells in rows)
-        if len(name) > _LONG_NAME or name.count(" ") > 5:
-            return True
+    columns = [Counter(cells[column].strip() for cells in rows) for column in range(len(names))]
+    for name, values in zip(names, columns, strict=True):
         if name and (values[name] > 1 or (_is_number(name) and all(map(_is_number, values)))):
             return True
-    return False
+    if any(_is_closed(values) and name not in values for name, values in zip(names, columns, strict=True)):
+        return False  # the name of a column with few values that is none of them
+    return any(len(name) > _LONG_NAME or name.count(" ") > 5 for name in names)
+
+
+def _is_closed(values: Counter[str]) -> bool:
+    """Whether a column has a few values, each of them several times."""
+    total = values.total()
+    return total >= 2 * _MIN_SEEN and 2 <= len(values) <= min(_MAX_VALUES, total / 4) and min(values.values()) > 1
 
 
 def _is_number(text: str) -> bool:

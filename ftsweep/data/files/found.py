@@ -102,6 +102,8 @@ def _found_in(named: str, split: str, shared: Sequence[str], notes: list[Finding
             what = "is a folder without a file of rows, and no data set that datasets' save_to_disk wrote"
             there = sorted(file.name for file in path.rglob("*") if file.is_file())[:_NUM_SHOWN]
             remedy = f"It holds: {', '.join(there) or 'nothing'}. Rows are in files of these kinds: {known_formats()}."
+            if there and not any(Path(name).suffix for name in there):
+                remedy = f"Files of text must be named .txt. {remedy}"
             raise DataError(what, where=str(path), remedy=remedy)
         notes += _passed_over(path, files)
         chosen = [each for file in files for each in _in_folder(file, path, split)]

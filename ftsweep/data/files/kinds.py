@@ -124,11 +124,13 @@ def data_file(path: Path, name: str, *, member: str = "") -> DataFile:
             remedy = "Save the sheet as 'CSV UTF-8', and name the .csv file"
         if suffix.lower() in (".tar", ".tgz") or ".tar" in map(str.lower, path.suffixes):
             remedy = "Unpack it (tar xf), and name the file or the folder in it"
+        if not suffix:
+            remedy = f"Name it after what it holds, such as .tsv for cells with tabs between them. {remedy}"
         if told := next((told for names, told in _REMEDIES if suffix.lower() in names), ""):
             remedy = f"{told}. {remedy}"
         if ".tar" in map(str.lower, path.suffixes):
             suffix = ".tar" + suffix.removeprefix(".tar")
-        what = f"files of the kind {suffix or 'without an extension'!r} cannot be read"
+        what = f"files of the kind {suffix!r} cannot be read" if suffix else "files without an extension cannot be read"
         raise DataError(what, where=f"{path}/{member}" if member else str(path), remedy=remedy)
     if not member:
         compression = _compression_in(path) or compression

@@ -19,6 +19,7 @@ _NUMBERED = re.compile(r"(.+?)[ _.-]?([1-9][0-9]?)?")
 _MOST_CLASSES = 200
 _FEW_WORDS = 5
 _DEEPEST = 8
+_MOST_ROWS = 0.9
 _ABOUT = (
     "id",
     "from_name",
@@ -79,8 +80,8 @@ def of_several_columns(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt 
     columns = [name for name in facts if name in (label, *others)]
     return Doubt(
         f"the columns {', '.join(map(repr, columns))} all seem to hold labels, and one of them alone would be learned",
-        "To learn all of a row's, write them to one column with | between them. To learn one alone: --task "
-        f"classification --columns text={guess.columns['text']},label={columns[0]}.",
+        "To learn all of a row's, write them to one column named labels, with | between them. To learn one alone: "
+        f"--task classification --columns text={guess.columns['text']},label={columns[0]}.",
     )
 
 
@@ -102,18 +103,57 @@ def of_marks(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
     )
 
 
+def of_capitals(facts: Mapping[str, ColumnFacts]) -> Doubt | None:
+    """Columns that differ in capitals alone, each of them in some of the rows: files that name them in several ways."""
+    by_name: dict[str, list[str]] = {}
+    for name in facts:
+        by_name.setdefault(name.strip().lower(), []).append(name)
+    several = [names for names in by_name.values() if len(names) > 1 and all(facts[name].num_missing for name in names)]
+    if not several:
+        return None
+    told = "; ".join(" and ".join(map(repr, names)) for names in several)
+    return Doubt(
+        f"columns have names that differ in capitals alone, and each is in some of the rows: {told}",
+        f"Write the names alike in all files. {ELSE}",
+    )
+
+
+def of_choices(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
+    """Label Studio's tables, in which several labels of a row are JSON and one is plain."""
+    label = guess.columns.get("label")
+    counts = facts[label].counts if isinstance(label, str) and label in facts else {}
+    found = next((value for value in counts if value.startswith('{"choices"')), None)
+    if found is None:
+        return None
+    return Doubt(
+        f"{label!r} holds one label in some rows and several as JSON in others, as Label Studio writes them: {found}",
+        "Write | between them, a|b, and say --task multi_label --columns "
+        f"text={guess.columns['text']},labels={label}. {ELSE}",
+    )
+
+
 def label_path(name: str, rows: Sequence[Mapping[str, Any]]) -> str:
     """The part of a column of objects that tells rows apart as a label does: `annotations.0.value`; "" without one."""
+    found = _texts_within(name, rows)
+    few = {path: counts for path, counts in found.items() if 2 <= len(counts) <= min(_MOST_CLASSES, len(rows) / 2)}
+    return min(few, key=lambda path: len(few[path]), default="")
+
+
+def answer_path(name: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """The part of a column of objects that is another text in most rows: `answers.text.0`; "" without one."""
+    found = _texts_within(name, rows)
+    many = {path: len(counts) for path, counts in found.items() if len(counts) > len(rows) / 2}
+    return max(many, key=lambda path: many[path], default="")
+
+
+def _texts_within(name: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Counter[str]]:
+    """Texts within a column's objects, by where they are, that nearly all rows have, each with its number."""
     found: dict[str, Counter[str]] = {}
     for row in rows:
-        for path, value in _leaves(name, row.get(name), _DEEPEST):
-            found.setdefault(path, Counter())[value] += 1
-    few = {
-        path: counts
-        for path, counts in found.items()
-        if counts.total() >= 0.9 * len(rows) and 2 <= len(counts) <= min(_MOST_CLASSES, len(rows) / 2)
-    }
-    return min(few, key=lambda path: len(few[path]), default="")
+        value = row.get(name)
+        for path, text in _leaves(name, value, _DEEPEST) if not isinstance(value, str) else ():
+            found.setdefault(path, Counter())[text] += 1
+    return {path: counts for path, counts in found.items() if counts.total() >= _MOST_ROWS * len(rows)}
 
 
 def _leaves(path: str, value: Any, depth: int) -> Iterator[tuple[str, str]]:

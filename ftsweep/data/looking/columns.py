@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ftsweep.data.files.text_lists import is_written_list, written_list
+from ftsweep.data.looking.names import LISTS, NOT_DATA
 from ftsweep.domain.message_lists import messages_in
 from ftsweep.domain.transcripts import is_transcript, marks_in
 
@@ -118,6 +119,17 @@ def column_named(facts: Mapping[str, ColumnFacts], names: Sequence[str]) -> str 
                 if name in each.split("_"):
                     return own
     return None
+
+
+def tells_rows_apart(each: ColumnFacts) -> bool:
+    """Whether lists are not all empty or all alike, as the choices of a question, and hold names that come again."""
+    comes_again = each.name.lower() in LISTS or each.num_distinct <= max(1, each.counts.total() / 2)
+    return comes_again and any(count != each.num_values for count in each.counts.values())
+
+
+def is_id(each: ColumnFacts) -> bool:
+    """Whether a column's values name rows, and say nothing of them."""
+    return each.name.lower() in NOT_DATA or (each.is_unique and each.mean_words <= 1.05 and each.num_values > 3)
 
 
 def language_of(text: str) -> str:

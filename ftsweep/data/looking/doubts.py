@@ -9,7 +9,17 @@ from typing import Any
 
 from ftsweep.data.files.conll_layout import TAG
 from ftsweep.data.files.text import excerpt
-from ftsweep.data.looking.annotated import ELSE, Doubt, label_path, of_marks, of_rejected, of_several_columns
+from ftsweep.data.looking.annotated import (
+    ELSE,
+    Doubt,
+    answer_path,
+    label_path,
+    of_capitals,
+    of_choices,
+    of_marks,
+    of_rejected,
+    of_several_columns,
+)
 from ftsweep.data.looking.columns import ColumnFacts
 from ftsweep.data.looking.guess import Guess
 
@@ -32,7 +42,7 @@ def doubt_of(
 ) -> Doubt | None:
     """The doubt that a guess of columns alone leaves; None without one."""
     is_pair = guess is not None and guess.task == "preference"
-    found = _of_messages(facts) or (None if is_pair else _of_two_answers(facts))
+    found = of_capitals(facts) or _of_messages(facts) or (None if is_pair else _of_two_answers(facts))
     if found or guess is None:
         return found
     return (
@@ -41,6 +51,7 @@ def doubt_of(
         or of_rejected(guess, facts)
         or of_several_columns(guess, facts)
         or of_marks(guess, facts)
+        or of_choices(guess, facts)
         or _of_text(guess, facts, rows)
     )
 
@@ -139,6 +150,10 @@ def _remedy(
         )
     if path := label_path(each.name, rows):
         return f"Its part {path} seems to be a label: --task classification --columns text={text},label={path}."
+    if path := answer_path(each.name, rows):
+        return f"Its part {path} is text: --task instruction --columns prompt={text},completion={path} learns it."
+    if shown.startswith(('{"', '[{"')):
+        return "It is JSON within text: write the label itself to the column."
     return (
         "A label is text or a whole number, several are a list of them: write it so, or name the part of an object "
         "that is one, such as label.name, or annotations.0.label of a list's first object, with --columns."

@@ -8,9 +8,11 @@ from typing import Any
 
 from ftsweep.data.files.conll_layout import TAG
 from ftsweep.data.files.spans import hold_spans
-from ftsweep.data.looking.columns import ColumnFacts, as_list, column_named
+from ftsweep.data.looking.columns import ColumnFacts, as_list, column_named, is_id, tells_rows_apart
 from ftsweep.data.looking.names import (
     ALPACA,
+    ANNOTATORS,
+    ASKED_AND_ANSWERED,
     BESIDE,
     CHATS,
     COMPLETIONS,
@@ -21,6 +23,7 @@ from ftsweep.data.looking.names import (
     NOT_DATA,
     NUMBERS,
     PROMPTS,
+    RATINGS,
     SECONDS,
     SHORT_TEXTS,
     TAGS,
@@ -129,7 +132,10 @@ def _instruction(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
         prompt = column_named(texts, (*PROMPTS, *LONG_TEXTS))
         completion = column_named({key: each for key, each in texts.items() if key != prompt}, SHORT_TEXTS)
     if (prompt is None or completion is None) and not said:
-        return _transcripts(facts, beside)
+        pair = next((pair for pair in ASKED_AND_ANSWERED if set(pair) <= texts.keys()), None)
+        if pair is None:
+            return _transcripts(facts, beside)
+        prompt, completion = pair
     if prompt is None or completion is None:
         return None
     answer = facts.get(completion)
@@ -202,7 +208,11 @@ def _multi_label(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
     lists = {
         name: each
         for name, each in facts.items()
-        if each.kind == "list" and name != text and each.num_distinct <= _MOST_CLASSES and _tells_rows_apart(each)
+        if each.kind == "list"
+        and name != text
+        and each.num_distinct <= _MOST_CLASSES
+        and tells_rows_apart(each)
+        and not column_named({name: each}, ANNOTATORS)
     }
     name = column_named(lists, LISTS) or next(iter(lists), None)
     if name is None:
@@ -247,7 +257,8 @@ def _regression(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
 
 def _text(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
     text = _text_column(facts, said)
-    return None if text is None else ({"text": text}, f"{text!r} is all the text there is to learn")
+    is_constant = text is not None and text in facts and facts[text].num_values > 1 and facts[text].num_distinct < 2
+    return None if text is None or is_constant else ({"text": text}, f"{text!r} is all the text there is to learn")
 
 
 def _texts(facts: _Facts, text: str, said: Mapping[str, Any]) -> dict[str, Any]:
@@ -260,7 +271,7 @@ def _texts(facts: _Facts, text: str, said: Mapping[str, Any]) -> dict[str, Any]:
 def _text_column(facts: _Facts, said: Mapping[str, Any]) -> str | None:
     if isinstance(said.get("text"), str):
         return str(said["text"])
-    texts = {name: each for name, each in facts.items() if each.kind == "text" and not _is_id(each)}
+    texts = {name: each for name, each in facts.items() if each.kind == "text" and not is_id(each)}
     named = column_named(texts, TEXTS) or column_named(texts, FIRSTS)
     if named is not None:
         return named
@@ -275,9 +286,8 @@ def _label_column(facts: _Facts) -> str | None:
         return few and (is_class or is_number) and each.name.lower() not in NOT_DATA
 
     candidates = {name: each for name, each in facts.items() if may_be(each)}
-    return column_named(candidates, LABELS) or min(
-        candidates, key=lambda name: candidates[name].num_distinct, default=None
-    )
+    fewest = min(candidates, key=lambda name: candidates[name].num_distinct, default=None)
+    return column_named(candidates, LABELS) or column_named(candidates, RATINGS) or fewest
 
 
 def _is_joined(each: ColumnFacts) -> bool:
@@ -287,13 +297,3 @@ def _is_joined(each: ColumnFacts) -> bool:
         if any(separator in text for text in each.counts) and len(parts) <= min(_MOST_CLASSES, each.num_values / 2):
             return True
     return False
-
-
-def _tells_rows_apart(each: ColumnFacts) -> bool:
-    """Whether lists are not all empty or all alike, as the choices of a question, and hold names that come again."""
-    comes_again = each.name.lower() in LISTS or each.num_distinct <= max(1, each.counts.total() / 2)
-    return comes_again and any(count != each.num_values for count in each.counts.values())
-
-
-def _is_id(each: ColumnFacts) -> bool:
-    return each.name.lower() in NOT_DATA or (each.is_unique and each.mean_words <= 1.05 and each.num_values > 3)

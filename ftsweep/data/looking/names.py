@@ -19,6 +19,17 @@ LABELS = (
     "tag",
     "stance",
 )
+RATINGS = ("stars", "rating", "score", "grade", "overall")
+"""Of few whole numbers: classes, where no column is named like a label."""
+ASKED_AND_ANSWERED = (
+    ("user", "assistant"),
+    ("human", "assistant"),
+    ("human", "gpt"),
+    ("human", "bot"),
+    ("user", "bot"),
+)
+ANNOTATORS = ("annotator", "annotators", "worker", "workers", "rater", "raters")
+"""Words in the names of columns that say what each of several people thought."""
 NUMBERS = ("score", "rating", "similarity", "value", "price", "stars", "grade", "label", "target", "y")
 LISTS = ("labels", "label", "tags", "categories", "topics", "genres", "classes", "emotions")
 TOKENS = ("tokens", "words", "token")

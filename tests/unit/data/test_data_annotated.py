@@ -150,3 +150,67 @@ def test_decimals_of_a_database_are_numbers_to_learn(tmp_path: Path) -> None:
     assert (look.guess.task, look.guess.columns["label"]) == ("regression", "score")
     read = Files(train=str(tmp_path / "rows.parquet"), columns=look.guess.columns).load(("text", "label"))["train"]
     assert [row.values["label"] for row in read] == [float(number) for number in numbers]
+
+
+def test_files_that_name_a_column_in_two_ways_get_no_guess(tmp_path: Path) -> None:
+    rows = [{("Text", "text")[n % 2]: text(n), "label": KINDS[n % 3]} for n in range(ROWS)]
+    assert "differ in capitals alone, and each is in some of the rows: 'Text' and 'text'" in refusal(tmp_path, rows)
+
+
+def test_several_labels_as_json_beside_single_ones_get_no_guess(tmp_path: Path) -> None:
+    several = json.dumps({"choices": KINDS[:2]})
+    rows = [{"text": text(n), "mood": several if n % 4 == 0 else KINDS[n % 3]} for n in range(ROWS)]
+    assert "'mood' holds one label in some rows and several as JSON in others" in refusal(tmp_path, rows)
+    mended = [{**row, "mood": row["mood"].replace(several, "|".join(KINDS[:2]))} for row in rows]
+    columns = {"text": "text", "labels": "mood"}
+    look = looked(tmp_path, mended, task="multi_label", said=columns)
+    assert look.guess is not None
+    assert dict(look.guess.columns) == columns
+    read = Files(train=str(tmp_path / "rows.jsonl"), columns=columns).load(("text", "labels"))["train"]
+    assert [row.values["labels"] for row in read][:2] == [["good", "bad"], ["bad"]]
+
+
+def test_what_is_no_label_is_named_with_what_it_is(tmp_path: Path) -> None:
+    answers = [{"question": f"Which {text(n)}?", "answers": {"text": [text(n)], "start": [3]}} for n in range(ROWS)]
+    said = refusal(tmp_path, answers)
+    assert "--task instruction --columns prompt=question,completion=answers.text.0 learns it" in said
+    columns = {"prompt": "question", "completion": "answers.text.0"}
+    look = looked(tmp_path, answers, task="instruction", said=columns)
+    assert look.guess is not None
+    read = Files(train=str(tmp_path / "rows.jsonl"), columns=look.guess.columns).load(("prompt", "completion"))["train"]
+    assert read[5].values["completion"] == text(5)
+    cells = [{"text": text(n), "label": json.dumps([{"label": KINDS[n % 3], "start": 0}])} for n in range(ROWS)]
+    assert "It is JSON within text: write the label itself to the column" in refusal(tmp_path, cells)
+    with pytest.raises(DataError, match="no task of ftsweep seems to fit these columns: 'kind'"):
+        write_new_sweep(looked(tmp_path, [{"kind": "a text of some words", "n": n} for n in range(ROWS)]))
+
+
+@pytest.mark.parametrize(
+    ("row", "columns"),
+    [
+        (lambda n: {"stars": 1 + n % 5, "cool": n % 2, "text": text(n)}, {"text": "text", "label": "stars"}),
+        (
+            lambda n: {"sentence1": text(n), "gold_label": KINDS[n % 3], "annotator_labels": [KINDS[n % 3], "bad"]},
+            {"text": "sentence1", "label": "gold_label"},
+        ),
+        (
+            lambda n: {"user": text(n), "assistant": f"Yes, {text(n + 7)}"},
+            {"prompt": "user", "completion": "assistant"},
+        ),
+    ],
+)
+def test_what_is_named_so_is_learned(tmp_path: Path, row: Any, columns: dict[str, str]) -> None:
+    look = looked(tmp_path, [row(number) for number in range(ROWS)])
+    assert look.guess is not None
+    assert dict(look.guess.columns) == columns
+
+
+@pytest.mark.parametrize("has_header", [True, False])
+def test_long_questions_of_a_survey_name_columns(tmp_path: Path, has_header: bool) -> None:
+    asked = "What do you think about our product, in your own words and at any length?"
+    lines = "".join(f'"{text(n)}",{KINDS[n % 3]}\n' for n in range(ROWS))
+    first = f'"{asked}","And how do you feel about it all in general?"\n' if has_header else f'"{asked}",good\n'
+    (tmp_path / "rows.csv").write_text(first + lines)
+    look = look_at([str(tmp_path / "rows.csv")])
+    assert look.is_headless is not has_header
+    assert look.num_rows == {"train": ROWS + (not has_header)}
