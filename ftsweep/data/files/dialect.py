@@ -152,23 +152,26 @@ def alone(line: str, delimiter: str, skips_space: bool = False) -> list[str] | N
 
 
 def _likeliest(lines: Sequence[str], default: str, wanted: Sequence[str], quoting: Quoting) -> str:
-    """The separator whose header has the most wanted names, and then whose rows agree with it."""
+    """The separator whose header has the most wanted names, whose rows agree with it, that makes columns of classes."""
 
-    def score(delimiter: str) -> tuple[int, bool, bool, int]:
+    def score(delimiter: str) -> tuple[int, bool, bool, bool, int]:
         records = list(_records(lines, delimiter, quoting))
         if not records or len(records[0]) < 2:
-            return (0, False, False, 0)
+            return (0, False, False, False, 0)
         size = len(records[0])
         agreement = sum(len(cells) == size for cells in records) / len(records)
         names = {cell.strip() for cell in records[0]}
-        return (len(names & set(wanted)), agreement >= _MIN_AGREEMENT, delimiter == default, size)
+        agrees = agreement >= _MIN_AGREEMENT
+        whole = [cells for cells in records[1:] if len(cells) == size] if agrees else []
+        has_classes = any(_is_closed(Counter(map(str.strip, column))) for column in zip(*whole, strict=True))
+        return (len(names & set(wanted)), agrees, has_classes, delimiter == default, size)
 
     best = max((default, *_CANDIDATES), key=score)
-    num_names, agrees, _, _ = score(best)
+    num_names, agrees, *_ = score(best)
     if not num_names and lines:  # another sign, if it parts the header into names that are wanted
         others = {sign for sign in lines[0].strip() if not sign.isalnum() and sign not in " _-.'\"\\/()[]{}#"}
         odd = max(sorted(others - {default, *_CANDIDATES}), key=score, default=default)
-        if score(odd) >= (1, True, False, 2):
+        if score(odd) >= (1, True, False, False, 2):
             return odd
     return best if num_names or agrees else default
 

@@ -16,6 +16,7 @@ from ftsweep.data.files.text_lists import TextLists
 from ftsweep.data.looking.columns import ColumnFacts, column_facts
 from ftsweep.data.looking.doubts import Doubt, doubt_of
 from ftsweep.data.looking.guess import PLURALS, Guess, guess_task
+from ftsweep.data.looking.saved import saved_files
 from ftsweep.data.looking.seen_rows import NUM_LOOKED_AT, SeenRows
 from ftsweep.domain.finding import Finding, Severity
 from ftsweep.domain.paths import typed_path
@@ -62,7 +63,11 @@ def look_at(data: Sequence[str], *, task: str | None = None, said: Mapping[str, 
         raise UsageError(f"none of these is a train split: {given}", remedy="Name the file to train on, too.")
     splits: dict[str, list[DataFile]] = {}
     findings: list[Finding] = []
-    for split, names in named.items():
+    saved = typed_path(data[0])
+    is_saved = len(data) == 1 and saved_dataset(saved)
+    if is_saved:
+        splits, findings = saved_files(saved)
+    for split, names in named.items() if not is_saved else ():
         found = find_files(names, split=split, shared=[other for other in named if other != split])
         splits |= {other: files for other, files in found.splits.items() if files}
         findings += found.findings
@@ -191,12 +196,6 @@ def _is_hub_name(name: str) -> bool:
     path = typed_path(name)
     parts = name.split("/")
     is_plain = len(parts) == 2 and all(part and not part.startswith((".", "~")) for part in parts)
-    if path.is_dir() and saved_dataset(path):
-        raise UsageError(
-            "this is a data set that datasets saved, which `ftsweep new` does not look into",
-            where=name,
-            remedy="Write a sweep file with data: {train: FOLDER}; docs/sweep-file.md has one to begin with.",
-        )
     return is_plain and not path.exists() and not path.parent.is_dir() and not any(sign in name for sign in "*?[")
 
 

@@ -214,3 +214,48 @@ def test_long_questions_of_a_survey_name_columns(tmp_path: Path, has_header: boo
     look = look_at([str(tmp_path / "rows.csv")])
     assert look.is_headless is not has_header
     assert look.num_rows == {"train": ROWS + (not has_header)}
+
+
+def test_a_separator_that_makes_a_column_of_classes_counts_before_the_usual_one(tmp_path: Path) -> None:
+    texts = [f"{text(n)}, as number {n * n} says" for n in range(ROWS)]
+    texts = [each.replace(", number", " number") for each in texts]
+    (tmp_path / "rows.csv").write_text("".join(f"{each};{KINDS[n % 3]}\n" for n, each in enumerate(texts)))
+    look = look_at([str(tmp_path / "rows.csv")])
+    assert look.guess is not None
+    assert dict(look.guess.columns) == {"text": "1", "label": "2"}
+    read = Files(train=str(tmp_path / "rows.csv"), columns={"text": 1, "label": 2}, header=False)
+    assert [row.values["text"] for row in read.load(("text", "label"))["train"]] == texts
+
+
+@pytest.mark.parametrize("has_splits", [True, False])
+def test_a_folder_that_datasets_saved_is_looked_at(tmp_path: Path, has_splits: bool) -> None:
+    from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
+
+    features = Features({"text": Value("string"), "label": ClassLabel(names=KINDS)})
+
+    def rows(start: int) -> Dataset:
+        numbers = range(start, start + ROWS)
+        columns = {"text": [text(n) for n in numbers], "label": [n % 3 for n in numbers]}
+        return Dataset.from_dict(columns, features=features)
+
+    saved = DatasetDict({"train": rows(0), "dev": rows(60), "extra": rows(90)}) if has_splits else rows(0)
+    saved.save_to_disk(tmp_path / "saved")
+    look = look_at([str(tmp_path / "saved")])
+    assert look.num_rows == ({"train": ROWS, "validation": ROWS} if has_splits else {"train": ROWS})
+    assert set(look.columns["label"].counts) == set(KINDS)
+    told = [finding.message for finding in look.findings]
+    assert told == ["saved has splits that are not read, by their names: extra"] * has_splits
+    data = dict(compose_sweep(str(write_new_sweep(look).file)).composed["data"])
+    source = Files(train=data["train"], columns=data["columns"])
+    loaded = source.load(("text", "label"))
+    assert [finding.message for finding in source.findings] == told
+    assert {split: len(found) for split, found in loaded.items()} == look.num_rows
+    assert dict(loaded["train"][4].values) == {"text": text(4), "label": KINDS[1]}
+
+
+def test_a_saved_folder_without_a_train_split_is_refused(tmp_path: Path) -> None:
+    from datasets import Dataset, DatasetDict
+
+    DatasetDict({"extra": Dataset.from_dict({"text": ["a"]})}).save_to_disk(tmp_path / "saved")
+    with pytest.raises(DataError, match=r"has no split 'train', only extra\. Name one split's folder instead"):
+        look_at([str(tmp_path / "saved")])
