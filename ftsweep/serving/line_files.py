@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ftsweep.data.files.archives import split_member
 from ftsweep.data.files.base import ReadSettings
@@ -17,11 +16,9 @@ from ftsweep.data.files.found import is_pattern
 from ftsweep.data.files.kinds import data_file, format_of, is_spreadsheet, lines_file
 from ftsweep.data.files.reading import encoding_findings
 from ftsweep.data.files.text import opened_text
+from ftsweep.domain.finding import Finding, Severity
 from ftsweep.domain.paths import typed_path
 from ftsweep.errors import UsageError
-
-if TYPE_CHECKING:
-    from ftsweep.domain.finding import Finding
 
 
 def has_format(name: str) -> bool:
@@ -56,10 +53,11 @@ def opened_lines(
             _check_kind(path)
             file = lines_file(path)
             refuse_foreign(file)
-            refuse_disguised(file, _first_lines(path, encoding), ReadSettings(wanted=tuple(wanted)))
+            lines = _first_lines(path, encoding)
+            refuse_disguised(file, lines, ReadSettings(wanted=tuple(wanted)))
             found = find_encoding(file, encoding)
             with opened_text(file, found) as text:
-                yield text, encoding_findings(file, found, ReadSettings(encoding))
+                yield text, [*encoding_findings(file, found, ReadSettings(encoding)), *_paragraphs_told(path, lines)]
         else:  # a pipe, which can be read only once
             with path.open(encoding="utf-8") as text:
                 yield text, []
@@ -67,6 +65,18 @@ def opened_lines(
         raise UsageError(
             f"cannot be read: {error.strerror or error}", where=name, remedy="Name a file that is there."
         ) from error
+
+
+def _paragraphs_told(path: Path, lines: Sequence[str]) -> list[Finding]:
+    """A note where blank lines part the text of a file of which each line is a row."""
+    written = "".join(line if line.strip() else "\n" for line in lines).strip()
+    if "\n\n" not in written:
+        return []
+    what = (
+        f"each line of {path.name} is a row, although blank lines part it; name its folder to have files read as "
+        "training does"
+    )
+    return [Finding("lines", Severity.NOTE, what)]
 
 
 def _check_kind(path: Path) -> None:

@@ -341,3 +341,13 @@ def test_words_and_tags_named_txt_are_sentences_as_in_training(tmp_path, capsys)
     (tmp_path / "a.txt").write_text("the O\nboat B-X\ngoes O\n\na O\ncow B-X\n")
     assert answer_rows(tagger(), str(tmp_path / "a.txt"), None, keeps_columns=False) == 0
     assert [json.loads(line)["tags"] for line in capsys.readouterr().out.splitlines()] == [[1], []]
+
+
+def test_lines_of_a_text_that_blank_lines_part_are_told(tmp_path, capsys):
+    (tmp_path / "a.txt").write_text("one\n\ntwo\n\n")
+    (tmp_path / "b.txt").write_text("one\ntwo\n\n")
+    for name, is_told in (("a.txt", True), ("b.txt", False)):
+        assert answer_rows(predictor(), str(tmp_path / name), None, keeps_columns=False) == 0
+        printed = capsys.readouterr()
+        assert len(printed.out.splitlines()) == 2
+        assert (f"each line of {name} is a row, although blank lines part it" in printed.err) == is_told
