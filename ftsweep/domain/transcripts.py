@@ -25,11 +25,9 @@ _ROLES = {
     "ai": "assistant",
 }
 _START = re.compile(r"\s*(?:<s>|<bos>|<\|begin_of_text\|>|<\|startoftext\|>)?\s*")
-_ENDS = r"(?:</s>|<\|end\|>|<\|endoftext\|>|<\|eot_id\|>|<eos>)"
-_END = re.compile(rf"(?:\s*{_ENDS})+\s*\Z")
+_ENDS = ("</s>", "<|end|>", "<|endoftext|>", "<|eot_id|>", "<eos>", "<s>")
 _LINE_MARKS = re.compile(r"(?m)^(?:Human|Assistant):")
 _BLANK_LINES = re.compile(r"\A(?:[^\S\n]*\n)+")
-_LLAMA_2 = re.compile(r"(?:<s>\s*)?\[INST\](?P<asked>.*?)\[/INST\]", re.DOTALL)
 _LLAMA_2_SYSTEM = re.compile(r"\A\s*<<SYS>>\n?(.*?)\n?<</SYS>>\s*", re.DOTALL)
 
 
@@ -156,13 +154,13 @@ def _read(form: _Form, body: str) -> Transcript:
 def _unended(form: _Form, said: str, number: int, *, is_last: bool) -> str:
     """A message without what ends it. Raises ValueError where the end is missing, or text stands behind it."""
     if not form.end:
-        return _END.sub("", said)
+        return _without_ends(said)
     content, end, behind = said.partition(form.end)
     if not end and not is_last:
         raise ValueError(f"{form.end} is missing behind message {number} of {form.name}")
-    if _END.sub("", behind).strip():
+    if _without_ends(behind).strip():
         raise ValueError(f"text stands behind the {form.end} of message {number}, and in no message")
-    return content if end else _END.sub("", content)
+    return content if end else _without_ends(content)
 
 
 def _check_inputs(marks: list[re.Match[str]]) -> None:
@@ -204,22 +202,34 @@ def _with_inputs(messages: list[Message]) -> list[Message]:
 
 def _llama_2(text: str) -> Transcript:
     messages: list[Message] = []
-    found = list(_LLAMA_2.finditer(text))
-    if len(found) != text.count("[INST]") or len(found) != text.count("[/INST]"):
-        raise ValueError("[INST] and [/INST] are not in pairs")
     marks = ["[INST]", "[/INST]"]
-    for place, match in enumerate(found):
-        asked = match["asked"]
+    turns = text.split("[INST]")[1:]
+    for place, turn in enumerate(turns):
+        asked, end, answer = turn.partition("[/INST]")
+        if not end or "[/INST]" in answer:
+            raise ValueError("[INST] and [/INST] are not in pairs")
         if place == 0 and (system := _LLAMA_2_SYSTEM.match(asked)):
             marks[1:1] = ["<<SYS>>", "<</SYS>>"]
             messages.append({"role": "system", "content": system[1].strip()})
             asked = asked[system.end() :]
         messages.append({"role": "user", "content": _tidy(asked)})
-        is_last = place == len(found) - 1
-        answer = _tidy(_END.sub("", text[match.end() : len(text) if is_last else found[place + 1].start()]))
-        if answer or not is_last:
+        answer = _tidy(_without_ends(answer))
+        if answer or place < len(turns) - 1:
             messages.append({"role": "assistant", "content": answer})
     return Transcript("Llama 2's", tuple(marks), messages)
+
+
+def _without_ends(text: str) -> str:
+    """The text without the tokens of an end, and white space, that it ends with; no copy is made of each step."""
+    end = len(text)
+    while True:
+        stop = end
+        while stop and text[stop - 1].isspace():
+            stop -= 1
+        token = next((token for token in _ENDS if text.endswith(token, 0, stop)), "")
+        if not token:
+            return text[:end]
+        end = stop - len(token)
 
 
 def _role(mark: re.Match[str]) -> str:

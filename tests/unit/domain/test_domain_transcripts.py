@@ -157,3 +157,18 @@ def test_marks_of_the_commonest_form_are_told():
     texts = ["### Human: a### Assistant: b"] * 3 + ["USER: a ASSISTANT: b", "nothing"]
     assert marks_in(texts) == "Guanaco's (### Human:, ### Assistant:)"
     assert marks_in(["nothing"]) == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "### Human: a ### Assistant:" + " " * 300_000 + "x",
+        "### Human: " + "\n\n" * 200_000 + "x### Assistant: b" + " </s>" * 100_000,
+        "[INST]" * 100_000,
+        "[INST]" + "[/INST]" * 50_000 + "[INST]" * 49_999,
+        "User: " + "a " * 500_000,
+    ],
+    ids=["spaces", "ends", "open", "closed", "words"],
+)
+def test_long_texts_take_no_more_than_their_length(text):
+    assert is_transcript(text) == text.startswith("### Human")
