@@ -56,15 +56,17 @@ def _tell(findings: Iterable[Finding]) -> None:
 def _questions(
     predictor: Predictor, named: str, stack: ExitStack, *, keeps_columns: bool
 ) -> FileQuestions | TypedQuestions:
-    from ftsweep.serving.questions import FileQuestions, TypedQuestions, has_format, opened_lines
+    from ftsweep.serving.line_files import has_format, has_words_and_tags, opened_lines
+    from ftsweep.serving.questions import FileQuestions, TypedQuestions
 
-    reading = predictor.reading
+    reading, task = predictor.reading, predictor.task
     if named == "-":
-        return TypedQuestions(sys.stdin, predictor.task, reading, name="standard input")
-    if has_format(named):
-        return FileQuestions(named, predictor.task, reading, keeps_columns=keeps_columns)
-    lines, findings = stack.enter_context(opened_lines(named, reading.get("encoding")))
-    return TypedQuestions(lines, predictor.task, reading, name=Path(named).name, findings=findings)
+        return TypedQuestions(sys.stdin, task, reading, name="standard input")
+    encoding = reading.get("encoding")
+    if has_format(named) or ("tokens" in task.columns and has_words_and_tags(named, encoding)):
+        return FileQuestions(named, task, reading, keeps_columns=keeps_columns)
+    lines, findings = stack.enter_context(opened_lines(named, encoding, task.columns))
+    return TypedQuestions(lines, task, reading, name=Path(named).name, findings=findings)
 
 
 def _answers(predictor: Predictor, chunk: list[Question]) -> Iterator[dict[str, Any]]:

@@ -25,9 +25,10 @@ def predict(model: str, file: str, out: Path | None, keep_columns: bool, allow: 
     """Answer rows with a study's chosen model or an exported one.
 
     FILE is read as training reads its files (csv, tsv, jsonl, json, parquet, packed or not), with the study's columns
-    or the task's. Standard input (the default) and .txt have one row a line: a JSON object, or plain text. Answers come
-    in the same order, as JSON lines without --out. A row that cannot be answered says why under `error`; then the exit
-    code is 1.
+    or the task's. Standard input (the default), .txt and names without an extension have one row a line: a JSON object,
+    or plain text; of a folder or an archive each file of text is a row where labels are answered, else each paragraph.
+    Answers come in the same order, as JSON lines without --out. A row that cannot be answered says why under `error`;
+    then the exit code is 1.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as workers have it: see ftsweep.executors.launch
     from ftsweep.cli.answering import answer_rows

@@ -208,7 +208,8 @@ def _max_length(look: Look, guess: Guess) -> int:
     """Enough for the longest input, as far as words tell."""
     columns = [name for name in _used(guess) if name in look.columns and look.columns[name].kind in ("text", "list")]
     words = sum(look.columns[name].most_words for name in columns if name not in _targets(guess))
-    if any(look.columns[name].kind == "messages" for name in _used(guess) if name in look.columns) or not words:
+    facts = [look.columns[name] for name in _used(guess) if name in look.columns]
+    if any(each.kind == "messages" or each.is_transcripts for each in facts) or not words:
         return _LENGTHS[-1] if guess.task in _WRITING else 128
     needed = words * _WORDS_TO_TOKENS + 8
     if guess.task == "text":

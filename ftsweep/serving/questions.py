@@ -4,31 +4,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-from ftsweep.data.files.archives import split_member
 from ftsweep.data.files.base import OpenedFile, ReadSettings
-from ftsweep.data.files.encodings import find_encoding
-from ftsweep.data.files.found import find_files, is_pattern, saved_dataset
+from ftsweep.data.files.found import find_files, saved_dataset
 from ftsweep.data.files.inner import inner_columns, with_inner
-from ftsweep.data.files.kinds import DataFile, format_of, is_spreadsheet, lines_file
-from ftsweep.data.files.reading import encoding_findings, open_file
+from ftsweep.data.files.kinds import DataFile
+from ftsweep.data.files.reading import open_file
 from ftsweep.data.files.tables import TableFile
-from ftsweep.data.files.text import opened_text, undecoded
+from ftsweep.data.files.text import undecoded
 from ftsweep.data.files.text_lists import TextLists
 from ftsweep.data.sources.columns import Columns
 from ftsweep.data.sources.dataset_rows import SavedRows
+from ftsweep.domain.finding import Finding, Severity
 from ftsweep.domain.paths import typed_path
-from ftsweep.errors import DataError, UsageError
-
-if TYPE_CHECKING:
-    from ftsweep.domain.finding import Finding
+from ftsweep.errors import DataError
 
 
 class Asked(Protocol):
     """What reading needs of a task."""
+
+    @property
+    def columns(self) -> tuple[str, ...]: ...
 
     @property
     def question_columns(self) -> tuple[str, ...]: ...
@@ -58,7 +56,10 @@ class FileQuestions:
         self._task = task
         self._mapping = {name: mapping[name] for name in task.question_columns if name in mapping}
         said = {key: value for key, value in reading.items() if key != "columns" and value is not None}
-        self._settings = ReadSettings(**said, wanted=task.question_columns, mapping=self._mapping)
+        answers_labels = not {"label", "labels"}.isdisjoint(task.columns)
+        self._settings = ReadSettings(
+            **said, wanted=task.question_columns, mapping=self._mapping, whole_texts=answers_labels
+        )
         self._keeps_columns = keeps_columns
         self.findings: list[Finding] = []
         self._opened = self._all_opened(named)
@@ -95,7 +96,10 @@ class FileQuestions:
             return [SavedRows(path)]
         found = find_files(named)
         self.findings += found.findings
-        return [self._open(file) for files in found.splits.values() for file in files]
+        files = [file for files in found.splits.values() for file in files]
+        if self._settings.whole_texts and any(file.format == "txt" for file in files):
+            self.findings.append(Finding("files", Severity.NOTE, f"each file of text in {path.name} is one row"))
+        return [self._open(file) for file in files]
 
     def _open(self, file: DataFile) -> OpenedFile:
         """The file as the study reads its own; one that has none of the columns so is read as it seems to be."""
@@ -182,39 +186,6 @@ class TypedQuestions:
             problem = f"none of the columns {', '.join(sorted(row))} is one that the model reads; it reads "
             return Question(place, {}, row, problem + wanted_text(self._task, self._mapping))
         return Question(place, self._task.without_target(values), row)
-
-
-def has_format(name: str) -> bool:
-    """Whether a file's name says how its rows are written; others, and .txt, have a row a line."""
-    if format_of(name)[0] not in (None, "txt") or is_spreadsheet(name):
-        return True
-    return typed_path(name).is_dir() or split_member(typed_path(name))[0] is not None or is_pattern(name)
-
-
-@contextmanager
-def opened_lines(name: str, encoding: str | None) -> Iterator[tuple[Iterable[str], list[Finding]]]:
-    """The lines of a file whose name says no format, packed or not, and what a person should know of its encoding.
-
-    It is the one that is said, or what the bytes seem to be. Bytes that it does not have are half characters, which
-    `TypedQuestions` finds.
-
-    Raises:
-        UsageError: it cannot be opened.
-    """
-    path = typed_path(name)
-    try:
-        if path.is_file():
-            file = lines_file(path)
-            found = find_encoding(file, encoding)
-            with opened_text(file, found) as text:
-                yield text, encoding_findings(file, found, ReadSettings(encoding))
-        else:  # a pipe, which can be read only once
-            with path.open(encoding="utf-8") as text:
-                yield text, []
-    except OSError as error:
-        raise UsageError(
-            f"cannot be read: {error.strerror or error}", where=name, remedy="Name a file that is there."
-        ) from error
 
 
 def wanted_text(task: Asked, mapping: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from ftsweep.tasks.answering import Answering
 from ftsweep.tasks.base import IGNORED, Example, RowError
 from ftsweep.tasks.causal import CausalTask, num_virtual_tokens
 from ftsweep.tasks.encoding.chat import ChatFormat, Rendered, Span
+from ftsweep.tasks.encoding.chat_columns import without_answers
 from ftsweep.tasks.encoding.conversations import (
     COLUMNS,
     TARGETS,
@@ -26,7 +27,6 @@ from ftsweep.tasks.encoding.conversations import (
     is_chat,
     question_of,
     read_as,
-    without_answers,
 )
 from ftsweep.tasks.encoding.tokens import (
     ROWS_PER_CALL,

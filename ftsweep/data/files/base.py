@@ -50,6 +50,8 @@ class ReadSettings:
     """The task's name of a column to the file's name or number, or a list of names."""
     keep: frozenset[str] | None = None
     """The file's columns that rows are to have; None for all."""
+    whole_texts: bool = False
+    """Whether each file of text is one row; else those are whose folder names their label, where one is learned."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "encoding", checked_encoding(self.encoding))

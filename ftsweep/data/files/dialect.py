@@ -41,6 +41,8 @@ class Dialect:
     """Cells of the lines behind the first where that one has no more than one: it is a title then."""
     num_comments: int = 0
     """Lines before the first that begin with # and are no row."""
+    num_title: int = 1
+    """Lines from the first to the next one that has cells, where it is a title."""
 
 
 def find_dialect(
@@ -65,10 +67,11 @@ def find_dialect(
         first = ("", *first)
     is_alone = sum(map(bool, map(str.strip, first))) == 1 and not (counts_rows and not first[0].strip())
     is_title = size > 1 and is_alone and (len(first) == 1 or not set(first) & set(wanted))
-    num_behind = size if is_title and sum(map(bool, others[0])) > 1 else 0
+    num_title = 1 + next((place for place, cells in enumerate(others) if any(map(str.strip, cells))), 0)
+    num_behind = size if is_title and sum(map(bool, others[num_title - 1])) > 1 else 0
     seems_headless = _seems_headless(first, others, wanted)
     rows = [cells for cells in others if len(cells) == len(first)]
-    return Dialect(delimiter, first, num_before, seems_headless, skips_space, rows, num_behind, num_comments)
+    return Dialect(delimiter, first, num_before, seems_headless, skips_space, rows, num_behind, num_comments, num_title)
 
 
 def _num_comments(lines: Sequence[str], delimiter: str, wanted: Sequence[str]) -> int:
@@ -149,23 +152,26 @@ def alone(line: str, delimiter: str, skips_space: bool = False) -> list[str] | N
 
 
 def _likeliest(lines: Sequence[str], default: str, wanted: Sequence[str], quoting: Quoting) -> str:
-    """The separator whose header has the most wanted names, and then whose rows agree with it."""
+    """The separator whose header has the most wanted names, whose rows agree with it, that makes columns of classes."""
 
-    def score(delimiter: str) -> tuple[int, bool, bool, int]:
+    def score(delimiter: str) -> tuple[int, bool, bool, bool, int]:
         records = list(_records(lines, delimiter, quoting))
         if not records or len(records[0]) < 2:
-            return (0, False, False, 0)
+            return (0, False, False, False, 0)
         size = len(records[0])
         agreement = sum(len(cells) == size for cells in records) / len(records)
         names = {cell.strip() for cell in records[0]}
-        return (len(names & set(wanted)), agreement >= _MIN_AGREEMENT, delimiter == default, size)
+        agrees = agreement >= _MIN_AGREEMENT
+        whole = [cells for cells in records[1:] if len(cells) == size] if agrees else []
+        has_classes = any(_is_closed(Counter(map(str.strip, column))) for column in zip(*whole, strict=True))
+        return (len(names & set(wanted)), agrees, has_classes, delimiter == default, size)
 
     best = max((default, *_CANDIDATES), key=score)
-    num_names, agrees, _, _ = score(best)
+    num_names, agrees, *_ = score(best)
     if not num_names and lines:  # another sign, if it parts the header into names that are wanted
         others = {sign for sign in lines[0].strip() if not sign.isalnum() and sign not in " _-.'\"\\/()[]{}#"}
         odd = max(sorted(others - {default, *_CANDIDATES}), key=score, default=default)
-        if score(odd) >= (1, True, False, 2):
+        if score(odd) >= (1, True, False, False, 2):
             return odd
     return best if num_names or agrees else default
 
@@ -187,13 +193,19 @@ def _seems_headless(first: Sequence[str], others: Sequence[Sequence[str]], wante
     rows = [cells for cells in others if len(cells) == len(first)]
     if not rows:
         return False
-    for column, name in enumerate(names):
-        values = Counter(cells[column].strip() for cells in rows)
-        if len(name) > _LONG_NAME or name.count(" ") > 5:
-            return True
+    columns = [Counter(cells[column].strip() for cells in rows) for column in range(len(names))]
+    for name, values in zip(names, columns, strict=True):
         if name and (values[name] > 1 or (_is_number(name) and all(map(_is_number, values)))):
             return True
-    return False
+    if any(_is_closed(values) and name not in values for name, values in zip(names, columns, strict=True)):
+        return False  # the name of a column with few values that is none of them
+    return any(len(name) > _LONG_NAME or name.count(" ") > 5 for name in names)
+
+
+def _is_closed(values: Counter[str]) -> bool:
+    """Whether a column has a few values, each of them several times."""
+    total = values.total()
+    return total >= 2 * _MIN_SEEN and 2 <= len(values) <= min(_MAX_VALUES, total / 4) and min(values.values()) > 1
 
 
 def _is_number(text: str) -> bool:

@@ -6,8 +6,9 @@ import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from ftsweep.data.files.candidates import likeliest
 from ftsweep.data.files.kinds import DataFile
-from ftsweep.data.files.told_bytes import likeliest, unmarked_wide, why_not_western
+from ftsweep.data.files.told_bytes import has_latin_9, speaks_for, unmarked_wide, why_not_western
 from ftsweep.data.files.unpacked import opened
 from ftsweep.errors import ConfigError, DataError
 
@@ -22,6 +23,7 @@ _MARKS = [
 _SAMPLE_LINES = 5_000
 """Lines with other bytes than ASCII by which a single-byte encoding is judged."""
 
+_AROUND = 20  # characters that are shown on each side of one
 _MAX_BAD = 0.1
 """Share of the lines with other characters than ASCII that may be damaged in a file of UTF-8."""
 
@@ -40,6 +42,10 @@ class Encoding:
     """Lines that the codec cannot read."""
     has_nul: bool = False
     """Whether there is a NUL byte, or may be one."""
+    became: str = ""
+    """Of a guess: what the first byte that is no UTF-8 became, in words."""
+    other: str = ""
+    """Of a guess: an encoding that something speaks for, too."""
     is_utf8_too: bool = False
     """Whether it is said to be another one, and all that tells is UTF-8."""
 
@@ -112,6 +118,8 @@ class _Survey:
         self.first_bad = 0
         self.first_other = 0
         self.bad_byte = ""
+        self.bad_line = b""
+        self.bad_place = 0
         self.samples: list[bytes] = []
 
     def add(self, block: bytes) -> None:
@@ -154,6 +162,7 @@ class _Survey:
                 self.num_bad += 1
                 if not self.first_bad:
                     self.first_bad = number
+                    self.bad_line, self.bad_place = line, error.start
                     self.bad_byte = f"byte 0x{line[error.start]:02x}: {error.reason}"
 
 
@@ -178,6 +187,8 @@ def _wide(file: DataFile, blocks: Iterator[bytes], name: str, *, is_guess: bool)
         decoder.decode(b"", final=True)
     except UnicodeError as error:
         remedy = "Say which it is with data.encoding, or save it as UTF-8."
+        if "truncated" in str(error):
+            remedy = "It ends within a character: fetch it, or write it, again."
         what = f"cannot be read as {name.upper()} ({getattr(error, 'reason', error)})"
         raise DataError(what, where=f"{file.where}:{num_lines + 1}", remedy=remedy) from None
     return Encoding(name, is_guess, num_lines + (not is_whole), 1, has_nul=True)
@@ -207,14 +218,27 @@ def _western(file: DataFile, survey: _Survey) -> Encoding:
     """cp1252, if what it makes of the bytes looks like words of Western Europe; else DataError."""
     why = why_not_western(sample := b"\n".join(survey.samples))
     if not why:
-        return Encoding("cp1252", True, survey.num_lines, survey.first_bad, has_nul=survey.has_nul)
+        became = _became(survey.bad_line, survey.bad_place)
+        other = "iso8859-15" if has_latin_9(sample) else ""
+        return Encoding(
+            "cp1252", True, survey.num_lines, survey.first_bad, has_nul=survey.has_nul, became=became, other=other
+        )
     if survey.num_bad <= _MAX_BAD * survey.num_lines:  # a few lines of something else in a file of ASCII
         return _found(survey, "utf-8")
     raise DataError(
         f"is not UTF-8 ({survey.bad_byte}), and no Western European text (cp1252) either: {why}",
         where=f"{file.where}:{survey.first_bad}",
-        remedy=f"Say which encoding it is in: data.encoding={likeliest(sample)}.",
+        remedy=f"Say which encoding it is in: data.encoding={likeliest(sample, speaks_for(sample))}.",
     )
+
+
+def _became(line: bytes, place: int) -> str:
+    """What a byte of a line became in cp1252, with the characters around it."""
+    start = max(line.rfind(b" ", 0, place) + 1, place - _AROUND)
+    end = line.find(b" ", place)
+    end = min(len(line) if end < 0 else end, place + _AROUND)
+    char, around = (part.decode("cp1252", "replace") for part in (line[place : place + 1], line[start:end]))
+    return f"byte 0x{line[place]:02x} became {char!r} in {around.strip()!r}"
 
 
 def _found(survey: _Survey, name: str) -> Encoding:

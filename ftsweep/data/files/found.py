@@ -26,6 +26,8 @@ _SPLIT_WORDS = {
 }
 _SHARD = re.compile(r"^(.*)-(\d{3,})-of-(\d{3,})(\..+)$")
 _NOT_ROWS = re.compile(r"(?i)^(readme|license|licence|changelog|dataset_infos?|metadata|requirements|citation)\b")
+_NO_DATA = (".yaml", ".yml", ".py", ".ipynb", ".sh", ".md", ".rst", ".lock")
+"""Files beside data that nobody takes for rows: sweep files, programs, texts about them."""
 _NUM_SHOWN = 5
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
@@ -100,16 +102,22 @@ def _found_in(named: str, split: str, shared: Sequence[str], notes: list[Finding
             what = "is a folder without a file of rows, and no data set that datasets' save_to_disk wrote"
             there = sorted(file.name for file in path.rglob("*") if file.is_file())[:_NUM_SHOWN]
             remedy = f"It holds: {', '.join(there) or 'nothing'}. Rows are in files of these kinds: {known_formats()}."
+            if there and not any(Path(name).suffix for name in there):
+                remedy = f"Files of text must be named .txt. {remedy}"
             raise DataError(what, where=str(path), remedy=remedy)
-        chosen = [
-            replace(
-                data_file(file, file.relative_to(path.parent).as_posix()), parts=_parts_said(file.relative_to(path))
-            )
-            for file in files
-        ]
+        notes += _passed_over(path, files)
+        chosen = [each for file in files for each in _in_folder(file, path, split)]
         return _chosen(chosen, split, shared, str(path), notes)
     check_exists(split, path)
     return {split: [data_file(path, path.name)]}
+
+
+def _in_folder(file: Path, folder: Path, split: str) -> list[DataFile]:
+    """A folder's file under its name in it; an archive's members."""
+    name = file.relative_to(folder.parent).as_posix()
+    if is_archive(file):
+        return [replace(each, name=f"{name}/{each.member}") for each in _members(file, "", split)]
+    return [replace(data_file(file, name), parts=_parts_said(file.relative_to(folder)))]
 
 
 def _parts_said(file: Path) -> tuple[tuple[str, str], ...]:
@@ -136,13 +144,32 @@ def _members(archive: Path, member: str, split: str) -> list[DataFile]:
     if not kept:
         what = f"holds no file of rows{f' that matches {member!r}' if member else ''}"
         shown = ", ".join(names[:_NUM_SHOWN]) or "nothing"
-        raise DataError(what, where=f"data.{split}={archive}", remedy=f"It holds: {shown}.")
+        packed = " Unpack it, and name what is in it." if any(map(is_archive, map(Path, names))) else ""
+        raise DataError(what, where=f"data.{split}={archive}", remedy=f"It holds: {shown}.{packed}")
     return [data_file(archive, f"{archive.name}/{name}", member=name) for name in kept]
 
 
-def _may_hold_rows(file: Path, folder: Path) -> bool:
+def _passed_over(folder: Path, taken: Sequence[Path]) -> list[Finding]:
+    """What a person should know of files of other kinds in a folder, such as spreadsheets."""
+    others = [
+        file.relative_to(folder).as_posix()
+        for file in sorted(folder.rglob("*"))
+        if file not in set(taken) and file.is_file() and not _is_beside(file, folder) and file.suffix not in _NO_DATA
+    ]
+    if not others:
+        return []
+    shown = ", ".join(others[:_NUM_SHOWN]) + (f" and {len(others) - _NUM_SHOWN} more" * (len(others) > _NUM_SHOWN))
+    return [_note(f"{folder.name} has files of other kinds, which are not read: {shown}")]
+
+
+def _is_beside(file: Path, folder: Path) -> bool:
+    """Whether a file is hidden, or about the data: a README, a licence."""
     is_hidden = any(part.startswith((".", "__MACOSX")) for part in file.relative_to(folder).parts)
-    if is_hidden or not file.is_file() or _NOT_ROWS.match(file.name):
+    return is_hidden or _NOT_ROWS.match(file.name) is not None
+
+
+def _may_hold_rows(file: Path, folder: Path) -> bool:
+    if _is_beside(file, folder) or not file.is_file():
         return False
     return format_of(file.name)[0] is not None or is_archive(file)
 

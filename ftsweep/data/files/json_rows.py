@@ -125,7 +125,7 @@ class JsonLines(OpenedFile):
 
 def _rows_of(line: str, number: int, is_damaged: bool) -> Iterator[RawRow]:
     try:
-        value = parsed(line)
+        value = parsed(line := line.removeprefix("\ufeff"))  # of a file that was put together of several
         if "\\u" in line:
             check_whole(value)
     except (ValueError, RecursionError) as error:

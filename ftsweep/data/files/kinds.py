@@ -50,6 +50,17 @@ _FIRST_BYTES: list[tuple[bytes, Compression]] = [
     (b"\xfd7zXZ\0", "xz"),
     (b"\x28\xb5\x2f\xfd", "zstd"),
 ]
+_REMEDIES = (
+    (
+        (".yaml", ".yml"),
+        "A sweep file is for `ftsweep plan` and `ftsweep run`; rows are for files of other kinds",
+    ),
+    ((".pdf", ".doc", ".docx", ".odt", ".rtf", ".epub"), "Save its text as .txt"),
+    ((".md", ".rst", ".html", ".htm", ".xml", ".tex", ".log", ".py"), "If its text is to be read, name it .txt"),
+    ((".pkl", ".pickle", ".h5", ".hdf5", ".npy", ".npz", ".avro", ".orc"), "Save the table as parquet or csv"),
+    ((".db", ".sqlite", ".sqlite3", ".sql"), "Export the table as csv"),
+    ((".7z", ".rar"), "Unpack it, and name the file or the folder in it"),
+)
 _SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers")
 
 
@@ -113,7 +124,13 @@ def data_file(path: Path, name: str, *, member: str = "") -> DataFile:
             remedy = "Save the sheet as 'CSV UTF-8', and name the .csv file"
         if suffix.lower() in (".tar", ".tgz") or ".tar" in map(str.lower, path.suffixes):
             remedy = "Unpack it (tar xf), and name the file or the folder in it"
-        what = f"files of the kind {suffix or 'without an extension'!r} cannot be read"
+        if not suffix:
+            remedy = f"Name it after what it holds, such as .tsv for cells with tabs between them. {remedy}"
+        if told := next((told for names, told in _REMEDIES if suffix.lower() in names), ""):
+            remedy = f"{told}. {remedy}"
+        if ".tar" in map(str.lower, path.suffixes):
+            suffix = ".tar" + suffix.removeprefix(".tar")
+        what = f"files of the kind {suffix!r} cannot be read" if suffix else "files without an extension cannot be read"
         raise DataError(what, where=f"{path}/{member}" if member else str(path), remedy=remedy)
     if not member:
         compression = _compression_in(path) or compression

@@ -88,10 +88,10 @@ def data_columns(names: Sequence[str], where: str) -> list[str]:
 
 
 def named_row(values: dict[str, Any], number: int, classes: dict[str, list[str]]) -> RawRow:
-    """A row with the names of its classes for their numbers, and whole numbers for decimals that are."""
+    """A row with the names of its classes for their numbers, and numbers for decimals."""
     for name, value in values.items():
-        if isinstance(value, Decimal) and value == value.to_integral_value():
-            values[name] = int(value)
+        if isinstance(value, Decimal):
+            values[name] = int(value) if value == value.to_integral_value() else float(value)
         elif isinstance(value, bytes):  # text, as programs write it that know no type for it; else it stays bytes
             with suppress(UnicodeDecodeError):
                 values[name] = value.decode("utf-8")

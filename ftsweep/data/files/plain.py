@@ -20,8 +20,9 @@ class PlainText(OpenedFile):
 
     def __init__(self, file: DataFile, settings: ReadSettings, encoding: Encoding) -> None:
         super().__init__(file, settings, encoding)
-        self._is_whole = bool(file.folder) and (not settings.wanted or "label" in settings.wanted)
-        self.facts.columns = ("text", "label") if self._is_whole else ("text",)
+        has_label = bool(file.folder) and (not settings.wanted or "label" in settings.wanted)
+        self._is_whole = has_label or settings.whole_texts
+        self.facts.columns = ("text", "label") if has_label else ("text",)
 
     def rows(self) -> Iterator[RawRow]:
         assert self.encoding is not None
@@ -58,7 +59,9 @@ class PlainText(OpenedFile):
         assert self.encoding is not None
         with opened_text(self.file, self.encoding) as text:
             row = self._row([text.read().lstrip("\ufeff").rstrip()], 1)
-        return row if row.problem else row._replace(values={**row.values, "label": self.file.folder})
+        if row.problem or "label" not in self.facts.columns:
+            return row
+        return row._replace(values={**row.values, "label": self.file.folder})
 
     def _row(self, paragraph: list[str], start: int) -> RawRow:
         assert self.encoding is not None

@@ -63,7 +63,7 @@ def _reader(file: DataFile, settings: ReadSettings, encoding: Encoding) -> Opene
 def _words_and_tags(file: DataFile, settings: ReadSettings, encoding: Encoding) -> OpenedFile:
     """A file of another name with a word and its tag a line; as its name says where no tags are wanted, with a word."""
     what = "has a word and its tag a line, with blank lines between sentences"
-    if settings.wanted and "tags" not in settings.wanted:
+    if settings.wanted and not {"tokens", "tags"} & set(settings.wanted):
         found = PlainText(file, settings, encoding) if file.format == "txt" else TableFile(file, settings, encoding)
         found.assumed.append(found.warn("files", what, remedy="Such a file is for task=token_classification"))
         return found
@@ -77,14 +77,19 @@ def encoding_findings(file: DataFile, encoding: Encoding, settings: ReadSettings
     name = encoding.name.removesuffix("-sig")
     if encoding.is_guess:
         at = (f"{file.name}:{encoding.first_line}",) if not encoding.is_wide else ()
+        became = f": {encoding.became}" if encoding.became else ""
+        remedy = "If it is right, say so, else say another"
+        if encoding.other:
+            became += f", and \xa4, which is the euro's sign in {encoding.other}, stands in it"
+            remedy = f"If that is meant, say data.encoding={encoding.other}. {remedy}"
         return [
             Finding(
                 "encoding",
                 Severity.WARN,
-                f"{file.name} is not UTF-8, and was read as {name}",
+                f"{file.name} is not UTF-8, and was read as {name}{became}",
                 count=len(at),
                 examples=at,
-                remedy="If it is right, say so, else say another",
+                remedy=remedy,
                 override=f"data.encoding={name}",
             )
         ]

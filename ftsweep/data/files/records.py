@@ -26,6 +26,9 @@ _BLOCK = 1024
 _MAX_AGAIN = 20
 """Times the lines of a file that may be read once more because quote marks do not pair up."""
 
+_MARK = "\ufeff"
+"""What stands before lines of files that were put together of several with byte order marks; no part of a row."""
+
 _MOST_BY_CHANCE = 10
 """Lines of a cell that may all have as many separators as a row, where cells with separators are quoted."""
 
@@ -75,7 +78,7 @@ class Records:
         """Many at a time: the first one's number, from 1, and the cells of lines that are a record each; or records."""
         source = self._source
         while block := source.block(_BLOCK):
-            found = None if self._is_open else self._one_a_line(block)
+            found = None if self._is_open else self._one_a_line([line.removeprefix(_MARK) for line in block])
             if found is None:
                 source.put_back(block, is_again=False)
                 yield source.next_number, [], self._one_by_one()
@@ -206,7 +209,8 @@ class _Lines:
     def __next__(self) -> str:
         line = self._back.pop() if self._back else next(self._lines)
         taken = self.taken
-        taken.append(line)
+        taken.append(line if taken else line.removeprefix(_MARK))
+        line = taken[-1]
         self.next_number += 1
         size = len(taken)
         if size >= _FIRST_LOOK and not size & (size - 1):

@@ -10,18 +10,13 @@ from ftsweep.data.files.base import DELIMITER_NAMES, Batch, OpenedFile, RawRow, 
 from ftsweep.data.files.dialect import Dialect, Quoting, find_dialect
 from ftsweep.data.files.encodings import Encoding
 from ftsweep.data.files.kinds import DataFile
+from ftsweep.data.files.odd_lines import OddLines, is_rule
 from ftsweep.data.files.records import PlainRecord, Records
 from ftsweep.data.files.text import damage_in, excerpt, opened_text
 from ftsweep.errors import DataError
 
 _SAMPLE_LINES = 500
 _SAMPLE_CHARACTERS = 4_000_000
-_LONG = 20
-"""Lines of one row from which on it is compared to the others."""
-
-_TIMES = 10
-"""Times the usual number of lines that a row may take without being told."""
-
 _NUM_SHOWN = 5
 
 
@@ -90,7 +85,7 @@ class TableFile(OpenedFile):
         num_columns = len(self._dialect.first)
         if not num_columns:
             return
-        odd, shift = _Odd(), self._dialect.num_before
+        odd, shift = OddLines(), self._dialect.num_before
         num_skipped = int(bool(self.facts.has_header))
         assert self.encoding is not None
         with opened_text(self.file, self.encoding) as text:
@@ -120,7 +115,7 @@ class TableFile(OpenedFile):
             return None
         if set(map(len, cells)) != {num_columns} or not all(map(any, cells)):
             return None
-        if self._header_again in cells:
+        if self._header_again in cells or is_rule(cells[0]):
             return None
         columns = list(zip(*cells, strict=True))
         return Batch(first, {name: columns[place] for name, place in picks})
@@ -134,7 +129,7 @@ class TableFile(OpenedFile):
         keep = self.settings.keep
         return [(name, place) for name, place in self._columns if keep is None or name in keep]
 
-    def _rows_of(self, records: Iterable[PlainRecord], num_columns: int, odd: _Odd) -> Iterator[RawRow]:
+    def _rows_of(self, records: Iterable[PlainRecord], num_columns: int, odd: OddLines) -> Iterator[RawRow]:
         assert self.encoding is not None
         picks, header = self._picks(), self._header_again
         may_be_damaged, is_decoded = self.encoding.may_be_damaged, not self.encoding.num_bad_lines
@@ -149,6 +144,9 @@ class TableFile(OpenedFile):
                 continue
             if cells == header:
                 odd.headers.append(number)
+                continue
+            if number == shift + 2 and header and is_rule(cells):
+                odd.rules.append(number)
                 continue
             odd.num_rows += 1
             if num_lines > 1:
@@ -189,8 +187,9 @@ class TableFile(OpenedFile):
         raise DataError(
             f"its first line has one name, and the lines behind it have {self._dialect.num_behind} cells: {shown}",
             where=f"{self.file.where}:{number}",
-            remedy=f"If it is a title or a comment, take it out (tail -n +{number + 1} OLD > NEW); if every line is "
-            "one text, say a separator that none has, such as data.delimiter=tab.",
+            remedy="If it is a title or a comment, take it out "
+            f"(tail -n +{number + self._dialect.num_title} OLD > NEW); if every line is one text, say a separator that "
+            "none has, such as data.delimiter=tab.",
         )
 
     def _check_twice(self, first: Sequence[str]) -> None:
@@ -222,13 +221,14 @@ class TableFile(OpenedFile):
     def _miscounted(self, cells: Sequence[str], num_columns: int) -> str:
         return f"{len(cells)} cells, {num_columns} columns: {excerpt(self._dialect.delimiter.join(cells))}"
 
-    def _tell(self, odd: _Odd, records: Records) -> None:
+    def _tell(self, odd: OddLines, records: Records) -> None:
         """What the rows showed."""
         shift = self._dialect.num_before
         for numbers, what in (
             (odd.trailing, "has lines with more cells than columns, all of them empty"),
             (odd.blank, "has lines with only empty cells, which are passed over"),
             (odd.headers, "names its columns again further down, which is no row"),
+            (odd.rules, "has a line below the names of its columns, which is no row"),
         ):
             if numbers:
                 self.seen.append(self.note("columns", what, count=len(numbers), examples=self._shown(numbers)))
@@ -257,35 +257,6 @@ class TableFile(OpenedFile):
 
     def _shown(self, numbers: Sequence[int]) -> tuple[str, ...]:
         return tuple(f"{self.file.name}:{number}" for number in numbers[:_NUM_SHOWN])
-
-
-class _Odd:
-    """Lines that are to be told of, and how many lines rows take."""
-
-    def __init__(self) -> None:
-        self.trailing: list[int] = []
-        self.blank: list[int] = []
-        self.headers: list[int] = []
-        self.num_rows = 0
-        self.longest = 0
-        self.place = 0
-        self._num_more = 0
-
-    @property
-    def num_lines(self) -> int:
-        return self.num_rows + self._num_more
-
-    def add_long(self, number: int, num_lines: int) -> None:
-        """A row of several lines."""
-        self._num_more += num_lines - 1
-        if num_lines > self.longest:
-            self.longest, self.place = num_lines, number
-
-    @property
-    def is_jump(self) -> bool:
-        """Whether one row takes many more lines than the others do."""
-        others = (self.num_lines - self.longest) / max(self.num_rows - 1, 1)
-        return self.longest >= _LONG and self.longest > _TIMES * max(others, 1)
 
 
 def _sample(text: Iterator[str]) -> list[str]:

@@ -19,7 +19,6 @@ _ODD = re.compile(
     rf"(?<=[^\W\d_])(?:[^\w\s\x00-\x7f{_IN_WORDS}]|[{_NUMBERS}])(?=[^\W\d_])|(?<=[a-z])[{_CAPITALS}](?![A-Z{_CAPITALS}])"
 )
 _OTHER = re.compile(rb"[\x80-\xff]")
-_WORDS = re.compile(rb"[^\s\x00-\x40]*[\x80-\xff][^\s]*")
 _PAIRS = re.compile("[çÇ][ãõáéíóúâêôÃÕÁÉÍÓÚÂÊÔ]|[äöüÄÖÜ]ß|ää|öö|öä|ÄÄ|ÖÖ|éé|åå|øå|åø".encode("cp1252"))
 """Letters that do stand side by side there: Portuguese `ção`, German `öß`, Finnish `ää`, French `éé`."""
 _SIDE_BY_SIDE = re.compile(rb"[\xc0-\xff]{2,}|[\x80-\x84\x86-\x90\x98-\x9f\xa1-\xaa\xac-\xba\xbc-\xff]{3,}")
@@ -27,33 +26,10 @@ _SIDE_BY_SIDE = re.compile(rb"[\xc0-\xff]{2,}|[\x80-\x84\x86-\x90\x98-\x9f\xa1-\
 _LEAST_ZEROS = 8
 """Bytes of 0 on one side of all pairs that tell of UTF-16: of Chinese, say, only separators and line ends have one."""
 
+_ONLY_CP1252 = re.compile(rb"[\x80-\x9f]")
 _ICELANDIC = "\xf0\xfe\xd0\xde"
 _CEDILLA = "\xe7\xc7"
 """No language has both: where cp1252 shows both, the text is Turkish (cp1254)."""
-
-_COMMON = (
-    *("cp1250", "iso8859_2", "cp1251", "koi8_r", "cp866", "iso8859_5", "mac_cyrillic", "cp1253", "iso8859_7", "cp1254"),
-    *(
-        "cp1255",
-        "cp1256",
-        "cp1257",
-        "cp874",
-        "cp850",
-        "cp852",
-        "mac_roman",
-        "cp932",
-        "euc_jp",
-        "gb18030",
-        "big5",
-        "cp949",
-    ),
-)
-"""Encodings that a file may be in; of the rare ones many fit any bytes."""
-
-_CYRILLIC = ("cp1251", "koi8-r")
-
-_SIBLINGS = {"cp1250": ("iso8859-2",), "iso8859-2": ("cp1250",)}
-"""Encodings of the same letters that are taken for each other: the one with fewer signs inside of words counts."""
 
 
 def unmarked_wide(first: bytes) -> str | None:
@@ -94,7 +70,28 @@ def why_not_western(sample: bytes) -> str:
         return "it would have signs inside of words"
     if _is_turkish(text):
         return "its words would be Icelandic, with letters that Icelandic does not have"
+    if _is_hungarian(text):
+        return "it would have letters of Portuguese and of German in its words, which Hungarian has in cp1250"
     return ""
+
+
+def speaks_for(sample: bytes) -> str:
+    """The encoding that the letters speak for of text that looks like another's in cp1252; "" of none."""
+    text = sample.decode("cp1252", "replace")
+    return "cp1254" if _is_turkish(text) else "cp1250" if _is_hungarian(text) else ""
+
+
+def has_latin_9(sample: bytes) -> bool:
+    """Whether text of Western Europe has the sign that is the euro's in iso8859-15 (latin-9), and none of cp1252."""
+    return b"\xa4" in sample and not _ONLY_CP1252.search(sample)
+
+
+def _is_hungarian(text: str) -> bool:
+    """Whether o and u with a tilde or a roof stand where Hungarian has two strokes: `tükör`, `erõ`."""
+    num_other = sum(not char.isascii() for char in text)
+    strokes = sum(map(text.count, "\xf5\xfb\xd5\xdb"))
+    german, accented, portuguese = (sum(map(text.count, each)) for each in ("\xf6\xfc", "\xe1\xe9", "\xe3\xe7\xe4\xe8"))
+    return strokes > _MAX_ODD * num_other and min(german, accented) > _MAX_ODD * num_other > portuguese
 
 
 def _is_turkish(text: str) -> bool:
@@ -102,26 +99,3 @@ def _is_turkish(text: str) -> bool:
     num_other = sum(not char.isascii() for char in text)
     counts = (sum(map(text.count, letters)) for letters in (_ICELANDIC, _CEDILLA))
     return min(counts) > _MAX_ODD * num_other
-
-
-def likeliest(sample: bytes) -> str:
-    """What charset-normalizer takes the sample for, and what else is common."""
-    words = b" ".join(_WORDS.findall(sample))[:50_000]  # what is ASCII misleads it
-    try:
-        from charset_normalizer import from_bytes
-
-        best = from_bytes(words, cp_isolation=list(_COMMON)).best()
-    except (ImportError, ValueError, LookupError):
-        best = None
-    others = ["cp1251", "cp1250", "mac-roman", "shift_jis", "gb18030"]
-    if _is_turkish(words.decode("cp1252", "replace")):
-        return f"cp1254 (it seems; or {', '.join(others)})"
-    if best is None or best.encoding in ("utf_8", "ascii"):
-        return f"{others[0]} (or {', '.join(others[1:])})"
-    name = best.encoding.replace("_", "-") if best.encoding != "shift_jis" else best.encoding
-    if name in _CYRILLIC:  # what is small in one is capital in the other, and most letters of a text are small
-        name = max(_CYRILLIC, key=lambda each: sum(map(str.islower, words.decode(each, "replace"))))
-    alike = _SIBLINGS.get(name, ())
-    ranked = sorted((name, *alike), key=lambda each: len(_ODD.findall(words.decode(each, "replace"))))
-    name, alike = ranked[0], tuple(ranked[1:])
-    return f"{name} (it seems; or {', '.join([*alike, *(other for other in others if other not in (name, *alike))])})"

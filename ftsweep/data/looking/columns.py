@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ftsweep.data.files.text_lists import is_written_list, written_list
+from ftsweep.data.looking.names import LISTS, NOT_DATA
 from ftsweep.domain.message_lists import messages_in
+from ftsweep.domain.transcripts import is_transcript, marks_in
 
 Kind = Literal["text", "number", "list", "messages", "other", "empty"]
 
@@ -39,6 +41,10 @@ class ColumnFacts:
     """Of numbers: whether any is not whole."""
     sample: str = ""
     """The beginning of the column's text."""
+    num_transcripts: int = 0
+    """Of text: values that are a whole conversation each, with marks before its messages."""
+    marks: str = ""
+    """The form of most of them and its marks."""
 
     @property
     def num_distinct(self) -> int:
@@ -50,6 +56,11 @@ class ColumnFacts:
         return self.num_distinct >= min(_MOST_DISTINCT, 0.9 * self.num_values)
 
     @property
+    def is_transcripts(self) -> bool:
+        """Whether nearly every value is a whole conversation."""
+        return 0 < _SHARE * self.num_values <= self.num_transcripts
+
+    @property
     def is_binary(self) -> bool:
         """Whether all there is are zeros and ones, or yes and no."""
         values = {text.lower().removesuffix(".0") for text in self.counts}
@@ -59,7 +70,7 @@ class ColumnFacts:
 def column_facts(name: str, rows: Sequence[Mapping[str, Any]]) -> ColumnFacts:
     """Look at one column of the rows."""
     values = [row.get(name) for row in rows]
-    present = [value for value in values if not _is_missing(value)]
+    present = [value for value in values if not is_missing(value)]
     facts = ColumnFacts(name, num_values=len(present), num_missing=len(values) - len(present))
     if not present:
         return facts
@@ -84,6 +95,8 @@ def column_facts(name: str, rows: Sequence[Mapping[str, Any]]) -> ColumnFacts:
         facts.has_fractions = any(not number.is_integer() for number in map(_number, present) if number is not None)
     if facts.kind == "text":
         facts.sample = " ".join(map(str, present[:200]))[:_LANGUAGE_CHARACTERS]
+        transcripts = [value for value in present if isinstance(value, str) and is_transcript(value)]
+        facts.num_transcripts, facts.marks = len(transcripts), marks_in(transcripts)
     return facts
 
 
@@ -108,6 +121,17 @@ def column_named(facts: Mapping[str, ColumnFacts], names: Sequence[str]) -> str 
     return None
 
 
+def tells_rows_apart(each: ColumnFacts) -> bool:
+    """Whether lists are not all empty or all alike, as the choices of a question, and hold names that come again."""
+    comes_again = each.name.lower() in LISTS or each.num_distinct <= max(1, each.counts.total() / 2)
+    return comes_again and any(count != each.num_values for count in each.counts.values())
+
+
+def is_id(each: ColumnFacts) -> bool:
+    """Whether a column's values name rows, and say nothing of them."""
+    return each.name.lower() in NOT_DATA or (each.is_unique and each.mean_words <= 1.05 and each.num_values > 3)
+
+
 def language_of(text: str) -> str:
     """The language that a text seems to be in, by its letters' frequencies; "" where it is short or others are near."""
     from charset_normalizer.cd import coherence_ratio
@@ -119,7 +143,8 @@ def language_of(text: str) -> str:
     return language if ratio - next_ratio >= _CLEAR_LEAD else ""
 
 
-def _is_missing(value: Any) -> bool:
+def is_missing(value: Any) -> bool:
+    """Whether a cell has no value: null, not a number, or white space alone."""
     return (
         value is None
         or (isinstance(value, str) and not value.strip())

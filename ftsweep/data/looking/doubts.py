@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from itertools import combinations
+from typing import Any
 
 from ftsweep.data.files.conll_layout import TAG
 from ftsweep.data.files.text import excerpt
+from ftsweep.data.looking.annotated import (
+    ELSE,
+    Doubt,
+    answer_path,
+    label_path,
+    of_capitals,
+    of_choices,
+    of_marks,
+    of_rejected,
+    of_several_columns,
+)
 from ftsweep.data.looking.columns import ColumnFacts
 from ftsweep.data.looking.guess import Guess
 
@@ -24,24 +35,25 @@ _CLASSES = {"label", "labels", "class", "category", "sentiment", "target"}
 _SPEAKERS = {"user", "assistant", "system", "human", "gpt", "prompter", "bot", "tool", "model", "agent", "customer"}
 _ANSWERERS = {"assistant", "gpt", "bot", "model", "agent"}
 _REPLY = re.compile(r"(?i).*(response|answer|completion|output|reply|ref|summary|generation).*")
-_ELSE = "To learn something else of these rows, say so with --task and --columns."
 
 
-@dataclass(frozen=True)
-class Doubt:
-    """What speaks against every guess, and what to do about it."""
-
-    what: str
-    remedy: str
-
-
-def doubt_of(guess: Guess | None, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
+def doubt_of(
+    guess: Guess | None, facts: Mapping[str, ColumnFacts], rows: Sequence[Mapping[str, Any]] = ()
+) -> Doubt | None:
     """The doubt that a guess of columns alone leaves; None without one."""
     is_pair = guess is not None and guess.task == "preference"
-    found = _of_messages(facts) or (None if is_pair else _of_two_answers(facts))
+    found = of_capitals(facts) or _of_messages(facts) or (None if is_pair else _of_two_answers(facts))
     if found or guess is None:
         return found
-    return _of_words(guess, facts) or _of_rated(guess, facts) or _of_text(guess, facts)
+    return (
+        _of_words(guess, facts)
+        or _of_rated(guess, facts)
+        or of_rejected(guess, facts)
+        or of_several_columns(guess, facts)
+        or of_marks(guess, facts)
+        or of_choices(guess, facts)
+        or _of_text(guess, facts, rows)
+    )
 
 
 def _of_messages(facts: Mapping[str, ColumnFacts]) -> Doubt | None:
@@ -52,7 +64,7 @@ def _of_messages(facts: Mapping[str, ColumnFacts]) -> Doubt | None:
             return Doubt(
                 f"each row is one message of a conversation ({name!r} says whose), and a row must be a whole one",
                 'Write the messages of each conversation as one row, {"messages": [{"role": "user", "content": "..."}, '
-                f"...]}}. {_ELSE}",
+                f"...]}}. {ELSE}",
             )
     return None
 
@@ -67,7 +79,7 @@ def _of_two_answers(facts: Mapping[str, ColumnFacts]) -> Doubt | None:
             return Doubt(
                 f"{first!r} and {second!r} are two answers of each row, and which is the better one stands elsewhere",
                 "Write them to the columns chosen and rejected, the better one first, and leave ties out: that is a "
-                f"pair of --task preference. {_ELSE}",
+                f"pair of --task preference. {ELSE}",
             )
     return None
 
@@ -81,7 +93,7 @@ def _of_words(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
     return Doubt(
         f"each row is a word with its tag ({label!r} holds {', '.join(list(counts)[:4])}), and must be a sentence",
         "Write a word and its tag a line, 'London B-LOC', and a blank line behind each sentence, to a .conll file; or "
-        f"a row per sentence with lists in the columns tokens and tags. {_ELSE}",
+        f"a row per sentence with lists in the columns tokens and tags. {ELSE}",
     )
 
 
@@ -93,11 +105,11 @@ def _of_rated(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
     return Doubt(
         f"{label!r} says of each answer whether it is a good one, and all of them would be learned",
         "Leave the bad ones out, and then the column; or write pairs, chosen and rejected, for --task preference. "
-        f"{_ELSE}",
+        f"{ELSE}",
     )
 
 
-def _of_text(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
+def _of_text(guess: Guess, facts: Mapping[str, ColumnFacts], rows: Sequence[Mapping[str, Any]]) -> Doubt | None:
     """Text alone, where a column is named like an answer and no task can read it."""
     if guess.task != "text":
         return None
@@ -106,11 +118,11 @@ def _of_text(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
         is_constant = each.kind != "other" and each.num_distinct < 2 and name.lower() not in _CLASSES
         if name == guess.columns["text"] or each.kind == "empty" or not words & _ANSWERS or is_constant:
             continue
-        shown = excerpt(next(iter(each.counts)), 80)
+        shown, text = excerpt(next(iter(each.counts)), 80), str(guess.columns["text"])
         return Doubt(
             f"the column {name!r} is named like something to learn, and no task reads what it holds: "
             f"{_held(each, shown)}",
-            f"{_remedy(each, shown)} To learn the texts alone: --task text --columns text={guess.columns['text']}.",
+            f"{_remedy(each, shown, facts, rows, text)} To learn the texts alone: --task text --columns text={text}.",
         )
     return None
 
@@ -123,7 +135,12 @@ def _held(each: ColumnFacts, shown: str) -> str:
     )
 
 
-def _remedy(each: ColumnFacts, shown: str) -> str:
+def _remedy(
+    each: ColumnFacts, shown: str, facts: Mapping[str, ColumnFacts], rows: Sequence[Mapping[str, Any]], text: str
+) -> str:
+    inner = [name for name, other in facts.items() if name.startswith(f"{each.name}.") and other.kind == "text"]
+    if len(inner) == 2 and each.kind == "other":
+        return f"To learn one from the other: --task instruction --columns prompt={inner[0]},completion={inner[1]}."
     if re.fullmatch(r"[^\w.,]?\s?[+-]?[\d.]*,\d+([.,]\d+)?\s*[^\w.,]?|[^\w.,]?\s?[+-]?\d+([.,]\d+)?\s*[^\w.,]?", shown):
         return "Write numbers with a point and no other sign, such as 3.5."
     if each.kind in ("text", "number"):
@@ -131,6 +148,12 @@ def _remedy(each: ColumnFacts, shown: str) -> str:
             "Classes are two or more, and have several rows each; answers of their own are learned by --task "
             f"instruction --columns completion={each.name}, with the prompt's column."
         )
+    if path := label_path(each.name, rows):
+        return f"Its part {path} seems to be a label: --task classification --columns text={text},label={path}."
+    if path := answer_path(each.name, rows):
+        return f"Its part {path} is text: --task instruction --columns prompt={text},completion={path} learns it."
+    if shown.startswith(('{"', '[{"')):
+        return "It is JSON within text: write the label itself to the column."
     return (
         "A label is text or a whole number, several are a list of them: write it so, or name the part of an object "
         "that is one, such as label.name, or annotations.0.label of a list's first object, with --columns."

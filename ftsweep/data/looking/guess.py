@@ -8,40 +8,30 @@ from typing import Any
 
 from ftsweep.data.files.conll_layout import TAG
 from ftsweep.data.files.spans import hold_spans
-from ftsweep.data.looking.columns import ColumnFacts, as_list, column_named
+from ftsweep.data.looking.columns import ColumnFacts, as_list, column_named, is_id, tells_rows_apart
+from ftsweep.data.looking.names import (
+    ALPACA,
+    ANNOTATORS,
+    ASKED_AND_ANSWERED,
+    BESIDE,
+    CHATS,
+    COMPLETIONS,
+    FIRSTS,
+    LABELS,
+    LISTS,
+    LONG_TEXTS,
+    NOT_DATA,
+    NUMBERS,
+    PROMPTS,
+    RATINGS,
+    SECONDS,
+    SHORT_TEXTS,
+    TAGS,
+    TEXTS,
+    TOKENS,
+)
 
 TASKS = ("classification", "multi_label", "regression", "token_classification", "instruction", "preference", "text")
-
-_TEXTS = ("text", "sentence", "content", "review", "comment", "tweet", "body", "message", "document", "utterance")
-_FIRSTS = ("premise", "sentence1", "question1", "text1", "text_a", "query", "question", "sentence_a")
-_SECONDS = ("hypothesis", "sentence2", "question2", "text2", "text_b", "text_pair", "passage", "context", "sentence_b")
-_LABELS = (
-    "label",
-    "labels",
-    "class",
-    "category",
-    "sentiment",
-    "emotion",
-    "intent",
-    "topic",
-    "target",
-    "y",
-    "tag",
-    "stance",
-)
-_NUMBERS = ("score", "rating", "similarity", "value", "price", "stars", "grade", "label", "target", "y")
-_LISTS = ("labels", "label", "tags", "categories", "topics", "genres", "classes", "emotions")
-_TOKENS = ("tokens", "words", "token")
-_TAGS = ("tags", "ner_tags", "ner", "pos_tags", "labels", "tag")
-_PROMPTS = ("prompt", "instruction", "question", "query", "input", "source", "problem")
-_COMPLETIONS = ("completion", "response", "output", "answer", "target", "solution", "answers", "chosen")
-_LONG_TEXTS, _SHORT_TEXTS = ("document", "article", "dialogue", "text"), ("summary", "highlights", "abstract")
-"""Texts, and what is written of them where nothing else in the rows is an answer."""
-_CHATS = ("messages", "conversations")
-_ALPACA = ("instruction", "input", "output", "history")
-_BESIDE = ("system", "tools", "functions")
-"""What the task `instruction` reads beside a conversation of any shape."""
-_NOT_DATA = ("id", "idx", "index", "uuid", "guid", "url", "date", "timestamp", "split", "")
 
 _MOST_CLASSES = 200
 _FEW_NUMBERS = 20
@@ -94,8 +84,8 @@ def _tasks_of(said: Mapping[str, Any]) -> set[str]:
         "regression": {"text", "text_pair", "label"},
         "multi_label": {"text", "text_pair", "labels"},
         "token_classification": {"tokens", "tags", "text"},
-        "instruction": {"prompt", "completion", *_CHATS, *_ALPACA, *_BESIDE},
-        "preference": {"prompt", "chosen", "rejected", *_BESIDE},
+        "instruction": {"prompt", "completion", *CHATS, *ALPACA, *BESIDE},
+        "preference": {"prompt", "chosen", "rejected", *BESIDE},
         "text": {"text"},
     }
     return {task for task, columns in own.items() if said.keys() <= columns}
@@ -113,32 +103,39 @@ def _preference(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
     if chosen is None or rejected is None:
         return None
     others = {name: each for name, each in answers.items() if name not in (chosen, rejected)}
-    prompt = said.get("prompt") or column_named(others, _PROMPTS)
-    beside = {name: name for name in _BESIDE if name in facts}
+    prompt = said.get("prompt") or column_named(others, PROMPTS)
+    beside = {name: name for name in BESIDE if name in facts}
     asked = {} if prompt is None else {"prompt": prompt}
     return {**asked, "chosen": chosen, "rejected": rejected, **beside}, f"{chosen!r} is better than {rejected!r}"
 
 
 def _instruction(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
-    beside = {name: name for name in _BESIDE if name in facts}
-    chats = [name for name, each in facts.items() if each.kind == "messages" and name not in _BESIDE]
+    beside = {name: name for name in BESIDE if name in facts}
+    chats = [name for name, each in facts.items() if each.kind == "messages" and name not in BESIDE]
     if {"prompt", "completion"} <= facts.keys() and {"prompt", "completion"} & set(chats):
         return {"prompt": "prompt", "completion": "completion", **beside}, "prompt and completion hold messages"
+    if named := next((name for name in CHATS if name in said), None):
+        return {**beside}, f"{said[named]!r} is named as the messages"
     if chats and not {"prompt", "completion"} & said.keys():
-        name = next((each for each in chats if each in _CHATS), chats[0])
-        own = name if name in _CHATS else "conversations" if _is_sharegpt(rows, name) else "messages"
+        name = next((each for each in chats if each in CHATS), chats[0])
+        own = name if name in CHATS else "conversations" if _is_sharegpt(rows, name) else "messages"
         return {own: name, **beside}, f"{name!r} holds messages"
     if {"instruction", "output"} <= facts.keys() and not said:
-        columns = {name: name for name in _ALPACA if name in facts}
+        columns = {name: name for name in ALPACA if name in facts}
         return {**columns, **beside}, "the columns are Alpaca's"
     texts = {name: each for name, each in facts.items() if each.kind == "text"}
-    prompt = said.get("prompt") or column_named(texts, _PROMPTS)
+    prompt = said.get("prompt") or column_named(texts, PROMPTS)
     completion = said.get("completion") or column_named(
-        {key: each for key, each in texts.items() if key != prompt}, _COMPLETIONS
+        {key: each for key, each in texts.items() if key != prompt}, COMPLETIONS
     )
     if completion is None and not said and _label_column(facts) is None:
-        prompt = column_named(texts, (*_PROMPTS, *_LONG_TEXTS))
-        completion = column_named({key: each for key, each in texts.items() if key != prompt}, _SHORT_TEXTS)
+        prompt = column_named(texts, (*PROMPTS, *LONG_TEXTS))
+        completion = column_named({key: each for key, each in texts.items() if key != prompt}, SHORT_TEXTS)
+    if (prompt is None or completion is None) and not said:
+        pair = next((pair for pair in ASKED_AND_ANSWERED if set(pair) <= texts.keys()), None)
+        if pair is None:
+            return _transcripts(facts, beside)
+        prompt, completion = pair
     if prompt is None or completion is None:
         return None
     answer = facts.get(completion)
@@ -154,6 +151,17 @@ def _instruction(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
     return {**columns, **beside}, f"{prompt!r} asks and {completion!r} answers"
 
 
+def _transcripts(facts: _Facts, beside: dict[str, str]) -> _Found:
+    """A column of whole conversations, each in one text, where no column has the name of a label."""
+    name = next((name for name, each in facts.items() if each.is_transcripts), None)
+    rest = {key: each for key, each in facts.items() if key != name}
+    label = _label_column(rest)
+    if name is None or (label is not None and column_named({label: facts[label]}, LABELS)):
+        return None
+    why = f"{name!r} holds conversations in one text, in the form of {facts[name].marks}, which are read as messages"
+    return {"messages": name, **beside}, why
+
+
 def _is_sharegpt(rows: _Rows, name: str) -> bool:
     """Whether turns say `from` and `value`."""
     return any("from" in turn for row in rows[:20] for turn in row.get(name) or () if isinstance(turn, Mapping))
@@ -161,8 +169,8 @@ def _is_sharegpt(rows: _Rows, name: str) -> bool:
 
 def _tagged(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
     lists = {name: each for name, each in facts.items() if each.kind == "list"}
-    tokens = said.get("tokens") or column_named(lists, _TOKENS)
-    tags = said.get("tags") or column_named({key: each for key, each in lists.items() if key != tokens}, _TAGS)
+    tokens = said.get("tokens") or column_named(lists, TOKENS)
+    tags = said.get("tags") or column_named({key: each for key, each in lists.items() if key != tokens}, TAGS)
     if (tokens is None or tags is None) and not said:
         return _words_and_tags(facts, rows)
     if tokens is None or tags is None:
@@ -200,15 +208,19 @@ def _multi_label(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
     lists = {
         name: each
         for name, each in facts.items()
-        if each.kind == "list" and name != text and each.num_distinct <= _MOST_CLASSES and _tells_rows_apart(each)
+        if each.kind == "list"
+        and name != text
+        and each.num_distinct <= _MOST_CLASSES
+        and tells_rows_apart(each)
+        and not column_named({name: each}, ANNOTATORS)
     }
-    name = column_named(lists, _LISTS) or next(iter(lists), None)
+    name = column_named(lists, LISTS) or next(iter(lists), None)
     if name is None:
         joined = [key for key, each in facts.items() if key != text and each.kind == "text" and _is_joined(each)]
-        name = column_named({key: facts[key] for key in joined}, _LISTS)
+        name = column_named({key: facts[key] for key in joined}, LISTS)
     if name is not None:
         return {**_texts(facts, text, said), "labels": name}, f"{name!r} holds several labels"
-    flags = [key for key, each in facts.items() if each.is_binary and key != text and key.lower() not in _LABELS]
+    flags = [key for key, each in facts.items() if each.is_binary and key != text and key.lower() not in LABELS]
     parts = [key for key in flags if key.rpartition(".")[0].lower() in PLURALS]
     if len(flags) >= 3 or (len(parts) >= 2 and (flags := parts)):
         return {**_texts(facts, text, said), "labels": flags}, f"{len(flags)} columns are 0 or 1 each"
@@ -231,11 +243,11 @@ def _regression(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
     numbers = {
         key: each
         for key, each in facts.items()
-        if each.kind == "number" and key != text and key.lower() not in _NOT_DATA and each.num_distinct > 2
+        if each.kind == "number" and key != text and key.lower() not in NOT_DATA and each.num_distinct > 2
     }
     label = (
         said.get("label")
-        or column_named(numbers, _NUMBERS)
+        or column_named(numbers, NUMBERS)
         or next((key for key, each in numbers.items() if each.has_fractions), None)
     )
     if text is None or label is None:
@@ -245,21 +257,22 @@ def _regression(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
 
 def _text(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
     text = _text_column(facts, said)
-    return None if text is None else ({"text": text}, f"{text!r} is all the text there is to learn")
+    is_constant = text is not None and text in facts and facts[text].num_values > 1 and facts[text].num_distinct < 2
+    return None if text is None or is_constant else ({"text": text}, f"{text!r} is all the text there is to learn")
 
 
 def _texts(facts: _Facts, text: str, said: Mapping[str, Any]) -> dict[str, Any]:
     """The text, and the second one of a pair."""
-    second = column_named({key: each for key, each in facts.items() if each.kind == "text" and key != text}, _SECONDS)
-    is_pair = second is not None and text.lower() in (*_FIRSTS, "text")
+    second = column_named({key: each for key, each in facts.items() if each.kind == "text" and key != text}, SECONDS)
+    is_pair = second is not None and text.lower() in (*FIRSTS, "text")
     return {"text": text, **({"text_pair": second} if is_pair and "text" not in said else {})}
 
 
 def _text_column(facts: _Facts, said: Mapping[str, Any]) -> str | None:
     if isinstance(said.get("text"), str):
         return str(said["text"])
-    texts = {name: each for name, each in facts.items() if each.kind == "text" and not _is_id(each)}
-    named = column_named(texts, _TEXTS) or column_named(texts, _FIRSTS)
+    texts = {name: each for name, each in facts.items() if each.kind == "text" and not is_id(each)}
+    named = column_named(texts, TEXTS) or column_named(texts, FIRSTS)
     if named is not None:
         return named
     return max(texts, key=lambda name: texts[name].mean_words, default=None)
@@ -270,12 +283,11 @@ def _label_column(facts: _Facts) -> str | None:
         few = 2 <= each.num_distinct <= min(_MOST_CLASSES, max(2, each.num_values / 2))
         is_class = each.kind == "text" and each.mean_words < 5
         is_number = each.kind == "number" and not each.has_fractions and each.num_distinct <= _FEW_NUMBERS
-        return few and (is_class or is_number) and each.name.lower() not in _NOT_DATA
+        return few and (is_class or is_number) and each.name.lower() not in NOT_DATA
 
     candidates = {name: each for name, each in facts.items() if may_be(each)}
-    return column_named(candidates, _LABELS) or min(
-        candidates, key=lambda name: candidates[name].num_distinct, default=None
-    )
+    fewest = min(candidates, key=lambda name: candidates[name].num_distinct, default=None)
+    return column_named(candidates, LABELS) or column_named(candidates, RATINGS) or fewest
 
 
 def _is_joined(each: ColumnFacts) -> bool:
@@ -285,13 +297,3 @@ def _is_joined(each: ColumnFacts) -> bool:
         if any(separator in text for text in each.counts) and len(parts) <= min(_MOST_CLASSES, each.num_values / 2):
             return True
     return False
-
-
-def _tells_rows_apart(each: ColumnFacts) -> bool:
-    """Whether lists are not all empty or all alike, as the choices of a question, and hold names that come again."""
-    comes_again = each.name.lower() in _LISTS or each.num_distinct <= max(1, each.counts.total() / 2)
-    return comes_again and any(count != each.num_values for count in each.counts.values())
-
-
-def _is_id(each: ColumnFacts) -> bool:
-    return each.name.lower() in _NOT_DATA or (each.is_unique and each.mean_words <= 1.05 and each.num_values > 3)

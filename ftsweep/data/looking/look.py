@@ -16,12 +16,15 @@ from ftsweep.data.files.text_lists import TextLists
 from ftsweep.data.looking.columns import ColumnFacts, column_facts
 from ftsweep.data.looking.doubts import Doubt, doubt_of
 from ftsweep.data.looking.guess import PLURALS, Guess, guess_task
+from ftsweep.data.looking.saved import saved_files
 from ftsweep.data.looking.seen_rows import NUM_LOOKED_AT, SeenRows
 from ftsweep.domain.finding import Finding, Severity
 from ftsweep.domain.paths import typed_path
 from ftsweep.errors import DataError, UsageError
 
 _OF_WORDS = ("tokens", "tags")
+_MANY = 0.5
+"""Share of texts that are conversations from which it is said although they are learned as text."""
 _NEEDED = ("text", "label", "labels", "tokens", "tags", "completion", "chosen", "rejected", "messages", "output")
 """Columns without which no row of the task can be measured, under its own names."""
 
@@ -60,7 +63,11 @@ def look_at(data: Sequence[str], *, task: str | None = None, said: Mapping[str, 
         raise UsageError(f"none of these is a train split: {given}", remedy="Name the file to train on, too.")
     splits: dict[str, list[DataFile]] = {}
     findings: list[Finding] = []
-    for split, names in named.items():
+    saved = typed_path(data[0])
+    is_saved = len(data) == 1 and saved_dataset(saved)
+    if is_saved:
+        splits, findings = saved_files(saved)
+    for split, names in named.items() if not is_saved else ():
         found = find_files(names, split=split, shared=[other for other in named if other != split])
         splits |= {other: files for other, files in found.splits.items() if files}
         findings += found.findings
@@ -75,11 +82,11 @@ def look_at(data: Sequence[str], *, task: str | None = None, said: Mapping[str, 
     look = _judged(seen.rows, named, seen.num_rows, sorted(seen.formats), task, rest)
     if look.guess is not None and taken:
         look.guess = replace(look.guess, columns={**look.guess.columns, **taken})
-    findings += [*seen.findings, *_left_out(look, seen)]
+    findings += [*seen.findings, *_left_out(look, seen, splits)]
     if list(look.named) == ["train"] and list(look.num_rows) == ["train"]:
         look.split_column, look.num_rows = _split_column(look)
     look.is_headless, look.num_unreadable = seen.is_headless, seen.num_bad
-    look.findings = list(dict.fromkeys([*findings, *_label_findings(look, seen.rows)]))
+    look.findings = list(dict.fromkeys([*findings, *_label_findings(look, seen.rows), *_transcript_findings(look)]))
     return look
 
 
@@ -98,16 +105,22 @@ def _split_column(look: Look) -> tuple[str | None, dict[str, int]]:
     return None, look.num_rows
 
 
-def _left_out(look: Look, seen: SeenRows) -> list[Finding]:
-    """Leave out the held-out files that lack what train's rows have to be measured by, and say so."""
+def _left_out(look: Look, seen: SeenRows, splits: Mapping[str, Sequence[DataFile]]) -> list[Finding]:
+    """Leave out the held-out files that lack what train's rows have to be measured by, and say so.
+
+    Where a folder or an archive brings them the files of the other splits are named one by one.
+    """
     columns = look.guess.columns if look.guess else {}
     needed = [each for name, each in columns.items() if name in _NEEDED and isinstance(each, str)]
     found = []
-    for split in [each for each in look.named if each != "train"]:
+    for split in [each for each in look.num_rows if each != "train"]:
         if missing := seen.without_columns(split, needed):
+            if split not in look.named:
+                look.named = {each: [file.where for file in splits[each]] for each in splits if each in look.num_rows}
             names = ", ".join(look.named.pop(split))
             look.num_rows.pop(split)
-            what = f"{names} has no column {', '.join(map(repr, missing))} as train has, and is not taken for {split}"
+            has = "has no" if set(missing) - seen.columns[split] else "has nothing in the"
+            what = f"{names} {has} column {', '.join(map(repr, missing))} as train has, and is not taken for {split}"
             remedy = "Give it train's columns and name it; rows without an answer are for `ftsweep predict`"
             found.append(Finding("columns", Severity.WARN, what, remedy=remedy))
     return found
@@ -122,6 +135,31 @@ def _label_findings(look: Look, rows: Sequence[Mapping[str, Any]]) -> list[Findi
     for row in rows:
         lists.add({"labels": row.get(column)})
     return lists.findings
+
+
+def _transcript_findings(look: Look) -> list[Finding]:
+    """How a column is read that holds conversations in one text, and what to say to have it read otherwise."""
+    guess = look.guess
+    used = None if guess is None else guess.columns.get("messages" if guess.task == "instruction" else "text")
+    facts = look.columns.get(used) if isinstance(used, str) else None
+    if guess is None or facts is None or not facts.num_transcripts:
+        return []
+    share = f"{facts.num_transcripts} of {facts.num_values} texts in {used!r} are whole conversations"
+    form = f"in the form of {facts.marks}"
+    if guess.task == "instruction":
+        others = "" if facts.num_transcripts == facts.num_values else " (`ftsweep plan` names the others)"
+        what = (
+            f"{share} {form}{others}: they are read as messages, without the marks, and the answers are learned; "
+            f"--task text --columns text={used} learns the texts as they stand"
+        )
+        return [Finding("conversations", Severity.NOTE, what)]
+    if guess.task == "text" and facts.num_transcripts >= _MANY * facts.num_values:
+        what = f"{share} {form}: they are read as plain text, and questions and marks are learned, too"
+        remedy = f"To learn the answers alone: --task instruction --columns messages={used}"
+        if not facts.is_transcripts:
+            remedy = f"{remedy}; the texts that are none must be left out before"
+        return [Finding("conversations", Severity.WARN, what, remedy=remedy)]
+    return []
 
 
 def _judged(
@@ -140,7 +178,7 @@ def _judged(
                 raise DataError(f"there is no column {name!r}", where="--columns", remedy=f"There are: {known}.")
     facts = {name: column_facts(name, rows) for name in names}
     guess = guess_task(facts, rows, said, task)
-    doubt = None if said or task is not None else doubt_of(guess, facts)
+    doubt = None if said or task is not None else doubt_of(guess, facts, rows)
     return Look(named, num_rows, facts, None if doubt else guess, formats, doubt=doubt)
 
 
@@ -158,12 +196,6 @@ def _is_hub_name(name: str) -> bool:
     path = typed_path(name)
     parts = name.split("/")
     is_plain = len(parts) == 2 and all(part and not part.startswith((".", "~")) for part in parts)
-    if path.is_dir() and saved_dataset(path):
-        raise UsageError(
-            "this is a data set that datasets saved, which `ftsweep new` does not look into",
-            where=name,
-            remedy="Write a sweep file with data: {train: FOLDER}; docs/sweep-file.md has one to begin with.",
-        )
     return is_plain and not path.exists() and not path.parent.is_dir() and not any(sign in name for sign in "*?[")
 
 
@@ -172,7 +204,7 @@ def _look_at_hub(name: str, task: str | None, said: Mapping[str, Any]) -> Look:
 
     rows, num_rows = Hub(name=name).first_rows(NUM_LOOKED_AT)
     look = _judged(rows, {"train": [name]}, num_rows, ["hub"], task, said)
-    look.is_hub = True
+    look.is_hub, look.findings = True, _transcript_findings(look)
     return look
 
 

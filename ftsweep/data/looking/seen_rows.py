@@ -12,6 +12,7 @@ from ftsweep.data.files.kinds import DataFile
 from ftsweep.data.files.reading import open_file
 from ftsweep.data.files.tables import TableFile
 from ftsweep.data.files.text import excerpt
+from ftsweep.data.looking.columns import is_missing
 from ftsweep.domain.finding import Finding, Severity
 from ftsweep.errors import DataError
 
@@ -33,6 +34,8 @@ class SeenRows:
     """Whether tables have no line of names."""
     columns: dict[str, set[str]] = field(default_factory=dict)
     """By split."""
+    filled: dict[str, set[str]] = field(default_factory=dict)
+    """The columns of held-out splits that have a value in any of the rows that were looked at."""
     formats: set[str] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
     _first_problem: str = ""
@@ -52,6 +55,9 @@ class SeenRows:
                 self._first_problem = f"{opened.place(row)}: {row.problem}. {opened.remedy}"
             if split == "train" and len(self.rows) < NUM_LOOKED_AT and not row.problem:
                 self.rows.append(all_inner(row.values))
+            if split != "train" and self.num_rows[split] <= NUM_LOOKED_AT:
+                values = all_inner(row.values).items()
+                self.filled.setdefault(split, set()).update(name for name, value in values if not is_missing(value))
             if self.num_rows[split] >= MOST_COUNTED:
                 break
         self.findings += opened.findings
@@ -74,9 +80,12 @@ class SeenRows:
             )
 
     def without_columns(self, split: str, needed: Sequence[str]) -> list[str]:
-        """The columns of train that this split lacks."""
+        """The columns of train that this split lacks, or has no value in."""
         found = self.columns.get(split)
-        return [] if found is None else [name for name in needed if name in self.columns["train"] - found]
+        if found is None:
+            return []
+        lacking = self.columns["train"] - found
+        return [name for name in needed if name in lacking or name not in self.filled.get(split, ())]
 
     def _opened(self, file: DataFile) -> OpenedFile:
         opened = open_file(file, self.settings)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftsweep.data.files.base import OpenedFile, RawRow, ReadSettings
 from ftsweep.data.files.class_names import named
 from ftsweep.data.files.kinds import DataFile
+from ftsweep.domain.finding import Finding, Severity
 from ftsweep.errors import DataError
 
 if TYPE_CHECKING:
@@ -63,6 +64,14 @@ class SavedRows(OpenedFile):
 def named_split(splits: Any, split: str) -> str | None:
     """The name under which a DatasetDict holds this split, or None."""
     return next((name for name in NAMES[split] if name in splits), None)
+
+
+def not_read(name: str, splits: Sequence[str]) -> list[Finding]:
+    """What a person should know of splits of a saved data set that have no name of one that is read."""
+    if not splits:
+        return []
+    told = f"{name} has splits that are not read, by their names: {', '.join(splits)}"
+    return [Finding("files", Severity.NOTE, told)]
 
 
 def _innermost(feature: Any) -> Any:

@@ -116,7 +116,7 @@ class Files(DataSource):
         for split in self.paths:
             saved = self._saved_folder(split)
             if saved is not None:
-                self._read_saved(split, saved, wanted, lists, readers)
+                findings += self._read_saved(split, saved, wanted, lists, readers)
                 continue
             found = self._find(split)
             findings += found.findings
@@ -178,11 +178,11 @@ class Files(DataSource):
 
     def _read_saved(
         self, split: str, path: Path, columns: Columns, lists: TextLists, readers: dict[str, SplitReader]
-    ) -> None:
+    ) -> list[Finding]:
         """Of a saved Dataset its rows; of a saved DatasetDict this split, and with `train` those not named apart."""
         from datasets import DatasetDict, load_from_disk
 
-        from ftsweep.data.sources.dataset_rows import named_split, raw_rows
+        from ftsweep.data.sources.dataset_rows import named_split, not_read, raw_rows
 
         check_exists(split, path)
         try:
@@ -213,6 +213,8 @@ class Files(DataSource):
             readers[other] = reader = SplitReader(columns.resolved(dataset.column_names), lists, str(path))
             keep = columns.resolved(dataset.column_names).keep
             reader.read_rows(raw_rows(dataset, keep), place, dataset.column_names)
+        named = [] if split != "train" or not isinstance(saved, DatasetDict) else list(saved)
+        return not_read(name, [each for each in named if not any(named_split({each}, other) for other in SPLITS)])
 
 
 def _where(files: Sequence[DataFile]) -> str:

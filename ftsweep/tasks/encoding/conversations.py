@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ftsweep.domain.message_lists import messages_in, written_messages
+from ftsweep.domain.message_lists import written_messages
 from ftsweep.errors import DataError
 from ftsweep.tasks.base import RowError
+from ftsweep.tasks.encoding.chat_columns import form_of, messages_of
 from ftsweep.tasks.encoding.messages import Message, read_message, read_tools, role_of
 
 Learn = Literal["all", "last"]
@@ -119,6 +120,8 @@ def shape_of(values: Mapping[str, Any]) -> str:
 def read_as(values: Mapping[str, Any]) -> str:
     """The shape and the columns that it takes of this row, for people: `Alpaca (instruction, input, output)`."""
     shape = shape_of(values)
+    if form := form_of(values.get(_SHAPES[shape][0])) if is_chat(values) else "":
+        return f"{shape} out of one text, in the form of {form}"
     read = [name for name in (*_SHAPES.get(shape, ()), *_BESIDE) if _is_there(values.get(name))]
     return f"{shape} ({', '.join(read)})" if shape else ""
 
@@ -126,16 +129,6 @@ def read_as(values: Mapping[str, Any]) -> str:
 def is_chat(values: Mapping[str, Any]) -> bool:
     """Whether the row is a list of messages, and not columns of texts."""
     return shape_of(values) in ("messages", "ShareGPT")
-
-
-def without_answers(messages: Any) -> Any:
-    """A list of messages without the assistant's at its end; anything else as it is."""
-    kept = messages_in(messages)
-    if kept is None:
-        return messages
-    while kept and isinstance(kept[-1], Mapping) and role_of(kept[-1]) == "assistant":
-        kept.pop()
-    return kept
 
 
 def check_columns(available: Iterable[str]) -> None:
@@ -151,6 +144,10 @@ def check_columns(available: Iterable[str]) -> None:
     elif pair is not None:
         more = ", input: context" if "context" in found else ""
         remedy = f"Name yours: 'data.columns={{prompt: {pair[0]}, completion: {pair[1]}{more}}}'"
+    elif "text" in found:
+        remedy = (
+            "If 'text' holds whole conversations with marks such as ### Human:, say so: 'data.columns={messages: text}'"
+        )
     elif "chosen" in found:
         remedy = "Pairs are learned by task=preference. The chosen answers alone: 'data.columns={messages: chosen}'"
     else:
@@ -171,7 +168,7 @@ def _read(values: Mapping[str, Any], *, is_question: bool = False) -> Conversati
         raise RowError("it has neither 'messages', 'conversations', 'prompt' nor 'instruction'")
     if shape in ("messages", "ShareGPT"):
         column = _SHAPES[shape][0]
-        raw = _message_list(values[column], column)
+        raw = messages_of(values[column], column)
     elif shape == "Alpaca":
         raw = _alpaca(values, is_question=is_question)
     else:
@@ -199,13 +196,6 @@ def _checked(raw: Sequence[Any], values: Mapping[str, Any], shape: str) -> Conve
         tool for name in ("tools", "functions") if _is_there(values.get(name)) for tool in read_tools(values[name])
     ]
     return Conversation([read.message for read in found], learned, tools, tuple(unsaid))
-
-
-def _message_list(value: Any, column: str) -> list[Any]:
-    found = messages_in(value)
-    if found is None:
-        raise RowError(f"{column!r} is not a list of {{role, content}}")
-    return found
 
 
 def _prompt_and_completion(values: Mapping[str, Any], *, is_question: bool) -> list[Any]:

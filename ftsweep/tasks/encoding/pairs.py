@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ftsweep.domain.message_lists import written_messages
+from ftsweep.domain.transcripts import transcript_in
 from ftsweep.errors import DataError
 from ftsweep.tasks.base import IGNORED, Example, RowError
 from ftsweep.tasks.encoding.conversations import Conversation, conversation_of
@@ -125,10 +126,20 @@ def _conversation(values: Mapping[str, Any], side: str) -> Conversation:
 
 def _transcript(text: Any, side: str) -> list[dict[str, str]]:
     parts = _TURN.split("\n\n" + text.strip()) if isinstance(text, str) else []
+    if isinstance(text, str) and parts[1:2] != ["Human"] and (found := _by_marks(text, side)):
+        return found
     if len(parts) < 5 or parts[0].strip() or parts[1] != "Human":
         raise RowError(f"prompt is missing, and {side} does not begin with the question")
     turns = zip(parts[1::2], parts[2::2], strict=True)
     return [{"role": _ROLES[who], "content": said} for who, said in turns]
+
+
+def _by_marks(text: str, side: str) -> list[dict[str, str]]:
+    try:
+        found = transcript_in(text)
+    except ValueError as error:
+        raise RowError(f"{side} is a conversation in one text that cannot be read: {error}") from None
+    return [] if found is None else found.messages
 
 
 def _parsed(value: Any) -> Any:

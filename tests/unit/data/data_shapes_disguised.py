@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,24 @@ ENTITIES = "-DOCSTART- -X- O\n\n" + conll(lambda _, word, tag: f"{word} NN {tag}
 
 def tagged_csv(folder: Path) -> Keys:
     return file("r.csv", csv_of(ROWS) + csv_of(ROWS))(folder)
+
+
+def zipped(**members: bytes) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name.replace("_", "."), content)
+    return packed.getvalue()
+
+
+def zip_in_folder(folder: Path) -> Keys:
+    return files({"data/train.zip": zipped(r_csv=CSV), "data/notes.xlsx": b"PK", "data/read.md": b"#"}, train="data")(
+        folder
+    )
+
+
+def zip_in_zip(folder: Path) -> Keys:
+    return file("outer.zip", zipped(inner_zip=zipped(r_csv=CSV)))(folder)
 
 
 def apart(folder: Path) -> Keys:
@@ -242,5 +262,50 @@ MORE = [
         files({f"r/{label}/{n}.txt": f"{text}\n\nend\n" for n, (text, label) in enumerate(ROWS)}, train="r"),
         sorted(((f"{text}\n\nend", label) for text, label in ROWS), key=lambda row: row[1]),
         finds=("files",),
+    ),
+    # put together of several, or made for the eye
+    Shape(
+        "csv marks within",
+        file("r.csv", b"\xef\xbb\xbf" + csv_of(ROWS[:9]).encode() + b"\xef\xbb\xbf" + csv_of(ROWS[9:]).encode()),
+        finds=("columns",),
+    ),
+    Shape(
+        "csv marks within, one header",
+        file("r.csv", csv_of(ROWS[:9]).encode() + b"\xef\xbb\xbf" + csv_of(ROWS[9:], header="").encode()),
+    ),
+    Shape(
+        "csv marks within, and cells of lines",
+        file(
+            "r.csv",
+            'text,label\n"a\n\nb",good\n\ufeff"c\n\n\ufeffd, e",bad\n' + csv_of(ROWS, header=""),
+        ),
+        [("a\n\nb", "good"), ("c\n\n\ufeffd, e", "bad"), *ROWS],
+    ),
+    Shape(
+        "jsonl marks within",
+        file("r.jsonl", jsonl_of(OBJECTS[:9]).encode() + b"\xef\xbb\xbf" + jsonl_of(OBJECTS[9:]).encode()),
+    ),
+    Shape(
+        "markdown table",
+        file("r.csv", "|text|label|\n|:---|---:|\n" + "".join(f"|{text}|{label}|\n" for text, label in ROWS)),
+        finds=("columns", "delimiter"),
+    ),
+    Shape(
+        "dashes that are a row",
+        file("r.csv", csv_of([*ROWS, ("---", "good"), ("--", "bad")])),
+        [*ROWS, ("---", "good"), ("--", "bad")],
+    ),
+    Shape(
+        "title with cells",
+        file("r.csv", "Survey of 2024,\n,\n" + csv_of(ROWS)),
+        refused=r"r.csv:1: its first line has one name.*tail -n \+3 OLD",
+        follow=file("r.csv", csv_of(ROWS)),
+    ),
+    Shape("zip in a folder", zip_in_folder, finds=("files",)),
+    Shape(
+        "zip in a zip",
+        zip_in_zip,
+        refused="holds no file of rows. It holds: inner.zip. Unpack it, and name what is in it",
+        follow=file("r.csv", CSV),
     ),
 ]

@@ -60,7 +60,7 @@ DOUBTS: dict[str, tuple[Any, str]] = {
     "percent": (lambda n: {"text": text(n), "score": f"{n}.5%"}, "'score' is named .*Write numbers with a point"),
     "two languages": (
         lambda n: {"translation": {"en": text(n), "de": text(n + 9)}},
-        "'translation' is named like something to learn.*name the part of an object",
+        "'translation' is named like something to learn.*columns prompt=translation.en,completion=translation.de",
     ),
     "one label": (
         lambda n: {"text": text(n), "label": "x"},

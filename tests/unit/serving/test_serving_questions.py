@@ -12,12 +12,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from ftsweep.cli.answering import answer_rows
+from ftsweep.data.sources.files import Files
 from ftsweep.errors import DataError, UnanswerableError, UsageError
+from ftsweep.serving.line_files import has_format
 from ftsweep.serving.model import Predictor
-from ftsweep.serving.questions import FileQuestions, TypedQuestions, has_format
+from ftsweep.serving.questions import FileQuestions, TypedQuestions
 from ftsweep.tasks.classification import Classification
 from ftsweep.tasks.encoding.tagged import words_of
 from ftsweep.tasks.encoding.tokens import text_of, to_predict
+from ftsweep.tasks.multi_label import MultiLabel
+from ftsweep.tasks.text import Text
 from ftsweep.tasks.token_classification import TokenClassification
 
 READING = {"columns": {"text": "tweet", "label": "mood"}}
@@ -267,7 +271,7 @@ def test_texts_of_an_archive_and_rows_that_datasets_saved_are_read(tmp_path):
 
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("one.txt", "a b\n\nc d\n")
-    found = [each.values for each in FileQuestions(str(tmp_path / "a.zip"), Classification(), {})]
+    found = [each.values for each in FileQuestions(str(tmp_path / "a.zip"), Text(), {})]
     assert found == [{"text": "a b"}, {"text": "c d"}]
     features = Features({"tweet": Value("string"), "mood": ClassLabel(names=["bad", "good"])})
     saved = Dataset.from_dict({"tweet": ["a", "b"], "mood": [0, 1]}, features=features)
@@ -283,3 +287,67 @@ def test_all_rows_that_cannot_be_asked_are_named():
     with pytest.raises(UnanswerableError, match=r"^row 2: 'text' is empty") as refusal:
         to_predict(text_of, [{"text": "a"}, {"text": ""}, {}])
     assert list(refusal.value.reasons) == [1, 2]
+
+
+def test_texts_of_a_folder_are_a_row_each_as_in_training_where_labels_are_answered(tmp_path):
+    whole = {"pos/1.txt": "fine\n\nvery fine\n", "neg/2.txt": "bad\n\nvery bad\n"}
+    for name, text in {**whole, "new/3.txt": "so\n\nso\n", "new/4.txt": "and\n\nso\n"}.items():
+        (tmp_path / "a" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "a" / name).write_text(text)
+    trained = Files(train=str(tmp_path / "a"), columns=None).load(("text", "label"))["train"]
+    asked = FileQuestions(str(tmp_path / "a"), Classification(), {})
+    texts = [row.values["text"] for row in trained]
+    assert [each.values for each in asked] == [{"text": text} for text in texts]
+    assert "each file of text in a is one row" in [finding.message for finding in asked.findings]
+    flat = FileQuestions(str(tmp_path / "a" / "new"), MultiLabel(), {})
+    assert [each.values["text"] for each in flat] == ["so\n\nso", "and\n\nso"]
+    paragraphs = FileQuestions(str(tmp_path / "a" / "new"), Text(), {})
+    assert [each.values["text"] for each in paragraphs] == ["so", "so", "and", "so"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.yaml", b"data: {train: a}\n", "kind '.yaml' cannot be read. A sweep file is for `ftsweep plan`"),
+        ("a.toml", b"a = 1\n", "kind '.toml' cannot be read. Known: .*txt"),
+        ("a.ini.gz", gzip.compress(b"a = 1\n"), "cannot be read"),
+        ("a.html", b"<html>\n", "If its text is to be read, name it .txt"),
+        ("a.docx", b"PK\x03\x04", "Save its text as .txt"),
+        ("a.safetensors", b"\x00\x00", "kind '.safetensors' cannot be read"),
+        ("a", b"%PDF-1.7\n", "is a PDF, by its first bytes"),
+        ("b.txt", b"\x89PNG\r\n\x1a\n", "is a picture, by its first bytes"),
+        ("c.txt", b"GGUF\x03\0\0\0", "is a model's weights"),
+        ("d.txt", b"good\ta fine day\n" * 9, "is a table by its lines"),
+        ("e.txt", b"__label__good a fine day\n" * 9, "as fastText does"),
+    ],
+)
+def test_files_that_have_no_rows_a_line_are_refused_as_in_training(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        answer_rows(predictor(), str(tmp_path / name), None, keeps_columns=False)
+    if "." in name:
+        with pytest.raises(DataError, match=message):
+            Files(train=str(tmp_path / name)).load(("text", "label"))
+
+
+@pytest.mark.parametrize("content", [b"GGUF is a kind of file\n", b"ORCs are many\n", b"ID3 and RIFF\n"])
+def test_words_that_such_files_begin_with_are_text(tmp_path, content, capsys):
+    (tmp_path / "rows").write_bytes(content)
+    assert answer_rows(predictor(), str(tmp_path / "rows"), None, keeps_columns=False) == 0
+    assert json.loads(capsys.readouterr().out)["label"] == str(len(content) - 1)
+
+
+def test_words_and_tags_named_txt_are_sentences_as_in_training(tmp_path, capsys):
+    (tmp_path / "a.txt").write_text("the O\nboat B-X\ngoes O\n\na O\ncow B-X\n")
+    assert answer_rows(tagger(), str(tmp_path / "a.txt"), None, keeps_columns=False) == 0
+    assert [json.loads(line)["tags"] for line in capsys.readouterr().out.splitlines()] == [[1], []]
+
+
+def test_lines_of_a_text_that_blank_lines_part_are_told(tmp_path, capsys):
+    (tmp_path / "a.txt").write_text("one\n\ntwo\n\n")
+    (tmp_path / "b.txt").write_text("one\ntwo\n\n")
+    for name, is_told in (("a.txt", True), ("b.txt", False)):
+        assert answer_rows(predictor(), str(tmp_path / name), None, keeps_columns=False) == 0
+        printed = capsys.readouterr()
+        assert len(printed.out.splitlines()) == 2
+        assert (f"each line of {name} is a row, although blank lines part it" in printed.err) == is_told

@@ -1,0 +1,168 @@
+"""Rows as programs and people annotate them: what they rejected, marks and labels over several columns, deep labels."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ftsweep.data.looking.columns import ColumnFacts
+from ftsweep.data.looking.guess import Guess
+from ftsweep.data.looking.names import LABELS, LISTS
+
+ELSE = "To learn something else of these rows, say so with --task and --columns."
+_MARKS = {"x", "✓", "✔", "1", "1.0", "yes", "y", "true", "*", "+"}
+_VERDICTS = {"accept", "reject", "ignore"}
+_NUMBERED = re.compile(r"(.+?)[ _.-]?([1-9][0-9]?)?")
+_MOST_CLASSES = 200
+_FEW_WORDS = 5
+_DEEPEST = 8
+_MOST_ROWS = 0.9
+_ABOUT = (
+    "id",
+    "from_name",
+    "to_name",
+    "type",
+    "user_id",
+    "created_at",
+    "updated_at",
+    "completed_by",
+    "status",
+    "origin",
+)
+"""Keys of what programs write about an annotation."""
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """What speaks against every guess, and what to do about it."""
+
+    what: str
+    remedy: str
+
+
+def of_rejected(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
+    """Prodigy's rows, of which a column says whether the annotation was accepted."""
+    each = facts.get("answer")
+    said = set() if each is None else set(each.counts)
+    if each is None or not {"accept", "reject", "ignore"} >= said or not said - {"accept"}:
+        return None
+    if guess.columns.get("label") == "answer" and "ignore" not in said:
+        return None  # whether one label is right is what is learned
+    counts = ", ".join(f"{value} ({count})" for value, count in each.counts.most_common())
+    return Doubt(
+        f"'answer' says of each row whether its annotation was accepted, {counts}, and all of them would be learned",
+        "Leave out the rows whose answer is not accept; to learn accept and reject themselves, leave out those with "
+        f"ignore. {ELSE}",
+    )
+
+
+def of_several_columns(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
+    """Labels in columns that are numbered, of which one would be learned: `label1`, `label2`."""
+    label = guess.columns.get("label")
+    match = _NUMBERED.fullmatch(label) if guess.task == "classification" and isinstance(label, str) else None
+    if match is None or not isinstance(label, str) or match[1].lower() not in {*LABELS, *LISTS}:
+        return None
+    others = [
+        name
+        for name, each in facts.items()
+        if name != label
+        and (other := _NUMBERED.fullmatch(name))
+        and other[1].lower() == match[1].lower()
+        and each.kind in ("text", "number")
+        and each.num_distinct <= _MOST_CLASSES
+        and each.mean_words < _FEW_WORDS
+    ]
+    if not others:
+        return None
+    columns = [name for name in facts if name in (label, *others)]
+    return Doubt(
+        f"the columns {', '.join(map(repr, columns))} all seem to hold labels, and one of them alone would be learned",
+        "To learn all of a row's, write them to one column named labels, with | between them. To learn one alone: "
+        f"--task classification --columns text={guess.columns['text']},label={columns[0]}.",
+    )
+
+
+def of_marks(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
+    """Columns in which some rows have a mark and the others nothing: labels as people write them in sheets."""
+    marked = [
+        name
+        for name, each in facts.items()
+        if each.num_missing and each.counts and {value.lower() for value in each.counts} <= _MARKS
+    ]
+    is_learned = guess.columns.get("label") in (None, *marked)
+    if guess.task not in ("text", "classification") or len(marked) < 2 or not is_learned:
+        return None
+    shown = next(iter(facts[marked[0]].counts))
+    return Doubt(
+        f"the columns {', '.join(map(repr, marked))} have {shown!r} in some rows and nothing in the others, as labels "
+        "have that a row may have several of",
+        f"Write 1 for {shown!r} and 0 for nothing: the columns are read as labels then. {ELSE}",
+    )
+
+
+def of_capitals(facts: Mapping[str, ColumnFacts]) -> Doubt | None:
+    """Columns that differ in capitals alone, each of them in some of the rows: files that name them in several ways."""
+    by_name: dict[str, list[str]] = {}
+    for name in facts:
+        by_name.setdefault(name.strip().lower(), []).append(name)
+    several = [names for names in by_name.values() if len(names) > 1 and all(facts[name].num_missing for name in names)]
+    if not several:
+        return None
+    told = "; ".join(" and ".join(map(repr, names)) for names in several)
+    return Doubt(
+        f"columns have names that differ in capitals alone, and each is in some of the rows: {told}",
+        f"Write the names alike in all files. {ELSE}",
+    )
+
+
+def of_choices(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
+    """Label Studio's tables, in which several labels of a row are JSON and one is plain."""
+    label = guess.columns.get("label")
+    counts = facts[label].counts if isinstance(label, str) and label in facts else {}
+    found = next((value for value in counts if value.startswith('{"choices"')), None)
+    if found is None:
+        return None
+    return Doubt(
+        f"{label!r} holds one label in some rows and several as JSON in others, as Label Studio writes them: {found}",
+        "Write | between them, a|b, and say --task multi_label --columns "
+        f"text={guess.columns['text']},labels={label}. {ELSE}",
+    )
+
+
+def label_path(name: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """The part of a column of objects that tells rows apart as a label does: `annotations.0.value`; "" without one."""
+    found = _texts_within(name, rows)
+    few = {path: counts for path, counts in found.items() if 2 <= len(counts) <= min(_MOST_CLASSES, len(rows) / 2)}
+    return min(few, key=lambda path: len(few[path]), default="")
+
+
+def answer_path(name: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """The part of a column of objects that is another text in most rows: `answers.text.0`; "" without one."""
+    found = _texts_within(name, rows)
+    many = {path: len(counts) for path, counts in found.items() if len(counts) > len(rows) / 2}
+    return max(many, key=lambda path: many[path], default="")
+
+
+def _texts_within(name: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Counter[str]]:
+    """Texts within a column's objects, by where they are, that nearly all rows have, each with its number."""
+    found: dict[str, Counter[str]] = {}
+    for row in rows:
+        value = row.get(name)
+        for path, text in _leaves(name, value, _DEEPEST) if not isinstance(value, str) else ():
+            found.setdefault(path, Counter())[text] += 1
+    return {path: counts for path, counts in found.items() if counts.total() >= _MOST_ROWS * len(rows)}
+
+
+def _leaves(path: str, value: Any, depth: int) -> Iterator[tuple[str, str]]:
+    """The texts within a value, by where they are; of lists that of the first item."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, Mapping) and depth:
+        for key, inner in value.items():
+            if key not in _ABOUT:
+                yield from _leaves(f"{path}.{key}", inner, depth - 1)
+    elif isinstance(value, list | tuple) and depth and value:
+        yield from _leaves(f"{path}.0", value[0], depth - 1)

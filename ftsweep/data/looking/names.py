@@ -1,0 +1,45 @@
+"""Names that columns of a task have in people's rows, the likeliest first."""
+
+from __future__ import annotations
+
+TEXTS = ("text", "sentence", "content", "review", "comment", "tweet", "body", "message", "document", "utterance")
+FIRSTS = ("premise", "sentence1", "question1", "text1", "text_a", "query", "question", "sentence_a")
+SECONDS = ("hypothesis", "sentence2", "question2", "text2", "text_b", "text_pair", "passage", "context", "sentence_b")
+LABELS = (
+    "label",
+    "labels",
+    "class",
+    "category",
+    "sentiment",
+    "emotion",
+    "intent",
+    "topic",
+    "target",
+    "y",
+    "tag",
+    "stance",
+)
+RATINGS = ("stars", "rating", "score", "grade", "overall")
+"""Of few whole numbers: classes, where no column is named like a label."""
+ASKED_AND_ANSWERED = (
+    ("user", "assistant"),
+    ("human", "assistant"),
+    ("human", "gpt"),
+    ("human", "bot"),
+    ("user", "bot"),
+)
+ANNOTATORS = ("annotator", "annotators", "worker", "workers", "rater", "raters")
+"""Words in the names of columns that say what each of several people thought."""
+NUMBERS = ("score", "rating", "similarity", "value", "price", "stars", "grade", "label", "target", "y")
+LISTS = ("labels", "label", "tags", "categories", "topics", "genres", "classes", "emotions")
+TOKENS = ("tokens", "words", "token")
+TAGS = ("tags", "ner_tags", "ner", "pos_tags", "labels", "tag")
+PROMPTS = ("prompt", "instruction", "question", "query", "input", "source", "problem")
+COMPLETIONS = ("completion", "response", "output", "answer", "target", "solution", "answers", "chosen")
+LONG_TEXTS, SHORT_TEXTS = ("document", "article", "dialogue", "text"), ("summary", "highlights", "abstract")
+"""Texts, and what is written of them where nothing else in the rows is an answer."""
+CHATS = ("messages", "conversations")
+ALPACA = ("instruction", "input", "output", "history")
+BESIDE = ("system", "tools", "functions")
+"""What the task `instruction` reads beside a conversation of any shape."""
+NOT_DATA = ("id", "idx", "index", "uuid", "guid", "url", "date", "timestamp", "split", "")
