@@ -144,6 +144,40 @@ def test_float32_precision_is_float32_arithmetic(engine: Any, tmp_path: Path, co
     assert on_gpu[0] == pytest.approx(mixed[0], abs=0.05)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:TensorFloat32 tensor cores:UserWarning")
+def test_compiled_passes_train_as_plain_ones(engine: Any, tmp_path: Path, config: dict[str, Any]) -> None:
+    config["training"]["precision"] = "float32"
+    plain, _ = finish(engine, tmp_path, config)
+    config["training"]["compile"] = True
+    compiled, outcome = finish(engine, tmp_path, config, "trial-0001")
+    assert outcome["extra"]["compile_seconds"] > 0
+    assert compiled == pytest.approx(plain, abs=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_devices_norm_is_that_of_transformers(dtype: torch.dtype) -> None:
+    from copy import deepcopy
+
+    from transformers.models.llama.modeling_llama import LlamaRMSNorm
+
+    from ftsweep.models.lean_norm import LeanNorm, lean_norms
+
+    plain = LlamaRMSNorm(64).to("cuda", dtype)
+    lean = deepcopy(plain)
+    lean_norms(lean)
+    assert isinstance(lean, LeanNorm)
+    x = torch.randn(3, 5, 64, device="cuda", dtype=dtype, requires_grad=True)
+    gradient = torch.randn_like(x)
+    for mixed in (False, True):
+        with torch.autocast("cuda", torch.bfloat16, enabled=mixed):
+            expected, found = plain(x), lean(x)
+        assert found.dtype == expected.dtype
+        of_plain, of_lean = (torch.autograd.grad(each, x, gradient)[0] for each in (expected, found))
+        atol = 1e-5 if dtype == torch.float32 else 0.05
+        torch.testing.assert_close(found, expected, rtol=0.01, atol=atol)
+        torch.testing.assert_close(of_lean, of_plain, rtol=0.01, atol=atol)
+
+
 def test_trial_measures_are_on_disk_and_weights_are_kept(engine: Any, tmp_path: Path, config: dict[str, Any]) -> None:
     measured, _ = finish(engine, tmp_path, config)
     folder = TrialFolder(tmp_path / "trial-0000")
