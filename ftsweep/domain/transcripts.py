@@ -58,15 +58,15 @@ class _Form:
 
 
 _MARKED = [
-    _Form("ChatML", re.compile(r"<\|im_start\|>(?P<role>\w+)[^\S\n]*\n"), "<|im_end|>", alternates=False),
+    _Form("ChatML", re.compile(r"<\|im_start\|>(?P<role>\w+)[^\S\n]*(?=\n)"), "<|im_end|>", alternates=False),
     _Form(
         "Llama 3's",
         re.compile(r"<\|start_header_id\|>(?P<role>\w+)<\|end_header_id\|>"),
         "<|eot_id|>",
         alternates=False,
     ),
-    _Form("Gemma's", re.compile(r"<start_of_turn>(?P<role>user|model)\n"), "<end_of_turn>", alternates=False),
-    _Form("Zephyr's", re.compile(r"<\|(?P<role>system|user|prompter|assistant)\|>"), alternates=False),
+    _Form("Gemma's", re.compile(r"<start_of_turn>(?P<role>user|model)(?=\n)"), "<end_of_turn>", alternates=False),
+    _Form("Zephyr's", re.compile(r"<\|(?P<role>system|user|prompter|assistant)\|>")),
 ]
 _WRITTEN = [
     _Form("Guanaco's", re.compile(r"### ?(?P<role>Human|User|Assistant|System) ?:"), has_lead=True),

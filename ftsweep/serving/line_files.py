@@ -13,7 +13,7 @@ from ftsweep.data.files.disguised import SAMPLE_LINES, holds_words_and_tags, ref
 from ftsweep.data.files.encodings import find_encoding
 from ftsweep.data.files.foreign import refuse_foreign
 from ftsweep.data.files.found import is_pattern
-from ftsweep.data.files.kinds import data_file, format_of, is_spreadsheet, lines_file
+from ftsweep.data.files.kinds import data_file, format_of, is_known_kind, is_spreadsheet, lines_file
 from ftsweep.data.files.reading import encoding_findings
 from ftsweep.data.files.text import opened_text
 from ftsweep.domain.finding import Finding, Severity
@@ -80,9 +80,11 @@ def _paragraphs_told(path: Path, lines: Sequence[str]) -> list[Finding]:
 
 
 def _check_kind(path: Path) -> None:
-    """Raise DataError for a name with an extension of something else than rows, as training does."""
-    kind, compression = format_of(path.name)
-    if kind is None and Path(path.stem if compression else path.name).suffix:
+    """Raise DataError for a name with an extension of something else than rows, as training does.
+
+    One that nothing is known of, such as that of `tmp.x8Fq2`, says nothing.
+    """
+    if format_of(path.name)[0] is None and is_known_kind(path.name):
         data_file(path, path.name)
 
 

@@ -7,6 +7,7 @@ import unicodedata
 from itertools import pairwise
 
 _WORDS = re.compile(rb"[^\s\x00-\x40]*[\x80-\xff][^\s]*")
+_SMALL, _CAPITAL = re.compile("[\u0430-\u044f\u0451]"), re.compile("[\u0410-\u042f\u0401]")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _SHOWN = 5
 """Encodings that are named."""
@@ -27,7 +28,8 @@ _COMMON = (
 
 _OWN_LETTERS = {"cp932": ("HIRAGANA", "KATAKANA"), "euc_jp": ("HIRAGANA", "KATAKANA"), "cp949": ("HANGUL",)}
 """Letters without which nobody writes, beside signs that other languages have, too."""
-_CYRILLIC = ("cp1251", "koi8_r")
+_CYRILLIC = ("cp1251", "koi8_r", "mac_cyrillic")
+"""What is small in one is capital in another, and of two the small letters are the same ones."""
 
 
 def likeliest(sample: bytes, first: str = "") -> str:
@@ -68,12 +70,14 @@ def _told(words: bytes) -> str:
     if best is None or best.encoding in ("utf_8", "ascii"):
         return ""
     name = best.encoding
-    if name in (
-        "cp1251",
-        "koi8_r",
-    ):  # small letters of one are capitals of the other, and most are small
-        name = max(("cp1251", "koi8_r"), key=lambda each: sum(map(str.islower, words.decode(each, "replace"))))
-    return name
+    if name not in _CYRILLIC:
+        return name
+    return max(_CYRILLIC, key=lambda each: _num_cyrillic(words.decode(each, "replace")))
+
+
+def _num_cyrillic(text: str) -> int:
+    """The small letters of Russian, twice, since most are small, and its capitals."""
+    return 2 * len(_SMALL.findall(text)) + len(_CAPITAL.findall(text))
 
 
 def _made(words: bytes, name: str) -> str:

@@ -15,6 +15,8 @@ _MIN_AGREEMENT = 0.9
 _LONG_NAME = 60  # characters that no column's name has
 _MAX_VALUES = 50
 _MIN_SEEN = 10
+_LABELS = {"label", "labels", "class", "category", "sentiment", "rating", "stars", "score", "intent", "topic", "target"}
+"""Words that name a column of few values."""
 _DOUBLED = re.compile(r'\w""|""\w')
 
 
@@ -197,8 +199,8 @@ def _seems_headless(first: Sequence[str], others: Sequence[Sequence[str]], wante
     for name, values in zip(names, columns, strict=True):
         if name and (values[name] > 1 or (_is_number(name) and all(map(_is_number, values)))):
             return True
-    if any(_is_closed(values) and name not in values for name, values in zip(names, columns, strict=True)):
-        return False  # the name of a column with few values that is none of them
+    if any(_is_closed(values) and _is_name_of(name, values) for name, values in zip(names, columns, strict=True)):
+        return False
     return any(len(name) > _LONG_NAME or name.count(" ") > 5 for name in names)
 
 
@@ -206,6 +208,14 @@ def _is_closed(values: Counter[str]) -> bool:
     """Whether a column has a few values, each of them several times."""
     total = values.total()
     return total >= 2 * _MIN_SEEN and 2 <= len(values) <= min(_MAX_VALUES, total / 4) and min(values.values()) > 1
+
+
+def _is_name_of(name: str, values: Counter[str]) -> bool:
+    """Whether a first cell names a column of few values, and is not another value, which stands there but once."""
+    if not name or name in values:
+        return False
+    is_longer = name.count(" ") > max(value.count(" ") for value in values)
+    return is_longer or all(map(_is_number, values)) or not _LABELS.isdisjoint(re.split(r"[\W_]+", name.lower()))
 
 
 def _is_number(text: str) -> bool:

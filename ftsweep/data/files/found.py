@@ -151,10 +151,11 @@ def _members(archive: Path, member: str, split: str) -> list[DataFile]:
 
 def _passed_over(folder: Path, taken: Sequence[Path]) -> list[Finding]:
     """What a person should know of files of other kinds in a folder, such as spreadsheets."""
+    known = set(taken)
     others = [
         file.relative_to(folder).as_posix()
         for file in sorted(folder.rglob("*"))
-        if file not in set(taken) and file.is_file() and not _is_beside(file, folder) and file.suffix not in _NO_DATA
+        if file not in known and file.is_file() and not _is_beside(file, folder) and file.suffix not in _NO_DATA
     ]
     if not others:
         return []

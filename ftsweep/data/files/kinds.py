@@ -61,6 +61,11 @@ _REMEDIES = (
     ((".db", ".sqlite", ".sqlite3", ".sql"), "Export the table as csv"),
     ((".7z", ".rar"), "Unpack it, and name the file or the folder in it"),
 )
+_NO_ROWS = (
+    *(".toml", ".ini", ".cfg", ".ipynb", ".sh", ".lock", ".tar", ".tgz", ".bin", ".exe", ".so", ".pt", ".pth", ".ckpt"),
+    *(".safetensors", ".gguf", ".onnx", ".png", ".jpg", ".jpeg", ".gif", ".svg", ".mp3", ".wav", ".mp4"),
+)
+"""Other extensions of files that nobody takes for lines of text."""
 _SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers")
 
 
@@ -103,6 +108,15 @@ def format_of(name: str) -> tuple[Format | None, Compression]:
 def is_spreadsheet(name: str) -> bool:
     """Whether a name is that of a spreadsheet, which is no file of rows."""
     return name.lower().endswith(_SPREADSHEETS)
+
+
+def is_known_kind(name: str) -> bool:
+    """Whether a name's extension says what the file holds, be it rows or something else than text."""
+    kind, compression = format_of(name)
+    suffixes = [each.lower() for each in Path(name).suffixes]
+    suffix = (suffixes[:-1] if compression else suffixes)[-1:]
+    others = {each for names, _ in _REMEDIES for each in names} | {*_SPREADSHEETS, *_NO_ROWS}
+    return kind is not None or not others.isdisjoint(suffix)
 
 
 def lines_file(path: Path) -> DataFile:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 import unicodedata
+from collections import Counter
 
 _MAX_ODD = 0.05
 _MAX_ADJACENT = 0.35
@@ -19,8 +20,8 @@ _ODD = re.compile(
     rf"(?<=[^\W\d_])(?:[^\w\s\x00-\x7f{_IN_WORDS}]|[{_NUMBERS}])(?=[^\W\d_])|(?<=[a-z])[{_CAPITALS}](?![A-Z{_CAPITALS}])"
 )
 _OTHER = re.compile(rb"[\x80-\xff]")
-_PAIRS = re.compile("[çÇ][ãõáéíóúâêôÃÕÁÉÍÓÚÂÊÔ]|[äöüÄÖÜ]ß|ää|öö|öä|ÄÄ|ÖÖ|éé|åå|øå|åø".encode("cp1252"))
-"""Letters that do stand side by side there: Portuguese `ção`, German `öß`, Finnish `ää`, French `éé`."""
+_PAIRS = re.compile("[çÇ][ãõáéíóúâêôÃÕÁÉÍÓÚÂÊÔ]|[äöüÄÖÜ]ß|ää|öö|öä|ÄÄ|ÖÖ|éé|åå|øå|åø|õõ|üü".encode("cp1252"))
+"""Letters that do stand side by side there: Portuguese `ção`, German `öß`, Finnish `ää`, French `éé`, Estonian `õõ`."""
 _SIDE_BY_SIDE = re.compile(rb"[\xc0-\xff]{2,}|[\x80-\x84\x86-\x90\x98-\x9f\xa1-\xaa\xac-\xba\xbc-\xff]{3,}")
 """Quotation marks, dashes and the like, which stand beside any letter, are not counted."""
 _LEAST_ZEROS = 8
@@ -28,6 +29,8 @@ _LEAST_ZEROS = 8
 
 _ONLY_CP1252 = re.compile(rb"[\x80-\x9f]")
 _ICELANDIC = "\xf0\xfe\xd0\xde"
+_HUNGARIAN = "\xe1\xe9\xed\xf3\xf6\xfa\xfc\xf5\xfb\xc1\xc9\xcd\xd3\xd6\xda\xdc\xd5\xdb"
+"""The letters of Hungarian as cp1252 shows them."""
 _CEDILLA = "\xe7\xc7"
 """No language has both: where cp1252 shows both, the text is Turkish (cp1254)."""
 
@@ -87,11 +90,18 @@ def has_latin_9(sample: bytes) -> bool:
 
 
 def _is_hungarian(text: str) -> bool:
-    """Whether o and u with a tilde or a roof stand where Hungarian has two strokes: `tükör`, `erõ`."""
-    num_other = sum(not char.isascii() for char in text)
-    strokes = sum(map(text.count, "\xf5\xfb\xd5\xdb"))
-    german, accented, portuguese = (sum(map(text.count, each)) for each in ("\xf6\xfc", "\xe1\xe9", "\xe3\xe7\xe4\xe8"))
-    return strokes > _MAX_ODD * num_other and min(german, accented) > _MAX_ODD * num_other > portuguese
+    """Whether o and u with a tilde or a roof stand where Hungarian has two strokes: `tükör`, `erõ`.
+
+    Text of several languages, such as French beside German, has letters that Hungarian lacks, and hardly any of á,
+    í, ó and ú.
+    """
+    letters = Counter(char for char in text if char.isalpha() and not char.isascii())
+    least = _MAX_ODD * letters.total()
+    strokes, german, accented, foreign = (
+        sum(letters[char] for char in each)
+        for each in ("\xf5\xfb\xd5\xdb", "\xf6\xfc", "\xe1\xed\xf3\xfa", letters.keys() - set(_HUNGARIAN))
+    )
+    return min(strokes, german, accented) > least > foreign
 
 
 def _is_turkish(text: str) -> bool:

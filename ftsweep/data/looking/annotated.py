@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ftsweep.data.looking.columns import ColumnFacts
 from ftsweep.data.looking.guess import Guess
-from ftsweep.data.looking.names import LABELS, LISTS
+from ftsweep.data.looking.names import LABELS, LISTS, TO_LEARN
 
 ELSE = "To learn something else of these rows, say so with --task and --columns."
 _MARKS = {"x", "✓", "✔", "1", "1.0", "yes", "y", "true", "*", "+"}
 _VERDICTS = {"accept", "reject", "ignore"}
+_PRODIGYS = {"_input_hash", "_task_hash", "_session_id", "_view_id", "_annotator_id", "spans", "options", "label"}
+"""Columns that stand beside Prodigy's answers."""
 _NUMBERED = re.compile(r"(.+?)[ _.-]?([1-9][0-9]?)?")
 _MOST_CLASSES = 200
 _FEW_WORDS = 5
@@ -47,10 +49,10 @@ def of_rejected(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
     """Prodigy's rows, of which a column says whether the annotation was accepted."""
     each = facts.get("answer")
     said = set() if each is None else set(each.counts)
-    if each is None or not {"accept", "reject", "ignore"} >= said or not said - {"accept"}:
+    if each is None or not said <= _VERDICTS or not said - {"accept"}:
         return None
-    if guess.columns.get("label") == "answer" and "ignore" not in said:
-        return None  # whether one label is right is what is learned
+    if guess.columns.get("label") == "answer" and ("ignore" not in said or not _PRODIGYS & facts.keys()):
+        return None  # whether one label is right is what is learned, or what somebody did
     counts = ", ".join(f"{value} ({count})" for value, count in each.counts.most_common())
     return Doubt(
         f"'answer' says of each row whether its annotation was accepted, {counts}, and all of them would be learned",
@@ -72,6 +74,7 @@ def of_several_columns(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt 
         and (other := _NUMBERED.fullmatch(name))
         and other[1].lower() == match[1].lower()
         and each.kind in ("text", "number")
+        and not each.has_fractions
         and each.num_distinct <= _MOST_CLASSES
         and each.mean_words < _FEW_WORDS
     ]
@@ -92,6 +95,8 @@ def of_marks(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
         for name, each in facts.items()
         if each.num_missing and each.counts and {value.lower() for value in each.counts} <= _MARKS
     ]
+    alike = Counter(frozenset(map(str.lower, facts[name].counts)) for name in marked)
+    marked = [name for name in marked if alike[frozenset(map(str.lower, facts[name].counts))] > 1]
     is_learned = guess.columns.get("label") in (None, *marked)
     if guess.task not in ("text", "classification") or len(marked) < 2 or not is_learned:
         return None
@@ -103,11 +108,16 @@ def of_marks(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
     )
 
 
-def of_capitals(facts: Mapping[str, ColumnFacts]) -> Doubt | None:
-    """Columns that differ in capitals alone, each of them in some of the rows: files that name them in several ways."""
+def of_capitals(guess: Guess | None, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
+    """Columns that differ in capitals alone, each of them in some of the rows: files that name them in several ways.
+
+    Those that nobody learns, such as ids, are none of it.
+    """
+    used = {*TO_LEARN, *(() if guess is None else _lowered(guess.columns.values()))}
     by_name: dict[str, list[str]] = {}
     for name in facts:
-        by_name.setdefault(name.strip().lower(), []).append(name)
+        if (plain := name.strip().lower()) in used:
+            by_name.setdefault(plain, []).append(name)
     several = [names for names in by_name.values() if len(names) > 1 and all(facts[name].num_missing for name in names)]
     if not several:
         return None
@@ -116,6 +126,13 @@ def of_capitals(facts: Mapping[str, ColumnFacts]) -> Doubt | None:
         f"columns have names that differ in capitals alone, and each is in some of the rows: {told}",
         f"Write the names alike in all files. {ELSE}",
     )
+
+
+def _lowered(columns: Iterable[Any]) -> Iterator[str]:
+    """The names of columns, and of those in lists of them, without capitals."""
+    for each in columns:
+        for name in each if isinstance(each, list | tuple) else [each]:
+            yield str(name).strip().lower()
 
 
 def of_choices(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt | None:

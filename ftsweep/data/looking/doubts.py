@@ -42,7 +42,7 @@ def doubt_of(
 ) -> Doubt | None:
     """The doubt that a guess of columns alone leaves; None without one."""
     is_pair = guess is not None and guess.task == "preference"
-    found = of_capitals(facts) or _of_messages(facts) or (None if is_pair else _of_two_answers(facts))
+    found = of_capitals(guess, facts) or _of_messages(facts) or (None if is_pair else _of_two_answers(facts))
     if found or guess is None:
         return found
     return (

@@ -10,6 +10,7 @@ from ftsweep.data.files.conll_layout import TAG
 from ftsweep.data.files.spans import hold_spans
 from ftsweep.data.looking.columns import ColumnFacts, as_list, column_named, is_id, tells_rows_apart
 from ftsweep.data.looking.names import (
+    ABOUT_CHATS,
     ALPACA,
     ANNOTATORS,
     ASKED_AND_ANSWERED,
@@ -17,6 +18,7 @@ from ftsweep.data.looking.names import (
     CHATS,
     COMPLETIONS,
     FIRSTS,
+    JUDGED,
     LABELS,
     LISTS,
     LONG_TEXTS,
@@ -133,8 +135,10 @@ def _instruction(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
         completion = column_named({key: each for key, each in texts.items() if key != prompt}, SHORT_TEXTS)
     if (prompt is None or completion is None) and not said:
         pair = next((pair for pair in ASKED_AND_ANSWERED if set(pair) <= texts.keys()), None)
-        if pair is None:
-            return _transcripts(facts, beside)
+        if prompt is not None and _is_asked(texts.get(prompt), pair):
+            pair = None  # two answers to a question
+        if pair is None or column_named({key: each for key, each in facts.items() if key not in pair}, LABELS):
+            return _transcripts(facts, rows, beside)
         prompt, completion = pair
     if prompt is None or completion is None:
         return None
@@ -151,12 +155,19 @@ def _instruction(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
     return {**columns, **beside}, f"{prompt!r} asks and {completion!r} answers"
 
 
-def _transcripts(facts: _Facts, beside: dict[str, str]) -> _Found:
-    """A column of whole conversations, each in one text, where no column has the name of a label."""
+def _is_asked(each: ColumnFacts | None, pair: Sequence[str] | None) -> bool:
+    """Whether a column holds questions of its own beside a pair, and not where rows are from."""
+    return each is not None and each.name not in (pair or ()) and each.is_unique and each.mean_words > 1
+
+
+def _transcripts(facts: _Facts, rows: _Rows, beside: dict[str, str]) -> _Found:
+    """A column of whole conversations, each in one text, where no column seems to be a label of them."""
     name = next((name for name, each in facts.items() if each.is_transcripts), None)
-    rest = {key: each for key, each in facts.items() if key != name}
-    label = _label_column(rest)
-    if name is None or (label is not None and column_named({label: facts[label]}, LABELS)):
+    if name is None:
+        return None
+    others = {key: each for key, each in facts.items() if key != name and not column_named({key: each}, ABOUT_CHATS)}
+    said = {"text": name}
+    if any(look({name: facts[name], **others}, rows, said) for look in (_multi_label, _classification, _regression)):
         return None
     why = f"{name!r} holds conversations in one text, in the form of {facts[name].marks}, which are read as messages"
     return {"messages": name, **beside}, why
@@ -287,7 +298,7 @@ def _label_column(facts: _Facts) -> str | None:
 
     candidates = {name: each for name, each in facts.items() if may_be(each)}
     fewest = min(candidates, key=lambda name: candidates[name].num_distinct, default=None)
-    return column_named(candidates, LABELS) or column_named(candidates, RATINGS) or fewest
+    return next(filter(None, (column_named(candidates, names) for names in (LABELS, JUDGED, RATINGS))), fewest)
 
 
 def _is_joined(each: ColumnFacts) -> bool:

@@ -19,6 +19,8 @@ LABELS = (
     "tag",
     "stance",
 )
+JUDGED = ("polarity", "spam", "is_spam", "toxic", "is_toxic", "toxicity", "offensive", "hate", "gold", "verdict")
+"""Of classes, too; but several of them beside each other are labels that a row may have several of."""
 RATINGS = ("stars", "rating", "score", "grade", "overall")
 """Of few whole numbers: classes, where no column is named like a label."""
 ASKED_AND_ANSWERED = (
@@ -43,3 +45,10 @@ ALPACA = ("instruction", "input", "output", "history")
 BESIDE = ("system", "tools", "functions")
 """What the task `instruction` reads beside a conversation of any shape."""
 NOT_DATA = ("id", "idx", "index", "uuid", "guid", "url", "date", "timestamp", "split", "")
+ABOUT_CHATS = (
+    *("lang", "language", "source", "dataset", "origin", "model", "split", "subset", "license", "template", "task"),
+    *("turns", "length", "tokens"),
+)
+"""Words in the names of columns that say where a conversation is from or how long it is, and no label of it."""
+TO_LEARN = {*TEXTS, *LABELS, *LISTS, *TOKENS, *TAGS, *PROMPTS, *COMPLETIONS, *CHATS, "rejected"} - {"source"}
+"""Names without which rows are not what they seem to be."""

@@ -259,3 +259,55 @@ def test_a_saved_folder_without_a_train_split_is_refused(tmp_path: Path) -> None
     DatasetDict({"extra": Dataset.from_dict({"text": ["a"]})}).save_to_disk(tmp_path / "saved")
     with pytest.raises(DataError, match=r"has no split 'train', only extra\. Name one split's folder instead"):
         look_at([str(tmp_path / "saved")])
+
+
+def guessed(folder: Path, rows: list[dict[str, Any]]) -> tuple[str, dict[str, Any]]:
+    look = looked(folder, rows)
+    assert look.guess is not None, look.doubt
+    return look.guess.task, dict(look.guess.columns)
+
+
+def test_answers_that_somebody_gave_are_classes(tmp_path: Path) -> None:
+    verdicts = ["accept", "reject", "ignore"]
+    rows = [{"question": text(n), "answer": verdicts[n % 3]} for n in range(ROWS)]
+    assert guessed(tmp_path, rows) == ("classification", {"text": "question", "label": "answer"})
+    assert "all of them would be learned" in refusal(tmp_path, [{**row, "_input_hash": 1} for row in rows])
+
+
+def test_fractions_beside_a_label_are_no_second_label(tmp_path: Path) -> None:
+    rows = [{"text": text(n), "label": KINDS[n % 3], "label_1": n / 64} for n in range(ROWS)]
+    assert guessed(tmp_path, rows) == ("classification", {"text": "text", "label": "label"})
+
+
+def test_marks_of_several_kinds_beside_a_text_are_no_labels(tmp_path: Path) -> None:
+    rows = [{"text": text(n), "edited": "1" * (n % 3 == 0), "pinned": "yes" * (n % 4 == 0)} for n in range(ROWS)]
+    assert guessed(tmp_path, rows) == ("text", {"text": "text"})
+
+
+def test_capitals_of_columns_that_nobody_learns_are_no_doubt(tmp_path: Path) -> None:
+    rows = [{"text": text(n), "label": KINDS[n % 3], "id" if n % 2 else "ID": n} for n in range(ROWS)]
+    assert guessed(tmp_path, rows) == ("classification", {"text": "text", "label": "label"})
+    rows = [{"Text" if n % 2 else "text": text(n), "label": KINDS[n % 3]} for n in range(ROWS)]
+    assert "differ in capitals alone, and each is in some of the rows: 'text' and 'Text'" in refusal(tmp_path, rows)
+
+
+@pytest.mark.parametrize("name", ["polarity", "is_spam"])
+def test_a_judgement_counts_before_the_rating_beside_it(tmp_path: Path, name: str) -> None:
+    rows = [{"text": text(n), "score": n % 7, name: n % 2} for n in range(ROWS)]
+    assert guessed(tmp_path, rows) == ("classification", {"text": "text", "label": name})
+
+
+def test_a_question_with_two_answers_is_no_pair_of_them(tmp_path: Path) -> None:
+    pair = [{"human": text(n), "gpt": text(n + 50)} for n in range(ROWS)]
+    assert guessed(tmp_path, pair)[1] == {"prompt": "human", "completion": "gpt"}
+    asked = [{"question": text(n + 90), **row} for n, row in enumerate(pair)]
+    assert guessed(tmp_path, asked)[0] == "text"
+    labelled = [{**row, "label": KINDS[n % 3]} for n, row in enumerate(pair)]
+    assert guessed(tmp_path, labelled)[0] == "classification"
+
+
+def test_a_value_that_comes_but_once_in_the_first_line_is_no_name(tmp_path: Path) -> None:
+    lines = "".join(f'"{text(n)}, and what is said of it goes on",{KINDS[n % 2]}\n' for n in range(ROWS))
+    for first, is_headless in (("so-so", True), ("Label", False), ("In a word, how was it", False)):
+        (tmp_path / "rows.csv").write_text(f'"{text(99)}, and what is said of it goes on","{first}"\n{lines}')
+        assert look_at([str(tmp_path / "rows.csv")]).is_headless is is_headless

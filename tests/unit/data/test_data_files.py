@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
+from ftsweep.data.files.found import find_files
 from ftsweep.data.sources.files import Files
 from ftsweep.errors import ConfigError, DataError
 
@@ -311,3 +313,18 @@ def test_what_never_ends_is_not_read(tmp_path):
     for path in (tmp_path / "pipe.jsonl", "/dev/zero"):
         with pytest.raises(DataError, match="neither a file nor a folder"):
             Files(train=str(path)).fingerprint()
+
+
+def test_a_folder_of_many_files_is_gone_through_once(tmp_path, monkeypatch):
+    for number in range(100):
+        write(tmp_path / f"{number}.txt", "a")
+    num_hashed, own = 0, Path.__hash__
+
+    def hashed(path):
+        nonlocal num_hashed
+        num_hashed += 1
+        return own(path)
+
+    monkeypatch.setattr(type(tmp_path), "__hash__", hashed)
+    assert len(find_files(str(tmp_path)).splits["train"]) == 100
+    assert num_hashed < 1_000

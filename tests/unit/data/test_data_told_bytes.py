@@ -60,6 +60,9 @@ def test_hungarian_is_not_taken_for_western(tmp_path: Path) -> None:
         "Não há mais pão nem café às três",
         "Tõesti ilus öö, küll üsna pime täna",
         "Où est le château brûlé",
+        "Võõras õun, põõsas söön, küll",
+        "août sûr dû coûter, Müller Köln été olé",
+        "Straße, Müller über Köln, forêt sûr dû, Camões é, été en août",
     ):
         rows = table(tmp_path, [f"{language} {n}" for n in range(60)], "cp1252").load(("text", "label"))["train"]
         assert rows[0].values["text"] == f"{language} 0"
@@ -92,3 +95,9 @@ def test_a_file_that_ends_within_a_character_is_to_be_fetched_again(tmp_path: Pa
     (tmp_path / "rows.csv").write_bytes(("text,label\n" + "a thing,b\n" * 40).encode("utf-16-le")[:-1])
     with pytest.raises(DataError, match="It ends within a character: fetch it, or write it, again"):
         Files(train=str(tmp_path / "rows.csv")).load(("text", "label"))
+
+
+def test_russian_is_not_taken_for_that_of_a_mac(tmp_path: Path) -> None:
+    for name in ("cp1251", "koi8-r", "mac-cyrillic"):
+        with pytest.raises(DataError, match=rf"data.encoding={name} \(it seems, and gives 'Привет мир"):
+            table(tmp_path, [f"Привет мир, Спасибо большое друг {n}" for n in range(60)], name).load(("text", "label"))

@@ -107,6 +107,30 @@ def test_columns_of_questions_and_answers_count_before_their_rendering(tmp_path:
     assert (look.guess.task, look.guess.columns) == ("instruction", MESSAGES)
 
 
+@pytest.mark.parametrize(
+    ("beside", "task"),
+    [
+        ({"resolved": ["yes", "no"]}, "classification"),
+        ({"kind": ["billing", "delivery", "login"]}, "classification"),
+        ({"stars": [1, 2, 3, 4, 5]}, "classification"),
+        ({"labels": [["a"], ["a", "b"], ["b"]]}, "multi_label"),
+        ({"rude": [0, 1], "sad": [1, 0, 0], "late": [0, 0, 1]}, "multi_label"),
+        ({"satisfaction": [n / 16 for n in range(59)]}, "regression"),
+        ({"lang": ["de", "en"], "source": ["a", "b", "c"], "num_turns": [2, 4]}, "instruction"),
+        ({"title": [f"{word} {place} thing" for place, word in enumerate(WORDS * 9)]}, "instruction"),
+    ],
+)
+def test_labels_beside_them_are_learned_and_where_they_are_from_is_none(
+    tmp_path: Path, beside: dict[str, list[Any]], task: str
+) -> None:
+    look = looked(
+        tmp_path,
+        [{"text": chat(n), **{name: found[n % len(found)] for name, found in beside.items()}} for n in range(60)],
+    )
+    assert look.guess is not None
+    assert look.guess.task == task
+
+
 def test_every_row_is_read_to_its_messages_or_named(tmp_path: Path) -> None:
     rows = [{"text": chat(n)} for n in range(20)]
     rows[7] = {"text": "### Human: a### Human: b### Assistant: c"}

@@ -337,6 +337,14 @@ def test_words_that_such_files_begin_with_are_text(tmp_path, content, capsys):
     assert json.loads(capsys.readouterr().out)["label"] == str(len(content) - 1)
 
 
+@pytest.mark.parametrize("name", ["tmp.x8Fq2", "questions.2024", "rows.part1.gz"])
+def test_an_extension_that_says_nothing_is_no_reason_to_refuse_lines(tmp_path, name, capsys):
+    content = b"one\ntwo words\n"
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    assert answer_rows(predictor(), str(tmp_path / name), None, keeps_columns=False) == 0
+    assert [json.loads(line)["label"] for line in capsys.readouterr().out.splitlines()] == ["3", "9"]
+
+
 def test_words_and_tags_named_txt_are_sentences_as_in_training(tmp_path, capsys):
     (tmp_path / "a.txt").write_text("the O\nboat B-X\ngoes O\n\na O\ncow B-X\n")
     assert answer_rows(tagger(), str(tmp_path / "a.txt"), None, keeps_columns=False) == 0
