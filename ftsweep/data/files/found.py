@@ -105,7 +105,7 @@ def _found_in(named: str, split: str, shared: Sequence[str], notes: list[Finding
             if there and not any(Path(name).suffix for name in there):
                 remedy = f"Files of text must be named .txt. {remedy}"
             raise DataError(what, where=str(path), remedy=remedy)
-        notes += _passed_over(path, files)
+        notes += _passed_over(path, set(files))
         chosen = [each for file in files for each in _in_folder(file, path, split)]
         return _chosen(chosen, split, shared, str(path), notes)
     check_exists(split, path)
@@ -149,13 +149,12 @@ def _members(archive: Path, member: str, split: str) -> list[DataFile]:
     return [data_file(archive, f"{archive.name}/{name}", member=name) for name in kept]
 
 
-def _passed_over(folder: Path, taken: Sequence[Path]) -> list[Finding]:
+def _passed_over(folder: Path, taken: set[Path]) -> list[Finding]:
     """What a person should know of files of other kinds in a folder, such as spreadsheets."""
-    known = set(taken)
     others = [
         file.relative_to(folder).as_posix()
         for file in sorted(folder.rglob("*"))
-        if file not in known and file.is_file() and not _is_beside(file, folder) and file.suffix not in _NO_DATA
+        if file not in taken and file.is_file() and not _is_beside(file, folder) and file.suffix not in _NO_DATA
     ]
     if not others:
         return []

@@ -9,6 +9,7 @@ from typing import Any
 from ftsweep.data.files.conll_layout import TAG
 from ftsweep.data.files.spans import hold_spans
 from ftsweep.data.looking.columns import ColumnFacts, as_list, column_named, is_id, tells_rows_apart
+from ftsweep.data.looking.labels import MOST_CLASSES, is_joined, label_column
 from ftsweep.data.looking.names import (
     ABOUT_CHATS,
     ALPACA,
@@ -18,14 +19,13 @@ from ftsweep.data.looking.names import (
     CHATS,
     COMPLETIONS,
     FIRSTS,
-    JUDGED,
     LABELS,
     LISTS,
     LONG_TEXTS,
     NOT_DATA,
     NUMBERS,
+    PLURALS,
     PROMPTS,
-    RATINGS,
     SECONDS,
     SHORT_TEXTS,
     TAGS,
@@ -34,12 +34,6 @@ from ftsweep.data.looking.names import (
 )
 
 TASKS = ("classification", "multi_label", "regression", "token_classification", "instruction", "preference", "text")
-
-_MOST_CLASSES = 200
-_FEW_NUMBERS = 20
-_PAIRS = ("|", ";")
-PLURALS = ("labels", "tags", "categories", "topics", "genres", "classes", "emotions")
-"""Names of columns whose texts may be parted by commas, too."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +124,7 @@ def _instruction(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
     completion = said.get("completion") or column_named(
         {key: each for key, each in texts.items() if key != prompt}, COMPLETIONS
     )
-    if completion is None and not said and _label_column(facts) is None:
+    if completion is None and not said and label_column(facts) is None:
         prompt = column_named(texts, (*PROMPTS, *LONG_TEXTS))
         completion = column_named({key: each for key, each in texts.items() if key != prompt}, SHORT_TEXTS)
     if (prompt is None or completion is None) and not said:
@@ -221,13 +215,13 @@ def _multi_label(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
         for name, each in facts.items()
         if each.kind == "list"
         and name != text
-        and each.num_distinct <= _MOST_CLASSES
+        and each.num_distinct <= MOST_CLASSES
         and tells_rows_apart(each)
         and not column_named({name: each}, ANNOTATORS)
     }
     name = column_named(lists, LISTS) or next(iter(lists), None)
     if name is None:
-        joined = [key for key, each in facts.items() if key != text and each.kind == "text" and _is_joined(each)]
+        joined = [key for key, each in facts.items() if key != text and each.kind == "text" and is_joined(each)]
         name = column_named({key: facts[key] for key in joined}, LISTS)
     if name is not None:
         return {**_texts(facts, text, said), "labels": name}, f"{name!r} holds several labels"
@@ -242,7 +236,7 @@ def _classification(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Fou
     text = _text_column(facts, said)
     if text is None:
         return None
-    label = said.get("label") or _label_column({key: each for key, each in facts.items() if key != text})
+    label = said.get("label") or label_column({key: each for key, each in facts.items() if key != text})
     if label is None:
         return None
     num = facts[label].num_distinct if label in facts else 0
@@ -267,9 +261,9 @@ def _regression(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
 
 
 def _text(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
-    text = _text_column(facts, said)
-    is_constant = text is not None and text in facts and facts[text].num_values > 1 and facts[text].num_distinct < 2
-    return None if text is None or is_constant else ({"text": text}, f"{text!r} is all the text there is to learn")
+    told = {name: each for name, each in facts.items() if each.num_values < 2 or each.num_distinct > 1}
+    text = _text_column(told, said)
+    return None if text is None else ({"text": text}, f"{text!r} is all the text there is to learn")
 
 
 def _texts(facts: _Facts, text: str, said: Mapping[str, Any]) -> dict[str, Any]:
@@ -287,24 +281,3 @@ def _text_column(facts: _Facts, said: Mapping[str, Any]) -> str | None:
     if named is not None:
         return named
     return max(texts, key=lambda name: texts[name].mean_words, default=None)
-
-
-def _label_column(facts: _Facts) -> str | None:
-    def may_be(each: ColumnFacts) -> bool:
-        few = 2 <= each.num_distinct <= min(_MOST_CLASSES, max(2, each.num_values / 2))
-        is_class = each.kind == "text" and each.mean_words < 5
-        is_number = each.kind == "number" and not each.has_fractions and each.num_distinct <= _FEW_NUMBERS
-        return few and (is_class or is_number) and each.name.lower() not in NOT_DATA
-
-    candidates = {name: each for name, each in facts.items() if may_be(each)}
-    fewest = min(candidates, key=lambda name: candidates[name].num_distinct, default=None)
-    return next(filter(None, (column_named(candidates, names) for names in (LABELS, JUDGED, RATINGS))), fewest)
-
-
-def _is_joined(each: ColumnFacts) -> bool:
-    """Whether a column's texts are a few names with separators between them."""
-    for separator in (*_PAIRS, ",") if each.name.strip().lower() in PLURALS else _PAIRS:
-        parts = {part.strip() for text in each.counts for part in text.split(separator)}
-        if any(separator in text for text in each.counts) and len(parts) <= min(_MOST_CLASSES, each.num_values / 2):
-            return True
-    return False

@@ -15,7 +15,8 @@ from ftsweep.data.files.kinds import DataFile
 from ftsweep.data.files.text_lists import TextLists
 from ftsweep.data.looking.columns import ColumnFacts, column_facts
 from ftsweep.data.looking.doubts import Doubt, doubt_of
-from ftsweep.data.looking.guess import PLURALS, Guess, guess_task
+from ftsweep.data.looking.guess import Guess, guess_task
+from ftsweep.data.looking.names import PLURALS
 from ftsweep.data.looking.saved import saved_files
 from ftsweep.data.looking.seen_rows import NUM_LOOKED_AT, SeenRows
 from ftsweep.domain.finding import Finding, Severity

@@ -34,6 +34,8 @@ ANNOTATORS = ("annotator", "annotators", "worker", "workers", "rater", "raters")
 """Words in the names of columns that say what each of several people thought."""
 NUMBERS = ("score", "rating", "similarity", "value", "price", "stars", "grade", "label", "target", "y")
 LISTS = ("labels", "label", "tags", "categories", "topics", "genres", "classes", "emotions")
+PLURALS = ("labels", "tags", "categories", "topics", "genres", "classes", "emotions")
+"""Names of columns whose texts may be parted by commas, too."""
 TOKENS = ("tokens", "words", "token")
 TAGS = ("tags", "ner_tags", "ner", "pos_tags", "labels", "tag")
 PROMPTS = ("prompt", "instruction", "question", "query", "input", "source", "problem")

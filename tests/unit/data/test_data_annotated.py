@@ -297,6 +297,16 @@ def test_a_judgement_counts_before_the_rating_beside_it(tmp_path: Path, name: st
     assert guessed(tmp_path, rows) == ("classification", {"text": "text", "label": name})
 
 
+def test_a_count_that_is_named_like_a_rating_is_no_class(tmp_path: Path) -> None:
+    rows = [{"text": text(n), "stars": n % 13, "written_in": WORDS[n % 3]} for n in range(ROWS)]
+    assert guessed(tmp_path, rows)[1]["label"] == "written_in"
+
+
+def test_a_text_that_is_the_same_everywhere_gives_way_to_another(tmp_path: Path) -> None:
+    rows = [{"text": "What is it like?", "body": text(n)} for n in range(ROWS)]
+    assert guessed(tmp_path, rows) == ("text", {"text": "body"})
+
+
 def test_a_question_with_two_answers_is_no_pair_of_them(tmp_path: Path) -> None:
     pair = [{"human": text(n), "gpt": text(n + 50)} for n in range(ROWS)]
     assert guessed(tmp_path, pair)[1] == {"prompt": "human", "completion": "gpt"}

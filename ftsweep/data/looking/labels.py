@@ -1,0 +1,37 @@
+"""Which column says of each row what it is: one of few classes, or several of them with a sign between."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ftsweep.data.looking.columns import ColumnFacts, column_named
+from ftsweep.data.looking.names import JUDGED, LABELS, NOT_DATA, PLURALS, RATINGS
+
+MOST_CLASSES = 200
+_FEW_NUMBERS = 20
+_MOST_RATES = 11  # as from 0 to 10
+_PAIRS = ("|", ";")
+
+
+def label_column(facts: Mapping[str, ColumnFacts]) -> str | None:
+    """The column of few classes that is named like one, else like a rating, else has the fewest; None without any."""
+
+    def may_be(each: ColumnFacts) -> bool:
+        few = 2 <= each.num_distinct <= min(MOST_CLASSES, max(2, each.num_values / 2))
+        is_class = each.kind == "text" and each.mean_words < 5
+        is_number = each.kind == "number" and not each.has_fractions and each.num_distinct <= _FEW_NUMBERS
+        return few and (is_class or is_number) and each.name.lower() not in NOT_DATA
+
+    candidates = {name: each for name, each in facts.items() if may_be(each)}
+    rates = {name: each for name, each in candidates.items() if each.num_distinct <= _MOST_RATES}
+    named = column_named(candidates, LABELS) or column_named(candidates, JUDGED) or column_named(rates, RATINGS)
+    return named or min(candidates, key=lambda name: candidates[name].num_distinct, default=None)
+
+
+def is_joined(each: ColumnFacts) -> bool:
+    """Whether a column's texts are a few names with separators between them."""
+    for separator in (*_PAIRS, ",") if each.name.strip().lower() in PLURALS else _PAIRS:
+        parts = {part.strip() for text in each.counts for part in text.split(separator)}
+        if any(separator in text for text in each.counts) and len(parts) <= min(MOST_CLASSES, each.num_values / 2):
+            return True
+    return False
