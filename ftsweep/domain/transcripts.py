@@ -77,8 +77,10 @@ _WRITTEN = [
 ]
 
 
-def transcript_in(text: str) -> Transcript | None:
+def transcript_in(text: str, *, is_question: bool = False) -> Transcript | None:
     """The conversation that a text holds; None of a text that does not begin like one.
+
+    A question may have no mark of an answer behind it.
 
     Raises:
         ValueError: it begins like one, and a mark or a message in it is missing, or stands where none can be.
@@ -92,7 +94,7 @@ def transcript_in(text: str) -> Transcript | None:
             return _read(form, body)
     for form in _WRITTEN:
         found = form.mark.search(body)
-        if found and (form.has_lead or found.start() == 0) and _begins(form, body, found):
+        if found and (form.has_lead or found.start() == 0) and _begins(form, body, found, is_question):
             return _read(form, body)
     return None
 
@@ -118,8 +120,13 @@ def marks_in(texts: Iterable[str]) -> str:
     return f"{form} ({', '.join(marks)})"
 
 
-def _begins(form: _Form, body: str, first: re.Match[str]) -> bool:
-    """Whether this first mark is one that a conversation of the form begins with, and an answer's mark follows."""
+def _begins(form: _Form, body: str, first: re.Match[str], is_question: bool) -> bool:
+    """Whether this first mark is one that a conversation of the form begins with, and an answer's mark follows.
+
+    Of a question the mark that it begins with is enough; others may stand in any text.
+    """
+    if is_question and first.start() == 0 and _role(first) == "user":
+        return True
     if _role(first) == "assistant" and not body[: first.start()].strip():
         return False  # a greeting, or an answer alone: nothing says which
     roles = {_role(mark) for mark in form.mark.finditer(body)}

@@ -54,7 +54,8 @@ def opened_lines(
             file = lines_file(path)
             refuse_foreign(file)
             lines = _first_lines(path, encoding)
-            refuse_disguised(file, lines, ReadSettings(wanted=tuple(wanted)))
+            looked_for = tuple(wanted) if _may_be_cells(lines, wanted) else ("text",)
+            refuse_disguised(file, lines, ReadSettings(wanted=looked_for))
             found = find_encoding(file, encoding)
             with opened_text(file, found) as text:
                 yield text, [*encoding_findings(file, found, ReadSettings(encoding)), *_paragraphs_told(path, lines)]
@@ -65,6 +66,11 @@ def opened_lines(
         raise UsageError(
             f"cannot be read: {error.strerror or error}", where=name, remedy="Name a file that is there."
         ) from error
+
+
+def _may_be_cells(lines: Sequence[str], wanted: Sequence[str]) -> bool:
+    """Whether lines are told to be a table's: questions of any kind often have one ; or | each, but no tab."""
+    return not {"label", "labels"}.isdisjoint(wanted) or any("\t" in line.rstrip() for line in lines)
 
 
 def _paragraphs_told(path: Path, lines: Sequence[str]) -> list[Finding]:

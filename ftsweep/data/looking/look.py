@@ -81,9 +81,9 @@ def look_at(data: Sequence[str], *, task: str | None = None, said: Mapping[str, 
     taken = {name: theirs for name, theirs in (said or {}).items() if name in of_words}
     rest = {name: theirs for name, theirs in (said or {}).items() if name not in taken}
     look = _judged(seen.rows, named, seen.num_rows, sorted(seen.formats), task, rest)
+    findings += [*seen.findings, *_left_out(look, seen, splits)]
     if look.guess is not None and taken:
         look.guess = replace(look.guess, columns={**look.guess.columns, **taken})
-    findings += [*seen.findings, *_left_out(look, seen, splits)]
     if list(look.named) == ["train"] and list(look.num_rows) == ["train"]:
         look.split_column, look.num_rows = _split_column(look)
     look.is_headless, look.num_unreadable = seen.is_headless, seen.num_bad

@@ -11,13 +11,16 @@ from ftsweep.tasks.base import RowError
 from ftsweep.tasks.encoding.messages import role_of
 
 
-def messages_of(value: Any, column: str) -> list[Any]:
-    """The column's messages, as the row has them. Raises RowError for what is no conversation, or not a whole one."""
+def messages_of(value: Any, column: str, *, is_question: bool = False) -> list[Any]:
+    """The column's messages, as the row has them. Raises RowError for what is no conversation, or not a whole one.
+
+    A question may have no mark of an answer behind it.
+    """
     found = messages_in(value)
     if found is not None:
         return found
     try:
-        transcript = transcript_in(value) if isinstance(value, str) else None
+        transcript = transcript_in(value, is_question=is_question) if isinstance(value, str) else None
     except ValueError as error:
         raise RowError(f"{column!r} is a conversation in one text that cannot be read: {error}") from None
     if transcript is None:
@@ -29,7 +32,7 @@ def messages_of(value: Any, column: str) -> list[Any]:
 def without_answers(messages: Any) -> Any:
     """A conversation's messages without the assistant's at its end; what is none as it is."""
     try:
-        kept = messages_of(messages, "messages")
+        kept = messages_of(messages, "messages", is_question=True)
     except RowError:
         return messages
     while kept and isinstance(kept[-1], Mapping) and role_of(kept[-1]) == "assistant":

@@ -148,6 +148,13 @@ def test_held_out_files_without_answers_are_left_out_and_told(tmp_path: Path) ->
     assert "data:\n  train: train.csv" in write_new_sweep(look).file.read_text()
 
 
+def test_held_out_files_of_words_and_tags_are_taken_by_the_names_of_their_columns(tmp_path: Path) -> None:
+    for split in ("train", "dev"):
+        (tmp_path / f"{split}.conll").write_text("London NNP B-LOC\nis VBZ O\nbig JJ O\n\n" * 20)
+    look = look_at([str(tmp_path)], task="token_classification", said={"tokens": "1", "tags": "3"})
+    assert look.num_rows == {"train": 20, "validation": 20}
+
+
 def test_a_file_without_names_among_others_is_refused(tmp_path: Path) -> None:
     lines = [f'"{text(n)}",{"ab"[n % 2]}\n' for n in range(ROWS)]
     (tmp_path / "p1.csv").write_text("text,label\n" + "".join(lines))

@@ -179,6 +179,26 @@ def test_predict_asks_them_without_their_last_answer(tmp_path: Path, capsys: Any
     assert json.loads(capsys.readouterr().out) == {"completion": f"{asked(1)}; {answered(1)}; Why?"}
 
 
+@pytest.mark.parametrize("text", ["### Human: Why?", "User: Why?", "USER: Why?", "### Instruction:\nWhy?\n"])
+def test_predict_asks_a_question_without_the_mark_of_an_answer(tmp_path: Path, text: str, capsys: Any) -> None:
+    model: Any = Predictor(None, None, Instruction(), Echo(), {}, {"columns": MESSAGES})  # type: ignore[arg-type]
+    assert answer_rows(model, written(tmp_path, [{"text": text}]), None, keeps_columns=False) == 0
+    assert json.loads(capsys.readouterr().out) == {"completion": "Why?"}
+
+
+@pytest.mark.parametrize("line", ["Sort these: {0} | {0}", "Say it again; it is {0}"])
+def test_questions_with_a_sign_of_tables_each_are_lines(tmp_path: Path, line: str, capsys: Any) -> None:
+    class Repeat:
+        def predict(self, model, task, tokenizer, schema, rows, batch_size):  # type: ignore[no-untyped-def]
+            return [{"completion": row["prompt"]} for row in rows]
+
+    model: Any = Predictor(None, None, Instruction(), Repeat(), {}, {"columns": {}})  # type: ignore[arg-type]
+    lines = [line.format(word) for word in WORDS]
+    (tmp_path / "rows.txt").write_text("\n".join(lines))
+    assert answer_rows(model, str(tmp_path / "rows.txt"), None, keeps_columns=False) == 0
+    assert [json.loads(each)["completion"] for each in capsys.readouterr().out.splitlines()] == lines
+
+
 def test_pairs_of_any_form_are_read() -> None:
     start = "<|im_start|>user\nWhere?<|im_end|>\n<|im_start|>assistant\n"
     pair = pair_of({"chosen": f"{start}Here.<|im_end|>", "rejected": f"{start}No.<|im_end|>"})
