@@ -53,8 +53,10 @@ class _Form:
     """What must end each message but the last; "" where the next mark does."""
     alternates: bool = True
     """Whether a user and an assistant must speak in turn: a mark that stands inside of a message is told so."""
-    has_lead: bool = False
-    """Whether text may stand before the first mark, which is the system's message then."""
+    lead: str = ""
+    """What all texts have of which a system's message may stand before the first mark; "" where none may.
+
+    Most texts lack it, and a pattern need not be looked for in them."""
 
 
 _MARKED = [
@@ -69,9 +71,9 @@ _MARKED = [
     _Form("Zephyr's", re.compile(r"<\|(?P<role>system|user|prompter|assistant)\|>")),
 ]
 _WRITTEN = [
-    _Form("Guanaco's", re.compile(r"### ?(?P<role>Human|User|Assistant|System) ?:"), has_lead=True),
-    _Form("Alpaca's", re.compile(r"(?m)^### ?(?P<role>Instruction|Input|Response) ?:"), has_lead=True),
-    _Form("Vicuna's", re.compile(r"(?:(?<!\S)|(?<=</s>))(?P<role>SYSTEM|USER|ASSISTANT):(?!\S)"), has_lead=True),
+    _Form("Guanaco's", re.compile(r"### ?(?P<role>Human|User|Assistant|System) ?:"), lead="###"),
+    _Form("Alpaca's", re.compile(r"(?m)^### ?(?P<role>Instruction|Input|Response) ?:"), lead="###"),
+    _Form("Vicuna's", re.compile(r"(?:(?<!\S)|(?<=</s>))(?P<role>SYSTEM|USER|ASSISTANT):(?!\S)"), lead="USER:"),
     _Form("HH-RLHF's", re.compile(r"(?:\A|\n\n)(?P<role>Human|Assistant):")),
     _Form("lines of speakers", re.compile(r"(?m)^(?P<role>System|User|Human|Assistant|Bot|AI): ?")),
 ]
@@ -93,8 +95,8 @@ def transcript_in(text: str, *, is_question: bool = False) -> Transcript | None:
         if form.mark.match(body):
             return _read(form, body)
     for form in _WRITTEN:
-        found = form.mark.search(body)
-        if found and (form.has_lead or found.start() == 0) and _begins(form, body, found, is_question):
+        found = form.mark.match(body) or (form.mark.search(body) if form.lead and form.lead in body else None)
+        if found and _begins(form, body, found, is_question):
             return _read(form, body)
     return None
 
