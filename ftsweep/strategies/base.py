@@ -103,12 +103,6 @@ class Strategy(Component, ABC):
                 where="training.l2_sp",
                 remedy="Leave it 0, or choose strategy=full, top_layers or lora.",
             )
-        if training.compile and self.has_frozen_body:
-            raise ConfigError(
-                "this strategy trains no more than a head: the model's body takes no training pass",
-                where="training.compile",
-                remedy="Leave it false here; a branch's `overrides` may set it for the others.",
-            )
         if training.kl_to_base > 0 and not task.takes_text:
             held = "its losses hold it to the base already" if task.needs_reference else "its head is new"
             raise ConfigError(

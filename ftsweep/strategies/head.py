@@ -6,6 +6,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from ftsweep.errors import ConfigError
 from ftsweep.strategies.base import Strategy, end_checkpointing, redraw_fresh_modules
 from ftsweep.strategies.trained_part import (
     check_has_head,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedModel
 
+    from ftsweep.config.schema import TrainingSettings
     from ftsweep.models.base import Head
     from ftsweep.tasks.base import Task
 
@@ -40,6 +42,15 @@ class LinearProbe(Strategy):
 
     def check_task(self, task: Task) -> None:
         check_has_head(task, "head")
+
+    def check_training(self, task: Task, training: TrainingSettings) -> None:
+        super().check_training(task, training)
+        if training.compile:
+            raise ConfigError(
+                "this strategy trains no more than a head: the model's body takes no training pass",
+                where="training.compile",
+                remedy="Leave it false here; a branch's `overrides` may set it for the others.",
+            )
 
     def apply(self, base: PreTrainedModel, head: Head) -> PreTrainedModel:
         own = head_modules(base, head)

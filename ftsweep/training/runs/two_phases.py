@@ -20,9 +20,10 @@ from ftsweep.training.checkpoint import Checkpoint, trained_weights
 from ftsweep.training.features.cache import cached_features
 from ftsweep.training.features.table import FeatureSet, feature_evaluator, put_back_body, replace_body
 from ftsweep.training.mix import Examples
+from ftsweep.training.optimizer import make_optimizer
 from ftsweep.training.regularisers import Regularisers
 from ftsweep.training.schedule import BatchPlan, rate_factor
-from ftsweep.training.step import Stepper, StepTimes, make_optimizer
+from ftsweep.training.step import Stepper, StepTimes
 from ftsweep.training.trial import TrialRun
 
 if TYPE_CHECKING:

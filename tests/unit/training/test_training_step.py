@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from ftsweep.training.step import clip_gradients
+from ftsweep.training.optimizer import clip_gradients
 
 
 @pytest.mark.parametrize("scale", [1e-3, 0.2, 1.0, 50.0, math.inf, math.nan])
