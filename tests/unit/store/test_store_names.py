@@ -17,6 +17,7 @@ from ftsweep.models.study import StudyModel
 from ftsweep.report.writing import write_study_report
 from ftsweep.serving.study_model import export_best
 from ftsweep.store.folders import Store
+from ftsweep.store.result import model_folder
 
 HOSTILE = [
     "..",
@@ -97,6 +98,7 @@ def test_a_report_replaces_a_report_and_nothing_else(study: Any, tmp_path: Path)
 
 
 def test_an_export_goes_into_an_empty_folder_only(study: Any, tmp_path: Path) -> None:
+    model_folder(study).mkdir(parents=True)
     full = tmp_path / "full"
     full.mkdir()
     (full / "precious").write_text("x")
