@@ -1,7 +1,7 @@
 """RMS norms of transformers' models in fewer passes over memory: the same numbers to rounding.
 
-transformers writes the norm out, and autograd takes twice as many operations for the way back. Here it is six and seven;
-on a GPU torch has one kernel for each way.
+transformers writes the norm out, and autograd takes twice as many operations for the way back. Here it is six and
+seven; on a GPU torch has one kernel for each way.
 """
 
 from __future__ import annotations
