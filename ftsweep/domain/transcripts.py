@@ -9,21 +9,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
+from ftsweep.domain.speakers import ROLES
+
 Message = dict[str, str]
 
-_ROLES = {
-    "system": "system",
-    "human": "user",
-    "user": "user",
-    "prompter": "user",
-    "instruction": "user",
-    "input": "user",
-    "assistant": "assistant",
-    "response": "assistant",
-    "model": "assistant",
-    "bot": "assistant",
-    "ai": "assistant",
-}
+_ROLES = ROLES | {"instruction": "user", "input": "user", "response": "assistant"}
 _START = re.compile(r"\s*(?:<s>|<bos>|<\|begin_of_text\|>|<\|startoftext\|>)?\s*")
 _ENDS = ("</s>", "<|end|>", "<|endoftext|>", "<|eot_id|>", "<eos>", "<s>")
 _LINE_MARKS = re.compile(r"(?m)^(?:Human|Assistant):")

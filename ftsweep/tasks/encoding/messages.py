@@ -10,33 +10,11 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from ftsweep.domain.speakers import ROLES
 from ftsweep.tasks.base import RowError
 
 Message = dict[str, Any]
 """`role`, `content` (text), and where there are any `name`, `tool_calls`, `tool_call_id`, `reasoning_content`."""
-
-ROLES = {
-    "system": "system",
-    "developer": "developer",
-    "user": "user",
-    "human": "user",
-    "prompter": "user",
-    "assistant": "assistant",
-    "gpt": "assistant",
-    "chatgpt": "assistant",
-    "bot": "assistant",
-    "ai": "assistant",
-    "model": "assistant",
-    "function_call": "assistant",
-    "tool_call": "assistant",
-    "tool": "tool",
-    "function": "tool",
-    "function_response": "tool",
-    "tool_response": "tool",
-    "observation": "tool",
-    "ipython": "tool",
-}
-"""What data calls the speakers, and what templates do; capitals do not matter."""
 
 _CALLING = ("function_call", "tool_call")
 _LEARNED = ("weight", "train", "trainable", "training", "learn", "loss")

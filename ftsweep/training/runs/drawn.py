@@ -181,6 +181,7 @@ class DrawnRun:
             facts={
                 "num_steps": training.num_steps,
                 "micro_batch_size": training.micro_batch_size,
+                "compile_seconds": training.compile_seconds,
                 "general": {} if self._meter is None else self._meter.values(self.model),
             },
         )
@@ -206,6 +207,7 @@ class DrawnRun:
 
     def _end(self, kind: OutcomeKind, reason: str) -> None:
         scores = list(self._scores.values())
+        compiling = sum(each.facts["compile_seconds"] for each in scores)
         self.outcome = Outcome(
             kind=kind,
             reason=reason if self._answers is None else self._answers.with_missing(reason),
@@ -216,6 +218,7 @@ class DrawnRun:
                 "micro_batch_size": min((each.facts["micro_batch_size"] for each in scores), default=None),
                 "num_steps": sum(each.facts["num_steps"] for each in scores),
                 "train_seconds": round(self.train_seconds, 3),
+                **({"compile_seconds": round(compiling, 3)} if compiling else {}),
                 "num_trained_parameters": sum(weight.numel() for weight in trained_weights(self.model).values()),
             },
         )

@@ -9,7 +9,11 @@ from transformers.models.gemma.modeling_gemma import GemmaRMSNorm
 from transformers.models.llama.modeling_llama import LlamaRMSNorm
 
 from ftsweep.models.lean_norm import LeanNorm, RmsNorm, lean_norms
+from ftsweep.models.tiny import TinyModel
+from ftsweep.strategies.lora import Lora
+from ftsweep.tasks.instruction import Instruction
 from ftsweep.testing.random_models import random_bert, random_llama
+from ftsweep.worker.base_models import BaseModels
 
 
 def norm(size: int, *, trains: bool = False) -> LlamaRMSNorm:
@@ -97,3 +101,11 @@ def test_a_whole_model_answers_the_same_and_is_saved_the_same() -> None:
     kinds = [type(module) for module in encoder.modules()]
     lean_norms(encoder)
     assert [type(module) for module in encoder.modules()] == kinds
+
+
+def test_a_worker_trains_on_a_base_of_lean_norms() -> None:
+    bases = BaseModels(torch.device("cpu"), memory_bytes=1 << 34)
+    base = bases.look_at(TinyModel(), Instruction(), Lora(rank=2), {}, precision="float32")
+    norms = [module for module in base.model.modules() if "RMSNorm" in type(module).__name__]
+    assert norms
+    assert all(isinstance(module, LeanNorm) for module in norms)

@@ -66,6 +66,11 @@ def test_each_training_pass_is_a_compiled_one_and_no_measurement_is(
     _, later = finish(engine, make_job(name="trial-0002"))
     assert set(runs) == {0}, "the next trial runs what the first one had compiled"
     assert "compile_seconds" not in later["outcome"]["extra"]
+    before = len(runs)
+    _, planned = finish(engine, make_job("estimate", "estimate-main"))
+    assert planned["result"]["plain_step_seconds"] > 0
+    assert planned["result"]["compile_seconds"] >= 0
+    assert 1 < len(runs) - before <= planned["result"]["num_steps"], "steps are timed with programs and without"
     small["training"]["compile"] = False
     before = len(runs)
     finish(engine, make_job(name="trial-0003"))
