@@ -41,11 +41,15 @@ def needed_mask(model: Any, mask: torch.Tensor | None) -> Iterator[torch.Tensor 
 
 
 def looks_left(model: Any) -> bool:
-    """Whether each attention of transformers' model says that it is causal, and there is one."""
+    """Whether each attention of transformers' model says that it is causal, and there is one.
+
+    It is remembered where the attention is, in the body: a strategy may put another one in its place for a while.
+    """
     if not isinstance(model, torch.nn.Module):
         return False
-    known: bool | None = model.__dict__.get("looks_left")
+    body: Any = getattr(model, "base_model", model)
+    known: bool | None = body.__dict__.get("looks_left")
     if known is None:
-        said = [bool(module.is_causal) for module in model.modules() if hasattr(module, "is_causal")]
-        known = model.__dict__["looks_left"] = bool(said) and all(said)
+        said = [bool(module.is_causal) for module in body.modules() if hasattr(module, "is_causal")]
+        known = body.__dict__["looks_left"] = bool(said) and all(said)
     return known

@@ -47,7 +47,7 @@ def masks(monkeypatch):
 def test_a_decoder_answers_the_same_without_the_mask_and_is_not_given_it(head, masks, monkeypatch):
     model, batch = random_llama(head).eval(), padded_batch()
     without = answers(model, batch)
-    monkeypatch.setitem(model.__dict__, "looks_left", False)
+    monkeypatch.setitem(model.base_model.__dict__, "looks_left", False)
     torch.testing.assert_close(without, answers(model, batch), rtol=1e-5, atol=1e-6)
     assert masks[0] is None
     assert masks[1] is batch["attention_mask"]

@@ -293,8 +293,10 @@ def test_head_then_full_begins_its_second_phase_from_the_trained_head(
     assert end.values["validation/loss"] < 0.7 * start.values["validation/loss"]
 
 
-def test_base_is_whole_again_after_a_trial_on_cached_features(config: Config, make_job: MakeJob) -> None:
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])  # in which the least difference in a pass shows
+def test_base_is_whole_again_after_a_trial_on_cached_features(config: Config, make_job: MakeJob, dtype: str) -> None:
     be_brief(config)
+    config["model"]["dtype"] = config["training"]["precision"] = dtype
     engine = Engine(threads=1)
     finish(engine, make_job(name="trial-0000"))
     (base,) = engine.components.bases._bases
