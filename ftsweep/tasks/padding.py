@@ -28,14 +28,23 @@ def needed_mask(model: Any, mask: torch.Tensor | None) -> Iterator[torch.Tensor 
     if mask is None or num_virtual_tokens(model) or not looks_left(transformers_model(model)):
         yield mask
         return
+    with without_packed_rows():
+        yield None
+
+
+@contextmanager
+def without_packed_rows() -> Iterator[None]:
+    """In the block transformers takes rows that come without a mask for one text each.
+
+    Else it looks for several in a row, and waits for the device to know.
+    """
     found: Callable[..., Any] | None = getattr(masking_utils, _FINDS_PACKING, None)
     if found is None:
-        yield None
+        yield
         return
-    # without a mask it looks for rows that are packed, and waits for the device to know: there are none
     setattr(masking_utils, _FINDS_PACKING, lambda position_ids: None)
     try:
-        yield None
+        yield
     finally:
         setattr(masking_utils, _FINDS_PACKING, found)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -106,7 +106,9 @@ class Stepper:
         self.num_large_gradients = torch.zeros((), dtype=torch.long, device=evaluator.device)
         self.is_finite = torch.ones((), dtype=torch.bool, device=evaluator.device)
         """Whether every loss and gradient so far was a number."""
-        self._training_pass = self.strategy.training_pass(model, evaluator.autocast_dtype)
+        self.ready: Callable[[], AbstractContextManager[Any]]
+        """What makes the model ready for a pass."""
+        self.ready = self.strategy.training_pass(model, evaluator.autocast_dtype)
         self.compiled = compiled_passes(model) if settings.compile else None
         self._is_plain = False
         self.compile_seconds = 0.0
@@ -147,11 +149,11 @@ class Stepper:
         ]
         return batches, max(1, sum(int(self.task.row_units(batch["labels"]).sum()) for batch in batches))
 
-    def micro_batch_tokens(self) -> list[int]:
-        """How many tokens, padding counted, the micro-batches of the next step have."""
+    def micro_batch_shapes(self) -> list[tuple[int, int]]:
+        """Rows and length, padded, of each micro-batch of the next step."""
         lengths = self.examples.lengths
         parts = self._micro_batch_indices(self.plan.indices(self.num_steps))
-        return [len(part) * max(self._min_length(len(part)), int(lengths[part].max())) for part in parts]
+        return [(len(part), max(self._min_length(len(part)), int(lengths[part].max()))) for part in parts]
 
     def _micro_batch_indices(self, indices: np.ndarray) -> list[np.ndarray]:
         size = self.micro_batch_size
@@ -170,7 +172,7 @@ class Stepper:
 
     def loss(self, batch: Batch) -> torch.Tensor:
         """What training minimises, summed over the micro-batch's rows: a scalar with its graph."""
-        with autocast(self.evaluator.device, self.evaluator.autocast_dtype), self._training_pass():
+        with autocast(self.evaluator.device, self.evaluator.autocast_dtype), self.ready():
             rows = self.regularisers.training_losses(to_device(batch, self.evaluator.device), self.evaluator.schema)
         return rows.sum()
 

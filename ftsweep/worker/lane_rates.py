@@ -1,4 +1,4 @@
-"""How much more a worker trains in the same CPU time when trials share passes: what `executor.lanes: auto` goes by."""
+"""How much more a worker trains in the same time when trials share passes: what `executor.lanes: auto` goes by."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+import torch
 
 from ftsweep.evaluation.trial_parts import TrialParts
 from ftsweep.store.folders import TrialFolder
@@ -89,13 +91,19 @@ class LaneRates:
         return _Seated(lane, base, own, run)
 
     def _seconds(self, seated: list[_Seated], number: int, *, is_shared: bool) -> float:
-        """CPU seconds of one step of each, at different places of its plan."""
+        """Seconds of one step of each, at different places of its plan: of the CPU, on a GPU of the clock."""
         for index, each in enumerate(seated):
             each.run.stepper.num_steps = (3 * index + number) % each.run.stepper.plan.num_steps
-        started = time.process_time()
+        started = self._clock()
         if is_shared:
             self._passes.share([(each.lane, each.base) for each in seated])
         for each in seated:
             self._generators.give_to(each.lane.name)
             each.run.stepper.take()
-        return time.process_time() - started
+        return self._clock() - started
+
+    def _clock(self) -> float:
+        if self._components.device.type == "cpu":
+            return time.process_time()
+        torch.cuda.synchronize(self._components.device)
+        return time.perf_counter()

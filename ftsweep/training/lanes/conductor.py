@@ -1,31 +1,55 @@
-"""One body for all lanes on a base: their batches go through it behind one another, in one forward and one backward."""
+"""What lanes share: a pass of all their batches through one body. There are two ways of it, one for CPUs, one for GPUs.
+
+The packed way (`packed`) has all tokens behind one another and gives each lane the very bits that it comes to alone.
+The padded way (`padded`) has all rows in one batch and launches as many kernels for sixteen lanes as for one.
+"""
 
 from __future__ import annotations
 
-import inspect
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
-from torch import nn
 
-from ftsweep.tasks.read_rows import feed_forward
-from ftsweep.training.lanes.attention import BASE, NAME, own_mask
-from ftsweep.training.lanes.layers import Adapter, LaneDropout, LaneFeedForward, LaneLinear, Part, Seats
-from ftsweep.training.lanes.twin import twin
+from ftsweep.strategies.lean import LeanLinear, dropout_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-TOKENS_PER_PASS = 1024
-"""Of all lanes together. On a CPU a product gains nothing from more, and the pass outgrows the cache."""
+    from ftsweep.training.lanes.lane import Lane
+
+BASE_ATTENTION = "sdpa"
+"""What a body must use alone."""
+
+Gradients = list[torch.Tensor | None]
 
 _IGNORED = frozenset({"return_dict", "use_cache", "output_attentions", "output_hidden_states"})
 
 
 class NoLaneError(Exception):
     """What is asked cannot be done in a shared pass; the message says why."""
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """What a lane adds at one layer while it trains."""
+
+    down: torch.Tensor
+    """A [rank, in]."""
+    up: torch.Tensor
+    """B [out, rank]."""
+    scale: float
+    dropout: float
+
+    @classmethod
+    def of(cls, layer: LeanLinear) -> Adapter:
+        """Of a layer whose adapter is on."""
+        (name,) = layer.active_adapters
+        down: Any = layer.lora_A[name]
+        up: Any = layer.lora_B[name]
+        return cls(down.weight, up.weight, layer.scaling[name], dropout_of(layer, name))
 
 
 @dataclass(frozen=True)
@@ -43,7 +67,7 @@ class BodyInputs:
         """Of a call of the body, of whose hidden states these are read.
 
         Raises:
-            NoLaneError: it is given what a packed pass has no place for.
+            NoLaneError: it is given what a shared pass has no place for.
         """
         given = {**settings, **dict(zip(("input_ids", "attention_mask"), args, strict=False))}
         known = {"input_ids", "attention_mask", "token_type_ids"}
@@ -53,86 +77,59 @@ class BodyInputs:
         return cls(given["input_ids"], given.get("attention_mask"), given.get("token_type_ids"), read)
 
 
-class Conductor:
-    """Computes hidden states of several lanes' batches on one base, whose adapters differ.
+def told_segments(batches: Sequence[BodyInputs]) -> list[torch.Tensor] | None:
+    """Which segment each token belongs to, of all batches; None where the models are not told.
 
-    Attention is that of each lane's own padded rows; linear layers, norms and embeddings are of all lanes' tokens. The
-    base's own dropout is drawn for each lane from its own generators.
+    Raises:
+        NoLaneError: some are told, and some are not.
     """
+    known = [each.token_type_ids for each in batches if each.token_type_ids is not None]
+    if known and len(known) < len(batches):
+        raise NoLaneError("of two lanes one tells segments apart, and the other does not")
+    return known or None
 
-    def __init__(self, base: PreTrainedModel) -> None:
-        """`base` without an adapter; nothing of it is changed.
+
+@dataclass(frozen=True)
+class SharedPass:
+    """The forward pass of several lanes, and its way back."""
+
+    hidden: Sequence[torch.Tensor]
+    """The last hidden states of each lane, [rows, length, hidden]."""
+    backward: Callable[[Sequence[torch.Tensor | None]], None]
+    """Given the gradient of each lane's `hidden`, None where it has none: adds those of the lanes' adapters."""
+
+
+class Conductor(ABC):
+    """Computes hidden states of several lanes' batches on one base, whose adapters differ."""
+
+    is_exact: ClassVar[bool]
+    """Whether a lane comes to the bits that it comes to alone; else to the same numbers but for rounding."""
+    min_tokens: ClassVar[int]
+    """Of a micro-batch, padding counted; what has fewer is computed alone."""
+    tokens_per_pass: int
+    """At most, of all lanes together; less from when memory has run out."""
+
+    @classmethod
+    def refusal(cls, base: PreTrainedModel) -> str | None:
+        """Why the body of this model cannot be shared; None where it can, as far as is seen without a pass."""
+        if base.base_model is base:
+            return f"{type(base).__name__} has no body apart from its head"
+        attention = base.config._attn_implementation
+        return None if attention == BASE_ATTENTION else f"its attention is {attention!r}, not {BASE_ATTENTION!r}"
+
+    @abstractmethod
+    def num_tokens(self, shapes: Sequence[tuple[int, int]]) -> int | None:
+        """Of a pass over micro-batches of these (rows, length), what is padded counted; None: they do not go well
+        together."""
+
+    @abstractmethod
+    def forward(self, lanes: Sequence[Lane], batches: Sequence[BodyInputs]) -> SharedPass:
+        """The pass of these lanes over a batch each.
 
         Raises:
-            NoLaneError: its body cannot be shared.
+            NoLaneError: it cannot be done.
         """
-        reason = _refusal(base)
-        if reason is not None:
-            raise NoLaneError(reason)
-        self._config = base.config
-        self._seats = Seats()
-        self._body: Any = _shared_body(base, self._seats)
-        self._is_causal = any(getattr(module, "is_causal", False) for module in self._body.modules())
-        taken = inspect.signature(self._body.forward).parameters
-        self._settings = {"use_cache": False} if "use_cache" in taken else {}
-        self.tokens_per_pass = TOKENS_PER_PASS
 
-    def part(
-        self, inputs: BodyInputs, adapters: Mapping[str, Adapter], own_generators: Callable[[], None], start: int
-    ) -> Part:
-        """A lane's place in a pass."""
-        rows, length = inputs.input_ids.shape
-        like = self._body.get_input_embeddings().weight.new_empty(1).expand(rows, length, 1)
-        mask = own_mask(self._config, like, inputs.attention_mask, is_causal=self._is_causal)
-        return Part(adapters, rows, length, own_generators, mask, start, inputs.read)
-
-    def hidden(self, batches: Sequence[BodyInputs], parts: Sequence[Part]) -> list[torch.Tensor]:
-        """Last hidden states [rows, length, hidden] of each lane, all of one graph."""
-        ids = torch.cat([each.input_ids.reshape(1, -1) for each in batches], dim=1)
-        positions = [torch.arange(part.length, device=ids.device).repeat(part.num_rows) for part in parts]
-        settings: dict[str, Any] = dict(self._settings)
-        types = [each.token_type_ids for each in batches]
-        if any(each is not None for each in types):
-            known = [each.reshape(1, -1) for each in types if each is not None]
-            if len(known) < len(types):
-                raise NoLaneError("of two lanes one tells segments apart, and the other does not")
-            settings["token_type_ids"] = torch.cat(known, dim=1)
-        self._seats.parts = parts
-        try:
-            states = self._body(input_ids=ids, position_ids=torch.cat(positions).unsqueeze(0), **settings)
-        finally:
-            self._seats.parts = ()
-        split = states.last_hidden_state.split([part.num_tokens for part in parts], dim=1)
-        return [own.view(part.num_rows, part.length, -1) for own, part in zip(split, parts, strict=True)]
-
-
-def _refusal(base: PreTrainedModel) -> str | None:
-    """Why the body of this model cannot be shared; None where it can, as far as is seen without a pass."""
-    config: Any = base.config
-    if base.base_model is base:
-        return f"{type(base).__name__} has no body apart from its head"
-    if config._attn_implementation != BASE:
-        return f"its attention is {config._attn_implementation!r}, not {BASE!r}"
-    kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
-    if kinds != {"full_attention"} or getattr(config, "sliding_window", None):
-        return "its attention is not over the whole row in every layer"
-    return None
-
-
-def _shared_body(base: PreTrainedModel, seats: Seats) -> Any:
-    """A twin of the model's body with the layers that know of lanes; what pools rows is left to the lanes."""
-    whole: Any = twin(base)
-    body = whole.base_model
-    if getattr(body, "pooler", None) is not None:
-        body.pooler = None
-    for name, module in list(body.named_modules()):
-        if type(module) is nn.Linear:
-            body.set_submodule(name, LaneLinear(name, module, seats))
-        elif type(module) is nn.Dropout:
-            body.set_submodule(name, LaneDropout(module, seats))
-    if (part := feed_forward(whole)) is not None:
-        body.layers[-1].mlp = LaneFeedForward(part, seats)
-    for module in body.modules():
-        module.lane_seats = seats
-    body.config._attn_implementation = NAME
-    return body.train()
+    @abstractmethod
+    def doubt(self, alone: Gradients, shared: Gradients) -> str | None:
+        """What is wrong with the gradient of a shared step that came to `alone` without the others; None: nothing."""

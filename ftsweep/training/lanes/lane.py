@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from functools import cached_property
 from typing import Any, NoReturn
 
 import torch
@@ -14,8 +15,8 @@ from ftsweep.strategies.base import transformers_model
 from ftsweep.strategies.lean import LeanLinear
 from ftsweep.tasks.read_rows import positions_read
 from ftsweep.training.checkpoint import Weights, pack_generators, unpack_generators
-from ftsweep.training.lanes.conductor import BodyInputs, NoLaneError
-from ftsweep.training.lanes.layers import Adapter
+from ftsweep.training.lanes.conductor import Adapter, BodyInputs, Gradients, NoLaneError
+from ftsweep.training.lanes.stack import FlatAdapter, Stack
 from ftsweep.training.step import Stepper
 
 CHECKED_STEPS = 2
@@ -42,10 +43,18 @@ class Lane:
         self.num_shared = 0
         """Steps whose gradient came of a shared pass."""
         self._body: Any = transformers_model(stepper.model).base_model
-        modules = dict(self._body.named_modules())
-        self.adapters = {name: Adapter.of(each) for name, each in modules.items() if isinstance(each, LeanLinear)}
+        layers = {name: each for name, each in self._body.named_modules() if isinstance(each, LeanLinear)}
+        self.adapters = {name: Adapter.of(each) for name, each in layers.items() if not name.startswith("pooler.")}
+        """By the names of their layers in the body; what pools its rows is the lane's own affair."""
+        self.stacks: dict[Any, Stack] = {}
+        """Of passes in which this lane is the first, where adapters are stacked; by what is in them."""
         self._generators: Weights = {}
         self._was_finite = torch.empty(0)
+
+    @cached_property
+    def flat(self) -> FlatAdapter:
+        """Its adapter as one row of numbers, where adapters are stacked."""
+        return FlatAdapter(self.adapters)
 
     @property
     def is_checked(self) -> bool:
@@ -107,15 +116,17 @@ class Lane:
         assert leaf.grad is not None
         return leaf.grad
 
-    def gradients(self) -> list[torch.Tensor | None]:
+    def gradients(self) -> Gradients:
         """Copies of what every trained weight has now."""
         return [None if weight.grad is None else weight.grad.clone() for weight in self.stepper.weights]
 
     @contextmanager
     def _answering(self, forward: Callable[..., Any]) -> Iterator[None]:
-        """Let the body answer in this way: hooks on it run, and its weights keep their names."""
+        """Let the body answer in this way, without getting it ready: hooks on it run, its weights keep their names."""
+        ready, self.stepper.ready = self.stepper.ready, nullcontext
         self._body.forward = forward
         try:
             yield
         finally:
             del self._body.forward
+            self.stepper.ready = ready

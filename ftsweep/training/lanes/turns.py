@@ -7,21 +7,17 @@ where the step began, and takes it alone: with the same numbers, or with the err
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import torch
-
 from ftsweep.evaluation.batch import Batch
 from ftsweep.models.device import is_out_of_memory
-from ftsweep.training.lanes.conductor import BodyInputs, Conductor, NoLaneError
+from ftsweep.training.lanes.conductor import BodyInputs, Conductor, Gradients, NoLaneError
 from ftsweep.training.lanes.lane import Lane
-from ftsweep.training.step import MIN_TOKENS
 
 _LOGGER = logging.getLogger(__name__)
-
-Gradients = list[torch.Tensor | None]
 
 
 @dataclass
@@ -29,8 +25,8 @@ class _Step:
     """The next step of a lane."""
 
     lane: Lane
-    num_tokens: int
-    """The most of any micro-batch, padded."""
+    shape: tuple[int, int]
+    """Rows and length, padded, of its largest micro-batch."""
     batches: Sequence[Batch] = ()
     num_units: int = 1
     alone: Gradients | None = None
@@ -42,16 +38,17 @@ def share_gradients(lanes: Sequence[Lane], conductor: Conductor) -> None:
     """Leave in these lanes' weights the gradient of their next step (`Stepper.has_gradient`); some may be left as they
     are, to do it alone.
     """
-    steps = [each for each in map(_next_step, lanes) if each is not None]
-    for group in groups(steps, conductor.tokens_per_pass):
+    steps = [each for each in (_next_step(lane, conductor.min_tokens) for lane in lanes) if each is not None]
+    for group in groups(steps, conductor):
         _share(group, conductor)
 
 
-def groups(steps: Sequence[_Step], tokens_per_pass: int) -> Iterator[list[_Step]]:
-    """Lanes whose batches go through the body together: neighbours, as many as fit; one by itself gains nothing."""
+def groups(steps: Sequence[_Step], conductor: Conductor) -> Iterator[list[_Step]]:
+    """Lanes whose batches go through the body together: of like size, as many as fit; one by itself gains nothing."""
     group: list[_Step] = []
-    for each in steps:
-        if sum(other.num_tokens for other in [*group, each]) > tokens_per_pass:
+    for each in sorted(steps, key=lambda step: (math.prod(step.shape), step.shape)):
+        tokens = conductor.num_tokens([other.shape for other in [*group, each]])
+        if tokens is None or tokens > conductor.tokens_per_pass:
             if len(group) > 1:
                 yield group
             group = []
@@ -60,13 +57,12 @@ def groups(steps: Sequence[_Step], tokens_per_pass: int) -> Iterator[list[_Step]
         yield group
 
 
-def _next_step(lane: Lane) -> _Step | None:
+def _next_step(lane: Lane, min_tokens: int) -> _Step | None:
     """None where the lane has to do it alone."""
     if lane.refusal is not None:
         return None
-    stepper = lane.stepper
-    sizes = stepper.micro_batch_tokens()
-    return None if min(sizes) < MIN_TOKENS else _Step(lane, max(sizes))
+    shapes = lane.stepper.micro_batch_shapes()
+    return None if min(map(math.prod, shapes)) < min_tokens else _Step(lane, max(shapes, key=math.prod))
 
 
 def _share(group: list[_Step], conductor: Conductor) -> None:
@@ -85,10 +81,11 @@ def _share(group: list[_Step], conductor: Conductor) -> None:
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whose it is shows when each takes the step alone
         _give_up(group, conductor, error)
     for each in group:
-        _settle(each)
-    seconds, total = time.monotonic() - started - alone_seconds, sum(each.num_tokens for each in group)
+        _settle(each, conductor)
+    seconds, total = time.monotonic() - started - alone_seconds, sum(math.prod(each.shape) for each in group)
     for each in group:
-        each.lane.stepper.train_seconds += seconds * each.num_tokens / total + alone_seconds / len(group)
+        own = seconds * math.prod(each.shape) / total
+        each.lane.stepper.train_seconds += own + alone_seconds / len(group)
 
 
 def _draw(each: _Step) -> None:
@@ -122,22 +119,17 @@ def _pass(group: Sequence[_Step], number: int, conductor: Conductor) -> None:
             ready.append(each)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - it comes again alone, and is told there
             _fail(each, error)
-    parts, start = [], 0
-    for each, own in zip(ready, inputs, strict=True):
-        parts.append(conductor.part(own, each.lane.adapters, each.lane.own_generators, start))
-        start = parts[-1].stop
     if not ready:
         return
-    hidden = conductor.hidden(inputs, parts)
-    reached: list[tuple[torch.Tensor, torch.Tensor]] = []
-    for each, states in zip(ready, hidden, strict=True):
+    shared = conductor.forward([each.lane for each in ready], inputs)
+    gradients: Gradients = []
+    for each, states in zip(ready, shared.hidden, strict=True):
         try:
-            gradient = each.lane.add_gradient(each.batches[number], each.num_units, states)
-            reached.append((states, gradient))
+            gradients.append(each.lane.add_gradient(each.batches[number], each.num_units, states))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - it comes again alone, and is told there
+            gradients.append(None)
             _fail(each, error)
-    if reached:
-        torch.autograd.backward([states for states, _ in reached], [gradient for _, gradient in reached])
+    shared.backward(gradients)
 
 
 def _fail(each: _Step, error: BaseException) -> None:
@@ -160,7 +152,7 @@ def _give_up(group: Sequence[_Step], conductor: Conductor, error: BaseException)
         each.lane.refusal = reason.splitlines()[0]
 
 
-def _settle(each: _Step) -> None:
+def _settle(each: _Step, conductor: Conductor) -> None:
     """Have the stepper use the gradient, if it is the one that the lane comes to alone."""
     lane = each.lane
     if each.has_failed:
@@ -170,20 +162,7 @@ def _settle(each: _Step) -> None:
     lane.num_shared += 1
     if each.alone is None:
         return
-    largest = largest_difference(each.alone, lane.gradients())
-    if largest != 0:
-        lane.refusal = f"a shared pass gives other last digits on this machine: gradients differ by up to {largest:.1e}"
+    lane.refusal = conductor.doubt(each.alone, lane.gradients())
+    if lane.refusal is not None:
         lane.num_shared -= 1
         lane.reset()
-
-
-def largest_difference(left: Gradients, right: Gradients) -> float:
-    """0 where all bits are the same; of values that are no numbers nothing is asked."""
-    most = 0.0
-    for one, other in zip(left, right, strict=True):
-        if (one is None) != (other is None):
-            return float("inf")
-        if one is not None and other is not None and not torch.equal(one, other):
-            apart = (one - other).abs().nan_to_num(nan=0.0, posinf=float("inf"))
-            most = max(most, float(apart.max()))
-    return most

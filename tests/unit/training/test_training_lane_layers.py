@@ -4,7 +4,7 @@ import torch
 
 from ftsweep.tasks.read_rows import MIN_ROWS, compute_only, feed_forward, rows_read
 from ftsweep.testing.random_models import random_llama
-from ftsweep.training.lanes.layers import LaneFeedForward, Part, Seats
+from ftsweep.training.lanes.packed_layers import LaneFeedForward, Part, Seats
 
 
 def make_part(start, num_rows, length, read):

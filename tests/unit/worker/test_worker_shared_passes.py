@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +20,11 @@ from ftsweep.tasks.classification import Classification
 from ftsweep.testing.random_models import byte_tokenizer, random_bert, random_llama
 from ftsweep.training import checkpoint
 from ftsweep.training.lanes import turns
-from ftsweep.training.lanes.conductor import Conductor
+from ftsweep.training.lanes.conductor import Conductor, SharedPass
+from ftsweep.training.lanes.packed import PackedConductor
+from ftsweep.training.lanes.padded import PaddedConductor
+from ftsweep.training.lanes.stack import FlatAdapter
+from ftsweep.worker import shared_passes
 from ftsweep.worker.engine import Engine
 
 Job = dict[str, Any]
@@ -242,15 +248,15 @@ def test_a_killed_worker_s_lanes_go_on_alone_or_with_others(
 def test_a_pass_without_memory_is_shared_by_fewer_and_changes_no_bit(
     make_trial: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, sizes = Conductor.hidden, []
+    real, sizes = PackedConductor.forward, []
 
-    def limited(self: Conductor, batches: Any, parts: Any) -> Any:
-        sizes.append(parts[-1].stop)
+    def limited(self: PackedConductor, lanes: Any, batches: Any) -> Any:
+        sizes.append(sum(each.input_ids.numel() for each in batches))
         if sizes[-1] > 150:
             raise torch.OutOfMemoryError("tried to allocate 20.00 GiB")
-        return real(self, batches, parts)
+        return real(self, lanes, batches)
 
-    monkeypatch.setattr(Conductor, "hidden", limited)
+    monkeypatch.setattr(PackedConductor, "forward", limited)
     alone, beside, last = both_ways(make_trial, OTHERS[:2])
     assert max(sizes) > 150
     assert [bits(job) for job in beside] == [bits(job) for job in alone]
@@ -263,10 +269,14 @@ def test_a_pass_without_memory_is_shared_by_fewer_and_changes_no_bit(
 def test_a_machine_on_which_a_shared_pass_gives_other_bits_shares_none(
     make_trial: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = Conductor.hidden
-    monkeypatch.setattr(
-        Conductor, "hidden", lambda self, *given: [each * (1 + 1e-6) for each in real(self, *given)]
-    )  # as a product that adds in another order
+    real = PackedConductor.forward
+
+    def other(self: PackedConductor, *given: Any) -> SharedPass:
+        """As with a product that adds in another order."""
+        shared = real(self, *given)
+        return SharedPass([each * (1 + 1e-6) for each in shared.hidden], shared.backward)
+
+    monkeypatch.setattr(PackedConductor, "forward", other)
     alone, beside, last = both_ways(make_trial, OTHERS[:2])
     assert [bits(job) for job in beside] == [bits(job) for job in alone]
     for message in last.values():
@@ -312,22 +322,91 @@ def test_batches_too_small_to_give_the_same_bits_are_not_shared(make_trial: Make
 
 
 def test_lanes_that_are_large_enough_by_themselves_do_not_meet(make_trial: MakeJob) -> None:
-    class Drawn:
-        def __init__(self, tokens: int) -> None:
-            self.num_tokens = tokens
+    packed = PackedConductor(random_llama("sequence_classification"))
+    made: Any = [SimpleNamespace(shape=(1, length)) for length in (300, 500, 400, 1024, 2000, 10, 20)]
+    sizes = [[each.shape[1] for each in group] for group in turns.groups(made, packed)]
+    assert sizes == [[10, 20, 300, 400]]
 
-    made = [Drawn(tokens) for tokens in (300, 400, 500, 1024, 2000, 10, 20)]
-    sizes = [[each.num_tokens for each in group] for group in turns.groups(made, 1024)]  # type: ignore[arg-type]
-    assert sizes == [[300, 400], [10, 20]]
+
+# -- the passes of a GPU, on a CPU ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def padded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have workers share passes as they do on a GPU."""
+    monkeypatch.setattr(shared_passes, "conductor_kind", lambda device: PaddedConductor)
+
+
+def losses(jobs: list[Job]) -> list[list[float]]:
+    return [[each["validation/loss"] for each in bits(job)[0]] for job in jobs]
+
+
+def near(expected: list[list[float]], tolerance: float) -> list[Any]:
+    return [pytest.approx(each, abs=tolerance) for each in expected]
+
+
+@pytest.mark.usefixtures("padded")
+@pytest.mark.parametrize("task", ["classification", *TASKS])
+def test_in_padded_passes_every_task_comes_to_the_same_curves(
+    make_trial: MakeJob, config: Config, tmp_path: Path, task: str
+) -> None:
+    if task != "classification":
+        target, make = TASKS[task]
+        put_rows(config, tmp_path, make)
+        config["model"] = EMBEDDED if task == "instruction" else config["model"]
+        config["task"] = {"_target_": f"ftsweep.tasks.{target}", "max_length": 48}
+    alone, beside, last = both_ways(make_trial, (OTHERS[0], {**OTHERS[1], "micro_batch_size": 6}))
+    assert losses(beside) == near(losses(alone), 1e-4)
+    assert [last[job["job"]]["outcome"]["extra"].get("alone") for job in beside] == [None] * 2
+    assert min(shared_steps(last[job["job"]]) for job in beside) >= 2, last
+
+
+@pytest.mark.usefixtures("padded")
+def test_padded_passes_are_in_mixed_precision_where_the_trials_are(make_trial: MakeJob, config: Config) -> None:
+    config["training"]["precision"] = config["model"]["dtype"] = "bfloat16"
+    alone, beside, last = both_ways(make_trial, OTHERS[:2])
+    assert losses(beside) == near(losses(alone), 0.05)
+    assert [last[job["job"]]["outcome"]["extra"].get("alone") for job in beside] == [None] * 2
+    assert min(shared_steps(last[job["job"]]) for job in beside) >= 5
+
+
+@pytest.mark.usefixtures("padded")
+@pytest.mark.parametrize(("how", "fate"), [(lambda: math.nan, "diverged"), (fail, "no such column")])
+def test_in_padded_passes_too_a_lane_that_ends_badly_ends_alone(
+    make_trial: MakeJob, monkeypatch: pytest.MonkeyPatch, how: Callable[[], Any], fate: str
+) -> None:
+    alone = make_trial("trial-0000", **OTHERS[0])
+    run(Engine(threads=1), alone)
+    poisoned_steps(monkeypatch, how, at=5)
+    sound, failing = make_trial("trial-0010", **OTHERS[0]), make_trial("trial-0011", **OTHERS[1])
+    engine = Engine(threads=1, lanes=2)
+    last = run(engine, sound, failing)
+    ended = last["trial-0011"]
+    assert fate in (ended["outcome"]["kind"] if ended["type"] == "ended" else ended["message"])
+    assert shared_steps(last["trial-0010"]) >= 2
+    assert losses([sound]) == near(losses([alone]), 1e-4)
 
 
 # -- what it costs ----------------------------------------------------------------------------------------------------
 
 
-def test_lanes_leave_no_module_and_no_weight_behind(make_trial: MakeJob) -> None:
+@pytest.mark.parametrize("kind", [PackedConductor, PaddedConductor])
+def test_lanes_leave_no_module_and_no_weight_behind(
+    make_trial: MakeJob, monkeypatch: pytest.MonkeyPatch, kind: type[Conductor]
+) -> None:
+    monkeypatch.setattr(shared_passes, "conductor_kind", lambda device: kind)
+    flat: weakref.WeakSet[Any] = weakref.WeakSet()
+    made = FlatAdapter.__init__
+
+    def noted(self: FlatAdapter, adapters: Any) -> None:
+        made(self, adapters)
+        flat.add(self)
+
+    monkeypatch.setattr(FlatAdapter, "__init__", noted)
     engine = Engine(threads=1, lanes=2)
     run(engine, *(make_trial(f"trial-{number}", **OTHERS[number]) for number in range(2)))
     (base,) = engine.components.bases._bases
     assert base.num_twins == 0
+    assert not flat, "rows of numbers of trials that have ended"
     assert not any(isinstance(module, LeanLinear) for module in base.model.modules())
     assert not engine.is_spent

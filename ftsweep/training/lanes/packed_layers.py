@@ -1,4 +1,4 @@
-"""The layers of the pass that lanes share: what is frozen is computed for all tokens at once, each lane's own on its.
+"""The layers of a packed pass: what is frozen is computed for all tokens at once, each lane's own on its.
 
 The operations on a lane's rows, forward and backward, are those of `ftsweep.strategies.low_rank` alone, so that the
 same bits come out: rows of a product do not depend on the rows beside them (from `MIN_TOKENS` on).
@@ -8,35 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.functional import linear
 
-from ftsweep.strategies.lean import LeanLinear, dropout_of
 from ftsweep.strategies.low_rank import LowRankSum, Own, dropout_noise
 from ftsweep.tasks.read_rows import compute_only, rows_read
-
-
-@dataclass(frozen=True)
-class Adapter:
-    """What a lane adds at one layer while it trains."""
-
-    down: torch.Tensor
-    """A [rank, in]."""
-    up: torch.Tensor
-    """B [out, rank]."""
-    scale: float
-    dropout: float
-
-    @classmethod
-    def of(cls, layer: LeanLinear) -> Adapter:
-        """Of a layer whose adapter is on."""
-        (name,) = layer.active_adapters
-        down: Any = layer.lora_A[name]
-        up: Any = layer.lora_B[name]
-        return cls(down.weight, up.weight, layer.scaling[name], dropout_of(layer, name))
+from ftsweep.training.lanes.conductor import Adapter
 
 
 @dataclass

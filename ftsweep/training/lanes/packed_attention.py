@@ -1,4 +1,4 @@
-"""Attention of a shared pass: each lane's rows by themselves, by the very function that the body uses alone."""
+"""Attention of a packed pass: each lane's rows by themselves, by the very function that the body uses alone."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from torch import nn
 from transformers.masking_utils import create_bidirectional_mask, create_causal_mask
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from ftsweep.training.lanes.layers import Seats
+from ftsweep.training.lanes.conductor import BASE_ATTENTION
+from ftsweep.training.lanes.packed_layers import Seats
 
 NAME = "ftsweep_lanes"
 """By this name transformers finds it. It knows no mask of this name, so that the body makes none for all rows."""
-BASE = "sdpa"
-"""What a body must use alone."""
 
 
 def lane_attention(
@@ -29,7 +28,7 @@ def lane_attention(
     """As transformers' functions: of heads [1, heads, tokens, size] the result is [1, tokens, heads, size]."""
     assert attention_mask is None
     seats: Seats = module.lane_seats  # type: ignore[assignment]  # the conductor puts it on every module
-    alone = ALL_ATTENTION_FUNCTIONS[BASE]
+    alone = ALL_ATTENTION_FUNCTIONS[BASE_ATTENTION]
     settings.pop("position_ids", None)
     sizes = [part.num_tokens for part in seats.parts]
     split = [heads.transpose(1, 2).split(sizes, dim=1) for heads in (query, key, value)]
