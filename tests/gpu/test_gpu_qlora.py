@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_gpu_training import config, engine, finish
+from test_gpu_training import finish
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("bitsandbytes", reason="needs bitsandbytes: pip install '.[qlora]'")
@@ -15,7 +15,6 @@ pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine"),
 ]
-__all__ = ["config", "engine"]  # fixtures
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])

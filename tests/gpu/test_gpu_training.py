@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,52 +14,6 @@ pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine"),
 ]
-
-WORDS = {"sea": ["wave", "ship", "harbour", "tide"], "farm": ["cow", "barn", "wheat", "plough"]}
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> dict[str, Any]:
-    lines = []
-    for number in range(160):
-        label = ("sea", "farm")[number % 2]
-        name = "".join(chr(97 + int(digit)) for digit in str(number))
-        text = " ".join(WORDS[label][(number * step) % 4] for step in range(1, 6))
-        lines.append(json.dumps({"text": f"{text} {name}", "label": label}))
-    (tmp_path / "rows.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    return {
-        "model": {"_target_": "ftsweep.models.TinyModel", "dtype": "auto"},
-        "stages": {},
-        "data": {"_target_": "ftsweep.data.Files", "train": str(tmp_path / "rows.jsonl")},
-        "general": None,
-        "task": {"_target_": "ftsweep.tasks.Classification", "max_length": 32},
-        "strategy": {"_target_": "ftsweep.strategies.Lora", "rank": 4},
-        "training": {
-            "learning_rate": 5e-3,
-            "batch_size": 16,
-            "epochs": 3,
-            "micro_batch_size": None,
-            "warmup": 0.1,
-            "schedule": "linear",
-            "weight_decay": 0.0,
-            "max_grad_norm": 1.0,
-            "patience": None,
-            "precision": "auto",
-            "gradient_checkpointing": False,
-            "replay": 0.0,
-        },
-        "rungs": {"count": 4},
-        "objective": {"metric": "loss", "split": "validation", "direction": "minimize"},
-        "seed": {"data": 0, "model": 0, "sampler": 0},
-    }
-
-
-@pytest.fixture
-def engine() -> Iterator[Any]:
-    from ftsweep.worker.engine import Engine
-
-    yield Engine()
-    torch.cuda.set_per_process_memory_fraction(1.0)
 
 
 def finish(engine: Any, tmp_path: Path, config: dict[str, Any], name: str = "trial-0000") -> tuple[list[Any], Any]:
@@ -78,6 +30,7 @@ def finish(engine: Any, tmp_path: Path, config: dict[str, Any], name: str = "tri
         for message in engine.step():
             if message["type"] == "ended":
                 return measured, message["outcome"]
+            assert message["type"] == "measured", message
             measured.append(message["measurement"]["values"]["validation/loss"])
             engine.answer({"type": "continue", "job": name})
 
