@@ -1,4 +1,4 @@
-"""Random models of known shapes, and LoRA trials on them that train one by one or in shared passes."""
+"""Random models of known shapes, and LoRA trials on them that train one by one or in the shared passes of a GPU."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from ftsweep.strategies.adapters import lora_layers
 from ftsweep.strategies.lora import Lora
 from ftsweep.tasks.classification import Classification
 from ftsweep.testing.random_models import byte_tokenizer, random_llama
-from ftsweep.training.lanes.conductor import Conductor
 from ftsweep.training.lanes.lane import CHECKED_STEPS, Lane
+from ftsweep.training.lanes.padded import PaddedConductor, relative_distance
 from ftsweep.training.lanes.turns import share_gradients
 from ftsweep.training.lanes.twin import twin
 from ftsweep.training.step import Stepper
@@ -127,9 +127,9 @@ class Crew:
             self.steppers.append(stepper)
         self._lanes = [Lane(str(number), each, _nothing) for number, each in enumerate(self.steppers)]
         for lane in self._lanes:
-            lane.num_shared = CHECKED_STEPS  # on a GPU they are the same to rounding only
+            lane.num_shared = CHECKED_STEPS  # `difference` does
         self._base = base
-        self._conductor: Conductor | None = None
+        self._conductor: PaddedConductor | None = None
 
     def alone(self) -> None:
         """A step of each, one after another."""
@@ -144,7 +144,7 @@ class Crew:
     def share(self) -> None:
         """Have every trial's next gradient come of one pass."""
         if self._conductor is None:
-            self._conductor = Conductor(self._base)
+            self._conductor = PaddedConductor(self._base)
             self._conductor.tokens_per_pass = 1 << 30
         share_gradients(self._lanes, self._conductor)
         refusals = {lane.refusal for lane in self._lanes} - {None}
@@ -152,20 +152,14 @@ class Crew:
             raise RuntimeError(f"a pass was not shared: {refusals}")
 
     def difference(self) -> float:
-        """Of the gradients of the next step, shared against alone: the largest, over the largest gradient."""
+        """Of the gradients of the next step, shared against alone, over their length: the largest of all lanes."""
         alone = []
         for lane in self._lanes:
             lane.stepper.add_gradients(lane.stepper.plan.indices(lane.stepper.num_steps))
-            alone.append([each for each in lane.gradients() if each is not None])
+            alone.append(lane.gradients())
             lane.stepper.optimizer.zero_grad(set_to_none=True)
         self.share()
-        worst = 0.0
-        for lane, gradients in zip(self._lanes, alone, strict=True):
-            scale = max(float(each.abs().max()) for each in gradients)
-            beside = [each for each in lane.gradients() if each is not None]
-            apart = max(float((one - two).abs().max()) for one, two in zip(gradients, beside, strict=True))
-            worst = max(worst, apart / scale)
-        return worst
+        return max(relative_distance(own, lane.gradients()) for lane, own in zip(self._lanes, alone, strict=True))
 
 
 def _nothing() -> None:

@@ -3,20 +3,21 @@
     python benchmarks/gpu/estimate.py [--launch-us 6] [--view-us 1] [--tflops 400] [--gb-per-s 3000]
 
 Operations of a step (forward, backward, update) are counted on a CPU, on models of as many layers and hardly any
-weights: their number depends on neither width nor length. PEFT's layers and ftsweep's alone are in bfloat16 autocast
-on a base held in it, as on a GPU; the passes of lanes in float32. A norm of ftsweep's counts as one operation each way:
-torch has such a kernel for GPUs, and for no CPU. The host takes so long for each that launches, and
-for each view; the device as long as its products (4 multiplications and additions per frozen weight and token, forward
-and backward to the inputs) or its reads of the weights (twice per pass), whichever is more. A step takes the longer of
-both. Nothing here was measured on a GPU; what is left out (attention's own work, adapters, memory for activations)
-makes the device's part larger and the gain smaller.
+weights: their number depends on neither width nor length. All are in bfloat16 autocast on a base held in it, as on a
+GPU; lanes share padded passes. A norm of ftsweep's counts as one operation each way: torch has such a kernel for GPUs,
+and for no CPU. An operation on lists of tensors counts as the kernels that CUDA takes for so many. The host takes so
+long for each that launches, and for each view; the device as long as its products (4 multiplications and additions per
+frozen weight and token, forward and backward to the inputs) or its reads of the weights (twice per pass), whichever is
+more. A step takes the longer of both. Nothing here was measured on a GPU; what is left out (attention's own work,
+adapters, memory for activations, what Python does between operations) is not the same share of all.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,8 @@ _VIEWS = frozenset(
     for name in ("view", "_unsafe_view", "t", "transpose", "detach", "slice", "expand", "unsqueeze", "select", "alias")
 )
 _COUNTED_LENGTH = 32
+_TENSORS_OF_A_KERNEL = {1: 110, 2: 64, 3: 48, 4: 36, 5: 30}
+"""By how many lists torch's `multi_tensor_apply` goes through; a concatenation takes 128."""
 
 
 class OneKernel(torch.autograd.Function):
@@ -60,8 +63,18 @@ class Counter(TorchDispatchMode):
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = function._schema.name
         self.views += name in _VIEWS
-        self.launches += name not in _VIEWS and "empty" not in name
+        self.launches += 0 if name in _VIEWS or "empty" in name else _kernels(name, args)
         return function(*args, **(kwargs or {}))
+
+
+def _kernels(name: str, args: Sequence[Any]) -> int:
+    """That CUDA takes: one, or of lists of small tensors as many as their addresses fit into."""
+    lists = [each for each in args if isinstance(each, list | tuple) and each and torch.is_tensor(each[0])]
+    if not lists:
+        return 1
+    depth = len(lists) + (name.startswith("aten::_foreach") and not name.endswith("_"))
+    most = 128 if name == "aten::cat" else _TENSORS_OF_A_KERNEL[min(depth, 5)]
+    return math.ceil(len(lists[0]) / most)
 
 
 @dataclass(frozen=True)
@@ -106,17 +119,14 @@ def main() -> None:
 def _counts(shape: Shape) -> dict[Any, Counter]:
     """By `peft` and number of lanes."""
     base, settings = shape.thin().model(torch.device("cpu")), trial_config("quickstart", [])["training"]
-    half = deepcopy(base).to(torch.bfloat16)
-    lean_base, lean_half = deepcopy(base), deepcopy(half)
-    for model in (lean_base, lean_half):
-        lean_norms(model)
+    base = base.to(torch.bfloat16)
+    lean = deepcopy(base)
+    lean_norms(lean)
     found: dict[Any, Counter] = {}
     for key in ("peft", *LANES):
-        size = 1 if key == "peft" else key
-        autocast = torch.bfloat16 if size == 1 else None  # what a trial computes in; lanes in float32, as on a CPU
+        size, own = (1, base) if key == "peft" else (key, lean)
         of_size = {"size": size, "batch": 1, "length": _COUNTED_LENGTH}
-        own = half if key == "peft" else lean_half if autocast else lean_base
-        crew = Crew(own, settings, **of_size, autocast=autocast, is_lean=key != "peft")
+        crew = Crew(own, settings, **of_size, autocast=torch.bfloat16, is_lean=key != "peft")
         for group in (group for stepper in crew.steppers for group in stepper.optimizer.param_groups):
             group["fused"] = True  # as on a GPU, where all weights take few launches
         with patch.object(LeanNorm, "forward", lambda _norm, x: OneKernel.apply(x)):

@@ -4,10 +4,10 @@
 
 Milliseconds per trial and step, median of a few, after warming up: PEFT's layers with torch's AdamW in bfloat16
 autocast on a base held in bfloat16 (what a loop of one's own or a Trainer computes), ftsweep's step on the same and in
-float32, and lanes: the packed pass that CPUs share, on the device, in float32. The difference of their gradients from
-alone stands beside. Then one step of each model compiled (`training.compile`), and the seconds until it was.
-A worker does not share passes on a GPU: these figures say whether it should. What does not fit into memory or into the
-time is named. `--tiny` takes one small model and few cells, on whatever device there is, to see that it runs.
+float32, and lanes: the padded pass that a worker's trials share on a GPU, in bfloat16. How far their gradients are from
+those alone, of their length, stands beside. Then one step of each model compiled (`training.compile`), and the seconds
+until it was. What does not fit into memory or into the time is named. `--tiny` takes one small model and few cells, on
+whatever device there is, to see that it runs.
 """
 
 from __future__ import annotations
@@ -126,7 +126,9 @@ def _cells(base: Any, half: Any, plain: Any, settings: dict[str, Any], batch: in
             continue
         cells.append(
             _cell(
-                lambda lanes=lanes: Crew(base, settings, size=lanes, batch=batch, length=length),
+                lambda lanes=lanes: Crew(
+                    half, settings, size=lanes, batch=batch, length=length, autocast=torch.bfloat16
+                ),
                 is_shared=True,
                 differences=differences,
             )

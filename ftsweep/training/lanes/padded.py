@@ -168,11 +168,8 @@ def relative_distance(left: Gradients, right: Gradients) -> float:
     """The length of what two gradients differ by, over that of the longer; of what is no number nothing is asked."""
     if [each is None for each in left] != [each is None for each in right]:
         return float("inf")
-    pairs = [(one, other) for one, other in zip(left, right, strict=True) if one is not None and other is not None]
-    if not all(bool(torch.isfinite(each).all()) for pair in pairs for each in pair):
-        return 0.0
-    apart, *lengths = (
-        sum(float(each.double().square().sum()) for each in tensors)
-        for tensors in ([one - other for one, other in pairs], *zip(*pairs, strict=True))
+    one, other = (
+        torch.cat([each.double().flatten() for each in tensors if each is not None]) for tensors in (left, right)
     )
-    return float((apart / max(*lengths, 1e-30)) ** 0.5)
+    apart, longer = (one - other).norm(), torch.maximum(one.norm(), other.norm())
+    return float((apart / longer.clamp_min(1e-30)).nan_to_num(0.0, posinf=0.0))
