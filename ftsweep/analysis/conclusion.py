@@ -102,9 +102,7 @@ def _not_again(result: StudyResult, records: Sequence[TrialRecord], objective: O
     named = ", ".join(map(str, once[:_NAMED])) + (f" and {len(once) - _NAMED} more" if len(once) > _NAMED else "")
     which = f"trial {named}" if len(once) == 1 else f"trials {named}"
     if not raced:
-        return (
-            "No setting was run again with fresh seeds: how much of a difference between trials is luck, is not known."
-        )
+        return "No setting has a mean over fresh seeds: how much of a difference between trials is luck, is not known."
     values = "its value" if len(once) == 1 else "their values"
     return f"Not in the race: of {which} the search's run alone was weighed, so that {values} may be luck."
 
