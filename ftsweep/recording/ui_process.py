@@ -7,6 +7,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import psutil
@@ -24,7 +25,7 @@ def serve(command: Sequence[str], environment: Mapping[str, str], tell: Callable
     """
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is started now inherits it
-    server = subprocess.Popen(command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL)  # noqa: S603 - ours
+    server = subprocess.Popen(command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL)
     for number in before:
         signal.signal(number, _interrupt)
     try:
@@ -58,7 +59,5 @@ def _end(server: subprocess.Popen[bytes]) -> None:
 
 
 def _ask(act: Callable[[], None]) -> None:
-    try:
+    with suppress(psutil.NoSuchProcess):
         act()
-    except psutil.NoSuchProcess:
-        pass

@@ -110,7 +110,7 @@ TOLD: dict[Callable[[Records], StudyResult], list[str]] = {
     cheaper_and_worse_on_test: ["A tie:", "on test its model is no better than the default setting's"],
     better: ["The search was worth it", "beats the default setting's on validation for sure and on test"],
     nothing_completed: ["No trial is complete"],
-    stopped_early: ["Stopped by the time limit", "No setting was run again with fresh seeds"],
+    stopped_early: ["Stopped by the time limit", "No setting has a mean over fresh seeds"],
     branches: ["Use lora: it costs a tenth of full."],
     forgets: ["The limit on forgetting changes the choice"],
 }
@@ -254,6 +254,7 @@ def test_a_store_tells_the_value_of_the_model_that_was_chosen(folder: StudyFolde
     write_result(folder, concluded(records, replace(model(), seed=2, value=0.43), None))
     (line,) = read_store(folder.store)
     assert (line.best_trial, line.best_value) == (3, 0.43), "and not what the search had of its setting, 0.445"
+    assert line.best_name == "trial 3, fresh seed 2"
 
 
 def test_what_was_not_run_again_is_named_the_best_first(folder: StudyFolder) -> None:
