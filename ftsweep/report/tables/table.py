@@ -74,6 +74,8 @@ class Table:
 
     def legend(self, mark: str) -> str:
         """How to read it: the note, what a row with this mark is where one has it, what the columns hold."""
+        if not self.rows:
+            return self.note
         is_marked = self.best and any(row.mark == "best" for row in self.rows)
         said = (self.note, f"{mark} {self.best}." if is_marked else "", *(column.meaning for column in self.columns))
         return " ".join(filter(None, said))

@@ -16,6 +16,7 @@ from terminal_screens import CAPTURED, CAPTURES, SIZES, capture
 from ftsweep.cli.live_view import LiveScreen
 from ftsweep.cli.main import VERBS
 from ftsweep.cli.render import rich_table
+from ftsweep.cli.result_view import counts_text
 from ftsweep.cli.status_view import print_store
 from ftsweep.cli.wrapping import VERBS as COMMAND_VERBS
 from ftsweep.cli.wrapping import wrapped
@@ -98,6 +99,12 @@ def test_a_column_that_has_no_room_is_not_explained(running: StudyState) -> None
     assert "curve: by rung" in " ".join(wide.split())
     assert "No room for: curve" in narrow
     assert "curve: by rung" not in " ".join(narrow.split())
+
+
+def test_a_study_without_trials_says_so_and_explains_no_column(running: StudyState) -> None:
+    empty = replace(running, trials=())
+    assert counts_text(empty) == "No trial has started yet."
+    assert trials_table(empty).legend("*") == ""
 
 
 def test_the_studies_of_a_store_have_a_line_each_where_names_are_long() -> None:
