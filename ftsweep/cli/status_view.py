@@ -29,8 +29,9 @@ _MAX_ASKED = 5
 _MAX_LOST = 5
 _MAX_TELLING = 8  # trials whose fit is told in words
 _HEADS = (
-    *(Column(name, "text", is_whole=True) for name in ("study", "state", "trials", "best")),
-    *(Column(name, "text", is_whole=True, may_go=True) for name in ("objective", "size")),
+    *(Column(name, "text", is_whole=True) for name in ("study", "state", "trials")),
+    *(Column(name, "text") for name in ("best", "objective")),
+    Column("size", "text", is_whole=True, may_go=True),
 )
 
 
