@@ -78,8 +78,8 @@ def study_head(study: StudyOverview) -> list[Any]:
     ]
     return [
         html.P(verdict(study), className="verdict"),
-        *(html.P(text, className="reading") for text in conclusion(study)),
         html.Ul(shown, className="tiles"),
+        *(html.P(text, className="reading") for text in conclusion(study)),
         html.P([*counts, html.Span(pace_words(study), className="pace")]),
     ]
 
