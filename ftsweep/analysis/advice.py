@@ -130,7 +130,7 @@ def _price(approach: Approach, best: Approach, yardstick: Yardstick) -> str:
     if loss is None:
         return f"has no {yardstick.metric} on {yardstick.split}"
     if loss > 0:
-        text = f"costs {number(loss, digits=2)}"
+        text = f"costs {number(loss, digits=2)} of {yardstick.metric}"
     else:
         text = f"is {number(-loss, digits=2)} better on {yardstick.split}" if loss else f"is equal on {yardstick.split}"
     if yardstick.is_noise(approach, best):

@@ -16,7 +16,10 @@ _NAMED = 3  # models that are told by number
 
 
 def as_model(answer: ModelAnswer, best: Measurement, objective: Objective, *, tells_rows: bool) -> Model:
-    """The chosen weights, which were measured so at their best rung."""
+    """The chosen weights, which were measured so at their best rung.
+
+    tells_rows: whether it is known how sure the values are; else nothing of that is said, and no lead is sure.
+    """
     sign = 1 if objective.direction == "minimize" else -1
     corrected = answer.corrected(sign) if tells_rows else None
     return Model(
@@ -28,7 +31,7 @@ def as_model(answer: ModelAnswer, best: Measurement, objective: Objective, *, te
         optimism=answer.optimism,
         corrected=corrected,
         num_models=answer.num_models,
-        over_default=_lead(answer.over_default),
+        over_default=_lead(answer.over_default) if tells_rows else _bare_lead(answer.over_default),
         values=dict(best.values),
     )
 
@@ -82,6 +85,11 @@ def _lead(difference: Difference | None) -> Lead | None:
     if difference is None:
         return None
     return Lead(difference.value, difference.standard_error, difference.is_sure, difference.margin)
+
+
+def _bare_lead(difference: Difference | None) -> Lead | None:
+    """A lead of which nobody knows how sure it is."""
+    return None if difference is None else Lead(difference.value, None, is_sure=False, margin=None)
 
 
 def _why_model(answer: ModelAnswer, objective: Objective, corrected: float | None) -> str:

@@ -102,9 +102,7 @@ def _not_again(result: StudyResult, records: Sequence[TrialRecord], objective: O
     named = ", ".join(map(str, once[:_NAMED])) + (f" and {len(once) - _NAMED} more" if len(once) > _NAMED else "")
     which = f"trial {named}" if len(once) == 1 else f"trials {named}"
     if not raced:
-        return (
-            "No setting was run again with fresh seeds: how much of a difference between trials is luck, is not known."
-        )
+        return "No setting has a mean over fresh seeds: how much of a difference between trials is luck, is not known."
     values = "its value" if len(once) == 1 else "their values"
     return f"Not in the race: of {which} the search's run alone was weighed, so that {values} may be luck."
 
@@ -125,6 +123,11 @@ def _worth(result: StudyResult, records: Sequence[TrialRecord], objective: Objec
     own, other = (result.test.get(name, {}).get(objective.metric) for name in (model.name, model_name(default)))
     if own is not None and other is not None and not objective.is_better(own, other):
         return "Whether the search was worth it is open: on test its model is no better than the default setting's."
+    if model.over_default.standard_error is None:
+        return (
+            f"Whether the search was worth it is open: {objective.key} of single rows is not known, and so not how "
+            "sure the model's lead over the default setting is."
+        )
     if not model.over_default.is_sure:
         return "Whether the search was worth it is open: chance makes such a lead over the default setting as well."
     held = " and on test" if own is not None and other is not None else ""

@@ -71,7 +71,7 @@ def next_round(
         left, out = _race([number for number in left if number not in lost], seen, sign)
         dropped += out
         if len(left) < 2:
-            return Round((), tuple(dropped), "the others are clearly behind" if dropped else "nobody else is left")
+            return Round((), tuple(dropped), _why_alone(is_short=is_short, is_dropped=bool(dropped)))
         wanted = _affordable(_in_turn(left, default, seen, sign), seed, ended, limits, spent)
         if not wanted:
             return Round((), tuple(dropped), USED_UP)
@@ -83,6 +83,13 @@ def next_round(
             return Round(missing, tuple(dropped))
     seeds = "1 fresh seed" if limits.seeds == 1 else f"{limits.seeds} fresh seeds"
     return Round((), tuple(dropped), USED_UP if is_short else f"all that are left have {seeds}")
+
+
+def _why_alone(*, is_short: bool, is_dropped: bool) -> str:
+    """Why at most one contender is left after a round, which was short where somebody could not be afforded."""
+    if is_dropped:
+        return "the others are clearly behind"
+    return USED_UP if is_short else "nobody else is left"
 
 
 def _affordable(

@@ -108,7 +108,7 @@ def _export_trial(
     folder: StudyFolder, which: tuple[int, int] | None, scale: float, to: Path | None, *, merge: bool, as_json: bool
 ) -> None:
     """Another model than the chosen one. which: a trial's number, and 0 or the fresh seed of the chosen model."""
-    from ftsweep.cli.exporting import complete_export
+    from ftsweep.cli.exporting import complete_export, name_export
     from ftsweep.control.scaled_export import export_scaled
 
     if which is None:
@@ -118,6 +118,7 @@ def _export_trial(
     with written_to(to):
         export_scaled(folder, folder.run(*which), scale, to)
         complete_export(folder, to, merge=merge)
+        name_export(folder, to, which, scale)
     number = which[0]
     if as_json:
         print_json({"study": folder.name, "trial": number, "scale": scale, "exported": str(to)})

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ftsweep.report.answers import ModelAnswers
     from ftsweep.report.overview import StudyOverview
     from ftsweep.report.tables.difference import Compared
+    from ftsweep.store.folders import StudyFolder
 
 
 @click.command()
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 def compare(study: str, trials: tuple[str, ...], store: str, as_json: bool) -> None:
     """Show two or more trials beside each other: only what differs, their curves, and where they answer otherwise.
 
-    TRIAL is a number of STUDY, or OTHER:NUMBER of another study of the store.
+    TRIAL is a number of STUDY, or OTHER:NUMBER of another study of the same store; studies of two stores are not
+    compared.
     """
     from ftsweep.cli.answers_view import print_parting_answers
     from ftsweep.cli.compare_view import compared_json, print_compared
@@ -52,6 +54,17 @@ def _answers(compared: list[Compared]) -> list[ModelAnswers]:
     return [each for each in found if each is not None]
 
 
+def _study(store: str, first: str, name: str) -> StudyFolder:
+    """The study of a trial; of one that the store has not the error says that all must lie in one."""
+    try:
+        return find_study(store, name)
+    except UsageError as error:
+        if name == first:
+            raise
+        what = f"{error.what}, and all trials that are compared lie in one store"
+        raise UsageError(what, where=error.where, remedy=error.remedy) from error
+
+
 def _found(store: str, study: str, words: tuple[str, ...]) -> list[Compared]:
     from ftsweep.report.overview import read_overview
     from ftsweep.report.tables.difference import Compared
@@ -64,7 +77,7 @@ def _found(store: str, study: str, words: tuple[str, ...]) -> list[Compared]:
         if not digits.isdecimal():
             raise UsageError(f"{word!r} names no trial", where="TRIAL", remedy="Write 3, or STUDY:3 of another study.")
         if name not in studies:
-            studies[name] = read_overview(find_study(store, name))
+            studies[name] = read_overview(_study(store, study, name))
         known = {trial.number: trial for trial in studies[name].trials}
         if int(digits) not in known:
             what = f"study {name!r} has no trial {int(digits)}"

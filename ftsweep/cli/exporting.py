@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ftsweep.config.build import build, import_path
+from ftsweep.domain.answers import model_label
 from ftsweep.errors import UsageError
 from ftsweep.store.atomic import read_json, write_text
 from ftsweep.store.folders import StudyFolder
@@ -60,3 +61,15 @@ def complete_export(folder: StudyFolder, destination: Path, *, merge: bool) -> N
         from ftsweep.worker.portable_export import open_elsewhere
 
         open_elsewhere(destination, merge=merge, allowed=manifest.allow)
+
+
+def name_export(folder: StudyFolder, destination: Path, which: tuple[int, int], scale: float) -> None:
+    """Have the README of an exported trial say of which study it is, with which fresh seed, and how it was scaled.
+
+    which: the trial's number, and 0 or the number of the fresh seed.
+    """
+    readme = destination / "README.md"
+    scaled = "" if scale == 1 else f", its trained change scaled by {scale:g}"
+    title = f"# {model_label(*which).capitalize()} of the study {folder.name}{scaled}"
+    _, _, rest = readme.read_text(encoding="utf-8").partition("\n")
+    write_text(readme, f"{title}\n{rest}")

@@ -43,6 +43,14 @@ VERBS = (
 """In the order of use, which is that of the help."""
 
 
+_DONE_BY = {
+    "export": "ftsweep best STUDY --export FOLDER",
+    "resume": "ftsweep run SWEEP",
+    "init": "ftsweep new DATA",
+}
+"""What other tools have a command of their own for."""
+
+
 class _Commands(click.Group):
     """Reports our own errors as one paragraph, and anything else as the defect it is."""
 
@@ -87,7 +95,9 @@ class _Commands(click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
-            raise UsageError(f"there is no command {args[0]!r}", remedy=suggest(args[0], self.commands))
+            does = _DONE_BY.get(args[0])
+            remedy = f"`{does}` does that." if does else suggest(args[0], self.commands)
+            raise UsageError(f"there is no command {args[0]!r}", remedy=remedy)
         return super().resolve_command(ctx, args)
 
 

@@ -15,6 +15,7 @@ from ftsweep.report.tables.cells import words
 from ftsweep.report.tables.table import Cell, Column, Row, Table
 
 _GAP = 2
+_STAR = "*"
 _STYLES = {
     "complete": "green",
     "pruned": "yellow",
@@ -49,8 +50,8 @@ class _FittingTable:
         if shown.title:
             yield Text(shown.title, style="bold")
         yield from _drawn(shown, options.max_width)
-        if shown.note:
-            yield Text(shown.note, style="dim")
+        if legend := shown.legend(_STAR):
+            yield Text(legend, style="dim")
         if left_out:
             yield Text(f"No room for: {', '.join(left_out)}.", style="dim")
 
@@ -146,7 +147,7 @@ def _by_column(table: Table) -> Iterator[tuple[Column, list[str]]]:
 def _texts(row: Row) -> list[Text]:
     """A star says in a pipe, too, which row is the best."""
     texts = list(map(_text, row.cells))
-    return [texts[0] + Text("*"), *texts[1:]] if row.mark == "best" else texts
+    return [texts[0] + Text(_STAR), *texts[1:]] if row.mark == "best" else texts
 
 
 def _text(cell: Cell) -> Text:

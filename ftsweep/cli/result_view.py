@@ -28,6 +28,8 @@ from ftsweep.report.wording import duration
 
 def counts_text(state: StudyState) -> str:
     """`12 trials: 9 complete, 3 pruned; 40 s of training.`"""
+    if not state.trials:
+        return "No trial has started yet."
     counts = [(kind, state.count(kind)) for kind in OutcomeKind]
     parts = [f"{count} {kind}" for kind, count in counts if count]
     if state.paused:
@@ -36,7 +38,7 @@ def counts_text(state: StudyState) -> str:
         parts.append(f"{len(state.running)} {'to be continued' if state.is_at_rest else 'running'}")
     seconds = sum(record.measurements[-1].train_seconds for record in state.trials if record.measurements)
     noun = "trial" if len(state.trials) == 1 else "trials"
-    return f"{len(state.trials)} {noun}: {', '.join(parts) or 'none'}; {duration(seconds)} of training."
+    return f"{len(state.trials)} {noun}: {', '.join(parts)}; {duration(seconds)} of training."
 
 
 def print_scores(console: Console, result: StudyResult, objective: Objective) -> None:

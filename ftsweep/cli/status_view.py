@@ -23,11 +23,16 @@ from ftsweep.report.overview import StudyOverview
 from ftsweep.report.store_overview import StudyLine
 from ftsweep.report.tables.cells import words
 from ftsweep.report.tables.fits import telling_trials
-from ftsweep.report.tables.table import Row, Table, columns
+from ftsweep.report.tables.table import Column, Row, Table
 
 _MAX_ASKED = 5
 _MAX_LOST = 5
 _MAX_TELLING = 8  # trials whose fit is told in words
+_HEADS = (
+    *(Column(name, "text", is_whole=True) for name in ("study", "state", "trials")),
+    *(Column(name, "text") for name in ("best", "objective")),
+    Column("size", "text", is_whole=True, may_go=True),
+)
 
 
 def print_study(
@@ -73,13 +78,12 @@ def print_store(console: Console, studies: Sequence[StudyLine], store: Path | st
         start = run_command("quickstart", "quickstart", store=store)
         print_line(console, f"{what} {store}. Start a study: {start}")
         return
-    names = ("study", "state", "trials", "best", "objective", "size")
-    console.print(rich_table(Table(columns(*names, text=names), tuple(map(_row, studies)))))
+    console.print(rich_table(Table(_HEADS, tuple(map(_row, studies)))))
     print_line(console, store_disk_text(disk))
 
 
 def _row(study: StudyLine) -> Row:
-    best = NOTHING if study.best_value is None else f"{number(study.best_value)} (trial {study.best_trial})"
+    best = NOTHING if study.best_value is None else f"{number(study.best_value)} ({study.best_name})"
     paused = f", {study.num_paused} {PAUSED}" if study.num_paused else ""
     trials, size = f"{study.num_ended}/{study.num_planned}{paused}", size_text(study.size_bytes)
     return Row(tuple(map(words, (study.study, study.state, trials, best, study.objective, size))))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -27,6 +28,7 @@ def ui(host: str, port: int | None, store: str) -> None:
     from ftsweep.control.recorded_here import record_here
     from ftsweep.recording.serving_ui import free_port
     from ftsweep.recording.ui import is_loopback, ui_command, ui_environment
+    from ftsweep.recording.ui_process import serve
 
     place = open_store(store)
     record_here(place, lambda text: click.echo(text, err=True))
@@ -39,33 +41,25 @@ def ui(host: str, port: int | None, store: str) -> None:
         what = "no free port was found" if port is None else f"port {port} is taken"
         remedy = "Leave --port out: a free one is found." if found is not None else "Name a free one with --port."
         raise UsageError(what, where=f"--host {host}", remedy=remedy)
-    command = ui_command(place, host, found)
     if not is_loopback(host):
         click.echo("It asks for no password: whoever reaches that address can read and change every run.", err=True)
     click.echo("MLflow starts (Ctrl-C ends it) ...")
     sys.stdout.flush()
-    _tell_when_it_answers(place, host, found)
-    os.execve(command[0], command, {**os.environ, **ui_environment()})  # noqa: S606 - our own interpreter, no shell
+    command = ui_command(place, host, found)
+    sys.exit(serve(command, ui_environment(), lambda is_alive: _tell_when_it_answers(place, host, found, is_alive)))
 
 
-def _tell_when_it_answers(store: Store, host: str, port: int) -> None:
-    """In a process of its own, since this one becomes the server; it ends with it."""
-    server = os.getpid()
-    if os.fork():
-        return
+def _tell_when_it_answers(store: Store, host: str, port: int, is_alive: Callable[[], bool]) -> None:
     from ftsweep.recording.serving_ui import study_addresses, wait_for_answer
     from ftsweep.recording.ui import ui_address
 
     address = f"http://{host}:{port}"
-    try:
-        if wait_for_answer(address, is_alive=lambda: os.getppid() == server):
-            lines = [f"MLflow UI: {ui_address(host, port)}"]
-            pages = list(study_addresses(store, address).items())
-            lines += [f"  {name}: {page}" for name, page in pages[:_SHOWN_STUDIES]]
-            lines += [f"  and {len(pages) - _SHOWN_STUDIES} more studies"] if len(pages) > _SHOWN_STUDIES else []
-            click.echo("\n".join(lines))
-            sys.stdout.flush()
-    except (KeyboardInterrupt, BrokenPipeError):
-        pass
-    finally:
-        os._exit(0)  # nothing of the command's own end is this process's business
+    if not wait_for_answer(address, is_alive=is_alive):
+        return
+    lines = [f"MLflow UI: {ui_address(host, port)}"]
+    pages = list(study_addresses(store, address).items())
+    lines += [f"  {name}: {page}" for name, page in pages[:_SHOWN_STUDIES]]
+    lines += [f"  and {len(pages) - _SHOWN_STUDIES} more studies"] if len(pages) > _SHOWN_STUDIES else []
+    with suppress(BrokenPipeError):
+        click.echo("\n".join(lines))
+        sys.stdout.flush()

@@ -14,6 +14,7 @@ from ftsweep.analysis.racing import USED_UP, Limits, Round, is_hopeless, next_ro
 from ftsweep.analysis.seed_spread import ScoredRun
 from ftsweep.analysis.two_answers import SettingFacts
 from ftsweep.config.schema import SelectionSettings
+from ftsweep.domain.answers import model_label
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.spelling import number
@@ -163,20 +164,42 @@ class Race:
         return next_round(self.numbers, self.default, runs, self.failed, self.limits, self.sign)
 
     def why_nobody(self) -> str:
-        """Why nobody races though it is asked for, in sentences that say what to set; "" where somebody does or need
-        not.
+        """Why no setting has a mean over fresh seeds though it is asked for, in sentences that say what to set; ""
+        where one has, or need not.
         """
         settings = self.selection
+        if self.fresh and not {number for number, _ in self.fresh} - {number for number, _ in self.failed}:
+            return self._why_none_counts()
         if not settings.seeds or not settings.budget or self.fresh or self.next().reason != USED_UP:
             return ""
         leader = self.contenders[0]
         rival = next(each for each in self.contenders[1:] if self.default in (None, leader.number, each.number))
-        alone, both = (share_of_search(runs, self.records, self.contenders) for runs in ([leader], [leader, rival]))
+        alone = share_of_search([leader], self.records, self.contenders)
         return (
             f"The choice was made without fresh seeds: a run of trial {leader.number}'s setting costs {alone:.0%} of "
             f"the search's training, and selection.budget allows {settings.budget:.0%}. "
-            f"selection.budget={math.floor(100 * both + 1) / 100:g} has it race trial {rival.number}'s."
+            f"selection.budget={self._paying(leader.number, rival.number):g} has it race trial {rival.number}'s."
         )
+
+    def _why_none_counts(self) -> str:
+        """What became of fresh runs of which none, or none of a setting whose others count, has a value."""
+        key, count = self.failed[0], len(self.fresh)
+        record = self.record(key)
+        reason = record.outcome.reason.rstrip(".") if record.outcome is not None else ""
+        why = "above a limit at every rung" if record.is_complete else reason
+        runs = "1 run with a fresh seed was" if count == 1 else f"{count} runs with fresh seeds were"
+        return (
+            f"{runs} made, and no setting kept a value through its own ({model_label(*key)}: {why}): the chosen model "
+            "may be its seed's luck."
+        )
+
+    def _paying(self, *numbers: int) -> float:
+        """The least `selection.budget`, in hundredths, that pays for a run of each of these contenders."""
+        settings, costs = self.selection, self.limits.costs
+        cost, hundredths = sum(costs[number] for number in numbers), 1
+        while limits_of(self.records, self.contenders, seeds=settings.seeds, budget=hundredths / 100).budget < cost:
+            hundredths += 1
+        return hundredths / 100
 
     @property
     def is_over(self) -> bool:

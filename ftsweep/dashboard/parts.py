@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from dash import dcc, html
@@ -13,7 +13,7 @@ from ftsweep.dashboard.pace import pace_of
 from ftsweep.domain.spelling import number
 from ftsweep.report.figures import theme
 from ftsweep.report.overview import StudyOverview
-from ftsweep.report.summary import outcome_counts, tiles, verdict
+from ftsweep.report.summary import conclusion, outcome_counts, tiles, verdict
 from ftsweep.report.wording import duration
 from ftsweep.store.study_state import RUNNING
 
@@ -67,7 +67,7 @@ def waiting(look: Look) -> list[Any]:
 
 
 def study_head(study: StudyOverview) -> list[Any]:
-    """A study's verdict, key numbers, counts and pace."""
+    """A study's verdict with all that was concluded, key numbers, counts and pace."""
     counts = [html.Span([badge(kind), f" {count}"], className="count") for kind, count in outcome_counts(study)]
     shown = [
         html.Li(
@@ -76,12 +76,10 @@ def study_head(study: StudyOverview) -> list[Any]:
         )
         for tile in tiles(study)
     ]
-    result = study.conclusion
-    reason = " ".join(answer.reason for answer in (result.model, result.setting) if answer is not None)
     return [
         html.P(verdict(study), className="verdict"),
-        *([html.P(f"Why: {reason}", className="reading")] if reason else []),
         html.Ul(shown, className="tiles"),
+        *(html.P(text, className="reading") for text in conclusion(study)),
         html.P([*counts, html.Span(pace_words(study), className="pace")]),
     ]
 
@@ -97,10 +95,17 @@ def pace_words(study: StudyOverview) -> str:
     return f"{words}, about {duration(pace.seconds_left)} left"
 
 
-def plain_table(heads: Iterable[Any], rows: Iterable[Iterable[Any]], css_class: str = "") -> html.Div:
-    """A table of text and links."""
+def plain_table(
+    heads: Iterable[Any], rows: Iterable[Iterable[Any]], css_class: str = "", *, best: Collection[int] = ()
+) -> html.Div:
+    """A table of text and links; rows at the places in `best` are coloured."""
     head = html.Thead(html.Tr([html.Th(_breakable(word), scope="col") for word in heads]))
-    body = html.Tbody([html.Tr([html.Td(cell) for cell in row]) for row in rows])
+    body = html.Tbody(
+        [
+            html.Tr([html.Td(cell) for cell in row], className="best" if place in best else "")
+            for place, row in enumerate(rows)
+        ]
+    )
     return html.Div(html.Table([head, body], className=css_class), className="scroll")
 
 

@@ -12,6 +12,7 @@ from ftsweep.dashboard.address import study_address, trial_address
 from ftsweep.dashboard.looks import Look
 from ftsweep.dashboard.pace import pace_of
 from ftsweep.dashboard.parts import badge, crumbs, plain_table, watch
+from ftsweep.domain.answers import model_label
 from ftsweep.domain.spelling import NOTHING, number
 from ftsweep.report.summary import outcome_counts
 from ftsweep.report.wording import duration
@@ -48,8 +49,9 @@ def _row(look: Look) -> list[Any]:
     shown = [html.Span([badge(kind), f" {count}"], className="count") for kind, count in outcome_counts(study)]
     best_cell: Any = NOTHING
     if best is not None:
-        value = best.value if study.model is None else study.model.value
-        best_cell = dcc.Link(f"{number(value)} (trial {best.number})", href=trial_address(look.name, best.number))
+        value, seed = (best.value, 0) if study.model is None else (study.model.value, study.model.seed)
+        words = f"{number(value)} ({model_label(best.number, seed)})"
+        best_cell = dcc.Link(words, href=trial_address(look.name, best.number))
     return [
         link,
         [badge(state.phase), f" {look.trouble}"] if look.trouble else badge(state.phase),

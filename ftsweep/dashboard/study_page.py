@@ -17,7 +17,7 @@ from ftsweep.dashboard.parts import PLOT_CONFIG, badge, crumbs, height_of, study
 from ftsweep.dashboard.told_tables import evidence_part
 from ftsweep.dashboard.views import LEFT, RIGHT, XY, Figures, reading, view_options
 from ftsweep.report.overview import StudyOverview
-from ftsweep.report.tables.trials import TrialColumns
+from ftsweep.report.tables.trials import CHOSEN, SO_FAR, TrialColumns
 from ftsweep.report.wording import plural
 
 _HEAD_HEIGHT, _ROW_HEIGHT = 100, 42
@@ -63,6 +63,7 @@ def study_page(look: Look, shown: Shown, asked: Asked, mark: str, figures: Figur
         html.Div(_panels(look, study, shown, figures), className="panels"),
         _axes_line(study, shown),
         _grid(study, shown),
+        html.P(f"Coloured: {SO_FAR}; of a complete study {CHOSEN}.", className="reading"),
         html.Div(findings, id="findings"),
         html.Div(asked_part(asked), id="asked"),
     ]

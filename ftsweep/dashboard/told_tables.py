@@ -92,8 +92,10 @@ def _parts(found: Iterable[tuple[str, Table | None]], css_class: str = "told") -
     for title, table in found:
         if table is not None:
             rows = ([_shown(cell) for cell in row.cells] for row in table.rows)
-            parts += [html.H2(title), plain_table([column.name for column in table.columns], rows, css_class)]
-            parts += [html.P(table.note, className="reading")] if table.note else []
+            best = [place for place, row in enumerate(table.rows) if row.mark == "best"]
+            heads, legend = [column.name for column in table.columns], table.legend("Coloured:")
+            parts += [html.H2(title), plain_table(heads, rows, css_class, best=best)]
+            parts += [html.P(legend, className="reading")] if legend else []
     return parts
 
 

@@ -13,6 +13,11 @@ def model_name(number: int, seed: int = 0) -> str:
     return f"trial-{number:04d}" + (f"-{seed}" if seed else "")
 
 
+def model_label(number: int, seed: int = 0) -> str:
+    """The same for a table: `trial 7`, or with the fresh seed that it was trained with `trial 7, fresh seed 2`."""
+    return f"trial {number}" + (f", fresh seed {seed}" if seed else "")
+
+
 @dataclass(frozen=True)
 class Lead:
     """How much better one thing is than another, above 0 where it is, in the objective's unit."""

@@ -18,15 +18,19 @@ def ui_command(store: Store, host: str = "127.0.0.1", port: int = 5000) -> list[
         *("--backend-store-uri", tracking_uri(store)),
         *("--artifacts-destination", store.artifacts.absolute().as_uri()),
         *("--host", host, "--port", str(port), "--workers", "1"),
+        *("--uvicorn-opts", "--log-level warning"),  # no line for each request
     ]
 
 
 def ui_environment() -> dict[str, str]:
-    """What the UI's process needs in its environment: nothing of this machine is sent anywhere, no job server."""
+    """What the UI's process needs in its environment: nothing of this machine is sent anywhere, no job server, no
+    warnings of its libraries about each other.
+    """
     return {
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "PYTHONWARNINGS": "ignore",
     }
 
 

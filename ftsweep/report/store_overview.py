@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ftsweep.domain.answers import model_label
 from ftsweep.store.folders import Store, StudyFolder
 from ftsweep.store.study_state import read_state
 from ftsweep.store.usage import study_use
@@ -23,10 +24,17 @@ class StudyLine:
     num_planned: int
     objective: str
     best_trial: int | None
+    best_seed: int
+    """The fresh seed of the model that is chosen; 0: it is the trial's own."""
     best_value: float | None
     size_bytes: int
     disk: Mapping[str, int]
     """Bytes by what they are for: see `ftsweep.store.usage.study_use`."""
+
+    @property
+    def best_name(self) -> str:
+        """`trial 3`, or `trial 3, fresh seed 1`: whose value `best_value` is."""
+        return "" if self.best_trial is None else model_label(self.best_trial, self.best_seed)
 
 
 def read_store(store: Store) -> list[StudyLine]:
@@ -47,6 +55,7 @@ def _line(folder: StudyFolder) -> StudyLine:
         num_planned=state.num_planned,
         objective=state.objective.key,
         best_trial=best.number if best else None,
+        best_seed=model.seed if model is not None else 0,
         best_value=value,
         size_bytes=disk["total"],
         disk=dict(disk),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from simulated_parts import Killed, branch, concluded_through_kills, loss_curve, timeless
 
+from ftsweep.analysis.conclusion import said_in_full
 from ftsweep.control.jobs import Stopped
 from ftsweep.control.live_study import LiveStudy
 from ftsweep.control.run import _is_complete
@@ -92,6 +93,27 @@ def test_a_share_that_pays_for_no_run_is_told_and_the_one_that_is_named_does(mak
     assert not _is_complete(again, conclusion)
     assert again.conclude().note == ""
     assert runs_of(again) == sorted([f"{int(said[1]):04d}-1", "0000-1"])
+
+
+def test_the_share_that_is_named_is_the_least_that_pays(make_sweep: MakeSweep) -> None:
+    """Of two trials both must be paid for again: all of the search's training, and no hundredth more."""
+    conclusion = searched(make_sweep, lambda spec, rung: loss_curve(spec, rung), share=0.01, trials=2).conclude()
+    assert "selection.budget=1 has it race" in conclusion.note
+
+
+def test_fresh_runs_that_came_to_nothing_are_told(make_sweep: MakeSweep) -> None:
+    def curve(spec: dict[str, Any], rung: int) -> dict[str, float]:
+        value = 1.0 + 0.01 * spec["number"] + (9.0 if spec["config"]["seed"]["model"] > 1000 else 0.0)
+        return {"validation/loss": value, "train/loss": value}
+
+    sweep = searched(make_sweep, curve)
+    conclusion = sweep.conclude()
+    made = runs_of(sweep)
+    assert conclusion.setting is None
+    assert conclusion.note.startswith(f"{len(made)} runs with fresh seeds were made, and no setting kept a value")
+    assert "is far behind the worst run so far" in conclusion.note
+    said = " ".join(said_in_full(conclusion, sweep.records, sweep.config.objective))
+    assert "run again" not in said, "there were such runs"
 
 
 def test_no_share_at_all_is_no_news(make_sweep: MakeSweep) -> None:

@@ -34,6 +34,7 @@ def approach_table(approaches: Sequence[Approach], objective: Objective, best: i
         tuple(rows),
         title="approaches, the cheapest first",
         note="Each by its best complete trial, the cheapest first. An approach is chosen by validation alone.",
+        best="the approach of the chosen model",
     )
 
 

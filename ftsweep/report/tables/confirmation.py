@@ -5,7 +5,7 @@ from __future__ import annotations
 from ftsweep.domain.answers import Lead, RacedSetting
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.result import StudyResult
-from ftsweep.domain.spelling import number
+from ftsweep.domain.spelling import NOTHING, number
 from ftsweep.report.tables.cells import figure, words
 from ftsweep.report.tables.table import Cell, Row, Table, columns, data_table
 from ftsweep.report.wording import plural
@@ -21,11 +21,14 @@ def confirmation_table(result: StudyResult, objective: Objective) -> Table | Non
         return None
     names = ("trial", "search", "mean", "fresh seeds", "against the default")
     runs = plural(setting.num_runs, "run")
+    has_default = any(each.is_default for each in setting.contenders)
     return Table(
         columns(*names, text=["fresh seeds", "against the default"]),
         tuple(_row(each, setting.number) for each in setting.contenders),
         title=f"{objective.key} with fresh seeds{_spread(setting.spread)}",
-        note=f"{runs}, {setting.share:.0%} of the search's training; ended because {setting.ended}.",
+        note=f"{runs}, {setting.share:.0%} of the search's training; ended because {setting.ended}."
+        + ("" if has_default else " The default setting was not run again."),
+        best="the setting to train again",
     )
 
 
@@ -61,7 +64,7 @@ def _against(raced: RacedSetting) -> str:
     """How the setting stands to the default on average."""
     lead = raced.over_default
     if lead is None:
-        return ""
+        return NOTHING
     sized = f"{number(lead.value, digits=2)}{_error(lead.standard_error)}"
     sure = "not sure" if lead.margin is None else f"sure above {number(lead.margin, digits=2)}"
     return {"better": f"better by {sized}", "undecided": f"{sized}, {sure}"}.get(raced.standing, raced.standing)

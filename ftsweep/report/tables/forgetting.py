@@ -17,6 +17,7 @@ def scaling_table(found: ForgettingResult | None, objective: Objective) -> Table
         tuple(_row(point, found) for point in found.scaling),
         title="scaled from the base (0) to the trial (1)",
         note="The trained change scaled, from what training started from (0) to what it came to (1).",
+        best="the scale that is suggested",
     )
 
 

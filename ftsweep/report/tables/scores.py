@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from ftsweep.analysis.advice import shown_metric
 from ftsweep.analysis.comparison import base_label, distinct_bases
+from ftsweep.domain.answers import model_label
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.result import BASELINE, StudyResult
 from ftsweep.report.overview import StudyOverview, TestedModel
@@ -42,7 +43,7 @@ def _label(model: str, winner: str) -> str:
     if model == BASELINE:
         return "untouched base"
     number, _, seed = model.removeprefix("trial-").partition("-")
-    return f"trial {int(number)}{f', fresh seed {seed}' if seed else ''} ({'winner' if model == winner else 'default'})"
+    return f"{model_label(int(number), int(seed or 0))} ({'winner' if model == winner else 'default'})"
 
 
 def tested_data(result: StudyResult) -> Table:

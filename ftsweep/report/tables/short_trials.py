@@ -15,11 +15,12 @@ from ftsweep.domain.trial import PAUSED, OutcomeKind, Proposal, TrialRecord
 from ftsweep.report.sparkline import GAP, sparkline
 from ftsweep.report.tables.cells import count, figure, words
 from ftsweep.report.tables.table import Cell, Column, Row, Table
-from ftsweep.report.tables.trials import fit_cell
+from ftsweep.report.tables.trials import CHOSEN, SO_FAR, fit_cell
 from ftsweep.report.trial_summary import RUNNING
 
 _CURVE_WIDTH = 11
 _SETTING_ROOM = 48
+_FORGETTING = "forgetting: nats per token of general text, over: above the limit."
 
 
 def trials_table(state: StudyState, *, limit: int | None = None) -> Table:
@@ -28,9 +29,12 @@ def trials_table(state: StudyState, *, limit: int | None = None) -> Table:
     is_measured = any(FORGETTING in record.measurements[-1].values for record in state.trials if record.measurements)
     names = short_names(state)
     scale = _scale(state)
-    heads = [Column("trial", is_whole=True), Column("outcome", "text", True), Column("curve", "text", True, True)]
-    heads.append(Column(state.objective.metric, is_whole=True))
-    heads += [Column("forgetting", is_whole=True)] if is_measured else []
+    objective = state.objective
+    at_best = f"{objective.metric}: on {objective.split}, at its best rung."
+    heads = [Column("trial", is_whole=True), Column("outcome", "text", True)]
+    heads.append(Column("curve", "text", True, True, meaning=f"curve: by rung, {GAP} not measured."))
+    heads.append(Column(objective.metric, is_whole=True, meaning=at_best))
+    heads += [Column("forgetting", is_whole=True, meaning=_FORGETTING)] if is_measured else []
     heads += [Column("fit", "text", True, True)] if state.verdicts else []
     rows = []
     for record in shown:
@@ -40,8 +44,10 @@ def trials_table(state: StudyState, *, limit: int | None = None) -> Table:
         cells += [fit_cell(state.verdicts.get(record.number, ()))] if state.verdicts else []
         cells.append(words(_setting(record.proposal, names)))
         rows.append(Row(tuple(cells), "best" if record is best else ""))
-    columns = (*heads, Column("setting", "text", room=_SETTING_ROOM))
-    return Table(columns, tuple(rows), note=" ".join(filter(None, _legend(state, shown, names))))
+    heads.append(Column("setting", "text", room=_SETTING_ROOM, meaning=_setting_meaning(shown, names)))
+    others = len(state.trials) - len(shown)
+    more = f"and {others} more trials." if others > 1 else "and 1 more trial." if others else ""
+    return Table(tuple(heads), tuple(rows), note=more, best=_star(state) if best is not None else "")
 
 
 def params_text(proposal: Proposal) -> str:
@@ -110,32 +116,24 @@ def _curve(record: TrialRecord, state: StudyState, scale: tuple[float, float]) -
     return Cell(sparkline(parts, low=scale[0], high=scale[1]) if by_rung else GAP * width)
 
 
-def _legend(state: StudyState, shown: list[TrialRecord], names: Mapping[str, str]) -> list[str]:
-    """What the reader of the table has to know."""
-    others = len(state.trials) - len(shown)
+def _setting_meaning(shown: list[TrialRecord], names: Mapping[str, str]) -> str:
+    """Which of the trials has the default setting, and what the short names stand for."""
     defaults = [str(record.number) for record in shown if record.proposal.is_default]
-    found = [f"and {others} more trials." if others > 1 else "and 1 more trial." if others else ""]
-    if state.best is not None:
-        found.append(f"* {_star(state)}.")
-    found.append(f"{state.objective.metric}: on {state.objective.split}, at its best rung.")
-    found.append(f"curve: by rung, {GAP} not measured.")
-    if defaults:
-        found.append(f"Default setting: trial{'s' if len(defaults) > 1 else ''} {', '.join(defaults)}.")
     short = [f"{short} {name}" for name, short in names.items() if short != name]
-    found.append(f"{', '.join(short)}." if short else "")
-    return found
+    which = f"Default setting: trial{'s' if len(defaults) > 1 else ''} {', '.join(defaults)}." if defaults else ""
+    return " ".join(filter(None, (which, f"{', '.join(short)}." if short else "")))
 
 
 def _star(state: StudyState) -> str:
     """What the star stands for; with a word for those that look better."""
     if not state.is_concluded or state.best is None:
-        return "best so far"
+        return SO_FAR
     own, objective = state.value(state.best), state.objective
     others = (state.value(record) for record in state.trials if record.is_complete)
     better = sum(own is not None and value is not None and objective.is_better(value, own) for value in others)
     if not better:
-        return "chosen"
-    return f"chosen, though {better} {'looks' if better == 1 else 'look'} better in the search: `best` says why"
+        return CHOSEN
+    return f"{CHOSEN}, though {better} {'looks' if better == 1 else 'look'} better in the search: `best` says why"
 
 
 def _forgetting(best: Measurement | None) -> Cell:

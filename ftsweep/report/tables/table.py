@@ -20,6 +20,8 @@ class Column:
     """Whether a terminal that is too narrow leaves it out, and says so; of several the last goes first."""
     room: int = 0
     """Cells of the terminal that it wants, if its texts are that long, before others that may go get any."""
+    meaning: str = ""
+    """What it holds, as a sentence of the legend; it goes with its column."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,16 @@ class Table:
     """What it is, in a few words."""
     note: str = ""
     """How to read it, in a sentence."""
+    best: str = ""
+    """What the row that is marked `best` is, in a few words: every screen with the mark says so."""
+
+    def legend(self, mark: str) -> str:
+        """How to read it: the note, what a row with this mark is where one has it, what the columns hold."""
+        if not self.rows:
+            return self.note
+        is_marked = self.best and any(row.mark == "best" for row in self.rows)
+        said = (self.note, f"{mark} {self.best}." if is_marked else "", *(column.meaning for column in self.columns))
+        return " ".join(filter(None, said))
 
 
 def data_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:

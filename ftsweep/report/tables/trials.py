@@ -14,13 +14,15 @@ from ftsweep.report.tables.table import Cell, Column, Row, Table, columns
 from ftsweep.report.trial_summary import TrialSummary
 
 _SEVERITY_ORDER = {severity: place for place, severity in enumerate(VerdictSeverity)}
+CHOSEN = "the chosen model's trial"
+SO_FAR = "best so far"
 OUTCOME_ORDER = ("complete", "pruned", PAUSED, "running", "diverged", "infeasible", "failed")
 
 
 def wide_trials_table(study: StudyOverview) -> Table:
     """Every trial. Branches share the column of one config path, so that their values can be compared."""
     shape = TrialColumns.of(study)
-    return Table(shape.columns, tuple(map(shape.row, study.trials)))
+    return Table(shape.columns, tuple(map(shape.row, study.trials)), best=CHOSEN if study.is_final else SO_FAR)
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def _best_rung(trial: TrialSummary) -> Cell:
 
 
 def _remark(trial: TrialSummary, is_final: bool) -> Cell:
-    tags = ["winner" if is_final else "best so far"] if trial.is_best else []
+    tags = ["winner" if is_final else SO_FAR] if trial.is_best else []
     tags += ["default setting"] if trial.is_default else []
     remark = "" if trial.is_complete else trial.remark  # of a complete one its outcome says all
     return Cell(remark, remark, tags=tuple(tags), details=trial.log_tail)

@@ -43,9 +43,9 @@ def say(
 
 def test_advice_names_the_cost_of_every_cheaper_approach() -> None:
     assert say(FULL, LORA, HEAD, FEW_SHOT) == (
-        "Use full: accuracy 0.81 on test. Cheaper: lora costs 0.02 (less than one standard error, 0.028 on 400 rows) "
-        "and trains 2 % of the parameters in 75 % of the time; head costs 0.23 and trains 0.1 % of the parameters "
-        "40 times faster; few_shot costs 0.29 and trains nothing. "
+        "Use full: accuracy 0.81 on test. Cheaper: lora costs 0.02 of accuracy (less than one standard error, "
+        "0.028 on 400 rows) and trains 2 % of the parameters in 75 % of the time; head costs 0.23 of accuracy and "
+        "trains 0.1 % of the parameters 40 times faster; few_shot costs 0.29 of accuracy and trains nothing. "
         "Fine-tuning pays: without training, few_shot reaches 0.52."
     )
 
@@ -62,13 +62,14 @@ def test_approach_that_another_one_beats_in_everything_is_not_named() -> None:
 
 def test_slower_approach_with_fewer_parameters_is_told_as_it_is() -> None:
     slow = record(1, "lora", 0.78, seconds=60, parameters=200)
-    assert "lora costs 0.02 (" in say(FULL, slow)
+    assert "lora costs 0.02 of accuracy (" in say(FULL, slow)
     assert "trains 2 % of the parameters in 1.5 times the time" in say(FULL, slow)
 
 
 def test_approach_that_saves_time_alone_is_told_so() -> None:
     text = say(FULL, record(1, "lora", 0.7, seconds=10, parameters=10_000))
-    assert "lora costs 0.02 (less than one standard error, 0.028 on 400 rows) and trains as many parameters" in text
+    chance = "(less than one standard error, 0.028 on 400 rows)"
+    assert f"lora costs 0.02 of accuracy {chance} and trains as many parameters" in text
     assert "in 25 % of the time." in text
 
 
@@ -94,24 +95,26 @@ def test_few_shot_that_wins_makes_training_needless() -> None:
 def test_few_shot_within_the_noise_is_said_to_be_enough() -> None:
     test = {**TEST, "trial-0003": {"accuracy": 0.8}}
     text = say(FULL, FEW_SHOT, test=test)
-    assert "few_shot costs 0.01 (less than one standard error, 0.028 on 400 rows) and trains nothing." in text
+    chance = "(less than one standard error, 0.028 on 400 rows)"
+    assert f"few_shot costs 0.01 of accuracy {chance} and trains nothing." in text
     assert text.endswith("Fine-tuning may not be needed: few_shot has 0.8.")
     text = say(FULL, test={**TEST, "baseline": {"accuracy": 0.8}})
-    assert "Fine-tuning may not be needed: the untouched base has 0.8; it costs 0.01 (less than one" in text
+    assert "Fine-tuning may not be needed: the untouched base has 0.8; it costs 0.01 of accuracy (less than one" in text
 
 
 def test_without_a_test_split_validation_speaks() -> None:
     text = say(FULL, HEAD, test={})
-    assert text.startswith("Use full: accuracy 0.8 on validation. Cheaper: head costs 0.2 and trains")
+    assert text.startswith("Use full: accuracy 0.8 on validation. Cheaper: head costs 0.2 of accuracy and trains")
     assert "without training, the untouched base reaches 0.26" in text
 
 
 def test_loss_is_chosen_by_and_accuracy_spoken_of() -> None:
     loss = Objective("loss", metrics=OBJECTIVE.metrics)
     one, other = (record(n, b, a, seconds=s) for n, b, a, s in ((0, "full", 0.8, 40), (1, "head", 0.6, 1)))
-    assert "Use full: accuracy 0.81 on test. Cheaper: head costs 0.02" in say(one, other, objective=loss)
+    assert "Use full: accuracy 0.81 on test. Cheaper: head costs 0.02 of accuracy" in say(one, other, objective=loss)
     only_loss = {name: {"loss": scores["loss"]} for name, scores in TEST.items()}
-    assert "Use full: loss 0.5 on test. Cheaper: head costs 0.1 and" in say(one, other, objective=loss, test=only_loss)
+    text = say(one, other, objective=loss, test=only_loss)
+    assert "Use full: loss 0.5 on test. Cheaper: head costs 0.1 of loss and" in text
 
 
 @pytest.mark.parametrize("kind", ["pruned", "failed"])

@@ -16,6 +16,7 @@ from rich.console import Console
 from ftsweep.analysis.answers import as_model
 from ftsweep.analysis.conclusion import next_command, said_in_full
 from ftsweep.analysis.model_card import escaped, loading_from_mlflow, model_card, study_description
+from ftsweep.analysis.seed_spread import Difference
 from ftsweep.analysis.sentence import said_of_choice
 from ftsweep.analysis.two_answers import ModelAnswer
 from ftsweep.cli.best_view import print_best
@@ -110,7 +111,7 @@ TOLD: dict[Callable[[Records], StudyResult], list[str]] = {
     cheaper_and_worse_on_test: ["A tie:", "on test its model is no better than the default setting's"],
     better: ["The search was worth it", "beats the default setting's on validation for sure and on test"],
     nothing_completed: ["No trial is complete"],
-    stopped_early: ["Stopped by the time limit", "No setting was run again with fresh seeds"],
+    stopped_early: ["Stopped by the time limit", "No setting has a mean over fresh seeds"],
     branches: ["Use lora: it costs a tenth of full."],
     forgets: ["The limit on forgetting changes the choice"],
 }
@@ -254,6 +255,7 @@ def test_a_store_tells_the_value_of_the_model_that_was_chosen(folder: StudyFolde
     write_result(folder, concluded(records, replace(model(), seed=2, value=0.43), None))
     (line,) = read_store(folder.store)
     assert (line.best_trial, line.best_value) == (3, 0.43), "and not what the search had of its setting, 0.445"
+    assert line.best_name == "trial 3, fresh seed 2"
 
 
 def test_what_was_not_run_again_is_named_the_best_first(folder: StudyFolder) -> None:
@@ -319,3 +321,14 @@ def test_of_models_that_are_equal_none_is_called_the_lowest() -> None:
     )
     assert why((1, 0)) == f"{tied} trial 1."
     assert why((1, 0), (1, 2), (3, 0), (4, 0)) == f"{tied} trial 1, trial 1 with fresh seed 2, trial 3 and 1 more."
+
+
+def test_a_lead_of_which_the_rows_tell_nothing_is_never_sure(folder: StudyFolder) -> None:
+    """A metric of one's own without scores of rows: all resamples are alike, and their error would be 0."""
+    best = Measurement(4, 1.0, 1, 1, 1.0, 1.0, {"validation/loss": 0.445})
+    answer = ModelAnswer(3, 0, 0.445, 0.0, 2, (), is_best=True, over_default=Difference(0.3, 0.0, 0.0))
+    told, untold = (as_model(answer, best, Objective(), tells_rows=tells) for tells in (True, False))
+    records = read_overview(folder).state.trials
+    assert "The search was worth it" in " ".join(said_in_full(concluded(records, told, None), records, Objective()))
+    said = " ".join(said_in_full(concluded(records, untold, None), records, Objective()))
+    assert "Whether the search was worth it is open: validation/loss of single rows is not known" in said

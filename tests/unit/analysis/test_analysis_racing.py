@@ -5,7 +5,7 @@ import itertools
 import pytest
 from scored_runs import scored
 
-from ftsweep.analysis.racing import Limits, is_hopeless, next_round
+from ftsweep.analysis.racing import USED_UP, Limits, is_hopeless, next_round
 
 COSTS = {0: 1.0, 1: 1.0, 2: 1.0, 3: 1.0}
 AMPLE = Limits(5, 100.0, COSTS)
@@ -99,6 +99,11 @@ def test_a_race_of_nobody_is_over():
     assert next_round([], None, [], (), AMPLE, 1).wanted == (), "no trial of the search was complete"
     lost = next_round([0, 1], 0, [], ((0, 1), (1, 1)), AMPLE, 1)
     assert (lost.wanted, lost.reason) == ((), "nobody else is left"), "every fresh run failed"
+
+
+def test_a_share_that_paid_for_the_leader_alone_is_what_ended_the_race():
+    alone = next_round([0, 1], None, scored([(0, 1, 1.0)]), (), Limits(3, 1.5, COSTS), 1)
+    assert (alone.wanted, alone.reason) == ((), USED_UP)
 
 
 def test_a_failed_run_has_cost_what_it_cost_and_changes_no_earlier_round():

@@ -121,9 +121,10 @@ def test_trials_are_named_across_studies_and_as_json(store: Path) -> None:
         (["3", "3"], "only one trial"),
         (["3", "99"], "has no trial 99"),
         (["3", "x"], "names no trial"),
+        (["3", "othr:0"], "and all trials that are compared lie in one store. Did you mean 'other'?"),
     ],
 )
 def test_trials_that_cannot_be_compared_are_named(store: Path, words: list[str], why: str) -> None:
     done = CliRunner().invoke(main, ["compare", "demo", *words, "--store", str(store)])
     assert done.exit_code == 2
-    assert why in done.output
+    assert why in " ".join(done.output.split())

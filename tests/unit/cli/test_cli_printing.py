@@ -18,6 +18,7 @@ from ftsweep.domain.answers import Lead, Model, RacedSetting, Setting
 from ftsweep.domain.approach import Approach
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.result import StudyResult
+from ftsweep.domain.spelling import NOTHING
 from ftsweep.domain.study_state import StudyState
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
 from ftsweep.report.overview import StudyOverview
@@ -115,7 +116,8 @@ def test_model_and_setting_stand_apart_with_seeds_and_optimism_in_80_columns() -
     assert "beside the rows' chance seeds make ± 0.051" in text
     (line,) = [line for line in text.splitlines() if "better by" in line]
     assert " ".join(line.split()) == "11* 1.581 1.667 ± 0.082 1.617 1.716 1.702 better by 0.37 ± 0.093"
-    assert "4 runs, 50% of the search's training; ended because its share is used up." in text
+    legend = "4 runs, 50% of the search's training; ended because its share is used up. * the setting to train again."
+    assert legend in " ".join(text.split())
     assert "about 1.609 without the luck of being the best of 5 models" in text
     gone = StudyState("s", "complete", Objective(), 10, 1, trials[1:], result=result)
     print_best(narrow, StudyOverview(gone), STORE, None)
@@ -123,11 +125,17 @@ def test_model_and_setting_stand_apart_with_seeds_and_optimism_in_80_columns() -
     table = confirmation_table(replace(result, setting=replace(race, spread=0.0)), Objective())
     assert table is not None
     assert table.title == "validation/loss with fresh seeds; they differ by no more than the rows' chance"
+    alone = replace(race, contenders=(replace(own, over_default=None, standing="alone"),))
+    table = confirmation_table(replace(result, setting=alone), Objective())
+    assert table is not None
+    assert table.note.endswith("The default setting was not run again.")
+    assert table.rows[0].cells[-1].text == NOTHING
 
 
 def test_run_ends_with_the_approaches_and_the_advice(console: Console, tmp_path: Path) -> None:
     print_ending(console, Launched(Store(tmp_path).study("s"), overview(concluded(True)).state))
     text = printed(console)
+    assert "* the approach of the chosen model." in text
     assert text.index("full*") < text.index("Trial 0 is best.") < text.index("Use full: loss 0.75 on test.")
     assert "echo TEXT | ftsweep predict s" in text
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -15,12 +16,15 @@ from terminal_screens import CAPTURED, CAPTURES, SIZES, capture
 from ftsweep.cli.live_view import LiveScreen
 from ftsweep.cli.main import VERBS
 from ftsweep.cli.render import rich_table
+from ftsweep.cli.result_view import counts_text
+from ftsweep.cli.status_view import print_store
 from ftsweep.cli.wrapping import VERBS as COMMAND_VERBS
 from ftsweep.cli.wrapping import wrapped
 from ftsweep.domain.spelling import param
 from ftsweep.domain.study_state import StudyState
 from ftsweep.report.overview import read_overview
 from ftsweep.report.sparkline import GAP
+from ftsweep.report.store_overview import StudyLine
 from ftsweep.report.tables.cells import words
 from ftsweep.report.tables.short_trials import short_names, trials_table
 from ftsweep.report.tables.table import Column, Row, Table, columns
@@ -85,9 +89,33 @@ def test_best_and_running_trials_are_seen_with_all_their_values(running: StudySt
 
 def test_short_names_stay_apart(running: StudyState) -> None:
     assert short_names(running) == {"learning_rate": "lr", "batch_size": "bs", "epochs": "epochs", "rank": "rank"}
-    note = trials_table(running).note
+    note = trials_table(running).legend("*")
     assert "lr learning_rate, bs batch_size." in note
     assert "* best so far." in note
+
+
+def test_a_column_that_has_no_room_is_not_explained(running: StudyState) -> None:
+    wide, narrow = (printed(trials_table(running), width) for width in (120, 44))
+    assert "curve: by rung" in " ".join(wide.split())
+    assert "No room for: curve" in narrow
+    assert "curve: by rung" not in " ".join(narrow.split())
+
+
+def test_a_study_without_trials_says_so_and_explains_no_column(running: StudyState) -> None:
+    empty = replace(running, trials=())
+    assert counts_text(empty) == "No trial has started yet."
+    assert trials_table(empty).legend("*") == ""
+
+
+def test_no_number_of_a_store_is_cut_from_its_unit_where_names_are_long() -> None:
+    line = StudyLine("preference_pydocs", "complete", 3, 0, 30, "validation/ranking_accuracy", 12, 2, 0.56, 7e6, {})
+    console = Console(file=io.StringIO(), width=80, highlight=False)
+    disk = {"studies": 1, "artifacts": 1, "databases": 1, "cache": {}, "free": 1}
+    print_store(console, [line], "s3://bucket", disk)
+    _, first, second, *_ = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert first.split() == ["preference_pydocs", "complete", "3/30", "0.56", "(trial", "validation/ranking_accuracy"]
+    assert second.split() == ["12,", "fresh", "seed"], "broken between words alone"
+    assert "No room for: size." in console.file.getvalue()  # type: ignore[attr-defined]
 
 
 def test_curves_of_answers_are_drawn_though_few_rungs_have_any(running: StudyState) -> None:

@@ -104,3 +104,12 @@ def test_what_was_there_is_left_and_other_errors_are_not_of_the_place(tmp_path: 
     for other in (ValueError("a defect"), FileNotFoundError(errno.ENOENT, "No such file", "/elsewhere/rows.csv")):
         with pytest.raises(type(other)):
             write(tmp_path / "new", other)
+
+
+@pytest.mark.parametrize(
+    ("verb", "does"), [("export", "ftsweep best STUDY --export FOLDER"), ("resume", "ftsweep run")]
+)
+def test_a_command_that_other_tools_have_is_answered_with_ours(verb: str, does: str) -> None:
+    done = CliRunner().invoke(main, [verb, "demo"])
+    assert done.exit_code == 2
+    assert does in done.output

@@ -69,11 +69,14 @@ def test_forgetting_has_a_column_only_where_it_was_measured():
 
 def test_page_of_a_study_with_branches_has_the_table_the_figure_and_the_advice(tmp_path):
     folder = write_demo(tmp_path, branches=True)
-    result = read_result(folder)
-    write_result(folder, replace(result, approaches=(BASE, GOOD, NONE), advice="Use <a>: it is better."))
+    result, best = read_result(folder), read_overview(folder).best
+    chosen = replace(GOOD, trial=best.number)
+    write_result(folder, replace(result, approaches=(BASE, chosen, NONE), advice="Use <a>: it is better."))
     html = HtmlPage().html(read_overview(folder))
     assert "Use &lt;a&gt;: it is better." in html
     assert '<table class="approaches">' in html
+    assert "Coloured: the approach of the chosen model." in html
+    assert "Coloured: the chosen model&#39;s trial." in html
     assert "b (other data)" in html
     assert '<section id="strategy_comparison" class="figure">' in html
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from importlib.resources import files
 
 import pytest
 from report_studies import StudyBuilder, write_demo
@@ -160,3 +161,17 @@ def test_without_a_winner_nothing_is_called_one_or_set_off(builder):
     assert summary.winner_title(study) == "No winner"
     table = comparison_table(study)
     assert table is None or not any(row.mark for row in table.rows)
+
+
+def test_an_example_of_a_finding_stands_apart_from_its_remedy(demo):
+    html = HtmlPage(figures=[]).html(read_overview(demo))
+    assert ' <span class="examples">for example' in html
+    assert '</code><span class="examples">' not in html.replace("\n", "")
+
+
+def test_the_page_and_the_dashboard_are_never_darkened_around_their_figures():
+    """Figures are drawn for a light page; a browser that darkens pages by itself would leave those as they are."""
+    for package, name in (("ftsweep.report", "page.css"), ("ftsweep.dashboard", "assets/dashboard.css")):
+        text = files(package).joinpath(name).read_text(encoding="utf-8")
+        assert "color-scheme: only light" in text
+        assert "prefers-color-scheme" not in text, "then figures and all colours would have to follow"
