@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ftsweep.analysis.advice import shown_metric
-from ftsweep.analysis.selection import describe_fates
+from ftsweep.analysis.fates import describe_fates
 from ftsweep.domain.answers import model_name
 from ftsweep.domain.commands import study_command
 from ftsweep.domain.objective import Objective

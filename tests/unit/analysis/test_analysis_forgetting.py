@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from ftsweep.analysis.comparison import kept_trials
+from ftsweep.analysis.fates import explain_no_winner
 from ftsweep.analysis.forgetting import (
     conclude_forgetting,
     curve_of,
@@ -15,7 +16,6 @@ from ftsweep.analysis.forgetting import (
     scaled_trials,
 )
 from ftsweep.analysis.result_record import forgetting_metrics
-from ftsweep.analysis.selection import choose_best, explain_no_winner
 from ftsweep.domain.decision import Prune
 from ftsweep.domain.forgetting import FORGETTING, ForgettingResult, ForgettingTrial, ScalePoint, band
 from ftsweep.domain.measurement import Measurement
@@ -67,7 +67,7 @@ def test_best_rung_is_the_best_of_those_that_keep_the_limit() -> None:
 def test_trial_that_keeps_the_limit_at_no_rung_is_never_chosen() -> None:
     assert [each.number for each in rank(RECORDS, LOSS)] == [0, 2]
     assert [each.number for each in rank_of_all(RECORDS, LOSS)] == [1, 2, 0]
-    assert choose_best([SEVERE], LOSS) is None
+    assert rank([SEVERE], LOSS) == []
     assert "complete but against a constraint" in explain_no_winner([SEVERE])
     assert StudyState("s", "", LOSS, 2, 3, tuple(RECORDS)).best is MILD
     nan = record(3, [(1.0, math.nan)])
