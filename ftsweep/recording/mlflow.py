@@ -127,9 +127,7 @@ class MlflowRecorder(Recorder):
         study.ledger.is_finished = False
         study.ledger.links.pop("MLflow experiment", None)
         if study.name != study.wanted.experiment:
-            study.ledger.links["MLflow experiment"] = (
-                f"{study.name} (another store has {study.wanted.experiment} there)"
-            )
+            study.ledger.links["MLflow experiment"] = study.name_in_words
         study.share_view()
         study.ledger.links["MLflow"] = self._place.link(study.experiment_id, objective, is_shared=study.has_view)
         study.ledger.save()
