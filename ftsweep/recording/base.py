@@ -129,7 +129,7 @@ class Recorder(Component):
         What is not sent by then is on disk, and the next process sends it. May be called in a signal handler.
         """
 
-    def close(self, *, finished: bool, timeout_seconds: float = 60) -> list[str]:
+    def close(self, *, finished: bool) -> list[str]:
         """Send what is still under way and end the parent run; what could not be sent, as sentences."""
         return []
 

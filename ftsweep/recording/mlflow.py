@@ -254,7 +254,7 @@ class MlflowRecorder(Recorder):
     def links(self) -> Mapping[str, str]:
         return dict(self._ledger.links) if self._ledger else {}
 
-    def close(self, *, finished: bool, timeout_seconds: float = 60) -> list[str]:
+    def close(self, *, finished: bool) -> list[str]:
         """End the parent run; trials under way are KILLED and `interrupted` until they go on."""
         if self._monitor is not None:
             self._monitor.finish()
