@@ -157,6 +157,7 @@ class Ending:
             chosen=result.number,
             curves=[self._curve(by_number[each], own.get(each, self.folder.trial(each))) for each in scaled],
             study=self.config.study.name,
+            store=self.folder.store.name,
         )
         if found is None:
             return result
