@@ -17,7 +17,6 @@ from ftsweep.config.nodes.space import extremes
 from ftsweep.config.nodes.stage_keys import INHERITED
 from ftsweep.config.schema import (
     GENERAL,
-    NAME_PATTERN,
     STAGES,
     ObjectiveSettings,
     StoreSettings,
@@ -26,6 +25,7 @@ from ftsweep.config.schema import (
 )
 from ftsweep.domain.addresses import address_problem, is_address, plain_address
 from ftsweep.domain.metric import Metrics
+from ftsweep.domain.names import NAME_REMEDY, is_name
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.paths import typed_path
 from ftsweep.domain.space import Branch, Space
@@ -136,8 +136,8 @@ def study_settings(layers: Layers, branches: Sequence[Branch], num_trials: int, 
     problem = settings_problem(StudySettings, typed)
     if problem:
         raise ConfigError(problem.what, where=layers.where(f"study.{problem.key}"), remedy=problem.remedy)
-    if not NAME_PATTERN.fullmatch(name):
-        remedy = "Set study.name to up to 100 letters, digits, '.', '_' and '-', beginning with a letter or digit."
+    if not is_name(name):
+        remedy = f"Set study.name to another one. {NAME_REMEDY}"
         raise ConfigError(f"{name!r} cannot be a study's name", where=layers.where("study.name"), remedy=remedy)
     place = layers.where("study.enqueue")
     enqueued = tuple(_enqueued(entry, branches, f"{place}[{index}]") for index, entry in enumerate(typed["enqueue"]))
