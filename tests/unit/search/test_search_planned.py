@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from ftsweep.domain.points import num_points, point
 from ftsweep.domain.space import Branch, Choice, FloatInterval, IntInterval, Space
 from ftsweep.errors import ConfigError
 from ftsweep.search.planned import planned_settings
-from ftsweep.search.samplers.points import num_points, point
 
 CONFIG = {"training": {"learning_rate": 1e-3, "batch_size": 16}, "strategy": {"targets": {"kind": "all"}}}
 SPACE = Space(
