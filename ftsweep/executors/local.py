@@ -53,10 +53,9 @@ class Local(Executor):
     """Runs jobs in processes of their own, so that nothing a trial does can hurt the study.
 
     `workers`: null is one per CUDA device, or `cpu_workers` where there is none; "auto" on a CPU as many as bring most
-    steps a second. `threads`: of each worker; "auto" is
-    OMP_NUM_THREADS, or as many as make a step fastest, timed when the study begins;
-    null is OMP_NUM_THREADS, or an equal share of the cores. `lanes`: trials that each worker trains at once; "auto" as
-    many as pay. A worker that is silent for `heartbeat_seconds` is killed and replaced.
+    steps a second. `threads`: of each worker; "auto" is OMP_NUM_THREADS, or as many as make a step fastest, timed when
+    the study begins; null is OMP_NUM_THREADS, or an equal share of the cores. `lanes`: trials that each worker trains
+    at once; "auto" as many as pay. A worker that is silent for `heartbeat_seconds` is killed and replaced.
     """
 
     def __init__(
@@ -86,12 +85,16 @@ class Local(Executor):
         if context.holder:
             self._devices.take([place.device for place in places if place.device], context.holder)
         self._context = context
-        self._selector = selectors.DefaultSelector()
         self._watchdog = Watchdog()
+        self._selector = selectors.DefaultSelector()
         self._memory_kills = MemoryKills()
         self._listened_at = time.monotonic()
-        for place in places:
-            self._start(place)
+        try:
+            for place in places:
+                self._start(place)
+        except BaseException:
+            self.close(kill=True)
+            raise
 
     @property
     def thread_counts(self) -> Sequence[int]:
