@@ -97,15 +97,19 @@ def test_trials_pruned_while_they_caught_up_were_pruned_too_early() -> None:
     verdict = judged([best, *others, *late, *hopeless], pruner={"warmup": 0.3})[VerdictKind.PRUNED_EARLY]
     assert verdict.message.startswith("2 of 4 pruned trials (7, 8)")
     assert verdict.override == "pruner.warmup=0.5"
+    patient = {"patience": 1, "pruner": {"warmup": 0.3, "patience": 1, "startup_trials": 5}}
+    verdict = judged([best, *others, *late, *hopeless], pruner=patient)[VerdictKind.PRUNED_EARLY]
+    assert verdict.override == "pruner.pruner.warmup=0.5", "one that holds another back prunes no later without it"
     assert judged([best, *others, *hopeless, *hopeless]) == {}
 
 
 def test_nothing_pruned_though_trials_lay_behind_was_too_little() -> None:
     records = [trial(number, falling(1.0 + number / 10), rate=3e-4) for number in range(12)]
-    verdict = judged(records, pruner={"patience": 1})[VerdictKind.PRUNED_LITTLE]
+    verdict = judged(records, pruner={"patience": 1, "startup_trials": 5})[VerdictKind.PRUNED_LITTLE]
     assert "6 of 12 trials lay behind the median" in verdict.message
     assert "pruner.patience=0" in verdict.override
-    assert judged(records, pruner={})[VerdictKind.PRUNED_LITTLE].override == "pruner=median"
+    for pruner in ({}, {"patience": 1, "pruner": {"patience": 1, "startup_trials": 5}}):
+        assert judged(records, pruner=pruner)[VerdictKind.PRUNED_LITTLE].override == "pruner=median"
     assert judged(records[:9]) == {}
 
 
