@@ -54,6 +54,12 @@ def test_violated_constraint_is_never_best() -> None:
     assert ranked(records) == [1]
 
 
+def test_of_equal_trials_the_earlier_one_is_better_whichever_way_the_metric_goes() -> None:
+    f1 = Objective("f1", "validation", "maximize")
+    assert ranked([record(number, [9, 1]) for number in (2, 0, 1)]) == [0, 1, 2]
+    assert ranked([record(number, [0, 1], objective=f1) for number in (2, 0, 1)], f1) == [0, 1, 2]
+
+
 def test_maximised_metric_takes_the_highest() -> None:
     f1 = Objective("f1", "validation", "maximize")
     assert ranked([record(n, [0, value], objective=f1) for n, value in enumerate([0.2, 0.9, 0.5])], f1) == [1, 2, 0]
