@@ -68,9 +68,8 @@ class Local(Executor):
         heartbeat_seconds: float = 60,
     ) -> None:
         if not 1 <= heartbeat_seconds <= 86_400:
-            remedy = "Give 1 to 86400 (a day)."
             what = f"{heartbeat_seconds} seconds are too short or too long"
-            raise ConfigError(what, where="executor.heartbeat_seconds", remedy=remedy)
+            raise ConfigError(what, where="executor.heartbeat_seconds", remedy="Give 1 to 86400 (a day).")
         self._cores = Cores(workers=workers, cpu_workers=cpu_workers, threads=threads)
         self.lanes, self.num_lanes = checked_lanes(lanes), first_lanes(lanes)
         self.heartbeat_seconds = heartbeat_seconds
@@ -265,16 +264,14 @@ class Local(Executor):
         lost = {"type": "lost", "kind": kind, "reason": reason, "worker": worker.place.name}
         for job, mark in worker.jobs.items():
             self._arrived.append({**lost, "job": job, "log_tail": worker.process.log_tail(mark)})
-        is_blameless = bool(worker.jobs) or worker.is_spent
-        num_idle_deaths = worker.num_idle_deaths + (0 if is_blameless else 1)
+        num_idle_deaths = worker.num_idle_deaths + (not worker.jobs and not worker.is_spent)
         if num_idle_deaths < _MOST_IDLE_DEATHS:
             self._start(worker.place, lanes=worker.lanes, num_idle_deaths=num_idle_deaths)
             return
         text = f"{reason}, {num_idle_deaths} times in a row and without a job"
         if self._workers:  # the study goes on with the others
-            self._arrived.append(
-                {"type": "log", "job": None, "level": "error", "text": text, "worker": worker.place.name}
-            )
+            log = {"type": "log", "job": None, "level": "error", "text": text, "worker": worker.place.name}
+            self._arrived.append(log)
             return
         raise StudyError(
             f"no worker can be kept alive: {text}. Its last words:\n{worker.process.log_tail(worker.log_start)}",
