@@ -101,6 +101,9 @@ def test_trials_pruned_while_they_caught_up_were_pruned_too_early() -> None:
     verdict = judged([best, *others, *late, *hopeless], pruner=patient)[VerdictKind.PRUNED_EARLY]
     assert verdict.override == "pruner.pruner.warmup=0.5", "one that holds another back prunes no later without it"
     assert judged([best, *others, *hopeless, *hopeless]) == {}
+    assert judged([best, *others, late[0], *hopeless]) == {}, "of one trial alone nothing is said"
+    nearly = [trial(number, [2.0, 1.95, 1.89, 1.73, 1.57], is_pruned=True) for number in (7, 8)]
+    assert judged([best, *others, *nearly, *hopeless]) == {}, "at half of their speed they do not pass"
 
 
 def test_nothing_pruned_though_trials_lay_behind_was_too_little() -> None:
