@@ -115,7 +115,7 @@ def make_recorder(kind: str, facts: StudyFacts, operations: Operations) -> Recor
     if kind == "none":
         return Recorder()
     operations.watch()
-    recorder = BackgroundRecorder(MlflowRecorder(system_metrics=False))
+    recorder = BackgroundRecorder(MlflowRecorder(system_metrics=False), close_seconds=3600)
     recorder.open(facts)
     return recorder
 
@@ -163,7 +163,7 @@ def main() -> None:
     began = (time.process_time(), time.thread_time(), time.perf_counter())
     sweep.search()
     loop = (time.process_time() - began[0], time.thread_time() - began[1], time.perf_counter() - began[2])
-    warnings = recorder.close(finished=True, timeout_seconds=3600)
+    warnings = recorder.close(finished=True)
     facts = {
         "trials": len(sweep.records),
         "rungs": sum(len(record.measurements) for record in sweep.records),

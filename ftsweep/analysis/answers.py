@@ -10,7 +10,7 @@ from ftsweep.analysis.two_answers import ModelAnswer, SettingAnswer, SettingMean
 from ftsweep.domain.answers import Lead, Model, RacedSetting, Setting
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
-from ftsweep.domain.spelling import number
+from ftsweep.domain.spelling import number, plural
 
 _NAMED = 3  # models that are told by number
 
@@ -119,8 +119,7 @@ def _named(models: Sequence[tuple[int, int]]) -> str:
 def _why_setting(answer: SettingAnswer, objective: Objective, searched: float) -> str:
     chosen, leader = answer.chosen, answer.settings[0]
     error = "" if chosen.standard_error is None else f" ± {number(chosen.standard_error, digits=2)}"
-    noun = "fresh seed" if chosen.num_seeds == 1 else "fresh seeds"
-    over = f"on average over {chosen.num_seeds} {noun} ({number(searched)} in the search)"
+    over = f"on average over {plural(chosen.num_seeds, 'fresh seed')} ({number(searched)} in the search)"
     text = f"Setting: trial {chosen.number} has {objective.key} {number(chosen.mean)}{error} {over}"
     if chosen is not leader:
         return f"{text}, not told from trial {leader.number}'s {number(leader.mean)}, and forgets or costs less."

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ftsweep.analysis.selection import describe_fates
+from ftsweep.analysis.fates import describe_fates
 from ftsweep.domain.answers import Model, model_name
 from ftsweep.domain.approach import Approach
 from ftsweep.domain.forgetting import FORGETTING

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ftsweep.analysis.advice import shown_metric
-from ftsweep.analysis.selection import describe_fates
+from ftsweep.analysis.fates import describe_fates
 from ftsweep.domain.answers import model_name
 from ftsweep.domain.commands import study_command
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.ranking import rank
 from ftsweep.domain.result import BASELINE, StudyResult
-from ftsweep.domain.spelling import number
+from ftsweep.domain.spelling import number, plural
 from ftsweep.domain.trial import TrialRecord
 
 _NAMED = 3  # trials that are told by number
@@ -65,10 +65,9 @@ def _beside_search(result: StudyResult, objective: Objective) -> str:
     if raced is None or raced.mean is None or result.setting is None or result.setting.number == raced.number:
         return ""
     error = "" if raced.standard_error is None else f" ± {number(raced.standard_error, digits=2)}"
-    seeds = "1 fresh seed" if len(raced.seeds) == 1 else f"{len(raced.seeds)} fresh seeds"
     return (
         f"The setting of trial {raced.number}: {objective.key} {number(raced.value)} in the search, "
-        f"{number(raced.mean)}{error} on average over {seeds}."
+        f"{number(raced.mean)}{error} on average over {plural(len(raced.seeds), 'fresh seed')}."
     )
 
 

@@ -6,8 +6,10 @@ Pure functions of records and of the scaling curves of a few trials.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from ftsweep.domain.commands import study_command
 from ftsweep.domain.forgetting import FORGETTING, NAME, ForgettingResult, ForgettingTrial, ScalePoint, band
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
@@ -75,6 +77,7 @@ def conclude_forgetting(
     chosen: int | None,
     curves: Sequence[Sequence[ScalePoint]],
     study: str,
+    store: Path | str,
 ) -> ForgettingResult | None:
     """The part of a study's result about forgetting; None when nothing of it was measured."""
     by_number = {record.number: record for record in records}
@@ -93,7 +96,7 @@ def conclude_forgetting(
     sentences = (
         _of_chosen(own, limit),
         _of_limit(own, unconstrained, objective, limit=limit, cost=cost, trials=complete),
-        _of_scale(suggestion, objective, study, chosen),
+        _of_scale(suggestion, objective, study, chosen, store),
     )
     return ForgettingResult(
         limit=limit,
@@ -188,11 +191,11 @@ def _of_limit(
     )
 
 
-def _of_scale(point: ScalePoint | None, objective: Objective, study: str, chosen: int | None) -> str:
+def _of_scale(point: ScalePoint | None, objective: Objective, study: str, chosen: int | None, store: Path | str) -> str:
     if point is None:
         return ""
-    which = "" if point.trial == chosen else f" --trial {point.trial}"  # the chosen model may have a fresh seed
-    command = f"ftsweep best {study}{which} --scale {point.scale:g} --export DIR"
+    which = () if point.trial == chosen else ("--trial", point.trial)  # the chosen model may have a fresh seed
+    command = study_command("best", study, *which, "--scale", f"{point.scale:g}", "--export", "DIR", store=store)
     return (
         f"Trial {point.trial} with its trained change scaled by {point.scale:g} has {objective.key} "
         f"{number(point.value)} at a forgetting of {point.forgetting:.3f} ({band(point.forgetting)}): {command}"

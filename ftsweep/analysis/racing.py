@@ -13,6 +13,7 @@ from statistics import fmean, stdev
 
 from ftsweep.analysis.seed_spread import ScoredRun, seed_spread
 from ftsweep.analysis.two_answers import better_by
+from ftsweep.domain.spelling import plural
 
 HOPELESS = 2.0
 """Standard deviations of the runs before it, behind the worst of them: such a run need not end."""
@@ -81,8 +82,8 @@ def next_round(
         missing = tuple(key for key in wanted if key not in ended)
         if missing:
             return Round(missing, tuple(dropped))
-    seeds = "1 fresh seed" if limits.seeds == 1 else f"{limits.seeds} fresh seeds"
-    return Round((), tuple(dropped), USED_UP if is_short else f"all that are left have {seeds}")
+    reason = USED_UP if is_short else f"all that are left have {plural(limits.seeds, 'fresh seed')}"
+    return Round((), tuple(dropped), reason)
 
 
 def _why_alone(*, is_short: bool, is_dropped: bool) -> str:

@@ -9,7 +9,7 @@ from ftsweep.analysis.answers import model_words
 from ftsweep.domain.answers import Lead, Model, RacedSetting, Setting, model_name
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.result import BASELINE
-from ftsweep.domain.spelling import number
+from ftsweep.domain.spelling import number, plural
 from ftsweep.domain.trial import TrialRecord
 
 Scores = Mapping[str, Mapping[str, float]]
@@ -83,7 +83,7 @@ def _of_standing(raced: RacedSetting | None) -> str:
         return "this setting did not hold with every fresh seed" if raced else ""
     if raced.is_default:
         return "this model is a good draw of the default setting itself"
-    lead, seeds = raced.over_default, _count(len(raced.seeds), "fresh seed")
+    lead, seeds = raced.over_default, plural(len(raced.seeds), "fresh seed")
     if raced.standing == "alone" or lead is None:
         return ""
     if raced.standing == "no better":
@@ -118,7 +118,3 @@ def _of_next(model: Model, setting: Setting, objective: Objective) -> str:
 def _sized(lead: Lead) -> str:
     error = "" if lead.standard_error is None else f" ± {number(lead.standard_error, digits=2)}"
     return number(lead.value, digits=2) + error
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

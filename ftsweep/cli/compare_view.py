@@ -11,10 +11,10 @@ from rich.console import Console
 from ftsweep.cli.console import print_line
 from ftsweep.cli.render import rich_table
 from ftsweep.domain.commands import study_command
+from ftsweep.domain.spelling import plural
 from ftsweep.report.repeat import repeat_command
 from ftsweep.report.tables.difference import Compared, curve_lines, difference_tables
 from ftsweep.report.tables.table import Row, Table
-from ftsweep.report.wording import plural
 from ftsweep.store.address.place import store_named
 
 _LABEL, _CELL, _GAP = 30, 22, 2

@@ -26,8 +26,11 @@ PACKAGES = ("torch", "transformers", "peft", "datasets", "optuna", "mlflow", "hy
 OPTIONAL = {
     "cmaes": ("cmaes", "sampler: cmaes"),
     "bitsandbytes": ("qlora", "strategy: qlora"),
+    "dash": ("dashboard", "ftsweep dashboard"),
     "lm-eval": ("evaluate", "ftsweep evaluate"),
     "psycopg": ("postgres", "store.database=postgresql://..."),
+    "ray": ("ray", "executor: ray"),
+    "s3fs": ("s3", "store.path=s3://..."),
 }
 """By package: the extra that brings it, and what needs it."""
 _MIN_FREE_GIB = 2.0

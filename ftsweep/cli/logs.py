@@ -26,6 +26,7 @@ def logs(study: str, trial: int, seed: int, lines: int | None, follow: bool, sto
     Of a trial on another machine (executor: ray) it comes every five seconds, the last 64 KiB of what is new; with each
     rung all of it comes.
     """
+    from ftsweep.domain.commands import study_command
     from ftsweep.errors import UsageError
     from ftsweep.redaction import without_secrets
 
@@ -33,7 +34,7 @@ def logs(study: str, trial: int, seed: int, lines: int | None, follow: bool, sto
     run = folder.run(trial, seed)
     if not run.spec_file.exists():
         which = f"trial {trial}" + (f" with fresh seed {seed}" if seed else "")
-        remedy = f"`ftsweep status {study}` lists its trials."
+        remedy = f"Its trials: {study_command('status', study, store=folder.store.name)}"
         raise UsageError(f"study {study!r} has run no {which}", where="TRIAL", remedy=remedy)
     if not follow and not run.log_file.exists():
         click.echo(f"Trial {trial} has logged nothing yet.", err=True)

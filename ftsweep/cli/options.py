@@ -57,11 +57,11 @@ def find_study(store: str, name: str, *, whole: bool = False) -> StudyFolder:
     Raises:
         UsageError: there is none of that name; the message has the near ones.
     """
-    from ftsweep.config.schema import NAME_PATTERN
     from ftsweep.domain.addresses import is_address
+    from ftsweep.domain.names import is_name
 
-    place = open_store(store, study=name if NAME_PATTERN.fullmatch(name) else None, whole=whole)
-    if NAME_PATTERN.fullmatch(name) and place.study(name).sweep_file.exists():
+    place = open_store(store, study=name if is_name(name) else None, whole=whole)
+    if is_name(name) and place.study(name).sweep_file.exists():
         return place.study(name)
     known = [study.name for study in open_store(store).studies()]
     if not known and not is_address(store) and not place.root.is_dir():

@@ -15,9 +15,10 @@ from ftsweep.cli.workers_text import lanes_text
 from ftsweep.control.data_findings import collect
 from ftsweep.control.threads import sharing_text
 from ftsweep.domain.finding import Finding
+from ftsweep.domain.spelling import plural
 from ftsweep.report.tables.cells import words
 from ftsweep.report.tables.table import Row, Table, columns
-from ftsweep.report.wording import duration, plural, seconds
+from ftsweep.report.wording import duration, seconds
 
 
 def print_plan(console: Console, facts: Mapping[str, Any]) -> None:

@@ -13,7 +13,7 @@ from ftsweep.cli.console import print_line
 from ftsweep.cli.render import rich_table
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.result import StudyResult
-from ftsweep.domain.spelling import number
+from ftsweep.domain.spelling import number, plural
 from ftsweep.domain.study_state import StudyState
 from ftsweep.domain.trial import PAUSED, OutcomeKind
 from ftsweep.domain.verdict import Verdict
@@ -37,8 +37,7 @@ def counts_text(state: StudyState) -> str:
     if state.running:
         parts.append(f"{len(state.running)} {'to be continued' if state.is_at_rest else 'running'}")
     seconds = sum(record.measurements[-1].train_seconds for record in state.trials if record.measurements)
-    noun = "trial" if len(state.trials) == 1 else "trials"
-    return f"{len(state.trials)} {noun}: {', '.join(parts)}; {duration(seconds)} of training."
+    return f"{plural(len(state.trials), 'trial')}: {', '.join(parts)}; {duration(seconds)} of training."
 
 
 def print_scores(console: Console, result: StudyResult, objective: Objective) -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 from ftsweep.cli.console import print_findings, print_line
 from ftsweep.cli.live_view import print_trials
 from ftsweep.cli.result_view import counts_text, print_conclusion, print_scores
-from ftsweep.config.build import build, is_own, targets
+from ftsweep.config.build import build_own
 from ftsweep.control.data_findings import collect
 from ftsweep.control.run import Launched
 from ftsweep.domain.commands import store_command, study_command
@@ -68,7 +68,8 @@ def _predict_command(folder: StudyFolder, number: int) -> str:
     """A text on standard input, or, of a trial whose model compares two answers, a file of rows."""
     trial = folder.trial(number)
     task = trial.spec()["config"].get("task") if trial.spec_file.is_file() else None
-    if task and all(is_own(target) for _, target in targets(task)) and build(task).num_sequences > 1:
+    own = build_own(task) if task else None
+    if own is not None and own.num_sequences > 1:
         return study_command("predict", folder.name, "PAIRS.jsonl", store=folder.store.name)
     return f"echo TEXT | {study_command('predict', folder.name, store=folder.store.name)}"
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ftsweep.control.threads import sharing_text
+from ftsweep.domain.spelling import plural
 from ftsweep.domain.trial import TrialRecord
-from ftsweep.report.wording import plural
 from ftsweep.store.atomic import read_json
 from ftsweep.store.folders import StudyFolder
 

@@ -51,9 +51,15 @@ def targets(node: Any, where: str = "") -> Iterator[tuple[str, Any]]:
             yield place, mapping["_target_"]
 
 
-def is_own(target: Any) -> bool:
-    """Whether a target is one of ftsweep's own classes, whose modules import nothing heavy."""
-    return isinstance(target, str) and target.startswith(f"{OWN_PACKAGE}.")
+def are_own(*nodes: Any) -> bool:
+    """Whether nodes name ftsweep's own classes alone, whose modules import nothing heavy: a user's may import torch."""
+    found = (target for node in nodes for _, target in targets(node))
+    return all(isinstance(target, str) and target.startswith(f"{OWN_PACKAGE}.") for target in found)
+
+
+def build_own(node: Mapping[str, Any]) -> Any:
+    """The component of a node that names ftsweep's own classes alone; None of another."""
+    return build(node) if are_own(node) else None
 
 
 def locate(target: str, *, where: str = "") -> type:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,7 +16,7 @@ from ftsweep.config.folders import list_group
 from ftsweep.config.layers import BranchLayer, Layers, missing_keys, read_layers, resolve
 from ftsweep.config.nodes import core as settings
 from ftsweep.config.nodes.components import checked_components
-from ftsweep.config.nodes.space import as_tree, num_settings, parse_space
+from ftsweep.config.nodes.space import as_tree, parse_space
 from ftsweep.config.nodes.stages import branch_stages, check_stages
 from ftsweep.config.schema import (
     BRANCH_GROUPS,
@@ -32,7 +31,9 @@ from ftsweep.config.schema import (
     SelectionSettings,
     SweepConfig,
 )
+from ftsweep.domain.points import num_points
 from ftsweep.domain.space import Branch, Space
+from ftsweep.domain.spelling import plural
 from ftsweep.errors import ConfigError, suggest
 
 SHARED_GROUPS = tuple(group for group in COMPONENT_GROUPS if group not in BRANCH_GROUPS)
@@ -182,11 +183,10 @@ def _space(layers: Layers, branch: BranchLayer) -> Space:
 
 
 def _check_space_size(layers: Layers, branches: Sequence[Branch], num_trials: int) -> None:
-    total = sum(num_settings(branch.space) for branch in branches)
-    if math.isinf(total) or num_trials <= total or any(num_settings(branch.space) > 1 for branch in branches):
+    if num_trials <= len(branches) or any(num_points(branch.space) != 1 for branch in branches):
         return
-    what = f"nothing varies, so {num_trials} trials would repeat {int(total)} setting{'s' if total > 1 else ''}"
-    remedy = f"Name what may vary under `space`, or set budget.trials={int(total)}."
+    what = f"nothing varies, so {num_trials} trials would repeat {plural(len(branches), 'setting')}"
+    remedy = f"Name what may vary under `space`, or set budget.trials={len(branches)}."
     raise ConfigError(what, where=layers.where("space"), remedy=remedy)
 
 

@@ -49,9 +49,6 @@ BRANCH_GROUPS = ("model", "task", "strategy")
 SPACE_NODES = ("model", "task", "strategy", "training", STAGES)
 """Nodes whose keys may vary from trial to trial."""
 
-NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-"""What a study may be called: it names a folder, an MLflow experiment and a registered model."""
-
 BRANCH_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 """What a branch may be called: like a study, but without the dot that separates it from a parameter's path."""
 

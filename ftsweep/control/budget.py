@@ -9,6 +9,7 @@ from statistics import median
 from ftsweep.config.schema import Budget
 from ftsweep.control.halt import Halt
 from ftsweep.domain.trial import TrialRecord
+from ftsweep.store.usage import GIB
 
 
 def spent_budget(
@@ -28,7 +29,7 @@ def spent_for_good(budget: Budget, records: Sequence[TrialRecord], *, size: Call
     """A spent budget that running the same command again does not renew."""
     if budget.worker_hours is not None and worker_seconds(records) >= 3600 * budget.worker_hours:
         return Halt(f"budget.worker_hours={budget.worker_hours:g} are spent.", sets_aside=True)
-    if budget.disk_gib is not None and size() > budget.disk_gib * 2**30:
+    if budget.disk_gib is not None and size() > budget.disk_gib * GIB:
         return Halt(f"The study's folder is larger than budget.disk_gib={budget.disk_gib:g}: no new trial.")
     return None
 

@@ -13,7 +13,7 @@ from typing import Any
 from ftsweep.analysis.comparison import kept_trials
 from ftsweep.errors import StudyLockedError
 from ftsweep.store.atomic import folder_size, is_alive, remove, understood
-from ftsweep.store.folders import Store, StudyFolder
+from ftsweep.store.folders import Store, StudyFolder, TrialFolder
 from ftsweep.store.result import read_result
 from ftsweep.store.usage import GIB, CacheEntry, removable_entries, remove_entry, running_since
 
@@ -88,15 +88,15 @@ def _of_study(study: StudyFolder) -> Iterator[Removal]:
                 yield from _found(trial.best, "weights of trials that were not chosen")
     model = None if result is None or result.model is None else study.run(result.model.number, result.model.seed).best
     for kind in ("confirmations", "quantity"):
-        for run in study.path.glob(f"{kind}/*"):
-            if (run / "outcome.json").exists():
-                yield from _found(run / "checkpoint", "checkpoints of runs that have ended")
+        for run in map(TrialFolder, study.path.glob(f"{kind}/*")):
+            if run.outcome_file.exists():
+                yield from _found(run.checkpoint, "checkpoints of runs that have ended")
                 is_needed = kind == "confirmations" and not is_current  # the choice is still to be made
-                if not is_needed and run / "best" != model:
-                    yield from _found(run / "best", "weights of runs that were made to choose")
-    for trial_path in study.path.glob("set_aside/*"):
-        for name in ("best", "checkpoint"):
-            yield from _found(trial_path / name, "weights of trials that were set aside")
+                if not is_needed and run.best != model:
+                    yield from _found(run.best, "weights of runs that were made to choose")
+    for trial in map(TrialFolder, study.path.glob("set_aside/*")):
+        for kept in (trial.best, trial.checkpoint):
+            yield from _found(kept, "weights of trials that were set aside")
 
 
 def _torn(root: Path) -> Iterator[Removal]:

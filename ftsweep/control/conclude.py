@@ -9,10 +9,10 @@ from typing import Any
 
 from ftsweep.analysis.advice import advise
 from ftsweep.analysis.comparison import compare
+from ftsweep.analysis.fates import explain_no_winner
 from ftsweep.analysis.forgetting import conclude_forgetting, curve_of, forgetting_limit, scaled_trials
 from ftsweep.analysis.model_card import loading_from_mlflow, model_card, study_description
 from ftsweep.analysis.result_record import forgetting_metrics, result_metrics, result_tags
-from ftsweep.analysis.selection import explain_no_winner
 from ftsweep.analysis.sentence import said_of_choice
 from ftsweep.config.schema import SweepConfig
 from ftsweep.control.choice import Choice, choose
@@ -157,6 +157,7 @@ class Ending:
             chosen=result.number,
             curves=[self._curve(by_number[each], own.get(each, self.folder.trial(each))) for each in scaled],
             study=self.config.study.name,
+            store=self.folder.store.name,
         )
         if found is None:
             return result

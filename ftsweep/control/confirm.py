@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ftsweep.control.jobs import Jobs
 from ftsweep.control.race import Key, Race
 from ftsweep.control.reruns import Rerun, Reruns, with_fresh_seed
-from ftsweep.domain.measurement import Measurement
+from ftsweep.domain.spelling import plural
 from ftsweep.domain.trial import TrialRecord
 from ftsweep.store.resampled import write_resampled
 
@@ -44,16 +44,13 @@ class Confirmation:
             reruns = Reruns(
                 self.jobs,
                 refuse=lambda run: self.refuse(race.record((keys[run.name][0], 0))),  # noqa: B023 - used in this round
-                why_stop=lambda run, at: self._why_stop(keys[run.name], at),  # noqa: B023
+                why_stop=lambda run, at: race.why_hopeless(keys[run.name], at),  # noqa: B023
             )
             reruns.run(list(runs.values()), f"confirming the best settings with fresh seeds, round {wanted[0][1]}")
             if reruns.left_out:
                 count = len(race.sound)
-                what = f"with {count} {'run' if count == 1 else 'runs'} of" if count else "without"
+                what = f"with {plural(count, 'run')} of" if count else "without"
                 self.note = f"The choice was made {what} fresh seeds: {reruns.left_out}"
-
-    def _why_stop(self, key: Key, at: Measurement) -> str | None:
-        return self.race.why_hopeless(key, at)
 
     def _rerun(self, key: Key) -> Rerun:
         number, seed = key

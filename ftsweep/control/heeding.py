@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ftsweep.config.assigned import check_raised
+from ftsweep.config.nodes.enqueued import as_setting, enqueued_params
 from ftsweep.config.schema import Budget, SweepConfig
 from ftsweep.control.listeners import Recording
 from ftsweep.control.stopping import Stopping
@@ -32,7 +33,7 @@ from ftsweep.domain.request import (
 from ftsweep.domain.trial import Proposal, TrialRecord
 from ftsweep.errors import ConfigError, UsageError
 from ftsweep.search.asking import cannot_pin
-from ftsweep.search.planned import PlannedSetting, as_setting, enqueued_setting
+from ftsweep.search.planned import PlannedSetting
 from ftsweep.search.study import Study
 from ftsweep.store.inbox import Inbox
 from ftsweep.store.requests import STOPPED, Requests
@@ -171,7 +172,7 @@ class Heeding:
         """The setting that is asked for, as it lies in the space of now; ConfigError where it does not."""
         body = request.body
         setting = as_setting(str(body["branch"]), body["params"])
-        return enqueued_setting(list(self.trials.branches.values()), setting, where="enqueue")
+        return PlannedSetting(*enqueued_params(list(self.trials.branches.values()), setting, where="enqueue"))
 
     # -- budget ---------------------------------------------------------------------------------------------------
 

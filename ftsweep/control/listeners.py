@@ -10,8 +10,8 @@ from ftsweep.analysis.forgetting import forgetting_tags
 from ftsweep.analysis.model_card import trial_description
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Branch
-from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
-from ftsweep.recording.base import Recorder
+from ftsweep.domain.trial import Proposal, TrialRecord
+from ftsweep.recording.base import Recorder, baseline_ending
 from ftsweep.verdicts.live import Verdicts
 
 
@@ -114,8 +114,7 @@ class Recording(Listener):
     def record_baseline(self, branch: Branch, metrics: Mapping[str, float]) -> None:
         """What the untouched base of a branch scores on validation, by metric."""
         proposal, tags = Proposal(-1, branch.name, {}), self._branch_tags(branch)
-        values = {f"validation/{name}": value for name, value in metrics.items()}
-        outcome = Outcome(OutcomeKind.COMPLETE, "the untouched base, or the prior of a new head")
+        outcome, values = baseline_ending(metrics)
         self.recorder.begin_trial(proposal, tags=tags, params={})
         self.recorder.end_trial(proposal, outcome, best=values, tags=tags)
 

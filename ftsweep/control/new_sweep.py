@@ -14,11 +14,11 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from ftsweep.config.compose import compose_sweep
-from ftsweep.config.schema import NAME_PATTERN
 from ftsweep.data.files.found import split_named
 from ftsweep.data.looking.guess import TASKS, Guess
 from ftsweep.data.looking.look import Look
 from ftsweep.domain.commands import quoted_command, sweep_word
+from ftsweep.domain.names import NAME_REMEDY, is_name
 from ftsweep.domain.paths import typed_path
 from ftsweep.errors import DataError, UsageError
 from ftsweep.store.atomic import write_text
@@ -76,9 +76,8 @@ def write_new_sweep(look: Look, *, out: Path | None = None, name: str | None = N
             remedy="Name what they are, for example --columns text=COLUMN,label=COLUMN, and what they are for: "
             f"--task {', '.join(TASKS)}.",
         )
-    if name is not None and not NAME_PATTERN.fullmatch(name):
-        remedy = "Use up to 100 letters, digits, '.', '_' and '-', beginning with a letter or digit."
-        raise UsageError(f"{name!r} cannot be a study's name", where="--name", remedy=remedy)
+    if name is not None and not is_name(name):
+        raise UsageError(f"{name!r} cannot be a study's name", where="--name", remedy=NAME_REMEDY)
     file = _destination(look, out, name)
     if file.exists() and not force:
         remedy = "Name another one with --out, or add --force to have it written anew."

@@ -10,11 +10,11 @@ from typing import Any
 
 from ftsweep.control.jobs import Jobs
 from ftsweep.domain.space import Branch
+from ftsweep.domain.spelling import plural
 from ftsweep.errors import FtsweepError
 from ftsweep.executors.base import Executor
 from ftsweep.executors.devices import num_cores
 from ftsweep.executors.sharing import Sharing
-from ftsweep.report.wording import plural
 from ftsweep.store.atomic import read_json, understood, write_json
 from ftsweep.store.folders import StudyFolder
 

@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, abort, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
+from ftsweep.recording.ui import is_loopback
+
 TOKEN = "token"  # noqa: S105 - the name of the parameter
 _MAX_BODY_BYTES = 16 * 2**20
 
@@ -65,7 +67,7 @@ class Access:
             address = ip_address(name)
         except ValueError:
             return name == "localhost" or name == self.host.lower()
-        return address.is_loopback or not _is_loopback(self.host)
+        return address.is_loopback or not is_loopback(self.host)
 
     def is_own_origin(self, origin: str | None) -> bool:
         """Whether a request that changes something comes from a page of this dashboard; browsers always say."""
@@ -84,13 +86,6 @@ class Access:
         if secrets.compare_digest(request.args[TOKEN].encode(), self.token.encode()):
             answer.set_cookie(self._cookie, self.token, httponly=True, samesite="Strict")
         return answer
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _policy(inline_hashes: list[str]) -> str:

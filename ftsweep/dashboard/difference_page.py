@@ -13,8 +13,8 @@ from ftsweep.dashboard.parts import PLOT_CONFIG, crumbs, height_of, plain_table,
 from ftsweep.dashboard.together import trial_curves
 from ftsweep.dashboard.told_tables import parting_answers
 from ftsweep.dashboard.trial_page import find_trial
+from ftsweep.domain.spelling import plural
 from ftsweep.report.tables.difference import Compared, curve_lines, difference_tables
-from ftsweep.report.wording import plural
 
 MAX_TRIALS = 12
 

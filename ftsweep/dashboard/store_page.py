@@ -13,6 +13,7 @@ from ftsweep.dashboard.looks import Look
 from ftsweep.dashboard.pace import pace_of
 from ftsweep.dashboard.parts import badge, crumbs, plain_table, watch
 from ftsweep.domain.answers import model_label
+from ftsweep.domain.commands import run_command
 from ftsweep.domain.spelling import NOTHING, number
 from ftsweep.report.summary import outcome_counts
 from ftsweep.report.wording import duration
@@ -27,14 +28,15 @@ def store_page(store: Path | str, looks: Sequence[Look], mark: str) -> list[Any]
         *watch("/news", mark, "store-seen"),
         html.H1("Studies"),
         html.P([str(store), " · ", dcc.Link("Several studies in one figure", href="/studies")], className="reading"),
-        html.Div(studies_table(looks), id="studies"),
+        html.Div(studies_table(store, looks), id="studies"),
     ]
 
 
-def studies_table(looks: Sequence[Look]) -> Any:
+def studies_table(store: Path | str, looks: Sequence[Look]) -> Any:
     """The studies, those that run first."""
     if not looks:
-        return html.P("There are no studies in this store yet. Start one: ftsweep run quickstart")
+        start = run_command("quickstart", "quickstart", store=store)
+        return html.P(f"There are no studies in this store yet. Start one: {start}")
     order = sorted(looks, key=lambda look: (look.overview is None or look.overview.state.phase != RUNNING, look.name))
     return plain_table(HEADS, map(_row, order), "studies")
 

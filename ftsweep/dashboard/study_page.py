@@ -16,9 +16,9 @@ from ftsweep.dashboard.looks import Look
 from ftsweep.dashboard.parts import PLOT_CONFIG, badge, crumbs, height_of, study_head, trouble_line, waiting, watch
 from ftsweep.dashboard.told_tables import evidence_part
 from ftsweep.dashboard.views import LEFT, RIGHT, XY, Figures, reading, view_options
+from ftsweep.domain.spelling import plural
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.tables.trials import CHOSEN, SO_FAR, TrialColumns
-from ftsweep.report.wording import plural
 
 _HEAD_HEIGHT, _ROW_HEIGHT = 100, 42
 """Pixels, of the grid."""

@@ -49,11 +49,12 @@ def view_options(study: StudyOverview) -> list[dict[str, str]]:
     """What a dropdown offers of a study's views. Of many trials to find that out takes long: not at every news."""
     trials = len(study.trials)
     key = (study.folder, study.is_final, bool(study.fresh), study.result.sentence, trials if trials < _MANY else _MANY)
-    if key not in _offered or trials < _MANY:
-        _offered[key] = [{"label": title, "value": name} for name, title in titles(study).items()]
+    found = _offered.get(key)
+    if found is None or trials < _MANY:
+        found = _offered[key] = [{"label": title, "value": name} for name, title in titles(study).items()]
         for oldest in list(_offered)[:-_MAX_KEPT]:
             _offered.pop(oldest, None)
-    return _offered[key]
+    return found
 
 
 def reading(view: str) -> str:

@@ -1,4 +1,4 @@
-"""How numbers and parameters are written for a reader: the same in every sentence, table and figure."""
+"""How numbers, counts and parameters are written for a reader: the same in every sentence, table and figure."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ def number(value: float | None, *, digits: int = 4) -> str:
         return text.rstrip("0").rstrip(".") if "." in text else text
     mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
     return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 trial`, `1,000 trials`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def param(value: Any, *, digits: int = 3) -> str:

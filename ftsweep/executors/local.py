@@ -53,10 +53,9 @@ class Local(Executor):
     """Runs jobs in processes of their own, so that nothing a trial does can hurt the study.
 
     `workers`: null is one per CUDA device, or `cpu_workers` where there is none; "auto" on a CPU as many as bring most
-    steps a second. `threads`: of each worker; "auto" is
-    OMP_NUM_THREADS, or as many as make a step fastest, timed when the study begins;
-    null is OMP_NUM_THREADS, or an equal share of the cores. `lanes`: trials that each worker trains at once; "auto" as
-    many as pay. A worker that is silent for `heartbeat_seconds` is killed and replaced.
+    steps a second. `threads`: of each worker; "auto" is OMP_NUM_THREADS, or as many as make a step fastest, timed when
+    the study begins; null is OMP_NUM_THREADS, or an equal share of the cores. `lanes`: trials that each worker trains
+    at once; "auto" as many as pay. A worker that is silent for `heartbeat_seconds` is killed and replaced.
     """
 
     def __init__(
@@ -69,9 +68,8 @@ class Local(Executor):
         heartbeat_seconds: float = 60,
     ) -> None:
         if not 1 <= heartbeat_seconds <= 86_400:
-            remedy = "Give 1 to 86400 (a day)."
             what = f"{heartbeat_seconds} seconds are too short or too long"
-            raise ConfigError(what, where="executor.heartbeat_seconds", remedy=remedy)
+            raise ConfigError(what, where="executor.heartbeat_seconds", remedy="Give 1 to 86400 (a day).")
         self._cores = Cores(workers=workers, cpu_workers=cpu_workers, threads=threads)
         self.lanes, self.num_lanes = checked_lanes(lanes), first_lanes(lanes)
         self.heartbeat_seconds = heartbeat_seconds
@@ -86,12 +84,16 @@ class Local(Executor):
         if context.holder:
             self._devices.take([place.device for place in places if place.device], context.holder)
         self._context = context
-        self._selector = selectors.DefaultSelector()
         self._watchdog = Watchdog()
+        self._selector = selectors.DefaultSelector()
         self._memory_kills = MemoryKills()
         self._listened_at = time.monotonic()
-        for place in places:
-            self._start(place)
+        try:
+            for place in places:
+                self._start(place)
+        except BaseException:
+            self.close(kill=True)
+            raise
 
     @property
     def thread_counts(self) -> Sequence[int]:
@@ -262,16 +264,14 @@ class Local(Executor):
         lost = {"type": "lost", "kind": kind, "reason": reason, "worker": worker.place.name}
         for job, mark in worker.jobs.items():
             self._arrived.append({**lost, "job": job, "log_tail": worker.process.log_tail(mark)})
-        is_blameless = bool(worker.jobs) or worker.is_spent
-        num_idle_deaths = worker.num_idle_deaths + (0 if is_blameless else 1)
+        num_idle_deaths = worker.num_idle_deaths + (not worker.jobs and not worker.is_spent)
         if num_idle_deaths < _MOST_IDLE_DEATHS:
             self._start(worker.place, lanes=worker.lanes, num_idle_deaths=num_idle_deaths)
             return
         text = f"{reason}, {num_idle_deaths} times in a row and without a job"
         if self._workers:  # the study goes on with the others
-            self._arrived.append(
-                {"type": "log", "job": None, "level": "error", "text": text, "worker": worker.place.name}
-            )
+            log = {"type": "log", "job": None, "level": "error", "text": text, "worker": worker.place.name}
+            self._arrived.append(log)
             return
         raise StudyError(
             f"no worker can be kept alive: {text}. Its last words:\n{worker.process.log_tail(worker.log_start)}",

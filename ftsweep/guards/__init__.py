@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ftsweep.guards.leakage import ExactCopies, NearDuplicates, NormalisedCopies, SharedGroups, SharedPassages
     from ftsweep.guards.quality import ClassImbalance, ConflictingLabels, RareClasses, RepeatedRows, SmallData
     from ftsweep.guards.rows import ChatTurns, CutInputs, CutTargets, InvalidTags, UnsupervisedRows, UnusableRows
+    from ftsweep.guards.unread import Unread
 
 __all__ = [
     "AbsentClasses",
@@ -36,6 +37,7 @@ __all__ = [
     "Sighting",
     "SmallData",
     "TargetInInput",
+    "Unread",
     "UnsupervisedRows",
     "UnusableRows",
 ]
@@ -64,6 +66,7 @@ __getattr__ = lazy_exports(
     Sighting="base",
     SmallData="quality",
     TargetInInput="labels",
+    Unread="unread",
     UnsupervisedRows="rows",
     UnusableRows="rows",
 )

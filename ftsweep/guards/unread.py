@@ -28,10 +28,12 @@ class Unread(DataGuard):
     def look(self, data: DataView) -> Iterator[Sighting]:
         if columns := unread_columns(data):
             are = "column of the data is" if len(columns) == 1 else "columns of the data are"
-            named = ", ".join(columns[:_MAX_NAMED]) + (f" and {len(columns) - _MAX_NAMED} more" * (len(columns) > 12))
+            more = f" and {len(columns) - _MAX_NAMED} more" if len(columns) > _MAX_NAMED else ""
+            named = ", ".join(columns[:_MAX_NAMED]) + more
+            has_splits = any(map(_is_of_splits, columns))
+            hint = "; data.split reads a column that says the split of each row" if has_splits else ""
             yield Sighting(
-                what=f"{len(columns)} {are} not used, nothing reads {named} (data.columns says what is read)"
-                + "; data.split reads a column that says the split of each row" * any(map(_is_of_splits, columns)),
+                what=f"{len(columns)} {are} not used, nothing reads {named} (data.columns says what is read){hint}",
                 count=len(columns),
                 num_rows=0,
             )

@@ -9,8 +9,6 @@ MLflow as an entry point.
 from __future__ import annotations
 
 import os.path
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -19,12 +17,6 @@ if TYPE_CHECKING:
     from mlflow.store.artifact.artifact_repo import ArtifactRepository
 
 SCHEME = "mlflow-artifacts"
-_COLUMNS = {
-    "experiments": "artifact_location",
-    "runs": "artifact_uri",
-    "logged_models": "artifact_location",
-    "model_versions": "storage_location",
-}
 
 
 def address(study: str) -> str:
@@ -58,22 +50,6 @@ def register() -> None:
     from mlflow.store.artifact.artifact_repository_registry import get_registered_artifact_repositories
 
     get_registered_artifact_repositories()[SCHEME] = artifact_repository  # type: ignore[assignment]  # MLflow calls what it holds, a class or this
-
-
-def free_of_place(database: Path) -> None:
-    """Rewrite absolute addresses that an earlier version kept in a store's own database."""
-    with closing(sqlite3.connect(database, timeout=60)) as connection, connection:
-        rows: list[tuple[str, str]] = connection.execute(
-            "SELECT DISTINCT experiments.artifact_location, experiment_tags.value FROM experiments JOIN experiment_tags"
-            " USING (experiment_id) WHERE key = 'ftsweep.study' AND artifact_location LIKE 'file:%'"
-        ).fetchall()
-        for location, study in rows:
-            for table, column in _COLUMNS.items():
-                connection.execute(
-                    f"UPDATE {table} SET {column} = ? || substr({column}, ?)"  # noqa: S608 - names of our own
-                    f" WHERE {column} = ? OR substr({column}, 1, ?) = ?",
-                    (address(study), len(location) + 1, location, len(location) + 1, f"{location}/"),
-                )
 
 
 def _sqlite_file(uri: str) -> Path | None:

@@ -27,10 +27,13 @@ class BackgroundRecorder(Recorder):
     trials' folders and the journal; the next `open` or `resume` sends it.
     """
 
-    def __init__(self, recorder: Recorder, *, open_seconds: float = 15, register_seconds: float = 600) -> None:
+    def __init__(
+        self, recorder: Recorder, *, open_seconds: float = 15, register_seconds: float = 600, close_seconds: float = 60
+    ) -> None:
         self._recorder = recorder
         self._open_seconds = open_seconds
         self._register_seconds = register_seconds
+        self._close_seconds = close_seconds
         self._queue = CallQueue()
         self._journal: Journal | None = None
 
@@ -144,8 +147,6 @@ class BackgroundRecorder(Recorder):
     def hurry(self, seconds: float) -> None:
         self._queue.hurry(seconds)
 
-    def close(self, *, finished: bool, timeout_seconds: float = 60) -> list[str]:
-        """Returns within the timeout, and soon when the record cannot be reached; the process may then end."""
-        return self._queue.close(
-            "close", lambda: self._recorder.close(finished=finished, timeout_seconds=timeout_seconds), timeout_seconds
-        )
+    def close(self, *, finished: bool) -> list[str]:
+        """Returns within `close_seconds`, and soon when the record cannot be reached; the process may then end."""
+        return self._queue.close("close", lambda: self._recorder.close(finished=finished), self._close_seconds)

@@ -10,7 +10,7 @@ from typing import Any
 from ftsweep.domain.component import Component
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
-from ftsweep.domain.trial import Outcome, Proposal, StoredPause
+from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, StoredPause
 from ftsweep.store.folders import StudyFolder
 
 
@@ -129,12 +129,18 @@ class Recorder(Component):
         What is not sent by then is on disk, and the next process sends it. May be called in a signal handler.
         """
 
-    def close(self, *, finished: bool, timeout_seconds: float = 60) -> list[str]:
+    def close(self, *, finished: bool) -> list[str]:
         """Send what is still under way and end the parent run; what could not be sent, as sentences."""
         return []
 
 
 NullRecorder = Recorder
+
+
+def baseline_ending(metrics: Mapping[str, float]) -> tuple[Outcome, dict[str, float]]:
+    """How the run of an untouched base ends, and its values by `<split>/<metric>`; metrics: by name, on validation."""
+    outcome = Outcome(OutcomeKind.COMPLETE, "the untouched base, or the prior of a new head")
+    return outcome, {f"validation/{name}": value for name, value in metrics.items()}
 
 
 def run_name(proposal: Proposal) -> str:

@@ -127,9 +127,7 @@ class MlflowRecorder(Recorder):
         study.ledger.is_finished = False
         study.ledger.links.pop("MLflow experiment", None)
         if study.name != study.wanted.experiment:
-            study.ledger.links["MLflow experiment"] = (
-                f"{study.name} (another store has {study.wanted.experiment} there)"
-            )
+            study.ledger.links["MLflow experiment"] = study.name_in_words
         study.share_view()
         study.ledger.links["MLflow"] = self._place.link(study.experiment_id, objective, is_shared=study.has_view)
         study.ledger.save()
@@ -256,7 +254,7 @@ class MlflowRecorder(Recorder):
     def links(self) -> Mapping[str, str]:
         return dict(self._ledger.links) if self._ledger else {}
 
-    def close(self, *, finished: bool, timeout_seconds: float = 60) -> list[str]:
+    def close(self, *, finished: bool) -> list[str]:
         """End the parent run; trials under way are KILLED and `interrupted` until they go on."""
         if self._monitor is not None:
             self._monitor.finish()

@@ -74,23 +74,19 @@ def registered_name(study: MlflowStudy) -> str:
     wanted, own_study = study.wanted.model, study.facts.folder.name
     from mlflow.exceptions import MlflowException
 
-    def find(name: str) -> list[RegisteredModel]:
+    def find(name: str) -> RegisteredModel | None:
         try:
-            return [study.client.get_registered_model(name)]
+            return study.client.get_registered_model(name)
         except MlflowException as error:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
-            return []
-
-    def has_our_runs(model: RegisteredModel) -> bool:
-        own = {run.run_id for run in study.runs.values()}
-        return any(version.run_id in own for version in study.client.search_model_versions(f"name = '{model.name}'"))
+            return None
 
     if study.has_own_database:
-        for known in find(wanted):
+        if (known := find(wanted)) is not None:
             check_study(wanted, own_study, known.tags)
         return wanted
-    return owned(wanted, own_study, study.owner, find, lambda model: model.tags, has_our_runs)[0]
+    return owned(wanted, own_study, study.owner, find)[0]
 
 
 def _make_registered_model(study: MlflowStudy, name: str) -> None:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol, TypeVar
 
 from ftsweep.errors import StudyError
 
 OWNER = "ftsweep.store"
 """The tag that names the store whose study it is; see `ftsweep.store.identity`."""
 
-_Item = TypeVar("_Item")
-
-
 STUDY = "ftsweep.study"
 """The tag that names the study in that store."""
+
+
+class _HasTags(Protocol):
+    @property
+    def tags(self) -> Any: ...
+
+
+_Tagged = TypeVar("_Tagged", bound=_HasTags)
 
 
 def names_for(wanted: str, owner: str) -> Iterator[str]:
@@ -23,39 +28,26 @@ def names_for(wanted: str, owner: str) -> Iterator[str]:
     yield f"{wanted}-{owner}"
 
 
-def owned(
-    wanted: str,
-    study: str,
-    owner: str,
-    find: Callable[[str], Sequence[_Item]],
-    tags_of: Callable[[_Item], Mapping[str, str]],
-    is_ours: Callable[[_Item], bool],
-) -> tuple[str, list[_Item]]:
-    """The name that the study has or may take, and what has it already; one without an owner is asked about itself.
-
-    `find` gives what has a name: one or none.
+def owned(wanted: str, study: str, owner: str, find: Callable[[str], _Tagged | None]) -> tuple[str, _Tagged | None]:
+    """The name that the study has or may take, and what has it already. `find` gives what has a name.
 
     Raises:
         StudyError: somebody else has all of its names, or another study of this store has the wanted one.
     """
     free = None
     for name in names_for(wanted, owner):
-        items = find(name)
-        if not items:
+        found = find(name)
+        if found is None:
             free = free or name
-            continue
-        tags = tags_of(items[0])
-        if tags.get(OWNER) == owner:
-            check_study(name, study, tags)
-            return name, [items[0]]
-        if OWNER not in tags and is_ours(items[0]):
-            return name, [items[0]]
+        elif found.tags.get(OWNER) == owner:
+            check_study(name, study, found.tags)
+            return name, found
     if free is None:
         raise StudyError(
             f"MLflow has {' and '.join(names_for(wanted, owner))} already, and neither is of this store",
             remedy="Give the study another name with study.name=..., recording.experiment=... or recording.model=...",
         )
-    return free, []
+    return free, None
 
 
 def check_study(name: str, study: str, tags: Mapping[str, str]) -> None:

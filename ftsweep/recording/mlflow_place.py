@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from ftsweep.domain.commands import quoted_command
 from ftsweep.domain.objective import Objective
 from ftsweep.errors import ConfigError
-from ftsweep.recording.artifact_place import free_of_place, register
+from ftsweep.recording.artifact_place import register
 from ftsweep.recording.ui import runs_address, tracking_uri
 from ftsweep.store.atomic import remove
 from ftsweep.store.folders import Store
@@ -72,7 +72,6 @@ class MlflowPlace:
             for torn in store.root.glob(f"{_TEMPORARY}*"):  # of a process that was killed below
                 remove(torn)
             if store.mlflow_database.exists():
-                free_of_place(store.mlflow_database)
                 return
             with TemporaryDirectory(dir=store.root, prefix=_TEMPORARY) as folder:
                 made, whole = Path(folder) / "made.db", Path(folder) / "whole.db"

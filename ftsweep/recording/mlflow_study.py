@@ -149,18 +149,8 @@ class MlflowStudy:
             if experiment is not None:
                 check_study(self.name, self.facts.folder.name, experiment.tags)
         else:
-
-            def tags(found: Experiment) -> Mapping[str, str]:
-                own: Mapping[str, str] = found.tags
-                return own
-
-            def find(name: str) -> list[Experiment]:
-                found = self.client.get_experiment_by_name(name)
-                return [] if found is None else [found]
-
-            study = self.facts.folder.name
-            self.name, taken = owned(self.wanted.experiment, study, self.owner, find, tags, self._has_our_runs)
-            experiment = taken[0] if taken else None
+            study, find = self.facts.folder.name, self.client.get_experiment_by_name
+            self.name, experiment = owned(self.wanted.experiment, study, self.owner, find)
         if experiment is None:
             return self._make_experiment()
         if experiment.lifecycle_stage != "active":
@@ -171,8 +161,6 @@ class MlflowStudy:
                 f"--experiment-id {experiment.experiment_id}), or give the study another name with study.name=...",
             )
         self._check_place(experiment)
-        if self._kind != "own" and OWNER not in experiment.tags:
-            self.client.set_experiment_tag(experiment.experiment_id, OWNER, self.owner)
         return experiment
 
     def _make_experiment(self) -> Experiment:
@@ -189,13 +177,6 @@ class MlflowStudy:
         location = self._artifact_location(self.facts.folder.name if is_named else self.name)
         made = self.client.create_experiment(self.name, location, tags)
         return self.client.get_experiment(made)
-
-    def _has_our_runs(self, experiment: Experiment) -> bool:
-        """Whether an experiment without an owner, as earlier versions made it, has runs of this very study."""
-        if not self.ledger.study_id:
-            return False
-        condition = f"tags.`ftsweep.study_id` = '{self.ledger.study_id}'"
-        return bool(self.client.search_runs([experiment.experiment_id], condition, max_results=1))
 
     def _check_place(self, experiment: Experiment) -> None:
         """Refuse a database that would have artifacts written to where a moved store was before."""

@@ -8,13 +8,11 @@ from pathlib import Path
 from ftsweep.analysis.model_card import trial_description
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.objective import Objective
-from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
+from ftsweep.domain.trial import Outcome, Proposal, TrialRecord
 from ftsweep.domain.verdict import verdict_tags
-from ftsweep.recording.base import Recorder
+from ftsweep.recording.base import Recorder, baseline_ending
 from ftsweep.store.atomic import read_json
 from ftsweep.store.folders import StudyFolder, TrialFolder
-
-BASELINE_REASON = "the untouched base, or the prior of a new head"
 
 
 def sync_study(recorder: Recorder, folder: StudyFolder, objective: Objective) -> int:
@@ -56,12 +54,7 @@ def _ending(
     """A trial's outcome (None while it goes on), its values at the best rung, and what it measured."""
     if proposal.number < 0:
         file = _baseline_file(trial)
-        values = read_json(file) if file.exists() else {}
-        return (
-            Outcome(OutcomeKind.COMPLETE, BASELINE_REASON) if values else None,
-            {f"validation/{name}": value for name, value in values.items()},
-            [],
-        )
+        return (*baseline_ending(read_json(file)), []) if file.exists() else (None, {}, [])
     measurements = trial.measurements()
     best = objective.best(measurements)
     return trial.outcome(), best.values if best else {}, measurements

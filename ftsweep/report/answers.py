@@ -16,9 +16,8 @@ from typing import Any
 
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.sample import Sample
-from ftsweep.domain.spelling import number
+from ftsweep.domain.spelling import number, plural
 from ftsweep.report.tables.table import Cell, Row, Table, columns
-from ftsweep.report.wording import plural
 from ftsweep.store.folders import StudyFolder, TrialFolder
 from ftsweep.store.samples import read_samples, rung_name, sampled_rungs
 

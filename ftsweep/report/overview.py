@@ -6,13 +6,14 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from ftsweep.analysis.answers import model_words
 from ftsweep.analysis.comparison import compare
 from ftsweep.domain.answers import Model, model_name
 from ftsweep.domain.approach import Approach
-from ftsweep.domain.commands import store_command
+from ftsweep.domain.commands import DEFAULT_STORE, store_command
 from ftsweep.domain.database_use import DatabaseUse
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.result import StudyResult
@@ -73,6 +74,11 @@ class StudyOverview:
     @property
     def name(self) -> str:
         return self.state.study
+
+    @property
+    def store(self) -> Path | str:
+        """What a command about the study takes as --store."""
+        return Path(DEFAULT_STORE).absolute() if self.folder is None else self.folder.store.name
 
     @property
     def objective(self) -> Objective:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ftsweep.analysis.flagged_rows import said_of_flagged
-from ftsweep.domain.commands import DEFAULT_STORE, store_command
+from ftsweep.domain.commands import study_command
 from ftsweep.domain.spelling import param
 from ftsweep.domain.verdict import counts_of
 from ftsweep.errors import ConfigError
@@ -98,7 +98,7 @@ class HtmlPage(Report):
             tables=tables,
             data_line=summary.data_line,
             rows_left_out=f"Rows: {rows.words}." if rows.words else "",
-            all_rows=store_command("status", study.name, "--json", store=Path(DEFAULT_STORE).absolute()),
+            all_rows=study_command("status", study.name, "--json", store=study.store),
             param=param,
             written=time.strftime("%Y-%m-%d %H:%M"),
         )

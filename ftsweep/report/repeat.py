@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from ftsweep.domain.commands import DEFAULT_STORE, override, quoted_command, run_command
+from ftsweep.domain.commands import override, quoted_command, run_command
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.trial_summary import TrialSummary
 
@@ -25,5 +23,5 @@ def repeat_command(study: StudyOverview, trial: TrialSummary) -> str:
         *([override("objective.metric", metric)] if is_generated else []),
         *(quoted_command(other) for other in others),
         *(override(path, value) for path, value in values.items()),
-        store=Path(DEFAULT_STORE).absolute() if study.folder is None else study.folder.store.name,
+        store=study.store,
     )

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ftsweep.analysis.conclusion import said_in_full
-from ftsweep.domain.spelling import number
+from ftsweep.domain.spelling import number, plural
 from ftsweep.domain.verdict import counts_of
 from ftsweep.report.data_facts import DataFacts
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.tables.scores import tested
 from ftsweep.report.tables.trials import OUTCOME_ORDER
-from ftsweep.report.wording import plural, seconds
+from ftsweep.report.wording import seconds
 
 
 @dataclass(frozen=True)

@@ -28,10 +28,6 @@ def duration(value: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
-def plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
 def plain(text: Any) -> str:
     """Text that Plotly shows as it is: it reads a part of HTML in labels and hover boxes, and formulas between $."""
     return html.escape(str(text), quote=False).replace("$", "&#36;")

@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ftsweep.config.assigned import assigned_values, raised_values
+from ftsweep.config.nodes.enqueued import as_setting, enqueued_params
 from ftsweep.domain.commands import run_command, study_command
 from ftsweep.domain.request import Request, RequestKind, enqueued, pinned_trials
 from ftsweep.domain.trial import PAUSED, TrialRecord
 from ftsweep.errors import UsageError, suggest
-from ftsweep.search.planned import PlannedSetting, as_setting, enqueued_setting
+from ftsweep.search.planned import PlannedSetting
 from ftsweep.store.folders import StudyFolder
 from ftsweep.store.inbox import Inbox
 from ftsweep.store.manifest import StudyManifest
@@ -37,7 +38,7 @@ def ask_to_enqueue(folder: StudyFolder, words: Sequence[str], *, from_trial: int
     if from_trial is not None:
         spec = _known(folder, from_trial).proposal
         base = as_setting(spec.branch, spec.params)
-    item = enqueued_setting(branches, {**base, **given}, where="setting")
+    item = PlannedSetting(*enqueued_params(branches, {**base, **given}, where="setting"))
     _check_new(item, folder, [*enqueued(inbox.answers()), *inbox.pending()])
     body = {"branch": item.branch.name, "params": item.params, "given": list(words), "from_trial": from_trial}
     return inbox.put(Request(RequestKind.ENQUEUE, by, time.time(), body))

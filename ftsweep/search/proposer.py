@@ -12,12 +12,12 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from ftsweep.domain.points import num_points, point
 from ftsweep.domain.space import Branch
 from ftsweep.domain.trial import Proposal
 from ftsweep.search.encoding import BranchEncoding
 from ftsweep.search.planned import Plan, PlannedSetting
 from ftsweep.search.samplers.base import Ask, Sampler
-from ftsweep.search.samplers.points import num_points, point
 from ftsweep.search.storage.extend import ORIGIN
 from ftsweep.search.study_view import BRANCH, Draft, StudyView
 from ftsweep.search.trial_window import SeenTrials

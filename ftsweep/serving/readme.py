@@ -13,13 +13,10 @@ _AUTO = {
     "causal_lm": ("text-generation", "CausalLM"),
     "masked_lm": ("fill-mask", "MaskedLM"),
 }
-_HEADS = {
-    "Classification": "sequence_classification",
-    "MultiLabel": "sequence_classification",
-    "Regression": "sequence_classification",
-    "TokenClassification": "token_classification",
-    "MaskedText": "masked_lm",
-}
+"""By head: the task of transformers' pipelines, and how its classes of such models end."""
+
+_HEADS = {"SEQ_CLS": "sequence_classification", "TOKEN_CLS": "token_classification", None: "masked_lm"}
+"""By PEFT's word for it; all others are language models."""
 
 
 def readme_of(folder: Path, manifest: Mapping[str, Any], end_ids: Sequence[int] = ()) -> str:
@@ -32,13 +29,14 @@ def readme_of(folder: Path, manifest: Mapping[str, Any], end_ids: Sequence[int] 
         lines += ["It is no model of its own: what it learned are prompts for its base, which only ftsweep asks."]
         return "\n".join(lines) + "\n"
     task = str(manifest["task"]["_target_"]).rpartition(".")[2]
-    pipeline, auto = _AUTO[_HEADS.get(task, "causal_lm")]
+    head = _head_in(folder, is_adapter=is_adapter)
+    pipeline, auto = _AUTO[head]
     has_virtual = is_adapter and not (folder / "config.json").is_file() and (folder / "base").is_dir()
     lines += ["```python"]
     if not has_virtual:
         lines += [
             "from transformers import pipeline",
-            f'pipeline("{pipeline}", model="FOLDER"){_arguments(task, manifest, folder, end_ids)}',
+            f'pipeline("{pipeline}", model="FOLDER"){_arguments(head, task, manifest, folder, end_ids)}',
         ]
     if is_adapter:
         if auto == "MaskedLM":  # PEFT has no class of its own for these
@@ -62,15 +60,25 @@ def readme_of(folder: Path, manifest: Mapping[str, Any], end_ids: Sequence[int] 
     return "\n".join([*lines, *_notes(task, manifest)]) + "\n"
 
 
-def _arguments(task: str, manifest: Mapping[str, Any], folder: Path, end_ids: Sequence[int]) -> str:
+def _head_in(folder: Path, *, is_adapter: bool) -> str:
+    """The head of the model that lies there: its files tell, whatever class its task has."""
+    file = folder / ("adapter_config.json" if is_adapter else "config.json")
+    config = json.loads(file.read_text(encoding="utf-8"))
+    if is_adapter:
+        return _HEADS.get(config["task_type"], "causal_lm")
+    name = (config.get("architectures") or [""])[0]
+    return next((head for head, (_, ending) in _AUTO.items() if name.endswith(f"For{ending}")), "causal_lm")
+
+
+def _arguments(head: str, task: str, manifest: Mapping[str, Any], folder: Path, end_ids: Sequence[int]) -> str:
     """What the pipeline is called with, so that it answers as it was measured."""
     length = manifest["task"].get("max_length")
-    if task in ("Classification", "MultiLabel", "Regression"):
+    if head == "sequence_classification":
         more = ", top_k=None" if task == "MultiLabel" else ""
         return f'("a text", truncation=True, max_length={length}{more})'
-    if task == "MaskedText":
+    if head == "masked_lm":
         return f'("a {_tokenizer(folder).get("mask_token", "[MASK]")}")'
-    if task in ("Text", "TokenClassification"):
+    if head == "token_classification" or task == "Text":
         return '("a text")'
     how = f", max_new_tokens={manifest['task'].get('max_new_tokens', 128)}, do_sample=False"
     how += f", eos_token_id={list(end_ids)}" if len(end_ids) > 1 else ""

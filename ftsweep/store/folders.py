@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -10,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from ftsweep.domain.measurement import Measurement
+from ftsweep.domain.names import NAME_REMEDY, is_name
 from ftsweep.domain.trial import Outcome, Proposal, StoredPause, TrialRecord
 from ftsweep.domain.verdict import Verdict
 from ftsweep.errors import UsageError
 from ftsweep.store.atomic import append_line, read_json, read_lines, remove, understood, write_json
 from ftsweep.store.lease import Lease
 from ftsweep.store.manifest import StudyManifest
-
-NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True)
@@ -49,12 +47,8 @@ class Store:
         return self.root / "cache"
 
     def study(self, name: str) -> StudyFolder:
-        if not NAME_PATTERN.fullmatch(name):
-            raise UsageError(
-                f"{name!r} cannot be a study's name",
-                where="study.name",
-                remedy="Use up to 100 letters, digits, '.', '_' and '-', beginning with a letter or digit.",
-            )
+        if not is_name(name):
+            raise UsageError(f"{name!r} cannot be a study's name", where="study.name", remedy=NAME_REMEDY)
         return StudyFolder(self.root / "studies" / name)
 
     def studies(self) -> list[StudyFolder]:

@@ -14,7 +14,7 @@ from ftsweep.strategies.base import Strategy
 from ftsweep.tasks.text import Text
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from ftsweep.config.schema import TrainingSettings
@@ -131,6 +131,9 @@ class FewShotTuned(Strategy):
 
     def merged(self, model: PreTrainedModel) -> PreTrainedModel:
         return self.inner.merged(model)
+
+    def rescale(self, model: PreTrainedModel, head: Head, scale: float, start: Mapping[str, Tensor]) -> None:
+        self.inner.rescale(model, head, scale, start)
 
     def predict(
         self,

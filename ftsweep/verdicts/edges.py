@@ -11,7 +11,8 @@ from ftsweep.domain.space import Dimension, FloatInterval, IntInterval
 
 NEAR = 0.1  # of the range, on its own scale
 WIDER = 3.0  # times the bound, on a logarithmic scale
-_FRACTIONS = ("warmup", "replay", "dropout")  # keys whose values stay below 1
+_FRACTIONS = ("warmup", "replay", "dropout", "rate_decay", "label_smoothing", "threshold", "masked_share")
+"""Keys whose values end at 1: beyond it a setting refuses them."""
 _MOST = 0.95
 
 

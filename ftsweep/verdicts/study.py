@@ -110,16 +110,22 @@ def _pruned_early(study: StudyFit, best: TrialRecord) -> Verdict | None:
     if len(late) < 2 or len(late) < LEAST_SHARE * len(pruned):
         return None
     names = ", ".join(str(record.number) for record in late[:5]) + (", ..." if len(late) > 5 else "")
-    later = study.pruner.get("warmup")
-    has_warmup = isinstance(later, int | float)
     return Verdict(
         VerdictKind.PRUNED_EARLY,
         f"{len(late)} of {len(pruned)} pruned trials ({names}) were catching up with trial {best.number} fast "
         "enough to pass it",
         numbers={"num_catching_up": len(late), "num_pruned": len(pruned)},
         advice="Prune later; the study may go on with it",
-        override=f"pruner.warmup={min(0.9, float(later or 0) + 0.2):g}" if has_warmup else "pruner=median",
+        override=_pruning_later(study.pruner),
     )
+
+
+def _pruning_later(pruner: Mapping[str, Any]) -> str:
+    key = "pruner"
+    while isinstance(inner := pruner.get("pruner"), Mapping):  # held back by the outer one
+        key, pruner = f"{key}.pruner", inner
+    warmup = pruner.get("warmup")
+    return f"{key}.warmup={min(0.9, warmup + 0.2):g}" if isinstance(warmup, int | float) else "pruner=median"
 
 
 def _was_catching_up(curve: Mapping[int, float], reference: Mapping[int, float], num_rungs: int) -> bool:
@@ -155,14 +161,14 @@ def _pruned_little(study: StudyFit) -> Verdict | None:
     seconds = {record.number: record.measurements[-1].train_seconds for record in complete}
     total = sum(seconds.values())
     share = sum(seconds[number] for number in behind) / total if total else len(behind) / len(complete)
-    patience = study.pruner.get("patience")
+    forgives = study.pruner.get("patience") and "startup_trials" in study.pruner
     return Verdict(
         VerdictKind.PRUNED_LITTLE,
         f"nothing was pruned, though {len(behind)} of {len(complete)} trials lay behind the median at every rung after "
         f"the first {100 * WARMUP:.0f} %; they took {100 * share:.0f} % of all training",
         numbers={"num_behind": len(behind), "share_of_training": share},
         advice="Prune sooner; the study may go on with it",
-        override="pruner.patience=0 pruner.startup_trials=3" if patience else "pruner=median",
+        override="pruner.patience=0 pruner.startup_trials=3" if forgives else "pruner=median",
     )
 
 

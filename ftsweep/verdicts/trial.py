@@ -67,10 +67,6 @@ class FitVerdicts(Guard):
         z: float = 2.0,
     ) -> None:
         super().__init__(mode)
-        for name, value in list(locals().items()):
-            is_number = isinstance(value, int | float) and not isinstance(value, bool)
-            if name not in ("self", "mode", "__class__") and not (is_number and 0 < value < math.inf):
-                raise ConfigError(f"must be a number above 0, not {value!r}", where=name)
         self.overfit = overfit
         self.memorising = memorising
         self.min_progress = min_progress
@@ -79,6 +75,10 @@ class FitVerdicts(Guard):
         self.small_gap = small_gap
         self.far_above_best = far_above_best
         self.z = z
+        for name, value in self.settings.items():
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not (is_number and 0 < value < math.inf):
+                raise ConfigError(f"must be a number above 0, not {value!r}", where=name)
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -17,7 +17,6 @@ from ftsweep.config.compose import compose_sweep
 from ftsweep.config.folders import list_groups, shipped_folder
 from ftsweep.domain.objective import Objective
 from ftsweep.errors import ConfigError
-from ftsweep.store.folders import NAME_PATTERN
 
 CONF, SWEEPS = shipped_folder("conf"), shipped_folder("sweeps")
 GUARDS = sorted(CONF.glob("guards/*.yaml"))
@@ -156,10 +155,6 @@ def test_base_has_the_defaults_of_the_schema() -> None:
 def test_medical_instruction_says_in_one_sentence_that_the_file_must_be_given() -> None:
     with pytest.raises(Exception, match=r"data\.train: this must be given.*data\.train=\.\.\."):
         compose_sweep("medical_instruction")
-
-
-def test_config_and_workspace_agree_on_what_a_study_may_be_called() -> None:
-    assert schema.NAME_PATTERN.pattern == NAME_PATTERN.pattern
 
 
 def test_every_setting_of_the_core_is_explained() -> None:

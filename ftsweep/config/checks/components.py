@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ftsweep.config.build import build, check_targets, import_path, is_own, locate, targets
+from ftsweep.config.build import are_own, build, check_targets, import_path, locate, targets
 from ftsweep.config.checks.kinds import check_kind
 from ftsweep.config.checks.values import parameters, settings_problem, value_problem
 from ftsweep.domain.metric import Metric, Metrics
@@ -74,10 +74,10 @@ def check_component(request: Request, *, allowed: Sequence[str] = ()) -> Checked
         ConfigError: naming the key, what is wrong with it, and the near names.
     """
     check_targets(request.node, allowed=allowed, where=request.group)
-    check_kind(locate(request.node["_target_"], where=request.group), request.group)
+    cls = locate(request.node["_target_"], where=request.group)
+    check_kind(cls, request.group)
     node = _complete(request.node, request.group)
     built = build(node, allowed=allowed, where=request.group)
-    cls = locate(node["_target_"], where=request.group)
     for path, values in request.values.items():
         for value in values:
             _check_value(cls, node, path, value, request.group, allowed)
@@ -116,7 +116,7 @@ def main() -> None:
 
 
 def _needs_process(request: Request) -> bool:
-    return request.group not in CONTROL_GROUPS and not all(is_own(target) for _, target in targets(request.node))
+    return request.group not in CONTROL_GROUPS and not are_own(request.node)
 
 
 def _check_in_process(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ftsweep.config.build import build, is_own, targets
+from ftsweep.config.build import are_own, build
 from ftsweep.config.layers import BranchLayer, Layers
 from ftsweep.config.schema import GENERAL, GUARDS
 from ftsweep.errors import ConfigError
@@ -25,7 +25,7 @@ def check_forgetting(layers: Layers, branch: BranchLayer, config: Mapping[str, A
         remedy = f"Choose data@general=topics, or data@general=files general.train=FILE; or set {_NODE}=off."
         raise ConfigError("there is no general text to measure forgetting on", where=where, remedy=remedy)
     nodes = (config["strategy"], config["task"])
-    if not all(is_own(target) for node in nodes for _, target in targets(node)):
+    if not are_own(*nodes):
         return
     strategy, task = (build(node) for node in nodes)
     if strategy.head_for(task) not in ("causal_lm", "masked_lm") and (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ftsweep.config.build import build, is_own, targets
+from ftsweep.config.build import build_own
 from ftsweep.config.layers import BranchLayer, Layers
 from ftsweep.config.schema import STAGES
 from ftsweep.domain.space import Space
@@ -24,11 +24,11 @@ def check_generation(layers: Layers, branch: BranchLayer, space: Space, config: 
             what = "trials whose answers are generated in other ways cannot be compared"
             raise ConfigError(what, where=layers.where(f"space.{path}", branch), remedy=f"Set {path} for all of them.")
     for name, stage in config[STAGES].items():
-        task = _own(stage["task"])
+        task = build_own(stage["task"])
         if hasattr(task, "generation") and task.generation != type(task)().generation:
             where = layers.where(f"{STAGES}.{name}.{_NODE}", branch)
             raise ConfigError("a stage generates no answers", where=where, remedy="Leave it out.")
-    task, num_rungs = _own(config["task"]), config["rungs"]["count"]
+    task, num_rungs = build_own(config["task"]), config["rungs"]["count"]
     if task is None or not hasattr(task, "generation"):
         return
     answering = task.answering(config["objective"]["metric"])
@@ -52,8 +52,3 @@ def _check_rungs(layers: Layers, branch: BranchLayer, settings: Any, num_rungs: 
         settings.rungs_of(num_rungs)
     except ConfigError as error:
         raise ConfigError(error.what, where=layers.where(f"{_NODE}.rungs", branch), remedy=error.remedy) from None
-
-
-def _own(node: Mapping[str, Any]) -> Any:
-    """The task of a node that names only ftsweep's classes; None for others, which may import torch."""
-    return build(node) if all(is_own(target) for _, target in targets(node)) else None

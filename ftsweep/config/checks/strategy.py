@@ -7,7 +7,7 @@ from itertools import product
 from math import prod
 from typing import Any
 
-from ftsweep.config.build import build, is_own, targets
+from ftsweep.config.build import are_own, build
 from ftsweep.config.layers import BranchLayer, Layers
 from ftsweep.config.nodes.space import extremes
 from ftsweep.config.schema import TrainingSettings
@@ -33,7 +33,7 @@ def check_strategy(
         ConfigError: naming the key and, where the search makes it, the combination.
     """
     components = (nodes["strategy"], nodes["task"])
-    if not all(is_own(target) for node in components for _, target in targets(node)):
+    if not are_own(*components):
         return
     values = {
         group: {

@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 from ftsweep.config.checks.stopping import check_stops
 from ftsweep.config.checks.values import parameters, settings_problem, value_problem
 from ftsweep.config.layers import BranchLayer, Layers
+from ftsweep.config.nodes.enqueued import enqueued_params
 from ftsweep.config.nodes.space import extremes
 from ftsweep.config.nodes.stage_keys import INHERITED
 from ftsweep.config.schema import (
     GENERAL,
-    NAME_PATTERN,
     STAGES,
     ObjectiveSettings,
     StoreSettings,
@@ -26,6 +26,7 @@ from ftsweep.config.schema import (
 )
 from ftsweep.domain.addresses import address_problem, is_address, plain_address
 from ftsweep.domain.metric import Metrics
+from ftsweep.domain.names import NAME_REMEDY, is_name
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.paths import typed_path
 from ftsweep.domain.space import Branch, Space
@@ -136,8 +137,8 @@ def study_settings(layers: Layers, branches: Sequence[Branch], num_trials: int, 
     problem = settings_problem(StudySettings, typed)
     if problem:
         raise ConfigError(problem.what, where=layers.where(f"study.{problem.key}"), remedy=problem.remedy)
-    if not NAME_PATTERN.fullmatch(name):
-        remedy = "Set study.name to up to 100 letters, digits, '.', '_' and '-', beginning with a letter or digit."
+    if not is_name(name):
+        remedy = f"Set study.name to another one. {NAME_REMEDY}"
         raise ConfigError(f"{name!r} cannot be a study's name", where=layers.where("study.name"), remedy=remedy)
     place = layers.where("study.enqueue")
     enqueued = tuple(_enqueued(entry, branches, f"{place}[{index}]") for index, entry in enumerate(typed["enqueue"]))
@@ -234,44 +235,9 @@ def _folders(layers: Layers) -> list[str]:
 
 
 def _enqueued(entry: Mapping[str, Any], branches: Sequence[Branch], place: str) -> dict[str, Any]:
-    """One setting in full: what the entry names, and for the rest the value that the configuration has."""
-    by_name = {
-        branch.param_name(path): (branch, dimension)
-        for branch in branches
-        for path, dimension in branch.space.dimensions.items()
-    }
-    if len(branches) > 1 and isinstance(entry.get("branch"), str):
-        inside = {name: value for name, value in entry.items() if name != "branch"}
-        entry = {f"{entry['branch']}.{name}": value for name, value in inside.items()}
-    given: dict[str, Any] = {}
-    for name, value in _flat(entry, "", by_name):
-        if name not in by_name:
-            raise ConfigError(f"{name!r} is not a parameter of this sweep", where=place, remedy=suggest(name, by_name))
-        dimension = by_name[name][1]
-        if not dimension.contains(value):
-            what = f"{name} = {value!r} lies outside the space"
-            raise ConfigError(what, where=place, remedy=f"The space has {dimension}.")
-        given[name] = value
-    owners = {by_name[name][0].name: by_name[name][0] for name in given}
-    if len(owners) != 1:
-        what = "a setting must belong to one branch" if owners else "an enqueued setting names no parameter"
-        raise ConfigError(what, where=place, remedy=f"Parameters: {', '.join(by_name) or 'none'}.")
-    (branch,) = owners.values()
-    defaults = branch.default_params()
-    for path, dimension in branch.space.dimensions.items():
-        name = branch.param_name(path)
-        if name not in given and not dimension.contains(defaults[name]):
-            what = f"{name} must be given, its default {defaults[name]!r} lies outside the space"
-            raise ConfigError(what, where=place, remedy=f"The space has {dimension}.")
-    return {**defaults, **given}
-
-
-def _flat(node: Mapping[str, Any], prefix: str, names: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    pairs: list[tuple[str, Any]] = []
-    for key, value in node.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping) and name not in names:
-            pairs += _flat(value, f"{name}.", names)
-        else:
-            pairs.append((name, value))
-    return pairs
+    """One setting in full, by parameter name."""
+    if not entry.keys() - {"branch"}:
+        known = ", ".join(branch.param_name(path) for branch in branches for path in branch.space.dimensions)
+        what = "an enqueued setting names no parameter"
+        raise ConfigError(what, where=place, remedy=f"Parameters: {known or 'none'}.")
+    return enqueued_params(branches, entry, where=place)[1]

@@ -40,19 +40,6 @@ def parse_space(tree: Any, *, where: str = "space") -> Space:
     return Space(dimensions)
 
 
-def num_settings(space: Space) -> float:
-    """How many different settings a space holds; infinite with a real interval."""
-    count: float = 1
-    for dimension in space.dimensions.values():
-        if isinstance(dimension, Choice):
-            count *= len(dimension.values)
-        elif isinstance(dimension, IntInterval):
-            count *= (dimension.high - dimension.low) // dimension.step + 1
-        elif dimension.low < dimension.high:
-            return math.inf
-    return count
-
-
 def extremes(dimension: Dimension) -> Sequence[Any]:
     """Values that stand for all of a dimension when a type is checked: every choice, both ends of an interval."""
     return dimension.values if isinstance(dimension, Choice) else (dimension.low, dimension.high)

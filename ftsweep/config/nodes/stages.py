@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ftsweep.config.build import build, is_own, targets
+from ftsweep.config.build import build_own
 from ftsweep.config.checks.strategy import check_strategy
 from ftsweep.config.layers import BranchLayer, Layers
 from ftsweep.config.nodes import core as settings
@@ -48,13 +48,13 @@ def check_stages(layers: Layers, branch: BranchLayer, space: Space, config: Mapp
         place = f"{STAGES}.{name}"
         check_strategy(layers, branch, space, stage, f"{place}.")
         _check_replay(layers, branch, space, place, stage, config[GENERAL])
-        strategy = _own(stage["strategy"])
+        strategy = build_own(stage["strategy"])
         if strategy is not None and not (makes_whole_model(strategy) and strategy.moves_weights):
             what = "this strategy leaves no changed whole model for a trial to start from"
             where = layers.where(f"{place}.strategy", branch)
             raise ConfigError(what, where=where, remedy="Choose full or lora for the stage.")
     _check_replay(layers, branch, space, "", config, config[GENERAL])
-    strategy = _own(config["strategy"]) if config[STAGES] else None
+    strategy = build_own(config["strategy"]) if config[STAGES] else None
     if strategy is not None and not makes_whole_model(strategy):
         what = "a model of this strategy cannot be exported when a stage came before"
         remedy = "Choose lora or full, or leave the stages out."
@@ -75,15 +75,10 @@ def _check_replay(
     if not any(values):
         return
     where = layers.where(f"space.{key}" if dimension is not None else key, branch)
-    task = _own(nodes["task"])
+    task = build_own(nodes["task"])
     if task is not None and not task.takes_text:
         remedy = f"Set {key}=0; text, masked_text and instruction can replay."
         raise ConfigError("general text cannot be mixed into this task", where=where, remedy=remedy)
     if general is None:
         remedy = "Choose one: data@general=topics, or data@general=files general.train=FILE."
         raise ConfigError("there is no general text to replay", where=where, remedy=remedy)
-
-
-def _own(node: Mapping[str, Any]) -> Any:
-    """The component of a node that names only ftsweep's classes; None for others, which may import torch."""
-    return build(node) if all(is_own(target) for _, target in targets(node)) else None

@@ -55,8 +55,8 @@ def likeliest(sample: bytes, first: str = "") -> str:
         if shown not in named.values():
             named[name.replace("_", "-")] = shown
     (name, shown), *others = list(named.items())[:_SHOWN]
-    told = f"; or {', '.join(f'{other} ({made!r})' for other, made in others)}" if others else ""
-    return f"{name} (it seems, and gives {shown!r}{told})"
+    rest = f"; or {', '.join(f'{other} ({made!r})' for other, made in others)}" if others else ""
+    return f"{name} (it seems, and gives {shown!r}{rest})"
 
 
 def _told(words: bytes) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -74,11 +74,6 @@ def normalise(text: str) -> str | None:
     else:
         words = _FOLDED.sub(" ", _DIGITS.sub("0", text)).split()
     return " ".join(words) if any(word not in _MASKS for word in words) else None
-
-
-def num_repeated(keys: Sequence[bytes]) -> int:
-    """Rows whose key an earlier row has."""
-    return sum(count - 1 for count in Counter(keys).values())
 
 
 def _key(kind: str, text: str) -> bytes:

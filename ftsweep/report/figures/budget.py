@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ftsweep.domain.spelling import plural
 from ftsweep.report.figures import theme
 from ftsweep.report.overview import StudyOverview
-from ftsweep.report.wording import plural, seconds
+from ftsweep.report.wording import seconds
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

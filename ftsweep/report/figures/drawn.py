@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from heapq import nsmallest
 from typing import TypeVar
 
+from ftsweep.domain.spelling import plural
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.trial_summary import RUNNING, TrialSummary
-from ftsweep.report.wording import plural
 
 MAX_LINES, MAX_MARKS, MAX_ROWS = 100, 400, 400
 """Lines through many points, single marks, rows of a table: what a reader tells apart, and a browser draws fast."""

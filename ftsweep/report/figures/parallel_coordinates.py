@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ftsweep.domain.objective import Objective
+from ftsweep.domain.spelling import plural
 from ftsweep.report.figures import theme
 from ftsweep.report.figures.drawn import MAX_LINES, drawn_of
 from ftsweep.report.figures.scale import Axis, axis_of, value_axis
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.trial_summary import TrialSummary
-from ftsweep.report.wording import plain, plural
+from ftsweep.report.wording import plain
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -5,10 +5,9 @@ from __future__ import annotations
 from ftsweep.domain.answers import Lead, RacedSetting
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.result import StudyResult
-from ftsweep.domain.spelling import NOTHING, number
+from ftsweep.domain.spelling import NOTHING, number, plural
 from ftsweep.report.tables.cells import figure, words
 from ftsweep.report.tables.table import Cell, Row, Table, columns, data_table
-from ftsweep.report.wording import plural
 
 NO_VALUE = "no value"
 """What stands for a fresh run that failed, was above a limit, or ended far behind."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ftsweep.domain.points import num_values
 from ftsweep.domain.space import Branch
 from ftsweep.errors import ConfigError
 from ftsweep.search.samplers.base import Ask, Sampler
-from ftsweep.search.samplers.points import num_values
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from ftsweep.domain.spelling import plural
 from ftsweep.errors import FtsweepError
 from ftsweep.store.address.capture import UnquietError
 from ftsweep.store.address.objects import Objects, StoreAwayError, StoreRefusedError
@@ -71,12 +72,12 @@ class Keeper:
         if not seconds:
             return ""
         wall = max(time.monotonic() - self._began, 1e-9)
-        rounds = "1 round" if len(seconds) == 1 else f"{len(seconds)} rounds"
         median, longest = statistics.median(seconds), max(seconds)
         times = "once" if self.num_away == 1 else f"{self.num_away} times"
         away = f"; away {times}, waited for {self.away_seconds:.0f} s" if self.num_away else ""
         return (
-            f"{self.objects.address}: {rounds}, {1000 * median:.0f} ms (median; longest {longest:.1f} s), "
+            f"{self.objects.address}: {plural(len(seconds), 'round')}, {1000 * median:.0f} ms (median; longest "
+            f"{longest:.1f} s), "
             f"beside the study for {100 * sum(seconds) / wall:.1f} % of its time; "
             f"{_files(self.sender.num_sent, self.sender.bytes_sent)}{away}"
         )
@@ -202,4 +203,4 @@ class Keeper:
 
 
 def _files(count: int, size: int) -> str:
-    return f"{count} {'file' if count == 1 else 'files'} ({size / 1e6:.1f} MB)"
+    return f"{plural(count, 'file')} ({size / 1e6:.1f} MB)"

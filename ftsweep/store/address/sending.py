@@ -86,7 +86,6 @@ class Sender:
             self._take_up(looks, new)
             self._send_files(new, database)
             self._is_owed = False
-            remove(aside)
         finally:
             remove(aside)
             remove(aside.with_name(f"{self.folder.name}.{DATABASE}"))

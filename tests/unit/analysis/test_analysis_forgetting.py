@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from ftsweep.analysis.comparison import kept_trials
+from ftsweep.analysis.fates import explain_no_winner
 from ftsweep.analysis.forgetting import (
     conclude_forgetting,
     curve_of,
@@ -15,7 +17,6 @@ from ftsweep.analysis.forgetting import (
     scaled_trials,
 )
 from ftsweep.analysis.result_record import forgetting_metrics
-from ftsweep.analysis.selection import choose_best, explain_no_winner
 from ftsweep.domain.decision import Prune
 from ftsweep.domain.forgetting import FORGETTING, ForgettingResult, ForgettingTrial, ScalePoint, band
 from ftsweep.domain.measurement import Measurement
@@ -29,6 +30,7 @@ from ftsweep.search.pruners import Median, Pruner
 from ftsweep.search.pruners.curves import Curves
 
 LOSS = Objective()
+STORE = Path("/elsewhere/runs")
 LIMIT = 0.1
 
 
@@ -67,7 +69,7 @@ def test_best_rung_is_the_best_of_those_that_keep_the_limit() -> None:
 def test_trial_that_keeps_the_limit_at_no_rung_is_never_chosen() -> None:
     assert [each.number for each in rank(RECORDS, LOSS)] == [0, 2]
     assert [each.number for each in rank_of_all(RECORDS, LOSS)] == [1, 2, 0]
-    assert choose_best([SEVERE], LOSS) is None
+    assert rank([SEVERE], LOSS) == []
     assert "complete but against a constraint" in explain_no_winner([SEVERE])
     assert StudyState("s", "", LOSS, 2, 3, tuple(RECORDS)).best is MILD
     nan = record(3, [(1.0, math.nan)])
@@ -100,7 +102,7 @@ def test_feasible_trial_is_not_pruned_for_peers_that_break_the_limit() -> None:
 
 
 def test_result_says_what_the_limit_costs_and_names_the_unconstrained_choice() -> None:
-    found = conclude_forgetting(RECORDS, LOSS, limit=LIMIT, chosen=0, curves=[], study="s")
+    found = conclude_forgetting(RECORDS, LOSS, limit=LIMIT, chosen=0, curves=[], study="s", store=STORE)
     assert found is not None
     assert found.chosen == ForgettingTrial(0, 2.5, 2, 0.05, "mild")
     assert found.unconstrained is not None
@@ -112,10 +114,10 @@ def test_result_says_what_the_limit_costs_and_names_the_unconstrained_choice() -
     ]
     assert forgetting_metrics(found)["forgetting/cost"] == 1.0
     assert ForgettingResult.from_dict(found.to_dict()) == found
-    alone = conclude_forgetting([MILD], LOSS, limit=LIMIT, chosen=0, curves=[], study="s")
+    alone = conclude_forgetting([MILD], LOSS, limit=LIMIT, chosen=0, curves=[], study="s", store=STORE)
     assert alone is not None
     assert alone.cost == 0
-    nobody = conclude_forgetting([SEVERE], LOSS, limit=LIMIT, chosen=None, curves=[], study="s")
+    nobody = conclude_forgetting([SEVERE], LOSS, limit=LIMIT, chosen=None, curves=[], study="s", store=STORE)
     assert nobody is not None
     assert nobody.sentences[0].startswith("No complete trial keeps the limit of 0.1; without it trial 1")
     assert "Least was forgotten by trial 1, 0.400: lower the rates" in nobody.sentences[0], "what to do"
@@ -125,10 +127,10 @@ def test_scaled_trial_that_keeps_the_limit_and_beats_the_winner_is_suggested() -
     answer = {"points": [{"scale": s, "values": {"validation/loss": v, FORGETTING: f}} for s, v, f in SCALED]}
     curves = [curve_of(SEVERE, LOSS, answer)]
     assert curves[0][-1] == ScalePoint(1, 1.0, 1.5, 0.4)
-    found = conclude_forgetting(RECORDS, LOSS, limit=LIMIT, chosen=0, curves=curves, study="demo")
+    found = conclude_forgetting(RECORDS, LOSS, limit=LIMIT, chosen=0, curves=curves, study="demo", store=STORE)
     assert found is not None
     assert found.suggestion == ScalePoint(1, 0.5, 2.0, 0.08)
-    assert found.sentences[-1].endswith("ftsweep best demo --trial 1 --scale 0.5 --export DIR")
+    assert found.sentences[-1].endswith("ftsweep best demo --trial 1 --scale 0.5 --export DIR --store /elsewhere/runs")
 
 
 SCALED = [(0.0, 9.0, 0.0), (0.25, 4.0, 0.02), (0.5, 2.0, 0.08), (0.75, 1.6, 0.2)]
@@ -139,7 +141,7 @@ def test_winner_at_half_its_forgetting_is_suggested_only_when_it_costs_little(
     loss: float, expected: float | None
 ) -> None:
     curve = [ScalePoint(0, 0.0, 9.0, 0.0), ScalePoint(0, 0.5, loss, 0.02), ScalePoint(0, 1.0, 2.5, 0.05)]
-    found = conclude_forgetting([MILD], LOSS, limit=LIMIT, chosen=0, curves=[curve], study="s")
+    found = conclude_forgetting([MILD], LOSS, limit=LIMIT, chosen=0, curves=[curve], study="s", store=STORE)
     assert found is not None
     assert (found.suggestion.scale if found.suggestion else None) == expected
 

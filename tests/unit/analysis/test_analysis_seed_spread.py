@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 from scored_runs import scored
 
-from ftsweep.analysis.seed_spread import difference, mean_error, seed_spread
+from ftsweep.analysis.seed_spread import ScoredRun, Spread, difference, mean_error, seed_spread
+
+SIDES = ((1, 2), (2, 3))
+"""The settings of two sides, and how many runs each has."""
 
 
 def test_one_seed_of_each_setting_tells_nothing_of_the_seeds():
@@ -37,6 +40,13 @@ def test_a_lead_that_rows_alone_would_call_sure_is_not_when_seeds_differ_by_as_m
     assert not found.is_sure
     calm = [scored([(1, 1, 1.0), (1, 2, 1.01)]), scored([(2, 1, 1.2), (2, 2, 1.21)], seed=1)]
     assert difference(calm[1], calm[0], seed_spread(calm)).is_sure
+
+
+def test_the_margin_has_the_seeds_of_both_sides_and_students_quantile_of_what_is_known_of_them():
+    left, right = ([ScoredRun(side, seed, 1.0, np.zeros(200)) for seed in range(1, 1 + num)] for side, num in SIDES)
+    found = difference(left, right, Spread(variance=0.04, degrees=3))
+    assert found.standard_error == pytest.approx((0.04 / 2 + 0.04 / 3) ** 0.5)
+    assert found.margin == pytest.approx(2.3534 * found.standard_error, rel=1e-4)
 
 
 def test_what_the_rows_alone_do_to_a_run_is_not_counted_as_the_seeds():

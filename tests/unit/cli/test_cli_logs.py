@@ -43,7 +43,9 @@ def test_log_of_a_fresh_seed_is_that_of_its_own_run(study: StudyFolder) -> None:
 
 def test_what_is_not_there_is_told(study: StudyFolder) -> None:
     assert said(study, "0") == "Trial 0 has logged nothing yet.\n"
-    assert "has run no trial 7. `ftsweep status demo` lists its trials." in said(study, "7", code=2)
+    assert f"has run no trial 7. Its trials: ftsweep status demo --store '{study.store.root}'" in said(
+        study, "7", code=2
+    )
     assert "has run no trial 1 with fresh seed 9" in said(study, "1", "--seed", "9", code=2)
 
 

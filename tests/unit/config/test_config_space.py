@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ftsweep.config.nodes.space import as_tree, num_settings, parse_space
+from ftsweep.config.nodes.space import as_tree, parse_space
+from ftsweep.domain.points import num_points
 from ftsweep.domain.space import Choice, FloatInterval, IntInterval, Space
 from ftsweep.errors import ConfigError
 
@@ -88,12 +89,13 @@ def test_a_dimension_may_be_called_like_a_word_of_intervals() -> None:
         ({}, 1),
         (rate([1, 2, 3]), 3),
         ({"training": {"epochs": {"low": 1, "high": 9, "step": 2}}, "strategy": {"rank": [4, 8]}}, 10),
-        (rate({"low": 0.0, "high": 1.0}), float("inf")),
+        (rate({"low": 0.0, "high": 1.0}), None),
+        (rate({"low": 0.0, "high": 1.0, "step": 0.25}), 5),
         (rate({"low": 0.5, "high": 0.5}), 1),
     ],
 )
-def test_settings_of_a_space_are_counted(tree: Any, count: float) -> None:
-    assert num_settings(parse_space(tree)) == count
+def test_settings_of_a_space_are_counted(tree: Any, count: int | None) -> None:
+    assert num_points(parse_space(tree)) == count
 
 
 numbers = st.floats(1e-6, 1e6)

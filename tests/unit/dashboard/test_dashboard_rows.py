@@ -238,3 +238,8 @@ def test_first_page_names_an_address_and_not_the_folder_that_is_worked_in(
     said = str(page_at(Looks(store_named("s3://bucket/sweeps")), "/", "", may_act=False))
     assert "s3://bucket/sweeps" in said
     assert str(tmp_path) not in said
+
+
+def test_an_empty_store_says_how_its_first_study_is_started(tmp_path: Path) -> None:
+    said = str(page_at(Looks(store_named(tmp_path)), "/", "", may_act=False))
+    assert f"ftsweep run quickstart store.path={tmp_path}" in said

@@ -32,6 +32,7 @@ def test_draw_per_class_has_k_of_every_label_and_no_example_twice():
     assert len(set(chosen)) == len(chosen)
     in_order = [LABELS[index] for index in chosen]
     assert in_order != sorted(in_order), "examples of one label stand together"
+    assert chosen != sorted(chosen), "examples stand as they do in train"
 
 
 @pytest.mark.parametrize(("k", "per", "numbers"), [(5, "class", "5.*has 4 of label number 3"), (65, "total", "65.*64")])

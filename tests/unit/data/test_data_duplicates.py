@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftsweep.data.likeness.duplicates import input_keys, normalise, num_repeated
+from ftsweep.data.likeness.duplicates import input_keys, normalise
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_template_filled_in_with_numbers_is_not_a_copy():
 def test_one_text_many_times_is_no_template():
     keys = input_keys(["again and again"] * 500)
     assert keys.num_templated == 0
-    assert num_repeated(keys.normalised) == 499
+    assert len(set(keys.normalised)) == 1
 
 
 @given(st.lists(st.text(max_size=12), max_size=60))

@@ -5,6 +5,7 @@ import pytest
 from ftsweep.data.base import DataSource, Row
 from ftsweep.data.splitting.held_out import HeldOutTexts, WithoutHeldOut
 from ftsweep.errors import DataError
+from ftsweep.tasks.instruction import Instruction
 from ftsweep.tasks.text import Text
 
 ANSWER = (
@@ -73,3 +74,13 @@ def test_a_source_of_nothing_but_held_out_rows_is_refused() -> None:
 
     with pytest.raises(DataError, match="all 1 rows tell what the trial holds out"):
         WithoutHeldOut(Same(), Text(), HeldOutTexts([ANSWER])).load(["text"])
+
+
+def test_a_row_whose_answer_is_held_out_is_left_out_whatever_its_question() -> None:
+    class Answers(Pages):
+        def load(self, columns):
+            texts = enumerate([ANSWER, OTHER])
+            return {"train": [Row({"prompt": "Tell me.", "completion": text}, f"answers:{n}") for n, text in texts]}
+
+    source = WithoutHeldOut(Answers(), Instruction(), HeldOutTexts([ANSWER]))
+    assert [row.place for row in source.load(["prompt", "completion"])["train"]] == ["answers:1"]

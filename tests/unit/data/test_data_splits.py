@@ -80,11 +80,19 @@ def test_a_class_of_one_row_goes_to_train():
         assert 30 in splits["train"]
 
 
+def test_every_class_too_rare_to_be_kept_in_proportion_has_a_row_in_train():
+    strata = ["common"] * 60 + [f"rare {number}" for number in range(8)] * 2
+    for seed in range(20):
+        splits = make_splits(strata=strata, links=[], fractions=FRACTIONS, seed=seed)
+        assert {strata[row] for row in splits["train"]} == set(strata)
+
+
 def test_a_large_group_does_not_starve_a_split():
     groups = ["big"] * 50 + [f"g{index}" for index in range(50)]
-    splits = make_splits(strata=[None] * 100, links=[groups], fractions=FRACTIONS, seed=0)
-    assert set(range(50)) <= set(splits["train"])
-    assert len(splits["validation"]) in (14, 15, 16)
+    for seed in range(20):
+        splits = make_splits(strata=[None] * 100, links=[groups], fractions=FRACTIONS, seed=seed)
+        assert set(range(50)) <= set(splits["train"])
+        assert len(splits["validation"]) in (14, 15, 16)
 
 
 @pytest.mark.parametrize(("num_rows", "words"), [(1, "1 row"), (2, "2 rows")])

@@ -8,8 +8,8 @@ from ftsweep.testing.guard import GivenRows, WordTask
 from ftsweep.testing.rows import edited, labelled, sentences
 
 
-def split_of(rows, **rules):
-    source = GivenRows(splits={"train": rows})
+def split_of(rows, group=None, **rules):
+    source = GivenRows(splits={"train": rows}, group=group)
     return split_rows(source.load(()), source, WordTask(), seed=0, **rules)
 
 
@@ -39,13 +39,22 @@ def test_ties_that_would_leave_no_room_are_let_go_and_told():
     assert note.message.startswith("near-duplicates tie 300 of 310 rows together, too many to keep on one side")
 
 
+def test_a_split_far_smaller_than_was_asked_for_is_told():
+    sizes = (90, 2, 2, 2, 2, 2)
+    groups = [number for number, size in enumerate(sizes) for _ in range(size)]
+    rows = [{**row, "of": str(group)} for row, group in zip(labelled(100), groups, strict=True)]
+    split = split_of(rows, group="of")
+    assert {name: len(members) for name, members in split.rows.items()} == {"train": 90, "validation": 6, "test": 4}
+    (note,) = split.notes
+    assert note.message.startswith("test has 4 rows, far from the 10 asked for")
+
+
 def test_labels_keep_their_proportions_where_ties_allow():
     rows = labelled(400)
     rows += [{**row, "text": edited(row["text"])} for row in rows[:100]]
     split = split_of(rows, likeness=Likeness(), overlap=Overlap())
     for members in split.rows.values():
-        share = sum(row.values["label"] == "a" for row in members) / len(members)
-        assert 0.4 < share < 0.6
+        assert abs(sum(row.values["label"] == "a" for row in members) - len(members) / 2) <= 1
 
 
 def test_leaving_rows_of_train_out_changes_nothing_else():

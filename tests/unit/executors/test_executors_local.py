@@ -95,6 +95,16 @@ def logs_of(messages: list[Message]) -> list[str]:
     return [message["text"] for message in messages if message["type"] == "log"]
 
 
+def test_executor_that_cannot_be_opened_leaves_nobody_behind(tmp_path: Path) -> None:
+    executor, before = Local(workers=2, threads=1), child_pids()
+    context = scripted_context(tmp_path)
+    (context.log_folder / "worker-cpu-1.log").mkdir(parents=True)  # the second one's
+    with pytest.raises(IsADirectoryError):
+        executor.open(context)
+    wait_until(lambda: child_pids() <= before, "a process was left")
+    assert executor.num_slots == 0
+
+
 # -- death ------------------------------------------------------------------------------------------------------------
 
 

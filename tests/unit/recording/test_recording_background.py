@@ -60,7 +60,7 @@ class Listening(Recorder):
         self._trouble("end")
         self.heard.append(("end", run_name(proposal), outcome.kind.value, dict(best)))
 
-    def close(self, *, finished: bool, timeout_seconds: float = 60) -> list[str]:
+    def close(self, *, finished: bool) -> list[str]:
         self._trouble("close")
         self.heard.append(("close", finished))
         return []
@@ -210,11 +210,12 @@ def test_opening_waits_no_longer_than_it_may(plain_folder: StudyFolder) -> None:
 
 def test_the_end_comes_within_the_timeout_when_a_call_never_returns(plain_folder: StudyFolder) -> None:
     never = Event()
-    recorder = BackgroundRecorder(Listening(lambda verb: None if verb == "open" else assert_set(never)))
+    listening = Listening(lambda verb: None if verb == "open" else assert_set(never))
+    recorder = BackgroundRecorder(listening, close_seconds=0.1)
     recorder.open(study_facts(plain_folder))
     record_trial(recorder, 0)
     started = time.monotonic()
-    sentences = recorder.close(finished=True, timeout_seconds=0.1)
+    sentences = recorder.close(finished=True)
     assert time.monotonic() - started < 10
     assert "not complete" in sentences[0]
     assert "next 'ftsweep run'" in sentences[0]
@@ -281,7 +282,7 @@ def test_a_study_on_a_dead_server_ends_in_time_and_arrives_once_when_it_is_resum
     dead.keep_artifacts([report])
     dead.tag({"winner": "2"}, metrics={"value/validation/loss": 1.0})
     started = time.monotonic()
-    sentences = dead.close(finished=True, timeout_seconds=60)
+    sentences = dead.close(finished=True)
     assert time.monotonic() - started < 30
     assert "Connection refused" in sentences[0]
 

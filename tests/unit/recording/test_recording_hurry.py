@@ -31,7 +31,7 @@ class Slow(Recorder):
         self._take("register")
         return "models:/late"
 
-    def close(self, *, finished: bool, timeout_seconds: float = 60) -> list[str]:
+    def close(self, *, finished: bool) -> list[str]:
         self._take("close")
         return []
 
@@ -57,14 +57,14 @@ def alarm() -> Iterator[Any]:
 @pytest.mark.parametrize("verb", ["open", "register", "close"])
 def test_signal_ends_a_wait_that_has_begun(tmp_path: Any, alarm: Any, verb: str) -> None:
     slow = Slow(verb)
-    recorder = BackgroundRecorder(slow, open_seconds=600, register_seconds=600)
+    recorder = BackgroundRecorder(slow, open_seconds=600, register_seconds=600, close_seconds=600)
     facts = study_facts(Store(tmp_path).study("small"))
     started = time.monotonic()
     alarm(lambda: recorder.hurry(0.2))
     recorder.open(facts)
     if verb == "register":
         assert recorder.register(None) is None  # type: ignore[arg-type]
-    sentences = recorder.close(finished=False, timeout_seconds=600)
+    sentences = recorder.close(finished=False)
     assert time.monotonic() - started < PATIENCE_SECONDS
     assert any("the next 'ftsweep run' of this study sends it" in sentence for sentence in sentences)
     slow.go.set()

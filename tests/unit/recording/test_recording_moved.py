@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -127,26 +125,6 @@ def test_a_moved_record_is_not_sent_again(folder: StudyFolder, tmp_path: Path) -
     recorded(folder, 0)
     shutil.move(folder.store.root, tmp_path / "moved")
     assert MlflowRecorder(system_metrics=False).is_finished(Store(tmp_path / "moved").study("example"))
-
-
-def test_absolute_addresses_of_an_earlier_version_are_rewritten(folder: StudyFolder, tmp_path: Path) -> None:
-    recorded(folder, 0)
-    place = folder.store.artifacts.as_uri()
-    with closing(sqlite3.connect(folder.store.mlflow_database)) as connection, connection:
-        for table, column in [
-            ("experiments", "artifact_location"),
-            ("runs", "artifact_uri"),
-            ("logged_models", "artifact_location"),
-            ("model_versions", "storage_location"),
-        ]:
-            connection.execute(f"UPDATE {table} SET {column} = replace({column}, 'mlflow-artifacts:', ?)", (place,))
-    shutil.move(folder.store.root, tmp_path / "moved")
-    moved = Store(tmp_path / "moved").study("example")
-    forget()
-    recorded(moved, 1)
-    assert report_text(moved) == "<html>1</html>"
-    assert champion_answer(moved).startswith(str(tmp_path / "moved"))
-    assert not folder.store.root.exists()
 
 
 def test_the_journal_holds_in_a_moved_store(folder: StudyFolder, tmp_path: Path) -> None:

@@ -79,17 +79,6 @@ def test_an_experiment_that_somebody_made_by_hand_is_left_alone(shared: str, tmp
     assert experiments(shared)["example"] == []
 
 
-def test_an_experiment_of_an_earlier_version_is_known_by_its_runs(shared: str, tmp_path: Path) -> None:
-    from mlflow import MlflowClient
-
-    folder = study_in(tmp_path / "mine")
-    record_trial(opened(folder, shared), 0)
-    client = MlflowClient(shared)
-    client.delete_experiment_tag(client.get_experiment_by_name("example").experiment_id, "ftsweep.store")
-    record_trial(opened(folder, shared), 1)
-    assert experiments(shared) == {"example": ["sweep", "trial-0000", "trial-0001"]}
-
-
 def registered(folder: StudyFolder, uri: str) -> Any:
     exported = folder.path / "model"
     write_json(exported / "ftsweep.json", {"place": str(folder.path)})

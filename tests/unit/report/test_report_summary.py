@@ -66,6 +66,12 @@ def test_many_scores_stand_below_each_other_so_that_the_page_need_not_be_scrolle
     assert ("validation/score_7", "\N{EN DASH}", "0.7") in shown
 
 
+def test_a_page_that_shows_some_trials_names_the_command_that_shows_all_of_its_store(demo, monkeypatch):
+    monkeypatch.setattr(page, "MAX_ROWS", 2)
+    text = HtmlPage(figures=[]).html(read_overview(demo))
+    assert f"ftsweep status {demo.name} --json --store {demo.store.root}" in text
+
+
 def test_comparison_holds_winner_default_and_base_on_validation_and_test(demo):
     comparison = comparison_table(read_overview(demo))
 

@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from ftsweep.domain.spelling import number, param
+from ftsweep.domain.spelling import number, param, plural
 from ftsweep.report.tables.cells import setting
-from ftsweep.report.wording import plain, plural, seconds
+from ftsweep.report.wording import plain, seconds
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from ftsweep.domain.points import num_points, point
 from ftsweep.domain.space import Branch, Choice, FloatInterval, IntInterval, Space
 from ftsweep.errors import ConfigError
 from ftsweep.search.planned import planned_settings
-from ftsweep.search.samplers.points import num_points, point
 
 CONFIG = {"training": {"learning_rate": 1e-3, "batch_size": 16}, "strategy": {"targets": {"kind": "all"}}}
 SPACE = Space(
@@ -76,6 +76,9 @@ def test_enqueued_setting_names_its_branch(setting: dict[str, Any]) -> None:
         (ONE, {"training.batch_size": 9}, r"training.batch_size=9.*\{8, 16\}"),
         (TWO, {"training.batch_size": 8}, "does not say to which one branch"),
         (TWO, {"branch": "lra", "training.batch_size": 8}, "Did you mean 'lora'"),
+        (TWO, {"branch": ["lora"], "training.batch_size": 8}, "there is no branch"),
+        (TWO, {"branch": "lora", 1: 8}, "'1' is not in the space"),
+        (TWO, {"lora": 8}, "'lora' is not in the space of branch 'lora'"),
         ([Branch("", CONFIG, Space({"training.batch_size": Choice((1, 2))}))], {}, "leaves it out"),
     ],
 )

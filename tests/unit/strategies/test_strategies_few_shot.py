@@ -120,6 +120,15 @@ def test_tuned_strategy_is_to_a_model_what_its_inner_one_is():
             assert getattr(tuned, name) == getattr(inner, name), name
 
 
+def test_scaled_change_of_a_tuned_strategy_is_that_of_its_inner_one(monkeypatch):
+    asked = []
+    monkeypatch.setattr(Full, "rescale", lambda self, *given: asked.append(given))
+    tuned = FewShotTuned(inner=Full())
+    assert tuned.is_scalable
+    tuned.rescale("model", "head", 0.5, {})
+    assert asked == [("model", "head", 0.5, {})]
+
+
 def test_tuned_strategy_refuses_what_its_inner_one_refuses():
     with pytest.raises(ConfigError):
         FewShotTuned(inner=LinearProbe()).check_task(Instruction())

@@ -70,6 +70,10 @@ def test_in_a_branch_the_whole_range_is_given() -> None:
         ("training.weight_decay", FloatInterval(0, 0.1), 0.001, None),
         ("training.replay", FloatInterval(0, 0.9), 0.88, 0.95),
         ("training.replay", FloatInterval(0, 0.95), 0.94, None),
+        ("strategy.rate_decay", FloatInterval(0.8, 1), 0.99, None),
+        ("task.label_smoothing", FloatInterval(0, 0.7), 0.68, 0.95),
+        ("task.threshold", FloatInterval(0.1, 0.9), 0.89, 0.95),
+        ("task.masked_share", FloatInterval(0.1, 0.8), 0.79, 0.95),
         ("strategy.rank", IntInterval(4, 16, log=True), 16, 48),
         ("strategy.num_layers", IntInterval(1, 4), 1, None),
         ("strategy.num_layers", IntInterval(2, 4), 4, 5),
@@ -93,15 +97,22 @@ def test_trials_pruned_while_they_caught_up_were_pruned_too_early() -> None:
     verdict = judged([best, *others, *late, *hopeless], pruner={"warmup": 0.3})[VerdictKind.PRUNED_EARLY]
     assert verdict.message.startswith("2 of 4 pruned trials (7, 8)")
     assert verdict.override == "pruner.warmup=0.5"
+    patient = {"patience": 1, "pruner": {"warmup": 0.3, "patience": 1, "startup_trials": 5}}
+    verdict = judged([best, *others, *late, *hopeless], pruner=patient)[VerdictKind.PRUNED_EARLY]
+    assert verdict.override == "pruner.pruner.warmup=0.5", "one that holds another back prunes no later without it"
     assert judged([best, *others, *hopeless, *hopeless]) == {}
+    assert judged([best, *others, late[0], *hopeless]) == {}, "of one trial alone nothing is said"
+    nearly = [trial(number, [2.0, 1.95, 1.89, 1.73, 1.57], is_pruned=True) for number in (7, 8)]
+    assert judged([best, *others, *nearly, *hopeless]) == {}, "at half of their speed they do not pass"
 
 
 def test_nothing_pruned_though_trials_lay_behind_was_too_little() -> None:
     records = [trial(number, falling(1.0 + number / 10), rate=3e-4) for number in range(12)]
-    verdict = judged(records, pruner={"patience": 1})[VerdictKind.PRUNED_LITTLE]
+    verdict = judged(records, pruner={"patience": 1, "startup_trials": 5})[VerdictKind.PRUNED_LITTLE]
     assert "6 of 12 trials lay behind the median" in verdict.message
     assert "pruner.patience=0" in verdict.override
-    assert judged(records, pruner={})[VerdictKind.PRUNED_LITTLE].override == "pruner=median"
+    for pruner in ({}, {"patience": 1, "pruner": {"patience": 1, "startup_trials": 5}}):
+        assert judged(records, pruner=pruner)[VerdictKind.PRUNED_LITTLE].override == "pruner=median"
     assert judged(records[:9]) == {}
 
 

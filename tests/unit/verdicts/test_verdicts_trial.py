@@ -194,6 +194,7 @@ def test_of_a_trial_that_measures_once_only_a_baseline_that_beats_it_is_told():
         outcome=Outcome(OutcomeKind.COMPLETE),
     )
     assert FitVerdicts().judge(fit) == []
+    assert FitVerdicts().judge(replace(fit, baseline={"accuracy": 0.52})) == [], "within a standard error"
     (verdict,) = FitVerdicts().judge(replace(fit, baseline={"accuracy": 0.6}))
     assert (verdict.kind, verdict.override) == (VerdictKind.WORSE_THAN_BASELINE, "")
 
