@@ -25,7 +25,7 @@ from ftsweep.errors import DataError
 from ftsweep.store.atomic import read_json, remove, write_json, written_folder
 from ftsweep.store.locks import locked
 
-FORMAT = 4
+FORMAT = 5
 """Counts up when the folder's layout or meaning changes: old folders are then left alone and new ones are made."""
 
 
@@ -243,6 +243,8 @@ def _check_columns(task: TaskEncoding, loaded: SplitRows) -> None:
     if not loaded.get("train"):
         raise DataError("the source has no train rows", where="data", remedy="Name the train split's file or split.")
     for split, rows in loaded.items():
+        if rows and all(row.problem for row in rows):
+            continue  # what is wrong with them is told when they are split, and says more than missing columns
         found = dict.fromkeys(name for row in rows for name in row.values)
         unused = {name for row in rows[:1] for name in row.file_columns if name not in task.columns}
         try:

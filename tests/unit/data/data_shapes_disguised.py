@@ -220,7 +220,7 @@ MORE = [
     Shape(
         "spans within words",
         file("r.jsonl", jsonl_of([{"text": "In (Rome), ran.", "entities": [[4, 8, "LOC"]]}] * 24), columns=ENTITY),
-        [(("In", "(", "Rome", "),", "ran."), ("O", "O", "B-LOC", "O", "O"))] * 24,
+        [(("In", "(", "Rome", ")", ",", "ran", "."), ("O", "O", "B-LOC", "O", "O", "O", "O"))] * 24,
         "token_classification",
     ),
     Shape(
