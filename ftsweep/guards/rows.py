@@ -6,18 +6,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ftsweep.data.base import Row
-from ftsweep.domain.finding import Severity
-from ftsweep.domain.transcripts import is_transcript, marks_in
 from ftsweep.guards.base import NUM_EXAMPLES, DataGuard, Mode, Sighting, of_rows, percent, places
 
 if TYPE_CHECKING:
     from ftsweep.data.cut_lengths import CutAt
     from ftsweep.data.encoding import Places
     from ftsweep.data.inspection import DataView
-
-
-_MANY = 0.5
-"""Share of the texts to learn that are conversations from which it is said."""
 
 
 class UnusableRows(DataGuard):
@@ -57,52 +51,11 @@ class UnusableRows(DataGuard):
 
     def is_about(self, row: Row) -> bool:
         """Whether a row that cannot be used is this guard's business."""
-        return not _is_chat(row)
+        return not is_chat(row)
 
 
-class ChatTurns(UnusableRows):
-    """Conversations that cannot be read, have no answer to learn, or that the chat template refuses. They are left out.
-
-    Of texts to learn it says where most are whole conversations.
-
-    Args:
-        mode: refuse, allow or off.
-        warn_above: share of a split's rows.
-        refuse_above: share of a split's rows.
-    """
-
-    what = "are no conversations that can be learned from, and are left out"
-
-    def is_about(self, row: Row) -> bool:
-        return _is_chat(row)
-
-    def look(self, data: DataView) -> Iterator[Sighting]:
-        yield from super().look(data)
-        if data.task.head == "causal_lm" and tuple(data.task.columns) == ("text",):  # all of a row's text is learned
-            yield from self._transcripts(data)
-
-    def _transcripts(self, data: DataView) -> Iterator[Sighting]:
-        """Rows of train that are whole conversations, where most are."""
-        rows = data.rows["train"]
-        texts = [row.values.get("text") for row in rows]
-        found = [place for place, text in enumerate(texts) if isinstance(text, str) and is_transcript(text)]
-        if len(found) < _MANY * len(rows) or not found:
-            return
-        column = (getattr(data.source, "columns", None) or {}).get("text", "text")
-        yield Sighting(
-            what=f"{of_rows(len(found), len(rows), 'train')} are whole conversations in the form of "
-            f"{marks_in(str(texts[place]) for place in found)}: "
-            "they are learned as plain text, questions and marks, too",
-            count=len(found),
-            num_rows=len(rows),
-            examples=places(rows, found),
-            remedy="To learn the answers alone, say that they are messages",
-            override=f"task=instruction 'data.columns={{messages: {column}}}'",
-            severity=Severity.NOTE if self.mode == "allow" else Severity.WARN,
-        )
-
-
-def _is_chat(row: Row) -> bool:
+def is_chat(row: Row) -> bool:
+    """Whether a row has a conversation in a column of its own."""
     return any(row.values.get(name) is not None for name in ("messages", "conversations"))
 
 

@@ -26,7 +26,8 @@ from ftsweep.data.looking.guess import Guess
 _ANSWERS = {
     "label", "labels", "class", "classes", "category", "categories", "sentiment", "emotion", "emotions", "intent",
     "target", "targets", "y", "score", "rating", "tag", "tags", "ner", "entities", "entity", "spans", "annotations",
-    "annotation", "answer", "answers", "gold", "genres", "output", "completion", "response", "messages",
+    "annotation", "answer", "answers", "gold", "genres", "output", "completion", "completions", "response", "responses",
+    "messages",
     "translation", "summary", "highlights", "paragraphs", "qas", "winner", "preference",
     "price", "stars", "grade", "similarity", "cost",
 }  # fmt: skip

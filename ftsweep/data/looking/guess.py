@@ -93,13 +93,14 @@ _Rows = Sequence[Mapping[str, Any]]
 
 
 def _preference(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
-    answers = {name: each for name, each in facts.items() if each.kind in ("text", "messages")}
+    answers = {name: each for name, each in facts.items() if each.kind in ("text", "messages", "message")}
     chosen = said.get("chosen") or column_named(answers, ("chosen", "preferred_output"))
     rejected = said.get("rejected") or column_named(answers, ("rejected", "non_preferred_output"))
     if chosen is None or rejected is None:
         return None
     others = {name: each for name, each in answers.items() if name not in (chosen, rejected)}
-    prompt = said.get("prompt") or column_named(others, PROMPTS)
+    chats = {name: each for name, each in others.items() if each.kind == "messages"}
+    prompt = said.get("prompt") or column_named(others, PROMPTS) or column_named(chats, CHATS)
     beside = {name: name for name in BESIDE if name in facts}
     asked = {} if prompt is None else {"prompt": prompt}
     return {**asked, "chosen": chosen, "rejected": rejected, **beside}, f"{chosen!r} is better than {rejected!r}"

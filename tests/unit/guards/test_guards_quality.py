@@ -9,9 +9,10 @@ import pytest
 
 from ftsweep.data.cut_lengths import CutAt
 from ftsweep.domain.finding import Severity
+from ftsweep.guards.chat_turns import ChatTurns
 from ftsweep.guards.labels import LabelErrors, TargetInInput
 from ftsweep.guards.quality import ClassImbalance, ConflictingLabels, RareClasses, RepeatedRows, SmallData
-from ftsweep.guards.rows import ChatTurns, CutInputs, CutTargets, UnusableRows
+from ftsweep.guards.rows import CutInputs, CutTargets, UnusableRows
 from ftsweep.testing.guard import AnswerTask, WordTask, view_of
 from ftsweep.testing.rows import answered, labelled
 
