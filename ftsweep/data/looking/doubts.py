@@ -17,8 +17,10 @@ from ftsweep.data.looking.annotated import (
     of_capitals,
     of_choices,
     of_marks,
+    of_options,
     of_rejected,
     of_several_columns,
+    of_several_numbers,
 )
 from ftsweep.data.looking.columns import ColumnFacts
 from ftsweep.data.looking.guess import Guess
@@ -51,8 +53,10 @@ def doubt_of(
         or _of_rated(guess, facts)
         or of_rejected(guess, facts)
         or of_several_columns(guess, facts)
+        or of_several_numbers(guess, facts)
         or of_marks(guess, facts)
         or of_choices(guess, facts)
+        or of_options(guess, facts)
         or _of_text(guess, facts, rows)
     )
 

@@ -269,7 +269,10 @@ def _text(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
 
 def _texts(facts: _Facts, text: str, said: Mapping[str, Any]) -> dict[str, Any]:
     """The text, and the second one of a pair."""
-    second = column_named({key: each for key, each in facts.items() if each.kind == "text" and key != text}, SECONDS)
+    others = {key: each for key, each in facts.items() if each.kind == "text" and key != text}
+    if text.lower() == "sentence" and "text" not in said and (asked := column_named(others, ("question",))):
+        return {"text": asked, "text_pair": text}  # QNLI's
+    second = column_named(others, SECONDS)
     is_pair = second is not None and text.lower() in (*FIRSTS, "text")
     return {"text": text, **({"text_pair": second} if is_pair and "text" not in said else {})}
 
