@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -66,6 +66,11 @@ class FileQuestions:
         self._opened = self._all_opened(named)
         self._columns = [self._columns_of(opened) for opened in self._opened]
         self.findings += [note for each in self._opened for note in each.assumed]
+
+    @property
+    def columns(self) -> set[str]:
+        """The columns of all files, as their beginnings show them; none where they are not kept."""
+        return {name for each in self._opened for name in each.facts.columns if self._keeps_columns}
 
     @property
     def late_findings(self) -> list[Finding]:
@@ -141,6 +146,8 @@ class TypedQuestions:
     """Rows that a person types or pipes in: a line each, plain text for the task's first column, or a JSON object."""
 
     num_lines = None
+    columns: Collection[str] = ()
+    """What is typed has no columns before it is read."""
 
     def __init__(
         self,
