@@ -28,6 +28,7 @@ from ftsweep.data.looking.names import (
     PROMPTS,
     SECONDS,
     SHORT_TEXTS,
+    SYSTEMS,
     TAGS,
     TEXTS,
     TOKENS,
@@ -101,13 +102,13 @@ def _preference(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
     others = {name: each for name, each in answers.items() if name not in (chosen, rejected)}
     chats = {name: each for name, each in others.items() if each.kind == "messages"}
     prompt = said.get("prompt") or column_named(others, PROMPTS) or column_named(chats, CHATS)
-    beside = {name: name for name in BESIDE if name in facts}
+    beside = _beside(facts)
     asked = {} if prompt is None else {"prompt": prompt}
     return {**asked, "chosen": chosen, "rejected": rejected, **beside}, f"{chosen!r} is better than {rejected!r}"
 
 
 def _instruction(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
-    beside = {name: name for name in BESIDE if name in facts}
+    beside = _beside(facts)
     chats = [name for name, each in facts.items() if each.kind == "messages" and name not in BESIDE]
     if {"prompt", "completion"} <= facts.keys() and {"prompt", "completion"} & set(chats):
         return {"prompt": "prompt", "completion": "completion", **beside}, "prompt and completion hold messages"
@@ -148,6 +149,14 @@ def _instruction(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
     has_context = "context" in texts and "context" not in (prompt, completion) and not said
     columns = {"prompt": prompt, "completion": completion, **({"input": "context"} if has_context else {})}
     return {**columns, **beside}, f"{prompt!r} asks and {completion!r} answers"
+
+
+def _beside(facts: _Facts) -> dict[str, str]:
+    """What stands beside a conversation of any shape; a system message may have another name."""
+    found = {name: name for name in BESIDE if name in facts}
+    texts = {name: each for name, each in facts.items() if each.kind == "text"}
+    named = next((name for name in SYSTEMS if name in texts), None)
+    return found if "system" in found or named is None else {"system": named, **found}
 
 
 def _is_asked(each: ColumnFacts | None, pair: Sequence[str] | None) -> bool:

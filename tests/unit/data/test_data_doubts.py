@@ -58,6 +58,14 @@ DOUBTS: dict[str, tuple[Any, str]] = {
         lambda n: {"instruction": text(n), "completions": [{"response": text(n + 1), "score": n}]},
         "'completions' is named like something to learn",
     ),
+    "two languages in columns": (
+        lambda n: {"en": text(n), "de": f"der {text(n)}", "id": n},
+        "'en' and 'de' are texts of each row.*--task instruction --columns prompt=en,completion=de",
+    ),
+    "numbers to answer with": (
+        lambda n: {"question": text(n), "answer": n},
+        "'answer' is named .*answers of their own are learned by --task instruction --columns completion=answer",
+    ),
     "several numbers": (
         lambda n: {"text": text(n), "anger": n / 80, "joy": 1 - n / 80},
         "'anger', 'joy' hold numbers, and one of them alone.*--task regression --columns text=text,label=anger",
@@ -210,6 +218,11 @@ def test_a_link_to_nowhere_is_told(tmp_path: Path) -> None:
     ("row", "task", "columns"),
     [
         (
+            lambda n: {"system_prompt": "Be brief.", "question": text(n), "response": text(n + 9)},
+            "instruction",
+            {"prompt": "question", "completion": "response", "system": "system_prompt"},
+        ),
+        (
             lambda n: {"text": text(n), "choices": [WORDS[n % 3], WORDS[n % 2 + 3]]},
             "multi_label",
             {"text": "text", "labels": "choices"},
@@ -234,7 +247,7 @@ def test_a_link_to_nowhere_is_told(tmp_path: Path) -> None:
             {"prompt": "conversations", "chosen": "chosen", "rejected": "rejected"},
         ),
     ],
-    ids=["labels named choices", "QNLI", "a score and how sure it is", "LLaMA-Factory"],
+    ids=["a system prompt", "labels named choices", "QNLI", "a score and how sure it is", "LLaMA-Factory"],
 )
 def test_rows_like_those_that_are_doubted_are_guessed(row: Any, task: str, columns: Any, tmp_path: Path) -> None:
     look = looked(tmp_path, [row(n) for n in range(ROWS)])
