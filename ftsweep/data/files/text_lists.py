@@ -48,11 +48,11 @@ class TextLists:
         """Look at one row's labels and tags."""
         tags = values.get("tags")
         if tags is not None:
-            self.scheme.add(_tags_in(tags) if isinstance(tags, str) else tags)
+            self.scheme.add(tags_in(tags) if isinstance(tags, str) else tags)
             if isinstance(words := values.get("tokens"), str):
                 self._num_words += 1
                 self._num_alone += len(words.split()) == 1 and not is_written_list(words)
-                self._add_spans(words, _tags_in(tags) if isinstance(tags, str) else tags)
+                self._add_spans(words, tags_in(tags) if isinstance(tags, str) else tags)
         labels = values.get("labels")
         if isinstance(labels, str) and not is_written_list(labels.strip()):
             for separator in _SEPARATORS:
@@ -113,7 +113,7 @@ class TextLists:
             message = f"{self._num_within} of {self._num_spans} entities begin or end within a word, {self._within[0]}"
             remedy = (
                 "Places count the characters of the text from 0, and an end is the character behind the entity: mend "
-                "them where they count bytes or UTF-16 units, or where an end is the last character"
+                "them where they count bytes, UTF-16 units or line ends of two characters, or end at the last character"
             )
             is_much = self._num_within > _MOST_WITHIN * self._num_spans
             severity = Severity.WARN if is_much else Severity.NOTE
@@ -155,7 +155,7 @@ class TextLists:
             elif name == "labels":
                 values[name] = self._parted(text)
             elif name == "tags" and isinstance(values.get("tokens"), str | list):
-                values["tags"] = text.split()
+                values["tags"] = tags_in(text)
                 if isinstance(values["tokens"], str) and not values["tokens"].lstrip().startswith("["):
                     values["tokens"] = values["tokens"].split()
         words, tags = values.get("tokens"), values.get("tags")
@@ -183,8 +183,12 @@ def _is_flag(value: Any) -> bool:
     return isinstance(value, int | float) and value in (0, 1)
 
 
-def _tags_in(text: str) -> list[Any]:
-    return (written_list(text) or []) if text.lstrip().startswith(("[", "array(")) else text.split()
+def tags_in(text: str) -> list[Any]:
+    """The tags that a text has: as a written list, or with white space or else commas between them."""
+    if text.lstrip().startswith(("[", "array(")):
+        return written_list(text) or []
+    parts = text.split()
+    return parts if len(parts) > 1 or "," not in text else [part.strip() for part in text.split(",")]
 
 
 def written_list(text: str) -> list[Any] | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ftsweep.data.files.spans import are_spans
 from ftsweep.data.looking.columns import ColumnFacts, column_named
 from ftsweep.data.looking.guess import Guess
 from ftsweep.data.looking.names import LABELS, LISTS, NUMBERS, TO_LEARN
@@ -192,6 +193,22 @@ def of_options(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
 def _is_the_same(each: ColumnFacts) -> bool:
     """Whether all rows have the same value, or the same items in their lists."""
     return all(count == each.num_values for count in each.counts.values())
+
+
+def spans_path(name: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """The part of a column of objects that holds spans of characters: `annotations.0.result`; "" without one."""
+    found = Counter(path for row in rows for path in _spans_within(name, row.get(name), _DEEPEST))
+    return next((path for path, count in found.items() if count >= _MOST_ROWS * len(rows)), "")
+
+
+def _spans_within(path: str, value: Any, depth: int) -> Iterator[str]:
+    if are_spans(value):
+        yield path
+    elif isinstance(value, Mapping) and depth:
+        for key, inner in value.items():
+            yield from _spans_within(f"{path}.{key}", inner, depth - 1)
+    elif isinstance(value, list | tuple) and depth and value:
+        yield from _spans_within(f"{path}.0", value[0], depth - 1)
 
 
 def label_path(name: str, rows: Sequence[Mapping[str, Any]]) -> str:

@@ -21,6 +21,7 @@ from ftsweep.data.looking.annotated import (
     of_rejected,
     of_several_columns,
     of_several_numbers,
+    spans_path,
 )
 from ftsweep.data.looking.columns import ColumnFacts, column_named
 from ftsweep.data.looking.guess import Guess
@@ -180,6 +181,11 @@ def _remedy(
         return (
             "Classes are two or more, and have several rows each; answers of their own are learned by --task "
             f"instruction --columns completion={each.name}, with the prompt's column."
+        )
+    if path := spans_path(each.name, rows):
+        return (
+            f"Its part {path} holds entities as spans of characters: --task token_classification --columns "
+            f"tokens={text},tags={path}."
         )
     if path := label_path(each.name, rows):
         return f"Its part {path} seems to be a label: --task classification --columns text={text},label={path}."

@@ -8,6 +8,7 @@ from typing import Any
 
 from ftsweep.data.files.conll_layout import TAG
 from ftsweep.data.files.spans import hold_spans
+from ftsweep.data.files.text_lists import tags_in
 from ftsweep.data.looking.columns import ColumnFacts, as_list, column_named, is_id, tells_rows_apart
 from ftsweep.data.looking.labels import MOST_CLASSES, is_joined, label_column
 from ftsweep.data.looking.names import (
@@ -200,14 +201,14 @@ def _words_and_tags(facts: _Facts, rows: _Rows) -> _Found:
     """A text, and beside it a tag for each of its words: as a list, or with spaces between."""
     text = _text_column({name: each for name, each in facts.items() if each.kind == "text"}, {})
     for name, each in facts.items():
-        words = {word for value in each.counts for word in value.split()}
+        words = {str(word) for value in each.counts for word in tags_in(value)}
         if text is None or name == text:
             continue
         if hold_spans([as_list(row.get(name)) for row in rows]):
             return {"tokens": text, "tags": name}, f"{name!r} holds spans of the characters of {text!r}"
         if each.kind not in ("list", "text") or not words - {"O"}:
             continue
-        pairs = [(str(row.get(text)), as_list(row.get(name)) or str(row.get(name) or "").split()) for row in rows]
+        pairs = [(str(row.get(text)), as_list(row.get(name)) or tags_in(str(row.get(name) or ""))) for row in rows]
         same = sum(len(said.split()) == len(tags) > 0 for said, tags in pairs)
         if all(map(TAG.fullmatch, words)) and same >= 0.9 * len(rows):
             return {"tokens": text, "tags": name}, f"{name!r} has a tag for each word of {text!r}"

@@ -257,6 +257,14 @@ MORE = [
         )
         for kind, sign in (("txt", "::"), ("txt", " +++$+++ "), ("csv", " ::: "), ("csv", " ||| "))
     ),
+    Shape(
+        "a text beside tags with commas",
+        file(
+            "r.csv", csv_of([[" ".join(a), ",".join(b)] for a, b in SENTENCES], "text,tags"), columns={"tokens": "text"}
+        ),
+        SENTENCES,
+        "token_classification",
+    ),
     # other names
     Shape(
         "parquet bytes",

@@ -66,6 +66,15 @@ DOUBTS: dict[str, tuple[Any, str]] = {
         lambda n: {"question": text(n), "answer": n},
         "'answer' is named .*answers of their own are learned by --task instruction --columns completion=answer",
     ),
+    "entities within annotations": (
+        lambda n: {
+            "data": {"text": text(n)},
+            "annotations": [
+                {"result": [{"value": {"start": 4, "end": 7, "text": text(n)[4:7], "labels": ["COLOUR"]}, "id": n}]}
+            ],
+        },
+        "--task token_classification --columns tokens=data.text,tags=annotations.0.result",
+    ),
     "several numbers": (
         lambda n: {"text": text(n), "anger": n / 80, "joy": 1 - n / 80},
         "'anger', 'joy' hold numbers, and one of them alone.*--task regression --columns text=text,label=anger",
