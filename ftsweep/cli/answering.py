@@ -32,11 +32,13 @@ def answer_rows(predictor: Predictor, named: str, out: Path | None, *, keeps_col
         _tell(questions.findings)
         file = None if out is None else stack.enter_context(answer_file(out))
         advance = stack.enter_context(_progress(questions.num_lines, shows=file is not None))
+        columns = set(questions.columns)
         for chunk in _chunks(questions):
             records: list[Mapping[str, Any]] = []
+            columns.update(name for question in chunk for name in question.original)
             for question, answer in zip(chunk, _answers(predictor, chunk), strict=True):
                 num_missing += ERROR in answer
-                records.append(with_columns(question.original, answer) if keeps_columns else answer)
+                records.append(with_columns(question.original, answer, columns) if keeps_columns else answer)
             if file is not None:
                 file.write(records)
             else:

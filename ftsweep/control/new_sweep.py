@@ -34,8 +34,8 @@ _METRICS = {
 }
 _WRITING = ("instruction", "preference", "text")
 """Tasks that predict text: their base has to be a causal model."""
-_WORDS_TO_TOKENS = 1.6
-"""Tokens per word with some to spare; what is longer after all is a finding of `ftsweep plan`."""
+_WORDS_TO_TOKENS = 2.5
+"""Tokens per word with some to spare, for its signs and digits too; what is longer after all is a finding of `plan`."""
 _LENGTHS = (32, 64, 128, 256, 512)
 _SMALL = 200  # rows, below which a batch of 16 leaves few steps
 _USUAL_SHARE, _LARGEST_SHARE = 0.1, 0.3

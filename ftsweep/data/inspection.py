@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ftsweep.data.base import DataSource, Row, TaskEncoding
+from ftsweep.data.cut_lengths import CutAt
 from ftsweep.data.encoding import EncodingReport
 from ftsweep.data.likeness.alike import Likeness, Overlap
 from ftsweep.data.likeness.texts import Texts
@@ -32,8 +33,8 @@ class DataView:
     """Rows that nothing can be learned or measured from, with the reason. They are in no split."""
     encoding: EncodingReport
     seed: int = 0
-    longest: int | None = None
-    """Tokens of an example that the model takes at most, where that is known."""
+    lengths: Sequence[CutAt] = ()
+    """What is still cut at greater lengths that the model takes, in their order."""
     memo: dict[str, Any] = field(default_factory=dict)
     """What one guard has computed and another needs too."""
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 import ftsweep
 from ftsweep.data.base import SPLITS, DataSource, Row, TaskEncoding
+from ftsweep.data.cut_lengths import cut_at_lengths
 from ftsweep.data.encoded import EncodedSplit, write_split
 from ftsweep.data.encoding import EncodingReport, encode_split
 from ftsweep.data.inspection import DataView, Gate, Inspection
@@ -25,7 +26,7 @@ from ftsweep.errors import DataError
 from ftsweep.store.atomic import read_json, remove, write_json, written_folder
 from ftsweep.store.locks import locked
 
-FORMAT = 4
+FORMAT = 5
 """Counts up when the folder's layout or meaning changes: old folders are then left alone and new ones are made."""
 
 
@@ -179,13 +180,13 @@ class _Maker:
         split = split_rows(loaded, self._source, self._task, seed=self._seed, likeness=likeness, overlap=overlap)
         with written_folder(folder) as temporary:
             schema, report = self._encode(split, temporary)
-            inspection = self._inspect(split, report)
+            inspection = self._inspect(split, schema, report)
             if inspection.leave_out:
                 places = [split.rows["train"][place].place for place in sorted(inspection.leave_out)]
                 fingerprint = _cleaned_fingerprint(fingerprint, places)
                 split, fixed = split.without(inspection.leave_out), inspection.fixed
                 schema, report = self._encode(split, temporary)
-                inspection = self._inspect(split, report)
+                inspection = self._inspect(split, schema, report)
                 inspection.findings = [*fixed, *inspection.findings]
             for name, rows in split.rows.items():
                 write_rows(temporary / f"{name}.rows.jsonl", rows)
@@ -221,11 +222,11 @@ class _Maker:
             write_split(folder / f"{name}.arrow", examples, label_type=self._task.label_type)
         return schema, report
 
-    def _inspect(self, split: Split, report: EncodingReport) -> Inspection:
+    def _inspect(self, split: Split, schema: Mapping[str, Any], report: EncodingReport) -> Inspection:
         if self._gate is not None:
             parts = (split.rows, split.ids, split.texts, split.source, split.left_out)
-            longest = getattr(self._tokenizer, "model_max_length", None)
-            return self._gate.inspect(DataView(self._task, self._source, *parts, report, self._seed, longest))
+            lengths = cut_at_lengths(self._task, self._tokenizer, schema, split.rows, report)
+            return self._gate.inspect(DataView(self._task, self._source, *parts, report, self._seed, lengths))
         for name, rows in split.rows.items():
             dropped = [(rows[place], reason) for place, reason in report.dropped.get(name, ())]
             left_out = [*split.left_out.get(name, ()), *dropped]
@@ -243,6 +244,8 @@ def _check_columns(task: TaskEncoding, loaded: SplitRows) -> None:
     if not loaded.get("train"):
         raise DataError("the source has no train rows", where="data", remedy="Name the train split's file or split.")
     for split, rows in loaded.items():
+        if rows and all(row.problem for row in rows):
+            continue  # what is wrong with them is told when they are split, and says more than missing columns
         found = dict.fromkeys(name for row in rows for name in row.values)
         unused = {name for row in rows[:1] for name in row.file_columns if name not in task.columns}
         try:

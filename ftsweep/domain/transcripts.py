@@ -101,6 +101,15 @@ def is_transcript(text: str) -> bool:
     return "user" in roles and "assistant" in roles
 
 
+def is_marked_question(text: str) -> bool:
+    """Whether a text begins with a conversation's marks, and has a question; an answer may be missing."""
+    try:
+        found = transcript_in(text, is_question=True)
+    except ValueError:
+        return False
+    return found is not None and any(message["role"] == "user" for message in found.messages)
+
+
 def marks_in(texts: Iterable[str]) -> str:
     """The commonest form of conversations in one text and its marks, for people: `Guanaco's (### Human:, ...)`."""
     found = [transcript_in(text) for text in texts if is_transcript(text)]

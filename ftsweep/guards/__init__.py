@@ -6,12 +6,13 @@ from ftsweep.exports import lazy_exports
 
 if TYPE_CHECKING:
     from ftsweep.guards.base import DataGuard, Mode, Sighting
+    from ftsweep.guards.chat_turns import ChatTurns
     from ftsweep.guards.forgetting import Forgetting
     from ftsweep.guards.label_names import AbsentClasses, LabelSpelling
     from ftsweep.guards.labels import LabelErrors, TargetInInput
     from ftsweep.guards.leakage import ExactCopies, NearDuplicates, NormalisedCopies, SharedGroups, SharedPassages
     from ftsweep.guards.quality import ClassImbalance, ConflictingLabels, RareClasses, RepeatedRows, SmallData
-    from ftsweep.guards.rows import ChatTurns, CutInputs, CutTargets, InvalidTags, UnsupervisedRows, UnusableRows
+    from ftsweep.guards.rows import CutInputs, CutTargets, InvalidTags, UnsupervisedRows, UnusableRows
     from ftsweep.guards.unread import Unread
 
 __all__ = [
@@ -45,7 +46,7 @@ __all__ = [
 __getattr__ = lazy_exports(
     __name__,
     AbsentClasses="label_names",
-    ChatTurns="rows",
+    ChatTurns="chat_turns",
     ClassImbalance="quality",
     ConflictingLabels="quality",
     CutInputs="rows",

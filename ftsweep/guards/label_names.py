@@ -14,10 +14,14 @@ if TYPE_CHECKING:
     from ftsweep.data.inspection import DataView
 
 _NUM_SHOWN = 5
+_NO_LABELS = ("-", "--", "?", "null", "n/a", "unlabeled", "unlabelled")
+"""What stands for a label that nobody gave."""
 
 
 class LabelSpelling(DataGuard):
     """Labels that differ only in case, spaces or the form of their characters; and what was taken for one label.
+
+    A label that says that nobody gave one (`-1` beside whole numbers, `-` beside words) is a warning.
 
     What is one label by what a file's format does to it (`1`, `1.0` and `"1"`; true and `True`; composed and decomposed
     accents; padding) is a note.
@@ -35,6 +39,8 @@ class LabelSpelling(DataGuard):
             for label, written in _labels(data, split):
                 spellings[label][written] += 1
         yield from self._united(spellings)
+        if data.has_classes:
+            yield from self._unlabelled(spellings)
         alike: dict[str, list[str]] = defaultdict(list)
         for label in sorted(spellings):
             alike[_folded(label)].append(label)
@@ -54,6 +60,24 @@ class LabelSpelling(DataGuard):
                 remedy="Make one label of each",
                 override="task.fold_labels=true" if hasattr(data.task, "fold_labels") else "",
             )
+
+    def _unlabelled(self, spellings: dict[str, Counter[str]]) -> Iterator[Sighting]:
+        """A label that says that nobody labelled the row, as SNLI and others write it."""
+        for label, found in spellings.items():
+            others = [each for each in spellings if each != label]
+            # -1 beside 0 and 1 alone may be the opposite of 1
+            is_number = label == "-1" and len(others) > 2 and all(map(str.isdecimal, others))
+            is_sign = label.lower() in _NO_LABELS and any(any(map(str.isalpha, each)) for each in others)
+            if len(others) > 1 and (is_number or is_sign):
+                yield Sighting(
+                    what=f"{label!r} is a label of {found.total()} rows beside {', '.join(map(repr, others[:3]))}"
+                    f"{_more(others, 3)}: in many data sets that says that nobody labelled the row, and it is learned "
+                    "as a class",
+                    count=found.total(),
+                    num_rows=sum(each.total() for each in spellings.values()),
+                    severity=Severity.WARN,
+                    remedy="Take these rows out of the files, unless it is a class",
+                )
 
     def _united(self, spellings: dict[str, Counter[str]]) -> Iterator[Sighting]:
         several = {label: found for label, found in spellings.items() if len(found) > 1}
@@ -116,6 +140,6 @@ def _readable(label: str) -> str:
     return repr(label) if unicodedata.is_normalized("NFKC", label) else ascii(label)
 
 
-def _more(items: Iterable[object]) -> str:
-    number = len(list(items)) - _NUM_SHOWN
+def _more(items: Iterable[object], num_shown: int = _NUM_SHOWN) -> str:
+    number = len(list(items)) - num_shown
     return f"; and {number} more" if number > 0 else ""

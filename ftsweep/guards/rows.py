@@ -6,17 +6,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ftsweep.data.base import Row
-from ftsweep.domain.finding import Severity
-from ftsweep.domain.transcripts import is_transcript, marks_in
 from ftsweep.guards.base import NUM_EXAMPLES, DataGuard, Mode, Sighting, of_rows, percent, places
 
 if TYPE_CHECKING:
+    from ftsweep.data.cut_lengths import CutAt
     from ftsweep.data.encoding import Places
     from ftsweep.data.inspection import DataView
-
-
-_MANY = 0.5
-"""Share of the texts to learn that are conversations from which it is said."""
 
 
 class UnusableRows(DataGuard):
@@ -56,52 +51,11 @@ class UnusableRows(DataGuard):
 
     def is_about(self, row: Row) -> bool:
         """Whether a row that cannot be used is this guard's business."""
-        return not _is_chat(row)
+        return not is_chat(row)
 
 
-class ChatTurns(UnusableRows):
-    """Conversations that cannot be read, have no answer to learn, or that the chat template refuses. They are left out.
-
-    Of texts to learn it says where most are whole conversations.
-
-    Args:
-        mode: refuse, allow or off.
-        warn_above: share of a split's rows.
-        refuse_above: share of a split's rows.
-    """
-
-    what = "are no conversations that can be learned from, and are left out"
-
-    def is_about(self, row: Row) -> bool:
-        return _is_chat(row)
-
-    def look(self, data: DataView) -> Iterator[Sighting]:
-        yield from super().look(data)
-        if data.task.head == "causal_lm" and tuple(data.task.columns) == ("text",):  # all of a row's text is learned
-            yield from self._transcripts(data)
-
-    def _transcripts(self, data: DataView) -> Iterator[Sighting]:
-        """Rows of train that are whole conversations, where most are."""
-        rows = data.rows["train"]
-        texts = [row.values.get("text") for row in rows]
-        found = [place for place, text in enumerate(texts) if isinstance(text, str) and is_transcript(text)]
-        if len(found) < _MANY * len(rows) or not found:
-            return
-        column = (getattr(data.source, "columns", None) or {}).get("text", "text")
-        yield Sighting(
-            what=f"{of_rows(len(found), len(rows), 'train')} are whole conversations in the form of "
-            f"{marks_in(str(texts[place]) for place in found)}: "
-            "they are learned as plain text, questions and marks, too",
-            count=len(found),
-            num_rows=len(rows),
-            examples=places(rows, found),
-            remedy="To learn the answers alone, say that they are messages",
-            override=f"task=instruction 'data.columns={{messages: {column}}}'",
-            severity=Severity.NOTE if self.mode == "allow" else Severity.WARN,
-        )
-
-
-def _is_chat(row: Row) -> bool:
+def is_chat(row: Row) -> bool:
+    """Whether a row has a conversation in a column of its own."""
     return any(row.values.get(name) is not None for name in ("messages", "conversations"))
 
 
@@ -160,7 +114,7 @@ class UnsupervisedRows(DataGuard):
                 num_rows=data.encoding.num_examples[split],
                 examples=places(data.rows[split], bad),
                 remedy="Allow more tokens" + (", or leave them out" * (split == "train")),
-                override=_longer(data),
+                override=_all_learned(data),
                 train_rows=bad if split == "train" else (),
             )
 
@@ -185,18 +139,26 @@ class CutInputs(DataGuard):
         cut = self.cut(data)
         count, num_rows = sum(map(len, cut.values())), sum(data.encoding.num_examples.values())
         if count:
-            longer = _longer(data)
+            longer, still_cut = self._longer(data)
             found = [data.rows[split][place].place for split, rows in cut.items() for place in rows[:NUM_EXAMPLES]]
             yield Sighting(
                 what=f"{count} of {num_rows} {self.noun} ({percent(count / num_rows)}) are cut by task.max_length",
                 count=count,
                 num_rows=num_rows,
                 examples=tuple(found[:NUM_EXAMPLES]),
-                remedy="Allow more tokens"
-                if longer
-                else "Shorten them in the source, for the model takes no more tokens",
+                remedy=_allow_more(longer, still_cut),
                 override=longer,
             )
+
+    def _longer(self, data: DataView) -> tuple[str, float]:
+        """The override for as many tokens as the data needs or the model takes; the share that is cut even then."""
+        enough = next((each for each in data.lengths if self.share_at(each) <= (self.warn_above or 0.0)), None)
+        each = enough or (data.lengths[-1] if data.lengths else None)
+        return ("", 0.0) if each is None else (f"task.max_length={each.max_length}", self.share_at(each))
+
+    def share_at(self, length: CutAt) -> float:
+        """The share of the examples that lose something at this length."""
+        return length.inputs
 
     def cut(self, data: DataView) -> Places:
         """The rows that lost something, by split."""
@@ -222,9 +184,20 @@ class CutTargets(CutInputs):
     def cut(self, data: DataView) -> Places:
         return data.encoding.targets_cut
 
+    def share_at(self, length: CutAt) -> float:
+        return length.targets
 
-def _longer(data: DataView) -> str:
-    """The override for examples twice as long, or as long as the model takes; "" when that is no longer."""
-    max_length = getattr(data.task, "max_length", None)
-    longer = None if max_length is None else min(2 * max_length, data.longest or 2 * max_length)
-    return "" if longer is None or longer <= max_length else f"task.max_length={longer}"
+
+def _allow_more(longer: str, still_cut: float) -> str:
+    if not longer:
+        return "Shorten them in the source, for the model takes no more tokens"
+    if not still_cut:
+        return "Allow more tokens"
+    return f"Allow more tokens ({percent(still_cut)} are cut even then: shorten those in the source)"
+
+
+def _all_learned(data: DataView) -> str:
+    """The override for as many tokens as leave every target whole, or as the model takes; "" when that is no more."""
+    enough = next((each for each in data.lengths if not each.targets), None)
+    each = enough or (data.lengths[-1] if data.lengths else None)
+    return "" if each is None else f"task.max_length={each.max_length}"

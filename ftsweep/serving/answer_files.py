@@ -7,7 +7,7 @@ import json
 import os
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -237,6 +237,19 @@ def flattened(record: Mapping[str, Any], *, lists_as_text: bool = True) -> dict[
     return flat
 
 
-def with_columns(original: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, Any]:
-    """The row's own columns, then the answer; of an answer's name that a column has, `answer.<name>`."""
-    return {**original, **{f"answer.{name}" if name in original else name: value for name, value in answer.items()}}
+def with_columns(
+    original: Mapping[str, Any], answer: Mapping[str, Any], columns: Collection[str] = ()
+) -> dict[str, Any]:
+    """The row's own columns, then the answer; of an answer's name that a column has, `answer.<name>`.
+
+    So of one whose parts would have a column's name in a table (`scores` beside a column `scores.joy`). `columns` are
+    those of other rows, where this one may have no value.
+    """
+    taken = {*original, *columns}
+    return {**original, **{_free_name(name, value, taken): value for name, value in answer.items()}}
+
+
+def _free_name(name: str, value: Any, taken: Collection[str]) -> str:
+    while name in taken or (isinstance(value, Mapping) and any(each.startswith(f"{name}.") for each in taken)):
+        name = f"answer.{name}"
+    return name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ from ftsweep.data.sources.columns import Columns
 from ftsweep.data.sources.dataset_rows import SavedRows
 from ftsweep.domain.finding import Finding, Severity
 from ftsweep.domain.paths import typed_path
+from ftsweep.domain.transcripts import is_marked_question
 from ftsweep.errors import DataError
 
 
@@ -65,6 +66,11 @@ class FileQuestions:
         self._opened = self._all_opened(named)
         self._columns = [self._columns_of(opened) for opened in self._opened]
         self.findings += [note for each in self._opened for note in each.assumed]
+
+    @property
+    def columns(self) -> set[str]:
+        """The columns of all files, as their beginnings show them; none where they are not kept."""
+        return {name for each in self._opened for name in each.facts.columns if self._keeps_columns}
 
     @property
     def late_findings(self) -> list[Finding]:
@@ -140,7 +146,8 @@ class TypedQuestions:
     """Rows that a person types or pipes in: a line each, plain text for the task's first column, or a JSON object."""
 
     num_lines = None
-    late_findings: Sequence[Finding] = ()
+    columns: Collection[str] = ()
+    """What is typed has no columns before it is read."""
 
     def __init__(
         self,
@@ -157,6 +164,20 @@ class TypedQuestions:
         self._task = task
         self._name = name
         self._mapping = {key: mapping[key] for key in task.question_columns if isinstance(mapping.get(key), str)}
+        self._num_marked = 0
+
+    @property
+    def late_findings(self) -> list[Finding]:
+        """What reading the lines showed; complete when all were read."""
+        if not self._num_marked:
+            return []
+        is_one = self._num_marked == 1
+        lines, were = ("1 line begins", "was") if is_one else (f"{self._num_marked} lines begin", "were")
+        what = (
+            f"{lines} with marks of a conversation and {were} asked as one question, marks and all; to have the marks "
+            'read, write {"messages": "..."} a line'
+        )
+        return [Finding("columns", Severity.NOTE, what, self._num_marked)]
 
     def __iter__(self) -> Iterator[Question]:
         number = 0
@@ -174,7 +195,10 @@ class TypedQuestions:
             return Question(place, {}, {}, f"this line cannot be decoded ({byte})")
         if not text.startswith("{"):
             column = self._task.question_columns[0]
-            return Question(place, {column: text}, {column: text})
+            if "messages" in self._task.question_columns and is_marked_question(text):
+                column = "messages" if "messages" in self._mapping else column
+                self._num_marked += column != "messages"
+            return Question(place, self._task.without_target({column: text}), {column: text})
         try:
             row = json.loads(text)
         except (ValueError, RecursionError) as error:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from ftsweep.data.files.text_words import has_sign_behind, is_sign
 from ftsweep.domain.metric import LOSS, Metric, Metrics, right_answers
 from ftsweep.errors import ConfigError, DataError, suggest
 from ftsweep.models.base import Head
 from ftsweep.tasks.base import IGNORED, Example, LabelShape, RowError, Tally, Task
-from ftsweep.tasks.encoding.bio import Entities, break_in, counts_by_row, find_entities, labels_of, type_of, types_of
+from ftsweep.tasks.encoding.bio import break_in, counts_by_row, labels_of, type_of, types_of
 from ftsweep.tasks.encoding.labels import checked_switch, written
-from ftsweep.tasks.encoding.tagged import MISSED, example_of, words_and_tags_of, words_of
+from ftsweep.tasks.encoding.tagged import MISSED, answer_of, example_of, text_of, words_and_tags_of, words_of
 from ftsweep.tasks.encoding.tokens import (
     ROWS_PER_CALL,
     attempt,
@@ -98,16 +99,21 @@ class TokenClassification(Task):
     def learn_schema(self, train_rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         """Labels, O first, then B and I of every type by name, with the number of train words that have each.
 
+        `parts_signs` is there, and true, where signs of sentences are words of their own in train.
+
         Rows that cannot become an example do not count. Raises DataError when no row has an entity.
         """
         counts: Counter[str] = Counter()
         problems: Counter[str] = Counter()
+        alone = joined = 0  # signs that are words, and those at the end of one
         for values in train_rows:
             part = attempt(self._parts, values)
             if isinstance(part, RowError):
                 problems[str(part)] += 1
             else:
                 counts.update(part[1])
+                alone += sum(map(is_sign, part[0]))
+                joined += sum(map(has_sign_behind, part[0]))
         types = {kind for tag in counts if (kind := type_of(tag)) is not None}
         if not types:
             most = "".join(problem for problem, _ in problems.most_common(1))
@@ -118,7 +124,8 @@ class TokenClassification(Task):
                 remedy=f"{unusable}Check the data's `tokens` and `tags` columns{classes if 'BIO' in most else ''}",
             )
         labels = labels_of(types)
-        return {"labels": labels, "counts": [counts[label] for label in labels]}
+        schema = {"labels": labels, "counts": [counts[label] for label in labels]}
+        return schema | ({"parts_signs": True} if alone > joined else {})
 
     def encode(
         self, rows: Iterable[Mapping[str, Any]], tokenizer: PreTrainedTokenizerBase, schema: Mapping[str, Any]
@@ -212,12 +219,14 @@ class TokenClassification(Task):
     ) -> list[dict[str, Any]]:
         """`{"tags": [...], "entities": [{"type", "start", "end", "text", "probability"}]}` per row.
 
-        Rows have `tokens`, or `text` that is split on white space. `start` and `end` count words, `end` is the first
+        Rows have `tokens`, or `text`, which is split on white space and, where train's words are so, around signs; the
+        answer has its `tokens` then. `start` and `end` count words, `end` is the first
         word behind; the probability is that of all its words' tags, taken one by one. Tags are valid BIO; a word that
         the tokenizer drops gets the tag of what is around it.
         """
         word_tokenizer = self._word_tokenizer(tokenizer)
-        questions = to_predict(words_of, rows)
+        parts_signs = bool(schema.get("parts_signs"))
+        questions = to_predict(lambda values: words_of(values, parts_signs=parts_signs), rows)
         pieces = [
             (row, start, stop)
             for row, words in enumerate(questions)
@@ -235,8 +244,11 @@ class TokenClassification(Task):
                     ids[row][start + word] = label[position]
                     probabilities[row][start + word] = probability[position]
         return [
-            _answer(words, row_ids, row_probabilities, schema["labels"])
-            for words, row_ids, row_probabilities in zip(questions, ids, probabilities, strict=True)
+            {
+                **({"tokens": words} if (text := text_of(values)) is not None else {}),
+                **answer_of(words, row_ids, row_probabilities, schema["labels"], text),
+            }
+            for values, words, row_ids, row_probabilities in zip(rows, questions, ids, probabilities, strict=True)
         ]
 
     def _parts(self, values: Mapping[str, Any]) -> tuple[list[str], list[str]]:
@@ -274,24 +286,3 @@ def _likeliest(
             batch = padded([rows[index].input_ids for index in indices], pad_id, device)
             best = model(**batch).logits.float().softmax(dim=-1).max(dim=-1)
             yield from zip(indices, best.values.cpu().numpy(), best.indices.cpu().numpy(), strict=True)
-
-
-def _answer(words: Sequence[str], ids: np.ndarray, probabilities: np.ndarray, labels: Sequence[str]) -> dict[str, Any]:
-    """One row's answer. `ids` has -1 for words without a token: one inside of an entity belongs to it."""
-    shown = np.flatnonzero(ids >= 0)
-    found = find_entities(ids[shown])
-    entities = Entities(found.types, shown[found.starts], shown[found.stops - 1] + 1)
-    types = types_of(labels)
-    return {
-        "tags": [labels[label] for label in entities.write(len(words))],
-        "entities": [
-            {
-                "type": types[kind],
-                "start": int(start),
-                "end": int(stop),
-                "text": " ".join(words[start:stop]),
-                "probability": float(np.prod(probabilities[start:stop])),
-            }
-            for kind, start, stop in zip(entities.types, entities.starts, entities.stops, strict=True)
-        ],
-    }

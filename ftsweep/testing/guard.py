@@ -22,6 +22,7 @@ from typing import Any, ClassVar, NamedTuple
 import pytest
 
 from ftsweep.data.base import DataSource, Row
+from ftsweep.data.cut_lengths import cut_at_lengths
 from ftsweep.data.encoding import EncodingReport, encode_split
 from ftsweep.data.inspection import DataView
 from ftsweep.data.splitting.splitting import split_rows
@@ -137,7 +138,9 @@ def view_of(splits: Splits, *, task: Any = None, group: str | None = None, witho
     report = EncodingReport()
     for name, rows in split.rows.items():
         list(encode_split(name, rows, task, None, schema, report, is_named=split.source[name] == "named"))
-    return DataView(task, source, split.rows, split.ids, split.texts, split.source, split.left_out, report)
+    lengths = cut_at_lengths(task, None, schema, split.rows, report)
+    parts = (split.rows, split.ids, split.texts, split.source, split.left_out)
+    return DataView(task, source, *parts, report, lengths=lengths)
 
 
 class GuardContract:

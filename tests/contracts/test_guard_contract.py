@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ftsweep.config.build import locate
 from ftsweep.config.folders import shipped_folder
-from ftsweep.guards import label_names, labels, leakage, quality, rows, unread
+from ftsweep.guards import chat_turns, label_names, labels, leakage, quality, rows, unread
 from ftsweep.guards.base import DataGuard
 from ftsweep.testing.guard import AnswerTask, GuardContract, Splits, WordTask
 from ftsweep.testing.rows import answered, edited, labelled
@@ -146,7 +146,7 @@ class TestUnusableRows(GuardContract):
 
 
 class TestChatTurns(GuardContract):
-    guard_class = rows.ChatTurns
+    guard_class = chat_turns.ChatTurns
 
     def clean(self) -> Splits:
         return {"train": TRAIN, "validation": HELD_OUT}

@@ -16,6 +16,8 @@ _MOST = 0.95
 _FEWEST = 5  # lines that show anything
 _LONGEST = 200  # characters of a word
 _MARKED = "__label__"
+_LONG_SIGNS = ("+++$+++", ":::", "|||", "::", "||")
+"""Signs of several characters that stand between cells, those first that hold others."""
 _CELLS = {"\t": "tab", ";": "semicolon", "|": "pipe"}
 
 
@@ -38,6 +40,25 @@ def holds_words_and_tags(lines: Sequence[str]) -> bool:
     return False
 
 
+def refuse_long_sign(file: DataFile, lines: Sequence[str], *, least: int = 2) -> None:
+    """Raise DataError where cells are parted by a sign of several characters, which no table can be read with.
+
+    Signs of fewer than `least` characters are not looked for.
+    """
+    full = [line.strip() for line in lines if line.strip()]
+    for sign in [sign for sign in _LONG_SIGNS if len(sign) >= least] if len(full) >= _FEWEST else ():
+        number, count = Counter(line.count(sign) for line in full).most_common(1)[0]
+        if number and count >= _MOST * len(full):
+            pattern = sign.replace("$", "[$]")
+            raise DataError(
+                f"is a table by its lines, of {number + 1} cells each with {sign!r} between them, which is several "
+                "characters",
+                where=f"{file.where}:1",
+                remedy=f"Write tabs: sed 's/ *{pattern} */\\t/g' OLD > NEW.tsv, and where its first line is a row say "
+                "data.header=false and the columns by number, 'data.columns={text: 2, label: 3}'.",
+            )
+
+
 def refuse_disguised(file: DataFile, lines: Sequence[str], settings: ReadSettings) -> None:
     """Raise DataError for a .txt file whose lines are rows with labels in them, unless its text alone is wanted."""
     full = [line for line in lines if line.strip()]
@@ -52,6 +73,7 @@ def refuse_disguised(file: DataFile, lines: Sequence[str], settings: ReadSetting
         )
     if settings.wanted and set(settings.wanted) <= {"text"}:
         return
+    refuse_long_sign(file, full)
     for sign, name in _CELLS.items():
         counts = Counter(line.count(sign) for line in full)
         number, count = counts.most_common(1)[0]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from ftsweep.data.files.text_words import words_in
+
 _STARTS, _ENDS = ("start", "start_offset", "begin", "start_char"), ("end", "end_offset", "end_char", "stop")
 _TYPES = ("label", "labels", "type", "entity", "entity_type", "entity_group", "tag", "class")
-_WORD = re.compile(r"\S+")
 
 
 class Span(NamedTuple):
@@ -18,6 +19,8 @@ class Span(NamedTuple):
     start: int
     end: int
     kind: str
+    said: str | None = None
+    """The entity's own words, where the data has them beside."""
 
 
 def are_spans(value: Any) -> bool:
@@ -30,32 +33,55 @@ def hold_spans(lists: Sequence[Sequence[Any]]) -> bool:
     return any(lists) and all(are_spans(each) or not each for each in lists)
 
 
-def words_and_tags(text: str, value: Sequence[Any]) -> tuple[list[str], list[str], str]:
-    """The words of a text and their BIO tags; and what is wrong with the spans, "" for nothing.
+class Tagged(NamedTuple):
+    """A text's words and their BIO tags, or what is wrong with its spans."""
 
-    Words are what white space parts, and where an entity begins or ends within one it is parted there.
+    words: list[str]
+    tags: list[str]
+    problem: str = ""
+    within: tuple[str, ...] = ()
+    """Spans that begin or end between two letters of a word: `'Rom' of 'Rome'`."""
+    num_spans: int = 0
+
+
+def words_and_tags(text: str, value: Sequence[Any]) -> Tagged:
+    """The words and signs of a text with their BIO tags.
+
+    They are the same whatever the spans are, so that nothing but its tags tells of an entity; only a span that begins
+    or ends within a word parts it. A span that is there twice counts once.
     """
-    spans = sorted(span for each in value if (span := _span_in(each)) is not None)
-    spans = [_trimmed(text, span) for span in spans]
-    for span in spans:
+    found = [span for each in value if (span := _span_in(each)) is not None]
+    for span in found:
         if not 0 <= span.start < span.end <= len(text):
-            return (
-                [],
-                [],
-                f"the span {span.start} to {span.end} ({span.kind}) is none of the text's {len(text)} characters",
-            )
+            outside = f"the span {span.start} to {span.end} ({span.kind}) is none of the text's {len(text)} characters"
+            return Tagged([], [], outside)
+        if span.said is not None and span.said.split() != text[span.start : span.end].split():
+            other = f"the span {span.start} to {span.end} ({span.kind}) is {text[span.start : span.end]!r} in the text"
+            return Tagged([], [], f"{other}, and {span.said!r} by its own words")
+    spans = sorted({_trimmed(text, span)._replace(said=None) for span in found})
     for left, right in pairwise(spans):
         if right.start < left.end:
-            return [], [], f"the spans at {left.start} ({left.kind}) and {right.start} ({right.kind}) overlap"
-    words, tags, place = [], [], 0
-    for span in [*spans, Span(len(text), len(text), "")]:
-        outside = _WORD.findall(text[place : span.start])
-        inside = _WORD.findall(text[span.start : span.end])
-        words += outside + inside
-        tags += ["O"] * len(outside)
-        tags += [f"{'I' if number else 'B'}-{span.kind}" for number in range(len(inside))]
-        place = span.end
-    return words, tags, ""
+            return Tagged([], [], f"the spans at {left.start} ({left.kind}) and {right.start} ({right.kind}) overlap")
+    edges = {span.start: span for span in spans} | {span.end: span for span in spans}
+    within: dict[Span, str] = {}
+    words, tags = [], []
+    inside = {place: span for span in spans for place in range(span.start, span.end)}
+    for start, stop in words_in(text):
+        for edge in range(start + 1, stop):
+            if edge in edges and _is_cased(text[edge - 1 : edge + 1]):
+                span = edges[edge]
+                within[span] = f"{text[span.start : span.end]!r} of {text[start:stop]!r}"
+        for first, last in pairwise([start, *(edge for edge in range(start + 1, stop) if edge in edges), stop]):
+            words.append(text[first:last])
+            entity = inside.get(first)
+            goes_on = entity is not None and entity.start < first
+            tags.append("O" if entity is None else f"{'I' if goes_on else 'B'}-{entity.kind}")
+    return Tagged(words, tags, "", tuple(within.values()), len(spans))
+
+
+def _is_cased(letters: str) -> bool:
+    """Whether all are letters of a script with capitals, whose words are parted by spaces."""
+    return all(unicodedata.category(letter) in ("Lu", "Ll", "Lt") for letter in letters)
 
 
 def _trimmed(text: str, span: Span) -> Span:
@@ -64,23 +90,30 @@ def _trimmed(text: str, span: Span) -> Span:
     if not inside.strip():
         return span
     start = span.start + len(inside) - len(inside.lstrip())
-    return Span(start, start + len(inside.strip()), span.kind)
+    return span._replace(start=start, end=start + len(inside.strip()))
 
 
 def _span_in(value: Any) -> Span | None:
     """The span that a list or an object says; None of anything else. Label Studio's has it in `value`."""
+    said = None
     if isinstance(value, Mapping):
         inner = value.get("value")
-        if isinstance(inner, Mapping):
-            value = inner
+        value = inner if isinstance(inner, Mapping) else value
         parts = [next((value[name] for name in names if name in value), None) for names in (_STARTS, _ENDS, _TYPES)]
+        said = value.get("text")
     elif isinstance(value, list | tuple) and len(value) == 3:
-        parts = list(value)
+        kinds = [part for part in value if isinstance(part, str)]
+        parts = [*(part for part in value if not isinstance(part, str)), *kinds]  # the type may stand first
     else:
         return None
-    start, end, kind = parts
-    if isinstance(kind, list | tuple) and len(kind) == 1:
-        kind = kind[0]
-    if not isinstance(start, int) or not isinstance(end, int) or not isinstance(kind, str) or not kind.strip():
+    if isinstance(parts[2], list | tuple) and len(parts[2]) == 1:
+        parts[2] = parts[2][0]
+    start, end, kind = (_whole(parts[0]), _whole(parts[1]), parts[2])
+    if start is None or end is None or not isinstance(kind, str) or not kind.strip():
         return None
-    return Span(start, end, kind.strip())
+    return Span(start, end, kind.strip(), said if isinstance(said, str) else None)
+
+
+def _whole(value: Any) -> int | None:
+    """A whole number, also as tables write it (`4.0`)."""
+    return int(value) if isinstance(value, int | float) and float(value).is_integer() else None

@@ -8,6 +8,7 @@ from itertools import chain, islice
 
 from ftsweep.data.files.base import DELIMITER_NAMES, Batch, OpenedFile, RawRow, ReadSettings
 from ftsweep.data.files.dialect import Dialect, Quoting, find_dialect
+from ftsweep.data.files.disguised import refuse_long_sign
 from ftsweep.data.files.encodings import Encoding
 from ftsweep.data.files.kinds import DataFile
 from ftsweep.data.files.odd_lines import OddLines, is_rule
@@ -35,6 +36,8 @@ class TableFile(OpenedFile):
         with opened_text(file, encoding) as text:
             self._sample = _sample(text)
         self._dialect = self._find_dialect()
+        if settings.delimiter is None:
+            refuse_long_sign(file, self._sample, least=3 if self._dialect.is_sure else 2)
         self.facts.delimiter = self._dialect.delimiter
         self.facts.has_header = settings.header if settings.header is not None else True
         if number := self._dialect.num_comments:

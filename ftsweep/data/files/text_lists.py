@@ -25,6 +25,8 @@ _LONGEST = 100_000
 _BETWEEN = re.compile(r"[\s/+&#]+")
 """What may stand between labels, and as well be a part of one: it parts nothing, and is told."""
 _MOST_ALONE, _LEAST_ALONE = 0.9, 10  # share of rows that are one word; the least of them
+_MOST_WITHIN = 0.05
+"""Share of entities within words that is none of a language that joins them."""
 _VECTOR = re.compile(r"\[[01.,\s]+\]")
 
 
@@ -38,16 +40,19 @@ class TextLists:
         self._num_lists = self._num_vectors = 0
         self._sizes: set[int] = set()
         self._num_words = self._num_alone = 0  # cells of text with words, and those with one
+        self._num_spans = self._num_within = 0  # entities as characters, and those that are parts of words
+        self._within: list[str] = []
         self._is_one_hot = False  # a 0 or 1 stands twice in a row, which labels do not
 
     def add(self, values: dict[str, Any]) -> None:
         """Look at one row's labels and tags."""
         tags = values.get("tags")
         if tags is not None:
-            self.scheme.add(_tags_in(tags) if isinstance(tags, str) else tags)
+            self.scheme.add(tags_in(tags) if isinstance(tags, str) else tags)
             if isinstance(words := values.get("tokens"), str):
                 self._num_words += 1
                 self._num_alone += len(words.split()) == 1 and not is_written_list(words)
+                self._add_spans(words, tags_in(tags) if isinstance(tags, str) else tags)
         labels = values.get("labels")
         if isinstance(labels, str) and not is_written_list(labels.strip()):
             for separator in _SEPARATORS:
@@ -57,6 +62,13 @@ class TextLists:
                 self._names[" ".join(labels.split())] += 1
         elif labels is not None and labels != "":
             self._add_list(labels)
+
+    def _add_spans(self, text: str, spans: Any) -> None:
+        if are_spans(spans):
+            tagged = words_and_tags(text, spans)
+            self._num_spans += tagged.num_spans
+            self._num_within += len(tagged.within)
+            self._within = self._within or list(tagged.within[:1])
 
     def _add_list(self, labels: Any) -> None:
         self._num_lists += 1
@@ -97,6 +109,16 @@ class TextLists:
             message = f"{self._num_alone} of {self._num_words} rows are one word with its tag, and no sentence"
             remedy = "If each row is a word, write them to a .conll file with a blank line behind each sentence"
             found.append(Finding("tags", Severity.WARN, message, count=self._num_alone, remedy=remedy))
+        if self._num_within:
+            message = f"{self._num_within} of {self._num_spans} entities begin or end within a word, {self._within[0]}"
+            remedy = (
+                "Places count the characters of the text from 0, and an end is the character behind the entity: mend "
+                "them where they count bytes, UTF-16 units or line ends of two characters, or end at the last character"
+            )
+            is_much = self._num_within > _MOST_WITHIN * self._num_spans
+            severity = Severity.WARN if is_much else Severity.NOTE
+            share = self._num_within / self._num_spans
+            found.append(Finding("tags", severity, message, self._num_within, share, remedy=remedy))
         if self.scheme.name != "BIO":
             message = f"tags are written in {self.scheme.name}, and were read as BIO"
             found.append(Finding("tags", Severity.NOTE, message))
@@ -133,14 +155,15 @@ class TextLists:
             elif name == "labels":
                 values[name] = self._parted(text)
             elif name == "tags" and isinstance(values.get("tokens"), str | list):
-                values["tags"] = text.split()
+                values["tags"] = tags_in(text)
                 if isinstance(values["tokens"], str) and not values["tokens"].lstrip().startswith("["):
                     values["tokens"] = values["tokens"].split()
         words, tags = values.get("tokens"), values.get("tags")
         if isinstance(words, str) and isinstance(tags, list) and (are_spans(tags) or not tags):
-            values["tokens"], values["tags"], problem = words_and_tags(words, tags)
-            if problem:
-                return problem
+            tagged = words_and_tags(words, tags)
+            values["tokens"], values["tags"] = tagged.words, tagged.tags
+            if tagged.problem:
+                return tagged.problem
         elif isinstance(words, str) and isinstance(tags, list):
             values["tokens"] = words.split()  # a text, and a tag for each of its words
         if "tags" in values:
@@ -160,8 +183,12 @@ def _is_flag(value: Any) -> bool:
     return isinstance(value, int | float) and value in (0, 1)
 
 
-def _tags_in(text: str) -> list[Any]:
-    return (written_list(text) or []) if text.lstrip().startswith(("[", "array(")) else text.split()
+def tags_in(text: str) -> list[Any]:
+    """The tags that a text has: as a written list, or with white space or else commas between them."""
+    if text.lstrip().startswith(("[", "array(")):
+        return written_list(text) or []
+    parts = text.split()
+    return parts if len(parts) > 1 or "," not in text else [part.strip() for part in text.split(",")]
 
 
 def written_list(text: str) -> list[Any] | None:

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ftsweep.data.looking.columns import ColumnFacts
+from ftsweep.data.files.spans import are_spans
+from ftsweep.data.looking.columns import ColumnFacts, column_named
 from ftsweep.data.looking.guess import Guess
-from ftsweep.data.looking.names import LABELS, LISTS, TO_LEARN
+from ftsweep.data.looking.names import LABELS, LISTS, NUMBERS, TO_LEARN
 
 ELSE = "To learn something else of these rows, say so with --task and --columns."
 _MARKS = {"x", "✓", "✔", "1", "1.0", "yes", "y", "true", "*", "+"}
@@ -22,6 +23,10 @@ _MOST_CLASSES = 200
 _FEW_WORDS = 5
 _DEEPEST = 8
 _MOST_ROWS = 0.9
+_OPTIONS = ("choices", "options", "endings", "alternatives", "candidates")
+_RIGHT_ONES = ("answer", "answers", "answerkey", "correct", "gold", *LABELS)
+"""Names of columns that say which choice is right."""
+_OPTION = re.compile(r"(?i)(choice|option|opt|ending|alternative|candidate|answer)[ _-]?[0-9a-e]|op[a-e]|sol[12]")
 _ABOUT = (
     "id",
     "from_name",
@@ -88,6 +93,21 @@ def of_several_columns(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt 
     )
 
 
+def of_several_numbers(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
+    """Columns of numbers of which one would be learned, and no name says which."""
+    label = guess.columns.get("label")
+    if guess.task != "regression" or not isinstance(label, str) or column_named({label: facts[label]}, NUMBERS):
+        return None
+    alike = [name for name, each in facts.items() if each.kind == "number" and each.has_fractions]
+    if len(alike) < 2:
+        return None
+    return Doubt(
+        f"the columns {', '.join(map(repr, alike[:5]))} hold numbers, and one of them alone would be learned",
+        f"Say which: --task regression --columns text={guess.columns['text']},label={label}. Where they say how sure "
+        "each label is, write 1 for those that hold and 0 for others: the columns are read as labels then.",
+    )
+
+
 def of_marks(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
     """Columns in which some rows have a mark and the others nothing: labels as people write them in sheets."""
     marked = [
@@ -147,6 +167,48 @@ def of_choices(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
         "Write | between them, a|b, and say --task multi_label --columns "
         f"text={guess.columns['text']},labels={label}. {ELSE}",
     )
+
+
+def of_options(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
+    """Questions with choices beside them, of which a label says the number: without the choices it says nothing."""
+    if guess.task not in ("classification", "multi_label", "regression"):
+        return None
+    lists = [name for name in facts if name.partition(".")[0].lower() in _OPTIONS and facts[name].kind == "list"]
+    numbered = [name for name, each in facts.items() if each.kind in ("text", "number") and _OPTION.fullmatch(name)]
+    found = [name for name in lists or numbered if not _is_the_same(facts[name])]  # else they are names of classes
+    if not lists and len(found) < 2:
+        return None
+    label = guess.columns.get("label", guess.columns.get("labels"))
+    others = {name: each for name, each in facts.items() if name not in (*found, guess.columns["text"])}
+    if not found or (label in found and not column_named(others, _RIGHT_ONES)):
+        return None
+    return Doubt(
+        f"the choices of each question stand in {', '.join(map(repr, found[:5]))}, and the answer is one of them: a "
+        "label that says which tells nothing without them",
+        "Write each question with its choices as one text, and the right choice as the answer, to the columns prompt "
+        f"and completion. {ELSE}",
+    )
+
+
+def _is_the_same(each: ColumnFacts) -> bool:
+    """Whether all rows have the same value, or the same items in their lists."""
+    return all(count == each.num_values for count in each.counts.values())
+
+
+def spans_path(name: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """The part of a column of objects that holds spans of characters: `annotations.0.result`; "" without one."""
+    found = Counter(path for row in rows for path in _spans_within(name, row.get(name), _DEEPEST))
+    return next((path for path, count in found.items() if count >= _MOST_ROWS * len(rows)), "")
+
+
+def _spans_within(path: str, value: Any, depth: int) -> Iterator[str]:
+    if are_spans(value):
+        yield path
+    elif isinstance(value, Mapping) and depth:
+        for key, inner in value.items():
+            yield from _spans_within(f"{path}.{key}", inner, depth - 1)
+    elif isinstance(value, list | tuple) and depth and value:
+        yield from _spans_within(f"{path}.0", value[0], depth - 1)
 
 
 def label_path(name: str, rows: Sequence[Mapping[str, Any]]) -> str:

@@ -14,7 +14,7 @@ from ftsweep.data.looking.names import LISTS, NOT_DATA
 from ftsweep.domain.message_lists import messages_in
 from ftsweep.domain.transcripts import is_transcript, marks_in
 
-Kind = Literal["text", "number", "list", "messages", "other", "empty"]
+Kind = Literal["text", "number", "list", "messages", "message", "other", "empty"]
 
 _SHARE = 0.95
 """Of a column's values that must be of a kind for the column to be it."""
@@ -155,6 +155,8 @@ def is_missing(value: Any) -> bool:
 def _kind_of(value: Any) -> str:
     if isinstance(value, bool | int | float):
         return "number"
+    if isinstance(value, Mapping) and _are_messages([value]):
+        return "message"
     if isinstance(value, Mapping | str) and (turns := messages_in(value)) and _are_messages(turns):
         return "messages"
     if isinstance(value, str):

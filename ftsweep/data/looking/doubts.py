@@ -17,16 +17,21 @@ from ftsweep.data.looking.annotated import (
     of_capitals,
     of_choices,
     of_marks,
+    of_options,
     of_rejected,
     of_several_columns,
+    of_several_numbers,
+    spans_path,
 )
-from ftsweep.data.looking.columns import ColumnFacts
+from ftsweep.data.looking.columns import ColumnFacts, column_named
 from ftsweep.data.looking.guess import Guess
+from ftsweep.data.looking.names import TEXTS
 
 _ANSWERS = {
     "label", "labels", "class", "classes", "category", "categories", "sentiment", "emotion", "emotions", "intent",
     "target", "targets", "y", "score", "rating", "tag", "tags", "ner", "entities", "entity", "spans", "annotations",
-    "annotation", "answer", "answers", "gold", "genres", "output", "completion", "response", "messages",
+    "annotation", "answer", "answers", "gold", "genres", "output", "completion", "completions", "response", "responses",
+    "messages", "solutions",
     "translation", "summary", "highlights", "paragraphs", "qas", "winner", "preference",
     "price", "stars", "grade", "similarity", "cost",
 }  # fmt: skip
@@ -34,6 +39,11 @@ _ANSWERS = {
 _CLASSES = {"label", "labels", "class", "category", "sentiment", "target"}
 _SPEAKERS = {"user", "assistant", "system", "human", "gpt", "prompter", "bot", "tool", "model", "agent", "customer"}
 _ANSWERERS = {"assistant", "gpt", "bot", "model", "agent"}
+_SENTENCE = 4  # words of a text
+_ALIKE = 0.5
+"""Share of the words of one text that another has, at least, to be one as well."""
+_SIGNED = re.compile(r"[^\w.,]?\s?[+-]?[\d.]*,\d+([.,]\d+)?\s*[^\w.,]?|[^\w.,]?\s?[+-]?\d+([.,]\d+)?\s*[^\w.,]?")
+"""A number with a comma, or with a sign before or behind it."""
 _REPLY = re.compile(r"(?i).*(response|answer|completion|output|reply|ref|summary|generation).*")
 
 
@@ -50,8 +60,10 @@ def doubt_of(
         or _of_rated(guess, facts)
         or of_rejected(guess, facts)
         or of_several_columns(guess, facts)
+        or of_several_numbers(guess, facts)
         or of_marks(guess, facts)
         or of_choices(guess, facts)
+        or of_options(guess, facts)
         or _of_text(guess, facts, rows)
     )
 
@@ -124,7 +136,26 @@ def _of_text(guess: Guess, facts: Mapping[str, ColumnFacts], rows: Sequence[Mapp
             f"{_held(each, shown)}",
             f"{_remedy(each, shown, facts, rows, text)} To learn the texts alone: --task text --columns text={text}.",
         )
-    return None
+    return _of_two_texts(str(guess.columns["text"]), facts)
+
+
+def _of_two_texts(text: str, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
+    """Another column of texts as long and as different, where no name says which is the text."""
+    own = facts[text]
+    if column_named({text: own}, TEXTS) or own.mean_words < _SENTENCE:
+        return None
+    found = [
+        name
+        for name, each in facts.items()
+        if name == text or (each.kind == "text" and each.is_unique and each.mean_words >= _ALIKE * own.mean_words)
+    ]
+    if len(found) < 2:
+        return None
+    return Doubt(
+        f"{' and '.join(map(repr, found[:3]))} are texts of each row, and {text!r} alone would be learned",
+        f"To learn one from the other: --task instruction --columns prompt={found[0]},completion={found[1]}. To learn "
+        f"one alone: --task text --columns text={text}.",
+    )
 
 
 def _held(each: ColumnFacts, shown: str) -> str:
@@ -141,12 +172,20 @@ def _remedy(
     inner = [name for name, other in facts.items() if name.startswith(f"{each.name}.") and other.kind == "text"]
     if len(inner) == 2 and each.kind == "other":
         return f"To learn one from the other: --task instruction --columns prompt={inner[0]},completion={inner[1]}."
-    if re.fullmatch(r"[^\w.,]?\s?[+-]?[\d.]*,\d+([.,]\d+)?\s*[^\w.,]?|[^\w.,]?\s?[+-]?\d+([.,]\d+)?\s*[^\w.,]?", shown):
+    is_plain = re.fullmatch(r"-?\d+(\.\d+)?", shown)
+    if not is_plain and re.fullmatch(
+        r"[^\w.,]?\s?[+-]?[\d.]*,\d+([.,]\d+)?\s*[^\w.,]?|[^\w.,]?\s?[+-]?\d+([.,]\d+)?\s*[^\w.,]?", shown
+    ):
         return "Write numbers with a point and no other sign, such as 3.5."
     if each.kind in ("text", "number"):
         return (
             "Classes are two or more, and have several rows each; answers of their own are learned by --task "
             f"instruction --columns completion={each.name}, with the prompt's column."
+        )
+    if path := spans_path(each.name, rows):
+        return (
+            f"Its part {path} holds entities as spans of characters: --task token_classification --columns "
+            f"tokens={text},tags={path}."
         )
     if path := label_path(each.name, rows):
         return f"Its part {path} seems to be a label: --task classification --columns text={text},label={path}."

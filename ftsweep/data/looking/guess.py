@@ -8,6 +8,7 @@ from typing import Any
 
 from ftsweep.data.files.conll_layout import TAG
 from ftsweep.data.files.spans import hold_spans
+from ftsweep.data.files.text_lists import tags_in
 from ftsweep.data.looking.columns import ColumnFacts, as_list, column_named, is_id, tells_rows_apart
 from ftsweep.data.looking.labels import MOST_CLASSES, is_joined, label_column
 from ftsweep.data.looking.names import (
@@ -28,6 +29,7 @@ from ftsweep.data.looking.names import (
     PROMPTS,
     SECONDS,
     SHORT_TEXTS,
+    SYSTEMS,
     TAGS,
     TEXTS,
     TOKENS,
@@ -93,20 +95,21 @@ _Rows = Sequence[Mapping[str, Any]]
 
 
 def _preference(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
-    answers = {name: each for name, each in facts.items() if each.kind in ("text", "messages")}
+    answers = {name: each for name, each in facts.items() if each.kind in ("text", "messages", "message")}
     chosen = said.get("chosen") or column_named(answers, ("chosen", "preferred_output"))
     rejected = said.get("rejected") or column_named(answers, ("rejected", "non_preferred_output"))
     if chosen is None or rejected is None:
         return None
     others = {name: each for name, each in answers.items() if name not in (chosen, rejected)}
-    prompt = said.get("prompt") or column_named(others, PROMPTS)
-    beside = {name: name for name in BESIDE if name in facts}
+    chats = {name: each for name, each in others.items() if each.kind == "messages"}
+    prompt = said.get("prompt") or column_named(others, PROMPTS) or column_named(chats, CHATS)
+    beside = _beside(facts)
     asked = {} if prompt is None else {"prompt": prompt}
     return {**asked, "chosen": chosen, "rejected": rejected, **beside}, f"{chosen!r} is better than {rejected!r}"
 
 
 def _instruction(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
-    beside = {name: name for name in BESIDE if name in facts}
+    beside = _beside(facts)
     chats = [name for name, each in facts.items() if each.kind == "messages" and name not in BESIDE]
     if {"prompt", "completion"} <= facts.keys() and {"prompt", "completion"} & set(chats):
         return {"prompt": "prompt", "completion": "completion", **beside}, "prompt and completion hold messages"
@@ -147,6 +150,14 @@ def _instruction(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
     has_context = "context" in texts and "context" not in (prompt, completion) and not said
     columns = {"prompt": prompt, "completion": completion, **({"input": "context"} if has_context else {})}
     return {**columns, **beside}, f"{prompt!r} asks and {completion!r} answers"
+
+
+def _beside(facts: _Facts) -> dict[str, str]:
+    """What stands beside a conversation of any shape; a system message may have another name."""
+    found = {name: name for name in BESIDE if name in facts}
+    texts = {name: each for name, each in facts.items() if each.kind == "text"}
+    named = next((name for name in SYSTEMS if name in texts), None)
+    return found if "system" in found or named is None else {"system": named, **found}
 
 
 def _is_asked(each: ColumnFacts | None, pair: Sequence[str] | None) -> bool:
@@ -190,14 +201,14 @@ def _words_and_tags(facts: _Facts, rows: _Rows) -> _Found:
     """A text, and beside it a tag for each of its words: as a list, or with spaces between."""
     text = _text_column({name: each for name, each in facts.items() if each.kind == "text"}, {})
     for name, each in facts.items():
-        words = {word for value in each.counts for word in value.split()}
+        words = {str(word) for value in each.counts for word in tags_in(value)}
         if text is None or name == text:
             continue
         if hold_spans([as_list(row.get(name)) for row in rows]):
             return {"tokens": text, "tags": name}, f"{name!r} holds spans of the characters of {text!r}"
         if each.kind not in ("list", "text") or not words - {"O"}:
             continue
-        pairs = [(str(row.get(text)), as_list(row.get(name)) or str(row.get(name) or "").split()) for row in rows]
+        pairs = [(str(row.get(text)), as_list(row.get(name)) or tags_in(str(row.get(name) or ""))) for row in rows]
         same = sum(len(said.split()) == len(tags) > 0 for said, tags in pairs)
         if all(map(TAG.fullmatch, words)) and same >= 0.9 * len(rows):
             return {"tokens": text, "tags": name}, f"{name!r} has a tag for each word of {text!r}"
@@ -268,7 +279,10 @@ def _text(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
 
 def _texts(facts: _Facts, text: str, said: Mapping[str, Any]) -> dict[str, Any]:
     """The text, and the second one of a pair."""
-    second = column_named({key: each for key, each in facts.items() if each.kind == "text" and key != text}, SECONDS)
+    others = {key: each for key, each in facts.items() if each.kind == "text" and key != text}
+    if text.lower() == "sentence" and "text" not in said and (asked := column_named(others, ("question",))):
+        return {"text": asked, "text_pair": text}  # QNLI's
+    second = column_named(others, SECONDS)
     is_pair = second is not None and text.lower() in (*FIRSTS, "text")
     return {"text": text, **({"text_pair": second} if is_pair and "text" not in said else {})}
 

@@ -46,6 +46,8 @@ CHATS = ("messages", "conversations")
 ALPACA = ("instruction", "input", "output", "history")
 BESIDE = ("system", "tools", "functions")
 """What the task `instruction` reads beside a conversation of any shape."""
+SYSTEMS = ("system_prompt", "system_message")
+"""Other names of a system message."""
 NOT_DATA = ("id", "idx", "index", "uuid", "guid", "url", "date", "timestamp", "split", "")
 ABOUT_CHATS = (
     *("lang", "language", "source", "dataset", "origin", "model", "split", "subset", "license", "template", "task"),

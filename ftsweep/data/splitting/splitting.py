@@ -25,6 +25,7 @@ MAX_UNUSABLE_RATE = 0.01
 NUM_SHOWN = 5
 """Rows that one message names."""
 
+_NO_TARGET = "no usable target"
 _SHORT_OF_SHARE = 0.5
 
 
@@ -139,6 +140,8 @@ def _usable(loaded: Mapping[str, Sequence[Row]], task: TaskEncoding) -> tuple[Sp
         kept[name], left_out[name] = [], []
         for row, (text, target) in zip(rows, texts[name], strict=True):
             reason = row.problem or _unusable_reason(text, target, has_targets)
+            if reason == _NO_TARGET:
+                reason = _why_no_target(row, task)
             if reason is not None:
                 left_out[name].append((row, reason))
                 continue
@@ -170,7 +173,18 @@ def _unusable_reason(text: str | ValueError, target: str | ValueError, has_targe
         return "no input"
     if isinstance(target, ValueError):
         return str(target)
-    return "no usable target" if has_targets and not target.strip() else None
+    return _NO_TARGET if has_targets and not target.strip() else None
+
+
+def _why_no_target(row: Row, task: TaskEncoding) -> str:
+    """That there is none, and what is wrong with it where the task says so."""
+    target_of = getattr(task, "target_of", None)
+    try:
+        if target_of is not None:
+            target_of(row.values)
+    except ValueError as error:  # a RowError
+        return f"{_NO_TARGET}: {error}"
+    return _NO_TARGET
 
 
 def _missing(rows: SplitRows, source: DataSource) -> dict[str, float]:

@@ -24,6 +24,19 @@ _DRAW, _ORDER = 0xD4A3, 0x04DE4  # keep the generators apart from each other and
 class TooFewExamplesError(FtsweepError):
     """Train has fewer examples than a draw asks for."""
 
+    def __init__(self, k: int, found: int, label: int | None = None) -> None:
+        """`label` is the number of the one that there are too few of; None where all examples are."""
+        self.k, self.found, self.label = k, found, label
+        super().__init__(self.told([]))
+
+    def told(self, names: Sequence[str]) -> str:
+        """What is asked for, what there is, and what to do; with the label's name where `names` has it."""
+        if self.label is None:
+            return f"{self.k} examples are to be drawn, and train has {self.found}: search no larger strategy.k"
+        name = repr(names[self.label]) if self.label < len(names) else f"label number {self.label}"
+        what = f"{self.k} examples of every label are to be drawn, and train has {self.found} of {name}"
+        return f"{what}: search no larger strategy.k, draw k in all (strategy.per=total), or leave out its rows"
+
 
 @dataclass(frozen=True)
 class Draws:
@@ -95,16 +108,14 @@ def drawn(labels: Sequence[int], *, k: int, per: Per, draw: int, seeds: Sequence
     shuffled = np.random.default_rng([*seeds, _DRAW, draw]).permutation(len(labels))
     if per == "total":
         if k > len(labels):
-            raise TooFewExamplesError(f"{k} examples are to be drawn, and train has {len(labels)}")
+            raise TooFewExamplesError(k, len(labels))
         return [int(index) for index in shuffled[:k]]
     of_label = np.asarray(labels)
     chosen: list[int] = []
     for label in np.unique(of_label):
         places = np.flatnonzero(of_label[shuffled] == label)
         if k > len(places):
-            raise TooFewExamplesError(
-                f"{k} examples of every label are to be drawn, and train has {len(places)} of label number {label}"
-            )
+            raise TooFewExamplesError(k, len(places), int(label))
         chosen += places[:k].tolist()
     return [int(shuffled[place]) for place in sorted(chosen)]
 

@@ -267,6 +267,8 @@ def _is_there(value: Any) -> bool:
 
 
 def _text(value: Any, name: str) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)  # an answer that is a number: what a table has as 42 and JSON without quote marks
     if not isinstance(value, str):
         raise RowError(f"{name} is missing" if value is None else f"{name} is of type {type(value).__name__}, not text")
     if not value.strip():

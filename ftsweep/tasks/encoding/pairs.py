@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ftsweep.domain.message_lists import written_messages
-from ftsweep.domain.transcripts import transcript_in
+from ftsweep.domain.transcripts import is_transcript, transcript_in
 from ftsweep.errors import DataError
 from ftsweep.tasks.base import IGNORED, Example, RowError
 from ftsweep.tasks.encoding.conversations import Conversation, conversation_of
@@ -16,8 +15,6 @@ COLUMNS = ("prompt", "chosen", "rejected", "system", "tools", "functions")
 SIDES = ("chosen", "rejected")
 
 _OTHER_NAMES = (("chosen_response", "rejected_response"), ("preferred", "dispreferred"), ("response_w", "response_l"))
-_TURN = re.compile(r"\s*\n\n(Human|Assistant):\s*")  # Anthropic's HH-RLHF
-_ROLES = {"Human": "user", "Assistant": "assistant"}
 
 
 class Pair(NamedTuple):
@@ -54,7 +51,8 @@ def pair_of(values: Mapping[str, Any]) -> Pair:
     """A row's two conversations. Raises RowError when they are none, alike, or no answers to one question.
 
     Read are two texts or lists of messages behind a `prompt` (text or messages); two lists of messages that begin with
-    the question, beside which a `prompt` is passed over; and two transcripts of `Human:` and `Assistant:` turns.
+    the question, and two conversations in one text each (`Human: ...`, `Assistant: ...`, or other marks): a `prompt`
+    beside those, with which the texts begin, is passed over.
     """
     found = Pair(*(_conversation(values, side) for side in SIDES))
     asked = [each.messages[:-1] for each in found]
@@ -109,12 +107,13 @@ def _conversation(values: Mapping[str, Any], side: str) -> Conversation:
     answer, prompt = _parsed(values.get(side)), _parsed(values.get("prompt"))
     if answer is None or answer in ("", []):
         raise RowError(f"{side} is missing" if answer is None else f"{side} is empty")
+    repeated = isinstance(answer, str) and isinstance(prompt, str) and answer.strip().startswith(prompt.strip())
     if _is_list(answer) and (prompt is None or any(_is_asked(message) for message in answer)):
         row: dict[str, Any] = {"messages": list(answer)}
-    elif prompt is not None:
-        row = {"prompt": prompt, "completion": answer}
-    else:
+    elif prompt is None or (repeated and is_transcript(answer)):
         row = {"messages": _transcript(answer, side)}
+    else:
+        row = {"prompt": prompt, "completion": answer}
     try:
         found = conversation_of({**row, **beside}, "last")
     except RowError as error:
@@ -125,28 +124,20 @@ def _conversation(values: Mapping[str, Any], side: str) -> Conversation:
 
 
 def _transcript(text: Any, side: str) -> list[dict[str, str]]:
-    parts = _TURN.split("\n\n" + text.strip()) if isinstance(text, str) else []
-    if isinstance(text, str) and parts[1:2] != ["Human"] and (found := _by_marks(text, side)):
-        return found
-    if len(parts) < 5 or parts[0].strip() or parts[1] != "Human":
-        raise RowError(f"prompt is missing, and {side} does not begin with the question")
-    turns = zip(parts[1::2], parts[2::2], strict=True)
-    return [{"role": _ROLES[who], "content": said} for who, said in turns]
-
-
-def _by_marks(text: str, side: str) -> list[dict[str, str]]:
     try:
-        found = transcript_in(text)
+        found = transcript_in(text) if isinstance(text, str) else None
     except ValueError as error:
         raise RowError(f"{side} is a conversation in one text that cannot be read: {error}") from None
-    return [] if found is None else found.messages
+    if found is None:
+        raise RowError(f"prompt is missing, and {side} does not begin with the question")
+    return found.messages
 
 
 def _parsed(value: Any) -> Any:
     """A list of messages that a table holds as text, or the one message that an answer is; anything else as it is."""
     if isinstance(value, str) and value.lstrip().startswith("[{"):
         return written_messages(value) or value
-    return [value] if isinstance(value, Mapping) and "role" in value else value
+    return [value] if isinstance(value, Mapping) and value.keys() & {"role", "from"} else value
 
 
 def _is_list(value: Any) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from ftsweep.data.files.text_words import between, split_words
 from ftsweep.tasks.base import IGNORED, Example, RowError
-from ftsweep.tasks.encoding.bio import find_entities, type_of
+from ftsweep.tasks.encoding.bio import Entities, find_entities, type_of, types_of
 from ftsweep.tasks.encoding.labels import folded
 from ftsweep.tasks.encoding.words import SubWords
 
@@ -16,12 +17,15 @@ MISSED = -1000
 """In the labels of a row that max_length cut: MISSED - n at one unscored token says that n entities were cut off."""
 
 
-def words_of(values: Mapping[str, Any]) -> list[str]:
-    """A row's words: `tokens`, or `text` split on white space. Raises RowError when there are none."""
+def words_of(values: Mapping[str, Any], *, parts_signs: bool = False) -> list[str]:
+    """A row's words: `tokens`, or `text` split on white space. Raises RowError when there are none.
+
+    With `parts_signs` signs of a text are words of their own, as where entities are spans of its characters.
+    """
     column = "text" if values.get("tokens") is None and values.get("text") is not None else "tokens"
     words = values.get(column)
     if isinstance(words, str):
-        words = words.split()
+        words = split_words(words) if parts_signs else words.split()
     if words is None:
         raise RowError("'tokens' is missing")
     if not isinstance(words, list | tuple):
@@ -32,6 +36,12 @@ def words_of(values: Mapping[str, Any]) -> list[str]:
     if not any(word.strip() for word in words):
         raise RowError(f"{column!r} is empty")
     return list(words)
+
+
+def text_of(values: Mapping[str, Any]) -> str | None:
+    """The text that a row has its words as; None where it has them as a list."""
+    text = values.get("text") if values.get("tokens") is None else values["tokens"]
+    return text if isinstance(text, str) else None
 
 
 def words_and_tags_of(values: Mapping[str, Any], *, fold: bool = False) -> tuple[list[str], list[str]]:
@@ -85,3 +95,29 @@ def example_of(encoded: SubWords, ids: np.ndarray) -> Example | RowError:
         free = set(range(len(labels))).difference(positions[word] for word in kept)
         labels[max(free)] = MISSED - num_missed
     return Example(encoded.input_ids, labels, was_cut=bool(cut), was_target_cut=bool(cut and num_missed))
+
+
+def answer_of(
+    words: Sequence[str], ids: np.ndarray, probabilities: np.ndarray, labels: Sequence[str], text: str | None
+) -> dict[str, Any]:
+    """One row's answer. `ids` has -1 for words without a token: one inside of an entity belongs to it.
+
+    `text` is what the words are of, where that is known: entities then have its characters.
+    """
+    shown = np.flatnonzero(ids >= 0)
+    found = find_entities(ids[shown])
+    entities = Entities(found.types, shown[found.starts], shown[found.stops - 1] + 1)
+    types = types_of(labels)
+    return {
+        "tags": [labels[label] for label in entities.write(len(words))],
+        "entities": [
+            {
+                "type": types[kind],
+                "start": int(start),
+                "end": int(stop),
+                "text": " ".join(words[start:stop]) if text is None else between(text, words, start, stop),
+                "probability": float(np.prod(probabilities[start:stop])),
+            }
+            for kind, start, stop in zip(entities.types, entities.starts, entities.stops, strict=True)
+        ],
+    }

@@ -70,7 +70,7 @@ class DrawnRun:
         try:
             self._draws = {draw: draws.examples(labels, draw=draw, seeds=seeds) for draw in draws.numbers}
         except TooFewExamplesError as error:
-            self._end(OutcomeKind.INFEASIBLE, str(error))
+            self._end(OutcomeKind.INFEASIBLE, error.told(parts.prepared.schema.get("labels", ())))
 
     @staticmethod
     def score_kept(

@@ -80,7 +80,7 @@ class FewShotRun:
             train = rows_of(parts.prepared, "train", parts.task)
             chosen = strategy.choose(parts.task, train.labels, draw_seeds(config))
         except TooFewExamplesError as error:
-            self._end(OutcomeKind.INFEASIBLE, str(error))
+            self._end(OutcomeKind.INFEASIBLE, error.told(parts.prepared.schema.get("labels", ())))
             return
         for draw, order, examples in chosen:
             self._examples.append(examples)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -142,3 +143,12 @@ def test_the_command_writes_and_says_what_to_do_next(tmp_path: Path) -> None:
     assert "3 values: calm" in done.stdout
     again = subprocess.run([*command, "--force", "--json"], cwd=tmp_path, capture_output=True, text=True, timeout=240)
     assert json.loads(again.stdout)["columns"] == {"text": "tweet", "label": "mood"}
+
+
+def test_the_length_has_room_for_signs_and_digits(tmp_path: Path) -> None:
+    texts = [f"On ({n}), say, item {n + 70000}; day {n + 80000}, room {n + 90000}; (all) stayed." for n in range(40)]
+    file = tmp_path / "rows.jsonl"
+    file.write_text("".join(json.dumps({"text": text, "label": "ab"[n % 2]}) + "\n" for n, text in enumerate(texts)))
+    written_file = write_new_sweep(look_at([str(file)])).file
+    most = max(len(re.findall(r"[A-Za-z]+|.", text.replace(" ", ""))) for text in texts)
+    assert compose_sweep(str(written_file)).branches[0].config["task"]["max_length"] >= most

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import subprocess
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,19 @@ def by_folders(folder: Path) -> Keys:
         (folder / f"r/label={label}").mkdir(parents=True)
         parquet(arrow({"text": [text for text, each in ROWS if each == label]}))(folder / f"r/label={label}")
     return {"train": "r"}
+
+
+def with_tabs(sign: str) -> Any:
+    """Do what the refusal says, with the expression that it gives to sed."""
+
+    def follow(folder: Path) -> Keys:
+        (old,) = folder.glob("r.*")
+        pattern = sign.replace("$", "[$]")
+        table = subprocess.run(["sed", f"s/ *{pattern} */\\t/g", old], capture_output=True, check=True).stdout
+        (folder / "r.tsv").write_bytes(table)
+        return {"train": "r.tsv", "header": False, "columns": {"text": 2, "label": 3}}
+
+    return follow
 
 
 def spans_of(words: Any, tags: Any) -> list[list[Any]]:
@@ -220,7 +234,7 @@ MORE = [
     Shape(
         "spans within words",
         file("r.jsonl", jsonl_of([{"text": "In (Rome), ran.", "entities": [[4, 8, "LOC"]]}] * 24), columns=ENTITY),
-        [(("In", "(", "Rome", "),", "ran."), ("O", "O", "B-LOC", "O", "O"))] * 24,
+        [(("In", "(", "Rome", ")", ",", "ran", "."), ("O", "O", "B-LOC", "O", "O", "O", "O"))] * 24,
         "token_classification",
     ),
     Shape(
@@ -229,6 +243,24 @@ MORE = [
             "r.jsonl",
             jsonl_of([{"text": " ".join(a), "tags": list(b)} for a, b in SENTENCES]),
             columns={"tokens": "text"},
+        ),
+        SENTENCES,
+        "token_classification",
+    ),
+    # signs of several characters between cells
+    *(
+        Shape(
+            f"{kind} cells with {sign.strip()} between",
+            file(f"r.{kind}", "".join(f"{i}{sign}{text}{sign}{label}\n" for i, (text, label) in enumerate(ROWS))),
+            refused=rf"3 cells each with '{re.escape(sign.strip())}' between them.*sed 's/ \*.*NEW.tsv",
+            follow=with_tabs(sign.strip()),
+        )
+        for kind, sign in (("txt", "::"), ("txt", " +++$+++ "), ("csv", " ::: "), ("csv", " ||| "))
+    ),
+    Shape(
+        "a text beside tags with commas",
+        file(
+            "r.csv", csv_of([[" ".join(a), ",".join(b)] for a, b in SENTENCES], "text,tags"), columns={"tokens": "text"}
         ),
         SENTENCES,
         "token_classification",

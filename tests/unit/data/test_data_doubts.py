@@ -12,6 +12,7 @@ import pytest
 from ftsweep.control.new_sweep import write_new_sweep
 from ftsweep.data.looking.look import Look, look_at
 from ftsweep.errors import DataError
+from ftsweep.tasks.encoding.pairs import pair_of
 
 WORDS = ["red", "green", "blue", "warm", "cold", "quick"]
 ROWS = 40
@@ -44,6 +45,39 @@ DOUBTS: dict[str, tuple[Any, str]] = {
     "two answers": (
         lambda n: {"prompt": text(n), "response_a": text(n + 1), "response_b": text(n + 2), "winner": "ab"[n % 2]},
         "'response_a' and 'response_b' are two answers.*chosen and rejected",
+    ),
+    "choices in a list": (
+        lambda n: {"question": text(n), "choices": [text(n + 1), text(n + 2), "none"], "answer": n % 2},
+        "the choices of each question stand in 'choices'.*Write each question with its choices as one text",
+    ),
+    "choices in columns": (
+        lambda n: {"premise": text(n), "choice1": text(n + 1), "choice2": text(n + 2), "label": n % 2},
+        "the choices of each question stand in 'choice1', 'choice2'",
+    ),
+    "several answers with scores": (
+        lambda n: {"instruction": text(n), "completions": [{"response": text(n + 1), "score": n}]},
+        "'completions' is named like something to learn",
+    ),
+    "two languages in columns": (
+        lambda n: {"en": text(n), "de": f"der {text(n)}", "id": n},
+        "'en' and 'de' are texts of each row.*--task instruction --columns prompt=en,completion=de",
+    ),
+    "numbers to answer with": (
+        lambda n: {"question": text(n), "answer": n},
+        "'answer' is named .*answers of their own are learned by --task instruction --columns completion=answer",
+    ),
+    "entities within annotations": (
+        lambda n: {
+            "data": {"text": text(n)},
+            "annotations": [
+                {"result": [{"value": {"start": 4, "end": 7, "text": text(n)[4:7], "labels": ["COLOUR"]}, "id": n}]}
+            ],
+        },
+        "--task token_classification --columns tokens=data.text,tags=annotations.0.result",
+    ),
+    "several numbers": (
+        lambda n: {"text": text(n), "anger": n / 80, "joy": 1 - n / 80},
+        "'anger', 'joy' hold numbers, and one of them alone.*--task regression --columns text=text,label=anger",
     ),
     "rated answers": (
         lambda n: {"prompt": text(n), "completion": text(n + 1), "label": n % 2 == 0},
@@ -187,3 +221,51 @@ def test_a_link_to_nowhere_is_told(tmp_path: Path) -> None:
     (tmp_path / "r.csv").symlink_to("gone.csv")
     with pytest.raises(DataError, match=r"is a link to gone.csv, which is not there"):
         look_at([str(tmp_path / "r.csv")])
+
+
+@pytest.mark.parametrize(
+    ("row", "task", "columns"),
+    [
+        (
+            lambda n: {"system_prompt": "Be brief.", "question": text(n), "response": text(n + 9)},
+            "instruction",
+            {"prompt": "question", "completion": "response", "system": "system_prompt"},
+        ),
+        (
+            lambda n: {"text": text(n), "choices": [WORDS[n % 3], WORDS[n % 2 + 3]]},
+            "multi_label",
+            {"text": "text", "labels": "choices"},
+        ),
+        (
+            lambda n: {"question": f"Is it {n}?", "sentence": text(n), "label": n % 2},
+            "classification",
+            {"text": "question", "text_pair": "sentence", "label": "label"},
+        ),
+        (
+            lambda n: {"text": text(n), "score": n / 80, "confidence": n / 81},
+            "regression",
+            {"text": "text", "label": "score"},
+        ),
+        (
+            lambda n: {
+                "conversations": [{"from": "human", "value": text(n)}],
+                "chosen": {"from": "gpt", "value": f"yes {n}"},
+                "rejected": {"from": "gpt", "value": f"no {n}"},
+            },
+            "preference",
+            {"prompt": "conversations", "chosen": "chosen", "rejected": "rejected"},
+        ),
+    ],
+    ids=["a system prompt", "labels named choices", "QNLI", "a score and how sure it is", "LLaMA-Factory"],
+)
+def test_rows_like_those_that_are_doubted_are_guessed(row: Any, task: str, columns: Any, tmp_path: Path) -> None:
+    look = looked(tmp_path, [row(n) for n in range(ROWS)])
+    assert look.guess is not None
+    assert (look.guess.task, dict(look.guess.columns)) == (task, columns)
+
+
+def test_a_chosen_message_answers_the_conversation_before_it() -> None:
+    said = {"prompt": [{"from": "human", "value": "Hi"}], "chosen": {"from": "gpt", "value": "Hello"}}
+    pair = pair_of({**said, "rejected": {"from": "gpt", "value": "Go"}})
+    assert [message["content"] for message in pair.chosen.messages] == ["Hi", "Hello"]
+    assert pair.rejected.messages[-1] == {"role": "assistant", "content": "Go"}

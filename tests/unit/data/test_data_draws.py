@@ -37,8 +37,9 @@ def test_draw_per_class_has_k_of_every_label_and_no_example_twice():
 
 @pytest.mark.parametrize(("k", "per", "numbers"), [(5, "class", "5.*has 4 of label number 3"), (65, "total", "65.*64")])
 def test_too_few_examples_are_told_with_the_numbers(k, per, numbers):
-    with pytest.raises(TooFewExamplesError, match=numbers):
+    with pytest.raises(TooFewExamplesError, match=numbers) as caught:
         drawn(LABELS, k=k, per=per, draw=0, seeds=[0, 0])
+    assert ("train has 4 of 'rare': " in caught.value.told(["a", "b", "c", "rare"])) == (per == "class")
 
 
 def test_orders_are_different_orders_of_the_same_examples_the_drawn_one_first():

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ftsweep.data.likeness.alike import Likeness, Overlap
+from ftsweep.data.prepared import prepare
+from ftsweep.data.sources.files import Files
 from ftsweep.data.splitting.splitting import split_rows
+from ftsweep.errors import DataError
+from ftsweep.tasks.regression import Regression
+from ftsweep.tasks.token_classification import TokenClassification
 from ftsweep.testing.guard import GivenRows, WordTask
 from ftsweep.testing.rows import edited, labelled, sentences
 
@@ -64,3 +71,21 @@ def test_leaving_rows_of_train_out_changes_nothing_else():
     rows, ids = split.rows["train"], split.ids["train"].tolist()
     assert fewer.rows["train"] == [rows[1], rows[2], *rows[4:]]
     assert fewer.ids["train"].tolist() == [ids[1], ids[2], *ids[4:]]
+
+
+def test_a_target_that_cannot_be_used_is_told_with_what_the_task_says_of_it():
+    rows = [{"text": f"text {number}", "label": number / 7} for number in range(60)]
+    source = GivenRows(splits={"train": rows, "validation": [{"text": "a", "label": "3,5"}, {"text": "b"}, *rows[:9]]})
+    split = split_rows(source.load(()), source, Regression(), seed=0)
+    assert [reason for _, reason in split.left_out["validation"]] == [
+        "no usable target: 'label' is '3,5', not a finite number",
+        "no usable target: 'label' is missing or empty",
+    ]
+
+
+def test_rows_that_all_have_a_problem_are_told_by_it_and_not_by_missing_columns(tmp_path, config, tokenizer, task):
+    file = tmp_path / "rows.jsonl"
+    file.write_text('{"text": "Ada ran", "entities": [[0, 3, "X"], [2, 5, "Y"]]}\n' * 20)
+    source = Files(train=str(file), columns={"tokens": "text", "tags": "entities"})
+    with pytest.raises(DataError, match=r"the spans at 0 \(X\) and 2 \(Y\) overlap"):
+        prepare(config, source, TokenClassification(), tokenizer, "tokenizer-1", tmp_path / "cache")

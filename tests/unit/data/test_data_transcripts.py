@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from ftsweep.cli.answering import answer_rows
 from ftsweep.control.new_sweep import write_new_sweep
+from ftsweep.data.base import Row
 from ftsweep.data.encoding import EncodingReport
 from ftsweep.data.inspection import DataView
 from ftsweep.data.looking.look import Look, look_at
@@ -17,11 +19,12 @@ from ftsweep.data.sources.files import Files
 from ftsweep.data.splitting.splitting import split_rows
 from ftsweep.domain.finding import Severity
 from ftsweep.errors import DataError
-from ftsweep.guards.rows import ChatTurns
+from ftsweep.guards.chat_turns import ChatTurns
 from ftsweep.serving.model import Predictor
 from ftsweep.tasks.base import RowError
 from ftsweep.tasks.encoding.pairs import pair_of
 from ftsweep.tasks.instruction import Instruction
+from ftsweep.tasks.preference import Preference
 from ftsweep.tasks.text import Text
 
 WORDS = ["red", "green", "blue", "warm", "cold", "quick"]
@@ -165,6 +168,62 @@ def test_texts_to_learn_that_are_conversations_are_a_warning(tmp_path: Path) -> 
     assert finding.override == "task=instruction 'data.columns={messages: body}'"
 
 
+PROMPTS = {
+    "Alpaca": "### Instruction:\n{0}\n\n### Response:\n",
+    "ChatML": "<|im_start|>user\n{0}<|im_end|>\n<|im_start|>assistant\n",
+    "HH-RLHF": "\n\nHuman: {0}\n\nAssistant:",
+    "Llama 2": "<s>[INST] {0} [/INST]",
+}
+
+
+@pytest.mark.parametrize("form", PROMPTS.values(), ids=PROMPTS)
+def test_prompts_with_marks_are_a_warning_whose_remedy_works(form: str) -> None:
+    rows = [{"prompt": form.format(asked(n)), "completion": answered(n)} for n in range(60)]
+    (finding,) = told_of(rows)
+    assert (finding.severity, finding.count) == (Severity.WARN, 60)
+    assert "have a prompt with marks of a conversation (" in finding.message
+    assert "'data.columns={messages: COLUMN}' reads" in finding.remedy
+    joined = [{"messages": row["prompt"] + row["completion"]} for row in rows]
+    assert told_of(joined) == []
+    assert [Instruction().target_text(row) for row in joined] == [answered(n) for n in range(60)]
+
+
+def test_answers_that_repeat_their_prompts_are_a_warning() -> None:
+    plain = [{"prompt": asked(n), "completion": answered(n)} for n in range(60)]
+    assert told_of(plain) == []
+    (finding,) = told_of([{**row, "completion": f"{row['prompt']} {row['completion']}"} for row in plain])
+    assert (finding.severity, finding.count) == (Severity.WARN, 60)
+    assert "begins with all of its prompt" in finding.message
+
+
+def test_a_prompt_that_whole_conversations_repeat_is_passed_over() -> None:
+    rows = [
+        {
+            "prompt": PROMPTS["HH-RLHF"].format(asked(n)),
+            **{side: f"{PROMPTS['HH-RLHF'].format(asked(n))} {side} {n}" for side in ("chosen", "rejected")},
+        }
+        for n in range(60)
+    ]
+    assert [list(each.messages) for each in pair_of(rows[3])] == [
+        [{"role": "user", "content": asked(3)}, {"role": "assistant", "content": f"{side} 3"}]
+        for side in ("chosen", "rejected")
+    ]
+    assert told_of(rows, Preference()) == []
+    marked = [{**row, "chosen": f"yes {n}", "rejected": f"no {n}"} for n, row in enumerate(rows)]
+    (finding,) = told_of(marked, Preference())
+    assert finding.remedy.endswith("as one text, to chosen and rejected")
+
+
+def told_of(rows: list[dict[str, Any]], task: Any = None) -> list[Any]:
+    view: Any = SimpleNamespace(
+        rows={"train": [Row(row, f"r:{place}") for place, row in enumerate(rows)]},
+        left_out={},
+        encoding=EncodingReport(),
+        task=task or Instruction(),
+    )
+    return [ChatTurns().judge("chat_turns", each) for each in ChatTurns().look(view)]
+
+
 class Echo:
     """Answers with what was asked."""
 
@@ -184,6 +243,25 @@ def test_predict_asks_a_question_without_the_mark_of_an_answer(tmp_path: Path, t
     model: Any = Predictor(None, None, Instruction(), Echo(), {}, {"columns": MESSAGES})  # type: ignore[arg-type]
     assert answer_rows(model, written(tmp_path, [{"text": text}]), None, keeps_columns=False) == 0
     assert json.loads(capsys.readouterr().out) == {"completion": "Why?"}
+
+
+def test_a_line_of_text_with_marks_is_a_conversation_or_told(tmp_path: Path, capsys: Any) -> None:
+    file = tmp_path / "rows.txt"
+    file.write_text(f"{chat(1)}\nWhy?\n")
+    for columns, asks in ((MESSAGES, [asked(1), "Why?"]), ({}, [chat(1), "Why?"])):
+        model: Any = Predictor(None, None, Instruction(), EchoAll(), {}, {"columns": columns})  # type: ignore[arg-type]
+        assert answer_rows(model, str(file), None, keeps_columns=False) == 0
+        out, err = capsys.readouterr()
+        assert [json.loads(line)["completion"] for line in out.splitlines()] == asks
+        assert ("1 line begins with marks of a conversation and was asked as one question" in err) == (not columns)
+
+
+class EchoAll(Echo):
+    """The same of prompts, too."""
+
+    def predict(self, model, task, tokenizer, schema, rows, batch_size):  # type: ignore[no-untyped-def]
+        turns = [row.get("messages") or [{"content": row["prompt"]}] for row in rows]
+        return super().predict(model, task, tokenizer, schema, [{"messages": each} for each in turns], batch_size)
 
 
 @pytest.mark.parametrize("line", ["Sort these: {0} | {0}", "Say it again; it is {0}"])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from ftsweep.domain.finding import Severity
 from ftsweep.guards.label_names import AbsentClasses, LabelSpelling
 from ftsweep.tasks.classification import Classification
@@ -50,3 +52,23 @@ def test_a_class_that_validation_lacks_is_named():
     (finding,) = found_by(AbsentClasses(), TRAIN, [row for row in HELD_OUT if row["label"] == "a"])
     assert (finding.severity, finding.count, finding.rate) == (Severity.WARN, 1, 0.5)
     assert "validation has no row of 1 of 2 labels of train: 'b'" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("labels", "unlabelled"),
+    [
+        ((-1, 0, 1, 2), "-1"),
+        (("-", "entailment", "neutral", "contradiction"), "-"),
+        (("null", "ham", "spam"), "null"),
+        ((-1, 0, 1), ""),
+        ((-2, -1, 0, 1, 2), ""),
+        (("-", "+"), ""),
+        (("none", "ham", "spam"), ""),
+    ],
+)
+def test_a_label_that_nobody_gave_is_a_warning(labels, unlabelled):
+    rows = [{"text": f"text {number}", "label": labels[number % len(labels)]} for number in range(60)]
+    found = [finding for finding in found_by(LabelSpelling(), rows, rows) if finding.severity is Severity.WARN]
+    assert [finding.message.split(" is a label of ")[0] for finding in found] == ([repr(unlabelled)] * bool(unlabelled))
+    if found:
+        assert (found[0].count, found[0].override) == (2 * 60 // len(labels), "")

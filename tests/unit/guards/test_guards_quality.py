@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from ftsweep.data.cut_lengths import CutAt
 from ftsweep.domain.finding import Severity
+from ftsweep.guards.chat_turns import ChatTurns
 from ftsweep.guards.labels import LabelErrors, TargetInInput
 from ftsweep.guards.quality import ClassImbalance, ConflictingLabels, RareClasses, RepeatedRows, SmallData
-from ftsweep.guards.rows import ChatTurns, CutInputs, UnusableRows
+from ftsweep.guards.rows import CutInputs, CutTargets, UnusableRows
 from ftsweep.testing.guard import AnswerTask, WordTask, view_of
 from ftsweep.testing.rows import answered, labelled
 
@@ -97,17 +102,29 @@ def test_conversations_out_of_order_are_told_apart_from_other_rows():
     assert [sighting.examples for sighting in UnusableRows().look(view)] == [("train.jsonl:302",)]
 
 
-@pytest.mark.parametrize(("longest", "override"), [(None, "task.max_length=40"), (30, "task.max_length=30"), (20, "")])
-def test_cut_inputs_advise_a_length_that_the_model_takes(longest, override):
-    from dataclasses import replace
-
+@pytest.mark.parametrize(
+    ("lengths", "override", "remedy"),
+    [
+        ([CutAt(40, 0.3, 0), CutAt(80, 0.04, 0), CutAt(160, 0, 0)], "task.max_length=80", r"\(4.0 % are cut even then"),
+        ([CutAt(40, 0.0, 0)], "task.max_length=40", "^Allow more tokens$"),
+        ([CutAt(40, 0.9, 0), CutAt(60, 0.5, 0)], "task.max_length=60", r"\(50.0 % are cut even then"),
+        ([], "guards.mine=allow", "the model takes no more tokens"),
+    ],
+)
+def test_cut_inputs_advise_a_length_that_the_data_needs_and_the_model_takes(lengths, override, remedy):
     class Short(WordTask):
         max_length = 20
 
-    view = replace(view_of({"train": TRAIN, "validation": HELD_OUT}, task=Short()), longest=longest)
+    view = replace(view_of({"train": TRAIN, "validation": HELD_OUT}, task=Short()), lengths=lengths)
     (finding,) = judged(CutInputs(), view)
     assert finding.severity is Severity.REFUSE
-    assert finding.override == (override or "guards.mine=allow")
+    assert finding.override == override
+    assert re.search(remedy, finding.remedy)
+
+
+def test_cut_targets_advise_by_what_is_cut_of_targets():
+    lengths = [CutAt(40, 0.9, 0.2), CutAt(80, 0.5, 0.0), CutAt(160, 0.0, 0.0)]
+    assert CutTargets()._longer(SimpleNamespace(lengths=lengths)) == ("task.max_length=80", 0.0)
 
 
 def test_a_label_that_stands_in_its_own_text_is_told_and_one_that_stands_anywhere_is_not():

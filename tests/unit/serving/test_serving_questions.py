@@ -151,6 +151,23 @@ def test_a_kept_column_keeps_its_name_and_the_answer_moves(tmp_path, capsys):
     assert (row["label"], row["answer.label"]) == ("mine", "3")
 
 
+@pytest.mark.parametrize("name", ["a.jsonl", "a.txt"])
+def test_kept_columns_that_some_rows_have_are_no_place_for_answers(name, tmp_path):
+    rows = [
+        {"tweet": "one", "scores.a": "own"},
+        {"tweet": "two", "label": "mine", "answer.label": "too"},
+        {"tweet": "x"},
+    ]
+    (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    answer_rows(predictor(), str(tmp_path / name), tmp_path / "out.csv", keeps_columns=True)
+    with (tmp_path / "out.csv").open(newline="") as file:
+        found = list(csv.DictReader(file))
+    assert [row["label"] for row in found] == ["", "mine", ""]
+    assert [row["answer.label"] for row in found] == ["", "too", ""]
+    assert [row["scores.a"] for row in found] == ["own", "", ""]
+    assert [row["answer.answer.label"] for row in found] == ["3", "3", "1"]
+
+
 def test_memory_holds_a_bounded_number_of_rows(tmp_path, monkeypatch):
     path = tmp_path / "a.jsonl"
     path.write_text('{"tweet": "one"}\n' * 5000)

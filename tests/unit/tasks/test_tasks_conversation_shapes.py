@@ -321,3 +321,12 @@ def test_a_question_is_written_as_the_example_begins_in_every_shape():
         (ids,) = task._prompt_ids([task.without_target(row)], tokenizer, ChatFormat(tokenizer))
         text = encoded(row)[0]
         assert text.startswith(tokenizer.decode(ids)), shape
+
+
+def test_an_answer_that_is_a_whole_number_is_its_digits():
+    row = {"prompt": "How many?", "completion": 42}
+    assert Instruction().target_text(row) == "42"
+    with pytest.raises(RowError, match="completion is of type float, not text"):
+        Instruction().target_text({**row, "completion": 4.2})
+    with pytest.raises(RowError, match="completion is of type bool, not text"):
+        Instruction().target_text({**row, "completion": True})

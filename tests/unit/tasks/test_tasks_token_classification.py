@@ -223,6 +223,7 @@ def test_answers_name_entities_by_their_words():
 
 def test_a_text_is_split_on_white_space_wherever_it_stands():
     expected = predict({"tokens": ["Dr", "x"]})
+    expected = [{"tokens": ["Dr", "x"], **expected[0]}]
     assert predict({"text": " Dr\n x"}) == predict({"tokens": "Dr x"}) == expected
 
 
@@ -275,3 +276,26 @@ def test_a_decoder_learns_tags():
         optimizer.step()
         optimizer.zero_grad()
     assert TASK.losses(model, batch)[0].item() < before / 10
+
+
+def test_a_text_is_split_as_the_words_of_train_are():
+    apart = [row("a b , c .", "O B-x O O O")] * 2
+    joined = [row("a b, c.", "O B-x O")] * 2
+    assert TASK.learn_schema(apart)["parts_signs"] is True
+    assert "parts_signs" not in TASK.learn_schema(joined)
+    text = {"text": "Dr. x-Ee"}
+    answers = [
+        TASK.predict(Constant(tokenizer), tokenizer, SCHEMA | more, [text], batch_size=2)[0]
+        for tokenizer in [byte_tokenizer()]
+        for more in ({}, {"parts_signs": True})
+    ]
+    assert [answer["tokens"] for answer in answers] == [["Dr.", "x-Ee"], ["Dr", ".", "x", "-", "Ee"]]
+    assert [len(answer["tags"]) for answer in answers] == [2, 5]
+
+
+def test_an_entity_of_a_text_has_its_characters():
+    tokenizer = byte_tokenizer()
+    schema = SCHEMA | {"parts_signs": True}
+    (answer,) = TASK.predict(Constant(tokenizer), tokenizer, schema, [{"text": "Ee (Dr\n Ee), Ee"}], batch_size=2)
+    assert answer["tokens"] == ["Ee", "(", "Dr", "Ee", ")", ",", "Ee"]
+    assert [entity["text"] for entity in answer["entities"]] == ["Ee", "Dr\n Ee", "Ee"]
