@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ftsweep.domain.forgetting import FORGETTING, LOSS, NAME
 from ftsweep.evaluation.evaluate import Evaluator
 from ftsweep.evaluation.general_text import GeneralText
-from ftsweep.strategies.base import transformers_model
+from ftsweep.models.inner import transformers_model
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

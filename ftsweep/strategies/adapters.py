@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from ftsweep.errors import ConfigError, ModelError, suggest
+from ftsweep.models.inner import transformers_model
 from ftsweep.strategies.base import (
     Strategy,
     end_checkpointing,
     fresh_modules,
     redraw_fresh_modules,
-    transformers_model,
 )
+from ftsweep.strategies.trained_part import train_in_float32
 
 if TYPE_CHECKING:
     import torch
@@ -53,7 +54,7 @@ class PeftStrategy(Strategy):
         for name, wrapper in _trained_in_full(base).items():
             if name in own:  # what was drawn is now in the trained copy
                 wrapper.original_module.load_state_dict(own[name])
-            _train_in_float32(wrapper.modules_to_save[ADAPTER])
+            train_in_float32(wrapper.modules_to_save[ADAPTER])
         return cast("PreTrainedModel", model)  # PEFT's wrapper answers as the model does
 
     def remove(self, model: Any) -> PreTrainedModel:
@@ -222,16 +223,6 @@ def _trained_in_full(base: PreTrainedModel) -> dict[str, Any]:
 
 def _copy_of_weights(module: nn.Module) -> dict[str, torch.Tensor]:
     return {name: tensor.clone() for name, tensor in module.state_dict().items()}
-
-
-def _train_in_float32(module: nn.Module) -> None:
-    """Hold a trained copy in float32 like the adapters, whatever arrives from a bfloat16 base."""
-
-    def cast(_module: nn.Module, args: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-        return tuple(value.float() for value in args)
-
-    module.float()
-    module.register_forward_pre_hook(cast)
 
 
 @contextmanager

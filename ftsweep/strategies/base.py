@@ -13,6 +13,7 @@ from ftsweep.domain.component import Component
 from ftsweep.domain.role import Role
 from ftsweep.errors import ConfigError
 from ftsweep.models.base import LANGUAGE_HEADS
+from ftsweep.models.inner import transformers_model
 
 if TYPE_CHECKING:
     import torch
@@ -248,11 +249,6 @@ def end_checkpointing(base: Any) -> None:
     """Undo `start_checkpointing`, if it was called."""
     if base.is_activation_checkpointing:
         base.activation_checkpointing_disable()
-
-
-def transformers_model(model: Any) -> Any:
-    """The transformers model itself, inside of PEFT's wrapper when there is one."""
-    return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
 def fresh_modules(base: PreTrainedModel, head: Head) -> dict[str, nn.Module]:

@@ -13,11 +13,11 @@ from ftsweep.strategies.trained_part import (
     head_modules,
     restore_trained,
     save_trained,
+    train_in_float32,
     train_what_trains,
 )
 
 if TYPE_CHECKING:
-    import torch
     from torch import nn
     from transformers import PreTrainedModel
 
@@ -60,7 +60,7 @@ class LinearProbe(Strategy):
         redraw_fresh_modules(base, head)
         base.requires_grad_(False)
         for name in own:
-            _train_in_float32(base.get_submodule(name))
+            train_in_float32(base.get_submodule(name))
         return base
 
     def remove(self, model: PreTrainedModel) -> PreTrainedModel:
@@ -86,18 +86,3 @@ def _copy(module: nn.Module) -> nn.Module:
         if hasattr(original, "_is_hf_initialized"):
             weight._is_hf_initialized = original._is_hf_initialized  # type: ignore[attr-defined]
     return copied
-
-
-def _train_in_float32(module: nn.Module) -> None:
-    """Train the module, in float32 even when what arrives comes from a bfloat16 body."""
-    import torch
-
-    module.requires_grad_(True)
-    if all(weight.dtype == torch.float32 for weight in module.parameters()):
-        return
-
-    def cast(_module: nn.Module, args: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-        return tuple(value.float() for value in args)
-
-    module.float()
-    module.register_forward_pre_hook(cast)

@@ -49,6 +49,21 @@ def backbone(model: Any) -> nn.Module:
     return body
 
 
+def train_in_float32(module: nn.Module) -> None:
+    """Train the module, in float32 even when what arrives comes from a bfloat16 body."""
+    import torch
+
+    module.requires_grad_(True)
+    if all(weight.dtype == torch.float32 for weight in module.parameters()):
+        return
+
+    def cast(_module: nn.Module, args: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+        return tuple(value.float() for value in args)
+
+    module.float()
+    module.register_forward_pre_hook(cast)
+
+
 def train_what_trains(model: PreTrainedModel) -> None:
     """Training mode (dropout) for the head and for modules that train as a whole; eval mode for the frozen rest."""
     model.train()

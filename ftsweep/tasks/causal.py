@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ftsweep.errors import ModelError
 from ftsweep.models.base import Head
+from ftsweep.models.inner import num_virtual_tokens, transformers_model
 from ftsweep.tasks.base import LabelShape, Tally, Task
 
 if TYPE_CHECKING:
@@ -130,17 +131,6 @@ def logits_at(model: PreTrainedModel, positions: torch.Tensor, **inputs: Any) ->
     finally:
         handle.remove()
     return logits
-
-
-def transformers_model(model: Any) -> Any:
-    """The transformers model itself, inside of PEFT's wrapper when there is one."""
-    return model.get_base_model() if hasattr(model, "get_base_model") else model
-
-
-def num_virtual_tokens(model: Any) -> int:
-    """How many virtual tokens PEFT's wrapper puts before every input (prompt and prefix tuning)."""
-    config = model.active_peft_config if hasattr(model, "get_base_model") else None
-    return int(config.num_virtual_tokens) if config is not None and config.is_prompt_learning else 0
 
 
 def perplexity(loss: float) -> float:

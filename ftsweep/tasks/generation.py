@@ -13,7 +13,7 @@ from annotated_types import Ge, Gt, Le
 
 from ftsweep.config.checks.values import settings_problem
 from ftsweep.errors import ConfigError, suggest
-from ftsweep.tasks.causal import num_virtual_tokens, transformers_model
+from ftsweep.models.inner import num_virtual_tokens, transformers_model
 from ftsweep.tasks.encoding.tokens import batches_by_length, padded
 from ftsweep.tasks.scores.answer_scores import ANSWER_METRICS
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 from ftsweep.domain.metric import LOSS, Metric, Metrics, right_answers
 from ftsweep.errors import ConfigError
+from ftsweep.models.inner import num_virtual_tokens
 from ftsweep.tasks.answering import Answering
 from ftsweep.tasks.base import IGNORED, Example, RowError
-from ftsweep.tasks.causal import CausalTask, num_virtual_tokens
+from ftsweep.tasks.causal import CausalTask
 from ftsweep.tasks.encoding.chat import ChatFormat, Rendered, Span
 from ftsweep.tasks.encoding.chat_columns import without_answers
 from ftsweep.tasks.encoding.conversations import (

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import wraps
 from typing import Any
 
 import torch
 from transformers import masking_utils
 
-from ftsweep.tasks.causal import num_virtual_tokens, transformers_model
+from ftsweep.models.inner import num_virtual_tokens, transformers_model
 
-_FINDS_PACKING = "find_packed_sequence_indices"
+_has_packed_rows = ContextVar("has_packed_rows", default=True)
 
 
 @contextmanager
@@ -34,19 +36,23 @@ def needed_mask(model: Any, mask: torch.Tensor | None) -> Iterator[torch.Tensor 
 
 @contextmanager
 def without_packed_rows() -> Iterator[None]:
-    """In the block transformers takes rows that come without a mask for one text each.
+    """In the block, and in this thread, transformers takes rows that come without a mask for one text each.
 
     Else it looks for several in a row, and waits for the device to know.
     """
-    found: Callable[..., Any] | None = getattr(masking_utils, _FINDS_PACKING, None)
-    if found is None:
-        yield
-        return
-    setattr(masking_utils, _FINDS_PACKING, lambda position_ids: None)
+    token = _has_packed_rows.set(False)
     try:
         yield
     finally:
-        setattr(masking_utils, _FINDS_PACKING, found)
+        _has_packed_rows.reset(token)
+
+
+def _only_where_rows_may_be_packed(find: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(find)
+    def found(*args: Any, **settings: Any) -> Any:
+        return find(*args, **settings) if _has_packed_rows.get() else None
+
+    return found
 
 
 def looks_left(model: Any) -> bool:
@@ -62,3 +68,7 @@ def looks_left(model: Any) -> bool:
         said = [bool(module.is_causal) for module in body.modules() if hasattr(module, "is_causal")]
         known = body.__dict__["looks_left"] = bool(said) and all(said)
     return known
+
+
+if (_find := getattr(masking_utils, "find_packed_sequence_indices", None)) is not None:  # looked up at every call
+    masking_utils.find_packed_sequence_indices = _only_where_rows_may_be_packed(_find)

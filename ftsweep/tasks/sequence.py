@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ftsweep.errors import ConfigError, DataError
 from ftsweep.models.base import Head
+from ftsweep.models.inner import num_virtual_tokens, transformers_model
 from ftsweep.tasks.base import Example, RowError, Task
-from ftsweep.tasks.causal import num_virtual_tokens, transformers_model
 from ftsweep.tasks.encoding.tokens import (
     ROWS_PER_CALL,
     attempt,

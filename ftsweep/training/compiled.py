@@ -22,7 +22,7 @@ from torch.fx.experimental import _config as symbols
 from torch.utils._triton import has_triton
 
 from ftsweep.errors import ConfigError
-from ftsweep.tasks.causal import transformers_model
+from ftsweep.models.inner import transformers_model
 from ftsweep.tasks.read_rows import IS_COMPILED
 
 if TYPE_CHECKING:

@@ -107,7 +107,7 @@ def crew_of(
         torch.manual_seed(number)
         task = Classification(max_length=length)
         lora = Lora(**{"dropout": 0.0, **strategy})
-        with nullcontext() if autocast else patch("ftsweep.strategies.adapters._train_in_float32"):
+        with nullcontext() if autocast else patch("ftsweep.strategies.adapters.train_in_float32"):
             model = lora.apply(twin(base), HEAD)
         model = model.to(device) if autocast else model.to(device, dtype)
         training = {**TRAINING, **own}

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ftsweep.tasks.causal import MAX_LOGITS_AT_ONCE, logits_at, transformers_model
+from ftsweep.models.inner import transformers_model
+from ftsweep.tasks.causal import MAX_LOGITS_AT_ONCE, logits_at
 from ftsweep.tasks.encoding.tokens import padded
 from ftsweep.tasks.prompts.shared_prefix import SharedPrefix, can_share, common_length, row_batches, run_prefix
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ftsweep.tasks.causal import transformers_model
+from ftsweep.models.inner import transformers_model
 
 if TYPE_CHECKING:
     import torch

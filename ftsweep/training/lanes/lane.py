@@ -11,7 +11,7 @@ import torch
 from transformers.modeling_outputs import BaseModelOutputWithPoolingAndCrossAttentions
 
 from ftsweep.evaluation.batch import Batch
-from ftsweep.strategies.base import transformers_model
+from ftsweep.models.inner import transformers_model
 from ftsweep.strategies.lean import LeanLinear
 from ftsweep.tasks.read_rows import positions_read
 from ftsweep.training.checkpoint import Weights, pack_generators, unpack_generators

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+
 import pytest
 import torch
 from transformers import masking_utils
@@ -7,7 +9,7 @@ from transformers import masking_utils
 from ftsweep.strategies.prompt_tuning import PromptTuning
 from ftsweep.tasks import read_rows
 from ftsweep.tasks.causal import token_losses
-from ftsweep.tasks.padding import looks_left, needed_mask
+from ftsweep.tasks.padding import looks_left, needed_mask, without_packed_rows
 from ftsweep.tasks.sequence import head_outputs
 from ftsweep.testing.random_models import random_bert, random_llama
 
@@ -83,7 +85,21 @@ def test_a_decoders_pass_and_its_gradient_wait_for_no_device(head, refuse_waitin
     model, batch = random_llama(head).train(), padded_batch()
     model.config.use_cache = False  # as it is loaded
     batch["supervised"] = (batch["labels"] >= 0).flatten().nonzero().squeeze(1)
-    finds = masking_utils.find_packed_sequence_indices
     with refuse_waiting:
         answers(model, batch).sum().backward()
-    assert masking_utils.find_packed_sequence_indices is finds
+
+
+def test_packed_rows_are_looked_for_again_after_the_block_and_in_other_threads_all_along():
+    packed, found = torch.tensor([[0, 1, 2, 0, 1]]), []
+
+    def look():
+        found.append(masking_utils.find_packed_sequence_indices(packed))
+
+    with without_packed_rows():
+        look()
+        other = threading.Thread(target=look)
+        other.start()
+        other.join()
+    look()
+    assert found[0] is None
+    assert [each.tolist() for each in found[1:]] == [[[0, 0, 0, 1, 1]]] * 2
