@@ -50,7 +50,7 @@ class PacedExecutor(SimulatedExecutor):
     def poll(self, timeout_seconds: float) -> list[Message]:
         if not self._is_announced:
             self._is_announced = True
-            facts = {"device": "cpu", "device_name": "simulated", "memory_gib": 0.0, "lanes": 1, "process": 0}
+            facts = {"device": "cpu", "memory_gib": 0.0, "lanes": 1, "process": 0}
             return [{"type": "ready", "worker": "simulated", **facts}]
         if not self._events or self._events[0][0] > time.monotonic() - self._began:
             time.sleep(_LOOK_SECONDS)

@@ -129,7 +129,6 @@ ToWorker = Train | SingleJob | Answer | Quit | Go | Lanes
 class Ready(TypedDict):
     type: Literal["ready"]
     device: str
-    device_name: str
     memory_gib: float
     lanes: int
     process: int
@@ -149,7 +148,6 @@ class Measured(TypedDict):
     type: Literal["measured"]
     job: str
     measurement: Mapping[str, Any]
-    examples_per_second: float
 
 
 class Ended(TypedDict):

@@ -20,19 +20,10 @@ def find_device() -> torch.device:
 
 
 def describe_device(device: torch.device) -> dict[str, Any]:
-    """Name and memory (GiB) of the device."""
-    if device.type == "cuda":
-        properties = torch.cuda.get_device_properties(device)
-        return {
-            "device": str(device),
-            "device_name": properties.name,
-            "memory_gib": round(properties.total_memory / 2**30, 1),
-        }
-    return {
-        "device": "cpu",
-        "device_name": f"CPU, {torch.get_num_threads()} threads",
-        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
-    }
+    """The device and its memory (GiB)."""
+    is_gpu = device.type == "cuda"
+    memory = torch.cuda.get_device_properties(device).total_memory if is_gpu else psutil.virtual_memory().total
+    return {"device": str(device), "memory_gib": round(memory / 2**30, 1)}
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -39,7 +39,7 @@ class ScriptedEngine:
         self._jobs: dict[str, _ScriptedJob] = {}
 
     def describe(self) -> dict[str, Any]:
-        return {"device": "none", "device_name": "scripted", "memory_gib": 0.0, "lanes": self.num_lanes}
+        return {"device": "none", "memory_gib": 0.0, "lanes": self.num_lanes}
 
     def use_lanes(self, lanes: int) -> None:
         self.num_lanes = lanes

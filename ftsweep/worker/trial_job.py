@@ -55,7 +55,6 @@ class _Training:
     run: Run
     parts: TrialParts
     base: BaseModel
-    stage_seconds: float
     answers: AnswerMeter | None
     lane: Lane | str | None
     """As what it shares passes, or why it does not; None in a worker with one lane."""
@@ -132,7 +131,7 @@ class TrialJob:
         if training.run.outcome is None:
             measurement = self._step_run(training.run)
             if measurement is not None:
-                messages.append(self._measured(measurement, training.stage_seconds))
+                messages.append(self._measured(measurement))
         if training.run.outcome is not None:
             messages.append(self._finish(training, training.run.outcome))
         return messages
@@ -210,7 +209,7 @@ class TrialJob:
         lane = refusal if passes is None or refusal is not None else passes.seat(self.name, run, base)
         if isinstance(lane, str):
             _LOGGER.info("%s takes its steps alone: %s", self.name, lane)
-        return _Training(run, parts, base, seconds, answers, lane)
+        return _Training(run, parts, base, answers, lane)
 
     # -- under way ------------------------------------------------------------------------------------------------
 
@@ -226,14 +225,8 @@ class TrialJob:
         finally:
             self.num_steps += run.num_steps - before
 
-    def _measured(self, measurement: Measurement, stage_seconds: float) -> Measured:
-        seconds = max(measurement.train_seconds - stage_seconds, 1e-9)
-        return {
-            "type": "measured",
-            "job": self.name,
-            "measurement": measurement.to_dict(),
-            "examples_per_second": measurement.num_examples / seconds,
-        }
+    def _measured(self, measurement: Measurement) -> Measured:
+        return {"type": "measured", "job": self.name, "measurement": measurement.to_dict()}
 
     def _pause(self, training: _Training) -> Ended:
         """Checkpoint the trial and free everything; submitted again, it goes on."""

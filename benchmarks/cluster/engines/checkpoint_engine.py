@@ -29,7 +29,7 @@ class Engine:
         return self._job is not None and not self._is_waiting
 
     def describe(self) -> dict[str, Any]:
-        return {"device": "none", "device_name": "none", "memory_gib": 0.0}
+        return {"device": "none", "memory_gib": 0.0}
 
     def use_lanes(self, lanes: int) -> None:
         assert lanes == 1, "it takes one job at a time"
