@@ -165,7 +165,8 @@ class TestInstructionWithPrompts(TaskContract):
         {"prompt": "no answer"},
         {"prompt": "empty answer", "completion": " "},
         {"prompt": "", "completion": "no question"},
-        {"prompt": "a number", "completion": 5},
+        {"prompt": "a fraction, which may be written in many ways", "completion": 0.5},
+        {"prompt": "a list", "completion": ["5"]},
         {},
     )
 
