@@ -327,7 +327,7 @@ class TestPreferenceWithoutAReference(TaskContract):
         {"prompt": "one answer", "chosen": "yes"},
         {"prompt": "an empty answer", "chosen": "yes", "rejected": ""},
         {"prompt": "the same answer", "chosen": "yes", "rejected": "yes"},
-        {"prompt": "a number", "chosen": 1, "rejected": 2},
+        {"prompt": "fractions", "chosen": 0.1, "rejected": 0.2},
         {"chosen": "no question", "rejected": "at all"},
         {},
     )
