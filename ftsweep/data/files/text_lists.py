@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from typing import Any
 
-from ftsweep.data.files.spans import are_spans, words_and_tags
+from ftsweep.data.files.spans import are_spans, cut_words, words_and_tags
 from ftsweep.data.files.tag_scheme import TagScheme
 from ftsweep.domain.finding import Finding, Severity
 
@@ -65,10 +65,10 @@ class TextLists:
 
     def _add_spans(self, text: str, spans: Any) -> None:
         if are_spans(spans):
-            tagged = words_and_tags(text, spans)
-            self._num_spans += tagged.num_spans
-            self._num_within += len(tagged.within)
-            self._within = self._within or list(tagged.within[:1])
+            within, num_spans = cut_words(text, spans)
+            self._num_spans += num_spans
+            self._num_within += len(within)
+            self._within = self._within or within[:1]
 
     def _add_list(self, labels: Any) -> None:
         self._num_lists += 1
@@ -184,11 +184,12 @@ def _is_flag(value: Any) -> bool:
 
 
 def tags_in(text: str) -> list[Any]:
-    """The tags that a text has: as a written list, or with white space or else commas between them."""
+    """The tags that a text has: as a written list, or with white space, commas or both between them."""
     if text.lstrip().startswith(("[", "array(")):
         return written_list(text) or []
     parts = text.split()
-    return parts if len(parts) > 1 or "," not in text else [part.strip() for part in text.split(",")]
+    has_commas = "," in text and all(part.endswith(",") for part in parts[:-1])
+    return [part.strip() for part in text.split(",")] if has_commas else parts
 
 
 def written_list(text: str) -> list[Any] | None:
