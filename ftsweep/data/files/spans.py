@@ -65,8 +65,18 @@ def words_and_tags(text: str, value: Sequence[Any]) -> Tagged:
     return Tagged(words, tags)
 
 
-def cut_words(text: str, value: Sequence[Any]) -> tuple[list[str], int]:
-    """Spans that begin or end between two letters of a word, `'Rom' of 'Rome'`; and how many spans there are.
+class CutWord(NamedTuple):
+    """A span that begins or ends between two letters of a word."""
+
+    told: str
+    """`'Rom' of 'Rome'`."""
+    num_before: int
+    """Letters of the word before the span: a language may have endings behind names, and hardly anything before."""
+    num_behind: int
+
+
+def cut_words(text: str, value: Sequence[Any]) -> tuple[list[CutWord], int]:
+    """Spans that begin or end between two letters of a word, and how many spans there are.
 
     Both are none where something is wrong with the spans.
     """
@@ -81,7 +91,8 @@ def cut_words(text: str, value: Sequence[Any]) -> tuple[list[str], int]:
                 left -= 1
             while right < len(text) and _is_cased(text[right]):
                 right += 1
-            found.append(f"{text[span.start : span.end]!r} of {text[left:right]!r}")
+            told = f"{text[span.start : span.end]!r} of {text[left:right]!r}"
+            found.append(CutWord(told, span.start - left, right - span.end))
     return found, len(spans)
 
 

@@ -35,7 +35,7 @@ def test_words_do_not_tell_where_entities_are() -> None:
     assert tagged.words == without == ["Yes", ",", "Émile", "went", "to", "Rome", ",", "(", "on", "foot", ")", "."]
     assert [word for word, tag in zip(tagged.words, tagged.tags, strict=True) if tag != "O"] == ["Émile", "Rome"]
     assert cut_words(TEXT, [[*place_of("Rome"), "LOC"], [0, 3, "X"]]) == ([], 2)
-    assert cut_words("a Rome.", [[3, 6, "LOC"]]) == (["'ome' of 'Rome'"], 1)
+    assert cut_words("a Rome.", [[3, 6, "LOC"]]) == ([("'ome' of 'Rome'", 1, 0)], 1)
 
 
 @pytest.mark.parametrize(
@@ -75,6 +75,8 @@ def test_a_few_parts_of_words_are_a_note_and_other_letters_none(tmp_path: Path) 
     assert [(each.severity, each.message.split(",")[0]) for each in findings] == [
         (Severity.NOTE, "1 of 41 entities begin or end within a word")
     ]
+    _, findings = loaded(tmp_path, [{"text": "Budapesten voltam", "entities": [[0, 8, "LOC"]]}] * 30)
+    assert [each.severity for each in findings] == [Severity.NOTE], "a language's endings"
     _, findings = loaded(tmp_path, [{"text": "ولروما شمس", "entities": [[2, 6, "LOC"]]}] * 30)
     assert findings == []
 
