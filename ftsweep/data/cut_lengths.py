@@ -11,6 +11,8 @@ from ftsweep.data.encoding import EncodingReport
 
 _MOST_ROWS = 1_000
 """Rows that are encoded again at a length; of more so many are taken from all over them."""
+_MOST_CHARACTERS = 1_000_000
+"""Of all these rows together, or of one: long ones are encoded many times, as they need many lengths."""
 _LARGEST = 2**20  # tokens; a tokenizer that does not know what its model takes says a far greater number
 
 
@@ -40,7 +42,8 @@ def cut_at_lengths(
     longest = min(getattr(tokenizer, "model_max_length", None) or _LARGEST, _LARGEST)
     if own is None or not cut or not num_examples:
         return []
-    sample = cut[:: -(-len(cut) // _MOST_ROWS)]
+    characters = sum(_num_characters(rows[split][place].values) for split, place in cut)
+    sample = cut[:: max(-(-len(cut) // _MOST_ROWS), -(-characters // _MOST_CHARACTERS))]
     weight = len(cut) / len(sample) / num_examples
     found: list[CutAt] = []
     length = own
@@ -54,6 +57,17 @@ def cut_at_lengths(
         found.append(CutAt(length, *(weight * sum(column) for column in zip(*flags, strict=True))))
         sample = [place for place, cuts in zip(sample, flags, strict=True) if any(cuts)]
     return found
+
+
+def _num_characters(value: Any) -> int:
+    """Of all texts in a value."""
+    if isinstance(value, Mapping):
+        return sum(map(_num_characters, value.values()))
+    return len(value) if isinstance(value, str) else sum(map(_num_characters, value)) if _is_list(value) else 0
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple)
 
 
 def _places(cut: Mapping[str, Sequence[int]]) -> set[tuple[str, int]]:

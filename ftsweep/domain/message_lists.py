@@ -8,6 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ftsweep.domain.speakers import ROLES
+
 _NUMPYS = re.compile(r"\}\s*\n\s*\{")
 """What numpy writes between two mappings."""
 
@@ -22,6 +24,13 @@ def messages_in(value: Any) -> list[Any] | None:
     if isinstance(value, Mapping):
         value = _turned(value)
     return None if value is None or not hasattr(value, "__iter__") else list(value)
+
+
+def is_answered(value: Any) -> bool:
+    """Whether a column's messages end with an answer, and so are no question."""
+    last = (messages_in(value) or [None])[-1]
+    speaker = last.get("role", last.get("from")) if isinstance(last, Mapping) else ""
+    return ROLES.get(str(speaker).lower()) == "assistant"
 
 
 def written_messages(text: str) -> list[Any] | None:

@@ -68,6 +68,7 @@ class LabelSpelling(DataGuard):
             # -1 beside 0 and 1 alone may be the opposite of 1
             is_number = label == "-1" and len(others) > 2 and all(map(str.isdecimal, others))
             is_sign = label.lower() in _NO_LABELS and any(any(map(str.isalpha, each)) for each in others)
+            is_sign = is_sign and "+" not in others  # then it is its opposite
             if len(others) > 1 and (is_number or is_sign):
                 yield Sighting(
                     what=f"{label!r} is a label of {found.total()} rows beside {', '.join(map(repr, others[:3]))}"

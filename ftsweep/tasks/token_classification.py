@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ftsweep.data.files.text_words import has_sign_behind, is_sign
+from ftsweep.data.files.text_words import are_parted
 from ftsweep.domain.metric import LOSS, Metric, Metrics, right_answers
 from ftsweep.errors import ConfigError, DataError, suggest
 from ftsweep.models.base import Head
@@ -105,15 +105,14 @@ class TokenClassification(Task):
         """
         counts: Counter[str] = Counter()
         problems: Counter[str] = Counter()
-        alone = joined = 0  # signs that are words, and those at the end of one
+        words: Counter[str] = Counter()
         for values in train_rows:
             part = attempt(self._parts, values)
             if isinstance(part, RowError):
                 problems[str(part)] += 1
             else:
                 counts.update(part[1])
-                alone += sum(map(is_sign, part[0]))
-                joined += sum(map(has_sign_behind, part[0]))
+                words.update(part[0])
         types = {kind for tag in counts if (kind := type_of(tag)) is not None}
         if not types:
             most = "".join(problem for problem, _ in problems.most_common(1))
@@ -125,7 +124,7 @@ class TokenClassification(Task):
             )
         labels = labels_of(types)
         schema = {"labels": labels, "counts": [counts[label] for label in labels]}
-        return schema | ({"parts_signs": True} if alone > joined else {})
+        return schema | ({"parts_signs": True} if are_parted(words) else {})
 
     def encode(
         self, rows: Iterable[Mapping[str, Any]], tokenizer: PreTrainedTokenizerBase, schema: Mapping[str, Any]

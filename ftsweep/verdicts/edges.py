@@ -51,7 +51,10 @@ def edge_of(path: str, dimension: Dimension, value: Any) -> Edge | None:
     end: Literal["lower", "upper"] = "lower" if position <= NEAR else "upper"
     bound = _wider(dimension, end)
     if bound is not None and end == "upper" and path.rpartition(".")[2] in _FRACTIONS:
-        bound = min(bound, _MOST) if high < _MOST else None
+        most = _MOST
+        if dimension.step is not None:  # the last value that steps reach below 1
+            most = dimension.low + dimension.step * (math.ceil((1 - dimension.low) / dimension.step - 1e-9) - 1)
+        bound = min(bound, float(f"{most:.12g}")) if high < most - 1e-9 else None
     return None if bound is None else Edge(end, position, bound)
 
 

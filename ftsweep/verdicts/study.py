@@ -125,7 +125,9 @@ def _pruning_later(pruner: Mapping[str, Any]) -> str:
     while isinstance(inner := pruner.get("pruner"), Mapping):  # held back by the outer one
         key, pruner = f"{key}.pruner", inner
     warmup = pruner.get("warmup")
-    return f"{key}.warmup={min(0.9, warmup + 0.2):g}" if isinstance(warmup, int | float) else "pruner=median"
+    if not isinstance(warmup, int | float):
+        return "pruner=median"
+    return f"{key}.warmup={min(0.9, warmup + 0.2):g}" if warmup < 0.9 else "pruner=none"
 
 
 def _was_catching_up(curve: Mapping[int, float], reference: Mapping[int, float], num_rungs: int) -> bool:

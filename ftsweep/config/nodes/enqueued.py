@@ -70,9 +70,12 @@ def _branch_of(
             )
         chosen = next(iter(prefixes), branches[0].name)
     inner: dict[str, Any] = {}
+    paths = set(by_name[chosen].space.dimensions)
     for name, value in values.items():
         head, _, rest = name.partition(".")
-        if head == chosen and rest:
+        if paths & _flat({name: value}, paths).keys():  # also where the branch is called as a node is
+            inner[name] = value
+        elif head == chosen and rest:
             inner[rest] = value
         elif head == chosen and isinstance(value, Mapping):
             inner.update(value)

@@ -46,7 +46,7 @@ class Dialect:
     num_title: int = 1
     """Lines from the first to the next one that has cells, where it is a title."""
     is_sure: bool = True
-    """Whether its first line names several columns, and nearly all rows have as many cells."""
+    """Whether its first line has several cells, and nearly all rows have as many."""
 
 
 def find_dialect(
@@ -75,7 +75,7 @@ def find_dialect(
     num_behind = size if is_title and sum(map(bool, others[num_title - 1])) > 1 else 0
     seems_headless = _seems_headless(first, others, wanted)
     rows = [cells for cells in others if len(cells) == len(first)]
-    is_sure = len(first) > 1 and not seems_headless and len(rows) >= _MIN_AGREEMENT * len(others)
+    is_sure = len(first) > 1 and len(rows) >= _MIN_AGREEMENT * len(others)
     counts = (num_behind, num_comments, num_title)
     return Dialect(delimiter, first, num_before, seems_headless, skips_space, rows, *counts, is_sure)
 

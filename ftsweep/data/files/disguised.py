@@ -40,15 +40,17 @@ def holds_words_and_tags(lines: Sequence[str]) -> bool:
     return False
 
 
-def refuse_long_sign(file: DataFile, lines: Sequence[str], *, least: int = 2) -> None:
+def refuse_long_sign(file: DataFile, lines: Sequence[str], *, delimiter: str = "") -> None:
     """Raise DataError where cells are parted by a sign of several characters, which no table can be read with.
 
-    Signs of fewer than `least` characters are not looked for.
+    The first line has it as often as the others: a name above texts with `::` in them has none. Where a delimiter parts
+    all lines alike, signs of two characters are a part of the cells, and pipes between pipes are empty ones.
     """
     full = [line.strip() for line in lines if line.strip()]
-    for sign in [sign for sign in _LONG_SIGNS if len(sign) >= least] if len(full) >= _FEWEST else ():
+    for sign in _LONG_SIGNS if len(full) >= _FEWEST else ():
         number, count = Counter(line.count(sign) for line in full).most_common(1)[0]
-        if number and count >= _MOST * len(full):
+        is_within = delimiter and (len(sign) == 2 or (delimiter in sign and delimiter in full[0].replace(sign, "")))
+        if number and full[0].count(sign) == number and count >= _MOST * len(full) and not is_within:
             pattern = sign.replace("$", "[$]")
             raise DataError(
                 f"is a table by its lines, of {number + 1} cells each with {sign!r} between them, which is several "

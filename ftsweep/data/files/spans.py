@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -39,9 +40,6 @@ class Tagged(NamedTuple):
     words: list[str]
     tags: list[str]
     problem: str = ""
-    within: tuple[str, ...] = ()
-    """Spans that begin or end between two letters of a word: `'Rom' of 'Rome'`."""
-    num_spans: int = 0
 
 
 def words_and_tags(text: str, value: Sequence[Any]) -> Tagged:
@@ -50,33 +48,75 @@ def words_and_tags(text: str, value: Sequence[Any]) -> Tagged:
     They are the same whatever the spans are, so that nothing but its tags tells of an entity; only a span that begins
     or ends within a word parts it. A span that is there twice counts once.
     """
+    spans, problem = _spans_of(text, value)
+    if problem:
+        return Tagged([], [], problem)
+    starts = [span.start for span in spans]
+    edges = sorted({edge for span in spans for edge in (span.start, span.end)})
+    words, tags = [], []
+    for start, stop in words_in(text):
+        parts = edges[bisect_right(edges, start) : bisect_left(edges, stop)]
+        for first, last in pairwise([start, *parts, stop]):
+            words.append(text[first:last])
+            place = bisect_right(starts, first) - 1
+            entity = spans[place] if place >= 0 and first < spans[place].end else None
+            goes_on = entity is not None and entity.start < first
+            tags.append("O" if entity is None else f"{'I' if goes_on else 'B'}-{entity.kind}")
+    return Tagged(words, tags)
+
+
+class CutWord(NamedTuple):
+    """A span that begins or ends between two letters of a word."""
+
+    told: str
+    """`'Rom' of 'Rome'`."""
+    num_before: int
+    """Letters of the word before the span: a language may have endings behind names, and hardly anything before."""
+    num_behind: int
+
+
+def cut_words(text: str, value: Sequence[Any]) -> tuple[list[CutWord], int]:
+    """Spans that begin or end between two letters of a word, and how many spans there are.
+
+    Both are none where something is wrong with the spans.
+    """
+    spans, problem = _spans_of(text, value)
+    if problem:
+        return [], 0
+    found = []
+    for span in spans:
+        left, right = span.start, span.end
+        if any(0 < edge < len(text) and _is_cased(text[edge - 1 : edge + 1]) for edge in (left, right)):
+            while left and _is_cased(text[left - 1]):
+                left -= 1
+            while right < len(text) and _is_cased(text[right]):
+                right += 1
+            told = f"{text[span.start : span.end]!r} of {text[left:right]!r}"
+            found.append(CutWord(told, span.start - left, right - span.end))
+    return found, len(spans)
+
+
+def _spans_of(text: str, value: Sequence[Any]) -> tuple[list[Span], str]:
+    """The spans in their order, without white space at their ends, each once; or what is wrong with them."""
     found = [span for each in value if (span := _span_in(each)) is not None]
     for span in found:
         if not 0 <= span.start < span.end <= len(text):
-            outside = f"the span {span.start} to {span.end} ({span.kind}) is none of the text's {len(text)} characters"
-            return Tagged([], [], outside)
-        if span.said is not None and span.said.split() != text[span.start : span.end].split():
-            other = f"the span {span.start} to {span.end} ({span.kind}) is {text[span.start : span.end]!r} in the text"
-            return Tagged([], [], f"{other}, and {span.said!r} by its own words")
+            return [], f"the span {span.start} to {span.end} ({span.kind}) is none of the text's {len(text)} characters"
+        inside = text[span.start : span.end]
+        if span.said is not None and _letters(span.said) != _letters(inside):
+            other = f"the span {span.start} to {span.end} ({span.kind}) is {inside!r} in the text"
+            return [], f"{other}, and {span.said!r} by its own words"
     spans = sorted({_trimmed(text, span)._replace(said=None) for span in found})
     for left, right in pairwise(spans):
         if right.start < left.end:
-            return Tagged([], [], f"the spans at {left.start} ({left.kind}) and {right.start} ({right.kind}) overlap")
-    edges = {span.start: span for span in spans} | {span.end: span for span in spans}
-    within: dict[Span, str] = {}
-    words, tags = [], []
-    inside = {place: span for span in spans for place in range(span.start, span.end)}
-    for start, stop in words_in(text):
-        for edge in range(start + 1, stop):
-            if edge in edges and _is_cased(text[edge - 1 : edge + 1]):
-                span = edges[edge]
-                within[span] = f"{text[span.start : span.end]!r} of {text[start:stop]!r}"
-        for first, last in pairwise([start, *(edge for edge in range(start + 1, stop) if edge in edges), stop]):
-            words.append(text[first:last])
-            entity = inside.get(first)
-            goes_on = entity is not None and entity.start < first
-            tags.append("O" if entity is None else f"{'I' if goes_on else 'B'}-{entity.kind}")
-    return Tagged(words, tags, "", tuple(within.values()), len(spans))
+            return [], f"the spans at {left.start} ({left.kind}) and {right.start} ({right.kind}) overlap"
+    return spans, ""
+
+
+def _letters(words: str) -> str:
+    r"""Letters and digits alone, in any case and form: tools write a line end as `\n`, or all in small letters."""
+    written = unicodedata.normalize("NFKC", words.replace("\\r", " ").replace("\\n", " ").replace("\\t", " "))
+    return "".join(filter(str.isalnum, written.casefold()))
 
 
 def _is_cased(letters: str) -> bool:

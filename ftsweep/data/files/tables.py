@@ -36,8 +36,9 @@ class TableFile(OpenedFile):
         with opened_text(file, encoding) as text:
             self._sample = _sample(text)
         self._dialect = self._find_dialect()
-        if settings.delimiter is None:
-            refuse_long_sign(file, self._sample, least=3 if self._dialect.is_sure else 2)
+        delimiter = self._dialect.delimiter if self._dialect.is_sure else ""
+        if settings.delimiter is None and (delimiter != "|" or self._dialect.seems_headless):
+            refuse_long_sign(file, self._sample, delimiter=delimiter)
         self.facts.delimiter = self._dialect.delimiter
         self.facts.has_header = settings.header if settings.header is not None else True
         if number := self._dialect.num_comments:

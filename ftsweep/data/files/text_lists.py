@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from typing import Any
 
-from ftsweep.data.files.spans import are_spans, words_and_tags
+from ftsweep.data.files.spans import are_spans, cut_words, words_and_tags
 from ftsweep.data.files.tag_scheme import TagScheme
 from ftsweep.domain.finding import Finding, Severity
 
@@ -25,8 +25,9 @@ _LONGEST = 100_000
 _BETWEEN = re.compile(r"[\s/+&#]+")
 """What may stand between labels, and as well be a part of one: it parts nothing, and is told."""
 _MOST_ALONE, _LEAST_ALONE = 0.9, 10  # share of rows that are one word; the least of them
-_MOST_WITHIN = 0.05
-"""Share of entities within words that is none of a language that joins them."""
+_MOST_BEGUN, _MOST_SHORT = 0.05, 0.5
+"""Shares of entities that begin within a word, and that lack its last letter, above which they are none of a language
+that joins words: it has endings behind names (`Budapesten`)."""
 _VECTOR = re.compile(r"\[[01.,\s]+\]")
 
 
@@ -41,6 +42,7 @@ class TextLists:
         self._sizes: set[int] = set()
         self._num_words = self._num_alone = 0  # cells of text with words, and those with one
         self._num_spans = self._num_within = 0  # entities as characters, and those that are parts of words
+        self._num_begun = self._num_short = 0  # of those: that begin within a word, and that lack its last letter
         self._within: list[str] = []
         self._is_one_hot = False  # a 0 or 1 stands twice in a row, which labels do not
 
@@ -65,10 +67,12 @@ class TextLists:
 
     def _add_spans(self, text: str, spans: Any) -> None:
         if are_spans(spans):
-            tagged = words_and_tags(text, spans)
-            self._num_spans += tagged.num_spans
-            self._num_within += len(tagged.within)
-            self._within = self._within or list(tagged.within[:1])
+            within, num_spans = cut_words(text, spans)
+            self._num_spans += num_spans
+            self._num_within += len(within)
+            self._num_begun += sum(each.num_before > 0 for each in within)
+            self._num_short += sum(each.num_behind == 1 for each in within)
+            self._within = self._within or [each.told for each in within[:1]]
 
     def _add_list(self, labels: Any) -> None:
         self._num_lists += 1
@@ -115,7 +119,8 @@ class TextLists:
                 "Places count the characters of the text from 0, and an end is the character behind the entity: mend "
                 "them where they count bytes, UTF-16 units or line ends of two characters, or end at the last character"
             )
-            is_much = self._num_within > _MOST_WITHIN * self._num_spans
+            num_spans = self._num_spans
+            is_much = self._num_begun > _MOST_BEGUN * num_spans or self._num_short > _MOST_SHORT * num_spans
             severity = Severity.WARN if is_much else Severity.NOTE
             share = self._num_within / self._num_spans
             found.append(Finding("tags", severity, message, self._num_within, share, remedy=remedy))
@@ -184,11 +189,12 @@ def _is_flag(value: Any) -> bool:
 
 
 def tags_in(text: str) -> list[Any]:
-    """The tags that a text has: as a written list, or with white space or else commas between them."""
+    """The tags that a text has: as a written list, or with white space, commas or both between them."""
     if text.lstrip().startswith(("[", "array(")):
         return written_list(text) or []
     parts = text.split()
-    return parts if len(parts) > 1 or "," not in text else [part.strip() for part in text.split(",")]
+    has_commas = "," in text and all(part.endswith(",") for part in parts[:-1])
+    return [part.strip() for part in text.split(",")] if has_commas else parts
 
 
 def written_list(text: str) -> list[Any] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
 _UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]\p{M}*"
 """A letter, with its marks, of a script that has no space between words."""
-_SIGNS = ".,;:!?"
-"""Signs that stand behind words of running text."""
 
 
 def words_in(text: str) -> list[tuple[int, int]]:
@@ -29,23 +27,28 @@ def split_words(text: str) -> list[str]:
     return [text[start:stop] for start, stop in words_in(text)]
 
 
-def between(text: str, words: Sequence[str], start: int, stop: int) -> str:
-    """The characters of a text from one of its words up to, and without, another; `words` are all of its words."""
-    place, first = 0, 0
-    for number, word in enumerate(words[:stop]):
-        found = text.index(word, place)
-        first, place = (found if number == start else first), found + len(word)
-    return text[first:place]
+def places_of(text: str, words: Sequence[str]) -> list[tuple[int, int]]:
+    """Where each of a text's words, which are given in their order, begins and ends in it, in characters."""
+    found, place = [], 0
+    for word in words:
+        start = text.index(word, place)
+        place = start + len(word)
+        found.append((start, place))
+    return found
 
 
-def has_sign_behind(word: str) -> bool:
-    """Whether it is a word with a sign of a sentence at its end: `Rome,`."""
-    return len(word) > 1 and word[-1] in _SIGNS and word[-2].isalnum()
+def are_parted(counts: Mapping[str, int]) -> bool:
+    """Whether words, by how often each stands there, are more often as `split_words` parts them than as spaces do.
 
-
-def is_sign(word: str) -> bool:
-    """Whether it is such a sign and nothing else."""
-    return len(word) == 1 and word in _SIGNS
+    That is seen by those in which the two differ: signs, and letters of scripts without spaces, alone or joined.
+    """
+    alone = joined = 0
+    for word, count in counts.items():
+        if len(word) == 1:
+            alone += count * (len(words_in(f"{word}a")) > 1)
+        elif len(words_in(word)) > 1:
+            joined += count
+    return alone > joined
 
 
 @cache

@@ -26,6 +26,8 @@ _MOST_ROWS = 0.9
 _OPTIONS = ("choices", "options", "endings", "alternatives", "candidates")
 _RIGHT_ONES = ("answer", "answers", "answerkey", "correct", "gold", *LABELS)
 """Names of columns that say which choice is right."""
+_WHICH = re.compile(r"(?i)\(?([a-h]|-?\d+(\.0)?)[).]?")
+"""What says which choice is right, by its place."""
 _OPTION = re.compile(r"(?i)(choice|option|opt|ending|alternative|candidate|answer)[ _-]?[0-9a-e]|op[a-e]|sol[12]")
 _ABOUT = (
     "id",
@@ -182,6 +184,10 @@ def of_options(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
     others = {name: each for name, each in facts.items() if name not in (*found, guess.columns["text"])}
     if not found or (label in found and not column_named(others, _RIGHT_ONES)):
         return None
+    if isinstance(label, str) and label not in found:
+        choices = {value for name in found for value in (name, *facts[name].counts)}
+        if not all(value in choices or _WHICH.fullmatch(value) for value in facts[label].counts):
+            return None
     return Doubt(
         f"the choices of each question stand in {', '.join(map(repr, found[:5]))}, and the answer is one of them: a "
         "label that says which tells nothing without them",

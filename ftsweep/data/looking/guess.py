@@ -34,6 +34,7 @@ from ftsweep.data.looking.names import (
     TEXTS,
     TOKENS,
 )
+from ftsweep.domain.message_lists import is_answered
 
 TASKS = ("classification", "multi_label", "regression", "token_classification", "instruction", "preference", "text")
 
@@ -102,6 +103,7 @@ def _preference(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
         return None
     others = {name: each for name, each in answers.items() if name not in (chosen, rejected)}
     chats = {name: each for name, each in others.items() if each.kind == "messages"}
+    chats = {name: each for name, each in chats.items() if not any(is_answered(row.get(name)) for row in rows)}
     prompt = said.get("prompt") or column_named(others, PROMPTS) or column_named(chats, CHATS)
     beside = _beside(facts)
     asked = {} if prompt is None else {"prompt": prompt}

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ftsweep.data.files.text_words import between, split_words
+from ftsweep.data.files.text_words import places_of, split_words
 from ftsweep.tasks.base import IGNORED, Example, RowError
 from ftsweep.tasks.encoding.bio import Entities, find_entities, type_of, types_of
 from ftsweep.tasks.encoding.labels import folded
@@ -108,6 +108,7 @@ def answer_of(
     found = find_entities(ids[shown])
     entities = Entities(found.types, shown[found.starts], shown[found.stops - 1] + 1)
     types = types_of(labels)
+    places = [] if text is None else places_of(text, words)
     return {
         "tags": [labels[label] for label in entities.write(len(words))],
         "entities": [
@@ -115,7 +116,7 @@ def answer_of(
                 "type": types[kind],
                 "start": int(start),
                 "end": int(stop),
-                "text": " ".join(words[start:stop]) if text is None else between(text, words, start, stop),
+                "text": " ".join(words[start:stop]) if text is None else text[places[start][0] : places[stop - 1][1]],
                 "probability": float(np.prod(probabilities[start:stop])),
             }
             for kind, start, stop in zip(entities.types, entities.starts, entities.stops, strict=True)

@@ -258,6 +258,42 @@ MORE = [
         for kind, sign in (("txt", "::"), ("txt", " +++$+++ "), ("csv", " ::: "), ("csv", " ||| "))
     ),
     Shape(
+        "pipes with empty cells",
+        file(
+            "r.csv", "id|text|a|b|label\n" + "".join(f"{i}|{text}|||{label}\n" for i, (text, label) in enumerate(ROWS))
+        ),
+    ),
+    Shape(
+        "pipes with empty cells, no names",
+        file(
+            "r.csv",
+            "".join(f"{i}|{text}|||{label}\n" for i, (text, label) in enumerate(ROWS)),
+            header=False,
+            columns={"text": 2, "label": 5},
+        ),
+    ),
+    Shape(
+        "texts with such signs in them",
+        file("r.tsv", "text\tlabel\n" + "".join(f"a ||| {text}\t{label}\n" for text, label in ROWS)),
+        [(f"a ||| {text}", label) for text, label in ROWS],
+    ),
+    Shape(
+        "texts with such signs in them, no names",
+        file(
+            "r.tsv",
+            "".join(f"a::{text}\t{label}\n" for text, label in ROWS),
+            header=False,
+            columns={"text": 1, "label": 2},
+        ),
+        [(f"a::{text}", label) for text, label in ROWS],
+    ),
+    Shape(
+        "a name above texts with such signs in them",
+        file("r.csv", "text\n" + "".join(f'"a || {text}"\n' for text, _ in ROWS)),
+        [f"a || {text}" for text, _ in ROWS],
+        "text",
+    ),
+    Shape(
         "a text beside tags with commas",
         file(
             "r.csv", csv_of([[" ".join(a), ",".join(b)] for a, b in SENTENCES], "text,tags"), columns={"tokens": "text"}

@@ -165,6 +165,44 @@ def test_choices_that_all_rows_share_are_no_labels(tmp_path: Path) -> None:
     assert (look.guess.task, look.guess.columns["label"]) == ("classification", "answer")
 
 
+@pytest.mark.parametrize(
+    "beside",
+    [
+        lambda n: {"answer_1": n % 3, "answer_2": n % 2},
+        lambda n: {"option_a": n % 2, "option_b": 1 - n % 2},
+        lambda n: {"candidates": [f"person {n}", f"person {n + 1}"]},
+    ],
+)
+def test_columns_named_like_choices_of_which_the_label_says_none_raise_no_doubt(beside: Any, tmp_path: Path) -> None:
+    rows = [{"text": text(n), "label": ["pos", "neg"][n % 2], **beside(n)} for n in range(ROWS)]
+    look = looked(tmp_path, rows)
+    assert look.guess is not None
+    assert (look.guess.task, look.guess.columns["label"]) == ("classification", "label")
+
+
+def test_a_conversation_with_its_answer_is_no_question_of_two_answers(tmp_path: Path) -> None:
+    def asked(n: int) -> list[dict[str, str]]:
+        return [{"role": "user", "content": text(n)}]
+
+    rows = [{"messages": asked(n), "chosen": text(n + 1), "rejected": text(n + 2)} for n in range(ROWS)]
+    look = looked(tmp_path, rows)
+    assert look.guess is not None
+    assert look.guess.columns["prompt"] == "messages"
+    for row in rows:
+        row["messages"].append({"role": "assistant", "content": row["chosen"]})
+    look = looked(tmp_path, rows)
+    assert look.guess is not None
+    assert "prompt" not in look.guess.columns
+
+
+@pytest.mark.parametrize("separator", [",", ", "])
+def test_tags_with_commas_are_tags(separator: str, tmp_path: Path) -> None:
+    tags = lambda n: separator.join("B-COLOUR" if word in WORDS else "O" for word in text(n).split())  # noqa: E731
+    look = looked(tmp_path, [{"text": text(n), "tags": tags(n)} for n in range(ROWS)])
+    assert look.guess is not None
+    assert look.guess.task == "token_classification"
+
+
 def test_a_text_and_its_summary_are_a_question_and_its_answer(tmp_path: Path) -> None:
     look = looked(tmp_path, [{"document": text(n) * 3, "summary": text(n)} for n in range(ROWS)])
     assert look.guess is not None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ftsweep.data.files.spans import are_spans, words_and_tags
-from ftsweep.data.files.text_words import split_words
+from ftsweep.data.files.spans import are_spans, cut_words, words_and_tags
+from ftsweep.data.files.text_words import are_parted, split_words
 from ftsweep.data.sources.files import Files
 from ftsweep.domain.finding import Severity
 
@@ -33,7 +34,8 @@ def test_words_do_not_tell_where_entities_are() -> None:
     tagged = words_and_tags(TEXT, [[*place_of("Rome"), "LOC"], [*place_of("Émile"), "PER"]])
     assert tagged.words == without == ["Yes", ",", "Émile", "went", "to", "Rome", ",", "(", "on", "foot", ")", "."]
     assert [word for word, tag in zip(tagged.words, tagged.tags, strict=True) if tag != "O"] == ["Émile", "Rome"]
-    assert not tagged.within
+    assert cut_words(TEXT, [[*place_of("Rome"), "LOC"], [0, 3, "X"]]) == ([], 2)
+    assert cut_words("a Rome.", [[3, 6, "LOC"]]) == ([("'ome' of 'Rome'", 1, 0)], 1)
 
 
 @pytest.mark.parametrize(
@@ -73,6 +75,8 @@ def test_a_few_parts_of_words_are_a_note_and_other_letters_none(tmp_path: Path) 
     assert [(each.severity, each.message.split(",")[0]) for each in findings] == [
         (Severity.NOTE, "1 of 41 entities begin or end within a word")
     ]
+    _, findings = loaded(tmp_path, [{"text": "Budapesten voltam", "entities": [[0, 8, "LOC"]]}] * 30)
+    assert [each.severity for each in findings] == [Severity.NOTE], "a language's endings"
     _, findings = loaded(tmp_path, [{"text": "ولروما شمس", "entities": [[2, 6, "LOC"]]}] * 30)
     assert findings == []
 
@@ -83,3 +87,16 @@ def test_a_span_whose_own_words_are_others_is_an_unusable_row(tmp_path: Path) ->
     rows, _ = loaded(tmp_path, [{"text": TEXT, "entities": [{**span, "start": start + moved}]} for moved in (0, 1)])
     assert rows[0].problem == ""
     assert "is 'ome' in the text, and 'Rome' by its own words" in rows[1].problem
+
+
+@pytest.mark.parametrize("said", ["new\\nyork", "NEW YORK", "New  York,"])
+def test_own_words_may_be_written_in_other_ways(said: str) -> None:
+    assert words_and_tags("in New\nYork, now", [{"start": 3, "end": 11, "label": "LOC", "text": said}]).problem == ""
+
+
+def test_words_are_parted_where_signs_and_letters_of_unspaced_scripts_stand_alone() -> None:
+    for text in ("東京に行く。", "to Rome, now", "we don't"):
+        assert are_parted(Counter(split_words(text)))
+        assert not are_parted(Counter(text.split()))
+    assert not are_parted(Counter(["東京", "に", "行く", "か"]))
+    assert not are_parted(Counter(["to", "Rome", "\N{GRINNING FACE}"]))

@@ -63,6 +63,7 @@ def test_a_class_that_validation_lacks_is_named():
         ((-1, 0, 1), ""),
         ((-2, -1, 0, 1, 2), ""),
         (("-", "+"), ""),
+        (("-", "+", "neutral"), ""),
         (("none", "ham", "spam"), ""),
     ],
 )

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 CHILD = "import signal, sys; pipe = open(sys.argv[1], 'w'); print('up', file=pipe, flush=True); signal.pause()"
@@ -18,7 +19,7 @@ sys.exit(serve([sys.executable, "-c", {SERVER!r}, sys.argv[1]], {{}}, lambda is_
 """
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_whoever_ends_the_server_ends_all_of_it_and_reads_nothing(tmp_path: Path, sent: signal.Signals) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -47,3 +48,15 @@ def test_a_server_that_ends_by_itself_is_told_by_its_exit_code() -> None:
     before = signal.getsignal(signal.SIGINT)
     assert serve([sys.executable, "-c", "raise SystemExit(7)"], {}, lambda is_alive: None) == 7
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_of_a_server_that_was_killed_nothing_is_left(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    served = subprocess.Popen([sys.executable, "-c", COMMAND, str(pipe)])
+    with pipe.open() as told:
+        assert told.readline() == "up\n"
+        (server,) = psutil.Process(served.pid).children()
+        server.kill()
+        assert told.read() == "", "what the server had started is gone, too"
+        assert served.wait(timeout=60) != 0

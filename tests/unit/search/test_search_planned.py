@@ -70,6 +70,19 @@ def test_enqueued_setting_names_its_branch(setting: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
+    "setting",
+    [
+        {"branch": "training", "training.batch_size": 8},
+        {"branch": "training", "training": {"batch_size": 8}},
+        {"training.training.batch_size": 8},
+    ],
+)
+def test_a_branch_may_be_called_as_a_node_is(setting: dict[str, Any]) -> None:
+    item = planned_settings([Branch("full", CONFIG, SPACE), Branch("training", CONFIG, SPACE)], [setting])[-1]
+    assert item.params["training.training.batch_size"] == 8
+
+
+@pytest.mark.parametrize(
     ("branches", "setting", "says"),
     [
         (ONE, {"training.learning_rat": 1e-3}, r"enqueue\[0\].*learning_rat.*Did you mean 'training.learning_rate'"),

@@ -74,6 +74,8 @@ def test_in_a_branch_the_whole_range_is_given() -> None:
         ("task.label_smoothing", FloatInterval(0, 0.7), 0.68, 0.95),
         ("task.threshold", FloatInterval(0.1, 0.9), 0.89, 0.95),
         ("task.masked_share", FloatInterval(0.1, 0.8), 0.79, 0.95),
+        ("strategy.dropout", FloatInterval(0.1, 0.7, step=0.2), 0.7, 0.9),
+        ("training.warmup", FloatInterval(0, 0.8, step=0.2), 0.8, None),
         ("strategy.rank", IntInterval(4, 16, log=True), 16, 48),
         ("strategy.num_layers", IntInterval(1, 4), 1, None),
         ("strategy.num_layers", IntInterval(2, 4), 4, 5),
@@ -100,6 +102,8 @@ def test_trials_pruned_while_they_caught_up_were_pruned_too_early() -> None:
     patient = {"patience": 1, "pruner": {"warmup": 0.3, "patience": 1, "startup_trials": 5}}
     verdict = judged([best, *others, *late, *hopeless], pruner=patient)[VerdictKind.PRUNED_EARLY]
     assert verdict.override == "pruner.pruner.warmup=0.5", "one that holds another back prunes no later without it"
+    verdict = judged([best, *others, *late, *hopeless], pruner={"warmup": 0.9})[VerdictKind.PRUNED_EARLY]
+    assert verdict.override == "pruner=none"
     assert judged([best, *others, *hopeless, *hopeless]) == {}
     assert judged([best, *others, late[0], *hopeless]) == {}, "of one trial alone nothing is said"
     nearly = [trial(number, [2.0, 1.95, 1.89, 1.73, 1.57], is_pruned=True) for number in (7, 8)]
