@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ftsweep.evaluation.batch import Batch
+from ftsweep.evaluation.batch import Batch, to_device
 from ftsweep.models.device import is_out_of_memory
 from ftsweep.training.lanes.conductor import BodyInputs, Conductor, Gradients, NoLaneError
 from ftsweep.training.lanes.lane import Lane
@@ -59,6 +59,8 @@ def groups(steps: Sequence[_Step], conductor: Conductor) -> Iterator[list[_Step]
 
 def _next_step(lane: Lane, min_tokens: int) -> _Step | None:
     """None where the lane has to do it alone."""
+    if lane.failure is not None:  # a step alone has been taken since
+        lane.refusal, lane.failure = lane.failure, None
     if lane.refusal is not None:
         return None
     shapes = lane.stepper.micro_batch_shapes()
@@ -112,10 +114,13 @@ def _take_alone(each: _Step) -> None:
 def _pass(group: Sequence[_Step], number: int, conductor: Conductor) -> None:
     """Add the gradient of micro-batch `number` of every lane."""
     inputs: list[BodyInputs] = []
+    batches: list[Batch] = []
     ready: list[_Step] = []
     for each in group:
         try:
-            inputs.append(each.lane.body_inputs(each.batches[number]))
+            batch = to_device(each.batches[number], each.lane.stepper.evaluator.device)
+            inputs.append(each.lane.body_inputs(batch))
+            batches.append(batch)
             ready.append(each)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - it comes again alone, and is told there
             _fail(each, error)
@@ -123,9 +128,9 @@ def _pass(group: Sequence[_Step], number: int, conductor: Conductor) -> None:
         return
     shared = conductor.forward([each.lane for each in ready], inputs)
     gradients: Gradients = []
-    for each, states in zip(ready, shared.hidden, strict=True):
+    for each, batch, states in zip(ready, batches, shared.hidden, strict=True):
         try:
-            gradients.append(each.lane.add_gradient(each.batches[number], each.num_units, states))
+            gradients.append(each.lane.add_gradient(batch, each.num_units, states))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - it comes again alone, and is told there
             gradients.append(None)
             _fail(each, error)
@@ -133,9 +138,19 @@ def _pass(group: Sequence[_Step], number: int, conductor: Conductor) -> None:
 
 
 def _fail(each: _Step, error: BaseException) -> None:
+    """After an error in a lane's own part. Where the step alone goes well, it is one that passes have brought about."""
+    if is_out_of_memory(error):
+        raise error
     each.has_failed = True
     if isinstance(error, NoLaneError):
         each.lane.refusal = str(error)
+    else:
+        _LOGGER.info("%s: its part of a shared pass failed", each.lane.name, exc_info=error)
+        each.lane.failure = _failure(error)
+
+
+def _failure(error: BaseException) -> str:
+    return f"a shared pass failed: {type(error).__name__}: {error}".splitlines()[0]
 
 
 def _give_up(group: Sequence[_Step], conductor: Conductor, error: BaseException) -> None:
@@ -146,10 +161,10 @@ def _give_up(group: Sequence[_Step], conductor: Conductor, error: BaseException)
         conductor.tokens_per_pass //= 2
         _LOGGER.warning("a shared pass ran out of memory: %d tokens in one from now on", conductor.tokens_per_pass)
         return
-    reason = str(error) if isinstance(error, NoLaneError) else f"a shared pass failed: {type(error).__name__}: {error}"
+    reason = str(error) if isinstance(error, NoLaneError) else _failure(error)
     _LOGGER.warning("%s: these trials take their steps alone", reason, exc_info=error)
     for each in group:
-        each.lane.refusal = reason.splitlines()[0]
+        each.lane.refusal = reason
 
 
 def _settle(each: _Step, conductor: Conductor) -> None:

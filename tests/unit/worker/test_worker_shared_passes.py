@@ -308,6 +308,17 @@ def test_what_cannot_be_a_lane_runs_alone_and_says_why(
         assert shared_steps(message) == 0
 
 
+def test_adapters_outside_of_the_body_s_layers_share_nothing(
+    make_trial: MakeJob, config: Config, tmp_path: Path
+) -> None:
+    use_model(config, random_bert("sequence_classification"), tmp_path / "bert")
+    config["strategy"]["targets"] = ["bert.pooler.dense"]
+    jobs = [make_trial(f"trial-{number}", rank=2, batch_size=16, epochs=0.5, seed=number) for number in range(2)]
+    for message in run(Engine(threads=1, lanes=2), *jobs).values():
+        assert message["outcome"]["kind"] == "complete"
+        assert "none of the layers that it adapts" in message["outcome"]["extra"]["alone"]
+
+
 def test_a_worker_with_one_lane_says_nothing_of_lanes(make_trial: MakeJob) -> None:
     job = make_trial("trial-0000", **OTHERS[0])
     extra = run(Engine(threads=1), job)["trial-0000"]["outcome"]["extra"]
