@@ -170,14 +170,13 @@ def _give_up(group: Sequence[_Step], conductor: Conductor, error: BaseException)
 def _settle(each: _Step, conductor: Conductor) -> None:
     """Have the stepper use the gradient, if it is the one that the lane comes to alone."""
     lane = each.lane
-    if each.has_failed:
+    if each.alone is not None and not each.has_failed:
+        try:
+            lane.refusal = conductor.doubt(each.alone, lane.gradients())
+        except (RuntimeError, MemoryError) as error:  # there may be no room for two gradients
+            _give_up([each], conductor, error)
+    if each.has_failed or lane.refusal is not None:
         lane.reset()
         return
     lane.stepper.has_gradient = True
     lane.num_shared += 1
-    if each.alone is None:
-        return
-    lane.refusal = conductor.doubt(each.alone, lane.gradients())
-    if lane.refusal is not None:
-        lane.num_shared -= 1
-        lane.reset()

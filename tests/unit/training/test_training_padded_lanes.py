@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from lane_crew import HEAD, SIX, crew_of, largest_apart
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import AlbertConfig, AlbertForSequenceClassification
 
+from ftsweep.evaluation.batch import to_device
 from ftsweep.testing.random_models import random_bert, random_llama
 from ftsweep.training.lanes import stack
 from ftsweep.training.lanes.conductor import NoLaneError
@@ -248,6 +250,24 @@ def test_a_lane_whose_second_micro_batch_fails_takes_the_step_alone_and_says_why
     assert [lane.refusal for lane in beside.lanes] == [None, reason, None]
     assert beside.conductor.tokens_per_pass == tokens // share
     assert [lane.num_shared for lane in beside.lanes] == ([5, 2, 5] if reason else [4, 4, 4])
+
+
+def test_a_gradient_that_cannot_be_compared_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone, beside = crew_of(random_llama(HEAD), SIX[:2]), crew_of(random_llama(HEAD), SIX[:2])
+    monkeypatch.setattr(beside.conductor, "doubt", lambda *given: _out_of_memory())
+    alone.step(is_shared=False)
+    beside.step(is_shared=True)
+    assert [(lane.refusal, lane.num_shared) for lane in beside.lanes] == [(None, 0)] * 2
+    assert largest_apart(alone.weights(), beside.weights()) == 0
+
+
+def _out_of_memory() -> str | None:
+    raise torch.OutOfMemoryError("tried to allocate 20.00 GiB")
+
+
+def test_a_batch_goes_to_the_device_once() -> None:
+    there: Any = SimpleNamespace(device=torch.device("cuda", 0))
+    assert to_device({"input_ids": there}, torch.device("cuda")) == {"input_ids": there}
 
 
 # -- bodies of other kinds -------------------------------------------------------------------------------------------
