@@ -41,7 +41,7 @@ class Lane:
         self.own_generators = own_generators
         self.refusal: str | None = None
         self.num_shared = 0
-        """Steps whose gradient came of a shared pass."""
+        """Steps whose gradient came of a shared pass, in this worker."""
         self._body: Any = transformers_model(stepper.model).base_model
         layers = {name: each for name, each in self._body.named_modules() if isinstance(each, LeanLinear)}
         self.adapters = {name: Adapter.of(each) for name, each in layers.items() if name.split(".")[0] != "pooler"}

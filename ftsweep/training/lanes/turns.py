@@ -180,3 +180,4 @@ def _settle(each: _Step, conductor: Conductor) -> None:
         return
     lane.stepper.has_gradient = True
     lane.num_shared += 1
+    lane.stepper.num_shared += 1

@@ -241,8 +241,11 @@ def test_a_killed_worker_s_lanes_go_on_alone_or_with_others(
     del killed, messages  # nothing is written any more, as after kill -9
     again = Engine(threads=1, lanes=lanes)
     for group in [jobs[::-1]] if lanes == 3 else [[job] for job in jobs]:  # in other slots
-        run(again, *group)
+        last = run(again, *group)
     assert [bits(job) for job in jobs] == [bits(job) for job in alone]
+    if lanes == 3:
+        extras = [message["outcome"]["extra"] for message in last.values()]
+        assert all(each["shared_steps"] > each["num_steps"] / 2 for each in extras), "those before rung 1 count"
 
 
 def test_a_pass_without_memory_is_shared_by_fewer_and_changes_no_bit(
