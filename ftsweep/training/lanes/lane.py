@@ -46,8 +46,8 @@ class Lane:
         layers = {name: each for name, each in self._body.named_modules() if isinstance(each, LeanLinear)}
         self.adapters = {name: Adapter.of(each) for name, each in layers.items() if name.split(".")[0] != "pooler"}
         """By the names of their layers in the body; what pools its rows is the lane's own affair."""
-        self.failure: str | None = None
-        """What its own part of a shared pass came to, of the step before; the same step alone did not."""
+        self.has_failed = False
+        """Whether the last pass that it was in raised an error, its own or another's."""
         self._generators: Weights = {}
         self._was_finite = torch.empty(0)
 

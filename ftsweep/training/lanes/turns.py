@@ -59,8 +59,6 @@ def groups(steps: Sequence[_Step], conductor: Conductor) -> Iterator[list[_Step]
 
 def _next_step(lane: Lane, min_tokens: int) -> _Step | None:
     """None where the lane has to do it alone."""
-    if lane.failure is not None:  # a step alone has been taken since
-        lane.refusal, lane.failure = lane.failure, None
     if lane.refusal is not None:
         return None
     shapes = lane.stepper.micro_batch_shapes()
@@ -138,19 +136,26 @@ def _pass(group: Sequence[_Step], number: int, conductor: Conductor) -> None:
 
 
 def _fail(each: _Step, error: BaseException) -> None:
-    """After an error in a lane's own part. Where the step alone goes well, it is one that passes have brought about."""
+    """After an error in a lane's own part; one that is out of memory is of all."""
     if is_out_of_memory(error):
         raise error
     each.has_failed = True
-    if isinstance(error, NoLaneError):
-        each.lane.refusal = str(error)
-    else:
-        _LOGGER.info("%s: its part of a shared pass failed", each.lane.name, exc_info=error)
-        each.lane.failure = _failure(error)
+    _LOGGER.debug("a lane's own part of a shared pass", exc_info=error)
+    _blame(each.lane, error)
 
 
-def _failure(error: BaseException) -> str:
-    return f"a shared pass failed: {type(error).__name__}: {error}".splitlines()[0]
+def _blame(lane: Lane, error: BaseException) -> None:
+    """After an error in a pass that the lane was in.
+
+    Where it was that of a lane that cannot go on alone either, the next pass of the others goes well: they share no
+    more after a second one that does not.
+    """
+    is_told = isinstance(error, NoLaneError)
+    reason = str(error) if is_told else f"a shared pass failed: {type(error).__name__}: {error}".splitlines()[0]
+    if is_told or lane.has_failed:
+        lane.refusal = reason
+    lane.has_failed = True
+    _LOGGER.warning("%s takes %s alone: %s", lane.name, "its steps" if lane.refusal else "a step", reason)
 
 
 def _give_up(group: Sequence[_Step], conductor: Conductor, error: BaseException) -> None:
@@ -161,10 +166,9 @@ def _give_up(group: Sequence[_Step], conductor: Conductor, error: BaseException)
         conductor.tokens_per_pass //= 2
         _LOGGER.warning("a shared pass ran out of memory: %d tokens in one from now on", conductor.tokens_per_pass)
         return
-    reason = str(error) if isinstance(error, NoLaneError) else _failure(error)
-    _LOGGER.warning("%s: these trials take their steps alone", reason, exc_info=error)
+    _LOGGER.debug("a shared pass", exc_info=error)
     for each in group:
-        each.lane.refusal = reason
+        _blame(each.lane, error)
 
 
 def _settle(each: _Step, conductor: Conductor) -> None:
@@ -179,5 +183,6 @@ def _settle(each: _Step, conductor: Conductor) -> None:
         lane.reset()
         return
     lane.stepper.has_gradient = True
+    lane.has_failed = False
     lane.num_shared += 1
     lane.stepper.num_shared += 1

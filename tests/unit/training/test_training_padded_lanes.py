@@ -214,42 +214,57 @@ def test_of_a_trial_that_is_over_no_number_is_kept() -> None:
 # -- what goes wrong in a lane's own part ----------------------------------------------------------------------------
 
 
-def fails_once(lane: Any, error: Exception, *, at: int) -> None:
-    """Have the lane's own part of a pass fail, the call number `at` from now on."""
-    real, calls = lane.add_gradient, []
+def failing(real: Callable[..., Any], error: Exception, *, at: set[int]) -> Callable[..., Any]:
+    """A function that raises this error when it is called for these times."""
+    calls = []
 
-    def failing(*given: Any) -> Any:
+    def called(*given: Any) -> Any:
         calls.append(given)
-        if len(calls) == at:
+        if len(calls) in at:
             raise error
         return real(*given)
 
-    lane.add_gradient = failing
+    return called
 
 
 @pytest.mark.parametrize(
-    ("error", "reason", "share"),
+    ("error", "at", "reason", "share"),
     [
-        (ValueError("no such column"), "a shared pass failed: ValueError: no such column", 1),
-        (MemoryError("x"), None, 2),
+        (ValueError("no column"), {2, 3}, "a shared pass failed: ValueError: no column", 1),
+        (MemoryError("x"), {2}, None, 2),
     ],
     ids=["its own", "memory"],
 )
 def test_a_lane_whose_second_micro_batch_fails_takes_the_step_alone_and_says_why(
-    error: Exception, reason: str | None, share: int
+    error: Exception, at: set[int], reason: str | None, share: int
 ) -> None:
     settings = [{"rank": 4, "batch_size": 6, "length": 30, "micro_batch_size": 3}] * 3
     alone, beside = crew_of(random_llama(HEAD), settings), crew_of(random_llama(HEAD), settings)
     tokens = beside.conductor.tokens_per_pass
     for step in range(5):
         if step == 2:
-            fails_once(beside.lanes[1], error, at=2)
+            lane: Any = beside.lanes[1]
+            lane.add_gradient = failing(lane.add_gradient, error, at=at)
         alone.step(is_shared=False)
         beside.step(is_shared=True)
     assert largest_apart(alone.weights(), beside.weights()) < 1e-9
     assert [lane.refusal for lane in beside.lanes] == [None, reason, None]
     assert beside.conductor.tokens_per_pass == tokens // share
     assert [lane.num_shared for lane in beside.lanes] == ([5, 2, 5] if reason else [4, 4, 4])
+
+
+@pytest.mark.parametrize(("at", "shares"), [({3}, True), ({3, 4}, False)], ids=["once", "again"])
+def test_a_pass_that_fails_once_may_be_a_neighbour_s_fault(at: set[int], shares: bool) -> None:
+    settings = [{"rank": 4, "batch_size": 6, "length": 30}] * 2
+    alone, beside = crew_of(random_llama(HEAD), settings), crew_of(random_llama(HEAD), settings)
+    conductor: Any = beside.conductor
+    conductor.forward = failing(conductor.forward, IndexError("index out of range in self"), at=at)
+    for _ in range(6):
+        alone.step(is_shared=False)
+        beside.step(is_shared=True)
+    assert largest_apart(alone.weights(), beside.weights()) < 1e-9
+    assert [lane.num_shared for lane in beside.lanes] == [5 if shares else 2] * 2
+    assert all((lane.refusal is None) == shares for lane in beside.lanes)
 
 
 def test_a_gradient_that_cannot_be_compared_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
