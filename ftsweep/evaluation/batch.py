@@ -50,7 +50,10 @@ def collate(
 
 
 def to_device(batch: Mapping[str, torch.Tensor], device: torch.device) -> Batch:
-    """The batch on the device; on CUDA through pinned memory, without waiting."""
+    """The batch on the device; on CUDA through pinned memory, without waiting. What is there already stays."""
     if device.type != "cuda":
         return dict(batch)
-    return {name: tensor.pin_memory().to(device, non_blocking=True) for name, tensor in batch.items()}
+    return {
+        name: tensor if tensor.device.type == "cuda" else tensor.pin_memory().to(device, non_blocking=True)
+        for name, tensor in batch.items()
+    }

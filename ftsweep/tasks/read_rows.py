@@ -121,15 +121,20 @@ def _drops(part: nn.Module) -> bool:
 
 @torch.no_grad()
 def _computes_rows_apart(part: nn.Module, whole: Any, x: torch.Tensor) -> bool:
-    """Found out at the first call: whether a row's output depends on that row alone."""
-    known: bool | None = part.__dict__.get("computes_rows_apart")
-    if known is None:
-        rows = torch.arange(0, x.shape[:-1].numel(), 2)
-        expected = whole(x)
-        known = isinstance(expected, torch.Tensor) and expected.shape[:-1] == x.shape[:-1]
-        if known:
-            wanted = expected.flatten(0, -2)[rows]
-            found = compute_only(whole, x, rows).flatten(0, -2)[rows]
-            known = bool((found - wanted).abs().max() <= _TOLERANCE * wanted.abs().max())
-        part.__dict__["computes_rows_apart"] = known
-    return known
+    """Found out at the first call, of each mode: whether a row's output depends on that row alone, and on no draw."""
+    known: dict[bool, bool] = part.__dict__.setdefault("computes_rows_apart", {})
+    if part.training not in known:
+        before = torch.get_rng_state()
+        known[part.training] = _gives_rows_apart(whole, x) and torch.equal(before, torch.get_rng_state())
+        torch.set_rng_state(before)  # a trial that goes on in another process finds it out again, and draws the same
+    return known[part.training]
+
+
+def _gives_rows_apart(whole: Any, x: torch.Tensor) -> bool:
+    rows = torch.arange(0, x.shape[:-1].numel(), 2)
+    expected = whole(x)
+    if not isinstance(expected, torch.Tensor) or expected.shape[:-1] != x.shape[:-1]:
+        return False
+    wanted = expected.flatten(0, -2)[rows]
+    found = compute_only(whole, x, rows).flatten(0, -2)[rows]
+    return bool((found - wanted).abs().max() <= _TOLERANCE * wanted.abs().max())

@@ -113,6 +113,8 @@ class Stepper:
         self._is_plain = False
         self.compile_seconds = 0.0
         """Of `train_seconds`, what torch took to compile passes."""
+        self.num_shared = 0
+        """Steps whose gradient came of a pass that several trials share, in all workers that have had the trial."""
         self.has_gradient = False
         """Whether the weights have the gradient of the next step already."""
         self.strategy.set_training(model)
@@ -276,6 +278,7 @@ class Stepper:
             "train_seconds": self.train_seconds,
             "compile_seconds": self.compile_seconds,
             "num_large_gradients": int(self.num_large_gradients),
+            "num_shared": self.num_shared,
         }
 
     def continue_from(self, checkpoint: Checkpoint) -> None:

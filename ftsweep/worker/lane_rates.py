@@ -11,8 +11,10 @@ from typing import Any
 import torch
 
 from ftsweep.evaluation.trial_parts import TrialParts
+from ftsweep.models.device import is_out_of_memory
 from ftsweep.store.folders import TrialFolder
 from ftsweep.training.lanes.lane import CHECKED_STEPS, Lane
+from ftsweep.training.step import OutOfMemoryAtOneError
 from ftsweep.training.trial import TrialRun
 from ftsweep.worker.base_models import BaseModel
 from ftsweep.worker.components import Components
@@ -56,25 +58,36 @@ class LaneRates:
     def _best(self, parts: TrialParts, folder: Path, most: int, seated: list[_Seated]) -> dict[str, Any]:
         lanes, rates = 1, {"1": 1.0}
         while 2 * lanes <= most:
-            while len(seated) < 2 * lanes:
-                seat = self._seat(parts, folder, len(seated))
-                if isinstance(seat, str):
-                    return {"lanes": 1, "rates": rates, "reason": seat}
-                seated.append(seat)
-            for number in range(CHECKED_STEPS):
-                self._seconds(seated, number, is_shared=True)
-            refusal = next((each.lane.refusal for each in seated if each.lane.refusal is not None), None)
-            if refusal is not None:
-                return {"lanes": 1, "rates": rates, "reason": refusal}
-            rate = median(
-                self._seconds(seated, number, is_shared=False) / self._seconds(seated, number, is_shared=True)
-                for number in range(_NUM_TURNS)
-            )
+            try:
+                rate = self._rate(parts, folder, 2 * lanes, seated)
+            except (RuntimeError, MemoryError, OutOfMemoryAtOneError) as error:
+                if not is_out_of_memory(error) and not isinstance(error, OutOfMemoryAtOneError):
+                    raise
+                return {"lanes": lanes, "rates": rates, "reason": f"{2 * lanes} lanes do not fit into memory"}
+            if isinstance(rate, str):
+                return {"lanes": 1, "rates": rates, "reason": rate}
             rates[str(2 * lanes)] = round(rate, 3)
             if rate < GAIN * rates[str(lanes)]:
                 break
             lanes *= 2
         return {"lanes": lanes, "rates": rates, "reason": "" if lanes > 1 else "steps alone are as quick"}
+
+    def _rate(self, parts: TrialParts, folder: Path, lanes: int, seated: list[_Seated]) -> float | str:
+        """Steps of so many lanes in the time of one alone; or why they cannot share passes."""
+        while len(seated) < lanes:
+            seat = self._seat(parts, folder, len(seated))
+            if isinstance(seat, str):
+                return seat
+            seated.append(seat)
+        for number in range(CHECKED_STEPS):
+            self._seconds(seated, number, is_shared=True)
+        refusal = next((each.lane.refusal for each in seated if each.lane.refusal is not None), None)
+        if refusal is not None:
+            return refusal
+        return median(
+            self._seconds(seated, number, is_shared=False) / self._seconds(seated, number, is_shared=True)
+            for number in range(_NUM_TURNS)
+        )
 
     def _seat(self, parts: TrialParts, folder: Path, number: int) -> _Seated | str:
         seed = parts.config["seed"]
@@ -82,7 +95,11 @@ class LaneRates:
         name = f"lane {number}"
         self._generators.give_to(name)
         base = self._components.lend_base(own, as_twin=True)
-        run = self._components.begin_run(own, base, TrialFolder(folder))
+        try:
+            run = self._components.begin_run(own, base, TrialFolder(folder))
+        except BaseException:
+            self._components.bases.forget(base)
+            raise
         lane = self._passes.seat(name, run, base)
         if isinstance(lane, str):
             self._components.bases.put_back(base, own.strategy, run.model)

@@ -47,7 +47,8 @@ class SharedPasses:
         reason = run_refusal(run, is_exact=self._kind.is_exact)
         if reason is None and base.twin_of is not None:
             assert isinstance(run, TrialRun)
-            return Lane(name, run.stepper, partial(self._generators.give_to, name))
+            lane = Lane(name, run.stepper, partial(self._generators.give_to, name))
+            return lane if lane.adapters else "none of the layers that it adapts is in the body that lanes share"
         return reason or "its base is its own"
 
     def share(self, lanes: Sequence[tuple[Lane, BaseModel]]) -> None:

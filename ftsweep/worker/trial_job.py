@@ -278,7 +278,7 @@ def _shared_extra(lane: Lane | str | None) -> dict[str, Any]:
         return {}
     if isinstance(lane, str):
         return {"shared_steps": 0, "alone": lane}
-    return {"shared_steps": lane.num_shared, **({} if lane.refusal is None else {"alone": lane.refusal})}
+    return {"shared_steps": lane.stepper.num_shared, **({} if lane.refusal is None else {"alone": lane.refusal})}
 
 
 def _first_line(error: BaseException) -> str:

@@ -25,6 +25,8 @@ BASE_ATTENTION = "sdpa"
 
 Gradients = list[torch.Tensor | None]
 
+_DRAWN = ("layerdrop", "encoder_layerdrop", "decoder_layerdrop", "router_jitter_noise", "input_jitter_noise")
+"""Shares in a model's settings of what it leaves out, or changes, by chance; dropout has modules of its own."""
 _IGNORED = frozenset({"return_dict", "use_cache", "output_attentions", "output_hidden_states"})
 
 
@@ -114,6 +116,9 @@ class Conductor(ABC):
         """Why the body of this model cannot be shared; None where it can, as far as is seen without a pass."""
         if base.base_model is base:
             return f"{type(base).__name__} has no body apart from its head"
+        drawn = next((name for name in _DRAWN if getattr(base.config, name, None)), None)
+        if drawn is not None:  # what is drawn may be nothing in the steps that are also taken alone
+            return f"its {drawn} is drawn for a whole batch"
         attention = base.config._attn_implementation
         return None if attention == BASE_ATTENTION else f"its attention is {attention!r}, not {BASE_ATTENTION!r}"
 

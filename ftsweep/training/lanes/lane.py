@@ -16,7 +16,7 @@ from ftsweep.strategies.lean import LeanLinear
 from ftsweep.tasks.read_rows import positions_read
 from ftsweep.training.checkpoint import Weights, pack_generators, unpack_generators
 from ftsweep.training.lanes.conductor import Adapter, BodyInputs, Gradients, NoLaneError
-from ftsweep.training.lanes.stack import FlatAdapter, Stack
+from ftsweep.training.lanes.stack import FlatAdapter
 from ftsweep.training.step import Stepper
 
 CHECKED_STEPS = 2
@@ -41,13 +41,13 @@ class Lane:
         self.own_generators = own_generators
         self.refusal: str | None = None
         self.num_shared = 0
-        """Steps whose gradient came of a shared pass."""
+        """Steps whose gradient came of a shared pass, in this worker."""
         self._body: Any = transformers_model(stepper.model).base_model
         layers = {name: each for name, each in self._body.named_modules() if isinstance(each, LeanLinear)}
-        self.adapters = {name: Adapter.of(each) for name, each in layers.items() if not name.startswith("pooler.")}
+        self.adapters = {name: Adapter.of(each) for name, each in layers.items() if name.split(".")[0] != "pooler"}
         """By the names of their layers in the body; what pools its rows is the lane's own affair."""
-        self.stacks: dict[Any, Stack] = {}
-        """Of passes in which this lane is the first, where adapters are stacked; by what is in them."""
+        self.has_failed = False
+        """Whether the last pass that it was in raised an error, its own or another's."""
         self._generators: Weights = {}
         self._was_finite = torch.empty(0)
 
@@ -104,10 +104,8 @@ class Lane:
             if not answers:
                 raise NoLaneError("its loss asks the model's body more than once")
             states = answers.pop()
-            pooler = getattr(self._body, "pooler", None)
             return BaseModelOutputWithPoolingAndCrossAttentions(
-                last_hidden_state=states,
-                pooler_output=None if pooler is None else pooler(states),
+                last_hidden_state=states, pooler_output=self._pooled(states)
             )
 
         self.own_generators()
@@ -115,6 +113,14 @@ class Lane:
             self.stepper.add_gradient(batch, num_units)
         assert leaf.grad is not None
         return leaf.grad
+
+    def _pooled(self, states: torch.Tensor) -> torch.Tensor | None:
+        """What the body makes of its last hidden states [rows, length, hidden] for a head over whole rows."""
+        pooler, activation = (getattr(self._body, name, None) for name in ("pooler", "pooler_activation"))
+        if pooler is None:
+            return None
+        pooled: torch.Tensor = pooler(states) if activation is None else activation(pooler(states[:, 0]))  # ALBERT's
+        return pooled
 
     def gradients(self) -> Gradients:
         """Copies of what every trained weight has now."""

@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, ClassVar
+from weakref import WeakSet
 
 import torch
 from torch import nn
@@ -18,7 +19,7 @@ from ftsweep.evaluation.evaluate import autocast
 from ftsweep.tasks.padding import looks_left, without_packed_rows
 from ftsweep.training.lanes.conductor import BodyInputs, Conductor, Gradients, NoLaneError, SharedPass, told_segments
 from ftsweep.training.lanes.padded_layers import ATTENTION, PaddedDropout, Rows, Seats, Sheet, StackedLinear
-from ftsweep.training.lanes.stack import Stack
+from ftsweep.training.lanes.stack import FlatAdapter, Layout, Stack
 from ftsweep.training.lanes.twin import twin
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from ftsweep.training.lanes.lane import Lane
 
 TOKENS_PER_PASS = 1 << 15
-MAX_STACKS = 2
-"""Kept of each first lane: a step of several micro-batches has passes of all lanes, and of those that have most."""
 MAX_PADDING = 2.0
 """Micro-batches whose pass would be so many times as large as they are, or more, do not go together."""
 _TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-3, torch.bfloat16: 0.05, torch.float16: 0.01}
@@ -57,6 +56,8 @@ class PaddedConductor(Conductor):
         self._settings = {"use_cache": False} if "use_cache" in taken else {}
         self.tokens_per_pass = TOKENS_PER_PASS
         self._dtype: torch.dtype = torch.float32
+        self._flats: WeakSet[FlatAdapter] = WeakSet()
+        self._layout = Layout({})
 
     @classmethod
     def refusal(cls, base: PreTrainedModel) -> str | None:
@@ -89,7 +90,6 @@ class PaddedConductor(Conductor):
                 for each in batches
             ]
             settings["attention_mask"] = _padded(masks, sheet, of_rows=1)
-        sheet.stack.fill()
         self._seats.sheet = sheet
         try:
             with ExitStack() as contexts:
@@ -122,18 +122,15 @@ class PaddedConductor(Conductor):
         owns = [Rows(lane, *each.shape) for lane, each in zip(lanes, ids, strict=True)]
         anchor = torch.zeros((), device=ids[0].device, requires_grad=True)
         num_rows, length = max(own.num_rows for own in owns), max(own.length for own in owns)
-        return Sheet(owns, num_rows, length, stack_of(lanes, dtype), anchor)
+        return Sheet(owns, num_rows, length, self._stack([lane.flat for lane in lanes], dtype), anchor)
 
-
-def stack_of(lanes: Sequence[Lane], dtype: torch.dtype) -> Stack:
-    """Of these lanes. The first one keeps it: it goes when that trial does."""
-    flats, stacks = [lane.flat for lane in lanes], lanes[0].stacks
-    key = (dtype, *map(id, flats))  # they live as long as the stack
-    if key not in stacks:
-        while len(stacks) >= MAX_STACKS:
-            stacks.pop(next(iter(stacks)))
-        stacks[key] = Stack(flats, dtype)
-    return stacks[key]
+    def _stack(self, flats: Sequence[FlatAdapter], dtype: torch.dtype) -> Stack:
+        """Of these, in rows with room for all lanes that there are: who is in a pass changes with its lengths."""
+        if not self._flats.issuperset(flats):
+            self._flats.update(flats)
+            layout = Layout.of(each.adapters for each in self._flats)
+            self._layout = self._layout if layout == self._layout else layout
+        return Stack(flats, self._layout, dtype)
 
 
 def _padded(parts: Sequence[torch.Tensor], sheet: Sheet, *, of_rows: int = 0) -> torch.Tensor:

@@ -1,20 +1,62 @@
-"""The adapters of several lanes side by side, in one tensor per layer and factor: a batched product serves them all.
+"""The adapters of several lanes side by side, in one tensor: a batched product per layer and factor serves them all.
 
-Lanes differ in rank and in the layers that they adapt; what one lacks is zero. The weights of all lanes go into the
-stack, and its gradients back to them, through an index over all elements: as many operations for sixteen lanes as for
-one, but for a concatenation.
+Lanes differ in rank and in the layers that they adapt; what one lacks is zero. Each lane has a row of the tensor, and
+an index of where in it its own numbers stand. The index depends on the places of all factors in a row, not on which
+lanes are in a pass: that changes from step to step, and takes no more than new rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 
 import numpy as np
 import torch
 
 from ftsweep.training.lanes.conductor import Adapter, NoLaneError
+
+_ALIGNED = 16
+"""Elements: where a factor begins, so that products of a GPU read it in their widest way."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where in a row the factors of each adapted layer stand."""
+
+    shapes: Mapping[str, tuple[int, int, int]]
+    """By name of the layer the largest rank, its inputs and its outputs."""
+
+    @classmethod
+    def of(cls, adapters: Iterable[Mapping[str, Adapter]]) -> Layout:
+        """With room for each of these lanes' adapters."""
+        shapes: dict[str, tuple[int, int, int]] = {}
+        for name, adapter in chain.from_iterable(each.items() for each in adapters):
+            (rank, num_in), num_out = adapter.down.shape, len(adapter.up)
+            shapes[name] = (max(rank, shapes.get(name, (0,))[0]), num_in, num_out)
+        return cls(shapes)
+
+    @cached_property
+    def sizes(self) -> list[int]:
+        """Of all factors, A and B in turns, with what stands between them and the next one."""
+        wanted = chain.from_iterable((rank * num_in, num_out * rank) for rank, num_in, num_out in self.shapes.values())
+        return [-(-size // _ALIGNED) * _ALIGNED for size in wanted]
+
+    @cached_property
+    def starts(self) -> dict[str, tuple[int, int]]:
+        """Of A and of B of each layer."""
+        ends = np.cumsum([0, *self.sizes]).tolist()
+        return dict(zip(self.shapes, zip(ends[::2], ends[1::2], strict=False), strict=True))
+
+    def factors(self, rows: torch.Tensor) -> list[torch.Tensor]:
+        """Of rows [lanes, sum of sizes] A [lanes, rank, in] and B [lanes, out, rank] of each layer, in turns."""
+        parts, found = iter(rows.split(self.sizes, dim=1)), []
+        lanes, stride = rows.shape[0], rows.stride(0)
+        for rank, num_in, num_out in self.shapes.values():
+            found.append(next(parts).as_strided((lanes, rank, num_in), (stride, num_in, 1)))
+            found.append(next(parts).as_strided((lanes, num_out, rank), (stride, rank, 1)))
+        return found
 
 
 class FlatAdapter:
@@ -32,17 +74,28 @@ class FlatAdapter:
         self.views = [weight.detach().view(-1) for weight in self.weights]
         sizes = [weight.numel() for weight in self.weights]
         self.size = sum(sizes)
-        self._gradient = torch.zeros(self.size, dtype=self.weights[0].dtype, device=self.weights[0].device)
+        factors = np.ravel([(1.0, each.scale) for each in adapters.values()])
+        like = self.weights[0].detach()
+        self.scales = torch.from_numpy(np.repeat(factors, sizes)).to(like)
+        """What each element is multiplied by in a stack: B has the adapter's scale in it."""
+        self._gradient = like.new_zeros(self.size)
         self._gradients = [
             part.view_as(weight) for part, weight in zip(self._gradient.split(sizes), self.weights, strict=True)
         ]
+        self._places: tuple[Layout, torch.Tensor] | None = None
 
-    def add_gradient(self, gradient: torch.Tensor) -> None:
-        """To the weights' own: [size]."""
+    def places(self, layout: Layout) -> torch.Tensor:
+        """Where in a row each element stands, int64 [size]."""
+        if self._places is None or self._places[0] is not layout:
+            self._places = layout, torch.from_numpy(_places(self.adapters, layout)).to(self.weights[0].device)
+        return self._places[1]
+
+    def add_gradient(self, of_stacked: torch.Tensor) -> None:
+        """To the weights' own, of that of its elements in a stack: [size]."""
         if self.weights[0].grad is self._gradients[0]:  # of another micro-batch of this step
-            self._gradient += gradient
+            self._gradient.addcmul_(of_stacked.to(self.scales.dtype), self.scales)
             return
-        self._gradient.copy_(gradient)
+        torch.mul(of_stacked, self.scales, out=self._gradient)
         for weight, own in zip(self.weights, self._gradients, strict=True):
             assert weight.grad is None
             weight.grad = own
@@ -61,73 +114,37 @@ class Block:
 
 
 class Stack:
-    """The adapters of these lanes, in the type that a pass computes in."""
-
-    def __init__(self, flats: Sequence[FlatAdapter], dtype: torch.dtype) -> None:
-        self._flats = flats
-        device = flats[0].weights[0].device
-        names = list(dict.fromkeys(chain.from_iterable(each.adapters for each in flats)))
-        shapes = [shape for name in names for shape in _shapes([each.adapters.get(name) for each in flats])]
-        sizes = [int(np.prod(shape)) for shape in shapes]
-        self._weights, self._gradients = (torch.zeros(sum(sizes), dtype=dtype, device=device) for _ in range(2))
-        parts = [
-            [part.view(shape) for part, shape in zip(whole.split(sizes), shapes, strict=True)]
-            for whole in (self._weights, self._gradients)
-        ]
-        factors = zip(*(each[start::2] for each in parts for start in (0, 1)), strict=True)
-        self.blocks = {name: Block(*four) for name, four in zip(names, factors, strict=True)}
-        places, scales = _places(flats, names, shapes), _scales(flats)
-        source = np.full(sum(sizes), len(places), dtype=np.int64)  # what no lane has is the zero behind their weights
-        source[places] = np.arange(len(places))
-        self._source, self._places = (torch.from_numpy(each).to(device) for each in (source, places))
-        self._scales = torch.from_numpy(scales).to(device, flats[0].weights[0].dtype)
-        self._zero = self._scales.new_zeros(1)
+    """The adapters of these lanes as they are now, in the type that a pass computes in; gradients are nothing."""
 
     @torch.no_grad()
-    def fill(self) -> None:
-        """With the weights as they are now; gradients are nothing."""
-        flat = torch.cat([*chain.from_iterable(each.views for each in self._flats), self._zero])
-        flat[:-1] *= self._scales
-        self._weights.copy_(flat.index_select(0, self._source))
-        self._gradients.zero_()
+    def __init__(self, flats: Sequence[FlatAdapter], layout: Layout, dtype: torch.dtype) -> None:
+        self._flats = flats
+        self._layout = layout
+        both = torch.zeros(2, len(flats), sum(layout.sizes), dtype=dtype, device=flats[0].views[0].device)
+        weights, self._gradients = both.unbind()
+        numbers = torch.cat([*chain.from_iterable(each.views for each in flats)])
+        parts = numbers.split([each.size for each in flats])
+        torch._foreach_mul_(parts, [each.scales for each in flats])
+        stacked = numbers.to(dtype).split([each.size for each in flats])
+        for row, own, each in zip(weights, stacked, flats, strict=True):
+            row.index_copy_(0, each.places(layout), own)
+        factors, gradients = layout.factors(weights), layout.factors(self._gradients)
+        by_layer = zip(factors[::2], factors[1::2], gradients[::2], gradients[1::2], strict=True)
+        self.blocks = {name: Block(*four) for name, four in zip(layout.shapes, by_layer, strict=True)}
 
     @torch.no_grad()
     def give_gradients(self, is_reached: Sequence[bool]) -> None:
         """To the weights of the lanes that the pass back has reached."""
-        flat = self._gradients.index_select(0, self._places).to(self._scales.dtype)
-        flat *= self._scales
-        for each, own, is_own in zip(
-            self._flats, flat.split([each.size for each in self._flats]), is_reached, strict=True
-        ):
+        for each, row, is_own in zip(self._flats, self._gradients, is_reached, strict=True):
             if is_own:
-                each.add_gradient(own)
+                each.add_gradient(row.index_select(0, each.places(self._layout)))
 
 
-def _shapes(adapters: Sequence[Adapter | None]) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
-    """Of A and of B of all lanes at one layer."""
-    ranks = [len(each.down) for each in adapters if each is not None]
-    some = next(each for each in adapters if each is not None)
-    return (len(adapters), max(ranks), some.down.shape[1]), (len(adapters), len(some.up), max(ranks))
-
-
-def _places(flats: Sequence[FlatAdapter], names: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> np.ndarray:
-    """Where in a stack of these shapes each element of all lanes stands, int64 [elements]."""
-    starts = dict(zip(names, np.cumsum([0, *(np.prod(shape) for shape in shapes)])[::2], strict=False))
-    width = dict(zip(names, shapes[::2], strict=True))
+def _places(adapters: Mapping[str, Adapter], layout: Layout) -> np.ndarray:
     found = []
-    for lane, flat in enumerate(flats):
-        for name, adapter in flat.adapters.items():
-            lanes, rank, size = width[name]
-            own_rank, out = len(adapter.down), len(adapter.up)
-            down = starts[name] + lane * rank * size
-            found.append(down + np.arange(own_rank * size))
-            up = starts[name] + lanes * rank * size + lane * out * rank
-            found.append((up + rank * np.arange(out)[:, None] + np.arange(own_rank)).ravel())
-    return np.concatenate(found).astype(np.int64)
-
-
-def _scales(flats: Sequence[FlatAdapter]) -> np.ndarray:
-    """What each element of all lanes is multiplied by: B has the adapter's scale in it."""
-    factors = [(1.0, each.scale) for flat in flats for each in flat.adapters.values()]
-    sizes = [weight.numel() for flat in flats for weight in flat.weights]
-    return np.repeat(np.ravel(factors), sizes)
+    for name, adapter in adapters.items():
+        (own_rank, num_in), num_out = adapter.down.shape, len(adapter.up)
+        down, up = layout.starts[name]
+        found.append(down + np.arange(own_rank * num_in))
+        found.append((up + layout.shapes[name][0] * np.arange(num_out)[:, None] + np.arange(own_rank)).ravel())
+    return np.concatenate(found)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ftsweep.evaluation.batch import Batch
+from ftsweep.evaluation.batch import Batch, to_device
 from ftsweep.models.device import is_out_of_memory
 from ftsweep.training.lanes.conductor import BodyInputs, Conductor, Gradients, NoLaneError
 from ftsweep.training.lanes.lane import Lane
@@ -112,10 +112,13 @@ def _take_alone(each: _Step) -> None:
 def _pass(group: Sequence[_Step], number: int, conductor: Conductor) -> None:
     """Add the gradient of micro-batch `number` of every lane."""
     inputs: list[BodyInputs] = []
+    batches: list[Batch] = []
     ready: list[_Step] = []
     for each in group:
         try:
-            inputs.append(each.lane.body_inputs(each.batches[number]))
+            batch = to_device(each.batches[number], each.lane.stepper.evaluator.device)
+            inputs.append(each.lane.body_inputs(batch))
+            batches.append(batch)
             ready.append(each)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - it comes again alone, and is told there
             _fail(each, error)
@@ -123,9 +126,9 @@ def _pass(group: Sequence[_Step], number: int, conductor: Conductor) -> None:
         return
     shared = conductor.forward([each.lane for each in ready], inputs)
     gradients: Gradients = []
-    for each, states in zip(ready, shared.hidden, strict=True):
+    for each, batch, states in zip(ready, batches, shared.hidden, strict=True):
         try:
-            gradients.append(each.lane.add_gradient(each.batches[number], each.num_units, states))
+            gradients.append(each.lane.add_gradient(batch, each.num_units, states))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - it comes again alone, and is told there
             gradients.append(None)
             _fail(each, error)
@@ -133,9 +136,26 @@ def _pass(group: Sequence[_Step], number: int, conductor: Conductor) -> None:
 
 
 def _fail(each: _Step, error: BaseException) -> None:
+    """After an error in a lane's own part; one that is out of memory is of all."""
+    if is_out_of_memory(error):
+        raise error
     each.has_failed = True
-    if isinstance(error, NoLaneError):
-        each.lane.refusal = str(error)
+    _LOGGER.debug("a lane's own part of a shared pass", exc_info=error)
+    _blame(each.lane, error)
+
+
+def _blame(lane: Lane, error: BaseException) -> None:
+    """After an error in a pass that the lane was in.
+
+    Where it was that of a lane that cannot go on alone either, the next pass of the others goes well: they share no
+    more after a second one that does not.
+    """
+    is_told = isinstance(error, NoLaneError)
+    reason = str(error) if is_told else f"a shared pass failed: {type(error).__name__}: {error}".splitlines()[0]
+    if is_told or lane.has_failed:
+        lane.refusal = reason
+    lane.has_failed = True
+    _LOGGER.warning("%s takes %s alone: %s", lane.name, "its steps" if lane.refusal else "a step", reason)
 
 
 def _give_up(group: Sequence[_Step], conductor: Conductor, error: BaseException) -> None:
@@ -146,23 +166,23 @@ def _give_up(group: Sequence[_Step], conductor: Conductor, error: BaseException)
         conductor.tokens_per_pass //= 2
         _LOGGER.warning("a shared pass ran out of memory: %d tokens in one from now on", conductor.tokens_per_pass)
         return
-    reason = str(error) if isinstance(error, NoLaneError) else f"a shared pass failed: {type(error).__name__}: {error}"
-    _LOGGER.warning("%s: these trials take their steps alone", reason, exc_info=error)
+    _LOGGER.debug("a shared pass", exc_info=error)
     for each in group:
-        each.lane.refusal = reason.splitlines()[0]
+        _blame(each.lane, error)
 
 
 def _settle(each: _Step, conductor: Conductor) -> None:
     """Have the stepper use the gradient, if it is the one that the lane comes to alone."""
     lane = each.lane
-    if each.has_failed:
+    if each.alone is not None and not each.has_failed:
+        try:
+            lane.refusal = conductor.doubt(each.alone, lane.gradients())
+        except (RuntimeError, MemoryError) as error:  # there may be no room for two gradients
+            _give_up([each], conductor, error)
+    if each.has_failed or lane.refusal is not None:
         lane.reset()
         return
     lane.stepper.has_gradient = True
+    lane.has_failed = False
     lane.num_shared += 1
-    if each.alone is None:
-        return
-    lane.refusal = conductor.doubt(each.alone, lane.gradients())
-    if lane.refusal is not None:
-        lane.num_shared -= 1
-        lane.reset()
+    lane.stepper.num_shared += 1

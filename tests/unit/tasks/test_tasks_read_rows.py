@@ -57,7 +57,7 @@ def rows_seen(model, monkeypatch):
     """What is given to the last layer's feed-forward part, as numbers of rows; found out before."""
     seen = []
     part = feed_forward(model)
-    part.__dict__["computes_rows_apart"] = True
+    part.__dict__["computes_rows_apart"] = {True: True, False: True}
     forward = type(part).forward
 
     def counted(self, x, *args, **kwargs):
@@ -163,6 +163,22 @@ def test_where_dropout_is_drawn_all_rows_are_computed(monkeypatch):
     head_outputs(model.train(), texts())
     head_outputs(model.eval(), texts())
     assert seen == [8 * 24, MIN_ROWS]
+
+
+def test_whether_rows_are_apart_is_found_out_without_a_draw(monkeypatch):
+    model = random_llama("sequence_classification").train()
+    part = feed_forward(model)
+    whole = part.forward
+    part.forward = lambda x: torch.nn.functional.dropout(whole(x), 1e-6, training=part.training)  # of no module
+    draws = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        head_outputs(model, texts())
+        draws.append(torch.rand(1))
+    assert torch.equal(*draws), "the first step draws as a later one, which a new process finds out anew"
+    assert part.__dict__["computes_rows_apart"] == {True: False}
+    head_outputs(model.eval(), texts())
+    assert part.__dict__["computes_rows_apart"] == {True: False, False: True}
 
 
 def test_recomputed_layers_are_computed_whole(monkeypatch):

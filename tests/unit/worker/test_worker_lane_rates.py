@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from training_rows import sentences, write_rows
 
 from ftsweep.testing.random_models import byte_tokenizer, random_llama
@@ -69,6 +70,23 @@ def test_steps_are_really_timed_both_ways_and_nothing_is_written(make_job: MakeJ
 def test_what_cannot_share_has_one_lane_and_the_reason(small: dict[str, Any], make_job: MakeJob) -> None:
     small["strategy"]["dora"] = True
     assert rate(make_job, 8) == {"lanes": 1, "rates": {}, "reason": "strategy.dora rescales whole weights"}
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("name", ["_seat", "_seconds"])
+def test_lanes_that_do_not_fit_are_not_taken(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    real = getattr(LaneRates, name)
+
+    def limited(self: LaneRates, *given: Any, **more: Any) -> Any:
+        if given[2] == 2 if name == "_seat" else len(given[0]) > 2:
+            raise torch.OutOfMemoryError("tried to allocate 20.00 GiB")
+        return real(self, *given) if name == "_seat" else 1.0 if more["is_shared"] else 1.5
+
+    monkeypatch.setattr(LaneRates, name, limited)
+    monkeypatch.setattr("ftsweep.worker.lane_rates.GAIN", 0.0)
+    found = rate(make_job, 8)
+    assert (found["lanes"], list(found["rates"])) == (2, ["1", "2"])
+    assert found["reason"] == "4 lanes do not fit into memory"
 
 
 def test_a_budget_of_few_trials_has_one_lane(small: dict[str, Any], make_job: MakeJob) -> None:

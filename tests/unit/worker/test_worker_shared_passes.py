@@ -241,8 +241,11 @@ def test_a_killed_worker_s_lanes_go_on_alone_or_with_others(
     del killed, messages  # nothing is written any more, as after kill -9
     again = Engine(threads=1, lanes=lanes)
     for group in [jobs[::-1]] if lanes == 3 else [[job] for job in jobs]:  # in other slots
-        run(again, *group)
+        last = run(again, *group)
     assert [bits(job) for job in jobs] == [bits(job) for job in alone]
+    if lanes == 3:
+        extras = [message["outcome"]["extra"] for message in last.values()]
+        assert all(each["shared_steps"] > each["num_steps"] / 2 for each in extras), "those before rung 1 count"
 
 
 def test_a_pass_without_memory_is_shared_by_fewer_and_changes_no_bit(
@@ -306,6 +309,17 @@ def test_what_cannot_be_a_lane_runs_alone_and_says_why(
         assert message["outcome"]["kind"] == "complete"
         assert reason in message["outcome"]["extra"]["alone"]
         assert shared_steps(message) == 0
+
+
+def test_adapters_outside_of_the_body_s_layers_share_nothing(
+    make_trial: MakeJob, config: Config, tmp_path: Path
+) -> None:
+    use_model(config, random_bert("sequence_classification"), tmp_path / "bert")
+    config["strategy"]["targets"] = ["bert.pooler.dense"]
+    jobs = [make_trial(f"trial-{number}", rank=2, batch_size=16, epochs=0.5, seed=number) for number in range(2)]
+    for message in run(Engine(threads=1, lanes=2), *jobs).values():
+        assert message["outcome"]["kind"] == "complete"
+        assert "none of the layers that it adapts" in message["outcome"]["extra"]["alone"]
 
 
 def test_a_worker_with_one_lane_says_nothing_of_lanes(make_trial: MakeJob) -> None:
