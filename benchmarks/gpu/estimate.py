@@ -34,10 +34,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ftsweep.models.lean_norm import LeanNorm, lean_norms
 
 LENGTHS, BATCHES, LANES = (128, 512), (1, 4, 16), (1, 4, 16)
-_VIEWS = frozenset(
-    f"aten::{name}"
-    for name in ("view", "_unsafe_view", "t", "transpose", "detach", "slice", "expand", "unsqueeze", "select", "alias")
-)
 _COUNTED_LENGTH = 32
 _TENSORS_OF_A_KERNEL = {1: 110, 2: 64, 3: 48, 4: 36, 5: 30}
 """By how many lists torch's `multi_tensor_apply` goes through; a concatenation takes 128."""
@@ -62,8 +58,9 @@ class Counter(TorchDispatchMode):
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = function._schema.name
-        self.views += name in _VIEWS
-        self.launches += 0 if name in _VIEWS or "empty" in name else _kernels(name, args)
+        is_view = function.is_view or name == "aten::_unsafe_view"
+        self.views += is_view
+        self.launches += 0 if is_view or "empty" in name else _kernels(name, args)
         return function(*args, **(kwargs or {}))
 
 
