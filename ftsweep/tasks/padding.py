@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
-from functools import wraps
+from threading import Lock
 from typing import Any
 
 import torch
@@ -18,7 +17,7 @@ from transformers import masking_utils
 
 from ftsweep.models.inner import num_virtual_tokens, transformers_model
 
-_has_packed_rows = ContextVar("has_packed_rows", default=True)
+_FINDS_PACKING = "find_packed_sequence_indices"
 
 
 @contextmanager
@@ -30,29 +29,43 @@ def needed_mask(model: Any, mask: torch.Tensor | None) -> Iterator[torch.Tensor 
     if mask is None or num_virtual_tokens(model) or not looks_left(transformers_model(model)):
         yield mask
         return
-    with without_packed_rows():
+    with without_packed_rows:
         yield None
 
 
-@contextmanager
-def without_packed_rows() -> Iterator[None]:
-    """In the block, and in this thread, transformers takes rows that come without a mask for one text each.
+def _finds_none(position_ids: torch.Tensor) -> None:
+    """In the place of what looks for packed rows."""
 
-    Else it looks for several in a row, and waits for the device to know.
+
+class _WithoutPackedRows:
+    """In its block transformers takes rows that come without a mask for one text each.
+
+    Else it looks for several in a row, and waits for the device to know. Threads may be in it at once: the last one to
+    leave puts back what looks.
     """
-    token = _has_packed_rows.set(False)
-    try:
-        yield
-    finally:
-        _has_packed_rows.reset(token)
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._num_inside = 0
+        self._finds: Callable[..., Any] | None = getattr(masking_utils, _FINDS_PACKING, None)
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._num_inside += 1
+            self._put(_finds_none)
+
+    def __exit__(self, *_error: object) -> None:
+        with self._lock:
+            self._num_inside -= 1
+            if not self._num_inside:
+                self._put(self._finds)
+
+    def _put(self, finds: Callable[..., Any] | None) -> None:
+        if self._finds is not None:
+            setattr(masking_utils, _FINDS_PACKING, finds)
 
 
-def _only_where_rows_may_be_packed(find: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(find)
-    def found(*args: Any, **settings: Any) -> Any:
-        return find(*args, **settings) if _has_packed_rows.get() else None
-
-    return found
+without_packed_rows = _WithoutPackedRows()
 
 
 def looks_left(model: Any) -> bool:
@@ -68,7 +81,3 @@ def looks_left(model: Any) -> bool:
         said = [bool(module.is_causal) for module in body.modules() if hasattr(module, "is_causal")]
         known = body.__dict__["looks_left"] = bool(said) and all(said)
     return known
-
-
-if (_find := getattr(masking_utils, "find_packed_sequence_indices", None)) is not None:  # looked up at every call
-    masking_utils.find_packed_sequence_indices = _only_where_rows_may_be_packed(_find)

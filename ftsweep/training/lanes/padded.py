@@ -95,7 +95,7 @@ class PaddedConductor(Conductor):
             with ExitStack() as contexts:
                 contexts.enter_context(autocast(ids[0].device, mixed))
                 if self._looks_left:
-                    contexts.enter_context(without_packed_rows())
+                    contexts.enter_context(without_packed_rows)
                 states = self._body(input_ids=_padded(ids, sheet), **settings).last_hidden_state
         finally:
             self._seats.sheet = None

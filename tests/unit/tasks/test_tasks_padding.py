@@ -89,17 +89,20 @@ def test_a_decoders_pass_and_its_gradient_wait_for_no_device(head, refuse_waitin
         answers(model, batch).sum().backward()
 
 
-def test_packed_rows_are_looked_for_again_after_the_block_and_in_other_threads_all_along():
-    packed, found = torch.tensor([[0, 1, 2, 0, 1]]), []
+def test_packed_rows_are_looked_for_again_when_the_last_thread_has_left_the_block():
+    packed, is_in, may_leave = torch.tensor([[0, 1, 2, 0, 1]]), threading.Event(), threading.Event()
 
-    def look():
-        found.append(masking_utils.find_packed_sequence_indices(packed))
+    def be_inside():
+        with without_packed_rows:
+            is_in.set()
+            may_leave.wait()
 
-    with without_packed_rows():
-        look()
-        other = threading.Thread(target=look)
+    other = threading.Thread(target=be_inside)
+    with without_packed_rows:
         other.start()
-        other.join()
-    look()
-    assert found[0] is None
-    assert [each.tolist() for each in found[1:]] == [[[0, 0, 0, 1, 1]]] * 2
+        is_in.wait()
+        assert masking_utils.find_packed_sequence_indices(packed) is None
+    assert masking_utils.find_packed_sequence_indices(packed) is None, "the other thread is still in a pass"
+    may_leave.set()
+    other.join()
+    assert masking_utils.find_packed_sequence_indices(packed).tolist() == [[0, 0, 0, 1, 1]]
