@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 
-sys.path.append(str(Path(__file__).parents[1] / "unit"))  # crews of lanes
+sys.path.append(str(Path(__file__).parents[1] / "unit"))  # crews of lanes, settings of trials
 
 WORDS = {"sea": ["wave", "ship", "harbour", "tide"], "farm": ["cow", "barn", "wheat", "plough"]}
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> dict[str, Any]:
+    from training_rows import TRAINING
+
     lines = []
     for number in range(160):
         label = ("sea", "farm")[number % 2]
@@ -31,20 +33,7 @@ def config(tmp_path: Path) -> dict[str, Any]:
         "general": None,
         "task": {"_target_": "ftsweep.tasks.Classification", "max_length": 32},
         "strategy": {"_target_": "ftsweep.strategies.Lora", "rank": 4},
-        "training": {
-            "learning_rate": 5e-3,
-            "batch_size": 16,
-            "epochs": 3,
-            "micro_batch_size": None,
-            "warmup": 0.1,
-            "schedule": "linear",
-            "weight_decay": 0.0,
-            "max_grad_norm": 1.0,
-            "patience": None,
-            "precision": "auto",
-            "gradient_checkpointing": False,
-            "replay": 0.0,
-        },
+        "training": {**TRAINING, "batch_size": 16, "epochs": 3},
         "rungs": {"count": 4},
         "objective": {"metric": "loss", "split": "validation", "direction": "minimize"},
         "seed": {"data": 0, "model": 0, "sampler": 0},

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from training_rows import sentences, write_rows
+from training_rows import TRAINING, sentences, write_rows
 
 
 @pytest.fixture
@@ -25,20 +25,7 @@ def config(tmp_path: Path) -> dict[str, Any]:
         },
         "task": {"_target_": "ftsweep.tasks.Classification", "max_length": 24},
         "strategy": {"_target_": "ftsweep.strategies.Lora", "rank": 2},
-        "training": {
-            "learning_rate": 5e-3,
-            "batch_size": 8,
-            "epochs": 2,
-            "micro_batch_size": None,
-            "warmup": 0.1,
-            "schedule": "linear",
-            "weight_decay": 0.0,
-            "max_grad_norm": 1.0,
-            "patience": None,
-            "precision": "auto",
-            "gradient_checkpointing": False,
-            "replay": 0.0,
-        },
+        "training": dict(TRAINING),
         "rungs": {"count": 4},
         "objective": {"metric": "loss", "split": "validation", "direction": "minimize"},
         "seed": {"data": 0, "model": 0, "sampler": 0},

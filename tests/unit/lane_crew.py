@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
+from training_rows import TRAINING
 
 from ftsweep.evaluation.evaluate import Evaluator
 from ftsweep.strategies.lora import Lora
@@ -110,7 +111,7 @@ def crew_of(
         with nullcontext() if autocast else patch("ftsweep.strategies.adapters.train_in_float32"):
             model = lora.apply(twin(base), HEAD)
         model = model.to(device) if autocast else model.to(device, dtype)
-        training = {**TRAINING, **own}
+        training = {**TRAINING, "epochs": 1000, **own}
         config = {"training": training, "seed": {"data": number, "model": number}}
         parts: Any = SimpleNamespace(task=task, strategy=lora, config=config, tokenizer=byte_tokenizer())
         evaluator = Evaluator(task, {"labels": LABELS}, 0, device, autocast)
@@ -118,22 +119,6 @@ def crew_of(
         lanes.append(Lane(name, stepper, partial(generators.give_to, name)))
     generators.give_to("nobody")  # the next base is drawn without any trial noticing
     return Crew(lanes, PaddedConductor(base))
-
-
-TRAINING: dict[str, Any] = {
-    "learning_rate": 1e-3,
-    "batch_size": 4,
-    "epochs": 1000,
-    "micro_batch_size": None,
-    "warmup": 0.1,
-    "schedule": "linear",
-    "weight_decay": 0.0,
-    "max_grad_norm": 1.0,
-    "patience": None,
-    "precision": "float32",
-    "gradient_checkpointing": False,
-    "replay": 0.0,
-}
 
 
 def largest_apart(left: list[list[torch.Tensor]], right: list[list[torch.Tensor]]) -> float:

@@ -1,4 +1,4 @@
-"""Rows that the training tests write: short generated sentences with one of two labels."""
+"""What the training tests train on: short generated sentences with one of two labels, and the settings of a trial."""
 
 from __future__ import annotations
 
@@ -10,6 +10,23 @@ WORDS = {
     "sea": ["wave", "ship", "harbour", "tide", "sailor", "anchor"],
     "farm": ["cow", "barn", "wheat", "plough", "meadow", "tractor"],
 }
+
+
+TRAINING: dict[str, Any] = {
+    "learning_rate": 5e-3,
+    "batch_size": 8,
+    "epochs": 2,
+    "micro_batch_size": None,
+    "warmup": 0.1,
+    "schedule": "linear",
+    "weight_decay": 0.0,
+    "max_grad_norm": 1.0,
+    "patience": None,
+    "precision": "auto",
+    "gradient_checkpointing": False,
+    "replay": 0.0,
+}
+"""The settings of a small trial."""
 
 
 def sentences(count: int, offset: int = 0) -> list[dict[str, str]]:

@@ -173,9 +173,7 @@ def _remedy(
     if len(inner) == 2 and each.kind == "other":
         return f"To learn one from the other: --task instruction --columns prompt={inner[0]},completion={inner[1]}."
     is_plain = re.fullmatch(r"-?\d+(\.\d+)?", shown)
-    if not is_plain and re.fullmatch(
-        r"[^\w.,]?\s?[+-]?[\d.]*,\d+([.,]\d+)?\s*[^\w.,]?|[^\w.,]?\s?[+-]?\d+([.,]\d+)?\s*[^\w.,]?", shown
-    ):
+    if not is_plain and _SIGNED.fullmatch(shown):
         return "Write numbers with a point and no other sign, such as 3.5."
     if each.kind in ("text", "number"):
         return (

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
-from torch import nn
 
 from ftsweep.tasks.read_rows import feed_forward
+from ftsweep.training.lanes.body import shared_body
 from ftsweep.training.lanes.conductor import BodyInputs, Conductor, Gradients, NoLaneError, SharedPass, told_segments
 from ftsweep.training.lanes.packed_attention import NAME, own_mask
 from ftsweep.training.lanes.packed_layers import LaneDropout, LaneFeedForward, LaneLinear, Part, Seats
-from ftsweep.training.lanes.twin import twin
 from ftsweep.training.step import MIN_TOKENS
 
 if TYPE_CHECKING:
@@ -45,7 +44,10 @@ class PackedConductor(Conductor):
             raise NoLaneError(reason)
         self._config = base.config
         self._seats = Seats()
-        self._body: Any = _shared_body(base, self._seats)
+        self._body: Any = shared_body(base, self._seats, linear=LaneLinear, dropout=LaneDropout, attention=NAME)
+        if feed_forward(base) is not None:
+            last = self._body.layers[-1]
+            last.mlp = LaneFeedForward(last.mlp, self._seats)
         self._is_causal = any(getattr(module, "is_causal", False) for module in self._body.modules())
         taken = inspect.signature(self._body.forward).parameters
         self._settings = {"use_cache": False} if "use_cache" in taken else {}
@@ -102,25 +104,6 @@ class PackedConductor(Conductor):
             self._seats.parts = ()
         split = states.last_hidden_state.split([part.num_tokens for part in parts], dim=1)
         return [own.view(part.num_rows, part.length, -1) for own, part in zip(split, parts, strict=True)]
-
-
-def _shared_body(base: PreTrainedModel, seats: Seats) -> Any:
-    """A twin of the model's body with the layers that know of lanes; what pools rows is left to the lanes."""
-    whole: Any = twin(base)
-    body = whole.base_model
-    if getattr(body, "pooler", None) is not None:
-        body.pooler = None
-    for name, module in list(body.named_modules()):
-        if type(module) is nn.Linear:
-            body.set_submodule(name, LaneLinear(name, module, seats))
-        elif type(module) is nn.Dropout:
-            body.set_submodule(name, LaneDropout(module, seats))
-    if (part := feed_forward(whole)) is not None:
-        body.layers[-1].mlp = LaneFeedForward(part, seats)
-    for module in body.modules():
-        module.lane_seats = seats
-    body.config._attn_implementation = NAME
-    return body.train()
 
 
 def largest_difference(left: Gradients, right: Gradients) -> float:

@@ -15,6 +15,7 @@ from torch.nn.functional import linear
 
 from ftsweep.strategies.low_rank import LowRankSum, Own, dropout_noise
 from ftsweep.tasks.read_rows import compute_only, rows_read
+from ftsweep.training.lanes.body import SeatedDropout, SeatedLinear
 from ftsweep.training.lanes.conductor import Adapter
 
 
@@ -52,15 +53,8 @@ class Seats:
     parts: Sequence[Part] = field(default=())
 
 
-class LaneLinear(nn.Module):
+class LaneLinear(SeatedLinear):
     """In the place of an `nn.Linear` that lanes adapt."""
-
-    def __init__(self, name: str, base: nn.Linear, seats: Seats) -> None:
-        super().__init__()
-        self.weight, self.bias = base.weight, base.bias
-        self.in_features, self.out_features = base.in_features, base.out_features
-        self._name = name
-        self._seats = seats
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         flat = x.flatten(0, -2)
@@ -109,13 +103,8 @@ class LaneFeedForward(nn.Module):
             self._seats.parts = parts
 
 
-class LaneDropout(nn.Module):
+class LaneDropout(SeatedDropout):
     """In the place of the body's own `nn.Dropout`: each lane draws for its rows as it would alone."""
-
-    def __init__(self, base: nn.Dropout, seats: Seats) -> None:
-        super().__init__()
-        self.p = base.p
-        self._seats = seats
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not self.training or self.p == 0:

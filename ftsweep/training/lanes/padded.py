@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakSet
 
@@ -17,10 +17,10 @@ from torch import nn
 
 from ftsweep.evaluation.evaluate import autocast
 from ftsweep.tasks.padding import looks_left, without_packed_rows
+from ftsweep.training.lanes.body import shared_body
 from ftsweep.training.lanes.conductor import BodyInputs, Conductor, Gradients, NoLaneError, SharedPass, told_segments
 from ftsweep.training.lanes.padded_layers import ATTENTION, PaddedDropout, Rows, Seats, Sheet, StackedLinear
 from ftsweep.training.lanes.stack import FlatAdapter, Layout, Stack
-from ftsweep.training.lanes.twin import twin
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -50,7 +50,9 @@ class PaddedConductor(Conductor):
         if reason is not None:
             raise NoLaneError(reason)
         self._seats = Seats()
-        self._body: Any = _shared_body(base, self._seats)
+        self._body: Any = shared_body(
+            base, self._seats, linear=StackedLinear, dropout=PaddedDropout, attention=ATTENTION
+        )
         self._looks_left = looks_left(base)
         taken = inspect.signature(self._body.forward).parameters
         self._settings = {"use_cache": False} if "use_cache" in taken else {}
@@ -92,10 +94,7 @@ class PaddedConductor(Conductor):
             settings["attention_mask"] = _padded(masks, sheet, of_rows=1)
         self._seats.sheet = sheet
         try:
-            with ExitStack() as contexts:
-                contexts.enter_context(autocast(ids[0].device, mixed))
-                if self._looks_left:
-                    contexts.enter_context(without_packed_rows)
+            with autocast(ids[0].device, mixed), without_packed_rows if self._looks_left else nullcontext():
                 states = self._body(input_ids=_padded(ids, sheet), **settings).last_hidden_state
         finally:
             self._seats.sheet = None
@@ -142,23 +141,6 @@ def _padded(parts: Sequence[torch.Tensor], sheet: Sheet, *, of_rows: int = 0) ->
             rows[: own.num_rows, own.length :] = 0
         rows[: own.num_rows, : own.length] = part
     return whole
-
-
-def _shared_body(base: PreTrainedModel, seats: Seats) -> Any:
-    """A twin of the model's body with the layers that know of lanes; what pools rows is left to the lanes."""
-    whole: Any = twin(base)
-    body = whole.base_model
-    if getattr(body, "pooler", None) is not None:
-        body.pooler = None
-    for name, module in list(body.named_modules()):
-        if type(module) is nn.Linear:
-            body.set_submodule(name, StackedLinear(name, module, seats))
-        elif type(module) is nn.Dropout:
-            body.set_submodule(name, PaddedDropout(module, seats))
-    for module in body.modules():
-        module.lane_seats = seats
-    body.config._attn_implementation = ATTENTION
-    return body.train()
 
 
 def relative_distance(left: Gradients, right: Gradients) -> float:

@@ -18,6 +18,7 @@ from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from ftsweep.strategies.low_rank import dropout_noise
+from ftsweep.training.lanes.body import SeatedDropout, SeatedLinear
 from ftsweep.training.lanes.conductor import BASE_ATTENTION, NoLaneError
 from ftsweep.training.lanes.lane import Lane
 from ftsweep.training.lanes.stack import Block, Stack
@@ -72,15 +73,8 @@ class Seats:
         return self.sheet
 
 
-class StackedLinear(nn.Module):
+class StackedLinear(SeatedLinear):
     """In the place of an `nn.Linear` that lanes adapt."""
-
-    def __init__(self, name: str, base: nn.Linear, seats: Seats) -> None:
-        super().__init__()
-        self.weight, self.bias = base.weight, base.bias
-        self.in_features, self.out_features = base.in_features, base.out_features
-        self._name = name
-        self._seats = seats
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         sheet = self._seats.sheet
@@ -165,13 +159,8 @@ def _dropped(rows: torch.Tensor, noise: torch.Tensor | None) -> torch.Tensor:
     return rows if noise is None else (rows * noise).to(rows.dtype)
 
 
-class PaddedDropout(nn.Module):
+class PaddedDropout(SeatedDropout):
     """In the place of the body's own `nn.Dropout`: each lane drops of its rows what it would drop alone."""
-
-    def __init__(self, base: nn.Dropout, seats: Seats) -> None:
-        super().__init__()
-        self.p = base.p
-        self._seats = seats
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not self.training or self.p == 0:
