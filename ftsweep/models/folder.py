@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from ftsweep.models.loading import Origin
+    from ftsweep.models.origin import Origin
 
 TOKENIZER_FILES = (
     "tokenizer.json",
@@ -49,7 +49,7 @@ class FolderModel(ModelSource):
         self.dtype = check_dtype(dtype)
 
     def tokenizer(self) -> PreTrainedTokenizerBase:
-        from ftsweep.models.loading import load_tokenizer
+        from ftsweep.models.tokenizer import load_tokenizer
 
         return load_tokenizer(self._checked_origin())
 
@@ -72,7 +72,7 @@ class FolderModel(ModelSource):
         return load_model(origin, head, labels=labels, dtype=dtype, device=device, quantisation=quantisation)
 
     def _checked_origin(self) -> Origin:
-        from ftsweep.models.loading import Origin
+        from ftsweep.models.origin import Origin
 
         check_folder(self.folder)
         return Origin(name=str(self.folder), where=_where(self.folder))
