@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import ftsweep
@@ -20,22 +20,28 @@ IN_MEMORY = {"row_store.py": {"pickle"}}
 """Rows are kept packed in memory: what is unpacked there was packed by the same process, and never lies on disk."""
 
 
-def calls() -> Iterator[tuple[str, str, ast.Call]]:
-    for file in FILES:
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call):
-                yield f"{file.name}:{node.lineno}", ast.unparse(node.func), node
+@cache
+def nodes() -> list[tuple[Path, ast.AST]]:
+    return [(file, node) for file in FILES for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))]
+
+
+@cache
+def calls() -> list[tuple[str, str, ast.Call]]:
+    return [
+        (f"{file.name}:{node.lineno}", ast.unparse(node.func), node)
+        for file, node in nodes()
+        if isinstance(node, ast.Call)
+    ]
 
 
 def test_nothing_is_pickled_and_no_text_is_run() -> None:
     assert len(FILES) > 100
     assert [place for place, name, _ in calls() if name in NEVER_CALLED] == []
-    for file in FILES:
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            forbidden = NEVER_IMPORTED - IN_MEMORY.get(file.name, set())
-            assert forbidden.isdisjoint(name.partition(".")[0] for name in names), file
+    for file, node in nodes():
+        names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        forbidden = NEVER_IMPORTED - IN_MEMORY.get(file.name, set())
+        assert forbidden.isdisjoint(name.partition(".")[0] for name in names), file
 
 
 def test_what_could_open_a_pickle_or_run_foreign_code_is_told_not_to() -> None:
