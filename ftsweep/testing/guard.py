@@ -13,8 +13,6 @@ class TestShouting(GuardContract):
 from __future__ import annotations
 
 import inspect
-import subprocess
-import sys
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
@@ -29,14 +27,9 @@ from ftsweep.data.splitting.splitting import split_rows
 from ftsweep.domain.finding import Finding, Severity
 from ftsweep.errors import ConfigError
 from ftsweep.guards.base import DataGuard
+from ftsweep.testing.imports import slow_imports
 
 Splits = Mapping[str, Sequence[Mapping[str, Any]]]
-
-IMPORT = """
-import importlib, sys
-getattr(importlib.import_module(sys.argv[1]), sys.argv[2])()
-print(sorted({"torch", "transformers", "peft", "datasets"} & set(sys.modules)))
-"""
 
 
 class WordExample(NamedTuple):
@@ -178,10 +171,7 @@ class GuardContract:
         parameters = inspect.signature(self.guard_class).parameters
         assert all(parameter.kind is parameter.KEYWORD_ONLY for parameter in parameters.values())
         assert "mode" in parameters
-        command = [sys.executable, "-c", IMPORT, self.guard_class.__module__, self.guard_class.__name__]
-        environment = {"PYTHONPATH": ":".join(sys.path)}
-        done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
-        assert done.stdout.strip() == "[]"
+        assert slow_imports(self.guard_class) == []
 
     def test_a_mode_that_it_does_not_have_is_refused(self) -> None:
         with pytest.raises(ConfigError):

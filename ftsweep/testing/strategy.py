@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -15,16 +13,11 @@ from ftsweep.errors import ConfigError
 from ftsweep.models.base import Head
 from ftsweep.models.saving import save_whole
 from ftsweep.strategies.base import Strategy, parameter_groups, start_checkpointing
+from ftsweep.testing.imports import slow_imports
 from ftsweep.testing.weights import clone, digest, gradients, outputs, structure, token_batch, train
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
-
-IMPORT = """
-import importlib, sys
-getattr(importlib.import_module(sys.argv[1]), sys.argv[2])()
-print(sorted({"torch", "transformers", "peft", "datasets"} & set(sys.modules)))
-"""
 
 
 class StrategyContract:
@@ -50,8 +43,7 @@ class StrategyContract:
         raise NotImplementedError("give a base model as a fixture")
 
     def test_building_needs_no_torch(self, strategy: Strategy) -> None:
-        command = [sys.executable, "-c", IMPORT, type(strategy).__module__, type(strategy).__name__]
-        assert subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip() == "[]"
+        assert slow_imports(type(strategy)) == []
 
     def test_a_step_changes_what_trains_and_nothing_else(
         self, strategy: Strategy, base: PreTrainedModel, head: Head

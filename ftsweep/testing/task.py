@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,18 +12,13 @@ import pytest
 from ftsweep.errors import DataError
 from ftsweep.tasks.base import IGNORED, Example, RowError, Tally, Task
 from ftsweep.tasks.encoding.tokens import attempt
+from ftsweep.testing.imports import slow_imports
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 Batch = dict[str, Any]
-
-IMPORT = """
-import importlib, sys
-getattr(importlib.import_module(sys.argv[1]), sys.argv[2])()
-print(sorted({"torch", "transformers", "peft", "datasets"} & set(sys.modules)))
-"""
 
 
 class TaskContract:
@@ -62,8 +55,7 @@ class TaskContract:
     def test_settings_are_keywords_and_need_no_torch(self, task: Task) -> None:
         with pytest.raises(TypeError):
             type(task)(task.max_length)  # type: ignore[call-arg]
-        command = [sys.executable, "-c", IMPORT, type(task).__module__, type(task).__name__]
-        assert subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip() == "[]"
+        assert slow_imports(type(task)) == []
 
     def test_columns_that_do_not_suffice_are_refused_by_name(self, task: Task) -> None:
         task.check_columns(self.rows[0])
