@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ftsweep.config.checks.comparable import check_comparable
 from ftsweep.config.checks.components import CONTROL_GROUPS
 from ftsweep.config.checks.forgetting import check_forgetting
 from ftsweep.config.checks.generation import check_generation
@@ -81,6 +82,7 @@ def check_layers(layers: Layers) -> SweepConfig:
         check_forgetting(layers, branch, config)
         check_generation(layers, branch, space, config)
         branches.append(Branch(branch.name, config, space, roles[branch.name]))
+    check_comparable(layers, objective, branches)
     _check_space_size(layers, branches, budget.trials)
     shared = {group: nodes["", group] for group in SHARED_GROUPS}
     study = settings.study_settings(layers, branches, budget.trials, objective)

@@ -28,9 +28,12 @@ _METRICS = {
     "multi_label": ("macro_f1", "micro_f1, subset_accuracy, loss"),
     "regression": ("rmse", "mae, spearman, pearson, r2, loss"),
     "token_classification": ("f1", "token_accuracy, loss"),
-    "instruction": ("loss", "token_accuracy, perplexity; of generated answers rouge_l, token_f1, exact_match, ..."),
+    "instruction": (
+        "loss",
+        "token_accuracy, perplexity, bits_per_byte; of generated answers rouge_l, token_f1, exact_match, ...",
+    ),
     "preference": ("ranking_accuracy", "accuracy, margin, loss"),
-    "text": ("loss", "perplexity"),
+    "text": ("loss", "perplexity, bits_per_byte"),
 }
 _WRITING = ("instruction", "preference", "text")
 """Tasks that predict text: their base has to be a causal model."""

@@ -10,8 +10,9 @@ from ftsweep.config.schema import SweepConfig
 from ftsweep.control.continuity import changed_data
 from ftsweep.control.data_findings import collect, refuse, write_findings
 from ftsweep.control.jobs import Jobs
+from ftsweep.domain.objective import Objective
 from ftsweep.domain.space import Branch
-from ftsweep.errors import DataError
+from ftsweep.errors import ConfigError, DataError
 from ftsweep.store.atomic import read_json, write_json
 from ftsweep.store.folders import StudyFolder
 
@@ -21,11 +22,14 @@ def prepare_data(config: SweepConfig, jobs: Jobs) -> dict[str, Any]:
 
     Raises:
         DataError: the data cannot be prepared.
+        ConfigError: models whose tokens differ would be compared by a metric of tokens.
     """
-    return {
+    data = {
         branch.label: jobs.call(jobs.make.prepare(branch), f"preparing data of {branch.label}")
         for branch in config.branches
     }
+    _check_same_tokens(config.objective, data)
+    return data
 
 
 def check_data(config: SweepConfig, folder: StudyFolder, data: Mapping[str, Any]) -> None:
@@ -52,6 +56,24 @@ def measured_baseline(branch: Branch, folder: StudyFolder, jobs: Jobs) -> dict[s
         write_json(file, jobs.call(job, phase)["validation"])
     values: dict[str, float] = read_json(file)
     return values
+
+
+def _check_same_tokens(objective: Objective, data: Mapping[str, Any]) -> None:
+    """Refuse to compare models by a metric of tokens that they do not share."""
+    if not objective.is_per_token or len(data) == 1:
+        return
+    tokens = {label: facts["tokens"] for label, facts in data.items()}
+    first = next(iter(tokens))
+    other = next((label for label in tokens if tokens[label] != tokens[first]), None)
+    if other is None:
+        return
+    better = next((name for name, metric in objective.metrics.items() if not metric.is_per_token), None)
+    raise ConfigError(
+        f"{objective.key} is an average over tokens, and the models of branches {first!r} and {other!r} split text "
+        "into different ones: it does not say which is better",
+        where="objective.metric",
+        remedy="Give each model a study of its own." if better is None else f"Use objective.metric={better}.",
+    )
 
 
 def _check_same_data(name: str, folder: StudyFolder, data: Mapping[str, Any]) -> None:

@@ -29,6 +29,7 @@ class EncodedRow(NamedTuple):
     input_ids: Sequence[int]
     labels: Sequence[int] | Sequence[float]
     row: int
+    num_bytes: int = 0  # of the text that is learned, where the task counts them
 
 
 class EncodedSplit:
@@ -44,6 +45,7 @@ class EncodedSplit:
         self._inputs = [_Lists(batch.column("input_ids")) for batch in batches]
         self._labels = [_Lists(batch.column("labels")) for batch in batches]
         self._rows = [batch.column("row").to_numpy() for batch in batches]
+        self._num_bytes = [batch.column("num_bytes").to_numpy() for batch in batches]
         self._num_examples: int = sum(batch.num_rows for batch in batches)
         self._lengths = np.concatenate([np.empty(0, np.int32), *(np.diff(lists.offsets) for lists in self._inputs)])
 
@@ -67,6 +69,10 @@ class EncodedSplit:
         """The index in the split's rows of the row that became this example; for packed ones see `EncodedRow`."""
         return int(self._rows[index >> _CHUNK_BITS][index & (CHUNK - 1)])
 
+    def num_bytes(self, index: int) -> int:
+        """Bytes of text that the example's learned tokens stand for; 0 where the task does not count them."""
+        return int(self._num_bytes[index >> _CHUNK_BITS][index & (CHUNK - 1)])
+
 
 class _Lists:
     """Zero-copy numpy views of one record batch's list column."""
@@ -83,8 +89,8 @@ class _Lists:
 def write_split(path: Path, examples: Iterable[EncodedRow], *, label_type: LabelType = "int") -> int:
     """Write examples as they come, holding one record batch in memory; how many there were."""
     label_value = pa.float32() if label_type == "float" else pa.int32()
-    columns = [("input_ids", pa.list_(pa.int32())), ("labels", pa.list_(label_value)), ("row", pa.int64())]
-    schema = pa.schema(columns)
+    columns = [("input_ids", pa.list_(pa.int32())), ("labels", pa.list_(label_value))]
+    schema = pa.schema([*columns, ("row", pa.int64()), ("num_bytes", pa.int64())])
     num_examples = 0
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
         for chunk in _chunks(examples):
@@ -92,6 +98,7 @@ def write_split(path: Path, examples: Iterable[EncodedRow], *, label_type: Label
                 _list_array([row.input_ids for row in chunk], np.int32),
                 _list_array([row.labels for row in chunk], np.float32 if label_type == "float" else np.int32),
                 pa.array([row.row for row in chunk], type=pa.int64()),
+                pa.array([row.num_bytes for row in chunk], type=pa.int64()),
             ]
             writer.write_batch(pa.record_batch(arrays, schema=schema))
             num_examples += len(chunk)

@@ -65,7 +65,7 @@ def encode_split(
         _note(result, place, split, task, report)
         if split == "train" and not report.shown and task.head == "causal_lm" and task.label_shape == "token":
             report.shown = _shown(result, rows[place], task, tokenizer)
-        yield EncodedRow(result.input_ids, result.labels, index if is_row else PACKED)
+        yield EncodedRow(result.input_ids, result.labels, index if is_row else PACKED, getattr(result, "num_bytes", 0))
     _check(split, rows, num_results, task, report, is_named=is_named)
 
 

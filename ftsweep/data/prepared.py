@@ -26,7 +26,7 @@ from ftsweep.errors import DataError
 from ftsweep.store.atomic import read_json, remove, write_json, written_folder
 from ftsweep.store.locks import locked
 
-FORMAT = 5
+FORMAT = 6
 """Counts up when the folder's layout or meaning changes: old folders are then left alone and new ones are made."""
 
 

@@ -27,6 +27,13 @@ class Metric:
     are missing among them, or numbers spread less."""
     is_generated: bool = False
     """Whether it is made of generated answers, which not every rung has."""
+    is_per_token: bool = False
+    """Whether it is about the tokens of a text: models that split it into others are not compared by it."""
+    depends_on: tuple[str, ...] = ()
+    """Settings of the task that change what it says: trials that differ in one of them are not compared by it."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "depends_on", tuple(self.depends_on))  # of JSON it is a list
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -46,6 +53,8 @@ def right_answers(*, is_readable: bool = False, compares_parts: bool = True) -> 
 
 
 LOSS = Metric("minimize", low=0)
+BITS_PER_BYTE = Metric("minimize", low=0)
+"""What a text costs, over its length: comparable between models that split it into other tokens."""
 
 Metrics = Mapping[str, Metric]
 """By name, the best known first: where several would do, words are about the first."""

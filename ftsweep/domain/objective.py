@@ -51,6 +51,11 @@ class Objective:
         return self.metric in self.metrics and self.metrics[self.metric].is_generated
 
     @property
+    def is_per_token(self) -> bool:
+        """Whether it compares only models that split text into the same tokens."""
+        return self.metric in self.metrics and self.metrics[self.metric].is_per_token
+
+    @property
     def key(self) -> str:
         """The metric key, `<split>/<metric>`, under which measurements carry the value."""
         return f"{self.split}/{self.metric}"

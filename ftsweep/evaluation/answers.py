@@ -44,7 +44,7 @@ class Answers:
 
     def added_to(self, scores: SplitScores) -> SplitScores:
         """What the model scores on the split, with its answers."""
-        columns = np.hstack([scores.scores, self.scores]) if scores.scores.size else self.scores
+        columns = np.hstack([self.scores, scores.scores]) if scores.scores.size else self.scores
         return replace(scores, values={**scores.values, **self.values}, scores=columns)
 
 

@@ -90,6 +90,8 @@ class Evaluator:
         order: list[np.ndarray] = []
         for chosen in self.batches(split.lengths, indices):
             batch = collate(split, chosen, self.task, pad_token_id=self.pad_token_id)
+            if self.task.counts_bytes:
+                batch["num_bytes"] = torch.tensor([split.num_bytes(int(index)) for index in chosen])
             units.append(self.task.row_units(batch["labels"]))
             batch = to_device(batch, self.device)
             with autocast(self.device, self.autocast_dtype):

@@ -35,7 +35,8 @@ def scored_answers(task: Task, answers: AnswerMeter, model: PreTrainedModel) -> 
     """What a chosen model's answers score on validation: `num_rows`, `values` and `intervals` by metric."""
     found = answers.of_chosen(model, "validation")
     nothing = np.zeros(len(found.scores), np.float32)
-    sure = intervals(task, RowEvidence(nothing, nothing.astype(np.int32), found.scores))
+    columns = np.column_stack([found.scores, nothing]) if task.counts_bytes else found.scores
+    sure = intervals(task, RowEvidence(nothing, nothing.astype(np.int32), columns))
     return {
         "num_rows": len(found.samples),
         "values": dict(found.values),

@@ -31,6 +31,8 @@ class AskedRows:
     values: list[dict[str, Any]]
     labels: list[int]
     """One per example; zeros where a task has no classes."""
+    num_bytes: list[int]
+    """One per example: see `EncodedSplit.num_bytes`."""
 
     def __len__(self) -> int:
         return len(self.values)
@@ -38,14 +40,14 @@ class AskedRows:
     def some(self, most: int) -> AskedRows:
         """At most so many rows, taken evenly from all over."""
         step = max(1, len(self) // most)
-        return AskedRows(self.values[::step], self.labels[::step])
+        return AskedRows(self.values[::step], self.labels[::step], self.num_bytes[::step])
 
 
 def rows_of(prepared: PreparedSet, split_name: str, task: Task) -> AskedRows:
     """The raw rows of a split's examples."""
     split, rows = prepared.split(split_name), prepared.rows(split_name)
     values = [dict(rows[split.row_index(index)].values) for index in range(len(split))]
-    return AskedRows(values, class_labels(split, task))
+    return AskedRows(values, class_labels(split, task), [split.num_bytes(index) for index in range(len(split))])
 
 
 def class_labels(split: EncodedSplit, task: Task) -> list[int]:
@@ -129,10 +131,12 @@ class PromptScorer:
                 pad_id=evaluator.pad_token_id,
                 tokens_per_batch=evaluator.tokens_per_batch,
             ):
-                tally.add(batch.losses, batch.num_correct, {"labels": batch.labels})
+                num_bytes = torch.tensor([rows.num_bytes[row] for row in batch.rows], device=batch.labels.device)
+                tally.add(batch.losses, batch.num_correct, {"labels": batch.labels, "num_bytes": num_bytes})
                 losses[batch.rows] = batch.losses.float().cpu().numpy()
                 units[batch.rows] = self._task.row_units(batch.labels).cpu().numpy()
-        return SplitScores(tally.values(), losses, units, tally.details())
+        scores = np.array(rows.num_bytes, np.float32)[:, None]
+        return SplitScores(tally.values(), losses, units, tally.details(), scores=scores)
 
 
 def _as_array(row_scores: torch.Tensor | None, num_rows: int) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 from typing import TYPE_CHECKING
 
@@ -44,3 +46,20 @@ def read_tokenizer(origin: Origin) -> PreTrainedTokenizerBase:
         logger.info("%s: no padding token; padding with the end token %r", origin.where, tokenizer.eos_token)
     tokenizer.padding_side = "right"
     return tokenizer
+
+
+def splitting_fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
+    """Of how plain text becomes tokens: models for which it is the same predict the same tokens. Special tokens, which
+    chat models have more of, are left out.
+    """
+    if tokenizer.is_fast:
+        whole = json.loads(tokenizer.backend_tokenizer.to_str())
+        vocabulary, added = whole["model"].pop("vocab"), {each["content"] for each in whole["added_tokens"]}
+        if isinstance(vocabulary, dict):  # token to id, and ids do not matter
+            tokens = sorted(set(vocabulary) - added)
+        else:  # pairs of a token and its score
+            tokens = [pair for pair in vocabulary if pair[0] not in added]
+        parts = [whole["normalizer"], whole["pre_tokenizer"], whole["model"], tokens]
+    else:
+        parts = sorted(set(tokenizer.get_vocab()) - set(tokenizer.get_added_vocab()))
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

@@ -32,6 +32,7 @@ class Example(NamedTuple):
     was_cut: bool = False  # max_length cut its input
     was_target_cut: bool = False  # max_length cut what it should learn
     unsaid: tuple[str, ...] = ()  # what of the row is not in it, or not as it was, in clauses
+    num_bytes: int = 0  # of the text (UTF-8) that its learned tokens stand for, where the task `counts_bytes`
 
 
 LabelShape = Literal["example", "token", "vector"]
@@ -90,6 +91,10 @@ class Task(Component, ABC):
     is_model_input: ClassVar[bool] = False
     """Whether an example's token ids are given to the model as they are, the same each time, and nothing else is made
     of them: then what frozen layers say of them may be kept."""
+
+    counts_bytes: ClassVar[bool] = False
+    """Whether its examples say of how many bytes of text they are: batches that are measured have them, `num_bytes`
+    (int64 [rows])."""
 
     num_sequences: ClassVar[int] = 1
     """How many sequences of up to `max_length` tokens an example holds, one behind the other."""
@@ -247,7 +252,7 @@ class Task(Component, ABC):
 
     def answering(self, metric: str) -> Answering | None:
         """How answers that are text are generated and scored in a study whose objective is `metric`; None: they are
-        not. What they score stands behind `row_scores`, a column for each of the task's metrics of answers."""
+        not. What they score stands before `row_scores`, a column for each of the task's metrics of answers."""
         return None
 
     @abstractmethod

@@ -6,6 +6,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
+from ftsweep.domain.metric import Metric, Metrics
 from ftsweep.errors import ModelError
 from ftsweep.models.base import Head
 from ftsweep.models.inner import num_virtual_tokens, transformers_model
@@ -15,6 +18,10 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
+TOKEN_LOSS: Metrics = {
+    "loss": Metric("minimize", low=0, is_per_token=True),
+    "perplexity": Metric("minimize", low=1, is_per_token=True),
+}
 MAX_LOGITS_AT_ONCE = 2**26
 """Logits whose float32 copies live at the same time: 256 MiB per copy."""
 
@@ -40,6 +47,21 @@ class CausalTask(Task):
         losses, num_correct, positions = token_losses(model, batch)
         return sums_by_row(losses, positions, batch["labels"]), num_correct
 
+    def row_scores(
+        self, outputs: torch.Tensor, batch: Mapping[str, torch.Tensor], schema: Mapping[str, Any]
+    ) -> torch.Tensor | None:
+        """Bytes of text, [rows, 1], where they are counted."""
+        return batch["num_bytes"][:, None] if self.counts_bytes else None
+
+    def resampled_scores(
+        self, losses: np.ndarray, units: np.ndarray, scores: np.ndarray, weights: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        found = super().resampled_scores(losses, units, scores, weights)
+        if self.counts_bytes and scores.shape[1]:
+            num_bytes = weights @ scores[:, -1].astype(np.float64)
+            found["bits_per_byte"] = weights @ losses.astype(np.float64) / np.maximum(num_bytes, 1.0) / math.log(2)
+        return found
+
     def tally(self, schema: Mapping[str, Any]) -> Tally:
         return CausalTally([name for name, metric in self.metrics.items() if not metric.is_generated])
 
@@ -48,28 +70,32 @@ class CausalTask(Task):
 
 
 class CausalTally(Tally):
-    """Sums loss, supervised tokens and right guesses on the device; makes the `metrics` asked for."""
+    """Sums loss, supervised tokens, right guesses and bytes on the device; makes the `metrics` asked for."""
 
     def __init__(self, metrics: Sequence[str]) -> None:
         self._metrics = metrics
         self._loss: torch.Tensor | None = None
-        self._counts: torch.Tensor | None = None  # supervised tokens, right guesses
+        self._counts: torch.Tensor | None = None  # supervised tokens, right guesses, bytes of text
 
     def add(self, losses: torch.Tensor, outputs: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> None:
         import torch
 
-        counts = torch.stack([(batch["labels"][:, 1:] >= 0).sum(), outputs.detach()])
+        num_tokens, num_correct = (batch["labels"][:, 1:] >= 0).sum(), outputs.detach()
+        num_bytes = batch["num_bytes"].sum() if "num_bytes" in batch else torch.zeros_like(num_tokens)
+        counts = torch.stack([num_tokens, num_correct, num_bytes])
         loss = losses.detach().double().sum()
         self._loss = loss if self._loss is None else self._loss + loss
         self._counts = counts if self._counts is None else self._counts + counts
 
     def values(self) -> dict[str, float]:
-        num_tokens, num_correct = self._counts.tolist() if self._counts is not None else (0, 0)
-        loss = self._loss.item() / num_tokens if self._loss is not None and num_tokens else math.nan
+        num_tokens, num_correct, num_bytes = self._counts.tolist() if self._counts is not None else (0, 0, 0)
+        total = self._loss.item() if self._loss is not None else math.nan
+        loss = total / num_tokens if num_tokens else math.nan
         scores = {
             "loss": loss,
             "perplexity": perplexity(loss),
             "token_accuracy": num_correct / num_tokens if num_tokens else math.nan,
+            "bits_per_byte": total / num_bytes / math.log(2) if num_bytes else math.nan,
         }
         return {metric: scores[metric] for metric in self._metrics}
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from copy import copy
-from operator import itemgetter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
-from ftsweep.domain.metric import LOSS, Metric, Metrics, right_answers
+from ftsweep.domain.metric import BITS_PER_BYTE, Metrics, right_answers
 from ftsweep.errors import ConfigError
 from ftsweep.models.inner import num_virtual_tokens
 from ftsweep.tasks.answering import Answering
 from ftsweep.tasks.base import IGNORED, Example, RowError
-from ftsweep.tasks.causal import CausalTask
-from ftsweep.tasks.encoding.chat import ChatFormat, Rendered, Span
+from ftsweep.tasks.causal import TOKEN_LOSS, CausalTask
+from ftsweep.tasks.encoding.answers import answer_labels, num_learned, rendered, texts_of, tokenized
+from ftsweep.tasks.encoding.chat import ChatFormat, Rendered
 from ftsweep.tasks.encoding.chat_columns import without_answers
 from ftsweep.tasks.encoding.conversations import (
     COLUMNS,
@@ -57,10 +56,11 @@ class Instruction(CausalTask):
 
     columns = COLUMNS
     is_model_input = True
+    counts_bytes: ClassVar[bool] = True
     metrics: ClassVar[Metrics] = {
-        "loss": LOSS,
-        "perplexity": Metric("minimize", low=1),
-        "token_accuracy": right_answers(),
+        **{name: replace(metric, depends_on=("learn",)) for name, metric in TOKEN_LOSS.items()},
+        "token_accuracy": replace(right_answers(), is_per_token=True, depends_on=("learn",)),
+        "bits_per_byte": replace(BITS_PER_BYTE, depends_on=("learn",)),
         **ANSWER_METRICS,
     }
     loss_settings: ClassVar[frozenset[str]] = frozenset({"max_new_tokens", "generation", "judge"})
@@ -146,7 +146,8 @@ class Instruction(CausalTask):
             waiting: list[tuple[list[Rendered | RowError], Future[list[Encoding]]]] = []
             for chunk in in_chunks(rows, ROWS_PER_CALL):
                 parts = [
-                    attempt(lambda values: chat.render(conversation_of(values, self.learn)), values) for values in chunk
+                    attempt(lambda values: rendered(chat, conversation_of(values, self.learn)), values)
+                    for values in chunk
                 ]
                 texts = [part.text for part in parts if not isinstance(part, RowError)]
                 waiting.append((parts, beside.submit(tokenized, tokenizer, texts)))
@@ -189,7 +190,7 @@ class Instruction(CausalTask):
     ) -> dict[str, np.ndarray]:
         names = (*ANSWER_METRICS, *self.added_metrics)
         found = super().resampled_scores(losses, units, scores, weights)
-        return {**found, **resampled_answers(names, scores, weights)}
+        return {**found, **resampled_answers(names, scores[:, :-1], weights)}  # the last: bytes
 
     def answered_by(self, decoding: Decoding) -> Instruction:
         """The same task, whose answers are made in this way."""
@@ -206,8 +207,12 @@ class Instruction(CausalTask):
                 yield part
                 continue
             encoding = next(tokens)
-            cut = self.cut(encoding.ids, answer_labels(encoding, part.spans), bos_id)
-            yield cut._replace(unsaid=part.unsaid) if isinstance(cut, Example) else cut
+            labels = answer_labels(encoding, part.spans)
+            cut = self.cut(encoding.ids, labels, bos_id)
+            if isinstance(cut, Example):
+                kept = num_learned(cut.labels) / max(1, num_learned(labels))
+                cut = cut._replace(unsaid=part.unsaid, num_bytes=round(part.num_bytes * kept))
+            yield cut
 
     def cut(self, input_ids: list[int], labels: list[int], bos_id: int | None) -> Example | RowError:
         """The prompt loses its oldest tokens (never a start token), then the last answer its end."""
@@ -246,45 +251,3 @@ class Instruction(CausalTask):
                 kept = 1 if ids[0] == tokenizer.bos_token_id and limit > 1 else 0
                 prompts[index] = ids[:kept] + ids[kept - limit :]
         return prompts
-
-
-def texts_of(conversation: Conversation, *, is_learned: bool) -> str:
-    """The texts of messages that are learned, or of the others, a line each; calls of tools as JSON."""
-    parts = []
-    for message, learned in zip(conversation.messages, conversation.learned, strict=True):
-        if learned == is_learned:
-            calls = [json.dumps(call["function"], ensure_ascii=False) for call in message.get("tool_calls", ())]
-            parts += [*[message["content"]] * bool(message["content"]), *calls]
-    return "\n".join(parts)
-
-
-def tokenized(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[Encoding]:
-    """The tokens of texts that have their special tokens already, with the characters that each stands for."""
-    if not texts:
-        return []
-    encoded = tokenizer(list(texts), add_special_tokens=False, return_attention_mask=False, verbose=False)
-    return list(encoded.encodings or ())
-
-
-def answer_labels(tokens: Encoding, spans: Sequence[Span]) -> list[int]:
-    """The token's own id where it has a part in an answer, IGNORED elsewhere; `spans` are the answers' characters."""
-    input_ids = tokens.ids
-    labels = [IGNORED] * len(input_ids)
-    for span in spans:
-        place = tokens_in(tokens, span)
-        labels[place] = input_ids[place]
-    labels[0] = IGNORED  # nothing predicts the first token
-    return labels
-
-
-def tokens_in(tokens: Encoding, span: Span) -> slice:
-    """The tokens that have a part in these characters; one over a border of them holds a part, too."""
-    start, end = span
-    first, last = tokens.char_to_token(start), tokens.char_to_token(end - 1)
-    if first is None or last is None:  # a character at the border that stands in no token: all places are looked at
-        offsets = tokens.offsets
-        return slice(bisect_right(offsets, start, key=itemgetter(1)), bisect_left(offsets, end, key=itemgetter(0)))
-    # several tokens stand for one character where a tokenizer writes bytes
-    while last + 1 < len(tokens) and (following := tokens.token_to_chars(last + 1)) and following[0] < end:
-        last += 1
-    return slice(first, last + 1)

@@ -12,11 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ftsweep.domain.metric import LOSS, Metric, Metrics
+from ftsweep.domain.metric import Metrics
 from ftsweep.errors import ConfigError, ModelError, UnanswerableError
 from ftsweep.models.base import Head
 from ftsweep.tasks.base import IGNORED, Example, Redraw, RowError
 from ftsweep.tasks.causal import (
+    TOKEN_LOSS,
     logits_at,
     perplexity,
     score_tokens,
@@ -56,7 +57,8 @@ class MaskedText(Text):
 
     head: ClassVar[Head] = "masked_lm"
     loss_settings = frozenset({"masked_share", "whole_words"})
-    metrics: ClassVar[Metrics] = {"loss": LOSS, "perplexity": Metric("minimize", low=1)}
+    counts_bytes: ClassVar[bool] = False  # what is hidden of a text depends on its tokens
+    metrics: ClassVar[Metrics] = TOKEN_LOSS
 
     def __init__(
         self, *, max_length: int = 512, packed: bool = True, masked_share: float = 0.15, whole_words: bool = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 from ftsweep.domain.metric import LOSS, Metric, Metrics, right_answers
@@ -11,6 +12,7 @@ from ftsweep.errors import ConfigError
 from ftsweep.models.base import Head
 from ftsweep.tasks.base import Example, LabelShape, LabelType, RowError, Tally, Task
 from ftsweep.tasks.causal import sums_by_row, token_losses
+from ftsweep.tasks.encoding.answers import answer_labels, texts_of, tokenized
 from ftsweep.tasks.encoding.chat import ChatFormat, Rendered
 from ftsweep.tasks.encoding.pairs import (
     COLUMNS,
@@ -31,7 +33,6 @@ from ftsweep.tasks.encoding.tokens import (
     in_chunks,
     to_predict,
 )
-from ftsweep.tasks.instruction import answer_labels, texts_of, tokenized
 from ftsweep.tasks.scores.pair_losses import WITH_REFERENCE, PairLogProbs, PairLoss, pair_losses
 from ftsweep.tasks.scores.pair_tally import PairTally, resampled_pairs
 
@@ -59,10 +60,10 @@ class Preference(Task):
     num_sequences: ClassVar[int] = 2
     loss_settings = frozenset({"loss", "beta"})
     metrics: ClassVar[Metrics] = {
-        "accuracy": right_answers(is_readable=True),
+        "accuracy": replace(right_answers(is_readable=True), depends_on=("loss",)),
         "ranking_accuracy": right_answers(is_readable=True),
-        "margin": Metric("maximize"),
-        "loss": LOSS,
+        "margin": Metric("maximize", depends_on=("loss", "beta")),
+        "loss": replace(LOSS, depends_on=("loss", "beta")),
     }
 
     def __init__(self, *, loss: PairLoss = "dpo", beta: float = 0.1, max_length: int = 512) -> None:

@@ -6,12 +6,12 @@ import math
 from array import array
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from ftsweep.domain.metric import LOSS, Metric, Metrics
+from ftsweep.domain.metric import BITS_PER_BYTE, Metrics
 from ftsweep.errors import DataError, ModelError
 from ftsweep.tasks.base import IGNORED, Example, RowError
-from ftsweep.tasks.causal import CausalTask, perplexity, sums_by_row, token_losses
+from ftsweep.tasks.causal import TOKEN_LOSS, CausalTask, perplexity, sums_by_row, token_losses
 from ftsweep.tasks.encoding.packing import best_fit, block_example, check_keeps_apart, document_positions, pieces
 from ftsweep.tasks.encoding.tokens import (
     ROWS_PER_CALL,
@@ -31,6 +31,13 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
+class Piece(NamedTuple):
+    """A part of a document that becomes an example, or stands in one."""
+
+    ids: Sequence[int]  # in an array of 4 bytes each: many wait at a time
+    num_bytes: float  # of the text that its learned tokens stand for, the document's tokens all being as long
+
+
 class Text(CausalTask):
     """Next-token prediction on the column `text`.
 
@@ -42,7 +49,8 @@ class Text(CausalTask):
 
     columns = ("text",)
     mixes_rows = True
-    metrics: ClassVar[Metrics] = {"loss": LOSS, "perplexity": Metric("minimize", low=1)}
+    counts_bytes: ClassVar[bool] = True
+    metrics: ClassVar[Metrics] = {**TOKEN_LOSS, "bits_per_byte": BITS_PER_BYTE}
 
     def __init__(self, *, max_length: int = 512, packed: bool = True) -> None:
         """`packed` false makes every piece an example of its own, for models that cannot keep packed ones apart."""
@@ -70,18 +78,19 @@ class Text(CausalTask):
         self, rows: Iterable[Mapping[str, Any]], tokenizer: PreTrainedTokenizerBase, schema: Mapping[str, Any]
     ) -> Iterator[Example | RowError | None]:
         check_fits_tokenizer(self.max_length, tokenizer)
-        blocks: deque[list[array[int]]] = deque()  # pieces (4 bytes a token) that wait for a row to come out at
+        blocks: deque[list[Piece]] = deque()  # that wait for a row to come out at
         for chunk in in_chunks(rows, ROWS_PER_CALL):
             parts = [attempt(text_of, values) for values in chunk]
             documents = self._documents([part for part in parts if isinstance(part, str)], tokenizer)
-            found = [array("i", piece) for document in documents for piece in document]
-            blocks.extend([found[index] for index in members] for members in self._blocks(found))
+            found = [piece for document in documents for piece in document]
+            members_of = self._blocks([piece.ids for piece in found])
+            blocks.extend([found[index] for index in members] for members in members_of)
             for part in parts:
                 if isinstance(part, RowError):
                     yield part
                 else:
-                    yield block_example(blocks.popleft()) if blocks else None
-        yield from map(block_example, blocks)
+                    yield _block(blocks.popleft()) if blocks else None
+        yield from map(_block, blocks)
 
     def check_model(self, model: PreTrainedModel) -> None:
         if self.packed:
@@ -111,7 +120,7 @@ class Text(CausalTask):
 
         check_fits_tokenizer(self.max_length, tokenizer)
         documents = self._documents(to_predict(text_of, rows), tokenizer)
-        blocks = [(row, piece) for row, document in enumerate(documents) for piece in document]
+        blocks = [(row, piece.ids) for row, document in enumerate(documents) for piece in document]
         model.eval()
         device = next(model.parameters()).device
         sums, counts = [0.0] * len(rows), [0] * len(rows)
@@ -125,19 +134,34 @@ class Text(CausalTask):
         losses = [total / count if count else math.nan for total, count in zip(sums, counts, strict=True)]
         return [{"loss": loss, "perplexity": perplexity(loss)} for loss in losses]
 
-    def _documents(self, texts: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> Iterator[list[list[int]]]:
+    def _documents(self, texts: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> Iterator[list[Piece]]:
         """Each text's pieces."""
         end = _end_of_text(tokenizer)
         (start,) = token_ids(tokenizer, [""], special=True)
         start = start[:-1] if start and start[-1] == end else start
-        for ids in token_ids(tokenizer, texts, special=False):
-            yield list(pieces(ids, start=start, end=end, max_length=self.max_length))
+        for text, ids in zip(texts, token_ids(tokenizer, texts, special=False), strict=True):
+            bytes_per_token = len(text.encode()) / max(1, len(ids))
+            yield [
+                Piece(array("i", piece), _num_bytes(piece, start, end, bytes_per_token))
+                for piece in pieces(ids, start=start, end=end, max_length=self.max_length)
+            ]
 
     def _blocks(self, found: Sequence[Sequence[int]]) -> list[list[int]]:
         """Indices of the pieces of each example."""
         if not self.packed:
             return [[index] for index in range(len(found))]
         return best_fit([len(piece) for piece in found], self.max_length)
+
+
+def _block(members: Sequence[Piece]) -> Example:
+    example = block_example([piece.ids for piece in members])
+    return example._replace(num_bytes=round(sum(piece.num_bytes for piece in members)))
+
+
+def _num_bytes(piece: Sequence[int], start: Sequence[int], end: int, bytes_per_token: float) -> float:
+    """Of what is learned: all but the first token, without what stands for no text."""
+    num_tokens = len(piece) - max(1, len(start)) - (piece[-1] == end)
+    return num_tokens * bytes_per_token
 
 
 def _row_losses(model: PreTrainedModel, batch: Mapping[str, torch.Tensor]) -> list[float]:

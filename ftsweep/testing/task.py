@@ -187,7 +187,7 @@ class TaskContract:
         return ()
 
     def batch(self, task: Task, examples: Sequence[Example], *, more_padding: int = 0) -> Batch:
-        """Examples as training collates them: padded on the right with token 0, labels with IGNORED."""
+        """Examples as they are measured: padded on the right with token 0, labels with IGNORED."""
         import torch
 
         longest = max(len(example.input_ids) for example in examples) + more_padding
@@ -202,10 +202,12 @@ class TaskContract:
             input_ids[row, :length] = torch.tensor(example.input_ids)
             mask[row, :length] = 1
             labels[row, : len(own[row])] = torch.tensor(own[row])
+        num_bytes = torch.tensor([example.num_bytes for example in examples])
         return {
             "input_ids": input_ids,
             "attention_mask": mask,
             "labels": labels[:, 0] if task.label_shape == "example" else labels,
+            **({"num_bytes": num_bytes} if task.counts_bytes else {}),
         }
 
     def scores(

@@ -144,3 +144,6 @@ class _ReferencedSplit(EncodedSplit):
 
     def row_index(self, index: int) -> int:
         return self._split.row_index(index)
+
+    def num_bytes(self, index: int) -> int:
+        return self._split.num_bytes(index)

@@ -40,6 +40,7 @@ from ftsweep.evaluation.intervals import (
 from ftsweep.evaluation.trial_parts import TrialParts
 from ftsweep.models.device import peak_memory_gib, release_memory
 from ftsweep.models.saving import save_whole
+from ftsweep.models.tokenizer import splitting_fingerprint
 from ftsweep.serving.model import copy_files, export_model, load_predictor
 from ftsweep.store.folders import TrialFolder
 from ftsweep.store.samples import TEST, TEST_BASE, rung_name, write_samples
@@ -106,6 +107,7 @@ class SingleJobs:
             "folder": str(parts.prepared.folder),
             "made": sorted({str(folder) for folder in made}),
             "has_test": parts.prepared.has("test"),
+            "tokens": splitting_fingerprint(parts.tokenizer),
             "texts": {key: each.meta["fingerprint"] for key, each in texts.items()} | model,
             "sources": dict(self.components.sources.found),
         }

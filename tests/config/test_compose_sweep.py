@@ -109,6 +109,7 @@ def test_the_pruner_inside_the_patient_one_can_be_chosen(compose: Callable[..., 
     assert "startup_trials" not in pruner["pruner"]
 
 
+PAIRS = ["task=preference"]
 WRONG = [
     # keys, types, choices
     (["trainig.epochs=2"], ["command line (trainig.epochs=2)", "trainig", "'training'"]),
@@ -167,6 +168,15 @@ WRONG = [
     (["objective.metric=f1"], ["objective.metric", "no metric 'f1'", "macro_f1"]),
     (["objective.metric=perplexity"], ["objective.metric", "'perplexity'", "accuracy"]),
     (["objective.metric=accuracy", "objective.direction=minimize"], ["objective.direction", "=maximize"]),
+    (
+        [*PAIRS, "space.task.beta=[0.1,1]", "objective.metric=loss"],
+        ["space.task.beta", "validation/loss means something else", "objective.metric=accuracy", "one task.beta"],
+    ),
+    (
+        [*PAIRS, "space.task.loss=[dpo,orpo]", "objective.metric=accuracy"],
+        ["space.task.loss", "objective.metric=ranking_accuracy"],
+    ),
+    (["task=instruction", "space.task.learn=[all,last]"], ["space.task.learn", "objective.metric=rouge_l"]),
     (["objective.direction=up"], ["objective.direction", "'minimize' or 'maximize'"]),
     # study
     (["study.name=a/b"], ["study.name", "'a/b'", "letters"]),
@@ -309,6 +319,12 @@ def test_an_enqueued_setting_of_a_branch_carries_its_prefix(compose: Callable[..
 @pytest.mark.parametrize(
     ("text", "overrides", "says"),
     [
+        (
+            BRANCHES.replace("classification", "preference")
+            + "  odds: {strategy: full, overrides: [task.loss=orpo]}\n",
+            ["objective.metric=accuracy"],
+            ["branches.odds", "task.loss", "objective.metric=ranking_accuracy"],
+        ),
         (BRANCHES + "  a.b: {}\n", [], ["'a.b'", "cannot be a branch's name"]),
         (BRANCHES + "  training: {}\n", [], ["'training'", "Rename"]),
         (BRANCHES + "  more: {data: files}\n", [], ["branches.more.data", "share one data"]),

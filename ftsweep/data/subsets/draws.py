@@ -95,6 +95,9 @@ class DrawnSplit(EncodedSplit):
     def row_index(self, index: int) -> int:
         return self._split.row_index(int(self._indices[index]))
 
+    def num_bytes(self, index: int) -> int:
+        return self._split.num_bytes(int(self._indices[index]))
+
 
 def drawn(labels: Sequence[int], *, k: int, per: Per, draw: int, seeds: Sequence[int]) -> list[int]:
     """Indices of the examples of one draw, in random order; `labels` has the label of every train example.

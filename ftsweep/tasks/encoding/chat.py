@@ -30,6 +30,7 @@ class Rendered(NamedTuple):
     text: str
     spans: list[Span]
     unsaid: tuple[str, ...] = ()
+    num_bytes: int = 0  # of the learned answers' own text, where somebody counts them
 
 
 class ChatFormat:

@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ftsweep.tasks.base import IGNORED, RowError
+from ftsweep.tasks.encoding.answers import answer_labels, tokenized
 from ftsweep.tasks.encoding.chat import ChatFormat, Span
 from ftsweep.tasks.encoding.conversations import Conversation, conversation_of, question_of
 from ftsweep.tasks.encoding.messages import Message
-from ftsweep.tasks.instruction import Instruction, answer_labels, tokenized
+from ftsweep.tasks.instruction import Instruction
 from ftsweep.tasks.prompts.prompt_tokens import check_context, check_tokenizer, cut_texts, start_ids
 from ftsweep.tasks.prompts.templates import Template
 
@@ -111,8 +112,9 @@ class AnswerPrompts:
 
     def _conversation(self, demonstrations: Sequence[Values], values: Values) -> _Written:
         whole, num_before = self._with_turns(demonstrations, conversation_of(values, self._task.learn))
-        text, answers, _ = self._chat.render(whole)
-        return _Written(text, self._head(text, whole.messages, num_before), answers)
+        rendered = self._chat.render(whole)
+        text = rendered.text
+        return _Written(text, self._head(text, whole.messages, num_before), rendered.spans)
 
     def _open_conversation(self, demonstrations: Sequence[Values], values: Values) -> tuple[str, int]:
         whole, num_before = self._with_turns(demonstrations, question_of(values))

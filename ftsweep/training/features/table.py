@@ -109,6 +109,9 @@ class FeatureSplit(EncodedSplit):
     def row_index(self, index: int) -> int:
         return self._split.row_index(index)
 
+    def num_bytes(self, index: int) -> int:
+        return self._split.num_bytes(index)
+
 
 class FeatureSet(PreparedSet):
     """A prepared set whose train and validation examples are addressed in `features`."""

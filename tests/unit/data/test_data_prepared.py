@@ -67,13 +67,14 @@ def test_many_record_batches_read_like_one(tmp_path, monkeypatch):
 
     monkeypatch.setattr(encoded, "_CHUNK_BITS", 2)
     monkeypatch.setattr(encoded, "CHUNK", 4)
-    examples = [EncodedRow(list(range(index % 3 + 1)), [index], index) for index in range(11)]
+    examples = [EncodedRow(list(range(index % 3 + 1)), [index], index, 7 * index) for index in range(11)]
     assert write_split(tmp_path / "x.arrow", iter(examples)) == 11
     split = EncodedSplit(tmp_path / "x.arrow")
     for index, example in enumerate(examples):
         assert split.input_ids(index).tolist() == example.input_ids
         assert split.labels(index).tolist() == [index]
         assert split.row_index(index) == index
+        assert split.num_bytes(index) == 7 * index
         assert split.lengths[index] == len(example.input_ids)
 
 

@@ -71,7 +71,11 @@ def test_answers_of_a_trial_its_base_and_its_test_are_scored_and_kept(
     _, tested = finish(engine, make_job("test"))
     result = tested["result"]
     assert len(read_samples(folder, TEST)) == 10
-    assert set(result["test"]) == {"loss", "perplexity", "token_accuracy", "exact_match", "token_f1"}
+    assert set(result["test"]) == {
+        "loss", "perplexity", "token_accuracy", "bits_per_byte", "exact_match", "token_f1"
+    }  # fmt: skip
+    assert result["intervals"]["bits_per_byte"]["low"] < result["test"]["bits_per_byte"]
+    assert result["test"]["bits_per_byte"] < result["intervals"]["bits_per_byte"]["high"]
     assert 0 <= result["intervals"]["token_f1"]["low"] <= result["test"]["token_f1"]
     on_validation = result["details"]["answers"]
     assert on_validation["num_rows"] == 10

@@ -353,6 +353,11 @@ def test_generative_tasks_learn_are_measured_against_the_base_and_answer(
     assert measured[-1].values["validation/loss"] < measured[0].values["validation/loss"]
     last = measured[-1].values
     assert last["validation/perplexity"] == pytest.approx(math.exp(last["validation/loss"]), rel=1e-5)
+    bits = [each.values["validation/bits_per_byte"] / each.values["validation/loss"] for each in measured]
+    assert bits == pytest.approx([bits[0]] * len(bits)), "the same tokens and bytes at every rung"
+    _, tested = finish(engine, make_job("test", "test-0000", folder=job["folder"]))
+    sure = tested["result"]["intervals"]["bits_per_byte"]
+    assert sure["low"] < tested["result"]["test"]["bits_per_byte"] < sure["high"]
     export = make_job("export", "export-0000", folder=job["folder"], destination=str(tmp_path / "model"))
     _, exported = finish(engine, export)
     assert len(exported["result"]["answers"]) == 3
