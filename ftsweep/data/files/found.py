@@ -11,7 +11,9 @@ from urllib.parse import unquote
 
 from ftsweep.data.base import SPLITS
 from ftsweep.data.files.archives import is_archive, member_names, split_member
+from ftsweep.data.files.beside import NOT_ROWS, is_beside, passed_over
 from ftsweep.data.files.kinds import DataFile, data_file, format_of, known_formats
+from ftsweep.data.files.made_readable import way_for_folder
 from ftsweep.domain.finding import Finding, Severity
 from ftsweep.domain.paths import typed_path
 from ftsweep.errors import ConfigError, DataError
@@ -25,9 +27,6 @@ _SPLIT_WORDS = {
     "test": ("test", "testing", "eval", "evaluation"),
 }
 _SHARD = re.compile(r"^(.*)-(\d{3,})-of-(\d{3,})(\..+)$")
-_NOT_ROWS = re.compile(r"(?i)^(readme|license|licence|changelog|dataset_infos?|metadata|requirements|citation)\b")
-_NO_DATA = (".yaml", ".yml", ".py", ".ipynb", ".sh", ".md", ".rst", ".lock")
-"""Files beside data that nobody takes for rows: sweep files, programs, texts about them."""
 _NUM_SHOWN = 5
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
@@ -100,12 +99,16 @@ def _found_in(named: str, split: str, shared: Sequence[str], notes: list[Finding
         ]
         if not files:
             what = "is a folder without a file of rows, and no data set that datasets' save_to_disk wrote"
-            there = sorted(file.name for file in path.rglob("*") if file.is_file())[:_NUM_SHOWN]
-            remedy = f"It holds: {', '.join(there) or 'nothing'}. Rows are in files of these kinds: {known_formats()}."
+            others = sorted(file for file in path.rglob("*") if file.is_file())
+            there = [file.name for file in others[:_NUM_SHOWN]]
+            way = way_for_folder(path, others)
+            remedy = f"It holds: {', '.join(there) or 'nothing'}. " + (
+                way or f"Rows are in files of these kinds: {known_formats()}."
+            )
             if there and not any(Path(name).suffix for name in there):
                 remedy = f"Files of text must be named .txt. {remedy}"
             raise DataError(what, where=str(path), remedy=remedy)
-        notes += _passed_over(path, set(files))
+        notes += passed_over(path, set(files))
         chosen = [each for file in files for each in _in_folder(file, path, split)]
         return _chosen(chosen, split, shared, str(path), notes)
     check_exists(split, path)
@@ -140,7 +143,7 @@ def check_exists(split: str, path: Path) -> None:
 
 def _members(archive: Path, member: str, split: str) -> list[DataFile]:
     names = sorted(member_names(archive, member), key=_natural)
-    kept = [name for name in names if format_of(name)[0] and not _NOT_ROWS.match(Path(name).name)]
+    kept = [name for name in names if format_of(name)[0] and not NOT_ROWS.match(Path(name).name)]
     if not kept:
         what = f"holds no file of rows{f' that matches {member!r}' if member else ''}"
         shown = ", ".join(names[:_NUM_SHOWN]) or "nothing"
@@ -149,27 +152,8 @@ def _members(archive: Path, member: str, split: str) -> list[DataFile]:
     return [data_file(archive, f"{archive.name}/{name}", member=name) for name in kept]
 
 
-def _passed_over(folder: Path, taken: set[Path]) -> list[Finding]:
-    """What a person should know of files of other kinds in a folder, such as spreadsheets."""
-    others = [
-        file.relative_to(folder).as_posix()
-        for file in sorted(folder.rglob("*"))
-        if file not in taken and file.is_file() and not _is_beside(file, folder) and file.suffix not in _NO_DATA
-    ]
-    if not others:
-        return []
-    shown = ", ".join(others[:_NUM_SHOWN]) + (f" and {len(others) - _NUM_SHOWN} more" * (len(others) > _NUM_SHOWN))
-    return [_note(f"{folder.name} has files of other kinds, which are not read: {shown}")]
-
-
-def _is_beside(file: Path, folder: Path) -> bool:
-    """Whether a file is hidden, or about the data: a README, a licence."""
-    is_hidden = any(part.startswith((".", "__MACOSX")) for part in file.relative_to(folder).parts)
-    return is_hidden or _NOT_ROWS.match(file.name) is not None
-
-
 def _may_hold_rows(file: Path, folder: Path) -> bool:
-    if _is_beside(file, folder) or not file.is_file():
+    if is_beside(file, folder) or not file.is_file():
         return False
     return format_of(file.name)[0] is not None or is_archive(file)
 

@@ -12,7 +12,10 @@ from ftsweep.data.files.kinds import DataFile
 from ftsweep.data.files.reading import open_file
 from ftsweep.data.files.tables import TableFile
 from ftsweep.data.files.text import excerpt
+from ftsweep.data.looking.annotated import Doubt
 from ftsweep.data.looking.columns import is_missing
+from ftsweep.data.looking.guess import Guess
+from ftsweep.data.sources.loaded import check_readable
 from ftsweep.domain.finding import Finding, Severity
 from ftsweep.errors import DataError
 
@@ -38,6 +41,8 @@ class SeenRows:
     """The columns of held-out splits that have a value in any of the rows that were looked at."""
     formats: set[str] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
+    twice: dict[str, list[int]] = field(default_factory=dict)
+    """Names that stand above several columns of a table, and the numbers of these."""
     _first_problem: str = ""
     _remedy: str = ""
 
@@ -47,10 +52,15 @@ class SeenRows:
         opened = self._opened(file)
         self.columns.setdefault(split, set()).update(opened.facts.columns)
         self.formats.add(opened.file.format)
+        self.twice |= opened.twice if isinstance(opened, TableFile) else {}
         self._remedy = opened.remedy
+        bad: list[str] = []
+        before = self.num_rows[split]
         for row in opened:
             self.num_rows[split] += 1
             self.num_bad += bool(row.problem)
+            if row.problem:
+                bad.append(f"{opened.place(row)}: {row.problem}")
             if row.problem and not self._first_problem:
                 self._first_problem = f"{opened.place(row)}: {row.problem}. {opened.remedy}"
             if split == "train" and len(self.rows) < NUM_LOOKED_AT and not row.problem:
@@ -61,6 +71,8 @@ class SeenRows:
             if self.num_rows[split] >= MOST_COUNTED:
                 break
         self.findings += opened.findings
+        if self.rows:  # of a file without any row that can be read `check` tells
+            check_readable(bad, self.num_rows[split] - before, opened)
 
     def check(self, where: str) -> None:
         """Raise DataError without rows to look at."""
@@ -78,6 +90,19 @@ class SeenRows:
                 where=where,
                 remedy=f"Of one row nothing can be learned and measured. {self._remedy}.",
             )
+
+    def doubt_of_twice(self, guess: Guess | None) -> Doubt | None:
+        """The doubt about a guess that reads a column whose name stands there several times."""
+        read = set() if guess is None else set(map(str, guess.columns.values()))
+        name = next((each for each in self.twice if each in read), None)
+        if guess is None or name is None:
+            return None
+        columns = {key: self.twice[name][0] if value == name else value for key, value in guess.columns.items()}
+        shown = ",".join(f"{key}={value}" for key, value in columns.items())
+        return Doubt(
+            f"the name {name!r} stands above the columns {', '.join(map(str, self.twice[name]))}",
+            f"Say which is meant by its number, or another column: --task {guess.task} --columns {shown}.",
+        )
 
     def without_columns(self, split: str, needed: Sequence[str]) -> list[str]:
         """The columns of train that this split lacks, or has no value in."""
