@@ -35,7 +35,7 @@ def text_of_parts(value: Any) -> str | None:
         value = value.get("parts", [value])
     if not isinstance(value, list | tuple):
         return None
-    texts = [part.get("text") if isinstance(part, Mapping) else part for part in value]
+    texts: list[Any] = [part.get("text") if isinstance(part, Mapping) else part for part in value]
     return "\n".join(texts) if all(isinstance(text, str) for text in texts) else None
 
 

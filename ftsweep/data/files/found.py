@@ -12,8 +12,10 @@ from urllib.parse import unquote
 from ftsweep.data.base import SPLITS
 from ftsweep.data.files.archives import is_archive, member_names, split_member
 from ftsweep.data.files.beside import NOT_ROWS, is_beside, passed_over
+from ftsweep.data.files.configurations import ToldSplits, told_splits
 from ftsweep.data.files.kinds import DataFile, data_file, format_of, known_formats
 from ftsweep.data.files.made_readable import way_for_folder
+from ftsweep.data.files.split_words import split_named
 from ftsweep.domain.finding import Finding, Severity
 from ftsweep.domain.paths import typed_path
 from ftsweep.errors import ConfigError, DataError
@@ -21,11 +23,6 @@ from ftsweep.errors import ConfigError, DataError
 SAVED = ("state.json", "dataset_dict.json")
 """What `datasets.save_to_disk` leaves in a folder."""
 
-_SPLIT_WORDS = {
-    "train": ("train", "training"),
-    "validation": ("validation", "valid", "val", "dev"),
-    "test": ("test", "testing", "eval", "evaluation"),
-}
 _SHARD = re.compile(r"^(.*)-(\d{3,})-of-(\d{3,})(\..+)$")
 _NUM_SHOWN = 5
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
@@ -108,9 +105,14 @@ def _found_in(named: str, split: str, shared: Sequence[str], notes: list[Finding
             if there and not any(Path(name).suffix for name in there):
                 remedy = f"Files of text must be named .txt. {remedy}"
             raise DataError(what, where=str(path), remedy=remedy)
-        notes += passed_over(path, set(files))
+        told = told_splits(path)
+        if told:
+            notes.append(_note(told.words))
+            files = [file for file in files if told.split_of(file) or is_archive(file)]
+        else:
+            notes += passed_over(path, set(files))
         chosen = [each for file in files for each in _in_folder(file, path, split)]
-        return _chosen(chosen, split, shared, str(path), notes)
+        return _chosen(chosen, split, shared, str(path), notes, told)
     check_exists(split, path)
     return {split: [data_file(path, path.name)]}
 
@@ -159,12 +161,17 @@ def _may_hold_rows(file: Path, folder: Path) -> bool:
 
 
 def _chosen(
-    files: list[DataFile], split: str, shared: Sequence[str], where: str, notes: list[Finding]
+    files: list[DataFile],
+    split: str,
+    shared: Sequence[str],
+    where: str,
+    notes: list[Finding],
+    told: ToldSplits | None = None,
 ) -> dict[str, list[DataFile]]:
     """The files of this split, and with `train` those of the others that are not named apart."""
     by_split: dict[str, list[DataFile]] = {}
     for file in files:
-        by_split.setdefault(_split_named(file), []).append(file)
+        by_split.setdefault((told and told.split_of(file.path)) or _split_named(file), []).append(file)
     if set(by_split) == {""}:
         chosen = {split: by_split[""]}
     else:
@@ -182,9 +189,10 @@ def _chosen(
             for file in members
         ]
         left = [file for file in left if file not in chosen[split]]
-        told = "; ".join(f"{other}: {_names(members)}" for other, members in chosen.items())
+        words = "; ".join(f"{other}: {_names(members)}" for other, members in chosen.items())
         more = f"; not read: {_names(left)}" if left else ""
-        notes.append(_note(f"{Path(where).name} has files named after splits: {told}{more}"))
+        if told is None:
+            notes.append(_note(f"{Path(where).name} has files named after splits: {words}{more}"))
     for members in chosen.values():
         _check_one_kind(members, split, where)
     return _by_class(chosen, notes)
@@ -211,18 +219,6 @@ def _split_named(file: DataFile) -> str:
     parts = Path(file.member or file.name).parts
     said = map(split_named, (parts[-1], *reversed(parts[:-1] if file.member else parts[1:-1])))
     return next(filter(None, said), "")
-
-
-def split_named(name: str) -> str:
-    """The split that a name speaks of: `dev.csv` is validation; "" of none."""
-    words = re.split(r"[^a-z]+", name.lower())
-    return next((split for split, names in _SPLIT_WORDS.items() if any(word in names for word in words)), "")
-
-
-def split_of_word(word: object) -> str:
-    """The split that a word alone is the name of; "" of any other."""
-    text = str(word).strip().lower()
-    return next((split for split, names in _SPLIT_WORDS.items() if text in names), "")
 
 
 def _check_one_kind(files: list[DataFile], split: str, where: str) -> None:

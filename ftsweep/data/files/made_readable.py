@@ -86,7 +86,7 @@ def way_to_read(path: Path) -> str:
     kind = _KIND_OF.get(suffix)
     if kind is None:
         return ""
-    if kind in ("excel", "old excel", "open") and (first := _first_bytes(path)) and b"\0" not in first:
+    if kind in ("excel", "old excel", "open") and _is_text(_first_bytes(path)):
         return f"It is text by its first bytes. {_NAMES}"  # as programs write what Excel is to open
     return _way(kind, path)
 
@@ -238,6 +238,10 @@ def _python(code: str, arguments: str) -> str:
 
 def _quoted(path: Path) -> str:
     return shlex.quote(str(path))
+
+
+def _is_text(first: bytes) -> bool:
+    return bool(first) and b"\0" not in first and not first.startswith((b"PK", b"\xd0\xcf"))
 
 
 def _first_bytes(path: Path) -> bytes:

@@ -15,7 +15,8 @@ from ftsweep.domain.finding import Finding, Severity
 LISTS = ("labels", "tokens", "tags")
 """Columns of tasks that hold lists."""
 
-_SEPARATORS = ("|", ";", ",")
+_SEPARATORS = ("\n", "|", ";", ",")
+"""What parts labels, the first that any cell has: a line end within a cell is no part of a name."""
 _QUOTED = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""")
 _ARRAY = re.compile(r"(?s)^(?:array\()?(\[.*\])(?:,\s*dtype=[\w.'<>]+)?\)?$")
 _MOST_NAMES = 2_000
@@ -58,7 +59,7 @@ class TextLists:
         labels = values.get("labels")
         if isinstance(labels, str) and not is_written_list(labels.strip()):
             for separator in _SEPARATORS:
-                if separator in labels:
+                if separator in labels.strip():
                     self._counts[separator] += 1
             if len(self._names) < _MOST_NAMES:
                 self._names[" ".join(labels.split())] += 1

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ftsweep.data.files.found import split_of_word
+from ftsweep.data.files.split_words import split_of_word
 from ftsweep.data.looking.columns import ColumnFacts, column_named
 from ftsweep.data.looking.names import ABOUT_ROWS, JUDGED, LABELS, NOT_DATA, PLURALS, RATINGS
 
 MOST_CLASSES = 200
 _FEW_NUMBERS = 20
 _MOST_RATES = 11  # as from 0 to 10
-_PAIRS = ("|", ";")
+_PAIRS = ("\n", "|", ";")
 
 
 def label_column(facts: Mapping[str, ColumnFacts]) -> str | None:

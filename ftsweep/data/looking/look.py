@@ -10,8 +10,9 @@ from typing import Any
 
 from ftsweep.data.base import SPLITS
 from ftsweep.data.files.base import ReadSettings
-from ftsweep.data.files.found import find_files, saved_dataset, split_named, split_of_word
+from ftsweep.data.files.found import find_files, saved_dataset
 from ftsweep.data.files.kinds import DataFile
+from ftsweep.data.files.split_words import split_named, split_of_word
 from ftsweep.data.files.text_lists import TextLists
 from ftsweep.data.looking.columns import ColumnFacts, column_facts
 from ftsweep.data.looking.doubts import Doubt, doubt_of
@@ -92,7 +93,7 @@ def look_at(data: Sequence[str], *, task: str | None = None, said: Mapping[str, 
     about += told_of(look.guess, look.columns, seen.rows) if not said and task is None else []
     look.findings = list(dict.fromkeys([*findings, *about]))
     if look.doubt is None and not said:
-        look.doubt = seen.doubt_of_twice(look.guess)
+        look.doubt = seen.doubt_of_twice(look.guess) or (seen.doubt_of_lines() if task is None else None)
         look.guess = None if look.doubt else look.guess
     return look
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-TEXTS = ("text", "sentence", "content", "review", "comment", "tweet", "body", "message", "document", "utterance")
-TEXTS = (*TEXTS, "texto", "texte", "testo", "tekst", "текст", "文本", "评论", "本文", "テキスト")
+TEXTS = (
+    *("text", "sentence", "content", "review", "comment", "tweet", "body", "message", "document", "utterance"),
+    *("texto", "texte", "testo", "tekst", "текст", "文本", "评论", "本文", "テキスト"),
+)
 FIRSTS = ("premise", "sentence1", "question1", "text1", "text_a", "query", "question", "sentence_a")
 SECONDS = ("hypothesis", "sentence2", "question2", "text2", "text_b", "text_pair", "passage", "context", "sentence_b")
 LABELS = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -23,6 +24,8 @@ NUM_LOOKED_AT = 5_000
 """Rows of train that columns are judged by."""
 MOST_COUNTED = 1_000_000
 _NUM_SHOWN = 4
+_MOST_PARALLEL, _FEWEST_LINES = 3, 20
+"""Files that belong to each other line by line, and lines that they have at least: fewer are poems."""
 
 
 @dataclass
@@ -41,6 +44,8 @@ class SeenRows:
     """The columns of held-out splits that have a value in any of the rows that were looked at."""
     formats: set[str] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
+    texts: list[tuple[str, int, int]] = field(default_factory=list)
+    """Train's files of text: path, lines and rows."""
     twice: dict[str, list[int]] = field(default_factory=dict)
     """Names that stand above several columns of a table, and the numbers of these."""
     _first_problem: str = ""
@@ -71,6 +76,8 @@ class SeenRows:
             if self.num_rows[split] >= MOST_COUNTED:
                 break
         self.findings += opened.findings
+        if split == "train" and opened.file.format == "txt":
+            self.texts.append((file.where, opened.facts.num_lines, self.num_rows[split] - before))
         if self.rows:  # of a file without any row that can be read `check` tells
             check_readable(bad, self.num_rows[split] - before, opened)
 
@@ -88,8 +95,21 @@ class SeenRows:
             raise DataError(
                 f"holds one row, with {len(self.rows[0])} columns: {names}",
                 where=where,
-                remedy=f"Of one row nothing can be learned and measured. {self._remedy}.",
+                remedy=f"Of one row nothing can be learned and measured. {_list_in(self.rows[0]) or self._remedy}.",
             )
+
+    def doubt_of_lines(self) -> Doubt | None:
+        """The doubt about files of text with as many lines each and no blank ones: texts, and what is said of them."""
+        sizes = {num_lines for _, num_lines, _ in self.texts}
+        are_parallel = 2 <= len(self.texts) <= _MOST_PARALLEL and len(sizes) == 1 and max(sizes) >= _FEWEST_LINES
+        if not are_parallel or any(rows != 1 for *_, rows in self.texts):
+            return None
+        paths = " ".join(shlex.quote(path) for path, *_ in self.texts)
+        return Doubt(
+            f"the {len(self.texts)} files have {max(sizes)} lines each, as texts and what is said of them have",
+            f"Write them as one table, a line of each a row: `paste {paths} > NEW.tsv`. If each line is a text of its "
+            "own, put a blank line behind each: sed G OLD.txt > NEW.txt",
+        )
 
     def doubt_of_twice(self, guess: Guess | None) -> Doubt | None:
         """The doubt about a guess that reads a column whose name stands there several times."""
@@ -125,3 +145,17 @@ class SeenRows:
             self.is_headless = True
             return open_file(file, replace(self.settings, header=False))
         return opened
+
+
+def _list_in(row: Mapping[str, Any]) -> str:
+    """What writes the longest list of objects within a row to a file of its own; "" without one."""
+    lists = {
+        name: len(value)
+        for name, value in row.items()
+        if isinstance(value, list) and len(value) > 1 and all(isinstance(each, Mapping) for each in value)
+    }
+    name = max(lists, key=lambda each: lists[each], default="")
+    if not name or "." in name:
+        return ""
+    code = f"import json, sys; json.dump(json.load(open(sys.argv[1]))[{name!r}], open(sys.argv[2], 'w'))"
+    return f'If the {lists[name]} objects in {name!r} are the rows: `python -c "{code}" OLD.json NEW.json`'

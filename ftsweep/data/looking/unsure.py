@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ftsweep.data.looking.annotated import ELSE, Doubt
@@ -99,37 +99,49 @@ def of_answers(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
     )
 
 
-def of_unread_text(
-    guess: Guess | None, facts: Mapping[str, ColumnFacts], rows: Sequence[Mapping[str, Any]]
-) -> Doubt | None:
-    """Objects with more text than the text that would be learned, or a text that is something else in some rows."""
-    if guess is not None and guess.task not in ("text", "classification"):
+def of_turns(guess: Guess | None, facts: Mapping[str, ColumnFacts], rows: Sequence[Mapping[str, Any]]) -> Doubt | None:
+    """Conversations of objects with other keys than messages have, where nothing or a text alone would be learned."""
+    if guess is not None and guess.task != "text":
         return None
-    text = None if guess is None else guess.columns["text"]
+    for name in _larger(guess, facts, rows):
+        if turns := _turns_in(name, rows):
+            return Doubt(
+                f"the column {name!r} holds conversations, as objects with {turns}, and no task reads them",
+                f"Write each as messages, to a row {_MESSAGE}. {ELSE}",
+            )
+    return None
+
+
+def of_unread_text(guess: Guess, facts: Mapping[str, ColumnFacts], rows: Sequence[Mapping[str, Any]]) -> Doubt | None:
+    """Objects with more text than the text that would be learned, or a text that is something else in some rows."""
+    if guess.task not in ("text", "classification"):
+        return None
+    text = guess.columns["text"]
     mixed = next((name for name, each in facts.items() if name.lower() in TEXTS and each.kind == "other"), None)
     if mixed is not None and text != mixed and not any(name.startswith(f"{mixed}.") for name in facts):
         return Doubt(
             f"the column {mixed!r} is text in some rows and something else in others, and would not be read",
             f"Write one text to it in every row. {ELSE}",
         )
-    words = 0.0 if text is None or text not in facts else facts[text].mean_words
+    name = next(_larger(guess, facts, rows), None) if guess.task == "text" else None
+    if name is None:
+        return None
+    return Doubt(
+        f"the column {name!r} holds objects with more text than {text!r}, which alone would be learned",
+        "Write what is to be learned to columns of its own. "
+        f"To learn {text!r} alone: --task text --columns text={text}.",
+    )
+
+
+def _larger(guess: Guess | None, facts: Mapping[str, ColumnFacts], rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Columns of objects that hold twice as many words as the text that would be learned, or any where none would."""
+    text = "" if guess is None else str(guess.columns["text"])
+    words = facts[text].mean_words if text in facts else 0.0
     for name, each in facts.items():
         if each.kind != "other" or "." in name or name == text:
             continue
-        if _mean_words(name, rows) < max(_MORE * words, 1) or (guess is not None and guess.task != "text"):
-            continue
-        if turns := _turns_in(name, rows):
-            return Doubt(
-                f"the column {name!r} holds conversations, as objects with {turns}, and no task reads them",
-                f"Write each as messages, to a row {_MESSAGE}. {ELSE}",
-            )
-        if guess is not None:
-            return Doubt(
-                f"the column {name!r} holds objects with more text than {text!r}, which alone would be learned",
-                f"Write what is to be learned to columns of its own. To learn {text!r} alone: --task text --columns "
-                f"text={text}.",
-            )
-    return None
+        if _mean_words(name, rows) >= max(_MORE * words, 1):
+            yield name
 
 
 def _turns_in(name: str, rows: Sequence[Mapping[str, Any]]) -> str:
