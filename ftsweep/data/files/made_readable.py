@@ -50,22 +50,31 @@ _KIND_OF = {suffix: kind for kind, suffixes in _SUFFIXES.items() for suffix in s
 SPREADSHEETS = tuple(suffix for kind in ("excel", "old excel", "open", "sheet") for suffix in _SUFFIXES[kind])
 
 _TEXT_OF_MAIL = "(part := mail.get_body(('plain', 'html'))) and part.get_content()"  # the plain text, else the page
-_PARSED = "email.message_from_binary_file(file, policy=policy.default)"
 _LETTERS = (
-    "import email, json, sys{more}; from email import policy; "
-    f"parsed = lambda file: {_PARSED}; "
-    f"[print(json.dumps({{{{'subject': mail['subject'], 'text': {_TEXT_OF_MAIL}}}}})) for mail in {{mails}}]"
+    "import email, json, {imports}, sys; from email import policy; mails = {mails}; "
+    f"[print(json.dumps({{{{'subject': mail['subject'], 'text': {_TEXT_OF_MAIL}}}}})) for mail in mails]{{end}}"
 )
+_MBOX = {
+    "imports": "mailbox",
+    "mails": "mailbox.mbox(sys.argv[1], lambda file: email.message_from_binary_file(file, policy=policy.default))",
+    "end": "; mails.close()",
+}
+_EML = {
+    "imports": "pathlib",
+    "mails": "[email.message_from_bytes(pathlib.Path(each).read_bytes(), policy=policy.default) "
+    "for each in sys.argv[1:]]",
+    "end": "",
+}
 _ANNOTATIONS = (
-    "import json, pathlib, re, sys; [print(json.dumps({'text': open(file.with_suffix('.txt'), encoding='utf-8', "
-    "newline='').read(), 'entities': [[int(start), int(end), kind] for kind, start, end in re.findall("
+    "import json, pathlib, re, sys; [print(json.dumps({'text': file.with_suffix('.txt').read_bytes().decode('utf-8'), "
+    "'entities': [[int(start), int(end), kind] for kind, start, end in re.findall("
     r"r'(?m)^T\d+\s(\S+) (\d+) (?:[\d; ]* )?(\d+)\t', file.read_text('utf-8'))]})) "
     "for file in sorted(pathlib.Path(sys.argv[1]).rglob('*.ann'))]"
 )
 """The texts of a folder with brat's entities; of an entity in parts the first character to the last."""
 _CELLS = (
-    "import json, sys; [print(json.dumps({'text': ''.join(cell['source']), 'kind': cell['cell_type']})) "
-    "for cell in json.load(open(sys.argv[1], encoding='utf-8'))['cells']]"
+    "import json, pathlib, sys; [print(json.dumps({'text': ''.join(cell['source']), 'kind': cell['cell_type']})) "
+    "for cell in json.loads(pathlib.Path(sys.argv[1]).read_bytes())['cells']]"
 )
 _ELEMENTS = (
     "import json, sys, xml.etree.ElementTree as tree; [print(json.dumps({**item.attrib, **({part.tag.rpartition('}')"
@@ -114,8 +123,7 @@ def way_for_folder(folder: Path, files: Sequence[Path]) -> str:
         if kind == "brat":
             return f"{annotations_way(folder)}."
         if kind == "letter":
-            mails = "map(parsed, [open(name, 'rb') for name in sys.argv[1:]])"
-            made = _python(_LETTERS.format(more="", mails=mails), f"{_quoted(file.parent)}/*.eml > NEW.jsonl")
+            made = _python(_LETTERS.format(**_EML), f"{_quoted(file.parent)}/*.eml > NEW.jsonl")
             return f"Letters as rows: {made}."
         if way := way_to_read(file):
             return f"{way}."
@@ -145,10 +153,11 @@ def _way(kind: str, path: Path) -> str:
         code = f"import pandas, sys{imports}; {call}"
         return f"{before}{needs}: {_python(code, f'{old} {_quoted(path.with_suffix(new))}')}"
     if kind in ("sweep", "toml"):
-        read = "tomllib.load(open(sys.argv[1], 'rb'))"
-        if kind == "sweep":
-            read = "yaml.safe_load(open(sys.argv[1], encoding='utf-8'))"
-        code = f"import json, sys, {read.partition('.')[0]}; json.dump({read}, open(sys.argv[2], 'w'), default=str)"
+        read = "yaml.safe_load(old.read_bytes())" if kind == "sweep" else "tomllib.loads(old.read_text('utf-8'))"
+        code = (
+            f"import json, pathlib, sys, {read.partition('.')[0]}; old, new = map(pathlib.Path, sys.argv[1:]); "
+            f"new.write_text(json.dumps({read}, default=str))"
+        )
         before = "A sweep file is for `ftsweep plan` and `ftsweep run`. " if kind == "sweep" else ""
         new = _quoted(path.with_suffix(".json"))
         return f"{before}A list of rows: {_python(code, f'{old} {new}')}"
@@ -160,9 +169,8 @@ def _way(kind: str, path: Path) -> str:
         return f"{before}: {_python(_ELEMENTS, f'{old} > {new}')}"
     if kind == "notebook":
         return f"Its cells as texts: {_python(_CELLS, f'{old} > {new}')}"
-    mails = "mailbox.mbox(sys.argv[1], factory=parsed)" if kind == "mail" else "[parsed(open(sys.argv[1], 'rb'))]"
-    more = ", mailbox" if kind == "mail" else ""
-    return f"Its letters as rows: {_python(_LETTERS.format(more=more, mails=mails), f'{old} > {new}')}"
+    code = _LETTERS.format(**(_MBOX if kind == "mail" else _EML))
+    return f"Its letters as rows: {_python(code, f'{old} > {new}')}"
 
 
 _PLAIN = {
@@ -195,7 +203,7 @@ _WITH_PANDAS = {
     "open": (_SHEET, _EXCEL, "odfpy"),
     "page": (
         "If its text is to be read, name it .txt; its first table",
-        "pandas.read_html(sys.argv[1], keep_default_na=False)[0].to_csv(sys.argv[2], index=False)",
+        "pandas.read_html(sys.argv[1], keep_default_na=False, encoding='utf-8')[0].to_csv(sys.argv[2], index=False)",
         "",
     ),
     "stata": ("Write it as parquet", f"pandas.read_stata(sys.argv[1]){_TO_PARQUET}", ""),

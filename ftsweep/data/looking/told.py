@@ -59,16 +59,17 @@ def _of_single(guess: Guess, rows: Sequence[Mapping[str, Any]]) -> Iterator[Find
     if isinstance(labels, list):
         flags = [[str(row.get(name)).strip().lower() in ("1", "1.0", "true", "yes") for name in labels] for row in rows]
         if all(sum(each) == 1 for each in flags):
-            what = f"every row has a 1 in exactly one of {', '.join(map(repr, labels[:_NUM_SHOWN]))}"
-            remedy = "Where no row can have several, write the column's name to a column label, which is learned as one"
-            yield Finding("labels", Severity.NOTE, what, remedy=remedy)
+            shown = ", ".join(map(repr, labels[:_NUM_SHOWN]))
+            what = (
+                f"every row has a 1 in exactly one of {shown}; where no row can have several, write the column's name "
+            )
+            yield Finding("labels", Severity.NOTE, f"{what}to a column label, which is learned as one")
         return
     lists = [as_list(row.get(labels)) for row in rows]
-    if (
-        rows
-        and all(len(each) == 1 and isinstance(each[0], str) for each in lists)
-        and isinstance(rows[0][labels], list)
-    ):
-        what = f"every list in {labels!r} holds exactly one label"
-        remedy = f"Where no row can have several: --task classification --columns text={text},label={labels}.0"
-        yield Finding("labels", Severity.NOTE, what, remedy=remedy)
+    is_alone = all(len(each) == 1 and isinstance(each[0], str) for each in lists)
+    if rows and is_alone and isinstance(rows[0].get(labels), list):
+        what = (
+            f"every list in {labels!r} holds exactly one label; where no row can have several: --task classification "
+        )
+        what += f"--columns text={text},label={labels}.0"
+        yield Finding("labels", Severity.NOTE, what)
