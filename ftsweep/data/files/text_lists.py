@@ -23,7 +23,7 @@ _MOST_NAMES = 2_000
 """Different texts of labels that are remembered: more of them are no names."""
 _LONGEST = 100_000
 """Characters of a written list; Python's parser is slow and deep on more."""
-_BETWEEN = re.compile(r"[\s/+&#]+")
+_BETWEEN = re.compile(r"[\s/+&#<>]+")
 """What may stand between labels, and as well be a part of one: it parts nothing, and is told."""
 _MOST_ALONE, _LEAST_ALONE = 0.9, 10  # share of rows that are one word; the least of them
 _MOST_BEGUN, _MOST_SHORT = 0.05, 0.5

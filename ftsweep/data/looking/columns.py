@@ -130,7 +130,13 @@ def column_named(facts: Mapping[str, ColumnFacts], names: Sequence[str]) -> str 
 
 
 def tells_rows_apart(each: ColumnFacts) -> bool:
-    """Whether lists are not all empty or all alike, as the choices of a question, and hold names that come again."""
+    """Whether lists are not all empty or all alike, as the choices of a question, and hold names that come again.
+
+    Numbers with fractions are no names: they are those of an embedding.
+    """
+    numbers = [number for value in each.counts if (number := _number(value)) is not None]
+    if any(not number.is_integer() for number in numbers):
+        return False
     comes_again = each.name.lower() in LISTS or each.num_distinct <= max(1, each.counts.total() / 2)
     return comes_again and any(count != each.num_values for count in each.counts.values())
 

@@ -69,7 +69,7 @@ def doubt_of(
         or _of_text(guess, facts, rows)
         or of_unanswered(guess, facts, rows)
         or of_annotators(guess, facts)
-        or of_answers(guess, facts)
+        or of_answers(guess, facts, rows)
         or of_unread_text(guess, facts, rows)
     )
 

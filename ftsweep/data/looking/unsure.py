@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ftsweep.data.looking.annotated import ELSE, Doubt
+from ftsweep.data.looking.annotated import ELSE, Doubt, label_path
 from ftsweep.data.looking.columns import ColumnFacts, column_named
 from ftsweep.data.looking.guess import Guess
 from ftsweep.data.looking.labels import is_named
@@ -79,17 +79,26 @@ def of_annotators(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt | Non
     )
 
 
-def of_answers(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
-    """A label without a name of labels, while another column is named like answers."""
+def of_answers(guess: Guess, facts: Mapping[str, ColumnFacts], rows: Sequence[Mapping[str, Any]]) -> Doubt | None:
+    """A label without a name of labels, while another column is named like answers, or holds labels in objects."""
     label = guess.columns.get("label")
     if guess.task != "classification" or not isinstance(label, str) or is_named(facts[label]):
         return None
     kinds = ("list", "other", "messages")
     others = {name: each for name, each in facts.items() if each.kind in kinds and name not in guess.columns.values()}
+    text = guess.columns["text"]
+    named = next(
+        (each for each in others if each.lower() in ("labels", "label") and others[each].kind == "other"), None
+    )
+    if named is not None and (path := label_path(named, rows)):
+        return Doubt(
+            f"the column {named!r} holds objects and is named like labels, and {label!r} would be learned",
+            f"Its part {path} seems to be a label: --task classification --columns text={text},label={path}. To learn "
+            f"{label!r}: --task classification --columns text={text},label={label}.",
+        )
     name = column_named(others, ("answers", "answer", "completions", "responses", "outputs", "response", "completion"))
     if name is None:
         return None
-    text = guess.columns["text"]
     inner = f"{name}.0" if others[name].kind == "list" else f"the text in {name}"
     return Doubt(
         f"the column {name!r} is named like answers, and {label!r} would be learned, which has "

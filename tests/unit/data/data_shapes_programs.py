@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from data_shapes import CSV, MULTI, ROWS, SENTENCES, Shape, conll, csv_of, file, files
+from data_shapes import CSV, JSONL, MULTI, ROWS, SENTENCES, TEXTS, Shape, conll, csv_of, file, files
 
 QUESTIONS = 'Start,"How was it?\nPlease, say",Rate us\n'
 IMPORTS = ",".join(f'"{{""ImportId"":""QID{number}""}}"' for number in range(3)) + "\n"
@@ -74,6 +74,19 @@ PROGRAMS = [
         "multi_label",
         ("labels",),
     ),
+    Shape(
+        "json lines named txt",
+        file("r.txt", JSONL),
+        refused=r"r.txt:1: holds a JSON object a line.*Name it \.jsonl",
+        follow=file("r.jsonl", JSONL),
+    ),
+    Shape(
+        "csv named txt",
+        file("r.txt", CSV),
+        refused=r"r.txt:1: is a table by its lines, with the names text, label.*Name it \.csv",
+        follow=file("r.csv", CSV),
+    ),
+    Shape("texts with commas", file("r.txt", "\n\n".join(TEXTS)), TEXTS, "text"),
     Shape(
         "WebAnno TSV",
         file("r.tsv", WEBANNO),

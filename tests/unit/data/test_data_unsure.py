@@ -49,6 +49,10 @@ DOUBTS: dict[str, tuple[Any, str]] = {
         lambda n: {"query": text(n), "query_type": "ab"[n % 2], "answers": [text(n + 1)]},
         "'answers' is named like answers.*prompt=query,completion=answers.0.*text=query,label=query_type",
     ),
+    "labels in objects": (
+        lambda n: {"body": text(n), "state": "ab"[n % 2], "labels": [{"name": ["bug", "wish"][n % 3 == 0], "id": n}]},
+        "'labels' holds objects and is named like labels.*label=labels.0.name.*label=state",
+    ),
     "turns with a sender": (
         lambda n: {
             "name": f"chat {n}",
@@ -111,6 +115,12 @@ def test_exports_are_guessed(row: Any, task: str, columns: dict[str, str], tmp_p
     look = looked(tmp_path, row)
     assert look.guess is not None
     assert (look.guess.task, dict(look.guess.columns)) == (task, columns)
+
+
+def test_an_embedding_is_no_list_of_labels(tmp_path: Path) -> None:
+    look = looked(tmp_path, lambda n: {"text": text(n), "embedding": [0.25 * (n % 3), 0.5], "label": "ab"[n % 2]})
+    assert look.guess is not None
+    assert (look.guess.task, look.guess.columns["label"]) == ("classification", "label")
 
 
 def test_places_of_answers_are_no_labels(tmp_path: Path) -> None:
