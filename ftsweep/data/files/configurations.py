@@ -69,9 +69,7 @@ def told_splits(folder: Path) -> ToldSplits | None:
         + ("" if split_named(split) else ", not read")
         for split, files in chosen.files.items()
     )
-    others = [each.name for each in found if each is not chosen]
-    left = f"; not read: the data sets {', '.join(others[:_NUM_SHOWN])}" if others else ""
-    words = f"{folder.name} has the splits of the data set {chosen.name!r} as its README.md tells them: {told}{left}"
+    words = f"{folder.name} has the splits of the data set {chosen.name!r} as its README.md tells them: {told}"
     return ToldSplits(words, {file: split for file, split in splits.items() if split})
 
 

@@ -107,8 +107,10 @@ def _found_in(named: str, split: str, shared: Sequence[str], notes: list[Finding
             raise DataError(what, where=str(path), remedy=remedy)
         told = told_splits(path)
         if told:
-            notes.append(_note(told.words))
-            files = [file for file in files if told.split_of(file) or is_archive(file)]
+            left = [file.relative_to(path).as_posix() for file in files if not told.split_of(file)]
+            more = f"; not read: {', '.join(left[:_NUM_SHOWN])}" + ", ..." * (len(left) > _NUM_SHOWN) if left else ""
+            notes.append(_note(f"{told.words}{more}"))
+            files = [file for file in files if told.split_of(file)]
         else:
             notes += passed_over(path, set(files))
         chosen = [each for file in files for each in _in_folder(file, path, split)]

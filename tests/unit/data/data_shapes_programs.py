@@ -23,7 +23,7 @@ configs:
 ---
 # A data set
 """
-PARTS = {"r/en/a.csv": CSV, "r/en/b.csv": csv_of(ROWS[:3]), "r/de/a.csv": csv_of(ROWS[:5])}
+PARTS = {"r/en/a.csv": CSV, "r/raw.zip": b"PK", "r/en/b.csv": csv_of(ROWS[:3]), "r/de/a.csv": csv_of(ROWS[:5])}
 SEVERAL = README.replace("default", "english")
 GROUPED = csv_of([[str(n), text, label] for n, (text, label) in enumerate(ROWS)], "Customer,Feedback,\nid,text,label")
 WEBANNO = "#FORMAT=WebAnno TSV 3.3\n\n\n#Text=Ada ran\n1-1\t0-3\tAda\tPER\n1-2\t4-7\tran\t_\n"
