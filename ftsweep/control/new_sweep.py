@@ -14,7 +14,7 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from ftsweep.config.compose import compose_sweep
-from ftsweep.data.files.found import split_named
+from ftsweep.data.files.split_words import split_named
 from ftsweep.data.looking.guess import TASKS, Guess
 from ftsweep.data.looking.look import Look
 from ftsweep.domain.commands import quoted_command, sweep_word

@@ -26,6 +26,19 @@ def messages_in(value: Any) -> list[Any] | None:
     return None if value is None or not hasattr(value, "__iter__") else list(value)
 
 
+def text_of_parts(value: Any) -> str | None:
+    """The text of a system message that stands as parts, `[{"text": "..."}]`, or as Gemini's `{"parts": [...]}`.
+
+    Parts are joined by line ends; None for anything else, a part that is no text among them.
+    """
+    if isinstance(value, Mapping):
+        value = value.get("parts", [value])
+    if not isinstance(value, list | tuple):
+        return None
+    texts: list[Any] = [part.get("text") if isinstance(part, Mapping) else part for part in value]
+    return "\n".join(texts) if all(isinstance(text, str) for text in texts) else None
+
+
 def is_answered(value: Any) -> bool:
     """Whether a column's messages end with an answer, and so are no question."""
     last = (messages_in(value) or [None])[-1]

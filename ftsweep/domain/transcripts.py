@@ -64,6 +64,7 @@ _WRITTEN = [
     _Form("Guanaco's", re.compile(r"### ?(?P<role>Human|User|Assistant|System) ?:"), lead="###"),
     _Form("Alpaca's", re.compile(r"(?m)^### ?(?P<role>Instruction|Input|Response) ?:"), lead="###"),
     _Form("Vicuna's", re.compile(r"(?:(?<!\S)|(?<=</s>))(?P<role>SYSTEM|USER|ASSISTANT):(?!\S)"), lead="USER:"),
+    _Form("OpenChatKit's", re.compile(r"(?m)^<(?P<role>human|bot)>: ?")),
     _Form("HH-RLHF's", re.compile(r"(?:\A|\n\n)(?P<role>Human|Assistant):")),
     _Form("lines of speakers", re.compile(r"(?m)^(?P<role>System|User|Human|Assistant|Bot|AI): ?")),
 ]

@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from ftsweep.data.inspection import DataView
 
 _NUM_SHOWN = 5
-_NO_LABELS = ("-", "--", "?", "null", "n/a", "unlabeled", "unlabelled")
-"""What stands for a label that nobody gave."""
+_NO_LABELS = (
+    *("-", "--", "?", "null", "n/a", "unlabeled", "unlabelled"),
+    *("#n/a", "#ref!", "#value!", "#name?", "#div/0!", "#null!", "#num!"),
+)
+"""What stands for a label that nobody gave, the errors of spreadsheets among it."""
 
 
 class LabelSpelling(DataGuard):

@@ -145,7 +145,9 @@ def number_of(values: Mapping[str, Any]) -> float:
     except (ValueError, TypeError):
         number = math.nan
     if not math.isfinite(number):
-        raise RowError(f"'label' is {value!r}, not a finite number")
+        written = isinstance(value, str) and any(map(str.isdigit, value))
+        how = ": write it with a point and no other sign, such as 3.5" if written else ""
+        raise RowError(f"'label' is {value!r}, not a finite number{how}")
     return number
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 
@@ -18,6 +19,8 @@ _LONGEST = 200  # characters of a word
 _MARKED = "__label__"
 _LONG_SIGNS = ("+++$+++", ":::", "|||", "::", "||")
 """Signs of several characters that stand between cells, those first that hold others."""
+_NAMES = {"text", "label", "labels", "prompt", "completion", "question", "answer", "tokens", "tags", "sentence"}
+"""Names of columns that hardly any text begins with, with a comma behind."""
 _CELLS = {"\t": "tab", ";": "semicolon", "|": "pipe"}
 
 
@@ -75,7 +78,20 @@ def refuse_disguised(file: DataFile, lines: Sequence[str], settings: ReadSetting
         )
     if settings.wanted and set(settings.wanted) <= {"text"}:
         return
+    if all(_is_object(line) for line in full[:_FEWEST]):
+        raise DataError(
+            "holds a JSON object a line by its lines",
+            where=f"{file.where}:1",
+            remedy="Name it .jsonl; the texts alone, whole lines, are learned by --task text (task=text).",
+        )
     refuse_long_sign(file, full)
+    first = [cell.strip().strip('"').lower() for cell in full[0].split(",")]
+    if len(first) > 1 and _NAMES & {*first} and all(line.count(",") >= len(first) - 1 for line in full):
+        raise DataError(
+            f"is a table by its lines, with the names {', '.join(first)} above it",
+            where=f"{file.where}:1",
+            remedy="Name it .csv; the texts alone, whole lines, are learned by --task text (task=text).",
+        )
     for sign, name in _CELLS.items():
         counts = Counter(line.count(sign) for line in full)
         number, count = counts.most_common(1)[0]
@@ -86,3 +102,10 @@ def refuse_disguised(file: DataFile, lines: Sequence[str], settings: ReadSetting
                 where=f"{file.where}:1",
                 remedy=f"Name it .{kind}; the texts alone, whole lines, are learned by --task text (task=text).",
             )
+
+
+def _is_object(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False

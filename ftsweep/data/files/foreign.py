@@ -27,6 +27,11 @@ _FOREIGN = (
     (b"\x93NUMPY", "is an array of numpy's", "Save the table as parquet or csv."),
     (b"{\\rtf", "is a rich text document", "Save its text as .txt."),
     (
+        b"#FORMAT=WebAnno TSV",
+        "is WebAnno TSV, as INCEpTION exports it",
+        "Export it as CoNLL 2002 (or 2003), and name that file .conll.",
+    ),
+    (
         b"version https://git-lfs.github.com/spec/",
         "is a pointer of Git LFS, not the file itself",
         "Get the file with `git lfs pull`.",

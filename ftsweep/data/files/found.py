@@ -11,7 +11,11 @@ from urllib.parse import unquote
 
 from ftsweep.data.base import SPLITS
 from ftsweep.data.files.archives import is_archive, member_names, split_member
+from ftsweep.data.files.beside import NOT_ROWS, is_beside, passed_over
+from ftsweep.data.files.configurations import ToldSplits, told_splits
 from ftsweep.data.files.kinds import DataFile, data_file, format_of, known_formats
+from ftsweep.data.files.made_readable import way_for_folder
+from ftsweep.data.files.split_words import split_named
 from ftsweep.domain.finding import Finding, Severity
 from ftsweep.domain.paths import typed_path
 from ftsweep.errors import ConfigError, DataError
@@ -19,15 +23,7 @@ from ftsweep.errors import ConfigError, DataError
 SAVED = ("state.json", "dataset_dict.json")
 """What `datasets.save_to_disk` leaves in a folder."""
 
-_SPLIT_WORDS = {
-    "train": ("train", "training"),
-    "validation": ("validation", "valid", "val", "dev"),
-    "test": ("test", "testing", "eval", "evaluation"),
-}
 _SHARD = re.compile(r"^(.*)-(\d{3,})-of-(\d{3,})(\..+)$")
-_NOT_ROWS = re.compile(r"(?i)^(readme|license|licence|changelog|dataset_infos?|metadata|requirements|citation)\b")
-_NO_DATA = (".yaml", ".yml", ".py", ".ipynb", ".sh", ".md", ".rst", ".lock")
-"""Files beside data that nobody takes for rows: sweep files, programs, texts about them."""
 _NUM_SHOWN = 5
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
@@ -100,14 +96,25 @@ def _found_in(named: str, split: str, shared: Sequence[str], notes: list[Finding
         ]
         if not files:
             what = "is a folder without a file of rows, and no data set that datasets' save_to_disk wrote"
-            there = sorted(file.name for file in path.rglob("*") if file.is_file())[:_NUM_SHOWN]
-            remedy = f"It holds: {', '.join(there) or 'nothing'}. Rows are in files of these kinds: {known_formats()}."
+            others = sorted(file for file in path.rglob("*") if file.is_file())
+            there = [file.name for file in others[:_NUM_SHOWN]]
+            way = way_for_folder(path, others)
+            remedy = f"It holds: {', '.join(there) or 'nothing'}. " + (
+                way or f"Rows are in files of these kinds: {known_formats()}."
+            )
             if there and not any(Path(name).suffix for name in there):
                 remedy = f"Files of text must be named .txt. {remedy}"
             raise DataError(what, where=str(path), remedy=remedy)
-        notes += _passed_over(path, set(files))
+        told = told_splits(path)
+        if told:
+            left = [file.relative_to(path).as_posix() for file in files if not told.split_of(file)]
+            more = f"; not read: {', '.join(left[:_NUM_SHOWN])}" + ", ..." * (len(left) > _NUM_SHOWN) if left else ""
+            notes.append(_note(f"{told.words}{more}"))
+            files = [file for file in files if told.split_of(file)]
+        else:
+            notes += passed_over(path, set(files))
         chosen = [each for file in files for each in _in_folder(file, path, split)]
-        return _chosen(chosen, split, shared, str(path), notes)
+        return _chosen(chosen, split, shared, str(path), notes, told)
     check_exists(split, path)
     return {split: [data_file(path, path.name)]}
 
@@ -140,7 +147,7 @@ def check_exists(split: str, path: Path) -> None:
 
 def _members(archive: Path, member: str, split: str) -> list[DataFile]:
     names = sorted(member_names(archive, member), key=_natural)
-    kept = [name for name in names if format_of(name)[0] and not _NOT_ROWS.match(Path(name).name)]
+    kept = [name for name in names if format_of(name)[0] and not NOT_ROWS.match(Path(name).name)]
     if not kept:
         what = f"holds no file of rows{f' that matches {member!r}' if member else ''}"
         shown = ", ".join(names[:_NUM_SHOWN]) or "nothing"
@@ -149,38 +156,24 @@ def _members(archive: Path, member: str, split: str) -> list[DataFile]:
     return [data_file(archive, f"{archive.name}/{name}", member=name) for name in kept]
 
 
-def _passed_over(folder: Path, taken: set[Path]) -> list[Finding]:
-    """What a person should know of files of other kinds in a folder, such as spreadsheets."""
-    others = [
-        file.relative_to(folder).as_posix()
-        for file in sorted(folder.rglob("*"))
-        if file not in taken and file.is_file() and not _is_beside(file, folder) and file.suffix not in _NO_DATA
-    ]
-    if not others:
-        return []
-    shown = ", ".join(others[:_NUM_SHOWN]) + (f" and {len(others) - _NUM_SHOWN} more" * (len(others) > _NUM_SHOWN))
-    return [_note(f"{folder.name} has files of other kinds, which are not read: {shown}")]
-
-
-def _is_beside(file: Path, folder: Path) -> bool:
-    """Whether a file is hidden, or about the data: a README, a licence."""
-    is_hidden = any(part.startswith((".", "__MACOSX")) for part in file.relative_to(folder).parts)
-    return is_hidden or _NOT_ROWS.match(file.name) is not None
-
-
 def _may_hold_rows(file: Path, folder: Path) -> bool:
-    if _is_beside(file, folder) or not file.is_file():
+    if is_beside(file, folder) or not file.is_file():
         return False
     return format_of(file.name)[0] is not None or is_archive(file)
 
 
 def _chosen(
-    files: list[DataFile], split: str, shared: Sequence[str], where: str, notes: list[Finding]
+    files: list[DataFile],
+    split: str,
+    shared: Sequence[str],
+    where: str,
+    notes: list[Finding],
+    told: ToldSplits | None = None,
 ) -> dict[str, list[DataFile]]:
     """The files of this split, and with `train` those of the others that are not named apart."""
     by_split: dict[str, list[DataFile]] = {}
     for file in files:
-        by_split.setdefault(_split_named(file), []).append(file)
+        by_split.setdefault((told and told.split_of(file.path)) or _split_named(file), []).append(file)
     if set(by_split) == {""}:
         chosen = {split: by_split[""]}
     else:
@@ -198,9 +191,10 @@ def _chosen(
             for file in members
         ]
         left = [file for file in left if file not in chosen[split]]
-        told = "; ".join(f"{other}: {_names(members)}" for other, members in chosen.items())
+        words = "; ".join(f"{other}: {_names(members)}" for other, members in chosen.items())
         more = f"; not read: {_names(left)}" if left else ""
-        notes.append(_note(f"{Path(where).name} has files named after splits: {told}{more}"))
+        if told is None:
+            notes.append(_note(f"{Path(where).name} has files named after splits: {words}{more}"))
     for members in chosen.values():
         _check_one_kind(members, split, where)
     return _by_class(chosen, notes)
@@ -227,18 +221,6 @@ def _split_named(file: DataFile) -> str:
     parts = Path(file.member or file.name).parts
     said = map(split_named, (parts[-1], *reversed(parts[:-1] if file.member else parts[1:-1])))
     return next(filter(None, said), "")
-
-
-def split_named(name: str) -> str:
-    """The split that a name speaks of: `dev.csv` is validation; "" of none."""
-    words = re.split(r"[^a-z]+", name.lower())
-    return next((split for split, names in _SPLIT_WORDS.items() if any(word in names for word in words)), "")
-
-
-def split_of_word(word: object) -> str:
-    """The split that a word alone is the name of; "" of any other."""
-    text = str(word).strip().lower()
-    return next((split for split, names in _SPLIT_WORDS.items() if text in names), "")
 
 
 def _check_one_kind(files: list[DataFile], split: str, where: str) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ftsweep.data.files.made_readable import SPREADSHEETS, has_way, way_of_unknown, way_to_read
 from ftsweep.errors import DataError
 
 Format = Literal["jsonl", "json", "csv", "tsv", "parquet", "arrow", "txt", "conll"]
@@ -50,23 +51,11 @@ _FIRST_BYTES: list[tuple[bytes, Compression]] = [
     (b"\xfd7zXZ\0", "xz"),
     (b"\x28\xb5\x2f\xfd", "zstd"),
 ]
-_REMEDIES = (
-    (
-        (".yaml", ".yml"),
-        "A sweep file is for `ftsweep plan` and `ftsweep run`; rows are for files of other kinds",
-    ),
-    ((".pdf", ".doc", ".docx", ".odt", ".rtf", ".epub"), "Save its text as .txt"),
-    ((".md", ".rst", ".html", ".htm", ".xml", ".tex", ".log", ".py"), "If its text is to be read, name it .txt"),
-    ((".pkl", ".pickle", ".h5", ".hdf5", ".npy", ".npz", ".avro", ".orc"), "Save the table as parquet or csv"),
-    ((".db", ".sqlite", ".sqlite3", ".sql"), "Export the table as csv"),
-    ((".7z", ".rar"), "Unpack it, and name the file or the folder in it"),
-)
 _NO_ROWS = (
-    *(".toml", ".ini", ".cfg", ".ipynb", ".sh", ".lock", ".tar", ".tgz", ".bin", ".exe", ".so", ".pt", ".pth", ".ckpt"),
+    *(".ini", ".cfg", ".sh", ".lock", ".bin", ".exe", ".so", ".pt", ".pth", ".ckpt"),
     *(".safetensors", ".gguf", ".onnx", ".png", ".jpg", ".jpeg", ".gif", ".svg", ".mp3", ".wav", ".mp4"),
 )
 """Other extensions of files that nobody takes for lines of text."""
-_SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers")
 
 
 @dataclass(frozen=True)
@@ -107,7 +96,7 @@ def format_of(name: str) -> tuple[Format | None, Compression]:
 
 def is_spreadsheet(name: str) -> bool:
     """Whether a name is that of a spreadsheet, which is no file of rows."""
-    return name.lower().endswith(_SPREADSHEETS)
+    return name.lower().endswith(SPREADSHEETS)
 
 
 def is_known_kind(name: str) -> bool:
@@ -115,8 +104,7 @@ def is_known_kind(name: str) -> bool:
     kind, compression = format_of(name)
     suffixes = [each.lower() for each in Path(name).suffixes]
     suffix = (suffixes[:-1] if compression else suffixes)[-1:]
-    others = {each for names, _ in _REMEDIES for each in names} | {*_SPREADSHEETS, *_NO_ROWS}
-    return kind is not None or not others.isdisjoint(suffix)
+    return kind is not None or any(each in _NO_ROWS or has_way(each) for each in suffix)
 
 
 def lines_file(path: Path) -> DataFile:
@@ -133,15 +121,11 @@ def data_file(path: Path, name: str, *, member: str = "") -> DataFile:
     kind, compression = format_of(member or path.name)
     if kind is None:
         suffix = Path(member or path.name).suffix
-        remedy = f"Known: {known_formats()}; and a folder saved by datasets"
-        if is_spreadsheet(suffix):
-            remedy = "Save the sheet as 'CSV UTF-8', and name the .csv file"
-        if suffix.lower() in (".tar", ".tgz") or ".tar" in map(str.lower, path.suffixes):
-            remedy = "Unpack it (tar xf), and name the file or the folder in it"
-        if not suffix:
-            remedy = f"Name it after what it holds, such as .tsv for cells with tabs between them. {remedy}"
-        if told := next((told for names, told in _REMEDIES if suffix.lower() in names), ""):
-            remedy = f"{told}. {remedy}"
+        remedy = way_to_read(Path(member) if member else path)
+        if remedy and member:
+            remedy = f"Unpack the archive. {remedy}"
+        if not remedy:
+            remedy = f"{way_of_unknown(path)}. Known: {known_formats()}; and a folder saved by datasets"
         if ".tar" in map(str.lower, path.suffixes):
             suffix = ".tar" + suffix.removeprefix(".tar")
         what = f"files of the kind {suffix!r} cannot be read" if suffix else "files without an extension cannot be read"

@@ -22,6 +22,7 @@ class OddLines:
         self.blank: list[int] = []
         self.headers: list[int] = []
         self.rules: list[int] = []
+        self.about: list[int] = []
         self.num_rows = 0
         self.longest = 0
         self.place = 0

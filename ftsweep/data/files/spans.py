@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from ftsweep.data.files.text_words import words_in
 
 _STARTS, _ENDS = ("start", "start_offset", "begin", "start_char"), ("end", "end_offset", "end_char", "stop")
-_TYPES = ("label", "labels", "type", "entity", "entity_type", "entity_group", "tag", "class")
+_TYPES = ("label", "labels", "type", "entity", "entity_type", "entity_group", "tag", "class", "entityLabel")
 
 
 class Span(NamedTuple):

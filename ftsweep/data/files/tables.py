@@ -13,6 +13,7 @@ from ftsweep.data.files.encodings import Encoding
 from ftsweep.data.files.kinds import DataFile
 from ftsweep.data.files.odd_lines import OddLines, is_rule
 from ftsweep.data.files.records import PlainRecord, Records
+from ftsweep.data.files.second_lines import lines_about_columns, refuse_groups
 from ftsweep.data.files.text import damage_in, excerpt, opened_text
 from ftsweep.errors import DataError
 
@@ -45,8 +46,16 @@ class TableFile(OpenedFile):
             self.assumed.append(
                 self.note("lines", f"begins with {number} lines of comments (#), which are passed over")
             )
+        self._about = lines_about_columns(self._dialect.rows) if self.facts.has_header else []
         self._columns = self._find_columns()
         self.facts.columns = tuple(dict.fromkeys(name for name, _ in self._columns))
+        names = [cell.strip() for cell in self._dialect.first] if self.facts.has_header else []
+        self.twice = {
+            name: [place for place, other in enumerate(names, start=1) if other == name]
+            for name in names
+            if name and names.count(name) > 1
+        }
+        """The numbers of columns that have one name, by it."""
         if self._dialect.delimiter != self._default and settings.delimiter is None:
             name = DELIMITER_NAMES.get(self._dialect.delimiter, repr(self._dialect.delimiter))
             self.assumed.append(
@@ -119,7 +128,7 @@ class TableFile(OpenedFile):
             return None
         if set(map(len, cells)) != {num_columns} or not all(map(any, cells)):
             return None
-        if self._header_again in cells or is_rule(cells[0]):
+        if self._header_again in cells or is_rule(cells[0]) or any(each in cells for each in self._about):
             return None
         columns = list(zip(*cells, strict=True))
         return Batch(first, {name: columns[place] for name, place in picks})
@@ -152,6 +161,9 @@ class TableFile(OpenedFile):
             if number == shift + 2 and header and is_rule(cells):
                 odd.rules.append(number)
                 continue
+            if not odd.num_rows and cells in self._about:
+                odd.about.append(number)
+                continue
             odd.num_rows += 1
             if num_lines > 1:
                 odd.add_long(number, num_lines)
@@ -178,6 +190,7 @@ class TableFile(OpenedFile):
             return by_number
         if self._dialect.num_behind:
             self._refuse_title()
+        refuse_groups(first, self._dialect.rows, self.file.where, self._dialect.num_before + 1)
         named = [(name, place) for place, name in enumerate(first) if name]
         asked = self.settings.asked_names - set(first)
         self._tell_unnamed([place for place, name in enumerate(first) if not name])
@@ -232,6 +245,10 @@ class TableFile(OpenedFile):
             (odd.trailing, "has lines with more cells than columns, all of them empty"),
             (odd.blank, "has lines with only empty cells, which are passed over"),
             (odd.headers, "names its columns again further down, which is no row"),
+            (
+                odd.about,
+                "has lines below the names of its columns that tell of them, types or questions, and are no rows",
+            ),
             (odd.rules, "has a line below the names of its columns, which is no row"),
         ):
             if numbers:

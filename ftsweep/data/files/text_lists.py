@@ -15,14 +15,15 @@ from ftsweep.domain.finding import Finding, Severity
 LISTS = ("labels", "tokens", "tags")
 """Columns of tasks that hold lists."""
 
-_SEPARATORS = ("|", ";", ",")
+_SEPARATORS = ("\n", "|", ";", ",")
+"""What parts labels, the first that any cell has: a line end within a cell is no part of a name."""
 _QUOTED = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""")
 _ARRAY = re.compile(r"(?s)^(?:array\()?(\[.*\])(?:,\s*dtype=[\w.'<>]+)?\)?$")
 _MOST_NAMES = 2_000
 """Different texts of labels that are remembered: more of them are no names."""
 _LONGEST = 100_000
 """Characters of a written list; Python's parser is slow and deep on more."""
-_BETWEEN = re.compile(r"[\s/+&#]+")
+_BETWEEN = re.compile(r"[\s/+&#<>]+")
 """What may stand between labels, and as well be a part of one: it parts nothing, and is told."""
 _MOST_ALONE, _LEAST_ALONE = 0.9, 10  # share of rows that are one word; the least of them
 _MOST_BEGUN, _MOST_SHORT = 0.05, 0.5
@@ -58,7 +59,7 @@ class TextLists:
         labels = values.get("labels")
         if isinstance(labels, str) and not is_written_list(labels.strip()):
             for separator in _SEPARATORS:
-                if separator in labels:
+                if separator in labels.strip():
                     self._counts[separator] += 1
             if len(self._names) < _MOST_NAMES:
                 self._names[" ".join(labels.split())] += 1

@@ -21,6 +21,9 @@ _SHARE = 0.95
 _MOST_DISTINCT = 5_000
 _LANGUAGE_CHARACTERS = 4_000
 _LEAST_CHARACTERS = 200
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+"""Letters of Thai, Lao, Burmese, Khmer, Japanese and Chinese."""
+_LETTERS_A_WORD = 3
 _CLEAR_LEAD = 0.1  # of the share of letters that come in the language's order of frequency
 
 
@@ -49,6 +52,11 @@ class ColumnFacts:
     @property
     def num_distinct(self) -> int:
         return len(self.counts)
+
+    @property
+    def tells(self) -> bool:
+        """Whether not every row has the same value."""
+        return self.num_values < 2 or self.num_distinct > 1
 
     @property
     def is_unique(self) -> bool:
@@ -122,7 +130,13 @@ def column_named(facts: Mapping[str, ColumnFacts], names: Sequence[str]) -> str 
 
 
 def tells_rows_apart(each: ColumnFacts) -> bool:
-    """Whether lists are not all empty or all alike, as the choices of a question, and hold names that come again."""
+    """Whether lists are not all empty or all alike, as the choices of a question, and hold names that come again.
+
+    Numbers with fractions are no names: they are those of an embedding.
+    """
+    numbers = [number for value in each.counts if (number := _number(value)) is not None]
+    if any(not number.is_integer() for number in numbers):
+        return False
     comes_again = each.name.lower() in LISTS or each.num_distinct <= max(1, each.counts.total() / 2)
     return comes_again and any(count != each.num_values for count in each.counts.values())
 
@@ -177,7 +191,7 @@ def _kind_of(value: Any) -> str:
 
 def _are_messages(value: Iterable[Any]) -> bool:
     turns = list(value)
-    keys = ({"role", "content"}, {"from", "value"}, {"role", "text"})
+    keys = ({"role", "content"}, {"from", "value"}, {"role", "text"}, {"role", "parts"})
     return bool(turns) and all(
         isinstance(turn, Mapping) and any(pair <= turn.keys() for pair in keys) for turn in turns
     )
@@ -197,4 +211,7 @@ def _number(value: Any) -> float | None:
 
 
 def _length(value: Any) -> int:
-    return len(value.split()) if isinstance(value, str) else len(value) if isinstance(value, list | tuple) else 1
+    """Words of a text, items of a list; in scripts without spaces between words three letters count as one."""
+    if isinstance(value, str):
+        return len(value.split()) + len(_UNSPACED.findall(value)) // _LETTERS_A_WORD
+    return len(value) if isinstance(value, list | tuple) else 1

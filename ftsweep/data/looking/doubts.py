@@ -26,6 +26,7 @@ from ftsweep.data.looking.annotated import (
 from ftsweep.data.looking.columns import ColumnFacts, column_named
 from ftsweep.data.looking.guess import Guess
 from ftsweep.data.looking.names import TEXTS
+from ftsweep.data.looking.unsure import of_annotators, of_answers, of_turns, of_unanswered, of_unread_text
 
 _ANSWERS = {
     "label", "labels", "class", "classes", "category", "categories", "sentiment", "emotion", "emotions", "intent",
@@ -53,6 +54,7 @@ def doubt_of(
     """The doubt that a guess of columns alone leaves; None without one."""
     is_pair = guess is not None and guess.task == "preference"
     found = of_capitals(guess, facts) or _of_messages(facts) or (None if is_pair else _of_two_answers(facts))
+    found = found or of_turns(guess, facts, rows)
     if found or guess is None:
         return found
     return (
@@ -65,6 +67,10 @@ def doubt_of(
         or of_choices(guess, facts)
         or of_options(guess, facts)
         or _of_text(guess, facts, rows)
+        or of_unanswered(guess, facts, rows)
+        or of_annotators(guess, facts)
+        or of_answers(guess, facts, rows)
+        or of_unread_text(guess, facts, rows)
     )
 
 

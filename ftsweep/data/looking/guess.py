@@ -25,6 +25,7 @@ from ftsweep.data.looking.names import (
     LONG_TEXTS,
     NOT_DATA,
     NUMBERS,
+    PLACES,
     PLURALS,
     PROMPTS,
     SECONDS,
@@ -157,8 +158,7 @@ def _instruction(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
 def _beside(facts: _Facts) -> dict[str, str]:
     """What stands beside a conversation of any shape; a system message may have another name."""
     found = {name: name for name in BESIDE if name in facts}
-    texts = {name: each for name, each in facts.items() if each.kind == "text"}
-    named = next((name for name in SYSTEMS if name in texts), None)
+    named = next((name for name in SYSTEMS if name in facts and facts[name].kind in SYSTEMS[name]), None)
     return found if "system" in found or named is None else {"system": named, **found}
 
 
@@ -230,7 +230,7 @@ def _multi_label(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
         and name != text
         and each.num_distinct <= MOST_CLASSES
         and tells_rows_apart(each)
-        and not column_named({name: each}, ANNOTATORS)
+        and not column_named({name: each}, (*ANNOTATORS, *PLACES))
     }
     name = column_named(lists, LISTS) or next(iter(lists), None)
     if name is None:
@@ -274,8 +274,7 @@ def _regression(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
 
 
 def _text(facts: _Facts, rows: _Rows, said: Mapping[str, Any]) -> _Found:
-    told = {name: each for name, each in facts.items() if each.num_values < 2 or each.num_distinct > 1}
-    text = _text_column(told, said)
+    text = _text_column(facts, said)
     return None if text is None else ({"text": text}, f"{text!r} is all the text there is to learn")
 
 
@@ -292,7 +291,7 @@ def _texts(facts: _Facts, text: str, said: Mapping[str, Any]) -> dict[str, Any]:
 def _text_column(facts: _Facts, said: Mapping[str, Any]) -> str | None:
     if isinstance(said.get("text"), str):
         return str(said["text"])
-    texts = {name: each for name, each in facts.items() if each.kind == "text" and not is_id(each)}
+    texts = {name: each for name, each in facts.items() if each.kind == "text" and not is_id(each) and each.tells}
     named = column_named(texts, TEXTS) or column_named(texts, FIRSTS)
     if named is not None:
         return named

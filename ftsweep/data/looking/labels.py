@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ftsweep.data.files.split_words import split_of_word
 from ftsweep.data.looking.columns import ColumnFacts, column_named
-from ftsweep.data.looking.names import JUDGED, LABELS, NOT_DATA, PLURALS, RATINGS
+from ftsweep.data.looking.names import ABOUT_ROWS, JUDGED, LABELS, NOT_DATA, PLURALS, RATINGS
 
 MOST_CLASSES = 200
 _FEW_NUMBERS = 20
 _MOST_RATES = 11  # as from 0 to 10
-_PAIRS = ("|", ";")
+_PAIRS = ("\n", "|", ";")
 
 
 def label_column(facts: Mapping[str, ColumnFacts]) -> str | None:
@@ -23,9 +24,33 @@ def label_column(facts: Mapping[str, ColumnFacts]) -> str | None:
         return few and (is_class or is_number) and each.name.lower() not in NOT_DATA
 
     candidates = {name: each for name, each in facts.items() if may_be(each)}
+    unnamed = {name: each for name, each in candidates.items() if each.num_values >= each.num_missing}
+    unnamed = {name: each for name, each in unnamed.items() if name.lower() not in ABOUT_ROWS} or unnamed
     rates = {name: each for name, each in candidates.items() if each.num_distinct <= _MOST_RATES}
     named = column_named(candidates, LABELS) or column_named(candidates, JUDGED) or column_named(rates, RATINGS)
-    return named or min(candidates, key=lambda name: candidates[name].num_distinct, default=None)
+    return named or min(unnamed, key=lambda name: unnamed[name].num_distinct, default=None)
+
+
+def may_be_labels(facts: Mapping[str, ColumnFacts], label: str) -> list[str]:
+    """Other columns that may as well be the label where its name does not say that it is; none where it does."""
+    if is_named(facts[label]):
+        return []
+    is_about = label.lower() in ABOUT_ROWS
+    others = {
+        name: each
+        for name, each in facts.items()
+        if name != label and (is_about or name.lower() not in ABOUT_ROWS) and not all(map(split_of_word, each.counts))
+    }
+    found = []
+    while (name := label_column(others)) is not None:
+        found.append(name)
+        others.pop(name)
+    return found
+
+
+def is_named(each: ColumnFacts) -> bool:
+    """Whether a column has a name of labels."""
+    return column_named({each.name: each}, (*LABELS, *JUDGED, *RATINGS)) is not None
 
 
 def is_joined(each: ColumnFacts) -> bool:

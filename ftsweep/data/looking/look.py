@@ -10,8 +10,9 @@ from typing import Any
 
 from ftsweep.data.base import SPLITS
 from ftsweep.data.files.base import ReadSettings
-from ftsweep.data.files.found import find_files, saved_dataset, split_named, split_of_word
+from ftsweep.data.files.found import find_files, saved_dataset
 from ftsweep.data.files.kinds import DataFile
+from ftsweep.data.files.split_words import split_named, split_of_word
 from ftsweep.data.files.text_lists import TextLists
 from ftsweep.data.looking.columns import ColumnFacts, column_facts
 from ftsweep.data.looking.doubts import Doubt, doubt_of
@@ -19,6 +20,7 @@ from ftsweep.data.looking.guess import Guess, guess_task
 from ftsweep.data.looking.names import PLURALS
 from ftsweep.data.looking.saved import saved_files
 from ftsweep.data.looking.seen_rows import NUM_LOOKED_AT, SeenRows
+from ftsweep.data.looking.told import told_of
 from ftsweep.domain.finding import Finding, Severity
 from ftsweep.domain.paths import typed_path
 from ftsweep.errors import DataError, UsageError
@@ -87,7 +89,12 @@ def look_at(data: Sequence[str], *, task: str | None = None, said: Mapping[str, 
     if list(look.named) == ["train"] and list(look.num_rows) == ["train"]:
         look.split_column, look.num_rows = _split_column(look)
     look.is_headless, look.num_unreadable = seen.is_headless, seen.num_bad
-    look.findings = list(dict.fromkeys([*findings, *_label_findings(look, seen.rows), *_transcript_findings(look)]))
+    about = [*_label_findings(look, seen.rows), *_transcript_findings(look)]
+    about += told_of(look.guess, look.columns, seen.rows) if not said and task is None else []
+    look.findings = list(dict.fromkeys([*findings, *about]))
+    if look.doubt is None and not said:
+        look.doubt = seen.doubt_of_twice(look.guess) or (seen.doubt_of_lines() if task is None else None)
+        look.guess = None if look.doubt else look.guess
     return look
 
 

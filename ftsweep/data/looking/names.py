@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-TEXTS = ("text", "sentence", "content", "review", "comment", "tweet", "body", "message", "document", "utterance")
+TEXTS = (
+    *("text", "sentence", "content", "review", "comment", "tweet", "body", "message", "document", "utterance"),
+    *("texto", "texte", "testo", "tekst", "текст", "文本", "评论", "本文", "テキスト"),
+)
 FIRSTS = ("premise", "sentence1", "question1", "text1", "text_a", "query", "question", "sentence_a")
 SECONDS = ("hypothesis", "sentence2", "question2", "text2", "text_b", "text_pair", "passage", "context", "sentence_b")
 LABELS = (
@@ -18,6 +21,8 @@ LABELS = (
     "y",
     "tag",
     "stance",
+    *("etiqueta", "étiquette", "etichetta", "klasse", "classe", "clase", "kategorie", "categoria", "categoría"),
+    *("catégorie", "метка", "класс", "категория", "标签", "类别", "ラベル", "カテゴリ"),
 )
 JUDGED = ("polarity", "spam", "is_spam", "toxic", "is_toxic", "toxicity", "offensive", "hate", "gold", "verdict")
 """Of classes, too; but several of them beside each other are labels that a row may have several of."""
@@ -38,17 +43,33 @@ PLURALS = ("labels", "tags", "categories", "topics", "genres", "classes", "emoti
 """Names of columns whose texts may be parted by commas, too."""
 TOKENS = ("tokens", "words", "token")
 TAGS = ("tags", "ner_tags", "ner", "pos_tags", "labels", "tag")
-PROMPTS = ("prompt", "instruction", "question", "query", "input", "source", "problem")
-COMPLETIONS = ("completion", "response", "output", "answer", "target", "solution", "answers", "chosen")
+PROMPTS = ("prompt", "instruction", "question", "query", "input", "source", "problem", "inputs")
+COMPLETIONS = ("completion", "response", "output", "answer", "target", "solution", "answers", "chosen", "targets")
 LONG_TEXTS, SHORT_TEXTS = ("document", "article", "dialogue", "text"), ("summary", "highlights", "abstract")
 """Texts, and what is written of them where nothing else in the rows is an answer."""
 CHATS = ("messages", "conversations")
 ALPACA = ("instruction", "input", "output", "history")
 BESIDE = ("system", "tools", "functions")
 """What the task `instruction` reads beside a conversation of any shape."""
-SYSTEMS = ("system_prompt", "system_message")
-"""Other names of a system message."""
-NOT_DATA = ("id", "idx", "index", "uuid", "guid", "url", "date", "timestamp", "split", "")
+_PARTS = ("text", "message", "other")
+SYSTEMS = {
+    "system_prompt": ("text",),
+    "system_message": ("text",),
+    "systemInstruction": _PARTS,
+    "system_instruction": _PARTS,
+}
+"""Other names of a system message, and what such columns hold."""
+NOT_DATA = (
+    *("id", "idx", "index", "uuid", "guid", "url", "date", "timestamp", "split", ""),
+    *("is_train", "is_valid", "is_validation", "is_val", "is_test", "fold", "folds", "kfold", "cv_fold", "ml_use"),
+)
+ABOUT_ROWS = (
+    *("gender", "sex", "age", "language", "lang", "langue", "sprache", "idioma", "country", "source", "user", "author"),
+    *("platform", "device", "month", "year", "day", "weekday", "genero", "género"),
+)
+"""Columns that say who or where a row is from: labels where there is no other."""
+PLACES = ("answer_start", "start", "starts", "begin", "offset", "offsets", "ends")
+"""Words in the names of columns that hold places in a text."""
 ABOUT_CHATS = (
     *("lang", "language", "source", "dataset", "origin", "model", "split", "subset", "license", "template", "task"),
     *("turns", "length", "tokens"),

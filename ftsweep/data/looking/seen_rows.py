@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,7 +13,10 @@ from ftsweep.data.files.kinds import DataFile
 from ftsweep.data.files.reading import open_file
 from ftsweep.data.files.tables import TableFile
 from ftsweep.data.files.text import excerpt
+from ftsweep.data.looking.annotated import Doubt
 from ftsweep.data.looking.columns import is_missing
+from ftsweep.data.looking.guess import Guess
+from ftsweep.data.sources.loaded import check_readable
 from ftsweep.domain.finding import Finding, Severity
 from ftsweep.errors import DataError
 
@@ -20,6 +24,8 @@ NUM_LOOKED_AT = 5_000
 """Rows of train that columns are judged by."""
 MOST_COUNTED = 1_000_000
 _NUM_SHOWN = 4
+_MOST_PARALLEL, _FEWEST_LINES = 3, 20
+"""Files that belong to each other line by line, and lines that they have at least: fewer are poems."""
 
 
 @dataclass
@@ -38,6 +44,10 @@ class SeenRows:
     """The columns of held-out splits that have a value in any of the rows that were looked at."""
     formats: set[str] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
+    texts: list[tuple[str, int, int]] = field(default_factory=list)
+    """Train's files of text: path, lines and rows."""
+    twice: dict[str, list[int]] = field(default_factory=dict)
+    """Names that stand above several columns of a table, and the numbers of these."""
     _first_problem: str = ""
     _remedy: str = ""
 
@@ -47,10 +57,15 @@ class SeenRows:
         opened = self._opened(file)
         self.columns.setdefault(split, set()).update(opened.facts.columns)
         self.formats.add(opened.file.format)
+        self.twice |= opened.twice if isinstance(opened, TableFile) else {}
         self._remedy = opened.remedy
+        bad: list[str] = []
+        before = self.num_rows[split]
         for row in opened:
             self.num_rows[split] += 1
             self.num_bad += bool(row.problem)
+            if row.problem:
+                bad.append(f"{opened.place(row)}: {row.problem}")
             if row.problem and not self._first_problem:
                 self._first_problem = f"{opened.place(row)}: {row.problem}. {opened.remedy}"
             if split == "train" and len(self.rows) < NUM_LOOKED_AT and not row.problem:
@@ -61,6 +76,10 @@ class SeenRows:
             if self.num_rows[split] >= MOST_COUNTED:
                 break
         self.findings += opened.findings
+        if split == "train" and opened.file.format == "txt":
+            self.texts.append((file.where, opened.facts.num_lines, self.num_rows[split] - before))
+        if self.rows:  # of a file without any row that can be read `check` tells
+            check_readable(bad, self.num_rows[split] - before, opened)
 
     def check(self, where: str) -> None:
         """Raise DataError without rows to look at."""
@@ -76,8 +95,34 @@ class SeenRows:
             raise DataError(
                 f"holds one row, with {len(self.rows[0])} columns: {names}",
                 where=where,
-                remedy=f"Of one row nothing can be learned and measured. {self._remedy}.",
+                remedy=f"Of one row nothing can be learned and measured. {_list_in(self.rows[0]) or self._remedy}.",
             )
+
+    def doubt_of_lines(self) -> Doubt | None:
+        """The doubt about files of text with as many lines each and no blank ones: texts, and what is said of them."""
+        sizes = {num_lines for _, num_lines, _ in self.texts}
+        are_parallel = 2 <= len(self.texts) <= _MOST_PARALLEL and len(sizes) == 1 and max(sizes) >= _FEWEST_LINES
+        if not are_parallel or any(rows != 1 for *_, rows in self.texts):
+            return None
+        paths = " ".join(shlex.quote(path) for path, *_ in self.texts)
+        return Doubt(
+            f"the {len(self.texts)} files have {max(sizes)} lines each, as texts and what is said of them have",
+            f"Write them as one table, a line of each a row: `paste {paths} > NEW.tsv`. If each line is a text of its "
+            "own, put a blank line behind each: sed G OLD.txt > NEW.txt",
+        )
+
+    def doubt_of_twice(self, guess: Guess | None) -> Doubt | None:
+        """The doubt about a guess that reads a column whose name stands there several times."""
+        read = set() if guess is None else set(map(str, guess.columns.values()))
+        name = next((each for each in self.twice if each in read), None)
+        if guess is None or name is None:
+            return None
+        columns = {key: self.twice[name][0] if value == name else value for key, value in guess.columns.items()}
+        shown = ",".join(f"{key}={value}" for key, value in columns.items())
+        return Doubt(
+            f"the name {name!r} stands above the columns {', '.join(map(str, self.twice[name]))}",
+            f"Say which is meant by its number, or another column: --task {guess.task} --columns {shown}.",
+        )
 
     def without_columns(self, split: str, needed: Sequence[str]) -> list[str]:
         """The columns of train that this split lacks, or has no value in."""
@@ -100,3 +145,17 @@ class SeenRows:
             self.is_headless = True
             return open_file(file, replace(self.settings, header=False))
         return opened
+
+
+def _list_in(row: Mapping[str, Any]) -> str:
+    """What writes the longest list of objects within a row to a file of its own; "" without one."""
+    lists = {
+        name: len(value)
+        for name, value in row.items()
+        if isinstance(value, list) and len(value) > 1 and all(isinstance(each, Mapping) for each in value)
+    }
+    name = max(lists, key=lambda each: lists[each], default="")
+    if not name or "." in name:
+        return ""
+    code = f"import json, sys; json.dump(json.load(open(sys.argv[1]))[{name!r}], open(sys.argv[2], 'w'))"
+    return f'If the {lists[name]} objects in {name!r} are the rows: `python -c "{code}" OLD.json NEW.json`'

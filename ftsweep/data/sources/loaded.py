@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ftsweep.data.files.base import Batch, OpenedFile, RawRow
 from ftsweep.data.files.row_store import RowStore
@@ -21,6 +21,16 @@ NUM_SHOWN = 5
 _MAX_KNOWN = 1000  # sets of columns that are remembered of a file
 _FILES_TOLD = 3
 """Files of which one kind of finding is told; of more the number."""
+
+
+def check_readable(bad: Sequence[str], num_rows: int, opened: OpenedFile) -> None:
+    """Raise DataError for a file of which more than a tenth of the rows cannot be read."""
+    if len(bad) > MAX_UNREADABLE * num_rows:
+        more = f"; and {len(bad) - NUM_SHOWN} more" if len(bad) > NUM_SHOWN else ""
+        lines = "line" if len(bad) == 1 else "lines"
+        shown = "; ".join(bad[:NUM_SHOWN])
+        remedy = f"{opened.remedy}."
+        raise DataError(f"{len(bad)} {lines} cannot be read: {shown}{more}", where=opened.file.where, remedy=remedy)
 
 
 class SplitReader:
@@ -58,12 +68,7 @@ class SplitReader:
         num_rows = len(self.store) - before
         self._note_columns(opened)
         self._findings += opened.findings
-        if len(bad) > MAX_UNREADABLE * num_rows:
-            more = f"; and {len(bad) - NUM_SHOWN} more" if len(bad) > NUM_SHOWN else ""
-            lines = "line" if len(bad) == 1 else "lines"
-            shown = "; ".join(bad[:NUM_SHOWN])
-            remedy = f"{opened.remedy}."
-            raise DataError(f"{len(bad)} {lines} cannot be read: {shown}{more}", where=opened.file.where, remedy=remedy)
+        check_readable(bad, num_rows, opened)
 
     def read_rows(self, rows: Iterable[RawRow], name: str, names: Iterable[str]) -> None:
         """Rows of something that is no file; `names` are its columns."""

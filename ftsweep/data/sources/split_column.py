@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from ftsweep.data.base import SPLITS, Row
-from ftsweep.data.files.found import split_of_word
+from ftsweep.data.files.split_words import split_of_word
 from ftsweep.errors import ConfigError, DataError
 
 _NUM_SHOWN = 5

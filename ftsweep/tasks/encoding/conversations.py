@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ftsweep.domain.message_lists import written_messages
+from ftsweep.domain.message_lists import text_of_parts, written_messages
 from ftsweep.errors import DataError
 from ftsweep.tasks.base import RowError
 from ftsweep.tasks.encoding.chat_columns import form_of, messages_of
+from ftsweep.tasks.encoding.content_parts import with_parts_told
 from ftsweep.tasks.encoding.messages import Message, read_message, read_tools, role_of
 
 Learn = Literal["all", "last"]
@@ -174,14 +175,17 @@ def _read(values: Mapping[str, Any], *, is_question: bool = False) -> Conversati
     else:
         raw = _prompt_and_completion(values, is_question=is_question)
     system = values.get("system")
+    if system is not None and not isinstance(system, str):
+        system = text_of_parts(system)
+        if system is None:
+            raise RowError(f"'system' is of type {type(values['system']).__name__}, and neither text nor parts of text")
     if isinstance(system, str) and system.strip() and _first_system(raw) != system:
         raw = [{"role": "system", "content": system}, *raw]
-    elif system is not None and not isinstance(system, str):
-        raise RowError(f"'system' is of type {type(system).__name__}, not text")
     return _checked(raw, values, shape)
 
 
 def _checked(raw: Sequence[Any], values: Mapping[str, Any], shape: str) -> Conversation:
+    raw = with_parts_told(raw)
     found = [read for place, each in enumerate(raw, start=1) if (read := read_message(each, place)) is not None]
     if not any(read.message["role"] in ("user", "assistant") for read in found):
         raise RowError("it has no message of a user")

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from ftsweep.domain.speakers import ROLES
 from ftsweep.tasks.base import RowError
+from ftsweep.tasks.encoding.content_parts import with_parameters
 
 Message = dict[str, Any]
 """`role`, `content` (text), and where there are any `name`, `tool_calls`, `tool_call_id`, `reasoning_content`."""
@@ -22,8 +23,8 @@ _HIDDEN = ("masked",)
 _THOUGHTS = ("reasoning_content", "reasoning", "thinking")
 _KEPT = ("name", "tool_call_id")
 _PLAIN = {"role", "content"}
-_CONTENTS = ("content", "value", "text")
-"""What a message says; the first one counts. `text` is OpenAssistant's."""
+_CONTENTS = ("content", "value", "text", "parts")
+"""What a message says; the first one counts. `text` is OpenAssistant's, `parts` Gemini's."""
 _READ = {"role", "from", "tool_calls", "function_call", "refusal"}
 _READ |= {*_LEARNED, *_HIDDEN, *_THOUGHTS, *_KEPT}
 _TEXT_PARTS = {"text": "text", "input_text": "text", "output_text": "text", "refusal": "refusal"}
@@ -104,7 +105,7 @@ def read_tools(value: Any) -> list[dict[str, Any]]:
             raise RowError("'tools' is text and no JSON: write a list of {type, function}") from None
     if isinstance(value, Mapping) or not isinstance(value, Iterable):
         raise RowError("'tools' is not a list of {type, function}")
-    tools = [without_nulls(tool) for tool in value]
+    tools = [with_parameters(each) if isinstance(each := without_nulls(tool), Mapping) else each for tool in value]
     if not all(isinstance(tool, Mapping) and _function_of(tool).get("name") for tool in tools):
         raise RowError("'tools' has an entry without a function's name")
     return [dict(tool) if "function" in tool else {"type": "function", "function": dict(tool)} for tool in tools]

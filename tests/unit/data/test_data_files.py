@@ -202,7 +202,7 @@ def test_bad_csv_lines_are_named(tmp_path):
         ),
         ("r.bio", "\n-DOCSTART- O\n", "has no rows"),
         ("r.parquet", b"PAR1nonsense", "cannot be read as parquet"),
-        ("r.docx", b"x", "files of the kind '.docx' cannot be read.*jsonl"),
+        ("r.docx", b"x", "files of the kind '.docx' cannot be read. Save its text as .txt"),
     ],
 )
 def test_files_that_cannot_be_read_are_refused_clearly(tmp_path, name, content, message):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from data_shapes import SHAPES, Keys, Shape
 from data_shapes_disguised import MORE
+from data_shapes_programs import PROGRAMS
 
 from ftsweep.data.sources.files import Files
 from ftsweep.errors import DataError
@@ -19,7 +20,7 @@ from ftsweep.tasks.multi_label import MultiLabel
 from ftsweep.tasks.text import Text
 from ftsweep.tasks.token_classification import TokenClassification
 
-ALL = [*SHAPES, *MORE]
+ALL = [*SHAPES, *MORE, *PROGRAMS]
 
 TASKS: dict[str, type[Task]] = {
     "classification": Classification,

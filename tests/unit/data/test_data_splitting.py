@@ -78,7 +78,7 @@ def test_a_target_that_cannot_be_used_is_told_with_what_the_task_says_of_it():
     source = GivenRows(splits={"train": rows, "validation": [{"text": "a", "label": "3,5"}, {"text": "b"}, *rows[:9]]})
     split = split_rows(source.load(()), source, Regression(), seed=0)
     assert [reason for _, reason in split.left_out["validation"]] == [
-        "no usable target: 'label' is '3,5', not a finite number",
+        "no usable target: 'label' is '3,5', not a finite number: write it with a point and no other sign, such as 3.5",
         "no usable target: 'label' is missing or empty",
     ]
 

@@ -56,6 +56,7 @@ FORMS = {
     ),
     "Vicuna": ("Vicuna's", lambda who, text: f"{who.upper()}: {text}{'</s>' if who == 'assistant' else ' '}", TWO),
     "HH-RLHF": ("HH-RLHF's", lambda who, text: f"\n\n{'Human' if who == 'user' else 'Assistant'}: {text}", TWO),
+    "OpenChatKit": ("OpenChatKit's", lambda who, text: f"<{'human' if who == 'user' else 'bot'}>: {text}\n", TWO),
     "lines": ("lines of speakers", lambda who, text: f"{'User' if who == 'user' else 'Bot'}: {text}\n", TWO),
 }
 

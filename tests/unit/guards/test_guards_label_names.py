@@ -59,6 +59,7 @@ def test_a_class_that_validation_lacks_is_named():
     [
         ((-1, 0, 1, 2), "-1"),
         (("-", "entailment", "neutral", "contradiction"), "-"),
+        (("#REF!", "entailment", "neutral"), "#REF!"),
         (("null", "ham", "spam"), "null"),
         ((-1, 0, 1), ""),
         ((-2, -1, 0, 1, 2), ""),

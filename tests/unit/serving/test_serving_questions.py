@@ -326,7 +326,7 @@ def test_texts_of_a_folder_are_a_row_each_as_in_training_where_labels_are_answer
     ("name", "content", "message"),
     [
         ("a.yaml", b"data: {train: a}\n", "kind '.yaml' cannot be read. A sweep file is for `ftsweep plan`"),
-        ("a.toml", b"a = 1\n", "kind '.toml' cannot be read. Known: .*txt"),
+        ("a.toml", b"a = 1\n", "kind '.toml' cannot be read. A list of rows: `python"),
         ("a.ini.gz", gzip.compress(b"a = 1\n", mtime=0), "cannot be read"),
         ("a.html", b"<html>\n", "If its text is to be read, name it .txt"),
         ("a.docx", b"PK\x03\x04", "Save its text as .txt"),

@@ -126,6 +126,23 @@ READ_RIGHT = {
     "as numpy prints it": ({"messages": f"[{USER}\n {ANSWER}]"}, "[user]Where?", HERE),
     "lists by field": ({"messages": {"role": ["user", "assistant"], "content": ["Where?", "Here."]}}, "Where?", HERE),
     "ShareGPT by field": ({"conversations": {"from": ["human", "gpt"], "value": ["Where?", "Here."]}}, "Where?", HERE),
+    "Gemini's parts": (
+        {
+            "messages": [
+                {"role": "user", "parts": [{"text": "Where?"}]},
+                {"role": "model", "parts": [{"text": "Here."}]},
+            ],
+            "system": {"parts": [{"text": "S"}]},
+        },
+        "[system]S<|end|>\n[user]Where?",
+        HERE,
+    ),
+    "a system of parts": (
+        {"system": [{"text": "S"}, {"text": "T"}], "messages": [USER, ANSWER]},
+        "[system]S\nT<",
+        HERE,
+    ),
+    "a chatbot": ({"messages": [says("User", "Where?"), says("Chatbot", "Here.")]}, "[user]Where?", HERE),
     "a field text": ({"messages": [{"role": "user", "text": "Where?"}, ANSWER]}, "[user]Where?", HERE),
     "message lists as text": ({"prompt": json.dumps([USER]), "completion": json.dumps([ANSWER])}, "[user]Where?", HERE),
     "a list that is meant": ({"prompt": '[{"a": 1}]', "completion": "Here."}, '[user][{"a": 1}]', HERE),
@@ -163,6 +180,10 @@ REFUSED = {
     "nameless tools": ({"tools": [{"type": "function"}], "messages": [USER, ANSWER]}, "without a function's name"),
     "a call of nothing": ({"messages": [USER, says("assistant", None, tool_calls=[{"id": "1"}])]}, "a function's name"),
     "an odd history": ({"instruction": "a", "output": "b", "history": [["a"]]}, "turn 1 of 'history'"),
+    "a system of pictures": (
+        {"system": [{"type": "image"}], "messages": [USER, ANSWER]},
+        "'system' is of type list, and neither text nor parts of text",
+    ),
     "no text": ({"messages": [says("user", 3), ANSWER]}, "of type int, not text"),
 }
 
@@ -216,6 +237,36 @@ def test_tools_are_written_as_text_where_the_template_knows_none_and_that_is_tol
     assert "At sea." in text
     assert bool(unsaid) == (template is not None)
     assert all("writes no tools" in clause for clause in unsaid)
+
+
+def test_anthropics_parts_of_tools_are_calls_and_results():
+    row = {
+        "tools": [{"name": "look", "input_schema": {}}],
+        "messages": [
+            USER,
+            says(
+                "assistant",
+                [
+                    {"type": "thinking", "thinking": "Hm."},
+                    {"type": "text", "text": "I look."},
+                    {"type": "tool_use", "id": "1", "name": "look", "input": {"where": "sea"}},
+                ],
+            ),
+            says(
+                "user",
+                [
+                    {"type": "tool_result", "tool_use_id": "1", "content": [{"type": "text", "text": "At sea."}]},
+                    {"type": "text", "text": "So?"},
+                ],
+            ),
+            ANSWER,
+        ],
+    }
+    text, learned, unsaid = encoded(row, TOOLS)
+    assert '"parameters": {}' in text
+    assert "[tool]At sea.<|end|>\n[user]So?<|end|>" in text
+    assert learned == ['I look.{"name": "look", "arguments": {"where": "sea"}}<|end|>', "Here.<|end|>"]
+    assert [clause for clause in unsaid if "reasoning_content" not in clause] == []
 
 
 def test_sharegpts_function_calls_and_observations_are_calls_and_results():

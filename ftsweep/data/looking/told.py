@@ -1,0 +1,75 @@
+"""What a person should know of a guess: columns that may be the label as well, labels that are missing or alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ftsweep.data.looking.columns import ColumnFacts, as_list
+from ftsweep.data.looking.guess import Guess
+from ftsweep.data.looking.labels import may_be_labels
+from ftsweep.data.looking.names import LABELS, LISTS
+from ftsweep.domain.finding import Finding, Severity
+
+_NUM_SHOWN = 4
+_MUCH = 0.1
+"""Share of the rows without a label from which on it is told."""
+
+
+def told_of(
+    guess: Guess | None, facts: Mapping[str, ColumnFacts], rows: Sequence[Mapping[str, Any]]
+) -> Iterator[Finding]:
+    """The findings of a guess that was made from the columns alone."""
+    if guess is None:
+        return
+    if guess.task == "classification" and isinstance(label := guess.columns["label"], str) and label in facts:
+        yield from _of_label(guess, label, facts, rows)
+    if guess.task == "multi_label":
+        yield from _of_single(guess, rows)
+    if guess.task == "text":
+        for name, each in facts.items():
+            if each.kind == "empty" and name.strip().lower() in (*LABELS, *LISTS):
+                remedy = "To learn labels: bring rows that have them"
+                yield Finding("labels", Severity.WARN, f"the column {name!r} has nothing in any row", remedy=remedy)
+
+
+def _of_label(
+    guess: Guess, label: str, facts: Mapping[str, ColumnFacts], rows: Sequence[Mapping[str, Any]]
+) -> Iterator[Finding]:
+    text = guess.columns["text"]
+    left = {name: other for name, other in facts.items() if name not in guess.columns.values() or name == label}
+    if others := may_be_labels(left, label):
+        shown = ", ".join(f"{name!r} ({facts[name].num_distinct} different values)" for name in others[:_NUM_SHOWN])
+        what = f"{label!r} is taken for the label, and by what they hold these columns may be it as well: {shown}"
+        remedy = f"If one is meant: --task classification --columns text={text},label={others[0]}"
+        yield Finding("labels", Severity.WARN, what, remedy=remedy)
+    texts = [row for row in rows if isinstance(text, str) and row.get(text) not in (None, "")]
+    missing = [row for row in texts if row.get(label) in (None, "")]
+    if len(missing) > _MUCH * len(texts):
+        what = f"{label!r} has nothing in {len(missing)} of {len(texts)} rows with a text, which cannot be learned"
+        remedy = "Leave these rows out; they are for `ftsweep predict`"
+        if texts[0] is not missing[0]:
+            remedy += ". Where a cell stands for the rows below it, as merged cells of a sheet do, fill it down first"
+        yield Finding("labels", Severity.WARN, what, count=len(missing), remedy=remedy)
+
+
+def _of_single(guess: Guess, rows: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+    """Several labels by their form, of which every row has exactly one."""
+    labels, text = guess.columns["labels"], guess.columns["text"]
+    if isinstance(labels, list):
+        flags = [[str(row.get(name)).strip().lower() in ("1", "1.0", "true", "yes") for name in labels] for row in rows]
+        if all(sum(each) == 1 for each in flags):
+            shown = ", ".join(map(repr, labels[:_NUM_SHOWN]))
+            what = (
+                f"every row has a 1 in exactly one of {shown}; where no row can have several, write the column's name "
+            )
+            yield Finding("labels", Severity.NOTE, f"{what}to a column label, which is learned as one")
+        return
+    lists = [as_list(row.get(labels)) for row in rows]
+    is_alone = all(len(each) == 1 and isinstance(each[0], str) for each in lists)
+    if rows and is_alone and isinstance(rows[0].get(labels), list):
+        what = (
+            f"every list in {labels!r} holds exactly one label; where no row can have several: --task classification "
+        )
+        what += f"--columns text={text},label={labels}.0"
+        yield Finding("labels", Severity.NOTE, what)

@@ -1,0 +1,174 @@
+"""A file of a kind that holds no rows is refused with a command, and the command writes rows."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import mailbox
+import re
+import shlex
+import sqlite3
+import sys
+from collections.abc import Callable
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ftsweep.data.looking.look import Look, look_at
+from ftsweep.data.sources.files import Files
+from ftsweep.errors import DataError
+
+ROWS = [{"text": f"the thing, number {n} é", "label": ["good", "NA"][n % 2]} for n in range(20)]
+
+
+def frame() -> Any:
+    import pandas as pd
+
+    return pd.DataFrame(ROWS)
+
+
+def followed(message: str) -> list[Path]:
+    """Do what a command in a message says, in this process, and return what it wrote."""
+    (command,) = [each for each in re.findall(r"`([^`]*)`", message) if each.startswith("python -c ")]
+    _, _, code, *arguments = shlex.split(command)
+    out = io.StringIO()
+    target = Path(arguments[-1])
+    if ">" in arguments:
+        arguments = arguments[: arguments.index(">")]
+    expanded = [
+        name
+        for each in arguments
+        for name in (sorted(map(str, Path(each).parent.glob("*.eml"))) if "*" in each else [each])
+    ]
+    former, sys.argv = sys.argv, ["-c", *expanded]
+    try:
+        with contextlib.redirect_stdout(out):
+            exec(code, {"__name__": "__main__"})  # what a person would run
+    finally:
+        sys.argv = former
+    if out.getvalue():
+        target.write_text(out.getvalue(), encoding="utf-8")
+    return [target]
+
+
+def letter(number: int) -> EmailMessage:
+    mail = EmailMessage()
+    mail["Subject"] = f"Über {number}"
+    mail.set_content(ROWS[number]["text"])
+    return mail
+
+
+def as_mbox(file: Path) -> None:
+    box = mailbox.mbox(file)
+    for number in range(len(ROWS)):
+        box.add(mailbox.mboxMessage(letter(number)))
+    box.close()
+
+
+def as_sqlite(file: Path) -> None:
+    with contextlib.closing(sqlite3.connect(file)) as base:
+        base.execute('create table "other" (a)')
+        base.execute('create table "my rows" (text, label)')
+        base.executemany('insert into "my rows" values (?, ?)', [tuple(row.values()) for row in ROWS])
+        base.commit()
+
+
+def as_xml(file: Path) -> None:
+    items = "".join(f"<item><text>{row['text']}</text><label>{row['label']}</label></item>" for row in ROWS)
+    file.write_text(f'<rss xmlns="urn:x">{items}</rss>', encoding="utf-8")
+
+
+KINDS: dict[str, Callable[[Path], Any]] = {
+    "r.yaml": lambda file: file.write_text(json.dumps(ROWS), encoding="utf-8"),
+    "r.toml": lambda file: file.write_text(
+        "".join(f'[[row]]\ntext = "{row["text"]}"\nlabel = "{row["label"]}"\n' for row in ROWS), encoding="utf-8"
+    ),
+    "r.html": lambda file: frame().to_html(file, index=False),
+    "r.xml": as_xml,
+    "r.db": as_sqlite,
+    "r.dta": lambda file: frame().astype({"label": "category"}).to_stata(file, write_index=False, version=118),
+    "r.pkl": lambda file: frame().to_pickle(file),
+    "r.orc": lambda file: frame().to_orc(file),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_table_of_another_kind_is_read_after_the_command(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "a folder" / name
+    file.parent.mkdir()
+    KINDS[name](file)
+    with pytest.raises(DataError) as caught:
+        look_at([str(file)])
+    (made,) = followed(str(caught.value).replace("ITEM", "item"))
+    rows = Files(train=str(made)).load(("text", "label"))["train"]
+    assert [dict(row.values) for row in rows] == ROWS
+
+
+def test_letters_are_texts_after_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    as_mbox(tmp_path / "r.mbox")
+    (tmp_path / "mail").mkdir()
+    for number in range(len(ROWS)):
+        (tmp_path / "mail" / f"{number:02}.eml").write_bytes(bytes(letter(number)))
+    for name in ("r.mbox", "mail"):
+        with pytest.raises(DataError) as caught:
+            look_at([str(tmp_path / name)])
+        (made,) = followed(str(caught.value))
+        written = [json.loads(line) for line in made.read_text("utf-8").splitlines()]
+        assert [row["text"].strip() for row in written] == [row["text"] for row in ROWS]
+        assert written[3]["subject"] == "Über 3"
+
+
+def test_cells_of_a_notebook_are_texts_after_the_command(tmp_path: Path) -> None:
+    cells = [{"cell_type": "code", "source": [f"x = {n}\n", "x"]} for n in range(20)]
+    (tmp_path / "r.ipynb").write_text(json.dumps({"cells": cells}))
+    with pytest.raises(DataError) as caught:
+        look_at([str(tmp_path / "r.ipynb")])
+    (made,) = followed(str(caught.value))
+    assert json.loads(made.read_text().splitlines()[1]) == {"text": "x = 1\nx", "kind": "code"}
+
+
+def test_annotations_beside_texts_are_told_with_a_command_that_makes_entities_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "brat"
+    folder.mkdir()
+    for n in range(20):
+        (folder / f"{n:02}.txt").write_text(f"Ünna Lee went\nto Rome, {n}", encoding="utf-8")
+        marks = "T1\tPER 0 8\tÜnna Lee\nT2\tLOC 17 21\tRome\nT3\tEV 9 13;14 16\twent to\nR1\tin Arg1:T1 Arg2:T2\n"
+        (folder / f"{n:02}.ann").write_text(marks, encoding="utf-8")
+    (finding,) = look_at([str(folder)]).findings
+    assert "annotations beside 20 texts" in finding.text
+    (made,) = followed(finding.text)
+    look: Look = look_at([str(made)])
+    assert look.guess is not None
+    assert dict(look.guess.columns) == {"tokens": "text", "tags": "entities"}
+    row = Files(train=str(made), columns=look.guess.columns).load(("tokens", "tags"))["train"][0]
+    tags = dict(zip(row.values["tokens"], row.values["tags"], strict=True))
+    assert tags == {
+        **{"Ünna": "B-PER", "Lee": "I-PER", "went": "B-EV", "to": "I-EV", "Rome": "B-LOC"},
+        **{",": "O", "0": "O"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("r.manifest", b'{"text": "a"}\n{"text": "b"}\n', "holds a JSON object a line: name it .jsonl"),
+        ("r.dat", b"a;b\n", "Name it after what it holds: .csv"),
+        ("r.xls", b"<table></table>", "is text by its first bytes. Name it after"),
+        ("r.xlsx", b"PK\x03\x04", "pandas.read_excel.*r.xlsx .*r.csv`"),
+        ("r.sav", b"$FL2", r"pip install pyreadstat\).*read_spss"),
+        ("r.mdb", b"\0", "`mdb-export .*r.mdb TABLE > .*r.csv`"),
+        ("r.rds", b"\0", "`Rscript -e .*readRDS"),
+        ("r.tar.gz", b"\0", "Unpack it .`tar xf .*r.tar.gz`"),
+    ],
+)
+def test_a_kind_says_its_way(name: str, content: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        look_at([str(tmp_path / name)])
