@@ -29,11 +29,13 @@ from ftsweep.control.threads import settle_sharing, take_up_sharing
 from ftsweep.domain.database_use import DatabaseUse
 from ftsweep.domain.result import StudyResult, unfinished
 from ftsweep.domain.study_state import COMPLETE, STOPPED, StudyState
+from ftsweep.domain.verdict import Verdict
 from ftsweep.recording.background import BackgroundRecorder
 from ftsweep.recording.base import StudyFacts
 from ftsweep.recording.journal import Journal
 from ftsweep.redaction import RedactingFormatter
-from ftsweep.report.study_fit import study_fit_tags
+from ftsweep.report.settings import read_settings
+from ftsweep.report.study_fit import judged_study, study_fit_tags
 from ftsweep.report.tables.evidence import write_evidence
 from ftsweep.report.writing import write_study_report
 from ftsweep.search.study import Study
@@ -62,6 +64,7 @@ class Launched:
     database: DatabaseUse | None = None  # what one on a server has cost
     address: str = ""  # what keeping the study at its address has cost
     left: tuple[str, ...] = ()  # what is not at the address yet, and what to do
+    verdicts: tuple[Verdict, ...] = ()  # what the study shows about its own search
 
 
 def run_study(
@@ -159,7 +162,9 @@ def _run(
             _keep_result(live, state)
         warnings = recorder.close(finished=result is not None)
     warnings = [*filter(None, [other_machine]), *warnings]
-    return Launched(folder, state, False, recorder.links(), warnings, study.database_use)
+    return Launched(
+        folder, state, False, recorder.links(), warnings, study.database_use, verdicts=_judged(state, folder)
+    )
 
 
 def _all_phases(live: LiveStudy, extension: Extension) -> StudyResult | None:
@@ -193,7 +198,11 @@ def _as_it_is(live: LiveStudy, recorder: BackgroundRecorder, result: StudyResult
     elif not folder.report_file.exists():
         write_study_report(folder, state=state)
     warnings = [*refused, *recorder.close(finished=True)]
-    return Launched(folder, state, True, recorder.links(), warnings)
+    return Launched(folder, state, True, recorder.links(), warnings, verdicts=_judged(state, folder))
+
+
+def _judged(state: StudyState, folder: StudyFolder) -> tuple[Verdict, ...]:
+    return tuple(judged_study(state, read_settings(folder)))
 
 
 def _keep_result(live: LiveStudy, state: StudyState) -> None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ftsweep.guards.label_names import AbsentClasses, LabelSpelling
     from ftsweep.guards.labels import LabelErrors, TargetInInput
     from ftsweep.guards.leakage import ExactCopies, NearDuplicates, NormalisedCopies, SharedGroups, SharedPassages
+    from ftsweep.guards.numbers import FarNumbers
     from ftsweep.guards.quality import ClassImbalance, ConflictingLabels, RareClasses, RepeatedRows, SmallData
     from ftsweep.guards.rows import CutInputs, CutTargets, InvalidTags, UnsupervisedRows, UnusableRows
     from ftsweep.guards.unread import Unread
@@ -24,6 +25,7 @@ __all__ = [
     "CutTargets",
     "DataGuard",
     "ExactCopies",
+    "FarNumbers",
     "Forgetting",
     "InvalidTags",
     "LabelErrors",
@@ -53,6 +55,7 @@ __getattr__ = lazy_exports(
     CutTargets="rows",
     DataGuard="base",
     ExactCopies="leakage",
+    FarNumbers="numbers",
     Forgetting="forgetting",
     InvalidTags="rows",
     LabelErrors="labels",

@@ -15,6 +15,7 @@ from ftsweep.data.files.kinds import DataFile
 from ftsweep.data.files.text_lists import TextLists
 from ftsweep.data.looking.columns import ColumnFacts, column_facts
 from ftsweep.data.looking.doubts import Doubt, doubt_of
+from ftsweep.data.looking.groups import group_column, group_finding
 from ftsweep.data.looking.guess import Guess, guess_task
 from ftsweep.data.looking.names import PLURALS
 from ftsweep.data.looking.saved import saved_files
@@ -45,6 +46,8 @@ class Look:
     num_unreadable: int = 0
     split_column: str | None = None
     """A column that says which split a row is of."""
+    group_column: str | None = None
+    """A column that nothing reads and whose equal values seem to belong together."""
     doubt: Doubt | None = None
     """Why there is no guess although columns have names of a task."""
     findings: list[Finding] = field(default_factory=list)
@@ -88,7 +91,15 @@ def look_at(data: Sequence[str], *, task: str | None = None, said: Mapping[str, 
         look.split_column, look.num_rows = _split_column(look)
     look.is_headless, look.num_unreadable = seen.is_headless, seen.num_bad
     look.findings = list(dict.fromkeys([*findings, *_label_findings(look, seen.rows), *_transcript_findings(look)]))
+    look.findings += _group_findings(look, seen.rows)
     return look
+
+
+def _group_findings(look: Look, rows: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    """Take note of a column that says whose a row is, where nothing says which split a row is of."""
+    if look.guess is not None and look.split_column is None:
+        look.group_column = group_column(look.guess, look.columns, rows)
+    return [] if look.group_column is None else [group_finding(look.columns[look.group_column])]
 
 
 def _split_column(look: Look) -> tuple[str | None, dict[str, int]]:
@@ -205,7 +216,7 @@ def _look_at_hub(name: str, task: str | None, said: Mapping[str, Any]) -> Look:
 
     rows, num_rows = Hub(name=name).first_rows(NUM_LOOKED_AT)
     look = _judged(rows, {"train": [name]}, num_rows, ["hub"], task, said)
-    look.is_hub, look.findings = True, _transcript_findings(look)
+    look.is_hub, look.findings = True, [*_transcript_findings(look), *_group_findings(look, rows)]
     return look
 
 

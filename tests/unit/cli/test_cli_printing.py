@@ -128,7 +128,7 @@ def test_model_and_setting_stand_apart_with_seeds_and_optimism_in_80_columns() -
     alone = replace(race, contenders=(replace(own, over_default=None, standing="alone"),))
     table = confirmation_table(replace(result, setting=alone), Objective())
     assert table is not None
-    assert table.note.endswith("The default setting was not run again.")
+    assert table.note.endswith("The default setting has no fresh seeds.")
     assert table.rows[0].cells[-1].text == NOTHING
 
 
