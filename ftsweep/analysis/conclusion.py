@@ -227,6 +227,9 @@ def _worth_beside_default(result: StudyResult, records: Sequence[TrialRecord], o
             f"The search was worth it for the setting of trial {setting.number}, on average better than the default "
             "one for sure; of the models in hand one of the default setting is the best."
         )
+    branch = next((each.proposal.branch for each in records if each.number == result.number), "")
+    if branch:
+        return f"No setting of branch {branch} is better than its default one for sure."
     return "Nothing that was tried is better than the default setting for sure."
 
 

@@ -57,9 +57,7 @@ def _allowing(check: str) -> str:
 
 
 def _overrides(check: str, refused: Sequence[Finding]) -> list[str]:
-    """What has this guard refuse nothing any more: one setting of its mode, which is to allow where a fix of train would
-    leave what it refuses of other splits.
-    """
+    """What has this guard refuse nothing any more: to allow, where a fix of train leaves what it refuses elsewhere."""
     found = [finding.override for finding in refused if finding.check == check]
     return [_allowing(check)] if _allowing(check) in found else found
 

@@ -162,6 +162,12 @@ def test_the_search_is_judged_by_what_was_tried(records: Records, model: Model, 
     assert said in said_in_full(result, records, Objective())
 
 
+def test_with_branches_the_default_setting_is_that_of_the_models_branch() -> None:
+    records = [replace(each, proposal=replace(each.proposal, branch="lora")) for each in small(COMPLETE, COMPLETE)]
+    said = said_in_full(StudyResult("Chosen.", model(0, None), None), records, Objective())
+    assert "No setting of branch lora is better than its default one for sure." in said
+
+
 def test_a_better_setting_beside_a_model_of_the_default_one_was_worth_the_search() -> None:
     result = StudyResult("Chosen.", model(0, None), raced("better", SURE))
     said = said_in_full(result, small(*4 * [COMPLETE]), Objective())[-1]
