@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ftsweep.guards.numbers import FarNumbers
     from ftsweep.guards.quality import ClassImbalance, ConflictingLabels, RareClasses, RepeatedRows, SmallData
     from ftsweep.guards.rows import CutInputs, CutTargets, InvalidTags, UnsupervisedRows, UnusableRows
+    from ftsweep.guards.telling_words import TellingWords
     from ftsweep.guards.unread import Unread
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "Sighting",
     "SmallData",
     "TargetInInput",
+    "TellingWords",
     "Unread",
     "UnsupervisedRows",
     "UnusableRows",
@@ -70,6 +72,7 @@ __getattr__ = lazy_exports(
     Sighting="base",
     SmallData="quality",
     TargetInInput="labels",
+    TellingWords="telling_words",
     Unread="unread",
     UnsupervisedRows="rows",
     UnusableRows="rows",
