@@ -116,7 +116,8 @@ def suggest_scale(
     """A smaller scale that is worth taking; None when there is none.
 
     First a scaled trial that keeps the limit and is better than the chosen one, without one than the untouched base
-    (scale 0). Else the chosen trial at a scale that gives up at most a twentieth of what training gained and at least halves what is forgotten, if that is anything.
+    (scale 0). Else the chosen trial at a scale that gives up at most a twentieth of what training gained and at least
+    halves what is forgotten, if that is anything.
     """
     points = [point for curve in curves for point in curve if 0 < point.scale < 1]
     kept = [point for point in points if limit is None or point.forgetting <= limit]
