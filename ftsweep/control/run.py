@@ -136,7 +136,7 @@ def _run(
     live = LiveStudy(config, folder, study, make_executor(config), recorder, watch)
     result = read_result(folder)
     if result is not None and _is_complete(live, result):
-        return _as_it_is(live, recorder, result)
+        return _with_verdicts(_as_it_is(live, recorder, result))
     on_start(live)
     page = LiveReport(folder)
     live.trials.listeners = (*live.trials.listeners, page)
@@ -162,9 +162,7 @@ def _run(
             _keep_result(live, state)
         warnings = recorder.close(finished=result is not None)
     warnings = [*filter(None, [other_machine]), *warnings]
-    return Launched(
-        folder, state, False, recorder.links(), warnings, study.database_use, verdicts=_judged(state, folder)
-    )
+    return _with_verdicts(Launched(folder, state, False, recorder.links(), warnings, study.database_use))
 
 
 def _all_phases(live: LiveStudy, extension: Extension) -> StudyResult | None:
@@ -198,11 +196,11 @@ def _as_it_is(live: LiveStudy, recorder: BackgroundRecorder, result: StudyResult
     elif not folder.report_file.exists():
         write_study_report(folder, state=state)
     warnings = [*refused, *recorder.close(finished=True)]
-    return Launched(folder, state, True, recorder.links(), warnings, verdicts=_judged(state, folder))
+    return Launched(folder, state, True, recorder.links(), warnings)
 
 
-def _judged(state: StudyState, folder: StudyFolder) -> tuple[Verdict, ...]:
-    return tuple(judged_study(state, read_settings(folder)))
+def _with_verdicts(launched: Launched) -> Launched:
+    return replace(launched, verdicts=tuple(judged_study(launched.state, read_settings(launched.folder))))
 
 
 def _keep_result(live: LiveStudy, state: StudyState) -> None:
