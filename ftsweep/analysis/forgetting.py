@@ -115,14 +115,17 @@ def suggest_scale(
 ) -> ScalePoint | None:
     """A smaller scale that is worth taking; None when there is none.
 
-    First a scaled trial that keeps the limit and is better than the chosen one. Else the chosen trial at a scale that
-    gives up at most a twentieth of what training gained and at least halves what is forgotten, if that is anything.
+    First a scaled trial that keeps the limit and is better than the chosen one, without one than the untouched base
+    (scale 0). Else the chosen trial at a scale that gives up at most a twentieth of what training gained and at least
+    halves what is forgotten, if that is anything.
     """
     points = [point for curve in curves for point in curve if 0 < point.scale < 1]
     kept = [point for point in points if limit is None or point.forgetting <= limit]
+    untouched = {point.trial: point.value for curve in curves for point in curve if point.scale == 0}
     best = None
     for point in kept if limit is not None else ():
-        incumbent = best.value if best else chosen.value if chosen else objective.worst
+        floor = untouched.get(point.trial, objective.worst)
+        incumbent = best.value if best else chosen.value if chosen else floor
         if objective.is_better(point.value, incumbent):
             best = point
     if best is not None or chosen is None or band(chosen.forgetting) == "none":

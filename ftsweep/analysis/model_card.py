@@ -24,7 +24,7 @@ def study_description(
 ) -> str:
     """What the study came to, in the words of every screen, and the command to go on with."""
     said = [escaped(text) for text in said_in_full(result, records, objective)]
-    return "\n\n".join([*said, f"```sh\n{next_command(result, study, store)}\n```"])
+    return "\n\n".join([*said, f"```sh\n{next_command(result, records, objective, study, store)}\n```"])
 
 
 def trial_description(record: TrialRecord, verdicts: Sequence[Verdict]) -> str:

@@ -78,6 +78,7 @@ class PlainView:
         self._begun: set[int] = set()
         self._paused: set[int] = set()
         self._note = ""
+        self._is_first = True
 
     def __enter__(self) -> PlainView:
         return self
@@ -94,7 +95,7 @@ class PlainView:
             if state.note:
                 print_line(self._console, state.note)
         for record in state.trials:
-            if record.outcome is None and record.number not in self._begun:
+            if record.number not in self._begun and not (self._is_first and record.outcome is not None):
                 self._begun.add(record.number)
                 if record.pause is None:
                     verb = "goes on" if record.last_pause else "begins"
@@ -108,15 +109,16 @@ class PlainView:
                     print_line(self._console, f"trial {record.number} goes on: {params_text(record.proposal)}")
             if record.number not in self._ended and record.outcome is not None:
                 self._ended.add(record.number)
-                print_line(self._console, _ending(state, record))
+                print_line(self._console, _ending(state, record, len(self._ended)))
+        self._is_first = False
 
 
-def _ending(state: StudyState, record: TrialRecord) -> str:
+def _ending(state: StudyState, record: TrialRecord, num_ended: int) -> str:
     assert record.outcome is not None
     value = state.value(record)
     score = "" if value is None else f", {state.objective.key} {number(value)}"
     left = state.seconds_left
-    progress = f"{state.num_ended}/{state.num_planned}" + (f", {duration(left)} left" if left else "")
+    progress = f"{num_ended}/{state.num_planned}" + (f", {duration(left)} left" if left else "")
     verdicts = state.verdicts.get(record.number, ())
     fit = f"; {verdicts[0].label}" if verdicts else ""
     reason = record.outcome.reason.removesuffix(".") if fit else record.outcome.reason

@@ -63,7 +63,7 @@ def print_conclusion(console: Console, state: StudyState, store: Path | str) -> 
     styles = ["bold green" if state.result.model else "bold red", "bold" if state.result.advice else ""]
     for i, text in enumerate(said_in_full(state.result, state.trials, state.objective)):
         print_line(console, text, styles[i] if i < len(styles) else "")
-    print_line(console, f"Next: {next_command(state.result, state.study, store)}")
+    print_line(console, f"Next: {next_command(state.result, state.trials, state.objective, state.study, store)}")
 
 
 def print_search(console: Console, verdicts: Sequence[Verdict]) -> None:
@@ -84,7 +84,9 @@ def optimism_text(result: StudyResult, objective: Objective) -> str:
     other = result.model_test.get(objective.metric)
     if other is not None:
         gain = other - model.value if objective.direction == "minimize" else model.value - other
-        distance = f"{number(abs(gain), digits=2)} {'worse' if gain > 0 else 'better'} than it looked"
+        sure = result.intervals.get(model.name, {}).get(objective.metric)
+        by_chance = ", as chance may have it" if sure is not None and sure.low <= model.value <= sure.high else ""
+        distance = f"{number(abs(gain), digits=2)} {'worse' if gain > 0 else 'better'} than it looked{by_chance}"
         parts.append(f"{number(other)} on test, {distance if gain else 'as good as it looked'}")
     return f"Optimism: {', '.join(parts)}." if len(parts) > 1 else ""
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from ftsweep.cli.console import print_findings, print_line
 from ftsweep.cli.live_view import print_trials
-from ftsweep.cli.result_view import counts_text, print_conclusion, print_scores
+from ftsweep.cli.result_view import counts_text, print_conclusion, print_scores, print_search
 from ftsweep.config.build import build_own
 from ftsweep.control.data_findings import collect
 from ftsweep.control.run import Launched
 from ftsweep.domain.commands import store_command, study_command
 from ftsweep.domain.finding import Severity
 from ftsweep.domain.result import StudyResult
-from ftsweep.domain.study_state import StudyState
 from ftsweep.store.folders import StudyFolder
 
 
@@ -29,7 +27,7 @@ def print_ending(console: Console, launched: Launched) -> None:
         print_line(console, f"Study {state.study!r} is complete: nothing was started.")
     print_line(console, counts_text(state))
     if state.result is not None:
-        _print_result(console, state, state.result, launched.folder.store.name)
+        _print_result(console, launched, state.result)
     else:
         ended = f"{state.num_ended} of {state.num_planned} trials ended"
         print_line(console, f"Stopped with {ended}; the same command goes on.")
@@ -45,11 +43,13 @@ def print_ending(console: Console, launched: Launched) -> None:
         print_line(console, link, prefix=f"  {label + ':':<{width}} ")
 
 
-def _print_result(console: Console, state: StudyState, result: StudyResult, store: Path | str) -> None:
+def _print_result(console: Console, launched: Launched, result: StudyResult) -> None:
+    state = launched.state
     found = [finding for finding in collect(result.data) if finding.severity is not Severity.NOTE]
     print_findings(console, found, indent="Data, ")
     print_scores(console, result, state.objective)
-    print_conclusion(console, state, store)
+    print_search(console, launched.verdicts)
+    print_conclusion(console, state, launched.folder.store.name)
 
 
 def links_of(launched: Launched) -> dict[str, str]:
@@ -85,6 +85,7 @@ def ending_json(launched: Launched) -> dict[str, Any]:
         "num_ended": state.num_ended,
         "num_paused": len(state.paused),
         "conclusion": state.result.to_dict() if state.result else None,
+        "verdicts": [verdict.to_dict() for verdict in launched.verdicts],
         "links": links_of(launched),
         "warnings": launched.warnings,
         "database": launched.database.to_dict() if launched.database else None,

@@ -37,8 +37,8 @@ def refuse(findings: Sequence[Finding], study: str) -> None:
         return
     checks = "1 guard refuses" if len(refused) == 1 else f"{len(refused)} findings refuse"
     shown = "; ".join(f"{finding.check}: {finding.message}{finding.shown}" for finding in refused)
-    mending = " ".join(dict.fromkeys(finding.override for finding in refused))
-    allowing = " ".join(dict.fromkeys(f"guards.{finding.check}=allow" for finding in refused))
+    mending = " ".join(dict.fromkeys(each for check in _checks(refused) for each in _overrides(check, refused)))
+    allowing = " ".join(map(_allowing, _checks(refused)))
     other = f"or, to take it as it is: {allowing} " if allowing != mending else "to take it as it is"
     remedy = f"Mend the data, or add to the command: {mending} ({other})"
     raise RefusedDataError(
@@ -46,6 +46,20 @@ def refuse(findings: Sequence[Finding], study: str) -> None:
         remedy=remedy,
         findings=[finding.to_dict() for finding in findings],
     )
+
+
+def _checks(findings: Sequence[Finding]) -> list[str]:
+    return list(dict.fromkeys(finding.check for finding in findings))
+
+
+def _allowing(check: str) -> str:
+    return f"guards.{check}=allow"
+
+
+def _overrides(check: str, refused: Sequence[Finding]) -> list[str]:
+    """What has this guard refuse nothing any more: to allow, where a fix of train leaves what it refuses elsewhere."""
+    found = [finding.override for finding in refused if finding.check == check]
+    return [_allowing(check)] if _allowing(check) in found else found
 
 
 def write_findings(folder: StudyFolder, findings: Mapping[Finding, Sequence[str]]) -> None:

@@ -172,7 +172,8 @@ def _data_lines(look: Look, guess: Guess, file: Path) -> Iterator[str]:
     else:
         for split, names in look.named.items():
             number = look.num_rows.get(split, 0) if look.split_column is None else sum(look.num_rows.values())
-            rows = f" # {number} rows"
+            is_all = list(look.named) == ["train"] and look.split_column is None and len(look.num_rows) > 1
+            rows = f" # rows: {_counts(look)}" if is_all else f" # {number} rows"
             shown = [_yaml(_from(file, each)) for each in names]
             yield f"  {split}: {shown[0] if len(shown) == 1 else '[' + ', '.join(shown) + ']'}{rows}"
     if look.split_column is not None:
@@ -185,9 +186,15 @@ def _data_lines(look: Look, guess: Guess, file: Path) -> Iterator[str]:
             yield f"  validation_fraction: {share:g} # so that it has rows enough to tell trials apart"
     if look.is_headless:
         yield "  header: false # the first line looks like a row, so columns are numbers"
+    if look.group_column is not None:
+        yield f"  # group: {_yaml(look.group_column)} # keeps rows that have it in common in one split"
     columns = {own: theirs for own, theirs in guess.columns.items() if own != theirs}
     if columns:
         yield "  columns: {" + ", ".join(f"{own}: {_yaml(theirs)}" for own, theirs in columns.items()) + "}"
+
+
+def _counts(look: Look) -> str:
+    return ", ".join(f"{split} {count}" for split, count in look.num_rows.items())
 
 
 def _validation_share(look: Look) -> float:

@@ -29,11 +29,13 @@ from ftsweep.control.threads import settle_sharing, take_up_sharing
 from ftsweep.domain.database_use import DatabaseUse
 from ftsweep.domain.result import StudyResult, unfinished
 from ftsweep.domain.study_state import COMPLETE, STOPPED, StudyState
+from ftsweep.domain.verdict import Verdict
 from ftsweep.recording.background import BackgroundRecorder
 from ftsweep.recording.base import StudyFacts
 from ftsweep.recording.journal import Journal
 from ftsweep.redaction import RedactingFormatter
-from ftsweep.report.study_fit import study_fit_tags
+from ftsweep.report.settings import read_settings
+from ftsweep.report.study_fit import judged_study, study_fit_tags
 from ftsweep.report.tables.evidence import write_evidence
 from ftsweep.report.writing import write_study_report
 from ftsweep.search.study import Study
@@ -62,6 +64,7 @@ class Launched:
     database: DatabaseUse | None = None  # what one on a server has cost
     address: str = ""  # what keeping the study at its address has cost
     left: tuple[str, ...] = ()  # what is not at the address yet, and what to do
+    verdicts: tuple[Verdict, ...] = ()  # what the study shows about its own search
 
 
 def run_study(
@@ -133,7 +136,7 @@ def _run(
     live = LiveStudy(config, folder, study, make_executor(config), recorder, watch)
     result = read_result(folder)
     if result is not None and _is_complete(live, result):
-        return _as_it_is(live, recorder, result)
+        return _with_verdicts(_as_it_is(live, recorder, result))
     on_start(live)
     page = LiveReport(folder)
     live.trials.listeners = (*live.trials.listeners, page)
@@ -159,7 +162,7 @@ def _run(
             _keep_result(live, state)
         warnings = recorder.close(finished=result is not None)
     warnings = [*filter(None, [other_machine]), *warnings]
-    return Launched(folder, state, False, recorder.links(), warnings, study.database_use)
+    return _with_verdicts(Launched(folder, state, False, recorder.links(), warnings, study.database_use))
 
 
 def _all_phases(live: LiveStudy, extension: Extension) -> StudyResult | None:
@@ -194,6 +197,10 @@ def _as_it_is(live: LiveStudy, recorder: BackgroundRecorder, result: StudyResult
         write_study_report(folder, state=state)
     warnings = [*refused, *recorder.close(finished=True)]
     return Launched(folder, state, True, recorder.links(), warnings)
+
+
+def _with_verdicts(launched: Launched) -> Launched:
+    return replace(launched, verdicts=tuple(judged_study(launched.state, read_settings(launched.folder))))
 
 
 def _keep_result(live: LiveStudy, state: StudyState) -> None:

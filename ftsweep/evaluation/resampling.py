@@ -6,7 +6,7 @@ Efron's percentile bootstrap (1979); pairs are kept by drawing the same rows for
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,7 +34,12 @@ class Interval:
 
 def intervals(task: Task, *runs: RowEvidence) -> dict[str, Interval]:
     """An interval for every metric that can be computed from rows, the mean over runs; {} for fewer than two rows."""
-    return {name: _interval(values) for name, values in resampled(task, runs).items()}
+    num_rows = len(runs[0].losses)
+    return {
+        name: _of_perfect(found, num_rows) if _is_perfect(task, name, found) else found
+        for name, values in resampled(task, runs).items()
+        for found in [_interval(values)]
+    }
 
 
 def scores_of(task: Task, *runs: RowEvidence) -> dict[str, float]:
@@ -85,6 +90,18 @@ def _weights(num_rows: int) -> Iterator[np.ndarray]:
         drawn += np.arange(size)[:, None] * num_rows  # every resample counts in cells of its own
         counts = np.bincount(drawn.ravel(), minlength=size * num_rows)
         yield counts.reshape(size, num_rows).astype(np.float32)
+
+
+def _is_perfect(task: Task, name: str, found: Interval) -> bool:
+    """Whether every resample has all answers right, so that resampling says nothing of how sure that is."""
+    metric = task.metrics.get(name)
+    is_share = metric is not None and (metric.direction, metric.low, metric.high) == ("maximize", 0, 1)
+    return is_share and found.low == 1
+
+
+def _of_perfect(found: Interval, num_rows: int) -> Interval:
+    """The exact interval of a share of which all rows are right (Clopper and Pearson 1934); of F1 roughly so."""
+    return replace(found, low=((1 - COVERAGE) / 2) ** (1 / num_rows))
 
 
 def _interval(values: np.ndarray) -> Interval:

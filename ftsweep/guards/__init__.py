@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from ftsweep.guards.label_names import AbsentClasses, LabelSpelling
     from ftsweep.guards.labels import LabelErrors, TargetInInput
     from ftsweep.guards.leakage import ExactCopies, NearDuplicates, NormalisedCopies, SharedGroups, SharedPassages
+    from ftsweep.guards.numbers import FarNumbers
     from ftsweep.guards.quality import ClassImbalance, ConflictingLabels, RareClasses, RepeatedRows, SmallData
     from ftsweep.guards.rows import CutInputs, CutTargets, InvalidTags, UnsupervisedRows, UnusableRows
+    from ftsweep.guards.telling_words import TellingWords
     from ftsweep.guards.unread import Unread
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "CutTargets",
     "DataGuard",
     "ExactCopies",
+    "FarNumbers",
     "Forgetting",
     "InvalidTags",
     "LabelErrors",
@@ -38,6 +41,7 @@ __all__ = [
     "Sighting",
     "SmallData",
     "TargetInInput",
+    "TellingWords",
     "Unread",
     "UnsupervisedRows",
     "UnusableRows",
@@ -53,6 +57,7 @@ __getattr__ = lazy_exports(
     CutTargets="rows",
     DataGuard="base",
     ExactCopies="leakage",
+    FarNumbers="numbers",
     Forgetting="forgetting",
     InvalidTags="rows",
     LabelErrors="labels",
@@ -67,6 +72,7 @@ __getattr__ = lazy_exports(
     Sighting="base",
     SmallData="quality",
     TargetInInput="labels",
+    TellingWords="telling_words",
     Unread="unread",
     UnsupervisedRows="rows",
     UnusableRows="rows",

@@ -178,8 +178,15 @@ class TargetInInput(DataGuard):
                     num_rows=len(rows),
                     examples=places(rows, found),
                     flagged={} if split == "train" else {split: found},
-                    remedy="A model learns to copy it, and cannot where it is asked in earnest: mask it in the source",
+                    remedy=_ANSWER_REMEDY if data.texts.has_text_targets else _LABEL_REMEDY,
                 )
+
+
+_ANSWER_REMEDY = "A model learns to copy it, and cannot where it is asked in earnest: mask it in the source"
+_LABEL_REMEDY = (
+    "Where it was written with the label, a model learns to copy it and cannot later: mask it in the source. Where "
+    "people say it of themselves, as they will later, it may stay"
+)
 
 
 def _undecided(counted: str, num_wrong: int, examples: tuple[str, ...]) -> Sighting:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from annotated_types import Ge, Gt
 
 from ftsweep.data.base import Row
+from ftsweep.data.likeness.alike import group_key
 from ftsweep.domain.finding import Severity
 from ftsweep.guards.base import NUM_EXAMPLES, DataGuard, Mode, Sighting, of_rows
 
@@ -23,7 +24,9 @@ _LONGEST_SHOWN = 30  # characters of a label
 
 
 class RepeatedRows(DataGuard):
-    """Rows of train that repeat an earlier one, input and target alike, exactly or normalised.
+    """Rows of train that repeat an earlier one: inputs alike, exactly or normalised, targets but for case and spaces.
+
+    Digits and signs of a target are what it says: `{"qty": 3}` is another answer than `{"qty": 5}`.
 
     Args:
         mode: refuse, fix, allow or off.
@@ -42,7 +45,7 @@ class RepeatedRows(DataGuard):
         first: dict[tuple[bytes, str], int] = {}
         copies: dict[int, int] = {}
         for place, number in enumerate(data.ids["train"]):
-            key = (data.texts.keys.normalised[number], data.texts.target_forms[number] or data.texts.targets[number])
+            key = (data.texts.keys.normalised[number], " ".join(data.texts.targets[number].casefold().split()))
             if first.setdefault(key, place) != place:
                 copies[place] = first[key]
         if copies:
@@ -153,12 +156,12 @@ class RareClasses(DataGuard):
 
 
 class SmallData(DataGuard):
-    """Too few rows to tell trials apart by them.
+    """Too few rows to tell trials apart by them, or rows of too few groups (`data.group`).
 
     Args:
         mode: refuse, allow or off.
         warn_below: rows of validation (of packed text: examples, if there are more).
-        refuse_below: the same.
+        refuse_below: the same. Fewer groups than this are a warning.
     """
 
     def __init__(
@@ -173,6 +176,26 @@ class SmallData(DataGuard):
         self.refuse_below = refuse_below
 
     def look(self, data: DataView) -> Iterator[Sighting]:
+        yield from self._rows(data)
+        yield from self._groups(data)
+
+    def _groups(self, data: DataView) -> Iterator[Sighting]:
+        """Rows of one group succeed and fail together: so few of them are what a score rests on."""
+        group = data.source.group
+        for split in data.held_out if group is not None else ():
+            keys = [group_key(row, group) or place for place, row in enumerate(data.rows[split])]
+            if (count := len(set(keys))) < min(self.refuse_below, len(keys)):
+                yield Sighting(
+                    what=f"the {len(keys)} rows of {split} have {count} different values of {group}; rows with one of "
+                    "them are right and wrong together, so that scores are less sure than their intervals, which are "
+                    "those of rows",
+                    count=count,
+                    num_rows=len(keys),
+                    severity=Severity.WARN,
+                    remedy=f"Bring rows with more values of {group}, or take a larger share for {split}",
+                )
+
+    def _rows(self, data: DataView) -> Iterator[Sighting]:
         count = max(len(data.rows["validation"]), data.encoding.num_examples["validation"])
         if count >= max(self.warn_below, self.refuse_below):
             return

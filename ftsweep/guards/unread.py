@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from ftsweep.data.looking.groups import is_whose
 from ftsweep.domain.finding import Severity
 from ftsweep.guards.base import NUM_EXAMPLES, DataGuard, Mode, Sighting, percent
 
@@ -32,6 +33,8 @@ class Unread(DataGuard):
             named = ", ".join(columns[:_MAX_NAMED]) + more
             has_splits = any(map(_is_of_splits, columns))
             hint = "; data.split reads a column that says the split of each row" if has_splits else ""
+            if data.source.group is None and (whose := next(filter(is_whose, columns), None)) is not None:
+                hint += f"; data.group keeps rows with one {whose!r} in one split, where they tell of each other"
             yield Sighting(
                 what=f"{len(columns)} {are} not used, nothing reads {named} (data.columns says what is read){hint}",
                 count=len(columns),

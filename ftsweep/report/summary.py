@@ -104,11 +104,20 @@ def tiles(study: StudyOverview) -> list[Tile]:
         count = plural(len(setting.chosen.seeds), "fresh seed")
         found.append(Tile(f"{key} · setting", number(setting.chosen.mean), f"trial {setting.number}, mean of {count}"))
     if default is not None and default.value is not None and not is_default:
-        found.append(Tile(f"{key} · default setting", number(default.value), _against(study, default.value)))
+        found.append(Tile(f"{key} · default setting", number(default.value), _against_default(study, default.value)))
     base = study.baseline_value(best.branch if best else next((trial.branch for trial in study.trials), ""))
     if base is not None:
         found.append(Tile(f"{key} · untouched base", number(base), _against(study, base)))
     return found
+
+
+def _against_default(study: StudyOverview, value: float) -> str:
+    """The same of the default setting in the search: a lead that chance makes as well is not told as one."""
+    if study.best is study.default:
+        return "the winner's setting with the search's own seed"
+    lead = study.model.over_default if study.model is not None else None
+    said = _against(study, value)
+    return f"{said}, which chance makes as well" if lead is not None and not lead.is_sure else said
 
 
 def _against(study: StudyOverview, value: float) -> str:

@@ -164,11 +164,21 @@ class TypedQuestions:
         self._task = task
         self._name = name
         self._mapping = {key: mapping[key] for key in task.question_columns if isinstance(mapping.get(key), str)}
-        self._num_marked = 0
+        self._num_marked = self._num_empty = 0
 
     @property
     def late_findings(self) -> list[Finding]:
         """What reading the lines showed; complete when all were read."""
+        return [*self._of_empty(), *self._of_marked()]
+
+    def _of_empty(self) -> list[Finding]:
+        if not self._num_empty:
+            return []
+        lines, have = ("1 line", "has") if self._num_empty == 1 else (f"{self._num_empty} lines", "have")
+        what = f"{lines} between others {have} nothing to ask and no answer"
+        return [Finding("lines", Severity.NOTE, what, self._num_empty)]
+
+    def _of_marked(self) -> list[Finding]:
         if not self._num_marked:
             return []
         is_one = self._num_marked == 1
@@ -180,11 +190,13 @@ class TypedQuestions:
         return [Finding("columns", Severity.NOTE, what, self._num_marked)]
 
     def __iter__(self) -> Iterator[Question]:
-        number = 0
+        number = num_empty = 0  # since the last question: those at the end are none between others
         try:
             for number, line in enumerate(self._lines, start=1):
                 text = line.removeprefix("\ufeff").strip()
+                num_empty += not text
                 if text:
+                    self._num_empty, num_empty = self._num_empty + num_empty, 0
                     yield self._question(text, f"{self._name}:{number}")
         except UnicodeDecodeError as error:
             where = f"{self._name}:{number + 1}"

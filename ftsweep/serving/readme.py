@@ -34,10 +34,9 @@ def readme_of(folder: Path, manifest: Mapping[str, Any], end_ids: Sequence[int] 
     has_virtual = is_adapter and not (folder / "config.json").is_file() and (folder / "base").is_dir()
     lines += ["```python"]
     if not has_virtual:
-        lines += [
-            "from transformers import pipeline",
-            f'pipeline("{pipeline}", model="FOLDER"){_arguments(head, task, manifest, folder, end_ids)}',
-        ]
+        more = ', aggregation_strategy="first"' if head == "token_classification" else ""
+        call = f'pipeline("{pipeline}", model="FOLDER"{more}){_arguments(head, task, manifest, folder, end_ids)}'
+        lines += ["import re"] * ("re." in call) + ["from transformers import pipeline", call]
     if is_adapter:
         if auto == "MaskedLM":  # PEFT has no class of its own for these
             lines += [
@@ -78,6 +77,8 @@ def _arguments(head: str, task: str, manifest: Mapping[str, Any], folder: Path, 
         return f'("a text", truncation=True, max_length={length}{more})'
     if head == "masked_lm":
         return f'("a {_tokenizer(folder).get("mask_token", "[MASK]")}")'
+    if head == "token_classification" and manifest["schema"].get("parts_signs"):
+        return '(" ".join(re.findall(r"\\w+|[^\\w\\s]", "a text")))'
     if head == "token_classification" or task == "Text":
         return '("a text")'
     how = f", max_new_tokens={manifest['task'].get('max_new_tokens', 128)}, do_sample=False"
@@ -115,5 +116,12 @@ def _notes(task: str, manifest: Mapping[str, Any]) -> list[str]:
             f"{schema['mean']!r}."
         )
     if task == "TokenClassification":
-        notes.append('ftsweep takes a word\'s label from its first token (`aggregation_strategy="first"`).')
+        notes.append(
+            "A word has the label of its first token. `ftsweep predict` answers with words and entities as measured."
+        )
+        if schema.get("parts_signs"):
+            notes.append(
+                "In train signs of sentences are words of their own, so the text is parted at them first: `start` and "
+                "`end` count in the parted text. An entity of white space alone is none."
+            )
     return notes

@@ -98,9 +98,11 @@ class Verdicts:
         if not self.is_on:
             return []
         complete = [record for record in records if record.is_complete]
-        others = self._simple_approaches(complete)
+        simple = self._simple_approaches(complete)
         changed = []
         for record in complete:
+            own = record.proposal.branch or "main"  # whose best trial is no baseline, but where its search leads
+            others = {name: values for name, values in simple.items() if name != own}
             fit = replace(self._fit(record, self._tests.get(record.number, NO_TESTS)), others=others)
             verdicts = self._judge.judge(fit)
             if tuple(verdicts) != self.found.get(record.number, ()):

@@ -191,6 +191,10 @@ def _noise(study: StudyFit) -> Verdict | None:
     lowest = min(values)
     num_within = sum(value <= lowest + band for value in values)
     settings = "setting" if len(groups) == 1 else "settings"
+    advice = "Smaller differences between trials mean nothing"
+    if num_within == len(values) >= MIN_TRIALS and _are_alike(study):
+        varied = ", ".join(dict.fromkeys(name for record in study.records for name in record.proposal.params))
+        advice = f"No difference between them can be told: vary something else than {varied}, or it in a wider range"
     return Verdict(
         VerdictKind.NOISE,
         f"two runs of one setting differ by up to {number(band, digits=2)} in {study.objective.key} by their seed "
@@ -198,8 +202,16 @@ def _noise(study: StudyFit) -> Verdict | None:
         f"{num_within} of {len(values)} complete trials {'lies' if num_within == 1 else 'lie'} that near to the best "
         "value",
         numbers={"band": band, "spread": spread, "num_within": num_within},
-        advice="Smaller differences between trials mean nothing",
+        advice=advice,
     )
+
+
+def _are_alike(study: StudyFit) -> bool:
+    """Whether nothing tells the settings of a search apart: every trial came to its end, no setting beats the default
+    for sure.
+    """
+    is_told = any(each.standing == "better" for each in study.contenders)
+    return not is_told and all(record.is_complete for record in study.records)
 
 
 def _curve(record: TrialRecord, objective: Objective) -> dict[int, float]:

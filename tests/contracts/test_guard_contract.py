@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ftsweep.config.build import locate
 from ftsweep.config.folders import shipped_folder
-from ftsweep.guards import chat_turns, label_names, labels, leakage, quality, rows, unread
+from ftsweep.guards import chat_turns, label_names, labels, leakage, numbers, quality, rows, telling_words, unread
 from ftsweep.guards.base import DataGuard
 from ftsweep.testing.guard import AnswerTask, GuardContract, Splits, WordTask
 from ftsweep.testing.rows import answered, edited, labelled
@@ -314,6 +314,62 @@ class TestSmallData(GuardContract):
 
     def faulty(self) -> Splits:
         return {"train": TRAIN, "validation": HELD_OUT[:49]}
+
+
+class TestTellingWords(GuardContract):
+    guard_class = telling_words.TellingWords
+
+    def clean(self) -> Splits:
+        return CLEAN
+
+    def faulty(self) -> Splits:
+        queues = {"a": "Queue-17:", "b": "queue-40"}
+        return {
+            "train": [{**row, "text": f"{row['text']} {queues[row['label']]}"} for row in TRAIN],
+            "validation": HELD_OUT,
+        }
+
+    def test_a_word_that_other_labels_have_as_well_tells_nothing(self) -> None:
+        train = [{**row, "text": f"{row['text']} {'x17' if place % 20 else 'x40'}"} for place, row in enumerate(TRAIN)]
+        assert self.findings(self.view({"train": train, "validation": HELD_OUT})) == []
+        (finding,) = self.findings(self.view(self.faulty()))
+        assert "2 of 2 labels have a word of their own each" in finding.message
+
+
+class _NumberTask(WordTask):
+    label_type = "float"
+
+    def labels(self, values: Any, schema: Any) -> list[int]:
+        return [int(values["label"])]
+
+    def stratum(self, values: Any) -> str | None:
+        return None
+
+
+def _numbered(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**row, "label": str(place % 7 + 1)} for place, row in enumerate(rows)]
+
+
+class TestFarNumbers(GuardContract):
+    guard_class = numbers.FarNumbers
+
+    def clean(self) -> Splits:
+        return {"train": _numbered(TRAIN), "validation": _numbered(HELD_OUT)}
+
+    def faulty(self) -> Splits:
+        train, held_out = self.clean().values()
+        return {"train": [*train[:-3], *({**row, "label": "3500"} for row in train[-3:])], "validation": held_out}
+
+    def make_task(self) -> Any:
+        return _NumberTask()
+
+    def test_what_is_far_in_a_held_out_split_is_named_and_stays(self) -> None:
+        train, held_out = self.clean().values()
+        view = self.view({"train": train, "validation": [{**held_out[0], "label": "-999"}, *held_out[1:]]})
+        (sighting,) = self.guard_class().look(view)
+        assert sighting.examples == ("validation.jsonl:1 (-999)",)
+        assert not sighting.train_rows
+        assert "held-out rows are never left out" in sighting.remedy
 
 
 class TestLabelSpelling(GuardContract):

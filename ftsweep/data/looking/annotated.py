@@ -202,9 +202,27 @@ def _is_the_same(each: ColumnFacts) -> bool:
 
 
 def spans_path(name: str, rows: Sequence[Mapping[str, Any]]) -> str:
-    """The part of a column of objects that holds spans of characters: `annotations.0.result`; "" without one."""
+    """The part of a column of objects that holds spans of characters: `annotations.0.result`; "" without one.
+
+    A text without an entity has an empty list there, which speaks for the part and not against it.
+    """
     found = Counter(path for row in rows for path in _spans_within(name, row.get(name), _DEEPEST))
-    return next((path for path, count in found.items() if count >= _MOST_ROWS * len(rows)), "")
+    for path, count in found.items():
+        num_empty = sum(_part(row, path) == [] for row in rows)
+        if count + num_empty >= _MOST_ROWS * len(rows):
+            return path
+    return ""
+
+
+def _part(row: Mapping[str, Any], path: str) -> Any:
+    """What stands at a path within a row; None where it leads nowhere."""
+    value: Any = row
+    for key in path.split("."):
+        if isinstance(value, Mapping):
+            value = value.get(key)
+        else:
+            value = value[int(key)] if isinstance(value, list) and key.isdigit() and int(key) < len(value) else None
+    return value
 
 
 def _spans_within(path: str, value: Any, depth: int) -> Iterator[str]:

@@ -16,6 +16,7 @@ from ftsweep.data.files.split_words import split_named, split_of_word
 from ftsweep.data.files.text_lists import TextLists
 from ftsweep.data.looking.columns import ColumnFacts, column_facts
 from ftsweep.data.looking.doubts import Doubt, doubt_of
+from ftsweep.data.looking.groups import group_column, group_finding
 from ftsweep.data.looking.guess import Guess, guess_task
 from ftsweep.data.looking.names import PLURALS
 from ftsweep.data.looking.saved import saved_files
@@ -47,6 +48,8 @@ class Look:
     num_unreadable: int = 0
     split_column: str | None = None
     """A column that says which split a row is of."""
+    group_column: str | None = None
+    """A column that nothing reads and whose equal values seem to belong together."""
     doubt: Doubt | None = None
     """Why there is no guess although columns have names of a task."""
     findings: list[Finding] = field(default_factory=list)
@@ -91,11 +94,19 @@ def look_at(data: Sequence[str], *, task: str | None = None, said: Mapping[str, 
     look.is_headless, look.num_unreadable = seen.is_headless, seen.num_bad
     about = [*_label_findings(look, seen.rows), *_transcript_findings(look)]
     about += told_of(look.guess, look.columns, seen.rows) if not said and task is None else []
+    about += _group_findings(look, seen.rows)
     look.findings = list(dict.fromkeys([*findings, *about]))
     if look.doubt is None and not said:
         look.doubt = seen.doubt_of_twice(look.guess) or (seen.doubt_of_lines() if task is None else None)
         look.guess = None if look.doubt else look.guess
     return look
+
+
+def _group_findings(look: Look, rows: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    """Take note of a column that says whose a row is, where nothing says which split a row is of."""
+    if look.guess is not None and look.split_column is None:
+        look.group_column = group_column(look.guess, look.columns, rows)
+    return [] if look.group_column is None else [group_finding(look.columns[look.group_column])]
 
 
 def _split_column(look: Look) -> tuple[str | None, dict[str, int]]:
@@ -212,7 +223,7 @@ def _look_at_hub(name: str, task: str | None, said: Mapping[str, Any]) -> Look:
 
     rows, num_rows = Hub(name=name).first_rows(NUM_LOOKED_AT)
     look = _judged(rows, {"train": [name]}, num_rows, ["hub"], task, said)
-    look.is_hub, look.findings = True, _transcript_findings(look)
+    look.is_hub, look.findings = True, [*_transcript_findings(look), *_group_findings(look, rows)]
     return look
 
 

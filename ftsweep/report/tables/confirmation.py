@@ -20,13 +20,12 @@ def confirmation_table(result: StudyResult, objective: Objective) -> Table | Non
         return None
     names = ("trial", "search", "mean", "fresh seeds", "against the default")
     runs = plural(setting.num_runs, "run")
-    has_default = any(each.is_default for each in setting.contenders)
+    again = "" if any(each.is_default for each in setting.contenders) else " The default setting has no fresh seeds."
     return Table(
         columns(*names, text=["fresh seeds", "against the default"]),
         tuple(_row(each, setting.number) for each in setting.contenders),
         title=f"{objective.key} with fresh seeds{_spread(setting.spread)}",
-        note=f"{runs}, {setting.share:.0%} of the search's training; ended because {setting.ended}."
-        + ("" if has_default else " The default setting was not run again."),
+        note=f"{runs}, {setting.share:.0%} of the search's training; ended because {setting.ended}.{again}",
         best="the setting to train again",
     )
 

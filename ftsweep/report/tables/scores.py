@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ftsweep.analysis.advice import shown_metric
 from ftsweep.analysis.comparison import base_label, distinct_bases
-from ftsweep.domain.answers import model_label
+from ftsweep.domain.answers import model_label, model_name
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.result import BASELINE, StudyResult
 from ftsweep.report.overview import StudyOverview, TestedModel
@@ -101,6 +101,10 @@ def _trial_lines(study: StudyOverview) -> list[tuple[str, Mapping[str, float]]]:
         seed = f" with fresh seed {study.model.seed}" if trial.is_best and study.model and study.model.seed else ""
         values = {**study.values_of(trial), **(test.values if test else {})}
         lines.append((f"Trial {trial.number}{seed} · {label}{branch}", values))
+    if study.best is not None and study.best.is_default and study.model is not None and study.model.seed:
+        name = model_name(study.best.number)  # the search's own run of the winner's setting
+        test_values = next((test.values for test in study.tests if test.label == name), {})
+        lines.insert(1, (f"Trial {study.best.number} · default setting", {**study.best.best_values(), **test_values}))
     return lines
 
 

@@ -28,6 +28,7 @@ from ftsweep.control.run import Launched
 from ftsweep.domain.answers import Lead, Model, RacedSetting, Setting
 from ftsweep.domain.forgetting import ForgettingResult
 from ftsweep.domain.measurement import Measurement
+from ftsweep.domain.metric import right_answers
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.result import StudyResult
 from ftsweep.domain.scores import Interval
@@ -161,6 +162,12 @@ def test_the_search_is_judged_by_what_was_tried(records: Records, model: Model, 
     assert said in said_in_full(result, records, Objective())
 
 
+def test_with_branches_the_default_setting_is_that_of_the_models_branch() -> None:
+    records = [replace(each, proposal=replace(each.proposal, branch="lora")) for each in small(COMPLETE, COMPLETE)]
+    said = said_in_full(StudyResult("Chosen.", model(0, None), None), records, Objective())
+    assert "No setting of branch lora is better than its default one for sure." in said
+
+
 def test_a_better_setting_beside_a_model_of_the_default_one_was_worth_the_search() -> None:
     result = StudyResult("Chosen.", model(0, None), raced("better", SURE))
     said = said_in_full(result, small(*4 * [COMPLETE]), Objective())[-1]
@@ -203,7 +210,7 @@ def test_every_screen_has_the_same_words(folder: StudyFolder, kind: Callable[[Re
             print_best(console, overview, store, None)
         screens[name] = console.file.getvalue()  # type: ignore[attr-defined]
         if screens[name]:
-            assert f"Next: {next_command(result, 'demo', store)}" in plain(screens[name])
+            assert f"Next: {next_command(result, records, Objective(), 'demo', store)}" in plain(screens[name])
     if result.model is None:
         del screens["best"]
     screens["report"] = html.unescape(
@@ -332,3 +339,59 @@ def test_a_lead_of_which_the_rows_tell_nothing_is_never_sure(folder: StudyFolder
     assert "The search was worth it" in " ".join(said_in_full(concluded(records, told, None), records, Objective()))
     said = " ".join(said_in_full(concluded(records, untold, None), records, Objective()))
     assert "Whether the search was worth it is open: validation/loss of single rows is not known" in said
+
+
+def said_of_scores(own: float, base: float, **more: object) -> tuple[str, StudyResult, Records]:
+    records = small(COMPLETE, COMPLETE)
+    test = {"trial-0001": {"loss": own}, "baseline": {"loss": base}}
+    sure = {"trial-0001": {"loss": Interval(0.1, own - 0.2, own + 0.2)}}
+    result = StudyResult("Chosen.", model(1, None), None, **{"test": test, "intervals": sure, **more})  # type: ignore[arg-type]
+    return " ".join(said_in_full(result, records, Objective())), result, records
+
+
+def test_a_model_that_its_untouched_base_equals_gained_nothing_and_is_not_what_to_go_on_with() -> None:
+    said, result, records = said_of_scores(0.7, 0.69)
+    assert "Fine-tuning gained nothing: on test the untouched base has loss 0.69, the model 0.7." in said
+    assert next_command(result, records, Objective(), "demo", "mlruns").startswith("ftsweep status demo")
+    said, result, records = said_of_scores(0.6, 0.69)
+    assert "Whether fine-tuning gained anything is open: on test the untouched base has loss 0.69" in said
+    assert next_command(result, records, Objective(), "demo", "mlruns").startswith("ftsweep best demo --export")
+    assert "ine-tuning gained" not in said_of_scores(0.4, 0.69)[0]
+    untested = StudyResult("Chosen.", model(1, None), None, baseline={"main": {"loss": 0.4}})
+    assert "on validation the untouched base has loss 0.4" in " ".join(said_in_full(untested, records, Objective()))
+
+
+def test_a_model_that_was_not_trained_is_not_held_against_its_base() -> None:
+    (record,) = small(COMPLETE)
+    idle = replace(record, outcome=Outcome(COMPLETE, extra={"num_trained_parameters": 0}))
+    test = {"trial-0000": {"loss": 0.7}, "baseline": {"loss": 0.7}}
+    result = StudyResult("Chosen.", model(0, None), None, test=test)
+    assert "gained nothing" not in " ".join(said_in_full(result, [idle], Objective()))
+    assert "gained nothing" in " ".join(said_in_full(result, [record], Objective()))
+
+
+def test_a_fall_from_validation_to_test_beyond_chance_is_said_and_so_are_scores_without_a_fault() -> None:
+    assert "On test the model is worse by 0.4" in said_of_scores(0.9, 1.6)[0]
+    assert "worse by" not in said_of_scores(0.6, 1.6)[0]
+    objective = Objective("accuracy", "validation", "maximize", metrics={"accuracy": right_answers()})
+    result = StudyResult("Chosen.", model(0, None), None, test={"trial-0000": {"accuracy": 1.0}})
+    assert "something gives the answers away" in " ".join(said_in_full(result, small(COMPLETE), objective))
+    result = replace(result, test={"trial-0000": {"accuracy": 0.99}})
+    assert "gives the answers away" not in " ".join(said_in_full(result, small(COMPLETE), objective))
+
+
+def test_the_lines_of_a_pipe_tell_of_every_trial_that_began_and_count_those_that_ended(folder: StudyFolder) -> None:
+    state = replace(read_overview(folder).state, result=None, trials=())
+    console = Console(file=io.StringIO(), width=200, highlight=False)
+    view = PlainView(console)
+    view(state)
+    view(replace(state, trials=small(COMPLETE, COMPLETE)))  # both began and ended between two looks
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert [line.partition(":")[0].partition(",")[0] for line in lines[-4:]] == [
+        "trial 0 begins",
+        "trial 0 complete",
+        "trial 1 begins",
+        "trial 1 complete",
+    ]
+    assert "[1/" in lines[-3]
+    assert "[2/" in lines[-1]

@@ -146,6 +146,16 @@ def test_winner_at_half_its_forgetting_is_suggested_only_when_it_costs_little(
     assert (found.suggestion.scale if found.suggestion else None) == expected
 
 
+@pytest.mark.parametrize(("loss", "expected"), [(2.7, 0.5), (9.0, None)], ids=["better than the base", "as the base"])
+def test_where_nobody_keeps_the_limit_a_scale_is_suggested_that_beats_the_untouched_base(
+    loss: float, expected: float | None
+) -> None:
+    curve = [ScalePoint(1, 0.0, 9.0, 0.0), ScalePoint(1, 0.5, loss, 0.08), ScalePoint(1, 1.0, 1.5, 0.4)]
+    found = conclude_forgetting([SEVERE], LOSS, limit=LIMIT, chosen=None, curves=[curve], study="s", store=STORE)
+    assert found is not None
+    assert (found.suggestion.scale if found.suggestion else None) == expected
+
+
 def test_tags_tell_the_band_and_whether_the_limit_is_kept() -> None:
     assert forgetting_tags(MILD.measurements, LOSS) == {"forgetting": "mild", "constraint.forgetting": "kept"}
     assert forgetting_tags(SEVERE.measurements, LOSS)["constraint.forgetting"] == "violated"

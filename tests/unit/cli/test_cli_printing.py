@@ -11,7 +11,7 @@ from rich.console import Console
 
 from ftsweep.cli.best_view import print_best
 from ftsweep.cli.result_view import counts_text
-from ftsweep.cli.run_view import print_ending
+from ftsweep.cli.run_view import ending_json, print_ending
 from ftsweep.cli.status_view import print_store, print_study
 from ftsweep.control.run import Launched
 from ftsweep.domain.answers import Lead, Model, RacedSetting, Setting
@@ -21,6 +21,7 @@ from ftsweep.domain.result import StudyResult
 from ftsweep.domain.spelling import NOTHING
 from ftsweep.domain.study_state import StudyState
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal, TrialRecord
+from ftsweep.domain.verdict import Verdict, VerdictKind
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.tables.confirmation import confirmation_table
 from ftsweep.store.atomic import write_json
@@ -128,8 +129,16 @@ def test_model_and_setting_stand_apart_with_seeds_and_optimism_in_80_columns() -
     alone = replace(race, contenders=(replace(own, over_default=None, standing="alone"),))
     table = confirmation_table(replace(result, setting=alone), Objective())
     assert table is not None
-    assert table.note.endswith("The default setting was not run again.")
+    assert table.note.endswith("The default setting has no fresh seeds.")
     assert table.rows[0].cells[-1].text == NOTHING
+
+
+def test_run_ends_with_what_the_study_shows_about_its_search(console: Console, tmp_path: Path) -> None:
+    noise = Verdict(VerdictKind.NOISE, "two runs differ by 0.1", advice="Vary something else")
+    launched = Launched(Store(tmp_path).study("s"), overview(concluded(True)).state, verdicts=(noise,))
+    print_ending(console, launched)
+    assert printed(console).count("Search, noise band: two runs differ by 0.1. Vary something else.") == 1
+    assert ending_json(launched)["verdicts"] == [noise.to_dict()]
 
 
 def test_run_ends_with_the_approaches_and_the_advice(console: Console, tmp_path: Path) -> None:

@@ -68,3 +68,11 @@ def test_tags_count_severities_and_keep_the_worst_of_each_check():
     assert tags["data_findings.warn"] == "2"
     assert tags["data_findings.note"] == "0"
     assert tags["data_finding.exact_copies"] == "refuse: 9, 10.00%"
+
+
+def test_a_guard_whose_fix_leaves_what_it_refuses_of_other_splits_is_given_one_mode():
+    held_out = Finding("exact_copies", Severity.REFUSE, "as many of validation", override="guards.exact_copies=allow")
+    with pytest.raises(RefusedDataError) as caught:
+        refuse([COPIES, held_out, SMALL], "tweets")
+    end = "add to the command: guards.exact_copies=allow guards.small_data=allow (to take it as it is)."
+    assert str(caught.value).endswith(end)

@@ -321,3 +321,13 @@ def test_a_value_that_comes_but_once_in_the_first_line_is_no_name(tmp_path: Path
     for first, is_headless in (("so-so", True), ("Label", False), ("In a word, how was it", False)):
         (tmp_path / "rows.csv").write_text(f'"{text(99)}, and what is said of it goes on","{first}"\n{lines}')
         assert look_at([str(tmp_path / "rows.csv")]).is_headless is is_headless
+
+
+def test_texts_without_an_entity_speak_for_label_studios_spans_and_not_against_them(tmp_path: Path) -> None:
+    def row(number: int) -> dict[str, Any]:
+        span = {"start": 4, "end": 7, "text": text(number)[4:7], "labels": ["COLOUR"]}
+        result = [{"value": span, "type": "labels"}] if number % 2 else []
+        return {"id": number, "data": {"text": text(number)}, "annotations": [{"result": result}]}
+
+    said = refusal(tmp_path, [row(number) for number in range(ROWS)])
+    assert "--task token_classification --columns tokens=data.text,tags=annotations.0.result" in said

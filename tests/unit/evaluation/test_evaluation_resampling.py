@@ -102,3 +102,11 @@ def test_the_prior_has_intervals_too() -> None:
 def test_runs_that_left_no_losses_are_not_compared(tmp_path) -> None:
     job = {"left": [[str(tmp_path), 1]], "right": [[str(tmp_path), 2]], "metric": "loss"}
     assert compared(Classification(), job) == {}
+
+
+def test_answers_that_are_all_right_are_not_sure_to_be_so_of_other_rows() -> None:
+    labels = np.arange(200) % 3
+    found = intervals(Classification(), evidence_of(labels, labels))
+    for name in ("accuracy", "macro_f1"):
+        assert (found[name].low, found[name].high) == (pytest.approx(0.025 ** (1 / 200)), 1.0)
+    assert intervals(Classification(), evidence_of(labels, (labels + 1) % 3))["accuracy"].low == 0

@@ -138,3 +138,26 @@ def test_a_label_that_stands_in_its_own_text_is_told_and_one_that_stands_anywher
     by_chance = view_of({"train": rows(200, seed=0, own=False), "validation": rows(100, seed=1, own=False)})
     assert [sighting.rate for sighting in TargetInInput().look(given_away)] == [1.0, 1.0]
     assert list(TargetInInput().look(by_chance)) == []
+
+
+def test_answers_that_differ_in_digits_repeat_nothing():
+    rows = answered(120)
+    train = [
+        {**row, "prompt": f"Order {number} lamps", "completion": f'{{"qty": {number}}}'}
+        for number, row in enumerate(rows)
+    ]
+    train += [{**train[0], "completion": '{"QTY":  0}'}]
+    (finding,) = judged(
+        RepeatedRows(), view_of({"train": train, "validation": answered(60, seed=1)}, task=AnswerTask())
+    )
+    assert finding.count == 1, "capitals and spaces alone make no other answer"
+
+
+def test_rows_of_few_groups_are_fewer_than_they_look():
+    held = [{**row, "user": f"u{number % 12}"} for number, row in enumerate(HELD_OUT[:240])]
+    train = [{**row, "user": f"t{number}"} for number, row in enumerate(TRAIN)]
+    (finding,) = judged(SmallData(), view_of({"train": train, "validation": held}, group="user"))
+    assert (finding.count, finding.severity) == (12, Severity.WARN)
+    assert "the 240 rows of validation have 12 different values of user" in finding.message
+    held = [{**row, "user": f"u{number % 80}"} for number, row in enumerate(HELD_OUT[:240])]
+    assert judged(SmallData(), view_of({"train": train, "validation": held}, group="user")) == []

@@ -67,3 +67,11 @@ def test_words_and_tags_by_number_or_name_are_read(tmp_path: Path) -> None:
         split = split_rows(source.load(task.columns), source, task, seed=0)
         parts = (split.rows, split.ids, split.texts, split.source, split.left_out)
         assert list(Unread().look(DataView(task, source, *parts, EncodingReport()))) == []
+
+
+def test_a_column_that_says_whose_a_row_is_is_told_with_the_key_that_keeps_such_rows_together(tmp_path: Path) -> None:
+    (what,) = told(tmp_path, "text,label,day,customer_id", "text {number},{flag},monday,c{number}")
+    assert "data.group keeps rows with one 'customer_id' in one split" in what
+    header, row = "text,label,day,customer_id", "text {number},{flag},monday,c{number}"
+    (what,) = told(tmp_path, header, row, group="customer_id")
+    assert "data.group" not in what

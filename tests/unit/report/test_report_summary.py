@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from importlib.resources import files
 
 import pytest
 from report_studies import StudyBuilder, write_demo
 
+from ftsweep.domain.answers import Lead
 from ftsweep.errors import ConfigError
 from ftsweep.report import page, summary
 from ftsweep.report.overview import read_overview
@@ -13,6 +15,7 @@ from ftsweep.report.page import HtmlPage
 from ftsweep.report.tables.scores import comparison_table
 from ftsweep.report.tables.table import Table
 from ftsweep.report.tables.trials import wide_trials_table
+from ftsweep.store.result import read_result, write_result
 
 
 def names(table: Table) -> tuple[str, ...]:
@@ -181,3 +184,34 @@ def test_the_page_and_the_dashboard_are_never_darkened_around_their_figures():
         text = files(package).joinpath(name).read_text(encoding="utf-8")
         assert "color-scheme: only light" in text
         assert "prefers-color-scheme" not in text, "then figures and all colours would have to follow"
+
+
+def test_a_model_of_the_default_setting_with_a_fresh_seed_is_not_called_better_than_the_default(builder):
+    builder.trial(0, [1.6, 0.5], is_default=True)
+    builder.trial(1, [1.6, 0.8])
+    builder.result(winner=0)
+    result = read_result(builder.folder)
+    drawn = replace(result.model, seed=2, value=0.4)
+    tested = {"trial-0000-2": {"loss": 0.45}, "trial-0000": {"loss": 0.47}}
+    write_result(builder.folder, replace(result, model=drawn, test=tested))
+    overview = read_overview(builder.folder)
+
+    tile = next(tile for tile in summary.tiles(overview) if tile.label == "validation/loss · default setting")
+    assert (tile.value, tile.note) == ("0.5", "the winner's setting with the search's own seed")
+    rows = [[cell.text for cell in row.cells] for row in comparison_table(overview).rows]
+    assert [row[0] for row in rows] == [
+        "Trial 0 with fresh seed 2 · winner, the default setting",
+        "Trial 0 · default setting",
+    ]
+    assert "0.47" in rows[1]
+
+
+def test_a_lead_over_the_default_that_chance_makes_is_told_so(builder):
+    builder.trial(0, [1.6, 0.5], is_default=True)
+    builder.trial(1, [1.6, 0.48])
+    builder.result(winner=1)
+    result = read_result(builder.folder)
+    for is_sure, end in ((True, "(4%) better"), (False, "(4%) better, which chance makes as well")):
+        lead = Lead(0.02, 0.05, is_sure=is_sure)
+        write_result(builder.folder, replace(result, model=replace(result.model, over_default=lead)))
+        assert summary.tiles(read_overview(builder.folder))[1].note.endswith(end)

@@ -376,3 +376,13 @@ def test_lines_of_a_text_that_blank_lines_part_are_told(tmp_path, capsys):
         printed = capsys.readouterr()
         assert len(printed.out.splitlines()) == 2
         assert (f"each line of {name} is a row, although blank lines part it" in printed.err) == is_told
+
+
+def test_empty_lines_between_questions_are_told_for_they_have_no_answer() -> None:
+    asked = TypedQuestions(["one\n", "\n", " \n", "two\n", "\n"], Classification(), READING, name="rows")
+    assert [question.place for question in asked] == ["rows:1", "rows:4"]
+    (finding,) = asked.late_findings
+    assert finding.text == "lines: 2 lines between others have nothing to ask and no answer."
+    plain = TypedQuestions(["one\n", "two\n", "\n"], Classification(), READING, name="rows")
+    assert len(list(plain)) == 2
+    assert plain.late_findings == []

@@ -135,13 +135,14 @@ def test_a_branch_that_trains_a_head_is_a_baseline_for_the_others(folder: StudyF
     branches = {"lora": Branch("lora", lora.config, Space()), "head": Branch("head", head, Space(), role)}
     judge = judge_of(folder, branches=branches)
     records = []
-    for number, (name, accuracy) in enumerate([("lora", 0.5), ("head", 0.8)]):
+    for number, (name, accuracy) in enumerate([("lora", 0.5), ("head", 0.8), ("head", 0.5)]):
         record = trial(folder, FINE, number)
         measured = [replace(m, values={**m.values, "validation/accuracy": accuracy}) for m in record.measurements]
         records.append(replace(record, proposal=Proposal(number, name, {}), measurements=tuple(measured)))
         judge.judge(records[-1])
     assert judge.settle(records) == records[:1]
     assert "below that of head" in judge.found[0][0].message
+    assert judge.found[2][0].kind is VerdictKind.HEALTHY, "the best head is no baseline for other heads"
 
 
 def test_off_says_and_writes_nothing(folder: StudyFolder) -> None:

@@ -143,3 +143,16 @@ def test_tags_of_the_study_tell_verdicts_counts_and_the_winners() -> None:
     assert tags["study_verdict.winner"] == "overfit (mild)"
     assert tags["study_verdict.best_at_an_edge"].startswith("best at an edge: at the end.")
     assert study_tags([], {}, None)["study_verdict"] == "nothing to report"
+
+
+def test_trials_that_noise_does_not_tell_apart_say_that_what_varied_makes_no_difference() -> None:
+    records = [trial(number, falling(1.0 + number / 1000), rate=3e-4) for number in range(6)]
+    alike = [RacedSetting(0, 1.0, (1.01, 1.02)), RacedSetting(1, 1.0, (1.02, 1.04))]
+    advice = judged(records, contenders=alike)[VerdictKind.NOISE].advice
+    assert advice.startswith(f"No difference between them can be told: vary something else than {RATE}, strategy.rank")
+    better = [RacedSetting(0, 1.0, (1.01, 1.02), standing="better"), alike[1]]
+    pruned = [*records, trial(6, falling(2.0), is_pruned=True)]
+    far = [*records, trial(6, falling(2.0))]
+    for others, contenders in ((records, better), (pruned, alike), (far, alike), (records[:4], alike)):
+        verdict = judged(others, contenders=contenders)[VerdictKind.NOISE]
+        assert verdict.advice == "Smaller differences between trials mean nothing"
