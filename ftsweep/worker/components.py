@@ -146,6 +146,22 @@ class Components:
         lend = self.bases.lend_twin if as_twin else self.bases.lend
         return lend(parts.base, parts.task, parts.strategy, schema, precision=precision)
 
+    def check_beginning(self, parts: TrialParts) -> None:
+        """Have the base loaded and the strategy put on it for once: what cannot be is refused before any trial.
+
+        Raises:
+            ModelError: the model cannot be loaded, or has no head for the task.
+            ConfigError: the strategy finds nothing in the model that it could train.
+        """
+        schema, precision = parts.prepared.meta["schema"], parts.config["training"]["precision"]
+        base = self.bases.lend(parts.base, parts.task, parts.strategy, schema, precision=precision)
+        try:
+            model = parts.strategy.apply(base.model, parts.strategy.head_for(parts.task))
+        except BaseException:
+            self.bases.forget(base)
+            raise
+        self.bases.put_back(base, parts.strategy, model)
+
     def look_at_base(self, parts: TrialParts, *, untouched: bool = False) -> PreTrainedModel:
         """What the trial starts from, to be measured and not changed; `untouched`: by its stages neither."""
         schema, precision = parts.prepared.meta["schema"], parts.config["training"]["precision"]
