@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from ftsweep.models.loading import Origin
+    from ftsweep.models.origin import Origin
 
 SETTINGS_FILES = (
     "config.json",
@@ -38,7 +38,7 @@ class FolderModel(ModelSource):
         self.dtype = check_dtype(dtype)
 
     def tokenizer(self) -> PreTrainedTokenizerBase:
-        from ftsweep.models.loading import load_tokenizer
+        from ftsweep.models.tokenizer import load_tokenizer
 
         return load_tokenizer(self._checked_origin())
 
@@ -61,7 +61,7 @@ class FolderModel(ModelSource):
         return load_model(origin, head, labels=labels, dtype=dtype, device=device, quantisation=quantisation)
 
     def _checked_origin(self) -> Origin:
-        from ftsweep.models.loading import Origin
+        from ftsweep.models.origin import Origin
 
         check_folder(self.folder)
         return Origin(name=str(self.folder), where=where_of(self.folder))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from ftsweep.models.loading import Origin
+    from ftsweep.models.origin import Origin
 
 NAME_PATTERN = re.compile(r"(?:[A-Za-z0-9][\w.-]*/)?[A-Za-z0-9][\w.-]*")
 
@@ -40,7 +40,7 @@ class HubModel(ModelSource):
         self.dtype = check_dtype(dtype)
 
     def tokenizer(self) -> PreTrainedTokenizerBase:
-        from ftsweep.models.loading import load_tokenizer
+        from ftsweep.models.tokenizer import load_tokenizer
 
         with self._absence_told():
             return load_tokenizer(self._origin())
@@ -74,7 +74,7 @@ class HubModel(ModelSource):
         }
 
     def _origin(self) -> Origin:
-        from ftsweep.models.loading import Origin
+        from ftsweep.models.origin import Origin
 
         if Path(self.name).is_dir():  # from_pretrained would read it instead of the hub
             raise ModelError(

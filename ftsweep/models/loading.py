@@ -1,20 +1,19 @@
-"""Loads tokenizers and models for every source: checked, quiet, in the asked dtype, with the asked head.
+"""Loads models for every source: checked, quiet, in the asked dtype, with the asked head.
 
-No code of a model's repository is run (`trust_remote_code` is off) and no pickle is opened (`use_safetensors`).
+No pickle is opened (`use_safetensors`).
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ftsweep.errors import ModelError
 from ftsweep.models.base import LANGUAGE_HEADS, Head, Quantisation, check_dtype
+from ftsweep.models.origin import Origin, failures_told, load_config, quiet
 from ftsweep.models.quantised import quantised_arguments
 from ftsweep.models.segments import tell_segments
+from ftsweep.models.tokenizer import load_tokenizer
 
 if TYPE_CHECKING:
     import torch
@@ -30,24 +29,6 @@ HEAD_PHRASES: dict[Head, str] = {
 }
 
 
-@dataclass(frozen=True)
-class Origin:
-    """What `from_pretrained` is given, and how messages name it."""
-
-    name: str
-    """A folder's path or a name on the hub."""
-    where: str
-    """The key and value a person would change: `model.path=/models/x`."""
-    revision: str | None = None
-
-    def arguments(self) -> dict[str, Any]:
-        keywords: dict[str, Any] = {"pretrained_model_name_or_path": self.name, "trust_remote_code": False}
-        return keywords if self.revision is None else {**keywords, "revision": self.revision}
-
-    def error(self, what: str, remedy: str) -> ModelError:
-        return ModelError(what, where=self.where, remedy=remedy)
-
-
 def resolve_dtype(dtype: str, device: torch.device) -> torch.dtype:
     """The torch type of `auto`, `float32` or `bfloat16`: auto is bfloat16 where CUDA computes in it, else float32."""
     import torch
@@ -56,26 +37,6 @@ def resolve_dtype(dtype: str, device: torch.device) -> torch.dtype:
         is_native = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
         dtype = "bfloat16" if is_native else "float32"
     return {"float32": torch.float32, "bfloat16": torch.bfloat16}[dtype]
-
-
-def load_tokenizer(origin: Origin) -> PreTrainedTokenizerBase:
-    """The tokenizer, padding on the right. One without a padding token pads with its end token, and the log says so."""
-    from transformers import AutoTokenizer
-
-    with _failures_told(origin, "tokenizer"), _quiet():
-        tokenizer = AutoTokenizer.from_pretrained(**origin.arguments())
-    if len(tokenizer) == 0:
-        raise origin.error("the tokenizer has no vocabulary", "Put the tokenizer's files (tokenizer.json) beside it.")
-    if tokenizer.pad_token_id is None:
-        if tokenizer.eos_token_id is None:
-            raise origin.error(
-                "the tokenizer has neither a padding token nor an end token",
-                'Name one in tokenizer_config.json, e.g. "pad_token": "<pad>".',
-            )
-        tokenizer.pad_token = tokenizer.eos_token
-        logger.info("%s: no padding token; padding with the end token %r", origin.where, tokenizer.eos_token)
-    tokenizer.padding_side = "right"
-    return tokenizer
 
 
 def load_model(
@@ -88,20 +49,17 @@ def load_model(
     quantisation: Quantisation | None = None,
 ) -> PreTrainedModel:
     """The model as `ModelSource.load` promises it."""
-    from transformers import AutoConfig
-
     is_classifier = head in ("sequence_classification", "token_classification")
     if is_classifier and not labels:
         raise ValueError(f"the head {head} needs labels")
-    with _failures_told(origin, "configuration"), _quiet():
-        config = AutoConfig.from_pretrained(**origin.arguments())
+    config = load_config(origin)
     _check_architecture(origin, config, head)
     architectures = config.architectures
     saved_labels = [config.id2label[index] for index in sorted(config.id2label or {})]
     if is_classifier:
         _set_labels(config, labels or ())
     extra = {} if quantisation is None else quantised_arguments(config, _auto_class(head), dtype, device)
-    with _failures_told(origin, "weights"), _quiet():
+    with failures_told(origin, "weights"), quiet():
         model: Any
         model, report = _auto_class(head).from_pretrained(
             **origin.arguments(),
@@ -253,47 +211,3 @@ def _settle(origin: Origin, model: PreTrainedModel, tokenizer: PreTrainedTokeniz
     if model.can_generate() and model.generation_config is not None:
         model.generation_config.pad_token_id = tokenizer.pad_token_id
         model.generation_config.use_cache = True  # answering is another matter than training
-
-
-@contextmanager
-def _failures_told(origin: Origin, part: str) -> Iterator[None]:
-    """Turn what transformers raises into one paragraph."""
-    from safetensors import SafetensorError
-
-    try:
-        yield
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError, SafetensorError) as error:
-        reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__).strip()
-        if "trust_remote_code" in str(error):
-            raise origin.error(
-                "the model needs code from its own repository, which ftsweep does not run",
-                "Choose a model whose architecture is part of transformers.",
-            ) from error
-        raise origin.error(
-            f"the {part} cannot be loaded: {reason}", f"Check that the {part} there is whole and of this version."
-        ) from error
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No progress bars and no word of absent weights: `_check_weights` judges these itself.
-
-    Other messages of transformers, its verbosity and its settings stay as they were.
-    """
-    from transformers.utils.logging import get_logger, set_tqdm_hook
-
-    source = get_logger("transformers.modeling_utils")
-    previous = set_tqdm_hook(lambda factory, args, keywords: factory(*args, **{**keywords, "disable": True}))
-    silence = _NoLoadReport()
-    source.addFilter(silence)
-    try:
-        yield
-    finally:
-        source.removeFilter(silence)
-        set_tqdm_hook(previous)
-
-
-class _NoLoadReport(logging.Filter):
-    def filter(self, record: logging.LogRecord) -> bool:
-        told = record.getMessage()
-        return "LOAD REPORT" not in told and "tied weights mapping" not in told

@@ -13,7 +13,7 @@ from pathlib import Path
 from ftsweep.domain.request import Answer, Request, RequestKind
 from ftsweep.domain.trial import Outcome, OutcomeKind
 from ftsweep.errors import StudyError, StudyLockedError, UsageError, suggest
-from ftsweep.store.atomic import read_json, remove, remove_folder, write_json
+from ftsweep.store.atomic import read_json, remove, remove_folder, understood, write_json
 from ftsweep.store.folders import StudyFolder
 from ftsweep.store.inbox import Inbox, asker
 
@@ -49,8 +49,10 @@ class Requests:
             asked = read_json(self._stop_file)
         except FileNotFoundError:
             return None
-        at = float(asked["at"])
-        return Request(RequestKind.STOP, str(asked["by"]), at, id=f"stop-{at}") if asked["owner"] == owner else None
+        with understood(self._stop_file):
+            at = float(asked["at"])
+            request = Request(RequestKind.STOP, str(asked["by"]), at, id=f"stop-{at}")
+            return request if asked["owner"] == owner else None
 
     def heed_stop(self, request: Request) -> None:
         """The process that was asked ends: the answer is kept, and the request is settled."""
@@ -63,9 +65,11 @@ class Requests:
 
     def of_trial(self, number: int) -> Request:
         """The request that this trial ends, which must be one of `trials`."""
-        asked = read_json(self._trial_file(number))
-        body, at = {"trial": number}, float(asked["at"])
-        return Request(RequestKind.STOP_TRIAL, str(asked["by"]), at, body, id=f"stop-{number}-{at}")
+        path, body = self._trial_file(number), {"trial": number}
+        asked = read_json(path)
+        with understood(path):
+            at = float(asked["at"])
+            return Request(RequestKind.STOP_TRIAL, str(asked["by"]), at, body, id=f"stop-{number}-{at}")
 
     def trials(self) -> list[int]:
         """The trials that are asked to end."""

@@ -17,8 +17,9 @@ import torch
 from ftsweep.config.build import build
 from ftsweep.errors import UsageError
 from ftsweep.models.base import LANGUAGE_HEADS
-from ftsweep.models.loading import Origin, load_tokenizer
+from ftsweep.models.origin import Origin
 from ftsweep.models.saving import save_whole
+from ftsweep.models.tokenizer import read_tokenizer
 from ftsweep.serving.model import BASE, MANIFEST, is_whole, load_predictor, source_of
 from ftsweep.serving.readme import readme_of
 from ftsweep.store.atomic import read_json, remove, write_json, written_folder
@@ -119,7 +120,7 @@ def _end_answers(folder: Path, task: Any) -> list[int]:
     """
     if not isinstance(task, Instruction | Preference):
         return []
-    end_ids = ChatFormat(load_tokenizer(Origin(str(folder), where=str(folder)))).end_ids()
+    end_ids = ChatFormat(read_tokenizer(Origin(str(folder), where=str(folder)))).end_ids()
     for place in (folder, folder / BASE):
         if (place / "config.json").is_file():
             file = place / "generation_config.json"

@@ -13,32 +13,44 @@ pytestmark = pytest.mark.browser
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)><a href='javascript:alert(3)'>x</a>%{y}$\\alpha$"
 
 
+def open_page(browser, folder, path, width=1200):
+    """A study's page; what went wrong is in `page.troubles`, what it asked for in `page.requests`."""
+    rows = read_overview(folder)
+    HtmlPage().write(rows, path)
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.set_default_timeout(180_000)  # a browser on a busy machine takes its time
+    page.troubles, page.requests = [], []
+    page.on("console", lambda message: page.troubles.append(message.text))
+    page.on("pageerror", lambda error: page.troubles.append(str(error)))
+    page.on("dialog", lambda dialog: (page.troubles.append(f"dialog {dialog.message}"), dialog.dismiss()))
+    page.on("request", lambda request: page.requests.append(request.url))
+    page.goto(path.as_uri())
+    page.num_figures = sum(is_about(name, rows) for name in READING_ORDER)
+    page.locator(".plot:has(.main-svg)").nth(page.num_figures - 1).wait_for(state="attached")  # drawn when idle
+    return page
+
+
 @pytest.fixture
 def opened(browser, tmp_path):
-    """Opens a study's page; what went wrong is in `page.troubles`, what it asked for in `page.requests`."""
+    """Opens a page for one test."""
     pages = []
 
-    def open_page(folder, width=1200):
-        rows = read_overview(folder)
-        path = HtmlPage().write(rows, tmp_path / "report.html")
-        page = browser.new_page(viewport={"width": width, "height": 900})
-        page.set_default_timeout(180_000)  # a browser on a busy machine takes its time
-        pages.append(page)
-        page.troubles, page.requests = [], []
-        page.on("console", lambda message: page.troubles.append(message.text))
-        page.on("pageerror", lambda error: page.troubles.append(str(error)))
-        page.on("dialog", lambda dialog: (page.troubles.append(f"dialog {dialog.message}"), dialog.dismiss()))
-        page.on("request", lambda request: page.requests.append(request.url))
-        page.goto(path.as_uri())
-        page.num_figures = sum(is_about(name, rows) for name in READING_ORDER)
-        page.locator(".plot:has(.main-svg)").nth(page.num_figures - 1).wait_for(
-            state="attached", timeout=180_000
-        )  # drawn when idle
-        return page
+    def open_one(folder, width=1200):
+        pages.append(open_page(browser, folder, tmp_path / "report.html", width))
+        return pages[-1]
 
-    yield open_page
+    yield open_one
     for page in pages:
         page.close()
+
+
+@pytest.fixture(scope="module")
+def demo(browser, tmp_path_factory):
+    """The demo study's page: to open one takes seconds. Tests leave nothing on it that another would stumble over."""
+    folder = tmp_path_factory.mktemp("demo")
+    page = open_page(browser, studies.write_demo(folder), folder / "report.html")
+    yield page
+    page.close()
 
 
 def column(page, index: int) -> list[str]:
@@ -47,21 +59,17 @@ def column(page, index: int) -> list[str]:
     )
 
 
-def test_page_opens_from_disk_without_errors_or_requests(opened, tmp_path):
-    page = opened(studies.write_demo(tmp_path))
-
-    assert page.troubles == []
-    assert len(page.requests) == 1, "only the file itself"
-    assert page.locator(".plot.js-plotly-plot").count() == page.num_figures
-    assert page.locator("h1").inner_text() == "demo"
-    assert "Trial 3 won" in page.locator("header .verdict").inner_text()
-    assert page.locator("table.trials tbody tr").count() == 14
+def test_page_opens_from_disk_without_errors_or_requests(demo):
+    assert demo.troubles == []
+    assert len(demo.requests) == 1, "only the file itself"
+    assert demo.locator(".plot.js-plotly-plot").count() == demo.num_figures
+    assert demo.locator("h1").inner_text() == "demo"
+    assert "Trial 3 won" in demo.locator("header .verdict").inner_text()
+    assert demo.locator("table.trials tbody tr").count() == 14
 
 
-def test_no_button_offers_to_send_data_away(opened, tmp_path):
-    page = opened(studies.write_demo(tmp_path))
-
-    buttons = page.eval_on_selector_all(".modebar-btn", "all => all.map(button => button.dataset.title)")
+def test_no_button_offers_to_send_data_away(demo):
+    buttons = demo.eval_on_selector_all(".modebar-btn", "all => all.map(button => button.dataset.title)")
     assert any("Download" in title for title in buttons)
     assert not any("Share" in title or "loud" in title for title in buttons), "the data is nobody else's"
 
@@ -74,18 +82,17 @@ def test_branches_and_running_studies_open_too(opened, tmp_path):
     assert page.locator(".live").inner_text() == "not finished"
 
 
-def test_table_sorts_by_number_both_ways_with_missing_values_last(opened, tmp_path):
-    page = opened(studies.write_demo(tmp_path))
-    header = page.locator("table.trials th", has_text="validation/loss")
+def test_table_sorts_by_number_both_ways_with_missing_values_last(demo):
+    header = demo.locator("table.trials th", has_text="validation/loss")
 
     header.locator("button").click()
-    values = column(page, 2)
+    values = column(demo, 2)
     assert header.get_attribute("aria-sort") == "ascending"
     assert values[:-2] == sorted(values[:-2], key=float)
-    assert column(page, 0)[0] == "3"
+    assert column(demo, 0)[0] == "3"
 
     header.locator("button").click()
-    turned = column(page, 2)
+    turned = column(demo, 2)
     assert header.get_attribute("aria-sort") == "descending"
     assert turned[:-2] == sorted(turned[:-2], key=float, reverse=True)
     assert values[-2:] == turned[-2:] == ["\N{EN DASH}", "\N{EN DASH}"]
@@ -162,23 +169,19 @@ def test_page_does_not_scroll_sideways_on_a_phone(opened, tmp_path):
     assert max(ends) <= 390, "how a table is read stands whole beside a table that is scrolled"
 
 
-def test_printed_figures_fit_the_sheet(opened, tmp_path):
-    page = opened(studies.write_demo(tmp_path))
-
-    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
-    page.wait_for_function("[...document.querySelectorAll('.plot .main-svg')].every(svg => svg.clientWidth <= 700)")
-    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
-    page.wait_for_function("document.querySelector('.plot .main-svg').clientWidth > 900")
+def test_printed_figures_fit_the_sheet(demo):
+    demo.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    demo.wait_for_function("[...document.querySelectorAll('.plot .main-svg')].every(svg => svg.clientWidth <= 700)")
+    demo.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    demo.wait_for_function("document.querySelector('.plot .main-svg').clientWidth > 900")
 
 
-def test_contents_name_every_section_and_figures_have_a_role_and_a_label(opened, tmp_path):
-    page = opened(studies.write_demo(tmp_path))
-
-    anchors = page.eval_on_selector_all("nav a", "all => all.map(link => link.getAttribute('href').slice(1))")
-    assert anchors == page.eval_on_selector_all("main section", "all => all.map(section => section.id)")
-    labels = page.eval_on_selector_all(".plot", "all => all.map(each => [each.role, each.getAttribute('aria-label')])")
+def test_contents_name_every_section_and_figures_have_a_role_and_a_label(demo):
+    anchors = demo.eval_on_selector_all("nav a", "all => all.map(link => link.getAttribute('href').slice(1))")
+    assert anchors == demo.eval_on_selector_all("main section", "all => all.map(section => section.id)")
+    labels = demo.eval_on_selector_all(".plot", "all => all.map(each => [each.role, each.getAttribute('aria-label')])")
     assert all(role == "figure" and len(label) > 20 for role, label in labels)
-    assert page.locator(".scroll:not([tabindex='0'])").count() == 0, "what scrolls is reached by keyboard"
+    assert demo.locator(".scroll:not([tabindex='0'])").count() == 0, "what scrolls is reached by keyboard"
 
 
 @pytest.mark.parametrize("width", [1400, 700])
@@ -200,41 +203,38 @@ def test_nothing_is_hidden_at_either_width(opened, tmp_path, width):
     assert first["x"] >= box.bounding_box()["x"] - 1, "the trial's number stays while the others scroll"
 
 
-def test_a_click_on_a_point_leads_to_the_trials_row(opened, tmp_path):
-    page = opened(studies.write_demo(tmp_path))
-
-    page.evaluate(
+def test_a_click_on_a_point_leads_to_the_trials_row(demo):
+    demo.evaluate(
         "(() => { const plot = document.querySelector('#history .plot');"
         " const trace = plot.data.find(each => each.customdata && [...each.customdata].includes(5));"
         " plot.emit('plotly_click', {points: [{customdata: 5, data: trace}]}); })()"
     )
-    assert page.locator("tr.asked").get_attribute("id") == "trials-5"
-    assert page.locator("#asked-trial").inner_text() == "Trial 5"
-    assert page.evaluate("document.querySelector('tr.asked').getBoundingClientRect().top") < 900
+    assert demo.locator("tr.asked").get_attribute("id") == "trials-5"
+    assert demo.locator("#asked-trial").inner_text() == "Trial 5"
+    assert demo.evaluate("document.querySelector('tr.asked').getBoundingClientRect().top") < 900
 
 
-def test_parallel_coordinates_show_what_was_brushed_and_the_best(opened, tmp_path):
-    page = opened(studies.write_demo(tmp_path))
+def test_parallel_coordinates_show_what_was_brushed_and_the_best(demo):
     seen = "document.querySelector('#parallel_coordinates .plot').data.filter(each => each.opacity === 1).length"
 
-    page.evaluate(
+    demo.evaluate(
         "document.querySelector('#parallel_coordinates .plot')"
         ".emit('plotly_selected', {range: {x: [-0.1, 0.1], y: [0.6, 1.0]}})"
     )
-    brushed = page.evaluate(seen)
-    total = page.evaluate("document.querySelector('#parallel_coordinates .plot').data.length")
+    brushed = demo.evaluate(seen)
+    total = demo.evaluate("document.querySelector('#parallel_coordinates .plot').data.length")
     assert 0 < brushed < total
-    page.evaluate("document.querySelector('#parallel_coordinates .plot').emit('plotly_deselect')")
-    assert page.evaluate(seen) == total
+    demo.evaluate("document.querySelector('#parallel_coordinates .plot').emit('plotly_deselect')")
+    assert demo.evaluate(seen) == total
 
-    page.locator("#parallel_coordinates .updatemenu-button", has_text="best 5").click()
+    demo.locator("#parallel_coordinates .updatemenu-button", has_text="best 5").click()
     visible = "document.querySelector('#parallel_coordinates .plot').data.filter(each => each.visible !== false).length"
     for _ in range(100):
-        if page.evaluate(visible) == 5:
+        if demo.evaluate(visible) == 5:
             break
-        page.wait_for_timeout(50)
-    assert page.evaluate(visible) == 5
-    assert page.troubles == []
+        demo.wait_for_timeout(50)
+    assert demo.evaluate(visible) == 5
+    assert demo.troubles == []
 
 
 def test_of_a_large_study_a_figure_is_drawn_when_it_comes_near_and_all_are_printed(browser, tmp_path):

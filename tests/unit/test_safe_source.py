@@ -51,6 +51,6 @@ def test_what_could_open_a_pickle_or_run_foreign_code_is_told_not_to() -> None:
 
 
 def test_the_loaders_arguments_say_no_to_foreign_code() -> None:
-    from ftsweep.models.loading import Origin
+    from ftsweep.models.origin import Origin
 
     assert Origin(name="x", where="y").arguments()["trust_remote_code"] is False

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from ftsweep.cli.main import main
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.trial import Outcome, OutcomeKind
-from ftsweep.errors import StudyError, StudyLockedError, UsageError
+from ftsweep.errors import DamagedFileError, StudyError, StudyLockedError, UsageError
 from ftsweep.store.atomic import append_line, write_json, write_text
 from ftsweep.store.folders import Store, StudyFolder
 from ftsweep.store.inbox import Inbox
@@ -52,6 +52,15 @@ def test_request_is_for_the_process_that_runs_now_and_for_no_later_one(study: St
         assert requests.stop_of(owner)
     assert not requests.stop_of("process 1 on another machine")
     assert not requests.stop_of("")
+
+
+def test_damaged_request_is_told_with_its_file(study: StudyFolder) -> None:
+    requests = Requests(study)
+    for name, read in (("stop.json", lambda: requests.stop_of("x")), ("trial-0001.json", lambda: requests.of_trial(1))):
+        for content in ({"trial": 1}, {"at": "soon", "by": "me", "owner": "x"}, []):
+            write_json(requests.path / name, content)
+            with pytest.raises(DamagedFileError, match=name):
+                read()
 
 
 def test_stop_waits_for_the_end_and_says_what_is_left(study: StudyFolder) -> None:
