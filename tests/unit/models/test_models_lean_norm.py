@@ -94,7 +94,9 @@ def test_a_norm_that_computes_something_else_keeps_its_own_way() -> None:
             super().__init__(size)
             self.bias = nn.Parameter(torch.zeros(size))
 
-    modules = nn.ModuleList([gemma, ShiftedRMSNorm(8), GatedRMSNorm(8), WithBiasRMSNorm(8), nn.LayerNorm(8), nn.RMSNorm(8)])
+    modules = nn.ModuleList(
+        [gemma, ShiftedRMSNorm(8), GatedRMSNorm(8), WithBiasRMSNorm(8), nn.LayerNorm(8), nn.RMSNorm(8)]
+    )
     kinds = [type(module) for module in modules]
     lean_norms(modules)
     assert [type(module) for module in modules] == kinds

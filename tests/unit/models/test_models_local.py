@@ -99,7 +99,9 @@ def test_a_folder_over_the_model_is_told_where_the_model_lies(
 
 
 @pytest.mark.parametrize("has_config", [True, False])
-@pytest.mark.parametrize(("name", "told"), [("model-Q4_K_M.gguf", "GGUF"), ("onnx/model.onnx", "ONNX"), ("tf_model.h5", "TensorFlow")])
+@pytest.mark.parametrize(
+    ("name", "told"), [("model-Q4_K_M.gguf", "GGUF"), ("onnx/model.onnx", "ONNX"), ("tf_model.h5", "TensorFlow")]
+)
 def test_weights_for_something_else_are_called_what_they_are(
     tiny_folder: Path, has_config: bool, name: str, told: str
 ) -> None:
