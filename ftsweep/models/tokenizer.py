@@ -18,9 +18,9 @@ _USUAL_PADDING = ("<pad>", "[PAD]", "<|pad|>", "<unk>", "[UNK]")
 
 
 def load_tokenizer(origin: Origin) -> PreTrainedTokenizerBase:
-    """A model's tokenizer, padding and cutting on the right; its `model_max_length` is at most what the model has positions for.
+    """A model's tokenizer; its `model_max_length` is at most what the model has positions for.
 
-    One without a padding token pads with its end token, and the log says so.
+    It pads and cuts on the right. One without a padding token pads with its end token, and the log says so.
     """
     tokenizer = read_tokenizer(origin)
     limit = num_positions(load_config(origin))
