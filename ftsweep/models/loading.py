@@ -224,7 +224,7 @@ def _settle(origin: Origin, model: PreTrainedModel, tokenizer: PreTrainedTokeniz
     model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
     if tokenizer.sep_token_id is not None:
         tell_segments(model, tokenizer.sep_token_id)
-    model.config.use_cache = False
+    model.config.use_cache = model.config.get_text_config().use_cache = False
     if model.can_generate() and model.generation_config is not None:
         model.generation_config.pad_token_id = tokenizer.pad_token_id
         model.generation_config.use_cache = True  # answering is another matter than training

@@ -128,7 +128,7 @@ def _end_answers(folder: Path, task: Any) -> list[int]:
             file = place / "generation_config.json"
             said = read_json(file) if file.is_file() else {}
             kept = {key: value for key, value in said.items() if key.endswith("_token_id") or key == _VERSION}
-            write_json(file, {**kept, "do_sample": False, "eos_token_id": end_ids})
+            write_json(file, {**kept, "do_sample": False, "use_cache": True, "eos_token_id": end_ids})
     return end_ids
 
 
@@ -136,4 +136,3 @@ def _describe(model: PreTrainedModel, task: Any) -> None:
     """Put into the configuration what tools outside of ftsweep ask for."""
     if task.problem_type is not None:
         model.config.problem_type = task.problem_type
-    model.config.use_cache = True

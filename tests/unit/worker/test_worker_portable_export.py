@@ -194,6 +194,7 @@ def test_the_line_in_the_readme_answers_as_ftsweep_does(tmp_path, template, stra
     folder = exported(tmp_path / "model", "instruction", strategy_name, LocalModel(path=str(tmp_path / "base")))
     expected = load_predictor(folder, device=CPU).predict([{"prompt": "a question"}])[0]["completion"]
     open_elsewhere(folder, merge=merge)
+    assert json.loads((folder / "config.json").read_text())["use_cache"] is True
     answer = by_line(folder)
     assert (answer if template is None else answer[-1]["content"]).strip().endswith(expected)
     if template is not None:
