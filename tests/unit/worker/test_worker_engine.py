@@ -301,6 +301,20 @@ def test_a_strategy_that_finds_nothing_to_train_is_refused_before_the_first_tria
         finish(engine, make_job("baseline", "baseline-main"))
 
 
+def test_a_fresh_seed_makes_a_difference_where_nothing_is_drawn(make_job: MakeJob, config: dict[str, Any]) -> None:
+    # a decoder without dropout and without a new head, all of whose weights train: only the order of rows is left
+    config["task"] = {"_target_": "ftsweep.tasks.Text", "max_length": 24, "packed": False}
+    config["strategy"] = {"_target_": "ftsweep.strategies.Full"}
+    config["training"]["epochs"], config["rungs"]["count"] = 0.5, 1
+    engine, last = Engine(threads=1), []
+    for number, seed in enumerate((0, 0, 1001)):
+        config["seed"]["model"] = seed
+        measured, _ = finish(engine, make_job(name=f"trial-{number:04}"))
+        last.append(measured[-1].values["validation/loss"])
+    assert last[0] == last[1]
+    assert last[0] != last[2]
+
+
 def test_estimate_changes_nothing_and_counts_the_steps(engine: Engine, make_job: MakeJob) -> None:
     job = make_job("estimate", "estimate-main")
     _, ended = finish(engine, job)
