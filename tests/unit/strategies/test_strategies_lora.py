@@ -12,6 +12,8 @@ from peft import PeftModel
 from safetensors.torch import load_file
 from transformers import (
     AutoModelForSequenceClassification,
+    Gemma3Config,
+    Gemma3ForConditionalGeneration,
     GPT2Config,
     GPT2LMHeadModel,
     MambaConfig,
@@ -81,6 +83,23 @@ def test_the_layer_that_mamba_takes_past_its_adapter_gets_none():
     inner = Lora().apply(base, "causal_lm").get_base_model()
     adapted = {name.rpartition(".")[2] for name, module in inner.named_modules() if hasattr(module, "lora_A")}
     assert adapted == {"in_proj", "x_proj", "dt_proj"}
+
+
+def test_a_vision_tower_gets_no_adapters():
+    text = {
+        "vocab_size": 64,
+        "hidden_size": 16,
+        "intermediate_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+    }
+    text |= {"num_key_value_heads": 2, "head_dim": 8}
+    vision = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = Gemma3Config(text_config=text, vision_config={**vision, "image_size": 28, "patch_size": 14})
+    inner = Lora().apply(Gemma3ForConditionalGeneration(config), "causal_lm").get_base_model()
+    adapted = [name for name, module in inner.named_modules() if hasattr(module, "lora_A")]
+    assert len(adapted) == 7
+    assert all(name.startswith("model.language_model.layers.0.") for name in adapted)
 
 
 def test_an_unknown_target_is_refused_with_its_neighbours_and_leaves_the_base_alone():
