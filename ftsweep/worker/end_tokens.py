@@ -20,9 +20,10 @@ def check_end_tokens(parts: TrialParts, base: PreTrainedModel) -> None:
         ModelError: the tokenizer ends no text with the token.
         DataError: some texts hold it themselves.
     """
+    if not base.config.is_encoder_decoder or parts.strategy.head_for(parts.task) != "sequence_classification":
+        return
     end = base.config.eos_token_id
-    is_read_so = base.config.is_encoder_decoder and parts.strategy.head_for(parts.task) == "sequence_classification"
-    if not is_read_so or not isinstance(end, int):
+    if not isinstance(end, int):
         return
     for name in (each for each in SPLITS if parts.prepared.has(each)):
         split = parts.prepared.split(name)

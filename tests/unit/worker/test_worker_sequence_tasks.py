@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,11 +13,12 @@ import torch
 from engine_steps import finish
 from tokenizers import processors
 from training_rows import write_rows
-from transformers import BartForSequenceClassification, PreTrainedModel, T5ForSequenceClassification
+from transformers import BartForSequenceClassification, Gemma3Config, PreTrainedModel, T5ForSequenceClassification
 
 from ftsweep.errors import ConfigError, DataError, ModelError
 from ftsweep.serving.model import load_predictor
 from ftsweep.testing.random_models import byte_tokenizer
+from ftsweep.worker.end_tokens import check_end_tokens
 from ftsweep.worker.engine import Engine
 
 MakeJob = Callable[..., dict[str, Any]]
@@ -118,6 +120,13 @@ def test_weights_for_a_label_that_train_lacks_are_refused_when_data_is_prepared(
     searched = [{**task, "class_weights": weights} for weights in ("none", {"see": 2})]
     with pytest.raises(ConfigError, match="no label 'see'"):
         finish(engine, make_job("prepare", "prepare-main", tasks=searched))
+
+
+def test_models_that_find_no_text_by_its_end_need_none() -> None:
+    parts: Any = None
+    base: Any = SimpleNamespace(config=Gemma3Config())
+    assert not hasattr(base.config, "eos_token_id")
+    check_end_tokens(parts, base)
 
 
 @pytest.mark.parametrize(
