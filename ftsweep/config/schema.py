@@ -95,9 +95,9 @@ class Budget:
 @dataclass(frozen=True)
 class SeedSettings:
     data: Annotated[int, Ge(0), Lt(2**32)] = 0
-    """Splits and the order of training examples."""
+    """Splits, and with `model` the order of training examples."""
     model: Annotated[int, Ge(0), Lt(2**32)] = 0
-    """New weights (heads, adapters), dropout, and with `data` the draws of few examples."""
+    """New weights (heads, adapters), dropout, and with `data` the order of training examples and draws of few."""
     sampler: Annotated[int, Ge(0), Lt(2**32)] = 0
     """The sampler's proposals."""
 

@@ -6,6 +6,7 @@ seven; on a GPU torch has one kernel for each way.
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any
 
 import torch
@@ -47,7 +48,7 @@ class RmsNorm(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         x, weight, root = ctx.saved_tensors
-        of_weight = (gradient * x).mul_(root).view(-1, len(weight)).sum(0) if ctx.needs_input_grad[1] else None
+        of_weight = (gradient * x).mul_(root).reshape(-1, len(weight)).sum(0) if ctx.needs_input_grad[1] else None
         if not ctx.needs_input_grad[0]:
             return None, of_weight, None
         of_x = gradient * weight
@@ -83,6 +84,8 @@ def _is_same(module: Any) -> bool:
     weight, epsilon = getattr(module, "weight", None), getattr(module, "variance_epsilon", None)
     others = len(list(module.parameters())) != 1 or len(list(module.buffers())) or len(list(module.children()))
     if weight is None or epsilon is None or others or weight.dim() != 1 or weight.is_meta:
+        return False
+    if len(signature(module.forward).parameters) != 1:  # Mamba's are given a gate, too
         return False
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(_NUM_CHECKED, len(weight), generator=generator).to(weight)

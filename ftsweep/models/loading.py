@@ -71,6 +71,7 @@ def load_model(
             **extra,
         )
     has_new_head = _check_weights(origin, model, report, head)
+    _check_numbers(origin, model)
     is_other_kind = bool(architectures) and type(model).__name__ not in architectures  # of tokens, not of texts
     if is_classifier and not has_new_head and (is_other_kind or saved_labels != list(labels or ())):
         model = _with_new_head(model)
@@ -166,6 +167,21 @@ def _check_weights(origin: Origin, model: PreTrainedModel, report: dict[str, Any
     return any(not name.startswith(prefix) for name in new)
 
 
+def _check_numbers(origin: Origin, model: PreTrainedModel) -> None:
+    """Refuse weights that are no numbers: every loss would be NaN."""
+    import torch
+
+    weights = ((name, weight) for name, weight in model.named_parameters() if weight.is_floating_point())
+    # a sum, in which one NaN or infinity shows: looking at each weight would take the memory of them all
+    broken = [name for name, weight in weights if not torch.isfinite(weight.detach().sum(dtype=torch.float32))]
+    if broken:
+        listed = ", ".join(broken[:3]) + (", ..." if len(broken) > 3 else "")
+        raise origin.error(
+            f"there are NaN or infinite numbers among its weights ({listed})",
+            "Take the model as it was before: its training has diverged, or a conversion to float16 was too narrow.",
+        )
+
+
 def _is_drawable_head(model: PreTrainedModel, missing: set[str], outside: set[str]) -> bool:
     """Whether what is missing is a head for masked words whose output layer is the input embeddings: encoders that
     embed sentences have lost it, and it is learned soon. outside: all parameters outside of the backbone.
@@ -200,14 +216,15 @@ def _settle(origin: Origin, model: PreTrainedModel, tokenizer: PreTrainedTokeniz
     if len(tokenizer) > num_embeddings:
         raise origin.error(
             f"the tokenizer has {len(tokenizer)} tokens and the model only {num_embeddings} embeddings",
-            "Take tokenizer and weights from the same place.",
+            "Take tokenizer and weights from the same place. Tokens that were added need embeddings: "
+            "model.resize_token_embeddings(len(tokenizer)), saved with the tokenizer.",
         )
     # After construction: an embedding built with padding_idx gets no gradient there, and eos may be the padding.
     model.config.pad_token_id = tokenizer.pad_token_id
     model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
     if tokenizer.sep_token_id is not None:
         tell_segments(model, tokenizer.sep_token_id)
-    model.config.use_cache = False
+    model.config.use_cache = model.config.get_text_config().use_cache = False
     if model.can_generate() and model.generation_config is not None:
         model.generation_config.pad_token_id = tokenizer.pad_token_id
         model.generation_config.use_cache = True  # answering is another matter than training

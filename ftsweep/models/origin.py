@@ -13,6 +13,9 @@ from typing import Any
 
 from ftsweep.errors import ModelError
 
+_NEEDS_SENTENCEPIECE = ("`tiktoken` is required", "SentencePiece library")
+"""What transformers raises without the package: it tries one after another, and tells of the last one alone."""
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -43,19 +46,28 @@ def load_config(origin: Origin) -> Any:
 @contextmanager
 def failures_told(origin: Origin, part: str) -> Iterator[None]:
     """Turn what transformers raises into one paragraph."""
+    from huggingface_hub.errors import StrictDataclassError
     from safetensors import SafetensorError
 
+    told = (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError, SafetensorError, StrictDataclassError)
     try:
         yield
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError, SafetensorError) as error:
+    except told as error:
         reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__).strip()
         if "trust_remote_code" in str(error):
             raise origin.error(
                 "the model needs code from its own repository, which ftsweep does not run",
                 "Choose a model whose architecture is part of transformers.",
             ) from error
+        if part == "tokenizer" and any(word in str(error) for word in _NEEDS_SENTENCEPIECE):
+            raise origin.error(
+                "the tokenizer has no tokenizer.json, and what it has (SentencePiece) is read by a package that is not "
+                "installed",
+                "Install it: pip install sentencepiece (tiktoken, where that is the vocabulary's kind).",
+            ) from error
         raise origin.error(
-            f"the {part} cannot be loaded: {reason}", f"Check that the {part} there is whole and of this version."
+            f"the {part} cannot be loaded: {reason}",
+            f"Check that the {part} there {'are' if part.endswith('s') else 'is'} whole and of this version.",
         ) from error
 
 

@@ -6,8 +6,7 @@ and take any number.
 
 from __future__ import annotations
 
-import json
-from functools import lru_cache
+from copy import deepcopy
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,6 +15,9 @@ if TYPE_CHECKING:
 _TABLES = frozenset({"position_embedding", "position_embeddings", "positions_embed", "embed_positions", "wpe"})
 """What transformers calls such tables."""
 
+_known: dict[str, int | None] = {}
+"""By configuration: building a model takes a while, even one without weights."""
+
 
 def num_positions(config: PreTrainedConfig) -> int | None:
     """The rows of the smallest table that tokens have; None for a model without one.
@@ -23,17 +25,19 @@ def num_positions(config: PreTrainedConfig) -> int | None:
     It is what the architecture builds, without weights: config.json counts rows in several ways (RoBERTa's tables begin
     behind the padding token's row, OPT's and BART's have two more than they say).
     """
-    return _num_positions(config.to_json_string(use_diff=False))
+    key = config.to_json_string(use_diff=False)
+    if key not in _known:
+        _known[key] = _num_positions(deepcopy(config))  # what is built writes into its configuration
+    return _known[key]
 
 
-@lru_cache(maxsize=16)
-def _num_positions(config_json: str) -> int | None:
+def _num_positions(config: PreTrainedConfig) -> int | None:
     import torch
     from torch import nn
-    from transformers import AutoConfig, AutoModel
+    from transformers import AutoModel
 
     try:
-        config = AutoConfig.for_model(**json.loads(config_json))
+        config = config.get_text_config()  # a vision tower has positions of its own, which texts do not take
         with torch.device("meta"):
             model = AutoModel.from_config(config)
     except (AttributeError, ImportError, KeyError, RuntimeError, TypeError, ValueError):  # whoever loads it hears why

@@ -15,11 +15,14 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_USUAL_ENDS = ("</s>", "<|endoftext|>", "<|im_end|>", "<|end_of_text|>", "<eos>", "<end_of_turn>")
+_USUAL_PADDING = ("<pad>", "[PAD]", "<|pad|>", "<unk>", "[UNK]")
+
 
 def load_tokenizer(origin: Origin) -> PreTrainedTokenizerBase:
-    """A model's tokenizer, padding on the right; its `model_max_length` is at most what the model has positions for.
+    """A model's tokenizer; its `model_max_length` is at most what the model has positions for.
 
-    One without a padding token pads with its end token, and the log says so.
+    It pads and cuts on the right. One without a padding token pads with its end token, and the log says so.
     """
     tokenizer = read_tokenizer(origin)
     limit = num_positions(load_config(origin))
@@ -40,11 +43,11 @@ def read_tokenizer(origin: Origin) -> PreTrainedTokenizerBase:
         if tokenizer.eos_token_id is None:
             raise origin.error(
                 "the tokenizer has neither a padding token nor an end token",
-                'Name one in tokenizer_config.json, e.g. "pad_token": "<pad>".',
+                f"Name one of its own tokens in tokenizer_config.json{_example(tokenizer)}.",
             )
         tokenizer.pad_token = tokenizer.eos_token
         logger.info("%s: no padding token; padding with the end token %r", origin.where, tokenizer.eos_token)
-    tokenizer.padding_side = "right"
+    tokenizer.padding_side = tokenizer.truncation_side = "right"  # whatever it was saved with, for generating perhaps
     return tokenizer
 
 
@@ -63,3 +66,13 @@ def splitting_fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
     else:
         parts = sorted(set(tokenizer.get_vocab()) - set(tokenizer.get_added_vocab()))
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _example(tokenizer: PreTrainedTokenizerBase) -> str:
+    """How a setting would read that this tokenizer can have: a token that is not its own would need an embedding."""
+    vocabulary = tokenizer.get_vocab()
+    for setting, usual in (("eos_token", _USUAL_ENDS), ("pad_token", _USUAL_PADDING)):
+        token = next((token for token in usual if token in vocabulary), None)
+        if token is not None:
+            return f', e.g. {{"{setting}": "{token}"}}'
+    return ' as "eos_token" or "pad_token"'

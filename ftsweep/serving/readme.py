@@ -54,6 +54,11 @@ def readme_of(folder: Path, manifest: Mapping[str, Any], end_ids: Sequence[int] 
             f'`PeftModel.from_pretrained(AutoModelFor{auto}.from_pretrained("FOLDER/base"), "FOLDER")`.',
             "",
         ]
+    if has_virtual and head == "sequence_classification":
+        lines += [
+            "Ask it one text at a time: behind virtual tokens PEFT has a decoder take padding for the text's end.",
+            "",
+        ]
     if len(end_ids) > 1:
         lines += [f"An answer ends at any of the tokens {list(end_ids)} (vLLM: `stop_token_ids` of a request).", ""]
     return "\n".join([*lines, *_notes(task, manifest)]) + "\n"

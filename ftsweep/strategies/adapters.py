@@ -144,15 +144,20 @@ def load_adapter(model: PreTrainedModel, weights: Mapping[str, torch.Tensor], fo
 
 
 def linear_layers(base: PreTrainedModel, fresh: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
-    """Linear layers by full name, without the output layer over the vocabulary and without new modules."""
+    """Linear layers by full name, without the output layer over the vocabulary and without new modules; of a model that
+    sees pictures, too, those of its language model.
+    """
     from torch import nn
     from transformers.pytorch_utils import Conv1D
 
-    output_layer = base.get_output_embeddings()
+    output_layer, text = base.get_output_embeddings(), base.config.get_text_config()
+    of_text = (name for name, module in base.named_modules() if getattr(module, "config", None) is text)
+    within = "" if text is base.config else next(of_text, "")
     return {
         name: module
         for name, module in base.named_modules()
         if isinstance(module, nn.Linear | Conv1D)
+        and (name.startswith(within) or "." not in name)  # a head stands beside
         and module is not output_layer
         and not any(name == new or name.startswith(f"{new}.") for new in fresh)
     }

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 ALL_LINEAR = "all-linear"
 INITS = ("default", "pissa")
+_BYPASSED = "out_proj"
+"""The layer whose weight the kernels of these architectures take for themselves, past any adapter on it."""
+_WITH_BYPASS = frozenset({"falcon_h1", "falcon_mamba", "mamba", "mamba2", "nemotron_h"})
 
 
 class Lora(PeftStrategy):
@@ -94,7 +97,7 @@ class Lora(PeftStrategy):
             )
 
     def check_base(self, base: PreTrainedModel, head: Head) -> None:
-        self._target_names(linear_layers(base, fresh_modules(base, head)))
+        self._target_names(base, linear_layers(base, fresh_modules(base, head)))
 
     def apply(self, base: PreTrainedModel, head: Head) -> PreTrainedModel:
         model = super().apply(base, head)
@@ -149,7 +152,7 @@ class Lora(PeftStrategy):
         from ftsweep.strategies.lean import LeanLinear
 
         linear = linear_layers(base, fresh)
-        names = self._target_names(linear)
+        names = self._target_names(base, linear)
         config = LoraConfig(
             task_type=task_type(head),
             r=self.rank,
@@ -167,8 +170,10 @@ class Lora(PeftStrategy):
             config._register_custom_module({nn.Linear: LeanLinear})
         return config
 
-    def _target_names(self, linear: Mapping[str, nn.Module]) -> list[str]:
+    def _target_names(self, base: PreTrainedModel, linear: Mapping[str, nn.Module]) -> list[str]:
         """Full names of the layers that get an adapter."""
+        if base.config.model_type in _WITH_BYPASS:
+            linear = {name: module for name, module in linear.items() if name.rpartition(".")[2] != _BYPASSED}
         if not linear:
             raise ConfigError("the model has no linear layers for adapters", where="strategy")
         if isinstance(self.targets, str):

@@ -82,7 +82,7 @@ def _size_of_keys(base: PreTrainedModel, num_layers: int) -> tuple[int, int]:
 
     try:
         found = keys_and_values(base, torch.ones(1, dtype=torch.long))
-    except TypeError:  # no such argument
+    except (TypeError, IndexError):  # no such argument, or layers that keep something else than keys and values
         found = []
     shapes = {tensor.shape for pair in found for tensor in pair}
     if len(found) != num_layers or len(shapes) != 1:

@@ -64,6 +64,6 @@ class VirtualTokens(PeftStrategy):
             # PEFT looks for these under a few names only; the configuration has them under all of its own.
             "token_dim": config.hidden_size,
             "num_layers": config.num_hidden_layers,
-            "num_attention_heads": config.num_attention_heads,
+            "num_attention_heads": getattr(config, "num_attention_heads", 1),  # Mamba has none, and needs none said
             "num_transformer_submodules": 1,
         }

@@ -96,7 +96,6 @@ class Decoding:
     def config(self, end_ids: list[int], pad_id: int) -> GenerationConfig:
         from transformers import GenerationConfig
 
-        # What is not used is named too: unnamed, it would come from the model's own file.
         return GenerationConfig(
             max_new_tokens=self.max_new_tokens,
             do_sample=self.do_sample,
@@ -134,7 +133,12 @@ def generate(
     inner.eval()
     settings = decoding.config(end_ids, tokenizer.pad_token_id)
     answers = [""] * len(prompts)
-    with torch.no_grad(), _drawing(decoding, inner.device), warnings.catch_warnings():
+    with (
+        torch.no_grad(),
+        _drawing(decoding, inner.device),
+        _without_own_settings(model, transformers_model(model)),
+        warnings.catch_warnings(),
+    ):
         # PEFT says so of virtual tokens, rightly: positions are counted anew with them.
         warnings.filterwarnings("ignore", message="Position ids are not supported", category=UserWarning)
         for indices in batches_by_length([len(ids) for ids in prompts], batch_size, mixed=not has_virtual):
@@ -144,6 +148,23 @@ def generate(
             for index, text in zip(indices, texts, strict=True):
                 answers[index] = text.strip()
     return answers
+
+
+@contextmanager
+def _without_own_settings(*models: Any) -> Iterator[None]:
+    """In the block the models' generation_config.json says nothing: what a call leaves unsaid would come from there
+    (`no_repeat_ngram_size`, `suppress_tokens`, ...).
+    """
+    from transformers import GenerationConfig
+
+    kept = [(model, model.generation_config) for model in models]
+    try:
+        for model in models:
+            model.generation_config = GenerationConfig()
+        yield
+    finally:
+        for model, settings in kept:
+            model.generation_config = settings
 
 
 @contextmanager

@@ -6,6 +6,7 @@ Everything is a function of the step's index, so a checkpoint needs no cursor be
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -24,6 +25,15 @@ class Plan(Protocol):
     def num_steps(self) -> int: ...
     def examples_before(self, step: int) -> int: ...
     def indices(self, step: int) -> np.ndarray: ...
+
+
+def order_seed(seeds: Mapping[str, int]) -> int:
+    """What the order of examples follows, of a configuration's `seed` node: `data`, and `model` added to it.
+
+    A decoder without dropout that trains in full draws nothing: with a fresh `seed.model` and the same order it would
+    come to the same weights, as if seeds made no difference.
+    """
+    return seeds["data"] + seeds["model"]
 
 
 @dataclass(frozen=True)

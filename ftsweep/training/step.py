@@ -29,7 +29,7 @@ from ftsweep.training.checkpoint import (
 from ftsweep.training.mix import Examples, Redrawn
 from ftsweep.training.optimizer import clip_gradients, make_optimizer
 from ftsweep.training.regularisers import Regularisers
-from ftsweep.training.schedule import BatchPlan, Plan, rate_factor
+from ftsweep.training.schedule import BatchPlan, Plan, order_seed, rate_factor
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -91,7 +91,7 @@ class Stepper:
         self.settings = settings = TrainingSettings(**parts.config["training"])
         self.train_on(examples)
         self.evaluator = evaluator
-        seed = parts.config["seed"]["data"]
+        seed = order_seed(parts.config["seed"])
         self.plan: Plan = BatchPlan(examples.lengths, settings.batch_size, settings.epochs, seed)
         self.optimizer = make_optimizer(model, self.strategy, settings, evaluator.device)
         self.weights = list(trained_weights(model).values())

@@ -35,6 +35,7 @@ from ftsweep.training.runs.base import Run, RunStart
 from ftsweep.training.runs.choice import begin_run
 from ftsweep.worker.base_models import BaseModel, BaseModels
 from ftsweep.worker.drawn_heads import check_held_to_base
+from ftsweep.worker.end_tokens import check_end_tokens
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -145,6 +146,24 @@ class Components:
         schema, precision = parts.prepared.meta["schema"], parts.config["training"]["precision"]
         lend = self.bases.lend_twin if as_twin else self.bases.lend
         return lend(parts.base, parts.task, parts.strategy, schema, precision=precision)
+
+    def check_beginning(self, parts: TrialParts) -> None:
+        """Have the base loaded and the strategy put on it for once: what cannot be is refused before any trial.
+
+        Raises:
+            ModelError: the model cannot be loaded, or has no head for the task.
+            ConfigError: the strategy finds nothing in the model that it could train.
+            DataError: there are rows that this model cannot read.
+        """
+        schema, precision = parts.prepared.meta["schema"], parts.config["training"]["precision"]
+        base = self.bases.lend(parts.base, parts.task, parts.strategy, schema, precision=precision)
+        try:
+            check_end_tokens(parts, base.model)
+            model = parts.strategy.apply(base.model, parts.strategy.head_for(parts.task))
+        except BaseException:
+            self.bases.forget(base)
+            raise
+        self.bases.put_back(base, parts.strategy, model)
 
     def look_at_base(self, parts: TrialParts, *, untouched: bool = False) -> PreTrainedModel:
         """What the trial starts from, to be measured and not changed; `untouched`: by its stages neither."""

@@ -152,6 +152,7 @@ class SingleJobs:
             parts.task.check_model(base)
             if parts.strategy.names_layers:
                 parts.strategy.check_base(base, parts.strategy.head_for(parts.task))
+        self.components.check_beginning(self._parts(job))
         found = self._test_untouched(job, "validation")
         check_answered(config["objective"]["metric"], found["test"], found.get("problem", ""))
         source = build(config["model"], allowed=self.components.allowed)

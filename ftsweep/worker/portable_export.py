@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 ADAPTER = "adapter_config.json"
 _ADAPTER_WEIGHTS = "adapter_model.safetensors"
 _WEIGHTS = "model.safetensors"
+_VERSION = "transformers_version"
 
 
 def open_elsewhere(folder: Path, *, merge: bool = False, allowed: Sequence[str] | None = None) -> None:
@@ -115,8 +116,9 @@ def _put_base_on_top(folder: Path) -> None:
 
 
 def _end_answers(folder: Path, task: Any) -> list[int]:
-    """Have other tools end answers where the task does, by whole models' generation_config.json; the tokens that end
-    one, [] for a task that generates none.
+    """Have other tools answer as was measured, by whole models' generation_config.json: the likeliest token each time,
+    to where the task's answers end, without the base's own settings (sampling, penalties). The tokens that end an
+    answer, [] for a task that generates none.
     """
     if not isinstance(task, Instruction | Preference):
         return []
@@ -124,9 +126,9 @@ def _end_answers(folder: Path, task: Any) -> list[int]:
     for place in (folder, folder / BASE):
         if (place / "config.json").is_file():
             file = place / "generation_config.json"
-            kept = read_json(file) if file.is_file() else {}
-            kept.pop("_from_model_config", None)  # it would have the model's own ends taken
-            write_json(file, {**kept, "eos_token_id": end_ids})
+            said = read_json(file) if file.is_file() else {}
+            kept = {key: value for key, value in said.items() if key.endswith("_token_id") or key == _VERSION}
+            write_json(file, {**kept, "do_sample": False, "use_cache": True, "eos_token_id": end_ids})
     return end_ids
 
 
@@ -134,4 +136,3 @@ def _describe(model: PreTrainedModel, task: Any) -> None:
     """Put into the configuration what tools outside of ftsweep ask for."""
     if task.problem_type is not None:
         model.config.problem_type = task.problem_type
-    model.config.use_cache = True

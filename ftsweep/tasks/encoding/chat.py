@@ -48,7 +48,7 @@ class ChatFormat:
                 remedy="Use a model that comes with a tokenizer.json",
             )
         self._tokenizer = tokenizer
-        self._template: str | None = tokenizer.get_chat_template() if tokenizer.chat_template else None
+        self._template = _template_of(tokenizer)
         marked = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
         self._special = tuple(sorted(marked | set(tokenizer.all_special_tokens), key=len, reverse=True))
 
@@ -209,13 +209,38 @@ class ChatFormat:
         return str(token)
 
 
+def _template_of(tokenizer: PreTrainedTokenizerBase) -> str | None:
+    """The template that conversations are written with; None for a tokenizer that has none.
+
+    Raises:
+        ModelError: it has several, and none that is meant for all.
+    """
+    named: Any = tokenizer.chat_template
+    if not named:
+        return None
+    if not isinstance(named, str) and "default" not in named:
+        raise ModelError(
+            f"the tokenizer has chat templates for {', '.join(named)}, and none named default",
+            where="model",
+            remedy="Call one of them default where they stand: chat_template in tokenizer_config.json, or the files "
+            "of additional_chat_templates/.",
+        )
+    return str(tokenizer.get_chat_template())
+
+
 @contextmanager
 def _refusals() -> Iterator[None]:
-    """What a template raises over one conversation, as that row's error."""
-    from jinja2 import TemplateError
+    """What a template raises over one conversation, as that row's error; ModelError for one that is no template."""
+    from jinja2 import TemplateError, TemplateSyntaxError
 
     try:
         yield
+    except TemplateSyntaxError as error:
+        raise ModelError(
+            f"the tokenizer's chat template is no template: {error.message}, in line {error.lineno}",
+            where="model",
+            remedy="Mend it: chat_template.jinja, or chat_template in tokenizer_config.json.",
+        ) from error
     except (TemplateError, TypeError, LookupError, ValueError, AttributeError) as error:
         raise RowError(f"the chat template refuses it: {error}") from error
 

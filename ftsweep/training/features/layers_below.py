@@ -57,10 +57,11 @@ class Lookup:
 class LookedUp(nn.Module):
     """Stands in the place of a layer and runs it, or gives what the table has in its stead."""
 
-    def __init__(self, layer: nn.Module, lookup: Lookup, *, returns_tuple: bool) -> None:
+    def __init__(self, layer: nn.Module, lookup: Lookup, *, others: tuple[None, ...] | None) -> None:
+        """`others`: what stands behind the hidden states where the layer answers with a tuple (attention weights)."""
         super().__init__()
         # not as a submodule: what is not here cannot be trained, moved or saved by mistake
-        self.__dict__.update(layer=layer, lookup=lookup, returns_tuple=returns_tuple)
+        self.__dict__.update(layer=layer, lookup=lookup, others=others)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__dict__["layer"], name)  # models ask a layer for its kind of attention
@@ -70,7 +71,8 @@ class LookedUp(nn.Module):
         if lookup.addresses is None:
             return self.__dict__["layer"](hidden, *args, **settings)
         found = embedding(lookup.addresses, lookup.rows)
-        return (found,) if self.__dict__["returns_tuple"] else found
+        others: tuple[None, ...] | None = self.__dict__["others"]
+        return found if others is None else (found, *others)
 
 
 def look_up_layers(model: PreTrainedModel, prepared: PreparedSet, rows: torch.Tensor, num_layers: int) -> None:
@@ -96,9 +98,9 @@ def put_back_layers(model: PreTrainedModel) -> None:
 def _replace(model: PreTrainedModel, lookup: Lookup) -> None:
     layers = transformer_layers(model)
     kept = [layers[index] for index in range(lookup.num_layers)]
-    returns_tuple = _returns_tuple(model, kept[-1])
+    others = _other_outputs(model, kept[-1])
     for index, layer in enumerate(kept):
-        layers[index] = LookedUp(layer, lookup, returns_tuple=returns_tuple)
+        layers[index] = LookedUp(layer, lookup, others=others)
     handles = [
         model.register_forward_pre_hook(lookup.enter, with_kwargs=True, prepend=True),
         model.register_forward_hook(lookup.leave, always_call=True),
@@ -128,9 +130,11 @@ def _output_of(model: PreTrainedModel, layer: nn.Module, inputs: Batch) -> Any:
     return caught[0]
 
 
-def _returns_tuple(model: PreTrainedModel, layer: nn.Module) -> bool:
+def _other_outputs(model: PreTrainedModel, layer: nn.Module) -> tuple[None, ...] | None:
+    """Nothing in the place of each other output of a layer that answers with a tuple."""
     ids = torch.ones(1, 2, dtype=torch.long, device=model.device)
-    return isinstance(_output_of(model, layer, {"input_ids": ids, "attention_mask": torch.ones_like(ids)}), tuple)
+    output = _output_of(model, layer, {"input_ids": ids, "attention_mask": torch.ones_like(ids)})
+    return (None,) * (len(output) - 1) if isinstance(output, tuple) else None
 
 
 def tokens_below(model: PreTrainedModel, batch: Batch, evaluator: Evaluator, num_layers: int) -> torch.Tensor:

@@ -22,7 +22,7 @@ from ftsweep.training.features.table import FeatureSet, feature_evaluator, put_b
 from ftsweep.training.mix import Examples
 from ftsweep.training.optimizer import make_optimizer
 from ftsweep.training.regularisers import Regularisers
-from ftsweep.training.schedule import BatchPlan, rate_factor
+from ftsweep.training.schedule import BatchPlan, order_seed, rate_factor
 from ftsweep.training.step import Stepper, StepTimes
 from ftsweep.training.trial import TrialRun
 
@@ -64,7 +64,7 @@ class TwoPhaseStepper(Stepper):
 
     def __init__(self, parts: TrialParts, *, model: PreTrainedModel, examples: Examples, evaluator: Evaluator) -> None:
         super().__init__(parts, model=model, examples=examples, evaluator=evaluator)
-        strategy, seed = cast(HeadThenFull, parts.strategy), parts.config["seed"]["data"]
+        strategy, seed = cast(HeadThenFull, parts.strategy), order_seed(parts.config["seed"])
         self.phase: Phase | None = None  # before the first step: everything would train
         self._parts = parts
         self._head_rate = strategy.head_learning_rate

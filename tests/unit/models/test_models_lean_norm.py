@@ -39,6 +39,17 @@ def test_values_and_gradients_are_those_of_transformers(shape: tuple[int, ...]) 
     torch.testing.assert_close(of_lean, of_plain, rtol=1e-4, atol=1e-5)
 
 
+def test_heads_that_were_transposed_have_gradients_too() -> None:
+    """As Qwen3 norms its queries: the gradient that comes back lies [heads, length] and not [length, heads]."""
+    plain = norm(5, trains=True)
+    lean = deepcopy(plain)
+    lean_norms(lean)
+    x = torch.randn(2, 3, 4, 5)
+    gradient = torch.randn(2, 4, 3, 5)
+    expected = torch.autograd.grad(plain(x).transpose(1, 2), plain.weight, gradient)
+    torch.testing.assert_close(torch.autograd.grad(lean(x).transpose(1, 2), lean.weight, gradient), expected)
+
+
 def test_gradients_are_those_of_differences() -> None:
     x = torch.randn(3, 4, dtype=torch.float64, requires_grad=True)
     weight = torch.randn(4, dtype=torch.float64, requires_grad=True)
@@ -74,12 +85,18 @@ def test_a_norm_that_computes_something_else_keeps_its_own_way() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return super().forward(x) + 1
 
+    class GatedRMSNorm(LlamaRMSNorm):
+        def forward(self, x: torch.Tensor, gate: torch.Tensor | None = None) -> torch.Tensor:
+            return super().forward(x if gate is None else x * gate)
+
     class WithBiasRMSNorm(LlamaRMSNorm):
         def __init__(self, size: int) -> None:
             super().__init__(size)
             self.bias = nn.Parameter(torch.zeros(size))
 
-    modules = nn.ModuleList([gemma, ShiftedRMSNorm(8), WithBiasRMSNorm(8), nn.LayerNorm(8), nn.RMSNorm(8)])
+    modules = nn.ModuleList(
+        [gemma, ShiftedRMSNorm(8), GatedRMSNorm(8), WithBiasRMSNorm(8), nn.LayerNorm(8), nn.RMSNorm(8)]
+    )
     kinds = [type(module) for module in modules]
     lean_norms(modules)
     assert [type(module) for module in modules] == kinds

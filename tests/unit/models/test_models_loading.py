@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoConfig, AutoModel, PreTrainedModel
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
 
 from ftsweep.errors import ConfigError, ModelError
 from ftsweep.models.base import Head
@@ -147,6 +147,23 @@ def test_a_base_saved_without_its_language_head_is_refused_for_generation(tiny_f
         load(tiny_folder, "causal_lm")
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(tiny_folder: Path, number: float) -> None:
+    weights = load_file(tiny_folder / "model.safetensors")
+    weights["model.norm.weight"][3] = number
+    save_file(weights, tiny_folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelError, match=r"NaN or infinite numbers among its weights \(model\.norm\.weight\)"):
+        load(tiny_folder, "sequence_classification", ["a", "b"])
+
+
+def test_a_setting_of_another_type_is_one_paragraph(tiny_folder: Path) -> None:
+    edit_json(tiny_folder / "config.json", hidden_size="large")
+    with pytest.raises(
+        ModelError, match="the configuration cannot be loaded: Validation error for field 'hidden_size'"
+    ):
+        load(tiny_folder, "causal_lm")
+
+
 def test_a_damaged_weight_file_is_one_paragraph(tiny_folder: Path) -> None:
     path = tiny_folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:1000])
@@ -191,7 +208,25 @@ def test_without_a_padding_token_the_end_token_pads_and_the_log_says_so(
 
 def test_a_tokenizer_that_cannot_pad_is_refused(tiny_folder: Path) -> None:
     edit_json(tiny_folder / "tokenizer_config.json", pad_token=None, eos_token=None)
-    with pytest.raises(ModelError, match="neither a padding token nor an end token"):
+    with pytest.raises(ModelError, match="neither a padding token nor an end token") as caught:
+        LocalModel(path=str(tiny_folder)).tokenizer()
+    remedy = json.loads("{" + str(caught.value.remedy).partition("{")[2].rstrip("."))
+    edit_json(tiny_folder / "tokenizer_config.json", **remedy)
+    load(tiny_folder, "causal_lm")
+
+
+def test_texts_are_padded_and_cut_on_the_right_whatever_was_saved(tiny_folder: Path) -> None:
+    edit_json(tiny_folder / "tokenizer_config.json", padding_side="left", truncation_side="left")
+    tokenizer = LocalModel(path=str(tiny_folder)).tokenizer()
+    assert (tokenizer.padding_side, tokenizer.truncation_side) == ("right", "right")
+
+
+def test_a_sentencepiece_file_is_told_what_reads_it(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_arguments: Any) -> None:
+        raise ValueError("`tiktoken` is required to read a `tiktoken` file. Install it with `pip install tiktoken`.")
+
+    monkeypatch.setattr(AutoTokenizer, "from_pretrained", refuse)
+    with pytest.raises(ModelError, match="pip install sentencepiece"):
         LocalModel(path=str(tiny_folder)).tokenizer()
 
 

@@ -66,6 +66,67 @@ def test_a_folder_without_tokenizer_is_refused(tiny_folder: Path) -> None:
     assert "no tokenizer" in refusal(tiny_folder)
 
 
+@pytest.mark.parametrize("name", ["spm.model", "sentencepiece.model"])
+def test_every_name_of_a_sentencepiece_file_is_known(tiny_folder: Path, name: str) -> None:
+    (tiny_folder / "tokenizer.json").rename(tiny_folder / name)
+    source = LocalModel(path=str(tiny_folder))
+    before = source.fingerprint()
+    (tiny_folder / name).write_bytes(b"another vocabulary")
+    assert source.fingerprint() != before
+
+
+@pytest.mark.parametrize(
+    ("names", "named"),
+    [
+        (["checkpoint-500", "checkpoint-1000"], "checkpoint-1000"),
+        (["snapshots/abc"], "snapshots/abc"),
+        (["0_Transformer"], "0_Transformer"),
+    ],
+)
+def test_a_folder_over_the_model_is_told_where_the_model_lies(
+    tiny_folder: Path, tmp_path: Path, names: list[str], named: str
+) -> None:
+    above = tmp_path / "above"
+    for name in names:
+        shutil.copytree(tiny_folder, above / name)
+    (above / "1_Pooling").mkdir()
+    (above / "1_Pooling" / "config.json").write_text("{}")
+    message = refusal(above)
+    assert f"{', '.join(names)} below it" in message
+    remedy = message.rpartition("model.path=")[2].rstrip(".")
+    assert remedy == str(above / named)
+    assert LocalModel(path=remedy).fingerprint()
+
+
+@pytest.mark.parametrize("has_config", [True, False])
+@pytest.mark.parametrize(
+    ("name", "told"), [("model-Q4_K_M.gguf", "GGUF"), ("onnx/model.onnx", "ONNX"), ("tf_model.h5", "TensorFlow")]
+)
+def test_weights_for_something_else_are_called_what_they_are(
+    tiny_folder: Path, has_config: bool, name: str, told: str
+) -> None:
+    (tiny_folder / name).parent.mkdir(exist_ok=True)
+    (tiny_folder / "model.safetensors").rename(tiny_folder / name)
+    if not has_config:
+        (tiny_folder / "config.json").unlink()
+    assert f"{told} ({name})" in refusal(tiny_folder)
+
+
+def test_files_that_no_index_names_are_refused(tiny_folder: Path) -> None:
+    (tiny_folder / "model.safetensors").rename(tiny_folder / "consolidated.safetensors")
+    assert "the folder has consolidated.safetensors, but no model.safetensors" in refusal(tiny_folder)
+    (tiny_folder / "model.safetensors.index.json").write_text("{}")
+    assert "does not say which weights lie in which file" in refusal(tiny_folder)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json"])
+def test_a_clone_without_its_large_files_is_told_how_to_fetch_them(tiny_folder: Path, name: str) -> None:
+    (tiny_folder / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+    message = refusal(tiny_folder)
+    assert name in message
+    assert "lfs pull" in message
+
+
 @pytest.mark.parametrize("has_config", [True, False])
 def test_an_adapter_is_not_taken_for_a_model(tiny_folder: Path, has_config: bool) -> None:
     (tiny_folder / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "org/base"}))
@@ -150,5 +211,4 @@ def test_a_missing_shard_is_refused(tiny_folder: Path) -> None:
     (tiny_folder / "model.safetensors").unlink()
     model.save_pretrained(tiny_folder, max_shard_size="1MB")
     next(tiny_folder.glob("model-00002-of-*.safetensors")).unlink()
-    with pytest.raises(ModelError, match="weights cannot be loaded"):
-        source.load("causal_lm", labels=None, dtype=torch.float32, device=CPU)
+    assert "of the 5 files with its weights model-00002-of-00005.safetensors is absent" in refusal(tiny_folder)

@@ -57,12 +57,18 @@ def test_a_model_with_a_table_of_positions_takes_so_many_tokens_and_not_one_more
         ("llama", {}),
         ("gpt_neox", {}),
         ("bloom", {}),
+        ("mamba2", {"num_heads": 4, "head_dim": 8, "n_groups": 1, "state_size": 4}),
         ("t5", {"d_kv": 8, "num_heads": 2}),
         ("deberta-v2", {"relative_attention": True, "position_biased_input": False, "pos_att_type": ["p2c", "c2p"]}),
     ],
 )
 def test_a_model_that_computes_positions_has_no_limit(kind: str, settings: dict[str, Any]) -> None:
     assert num_positions(CONFIG_MAPPING[kind](**{**SMALL, **settings})) is None
+
+
+def test_the_positions_of_a_vision_tower_do_not_count() -> None:
+    vision = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "image_size": 28, "patch_size": 14}
+    assert num_positions(CONFIG_MAPPING["gemma3"](text_config={**SMALL, "head_dim": 8}, vision_config=vision)) is None
 
 
 def test_what_cannot_be_built_is_left_to_whoever_loads_it() -> None:

@@ -10,7 +10,15 @@ import pytest
 import torch
 from peft import PeftModel
 from safetensors.torch import load_file
-from transformers import AutoModelForSequenceClassification, GPT2Config, GPT2LMHeadModel
+from transformers import (
+    AutoModelForSequenceClassification,
+    Gemma3Config,
+    Gemma3ForConditionalGeneration,
+    GPT2Config,
+    GPT2LMHeadModel,
+    MambaConfig,
+    MambaForCausalLM,
+)
 
 from ftsweep.errors import ConfigError, ModelError
 from ftsweep.strategies.lora import Lora
@@ -66,6 +74,32 @@ def test_all_linear_is_all_but_the_output_layer_and_the_head():
         linear = {name for name, module in base.named_modules() if isinstance(module, torch.nn.Linear)}
         inner = Lora().apply(base, head).get_base_model()
         assert {name for name, module in inner.named_modules() if hasattr(module, "lora_A")} == linear - {kept}
+
+
+def test_the_layer_that_mamba_takes_past_its_adapter_gets_none():
+    base = MambaForCausalLM(MambaConfig(vocab_size=64, hidden_size=16, state_size=4, num_hidden_layers=1))
+    with pytest.raises(ConfigError, match=r"strategy\.targets: 'out_proj' is no linear layer"):
+        Lora(targets=["out_proj"]).apply(base, "causal_lm")
+    inner = Lora().apply(base, "causal_lm").get_base_model()
+    adapted = {name.rpartition(".")[2] for name, module in inner.named_modules() if hasattr(module, "lora_A")}
+    assert adapted == {"in_proj", "x_proj", "dt_proj"}
+
+
+def test_a_vision_tower_gets_no_adapters():
+    text = {
+        "vocab_size": 64,
+        "hidden_size": 16,
+        "intermediate_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+    }
+    text |= {"num_key_value_heads": 2, "head_dim": 8}
+    vision = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = Gemma3Config(text_config=text, vision_config={**vision, "image_size": 28, "patch_size": 14})
+    inner = Lora().apply(Gemma3ForConditionalGeneration(config), "causal_lm").get_base_model()
+    adapted = [name for name, module in inner.named_modules() if hasattr(module, "lora_A")]
+    assert len(adapted) == 7
+    assert all(name.startswith("model.language_model.layers.0.") for name in adapted)
 
 
 def test_an_unknown_target_is_refused_with_its_neighbours_and_leaves_the_base_alone():

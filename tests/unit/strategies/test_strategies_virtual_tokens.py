@@ -9,6 +9,10 @@ from transformers import (
     GPT2Config,
     GPT2ForSequenceClassification,
     GPT2LMHeadModel,
+    Lfm2Config,
+    Lfm2ForCausalLM,
+    MambaConfig,
+    MambaForCausalLM,
     ModernBertConfig,
     ModernBertForSequenceClassification,
     Qwen3Config,
@@ -208,6 +212,21 @@ def test_models_that_cannot_are_refused_and_left_alone():
     backbone_without_cache.transformer.forward = lambda input_ids, attention_mask: None
     with pytest.raises(ConfigError, match=r"take no keys and values"):
         PrefixTuning().apply(backbone_without_cache, "causal_lm")
+    sizes = {"vocab_size": 64, "hidden_size": 16, "intermediate_size": 16, "num_attention_heads": 2}
+    kinds = ["conv", "full_attention"]
+    with_convolutions = Lfm2ForCausalLM(
+        Lfm2Config(**sizes, num_key_value_heads=2, num_hidden_layers=2, layer_types=kinds)
+    )
+    with pytest.raises(ConfigError, match=r"take no keys and values"):
+        PrefixTuning().apply(with_convolutions, "causal_lm")
+
+
+def test_a_model_without_attention_takes_a_prompt():
+    base = MambaForCausalLM(MambaConfig(vocab_size=64, hidden_size=16, state_size=4, num_hidden_layers=1))
+    before, ids = digest(base), torch.ones(1, 3, dtype=torch.long)
+    model = PromptTuning(num_virtual_tokens=2).apply(base, "causal_lm")
+    assert model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits.shape == (1, 3, 64)
+    assert digest(PromptTuning(num_virtual_tokens=2).remove(model)) == before
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

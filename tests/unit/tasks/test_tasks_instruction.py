@@ -235,7 +235,34 @@ def test_a_models_own_sampling_settings_do_not_make_answers_random(recwarn):
     model, tokenizer = random_llama(), tokenizer_with()
     plain = Instruction(max_new_tokens=6).predict(model, tokenizer, {}, [{"prompt": "a"}], 1)
     model.generation_config.update(do_sample=True, temperature=5.0, top_p=0.5, repetition_penalty=9.0)
+    model.generation_config.update(no_repeat_ngram_size=1, max_length=20)
+    own = model.generation_config
     assert Instruction(max_new_tokens=6).predict(model, tokenizer, {}, [{"prompt": "a"}], 1) == plain
+    assert model.generation_config is own
+
+
+@pytest.mark.parametrize(
+    ("template", "told"),
+    [
+        (
+            {"rag": "{{ messages }}", "tool_use": "{{ messages }}"},
+            "chat templates for rag, tool_use, and none named default",
+        ),
+        ("{% for m in messages %}", "the tokenizer's chat template is no template: Unexpected end of template"),
+    ],
+)
+def test_a_template_that_serves_no_row_is_the_models_fault(template, told):
+    rows = [{"prompt": "a", "completion": "b"}]
+    with pytest.raises(ModelError, match=told):
+        list(Instruction().encode(rows, tokenizer_with(template), {}))
+
+
+def test_the_template_named_default_is_taken():
+    several = tokenizer_with(
+        {"default": "{% for m in messages %}{{ m['content'] + eos_token }}{% endfor %}", "rag": "nothing"}
+    )
+    (example,) = Instruction().encode([{"prompt": "a", "completion": "b"}], several, {})
+    assert several.decode(example.input_ids) == "a<eos>b<eos>"
 
 
 def test_a_long_question_leaves_room_for_its_answer():

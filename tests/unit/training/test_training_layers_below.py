@@ -12,7 +12,14 @@ import numpy as np
 import pytest
 import torch
 from engine_steps import finish
-from transformers import BertConfig, BertForTokenClassification, LlamaConfig, LlamaForCausalLM
+from transformers import (
+    BertConfig,
+    BertForTokenClassification,
+    DebertaV2Config,
+    DebertaV2ForTokenClassification,
+    LlamaConfig,
+    LlamaForCausalLM,
+)
 from transformers.models.llama.modeling_llama import LlamaDecoderLayer
 
 from ftsweep.strategies.top_layers import transformer_layers
@@ -36,6 +43,14 @@ def bert() -> Any:
     torch.manual_seed(0)
     sizes = {"vocab_size": 40, "hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2}
     return BertForTokenClassification(BertConfig(**sizes, intermediate_size=24)).eval()
+
+
+def deberta() -> Any:
+    """Its layers answer with their attention weights, too."""
+    torch.manual_seed(0)
+    sizes = {"vocab_size": 40, "hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2}
+    config = DebertaV2Config(**sizes, intermediate_size=24, relative_attention=True, pos_att_type=["p2c", "c2p"])
+    return DebertaV2ForTokenClassification(config).eval()
 
 
 def examples() -> list[np.ndarray]:
@@ -68,7 +83,7 @@ def padded(rows: list[np.ndarray], value: int) -> torch.Tensor:
     return batch
 
 
-@pytest.mark.parametrize("make", [llama, bert])
+@pytest.mark.parametrize("make", [llama, bert, deberta])
 @torch.no_grad()
 def test_addresses_give_what_tokens_give(make: Callable[[], Any]) -> None:
     model, rows = make(), examples()

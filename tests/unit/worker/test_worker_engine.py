@@ -12,14 +12,17 @@ from typing import Any
 import pytest
 import torch
 from engine_steps import finish
+from transformers import GraniteConfig, GraniteForCausalLM
 
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.trial import OutcomeKind
+from ftsweep.errors import ConfigError, ModelError
 from ftsweep.models.tiny import FOLDER
 from ftsweep.serving.model import load_predictor
 from ftsweep.store.folders import TrialFolder
 from ftsweep.store.row_scores import read_losses
 from ftsweep.tasks.classification import Classification
+from ftsweep.testing.random_models import byte_tokenizer
 from ftsweep.training import checkpoint
 from ftsweep.training.measuring import RungScorer
 from ftsweep.worker.engine import Engine
@@ -274,6 +277,42 @@ def test_baseline_of_a_new_head_is_the_majority_prior(engine: Engine, make_job: 
     _, ended = finish(engine, make_job("baseline", "baseline-main"))
     assert ended["result"]["validation"]["accuracy"] == 0.5
     assert ended["result"]["validation"]["loss"] == pytest.approx(math.log(2), abs=1e-6)
+
+
+def test_a_model_that_the_task_cannot_use_is_refused_before_the_first_trial(
+    engine: Engine, make_job: MakeJob, config: dict[str, Any], tmp_path: Path
+) -> None:
+    base = GraniteForCausalLM(GraniteConfig(vocab_size=264, hidden_size=16, num_hidden_layers=1, num_attention_heads=2))
+    base.save_pretrained(tmp_path / "base")
+    byte_tokenizer().save_pretrained(tmp_path / "base")
+    config["model"] = {"_target_": "ftsweep.models.LocalModel", "path": str(tmp_path / "base"), "dtype": "auto"}
+    with pytest.raises(ModelError, match="no head for classification of whole texts"):
+        finish(engine, make_job("baseline", "baseline-main"))
+
+
+def test_a_strategy_that_finds_nothing_to_train_is_refused_before_the_first_trial(
+    engine: Engine, make_job: MakeJob, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_given: Any) -> None:
+        raise ConfigError("nothing here trains", where="strategy")
+
+    monkeypatch.setattr("ftsweep.strategies.lora.Lora.peft_config", refuse)
+    with pytest.raises(ConfigError, match="nothing here trains"):
+        finish(engine, make_job("baseline", "baseline-main"))
+
+
+def test_a_fresh_seed_makes_a_difference_where_nothing_is_drawn(make_job: MakeJob, config: dict[str, Any]) -> None:
+    # a decoder without dropout and without a new head, all of whose weights train: only the order of rows is left
+    config["task"] = {"_target_": "ftsweep.tasks.Text", "max_length": 24, "packed": False}
+    config["strategy"] = {"_target_": "ftsweep.strategies.Full"}
+    config["training"]["epochs"], config["rungs"]["count"] = 0.5, 1
+    engine, last = Engine(threads=1), []
+    for number, seed in enumerate((0, 0, 1001)):
+        config["seed"]["model"] = seed
+        measured, _ = finish(engine, make_job(name=f"trial-{number:04}"))
+        last.append(measured[-1].values["validation/loss"])
+    assert last[0] == last[1]
+    assert last[0] != last[2]
 
 
 def test_estimate_changes_nothing_and_counts_the_steps(engine: Engine, make_job: MakeJob) -> None:

@@ -187,11 +187,14 @@ def test_a_language_model_writes_what_ours_writes(tmp_path, task_name, merge):
     [(TURNS, "lora", False), (TURNS, "lora", True), (TURNS, "full", False), (None, "lora", False)],
 )
 def test_the_line_in_the_readme_answers_as_ftsweep_does(tmp_path, template, strategy_name, merge):
-    save_whole(random_llama(seed=SEED), tmp_path / "base")
+    base = random_llama(seed=SEED)
+    base.generation_config.update(do_sample=True, temperature=0.7, repetition_penalty=5.0)  # as Qwen's are
+    save_whole(base, tmp_path / "base")
     byte_tokenizer(chat_template=template, extra=["<end>"]).save_pretrained(tmp_path / "base")
     folder = exported(tmp_path / "model", "instruction", strategy_name, LocalModel(path=str(tmp_path / "base")))
     expected = load_predictor(folder, device=CPU).predict([{"prompt": "a question"}])[0]["completion"]
     open_elsewhere(folder, merge=merge)
+    assert json.loads((folder / "config.json").read_text())["use_cache"] is True
     answer = by_line(folder)
     assert (answer if template is None else answer[-1]["content"]).strip().endswith(expected)
     if template is not None:

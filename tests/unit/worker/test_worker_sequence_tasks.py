@@ -5,19 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from engine_steps import finish
+from tokenizers import processors
 from training_rows import write_rows
+from transformers import BartForSequenceClassification, Gemma3Config, PreTrainedModel, T5ForSequenceClassification
 
-from ftsweep.errors import ConfigError
+from ftsweep.errors import ConfigError, DataError, ModelError
 from ftsweep.serving.model import load_predictor
+from ftsweep.testing.random_models import byte_tokenizer
+from ftsweep.worker.end_tokens import check_end_tokens
 from ftsweep.worker.engine import Engine
 
 MakeJob = Callable[..., dict[str, Any]]
 TASKS = "ftsweep.tasks"
+PARTS = ("layers", "attention_heads", "ffn_dim")
 WORDS = {"sea": ("wave", "ship", "harbour", "tide"), "farm": ("cow", "barn", "wheat", "plough")}
 
 
@@ -114,3 +120,50 @@ def test_weights_for_a_label_that_train_lacks_are_refused_when_data_is_prepared(
     searched = [{**task, "class_weights": weights} for weights in ("none", {"see": 2})]
     with pytest.raises(ConfigError, match="no label 'see'"):
         finish(engine, make_job("prepare", "prepare-main", tasks=searched))
+
+
+def test_models_that_find_no_text_by_its_end_need_none() -> None:
+    parts: Any = None
+    base: Any = SimpleNamespace(config=Gemma3Config())
+    assert not hasattr(base.config, "eos_token_id")
+    check_end_tokens(parts, base)
+
+
+@pytest.mark.parametrize(
+    ("kind", "ends_texts", "told"),
+    [
+        (
+            BartForSequenceClassification,
+            True,
+            r"1 rows of train hold '<eos>' in their text \(as \S*train\.jsonl:4 does\)",
+        ),
+        (T5ForSequenceClassification, False, "the tokenizer puts no '<eos>' behind a text"),
+    ],
+)
+def test_an_encoder_decoder_is_given_texts_whose_end_it_finds(
+    engine: Engine,
+    make_job: MakeJob,
+    config: dict[str, Any],
+    tmp_path: Path,
+    kind: type[PreTrainedModel],
+    ends_texts: bool,
+    told: str,
+) -> None:
+    rows = sentences(24)
+    rows[3]["text"] = "a <eos> b"
+    config["data"]["train"] = write_rows(tmp_path / "train.jsonl", rows)
+    config["task"] = {"_target_": f"{TASKS}.MultiLabel", "max_length": 24}
+    sizes = {"vocab_size": 264, "d_model": 16, "num_layers": 1, "num_heads": 2, "d_kv": 8, "d_ff": 16}
+    sizes |= {f"{part}_{name}": 16 if name == "ffn_dim" else 1 for part in ("encoder", "decoder") for name in PARTS}
+    settings = kind.config_class(**sizes, eos_token_id=2, pad_token_id=0, bos_token_id=1, decoder_start_token_id=0)
+    kind(settings).base_model.save_pretrained(tmp_path / "base")
+    tokenizer: Any = byte_tokenizer()
+    if ends_texts:
+        ended = processors.TemplateProcessing(
+            single="$A <eos>", pair="$A <eos> $B <eos>", special_tokens=[("<eos>", 2)]
+        )
+        tokenizer.backend_tokenizer.post_processor = ended
+    tokenizer.save_pretrained(tmp_path / "base")
+    config["model"] = {"_target_": "ftsweep.models.LocalModel", "path": str(tmp_path / "base"), "dtype": "auto"}
+    with pytest.raises((DataError, ModelError), match=told):
+        finish(engine, make_job("baseline", "baseline-main"))
