@@ -13,7 +13,7 @@ from typing import Any
 
 from ftsweep.errors import ModelError
 
-_NEEDS_SENTENCEPIECE = ("`tiktoken` is required", "SentencePiece library")
+_NEEDS_PACKAGE = ("`tiktoken` is required", "SentencePiece library")
 """What transformers raises without the package: it tries one after another, and tells of the last one alone."""
 
 
@@ -59,11 +59,10 @@ def failures_told(origin: Origin, part: str) -> Iterator[None]:
                 "the model needs code from its own repository, which ftsweep does not run",
                 "Choose a model whose architecture is part of transformers.",
             ) from error
-        if part == "tokenizer" and any(word in str(error) for word in _NEEDS_SENTENCEPIECE):
+        if part == "tokenizer" and any(word in str(error) for word in _NEEDS_PACKAGE):
             raise origin.error(
-                "the tokenizer has no tokenizer.json, and what it has (SentencePiece) is read by a package that is not "
-                "installed",
-                "Install it: pip install sentencepiece (tiktoken, where that is the vocabulary's kind).",
+                "the tokenizer has no tokenizer.json, and what it has is read by a package that is not installed",
+                "Install it: pip install tiktoken (or sentencepiece, where that is the vocabulary's kind).",
             ) from error
         raise origin.error(
             f"the {part} cannot be loaded: {reason}",

@@ -226,7 +226,7 @@ def test_a_sentencepiece_file_is_told_what_reads_it(tiny_folder: Path, monkeypat
         raise ValueError("`tiktoken` is required to read a `tiktoken` file. Install it with `pip install tiktoken`.")
 
     monkeypatch.setattr(AutoTokenizer, "from_pretrained", refuse)
-    with pytest.raises(ModelError, match="pip install sentencepiece"):
+    with pytest.raises(ModelError, match="pip install tiktoken"):
         LocalModel(path=str(tiny_folder)).tokenizer()
 
 
