@@ -18,6 +18,7 @@ import numpy as np
 
 from ftsweep.data.likeness.alike import Likeness
 from ftsweep.data.likeness.words import WordTable, distinct, hashed, is_first, runs
+from ftsweep.data.linked import components
 
 NUM_BANDS, BAND_ROWS = 25, 5
 """A pair of similarity s becomes a candidate with probability 1 - (1 - s^5)^25: .999 at .75, .02 at .25."""
@@ -140,11 +141,7 @@ _PERMUTATIONS[:, 0] |= np.uint32(1)  # an odd factor maps no two values to one
 
 def connected(num_texts: int, left: np.ndarray, right: np.ndarray) -> list[int | None]:
     """For every text the number of the cluster that pairs make of it, directly or not; None when it is alone."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    edges = coo_array((np.ones(len(left), dtype=np.int8), (left, right)), shape=(num_texts, num_texts))
-    _, component = connected_components(edges.tocsr(), directed=False)
+    component = components(num_texts, left, right)
     is_alone = np.bincount(component)[component] == 1
     return [None if alone else int(number) for alone, number in zip(is_alone, component, strict=True)]
 

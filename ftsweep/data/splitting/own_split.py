@@ -6,6 +6,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 
+from ftsweep.data.linked import components
 from ftsweep.errors import DataError
 
 
@@ -55,10 +56,6 @@ def make_splits(
 
 def link_rows(num_rows: int, links: Iterable[Sequence[Hashable | None]]) -> list[list[int]]:
     """Rows in clusters: connected components of 'has an equal key', in order of their first row."""
-    import numpy as np
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     left: list[int] = []
     right: list[int] = []
     for keys in links:
@@ -67,10 +64,8 @@ def link_rows(num_rows: int, links: Iterable[Sequence[Hashable | None]]) -> list
             if key is not None and earlier.setdefault(key, row) != row:
                 left.append(earlier[key])
                 right.append(row)
-    edges = coo_array((np.ones(len(left), dtype=np.int8), (left, right)), shape=(num_rows, num_rows))
-    _, component_of = connected_components(edges.tocsr(), directed=False)
     clusters: dict[int, list[int]] = defaultdict(list)
-    for row, component in enumerate(component_of.tolist()):
+    for row, component in enumerate(components(num_rows, left, right).tolist()):
         clusters[component].append(row)
     return list(clusters.values())
 

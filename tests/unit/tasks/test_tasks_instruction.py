@@ -10,9 +10,10 @@ import torch
 from ftsweep.errors import ConfigError, DataError, ModelError
 from ftsweep.models.tiny import TinyModel
 from ftsweep.tasks.base import IGNORED, RowError
+from ftsweep.tasks.encoding.answers import tokens_in
 from ftsweep.tasks.encoding.chat import ChatFormat
 from ftsweep.tasks.encoding.conversations import conversation_of
-from ftsweep.tasks.instruction import Instruction, tokens_in
+from ftsweep.tasks.instruction import Instruction
 from ftsweep.testing.random_models import byte_tokenizer, random_llama
 
 END = "<|end|>"
