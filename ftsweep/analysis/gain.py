@@ -105,7 +105,26 @@ def over_base(result: StudyResult, records: Sequence[TrialRecord], objective: Ob
     is_open = sure is not None and sure.low <= base <= sure.high
     if is_open and not _is_told_better(result, records, objective):
         return f"Whether fine-tuning gained anything is open: {what}, and its 95 % interval holds both."
-    return ""
+    return _by_guessing(result, records, objective) if on_test else ""
+
+
+def _by_guessing(result: StudyResult, records: Sequence[TrialRecord], objective: Objective) -> str:
+    """That the model is better by F1 alone, which guesses have over a base that always names one label."""
+    metric = objective.metrics.get(objective.metric)
+    accuracy, base_accuracy = _beside_base(result, records, objective, "accuracy")
+    loss, base_loss = _beside_base(result, records, objective, "loss")
+    if metric is None or not metric.is_share or objective.metric == "accuracy":
+        return ""
+    if accuracy is None or base_accuracy is None or loss is None or base_loss is None:
+        return ""
+    if accuracy > base_accuracy or loss < base_loss:
+        return ""
+    return (
+        f"By {objective.metric} fine-tuning gained something, by accuracy and loss it did not: on test the untouched base "
+        f"has accuracy {number(base_accuracy)} and loss {number(base_loss)}, the model {number(accuracy)} and "
+        f"{number(loss)}. Guesses have a better {objective.metric} than always naming one label: see whether the inputs "
+        "tell the answers at all."
+    )
 
 
 def far_from_validation(result: StudyResult, records: Sequence[TrialRecord], objective: Objective) -> str:

@@ -387,6 +387,17 @@ def test_a_model_that_is_right_more_often_and_surer_gained_something() -> None:
     assert "by macro_f1 it did: on validation" in " ".join(said_in_full(untested, records, LOSS_AND_SHARE))
 
 
+@pytest.mark.parametrize(("accuracy", "loss", "is_said"), [(0.47, 0.76, True), (0.6, 0.76, False), (0.47, 0.6, False)])
+def test_a_better_f1_with_fewer_right_answers_and_a_higher_loss_may_be_guessing(
+    accuracy: float, loss: float, is_said: bool
+) -> None:
+    own = {"macro_f1": 0.47, "accuracy": accuracy, "loss": loss}
+    test = {"trial-0001": own, "baseline": {"macro_f1": 0.34, "accuracy": 0.53, "loss": 0.69}}
+    objective = Objective("macro_f1", direction="maximize", metrics=SHARES)
+    said = " ".join(said_in_full(StudyResult("C.", model(1), None, test=test), small(COMPLETE, COMPLETE), objective))
+    assert ("Guesses have a better macro_f1 than always naming one label" in said) is is_said
+
+
 def test_where_training_gained_nothing_the_search_is_not_called_worth_it() -> None:
     test = {"trial-0001": {"loss": 0.7}, "trial-0000": {"loss": 0.9}, "baseline": {"loss": 0.6}}
     said = said_in_full(StudyResult("Chosen.", model(1), None, test=test), small(COMPLETE, COMPLETE), Objective())
@@ -462,3 +473,13 @@ def test_the_lines_of_a_pipe_tell_of_every_trial_that_began_and_count_those_that
     ]
     assert "[1/" in lines[-3]
     assert "[2/" in lines[-1]
+
+
+def test_trials_that_ended_before_a_run_went_on_are_not_told_to_begin(folder: StudyFolder) -> None:
+    state = replace(read_overview(folder).state, result=None, trials=small(COMPLETE))
+    console = Console(file=io.StringIO(), width=200, highlight=False)
+    view = PlainView(console)
+    view(state)
+    view(replace(state, trials=small(COMPLETE, COMPLETE)))
+    begun = [line for line in console.file.getvalue().splitlines() if " begins" in line]  # type: ignore[attr-defined]
+    assert [line.partition(":")[0] for line in begun] == ["trial 1 begins"]
