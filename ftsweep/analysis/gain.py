@@ -120,10 +120,10 @@ def _by_guessing(result: StudyResult, records: Sequence[TrialRecord], objective:
     if accuracy > base_accuracy or loss < base_loss:
         return ""
     return (
-        f"By {objective.metric} fine-tuning gained something, by accuracy and loss it did not: on test the untouched base "
-        f"has accuracy {number(base_accuracy)} and loss {number(base_loss)}, the model {number(accuracy)} and "
-        f"{number(loss)}. Guesses have a better {objective.metric} than always naming one label: see whether the inputs "
-        "tell the answers at all."
+        f"By {objective.metric} fine-tuning gained something, by accuracy and loss it did not: on test the untouched "
+        f"base has accuracy {number(base_accuracy)} and loss {number(base_loss)}, the model {number(accuracy)} and "
+        f"{number(loss)}. Guesses have a better {objective.metric} than always naming one label: see whether the "
+        "inputs tell the answers at all."
     )
 
 
