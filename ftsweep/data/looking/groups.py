@@ -76,7 +76,10 @@ def group_finding(facts: ColumnFacts, splits: Collection[str]) -> Finding:
     if {"validation", "test"} <= set(splits):
         what = f"{stand} of train. {why}. With {key} ftsweep plan says whether your splits share any"
         return Finding("groups", Severity.NOTE, what)
-    remedy = "Keep them in one split, as a comment in the file says"
+    own = next(
+        (f" (your {split} is refused where it shares any)" for split in ("validation", "test") if split in splits), ""
+    )
+    remedy = f"Keep them in one split, as a comment in the file says{own}"
     return Finding("groups", Severity.WARN, f"{stand}. {why}", remedy=remedy, override=key)
 
 

@@ -76,6 +76,9 @@ def test_of_splits_that_are_given_plan_says_whether_they_share_any(tmp_path: Pat
     assert finding.severity is Severity.NOTE
     assert finding.text.endswith("With data.group=customer ftsweep plan says whether your splits share any.")
     sweep = write_new_sweep(look, force=True, out=tmp_path / "sweep.yaml").file.read_text()
+    (tmp_path / "validation.jsonl").unlink()
+    (finding,) = [each for each in look_at([str(tmp_path)]).findings if each.check == "groups"]
+    assert "(your test is refused where it shares any): data.group=customer" in finding.text
     assert "  # group: customer # refuses rows that have it in common on both sides\n" in sweep
 
 
