@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ftsweep.analysis.advice import shown_metric
 from ftsweep.analysis.fates import describe_fates
+from ftsweep.analysis.gain import far_from_validation, gained_nothing, over_base
 from ftsweep.domain.answers import model_name
 from ftsweep.domain.commands import study_command
 from ftsweep.domain.objective import Objective
@@ -16,8 +17,6 @@ from ftsweep.domain.spelling import number, plural
 from ftsweep.domain.trial import TrialRecord
 
 _NAMED = 3  # trials that are told by number
-_FAR = 4.0
-"""Standard errors of the score on test; with one as large of validation's value, 2.8 of those of their difference."""
 
 
 def said_in_full(result: StudyResult, records: Sequence[TrialRecord], objective: Objective) -> tuple[str, ...]:
@@ -30,8 +29,8 @@ def said_in_full(result: StudyResult, records: Sequence[TrialRecord], objective:
     if model is not None:
         said += [model.reason, setting.reason if setting else ""]
         said += [_beside_search(result, objective), _on_test(result, records, objective)]
-        said += [_far_from_validation(result, objective)]
-        said += [_over_base(result, records, objective), _all_right(result, objective)]
+        said += [far_from_validation(result, records, objective)]
+        said += [over_base(result, records, objective), _all_right(result, objective)]
         said += [_not_again(result, records, objective), _worth(result, records, objective)]
     said += list(result.forgetting.sentences) if result.forgetting else []
     said += [result.note, paused_text(records)]
@@ -63,66 +62,6 @@ def next_command(
     if result.model is None or gained_nothing(result, records, objective):
         return study_command("status", study, store=store)
     return study_command("best", study, "--export", f"{study}-model", store=store)
-
-
-def gained_nothing(result: StudyResult, records: Sequence[TrialRecord], objective: Objective) -> bool:
-    """Whether the untouched base is as good as the model where that was measured last: on test, else on validation."""
-    own, base = _beside_base(result, records, objective)
-    return own is not None and base is not None and not objective.is_better(own, base)
-
-
-def _beside_base(
-    result: StudyResult, records: Sequence[TrialRecord], objective: Objective
-) -> tuple[float | None, float | None]:
-    """The objective's metric of the model and of its untouched base; None for what was not measured.
-
-    With branches the advice says it, of the best approach that trains nothing as well. A model that was not trained is
-    not held against its base.
-    """
-    own = next((each.outcome for each in records if each.number == result.number), None)
-    is_trained = own is None or own.extra.get("num_trained_parameters") != 0
-    if result.approaches or result.model is None or not is_trained:
-        return None, None
-    if objective.metric in result.model_test:
-        return result.model_test[objective.metric], result.test.get(BASELINE, {}).get(objective.metric)
-    bases = [values[objective.metric] for values in result.baseline.values() if objective.metric in values]
-    return result.model.value, bases[0] if len(bases) == 1 else None
-
-
-def _over_base(result: StudyResult, records: Sequence[TrialRecord], objective: Objective) -> str:
-    """Whether training gained anything at all, where that is in doubt."""
-    own, base = _beside_base(result, records, objective)
-    if result.model is None or own is None or base is None:
-        return ""
-    on_test = objective.metric in result.model_test
-    split = "test" if on_test else "validation"
-    what = f"on {split} the untouched base has {objective.metric} {number(base)}, the model {number(own)}"
-    if gained_nothing(result, records, objective):
-        return (
-            f"Fine-tuning gained nothing: {what}. Before more trials see whether the inputs tell the answers at all, "
-            "and what the trials' fit says."
-        )
-    sure = result.intervals.get(result.model.name, {}).get(objective.metric) if on_test else None
-    if sure is not None and sure.low <= base <= sure.high:
-        return f"Whether fine-tuning gained anything is open: {what}, and its 95 % interval holds both."
-    return ""
-
-
-def _far_from_validation(result: StudyResult, objective: Objective) -> str:
-    """That test is worse than validation by more than the rows' chance, with what may be behind it."""
-    model, own = result.model, result.model_test.get(objective.metric)
-    sure = {} if model is None else result.intervals.get(model.name, {})
-    if model is None or own is None or objective.metric not in sure:
-        return ""
-    value = model.value if model.corrected is None else model.corrected
-    drop = own - value if objective.direction == "minimize" else value - own
-    if drop <= _FAR * sure[objective.metric].standard_error:
-        return ""
-    return (
-        f"On test the model is worse by {number(drop, digits=2)} than on validation, which rows' chance does not make: "
-        "the two splits differ (other people, times or sources), or a few groups of rows make up each. Test is what to "
-        "believe."
-    )
 
 
 def _all_right(result: StudyResult, objective: Objective) -> str:
@@ -211,6 +150,9 @@ def _worth(result: StudyResult, records: Sequence[TrialRecord], objective: Objec
     if not model.over_default.is_sure:
         return "Whether the search was worth it is open: chance makes such a lead over the default setting as well."
     held = " and on test" if own is not None and other is not None else ""
+    if gained_nothing(result, records, objective):
+        lead = f"The search's model beats the default setting's on validation for sure{held}"
+        return f"{lead}; the untouched base is no worse than it."
     return f"The search was worth it: its model beats the default setting's on validation for sure{held}."
 
 

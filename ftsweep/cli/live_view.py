@@ -94,8 +94,11 @@ class PlainView:
             self._note = state.note
             if state.note:
                 print_line(self._console, state.note)
+        if self._is_first:  # what ended before anybody looked is not told to begin, now or later
+            self._begun = {record.number for record in state.trials if record.outcome is not None}
+            self._is_first = False
         for record in state.trials:
-            if record.number not in self._begun and not (self._is_first and record.outcome is not None):
+            if record.number not in self._begun:
                 self._begun.add(record.number)
                 if record.pause is None:
                     verb = "goes on" if record.last_pause else "begins"
@@ -110,7 +113,6 @@ class PlainView:
             if record.number not in self._ended and record.outcome is not None:
                 self._ended.add(record.number)
                 print_line(self._console, _ending(state, record, len(self._ended)))
-        self._is_first = False
 
 
 def _ending(state: StudyState, record: TrialRecord, num_ended: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -82,7 +83,7 @@ def optimism_text(result: StudyResult, objective: Objective) -> str:
         luck = f"the luck of being the best of {model.num_models} models on the same rows"
         parts.append(f"about {number(model.corrected)} without {luck} ({number(model.optimism, digits=2)})")
     other = result.model_test.get(objective.metric)
-    if other is not None:
+    if other is not None and not math.isnan(other):
         gain = other - model.value if objective.direction == "minimize" else model.value - other
         sure = result.intervals.get(model.name, {}).get(objective.metric)
         by_chance = ", as chance may have it" if sure is not None and sure.low <= model.value <= sure.high else ""

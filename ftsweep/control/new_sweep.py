@@ -15,6 +15,7 @@ import yaml  # type: ignore[import-untyped]
 
 from ftsweep.config.compose import compose_sweep
 from ftsweep.data.files.split_words import split_named
+from ftsweep.data.looking.groups import group_comment
 from ftsweep.data.looking.guess import TASKS, Guess
 from ftsweep.data.looking.look import Look
 from ftsweep.domain.commands import quoted_command, sweep_word
@@ -187,7 +188,7 @@ def _data_lines(look: Look, guess: Guess, file: Path) -> Iterator[str]:
     if look.is_headless:
         yield "  header: false # the first line looks like a row, so columns are numbers"
     if look.group_column is not None:
-        yield f"  # group: {_yaml(look.group_column)} # keeps rows that have it in common in one split"
+        yield f"  # group: {_yaml(look.group_column)} # {group_comment(look.num_rows)}"
     columns = {own: theirs for own, theirs in guess.columns.items() if own != theirs}
     if columns:
         yield "  columns: {" + ", ".join(f"{own}: {_yaml(theirs)}" for own, theirs in columns.items()) + "}"

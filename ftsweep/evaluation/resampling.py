@@ -36,7 +36,7 @@ def intervals(task: Task, *runs: RowEvidence) -> dict[str, Interval]:
     """An interval for every metric that can be computed from rows, the mean over runs; {} for fewer than two rows."""
     num_rows = len(runs[0].losses)
     return {
-        name: _of_perfect(found, num_rows) if _is_perfect(task, name, found) else found
+        name: _exact(found, num_rows) if _is_share(task, name) else found
         for name, values in resampled(task, runs).items()
         for found in [_interval(values)]
     }
@@ -92,16 +92,19 @@ def _weights(num_rows: int) -> Iterator[np.ndarray]:
         yield counts.reshape(size, num_rows).astype(np.float32)
 
 
-def _is_perfect(task: Task, name: str, found: Interval) -> bool:
-    """Whether every resample has all answers right, so that resampling says nothing of how sure that is."""
+def _is_share(task: Task, name: str) -> bool:
     metric = task.metrics.get(name)
-    is_share = metric is not None and (metric.direction, metric.low, metric.high) == ("maximize", 0, 1)
-    return is_share and found.low == 1
+    return metric is not None and (metric.direction, metric.low, metric.high) == ("maximize", 0, 1)
 
 
-def _of_perfect(found: Interval, num_rows: int) -> Interval:
-    """The exact interval of a share of which all rows are right (Clopper and Pearson 1934); of F1 roughly so."""
-    return replace(found, low=((1 - COVERAGE) / 2) ** (1 / num_rows))
+def _exact(found: Interval, num_rows: int) -> Interval:
+    """Of a share of which every resample has all rows right, or all wrong, so that resampling says nothing of how sure
+    that is, the exact interval (Clopper and Pearson 1934); of F1 roughly so.
+    """
+    reach = ((1 - COVERAGE) / 2) ** (1 / num_rows)
+    if found.low == 1:
+        return replace(found, low=reach)
+    return replace(found, high=1 - reach) if found.high == 0 else found
 
 
 def _interval(values: np.ndarray) -> Interval:

@@ -23,6 +23,9 @@ _IN_OTHERS = 0.01
 class TellingWords(DataGuard):
     """Labels of train that have a word of their own, in nearly all of their rows and in hardly any other row.
 
+    Where all labels but one have such a word, it is told by having none. A label's own name is no such word: that is
+    `TargetInInput`.
+
     Args:
         mode: refuse, allow or off.
         held_by: share of a label's rows that hold its word.
@@ -49,6 +52,8 @@ class TellingWords(DataGuard):
         for place, (label, text) in enumerate(zip(labels, data.inputs("train"), strict=True)):
             holds[label].update(set(_WORD.findall(text.lower())))
             first.setdefault(label, place)
+        for label, counts in holds.items():
+            counts.pop(label.lower(), None)  # `target_in_input` says that
         overall: Counter[str] = sum(holds.values(), Counter())
         told = [
             label
@@ -60,14 +65,21 @@ class TellingWords(DataGuard):
             )
         ]
         if told:
-            count = sum(sizes[label] for label in told)
-            classes = "label has a word of its own" if len(told) == 1 else "labels have a word of their own each"
+            is_rest_told = len(told) == len(sizes) - 1  # the label that has no such word is told by that
+            count = len(labels) if is_rest_told else sum(sizes[label] for label in told)
+            is_one = len(told) == 1
+            have = (
+                "has a word of its own, in nearly all of its" if is_one else "have a word each, in nearly all of their"
+            )
+            rest = (
+                f"; the rows without {'it' if is_one else 'them'} have the label that is left" if is_rest_told else ""
+            )
             yield Sighting(
-                what=f"{of_rows(count, len(labels), 'train')} have labels that a single word tells: {len(told)} of "
-                f"{len(sizes)} {classes}, in nearly all of its rows and hardly any other",
+                what=f"{of_rows(count, len(labels), 'train')} have labels that a single word tells: {len(told)} "
+                f"of {len(sizes)} labels {have} rows and hardly any other{rest}",
                 count=count,
                 num_rows=len(labels),
                 examples=tuple(f"{rows[first[label]].place} ({label!r})" for label in told[:NUM_EXAMPLES]),
                 remedy="Where it was written with the label (a queue, a source, a form) mask it in the source: a model "
-                "learns it and nothing else. Where the task is that easy, it may stay",
+                "learns it and nothing else. Where labels differ in their words anyway, as languages do, it may stay",
             )

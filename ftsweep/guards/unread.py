@@ -34,7 +34,9 @@ class Unread(DataGuard):
             has_splits = any(map(_is_of_splits, columns))
             hint = "; data.split reads a column that says the split of each row" if has_splits else ""
             if data.source.group is None and (whose := next(filter(is_whose, columns), None)) is not None:
-                hint += f"; data.group keeps rows with one {whose!r} in one split, where they tell of each other"
+                is_made = any(data.origin.get(split) != "named" for split in data.held_out)
+                keeps = "keeps rows with one {!r} in one split" if is_made else "finds rows with one {!r} on both sides"
+                hint += f"; data.group {keeps.format(whose)}, where they tell of each other"
             yield Sighting(
                 what=f"{len(columns)} {are} not used, nothing reads {named} (data.columns says what is read){hint}",
                 count=len(columns),

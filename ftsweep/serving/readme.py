@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ftsweep.data.files.text_words import UNSPACED
+
 _AUTO = {
     "sequence_classification": ("text-classification", "SequenceClassification"),
     "token_classification": ("token-classification", "TokenClassification"),
@@ -17,6 +19,13 @@ _AUTO = {
 
 _HEADS = {"SEQ_CLS": "sequence_classification", "TOKEN_CLS": "token_classification", None: "masked_lm"}
 """By PEFT's word for it; all others are language models."""
+
+_PARTER = (
+    "from tokenizers import Regex, pre_tokenizers",
+    f'unspaced = pre_tokenizers.Split(Regex(r"{UNSPACED}"), "isolated")',
+    "parter = pre_tokenizers.Sequence([pre_tokenizers.BertPreTokenizer(), unspaced])",
+)
+"""How train's texts were parted at their signs (`ftsweep.data.files.text_words`), for who has no ftsweep."""
 
 
 def readme_of(folder: Path, manifest: Mapping[str, Any], end_ids: Sequence[int] = ()) -> str:
@@ -36,7 +45,7 @@ def readme_of(folder: Path, manifest: Mapping[str, Any], end_ids: Sequence[int] 
     if not has_virtual:
         more = ', aggregation_strategy="first"' if head == "token_classification" else ""
         call = f'pipeline("{pipeline}", model="FOLDER"{more}){_arguments(head, task, manifest, folder, end_ids)}'
-        lines += ["import re"] * ("re." in call) + ["from transformers import pipeline", call]
+        lines += [*(_PARTER if "parter." in call else ()), "from transformers import pipeline", call]
     if is_adapter:
         if auto == "MaskedLM":  # PEFT has no class of its own for these
             lines += [
@@ -83,7 +92,7 @@ def _arguments(head: str, task: str, manifest: Mapping[str, Any], folder: Path, 
     if head == "masked_lm":
         return f'("a {_tokenizer(folder).get("mask_token", "[MASK]")}")'
     if head == "token_classification" and manifest["schema"].get("parts_signs"):
-        return '(" ".join(re.findall(r"\\w+|[^\\w\\s]", "a text")))'
+        return '(" ".join(word for word, _ in parter.pre_tokenize_str("a text")))'
     if head == "token_classification" or task == "Text":
         return '("a text")'
     how = f", max_new_tokens={manifest['task'].get('max_new_tokens', 128)}, do_sample=False"

@@ -193,8 +193,9 @@ def _noise(study: StudyFit) -> Verdict | None:
     settings = "setting" if len(groups) == 1 else "settings"
     advice = "Smaller differences between trials mean nothing"
     if num_within == len(values) >= MIN_TRIALS and _are_alike(study):
-        varied = ", ".join(dict.fromkeys(name for record in study.records for name in record.proposal.params))
-        advice = f"No difference between them can be told: vary something else than {varied}, or it in a wider range"
+        varied = list(dict.fromkeys(name for record in study.records for name in record.proposal.params))
+        wider = "it in a wider range" if len(varied) == 1 else "them in wider ranges"
+        advice = f"No difference between them can be told: vary something else than {', '.join(varied)}, or {wider}"
     return Verdict(
         VerdictKind.NOISE,
         f"two runs of one setting differ by up to {number(band, digits=2)} in {study.objective.key} by their seed "

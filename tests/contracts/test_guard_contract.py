@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from ftsweep.config.build import locate
 from ftsweep.config.folders import shipped_folder
+from ftsweep.domain.finding import Severity
 from ftsweep.guards import chat_turns, label_names, labels, leakage, numbers, quality, rows, telling_words, unread
 from ftsweep.guards.base import DataGuard
 from ftsweep.testing.guard import AnswerTask, GuardContract, Splits, WordTask
@@ -333,7 +334,18 @@ class TestTellingWords(GuardContract):
         train = [{**row, "text": f"{row['text']} {'x17' if place % 20 else 'x40'}"} for place, row in enumerate(TRAIN)]
         assert self.findings(self.view({"train": train, "validation": HELD_OUT})) == []
         (finding,) = self.findings(self.view(self.faulty()))
-        assert "2 of 2 labels have a word of their own each" in finding.message
+        assert "2 of 2 labels have a word each" in finding.message
+
+    def test_of_two_labels_a_word_of_one_tells_the_other_too_and_a_labels_name_is_none(self) -> None:
+        def marked(mark: str, label: str) -> Splits:
+            train = [{**row, "text": f"{row['text']} {mark if row['label'] == label else ''}"} for row in TRAIN]
+            return {"train": train, "validation": HELD_OUT}
+
+        (finding,) = self.findings(self.view(marked("queue-17", "a")))
+        assert (finding.severity, finding.count) == (Severity.WARN, 300)
+        assert "1 of 2 labels has a word of its own" in finding.message
+        assert "the rows without it have the label that is left" in finding.message
+        assert self.findings(self.view(marked("A", "a"))) == []
 
 
 class _NumberTask(WordTask):
@@ -362,6 +374,27 @@ class TestFarNumbers(GuardContract):
 
     def make_task(self) -> Any:
         return _NumberTask()
+
+    def test_a_long_tail_is_a_note_and_what_stands_apart_or_makes_the_loss_a_warning(self) -> None:
+        def told(*numbers: float) -> list[tuple[Severity, int]]:
+            """Of 300 rows, of which the last have these numbers."""
+            rows = self.clean()["train"]
+            labels = [*(row["label"] for row in rows), *map(str, numbers)][-len(rows) :]
+            train = [{**row, "label": label} for row, label in zip(rows, labels, strict=True)]
+            found = self.findings(self.view({**self.clean(), "train": train}))
+            return [(each.severity, each.count) for each in found]
+
+        assert told(20, 30, 40, 50) == [(Severity.NOTE, 1)]  # the fence is at 46
+        assert told(50) == [(Severity.WARN, 1)]
+        assert told(*range(20, 100, 4)) == [(Severity.WARN, 13)]
+
+    def test_where_half_of_the_numbers_are_one_the_middle_nine_tenths_are_the_measure(self) -> None:
+        rows = self.clean()["train"]
+        labels = [str(place % 6 if place % 5 == 0 else 0) for place in range(len(rows) - 1)] + ["-999"]
+        train = [{**row, "label": label} for row, label in zip(rows, labels, strict=True)]
+        (finding,) = self.findings(self.view({"train": train, "validation": train[:60]}))
+        assert (finding.severity, finding.count) == (Severity.WARN, 1)
+        assert "nine tenths of train's lie between 0 and" in finding.message
 
     def test_what_is_far_in_a_held_out_split_is_named_and_stays(self) -> None:
         train, held_out = self.clean().values()

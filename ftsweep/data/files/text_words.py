@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tokenizers.pre_tokenizers import PreTokenizer
 
-_UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]\p{M}*"
+UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]\p{M}*"
 """A letter, with its marks, of a script that has no space between words."""
 
 
@@ -55,5 +55,5 @@ def are_parted(counts: Mapping[str, int]) -> bool:
 def _parter() -> PreTokenizer:
     from tokenizers import Regex, pre_tokenizers
 
-    alone = pre_tokenizers.Split(Regex(_UNSPACED), "isolated")
+    alone = pre_tokenizers.Split(Regex(UNSPACED), "isolated")
     return pre_tokenizers.Sequence([pre_tokenizers.BertPreTokenizer(), alone])

@@ -106,7 +106,7 @@ def _group_findings(look: Look, rows: Sequence[Mapping[str, Any]]) -> list[Findi
     """Take note of a column that says whose a row is, where nothing says which split a row is of."""
     if look.guess is not None and look.split_column is None:
         look.group_column = group_column(look.guess, look.columns, rows)
-    return [] if look.group_column is None else [group_finding(look.columns[look.group_column])]
+    return [] if look.group_column is None else [group_finding(look.columns[look.group_column], look.num_rows)]
 
 
 def _split_column(look: Look) -> tuple[str | None, dict[str, int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import io
+import math
 import re
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -21,6 +22,7 @@ from ftsweep.analysis.sentence import said_of_choice
 from ftsweep.analysis.two_answers import ModelAnswer
 from ftsweep.cli.best_view import print_best
 from ftsweep.cli.live_view import PlainView
+from ftsweep.cli.result_view import optimism_text
 from ftsweep.cli.run_view import print_ending
 from ftsweep.cli.status_view import print_study
 from ftsweep.cli.study_json import study_json
@@ -361,6 +363,82 @@ def test_a_model_that_its_untouched_base_equals_gained_nothing_and_is_not_what_t
     assert "on validation the untouched base has loss 0.4" in " ".join(said_in_full(untested, records, Objective()))
 
 
+SHARES = {"macro_f1": right_answers(is_readable=True), "accuracy": right_answers()}
+LOSS_AND_SHARE, BY_ACCURACY = Objective(metrics=SHARES), Objective("accuracy", direction="maximize", metrics=SHARES)
+
+
+def test_a_model_that_is_right_more_often_and_surer_gained_something() -> None:
+    sure = {"trial-0001": {"loss": Interval(0.1, 1.9, 2.3), "macro_f1": Interval(0.01, 0.65, 0.75)}}
+    test = {"trial-0001": {"loss": 2.1, "macro_f1": 0.7}, "baseline": {"loss": 2.0, "macro_f1": 0.05}}
+    result = StudyResult("Chosen.", model(1, None), None, test=test, intervals=sure)
+    records = small(COMPLETE, COMPLETE)
+    said = " ".join(said_in_full(result, records, LOSS_AND_SHARE))
+    assert "By loss fine-tuning gained nothing, by macro_f1 it did" in said
+    assert "best demo --export" in next_command(result, records, LOSS_AND_SHARE, "demo", "mlruns")
+    nearly = replace(result, test={**test, "baseline": {"loss": 2.2, "macro_f1": 0.05}})
+    assert "is open: on test the untouched" not in " ".join(said_in_full(nearly, records, LOSS_AND_SHARE))
+    untested = replace(
+        result,
+        model=replace(model(1, None), values={"validation/macro_f1": 0.7}),
+        test={},
+        baseline={"main": {"loss": 0.4, "macro_f1": 0.05}},
+        data={"main": {"num_rows": {"validation": 200}}},
+    )
+    assert "by macro_f1 it did: on validation" in " ".join(said_in_full(untested, records, LOSS_AND_SHARE))
+
+
+@pytest.mark.parametrize(("accuracy", "loss", "is_said"), [(0.47, 0.76, True), (0.6, 0.76, False), (0.47, 0.6, False)])
+def test_a_better_f1_with_fewer_right_answers_and_a_higher_loss_may_be_guessing(
+    accuracy: float, loss: float, is_said: bool
+) -> None:
+    own = {"macro_f1": 0.47, "accuracy": accuracy, "loss": loss}
+    test = {"trial-0001": own, "baseline": {"macro_f1": 0.34, "accuracy": 0.53, "loss": 0.69}}
+    objective = Objective("macro_f1", direction="maximize", metrics=SHARES)
+    said = " ".join(said_in_full(StudyResult("C.", model(1), None, test=test), small(COMPLETE, COMPLETE), objective))
+    assert ("Guesses have a better macro_f1 than always naming one label" in said) is is_said
+
+
+def test_where_training_gained_nothing_the_search_is_not_called_worth_it() -> None:
+    test = {"trial-0001": {"loss": 0.7}, "trial-0000": {"loss": 0.9}, "baseline": {"loss": 0.6}}
+    said = said_in_full(StudyResult("Chosen.", model(1), None, test=test), small(COMPLETE, COMPLETE), Objective())
+    assert "was worth it" not in " ".join(said)
+    assert said[-1].endswith("for sure and on test; the untouched base is no worse than it.")
+    right = {"trial-0001": {"accuracy": 1.0}, "baseline": {"accuracy": 1.0}}
+    said = said_in_full(StudyResult("C.", model(1), None, test=right), small(COMPLETE, COMPLETE), BY_ACCURACY)
+    assert "The base leaves nothing to gain." in " ".join(said)
+
+
+def test_what_is_no_number_on_test_is_held_against_nothing() -> None:
+    sure = {"trial-0001": {"accuracy": Interval(math.nan, math.nan, math.nan)}}
+    test = {"trial-0001": {"accuracy": math.nan}, "baseline": {"accuracy": 0.5}}
+    result = StudyResult("Chosen.", model(1, None), None, test=test, intervals=sure)
+    said = " ".join(said_in_full(result, small(COMPLETE, COMPLETE), BY_ACCURACY))
+    assert "gained nothing" not in said
+    assert "worse by" not in said
+    assert optimism_text(result, BY_ACCURACY) == ""
+
+
+@pytest.mark.parametrize(
+    ("own", "value", "error", "num_rows", "is_said"),
+    [
+        (0.85, 0.9, 0.005, {"validation": 50, "test": 5000}, False),  # validation's rows are the few
+        (0.85, 0.9, 0.005, {"validation": 5000, "test": 5000}, True),
+        (0.0, 0.7, 0.0, {"validation": 50, "test": 3}, False),
+        (0.0, 0.7, 0.0, {"validation": 500, "test": 500}, True),
+        (0.0, 0.7, 0.0, {}, False),
+    ],
+)
+def test_a_fall_is_held_against_the_rows_of_both_splits(
+    own: float, value: float, error: float, num_rows: dict[str, int], is_said: bool
+) -> None:
+    sure = {"trial-0001": {"accuracy": Interval(error, own, own)}}
+    test = {"trial-0001": {"accuracy": own}}
+    chosen = replace(model(1, None), value=value)
+    result = StudyResult("C.", chosen, None, test=test, intervals=sure, data={"main": {"num_rows": num_rows}})
+    said = " ".join(said_in_full(result, small(COMPLETE, COMPLETE), BY_ACCURACY))
+    assert ("On test the model is worse by" in said) is is_said
+
+
 def test_a_model_that_was_not_trained_is_not_held_against_its_base() -> None:
     (record,) = small(COMPLETE)
     idle = replace(record, outcome=Outcome(COMPLETE, extra={"num_trained_parameters": 0}))
@@ -395,3 +473,13 @@ def test_the_lines_of_a_pipe_tell_of_every_trial_that_began_and_count_those_that
     ]
     assert "[1/" in lines[-3]
     assert "[2/" in lines[-1]
+
+
+def test_trials_that_ended_before_a_run_went_on_are_not_told_to_begin(folder: StudyFolder) -> None:
+    state = replace(read_overview(folder).state, result=None, trials=small(COMPLETE))
+    console = Console(file=io.StringIO(), width=200, highlight=False)
+    view = PlainView(console)
+    view(state)
+    view(replace(state, trials=small(COMPLETE, COMPLETE)))
+    begun = [line for line in console.file.getvalue().splitlines() if " begins" in line]  # type: ignore[attr-defined]
+    assert [line.partition(":")[0] for line in begun] == ["trial 1 begins"]

@@ -12,6 +12,7 @@ import pytest
 from ftsweep.control.new_sweep import write_new_sweep
 from ftsweep.data.looking.groups import is_whose
 from ftsweep.data.looking.look import look_at
+from ftsweep.domain.finding import Severity
 
 ROWS, PEOPLE = 240, 30
 
@@ -50,6 +51,35 @@ def test_a_column_is_named_for_its_name_where_labels_say_nothing_of_it(tmp_path:
 @pytest.mark.parametrize("person", [lambda n: f"p{n}", lambda n: f"p{n % 4}"], ids=["a row each", "as few as labels"])
 def test_a_column_of_rows_own_or_of_a_few_values_is_no_group(tmp_path: Path, person: Any) -> None:
     assert looked(tmp_path, "customer", lambda n: "ab"[n % 4 // 2], person)[0] == []
+
+
+@pytest.mark.parametrize(
+    ("column", "person"),
+    [
+        ("subcategory", lambda n: f"k{n % PEOPLE}"),
+        ("fine_label", lambda n: f"k{n % PEOPLE}"),
+        ("points", lambda n: n % 2 * 15 + n % PEOPLE // 2),
+        ("seen", lambda n: f"2024-{n % 2 * 6 + n % 12 // 2 + 1:02}"),
+    ],
+    ids=["finer", "finer by name", "cut at a number", "cut at a date"],
+)
+def test_what_the_label_was_made_of_is_no_group(tmp_path: Path, column: str, person: Any) -> None:
+    assert looked(tmp_path, column, lambda n: "ab"[n % 2], person)[0] == []
+
+
+def test_of_splits_that_are_given_plan_says_whether_they_share_any(tmp_path: Path) -> None:
+    for split in ("train", "validation", "test"):
+        rows = [{"text": f"row {n} of {split}", "label": "ab"[n % 2], "customer": n % PEOPLE} for n in range(ROWS)]
+        (tmp_path / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    look = look_at([str(tmp_path)])
+    (finding,) = [each for each in look.findings if each.check == "groups"]
+    assert finding.severity is Severity.NOTE
+    assert finding.text.endswith("With data.group=customer ftsweep plan says whether your splits share any.")
+    sweep = write_new_sweep(look, force=True, out=tmp_path / "sweep.yaml").file.read_text()
+    (tmp_path / "validation.jsonl").unlink()
+    (finding,) = [each for each in look_at([str(tmp_path)]).findings if each.check == "groups"]
+    assert "(your test is refused where it shares any): data.group=customer" in finding.text
+    assert "  # group: customer # refuses rows that have it in common on both sides\n" in sweep
 
 
 @pytest.mark.parametrize(

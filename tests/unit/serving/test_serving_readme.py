@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ftsweep.data.files.text_words import split_words
 from ftsweep.serving.readme import readme_of
 from ftsweep.store.atomic import write_json
 
@@ -44,6 +44,14 @@ def test_a_tagger_is_given_words_and_signs_apart_where_it_learned_them_so(tmp_pa
     assert 'model="FOLDER", aggregation_strategy="first")("a text")' in plain
     parted = readme_of(tmp_path, {**OWN, "schema": {"labels": ["O", "B-a"], "parts_signs": True}})
     (call,) = [line for line in parted.splitlines() if line.startswith("pipeline(")]
-    assert call.endswith('aggregation_strategy="first")(" ".join(re.findall(r"\\w+|[^\\w\\s]", "a text")))')
-    assert "import re\n" in parted
-    assert eval(call.partition("first")[2].removeprefix('")'), {"re": re}) == "a text"
+    parts = call.partition('aggregation_strategy="first")')[2]
+    block = parted.partition("```python\n")[2].partition("from transformers")[0]
+    known: dict[str, Any] = {}
+    exec(block, known)  # what a reader would paste
+    for text in (
+        "a_b don't, 3.5%",
+        "cafe\u0301 \U0001f600",
+        "\u65e5\u672c\u8a9e",
+        "\u0928\u092e\u0938\u094d\u0924\u0947",
+    ):
+        assert eval(parts.replace('"a text"', repr(text)), known) == " ".join(split_words(text))

@@ -149,7 +149,9 @@ def test_trials_that_noise_does_not_tell_apart_say_that_what_varied_makes_no_dif
     records = [trial(number, falling(1.0 + number / 1000), rate=3e-4) for number in range(6)]
     alike = [RacedSetting(0, 1.0, (1.01, 1.02)), RacedSetting(1, 1.0, (1.02, 1.04))]
     advice = judged(records, contenders=alike)[VerdictKind.NOISE].advice
-    assert advice.startswith(f"No difference between them can be told: vary something else than {RATE}, strategy.rank")
+    assert advice.startswith(
+        f"No difference between them can be told: vary something else than {RATE}, strategy.rank, or them"
+    )
     better = [RacedSetting(0, 1.0, (1.01, 1.02), standing="better"), alike[1]]
     pruned = [*records, trial(6, falling(2.0), is_pruned=True)]
     far = [*records, trial(6, falling(2.0))]
