@@ -21,6 +21,7 @@ _LONG_SIGNS = ("+++$+++", ":::", "|||", "::", "||")
 """Signs of several characters that stand between cells, those first that hold others."""
 _NAMES = {"text", "label", "labels", "prompt", "completion", "question", "answer", "tokens", "tags", "sentence"}
 """Names of columns that hardly any text begins with, with a comma behind."""
+_MOST_SPACES = 2  # of a column's name
 _CELLS = {"\t": "tab", ";": "semicolon", "|": "pipe"}
 
 
@@ -86,7 +87,9 @@ def refuse_disguised(file: DataFile, lines: Sequence[str], settings: ReadSetting
         )
     refuse_long_sign(file, full)
     first = [cell.strip().strip('"').lower() for cell in full[0].split(",")]
-    if len(first) > 1 and _NAMES & {*first} and all(line.count(",") >= len(first) - 1 for line in full):
+    are_names = len(first) > 1 and _NAMES & {*first} and all(cell.count(" ") <= _MOST_SPACES for cell in first)
+    is_parted = any(not line.strip() for line in lines[: len(full)])  # a blank line stands between texts, not rows
+    if are_names and not is_parted and all(line.count(",") >= len(first) - 1 for line in full):
         raise DataError(
             f"is a table by its lines, with the names {', '.join(first)} above it",
             where=f"{file.where}:1",
