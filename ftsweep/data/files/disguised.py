@@ -65,8 +65,13 @@ def refuse_long_sign(file: DataFile, lines: Sequence[str], *, delimiter: str = "
             )
 
 
-def refuse_disguised(file: DataFile, lines: Sequence[str], settings: ReadSettings) -> None:
-    """Raise DataError for a .txt file whose lines are rows with labels in them, unless its text alone is wanted."""
+def refuse_disguised(
+    file: DataFile, lines: Sequence[str], settings: ReadSettings, *, reads_objects: bool = False
+) -> None:
+    """Raise DataError for a .txt file whose lines are rows with labels in them, unless its text alone is wanted.
+
+    `reads_objects`: JSON objects are read from such lines, and are nothing to refuse.
+    """
     full = [line for line in lines if line.strip()]
     if file.format != "txt" or len(full) < _FEWEST:
         return
@@ -79,7 +84,8 @@ def refuse_disguised(file: DataFile, lines: Sequence[str], settings: ReadSetting
         )
     if settings.wanted and set(settings.wanted) <= {"text"}:
         return
-    if all(_is_object(line) for line in full[:_FEWEST]):
+    num_opened = sum(line.lstrip().startswith("{") for line in full)
+    if not reads_objects and num_opened >= _MOST * len(full) and all(_is_object(line) for line in full[:_FEWEST]):
         raise DataError(
             "holds a JSON object a line by its lines",
             where=f"{file.where}:1",

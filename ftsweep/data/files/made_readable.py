@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import shlex
 import sqlite3
@@ -47,6 +48,8 @@ _SUFFIXES = {
     "lzma": (".lzma",),
 }
 _KIND_OF = {suffix: kind for kind, suffixes in _SUFFIXES.items() for suffix in suffixes}
+_LANGUAGES = (".br", ".por")
+"""Of these those that are a language's code as well: Breton, Portuguese."""
 SPREADSHEETS = tuple(suffix for kind in ("excel", "old excel", "open", "sheet") for suffix in _SUFFIXES[kind])
 
 _TEXT_OF_MAIL = "(part := mail.get_body(('plain', 'html'))) and part.get_content()"  # the plain text, else the page
@@ -95,9 +98,21 @@ def way_to_read(path: Path) -> str:
     kind = _KIND_OF.get(suffix)
     if kind is None:
         return ""
-    if kind in ("excel", "old excel", "open") and _is_text(_first_bytes(path)):
+    is_text = kind in ("excel", "old excel", "open") and _is_text(_first_bytes(path))
+    if is_text or is_in_a_language(path):
         return f"It is text by its first bytes. {_NAMES}"  # as programs write what Excel is to open
     return _way(kind, path)
+
+
+def is_in_a_language(path: Path) -> bool:
+    """Whether a file named after a language, as of a parallel corpus, holds text, and not what others name so."""
+    first = _first_bytes(path)
+    if path.suffix.lower() not in _LANGUAGES or first.startswith(b"ASCII SPSS"):
+        return False
+    try:
+        return bool(codecs.getincrementaldecoder("utf-8")().decode(first))  # the last character may be cut
+    except UnicodeDecodeError:
+        return False
 
 
 def has_way(suffix: str) -> bool:

@@ -194,6 +194,9 @@ def test_annotations_beside_texts_are_told_with_a_command_that_makes_entities_of
     ("name", "content", "message"),
     [
         ("r.manifest", b'{"text": "a"}\n{"text": "b"}\n', "holds a JSON object a line: name it .jsonl"),
+        ("r.br", "ur ger brezhonek \u00f1\n".encode(), "is text by its first bytes. Name it after"),
+        ("s.br", b"\x1b\xff\x80", "brotli -d"),
+        ("r.por", b"ASCII SPSS PORT FILE", "read_spss"),
         ("r.dat", b"a;b\n", "Name it after what it holds: .csv"),
         ("r.xls", b"<table></table>", "is text by its first bytes. Name it after"),
         ("r.xlsx", b"PK\x03\x04", "pandas.read_excel.*r.xlsx .*r.csv`"),

@@ -43,6 +43,11 @@ def test_a_first_row_with_a_text_as_the_others_is_no_line_of_names() -> None:
         (["Answer, that is what he said of it, and left", *(f"the {word}, a, b" for word in WORDS)], False),
         (["Answer, o Lord", *(f"the {word}, a" for word in WORDS)], True),
         ([line for word in WORDS for line in (f"Answer, o {word}", "")], False),
+        ([line for word in WORDS for line in ('{"a": 1}', "", f"the {word}", "")][::-1], False),
+        (
+            [*(line for _ in WORDS for line in ('{"a": 1}', "")), *(line for word in WORDS for line in (word, ""))],
+            False,
+        ),
     ],
 )
 def test_a_text_that_begins_with_a_word_of_tables_is_read(lines: list[str], is_table: bool, tmp_path: Path) -> None:
