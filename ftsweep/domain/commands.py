@@ -19,6 +19,11 @@ def quoted_command(*words: object) -> str:
     return " ".join(_shell_word(str(word)) for word in words)
 
 
+def task_options(task: str, **columns: object) -> str:
+    """`--task TASK --columns text=a,label=b` for a shell, whatever the names of the columns hold."""
+    return quoted_command("--task", task, "--columns", ",".join(f"{name}={each}" for name, each in columns.items()))
+
+
 def study_command(verb: str, study: str, *words: object, store: Path | str) -> str:
     """`ftsweep VERB STUDY ...` with the store, where it is not the one in the current folder."""
     return store_command(verb, study, *words, store=store)

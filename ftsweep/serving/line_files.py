@@ -14,6 +14,7 @@ from ftsweep.data.files.encodings import find_encoding
 from ftsweep.data.files.foreign import refuse_foreign
 from ftsweep.data.files.found import is_pattern
 from ftsweep.data.files.kinds import data_file, format_of, is_known_kind, is_spreadsheet, lines_file
+from ftsweep.data.files.made_readable import is_in_a_language
 from ftsweep.data.files.reading import encoding_findings
 from ftsweep.data.files.text import opened_text
 from ftsweep.domain.finding import Finding, Severity
@@ -55,7 +56,7 @@ def opened_lines(
             refuse_foreign(file)
             lines = _first_lines(path, encoding)
             looked_for = tuple(wanted) if _may_be_cells(lines, wanted) else ("text",)
-            refuse_disguised(file, lines, ReadSettings(wanted=looked_for))
+            refuse_disguised(file, lines, ReadSettings(wanted=looked_for), reads_objects=True)
             found = find_encoding(file, encoding)
             with opened_text(file, found) as text:
                 yield text, [*encoding_findings(file, found, ReadSettings(encoding)), *_paragraphs_told(path, lines)]
@@ -90,7 +91,7 @@ def _check_kind(path: Path) -> None:
 
     One that nothing is known of, such as that of `tmp.x8Fq2`, says nothing.
     """
-    if format_of(path.name)[0] is None and is_known_kind(path.name):
+    if format_of(path.name)[0] is None and is_known_kind(path.name) and not is_in_a_language(path):
         data_file(path, path.name)
 
 

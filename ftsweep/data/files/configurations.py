@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator, Mapping
+import os.path
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,19 +40,23 @@ class ToldSplits:
         return self.splits.get(file, "")
 
 
-def told_splits(folder: Path) -> ToldSplits | None:
+def told_splits(folder: Path, rows: Collection[Path]) -> ToldSplits | None:
     """What README.md tells of a folder's one data set, or of the default one; None where it tells nothing.
+
+    `rows` are the folder's files of rows: no others count, those outside of the folder least of all.
 
     Raises:
         DataError: it tells of several data sets, and of none that is the default.
     """
-    found = configurations(folder)
+    found = configurations(folder, rows)
     chosen = found[0] if len(found) == 1 else next((each for each in found if each.is_default), None)
     if not found:
         return None
     if chosen is None:
         first = next(file for files in found[0].files.values() for file in files)
-        alone = first.parent if first.parent != folder else first
+        others = {file for each in found[1:] for files in each.files.values() for file in files}
+        is_apart = first.parent != folder and not any(first.parent in file.parents for file in others)
+        alone = first.parent if is_apart else first
         names = ", ".join(each.name for each in found[:_NUM_SHOWN])
         more = f" and {len(found) - _NUM_SHOWN} more" if len(found) > _NUM_SHOWN else ""
         raise DataError(
@@ -59,26 +64,35 @@ def told_splits(folder: Path) -> ToldSplits | None:
             where=str(folder),
             remedy=f"Name the folder or the files of one: of {found[0].name} that is {alone}.",
         )
-    splits = {file: split_named(split) for split, files in chosen.files.items() for file in files}
+    splits = {
+        file: split_named(split or file.stem) or ("" if split else "train")
+        for split, files in chosen.files.items()
+        for file in files
+    }
     taken = {split for split in splits.values() if split}
     if "train" not in taken:
         return None
     told = "; ".join(
-        f"{split}: {', '.join(file.relative_to(folder).as_posix() for file in files[:_NUM_SHOWN])}"
+        f"{split or 'by their names'}: {', '.join(file.relative_to(folder).as_posix() for file in files[:_NUM_SHOWN])}"
         + (f" and {len(files) - _NUM_SHOWN} more" if len(files) > _NUM_SHOWN else "")
-        + ("" if split_named(split) else ", not read")
+        + ("" if split_named(split) or not split else ", not read")
         for split, files in chosen.files.items()
     )
     words = f"{folder.name} has the splits of the data set {chosen.name!r} as its README.md tells them: {told}"
     return ToldSplits(words, {file: split for file, split in splits.items() if split})
 
 
-def configurations(folder: Path) -> list[Configuration]:
-    """The data sets that a folder's README.md tells of, with the files that are there; none without such a head."""
-    found = []
+def configurations(folder: Path, rows: Collection[Path]) -> list[Configuration]:
+    """The data sets that a folder's README.md tells of, with those of `rows` that are theirs; none without such a head.
+
+    Of several with the same files, as of one data set with several tasks, the first is taken.
+    """
+    found: list[Configuration] = []
     for said in _said(folder):
-        files = {split: tuple(_matching(folder, patterns)) for split, patterns in _by_split(said.get("data_files"))}
-        if any(files.values()):
+        files: dict[str, tuple[Path, ...]] = {}
+        for split, patterns in _by_split(said.get("data_files")):
+            files[split] = (*files.get(split, ()), *_matching(folder, patterns, rows))
+        if any(files.values()) and all(files != each.files for each in found):
             name = str(said.get("config_name", "default"))
             found.append(Configuration(name, bool(said.get("default")) or name == "default", files))
     return found
@@ -94,14 +108,14 @@ def _said(folder: Path) -> list[Mapping[str, Any]]:
         return []
     try:
         head = yaml.safe_load(text.removeprefix("---\n").partition("\n---")[0])
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):  # a date that there is not is a ValueError
         return []
     configs = head.get("configs") if isinstance(head, dict) else None
     return [each for each in configs if isinstance(each, dict)] if isinstance(configs, list) else []
 
 
 def _by_split(data_files: Any) -> Iterator[tuple[str, list[str]]]:
-    """Splits and their patterns, in the forms that the hub reads; a pattern alone is train's."""
+    """Splits and their patterns, in the forms that the hub reads; a pattern alone is of no split that is named."""
     if isinstance(data_files, dict):
         for split, patterns in data_files.items():
             yield str(split), _patterns(patterns)
@@ -109,16 +123,17 @@ def _by_split(data_files: Any) -> Iterator[tuple[str, list[str]]]:
     entries = data_files if isinstance(data_files, list) else [data_files]
     for entry in entries:
         if isinstance(entry, dict):
-            yield str(entry.get("split", "train")), _patterns(entry.get("path"))
+            yield str(entry.get("split") or ""), _patterns(entry.get("path"))
     if plain := [entry for entry in entries if isinstance(entry, str)]:
-        yield "train", plain
+        yield "", plain
 
 
 def _patterns(value: Any) -> list[str]:
     return [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str)]
 
 
-def _matching(folder: Path, patterns: list[str]) -> Iterator[Path]:
+def _matching(folder: Path, patterns: list[str], rows: Collection[Path]) -> Iterator[Path]:
     for pattern in patterns:
         names = glob.glob(pattern, root_dir=folder, recursive=True)  # noqa: PTH207 - Path.glob takes no ".." or "./"
-        yield from sorted(folder / name for name in names if (folder / name).is_file())
+        there = (folder / os.path.normpath(name) for name in names)
+        yield from sorted(file for file in there if file in rows)

@@ -21,6 +21,7 @@ _LONG_SIGNS = ("+++$+++", ":::", "|||", "::", "||")
 """Signs of several characters that stand between cells, those first that hold others."""
 _NAMES = {"text", "label", "labels", "prompt", "completion", "question", "answer", "tokens", "tags", "sentence"}
 """Names of columns that hardly any text begins with, with a comma behind."""
+_MOST_SPACES = 2  # of a column's name
 _CELLS = {"\t": "tab", ";": "semicolon", "|": "pipe"}
 
 
@@ -64,8 +65,13 @@ def refuse_long_sign(file: DataFile, lines: Sequence[str], *, delimiter: str = "
             )
 
 
-def refuse_disguised(file: DataFile, lines: Sequence[str], settings: ReadSettings) -> None:
-    """Raise DataError for a .txt file whose lines are rows with labels in them, unless its text alone is wanted."""
+def refuse_disguised(
+    file: DataFile, lines: Sequence[str], settings: ReadSettings, *, reads_objects: bool = False
+) -> None:
+    """Raise DataError for a .txt file whose lines are rows with labels in them, unless its text alone is wanted.
+
+    `reads_objects`: JSON objects are read from such lines, and are nothing to refuse.
+    """
     full = [line for line in lines if line.strip()]
     if file.format != "txt" or len(full) < _FEWEST:
         return
@@ -78,7 +84,8 @@ def refuse_disguised(file: DataFile, lines: Sequence[str], settings: ReadSetting
         )
     if settings.wanted and set(settings.wanted) <= {"text"}:
         return
-    if all(_is_object(line) for line in full[:_FEWEST]):
+    num_opened = sum(line.lstrip().startswith("{") for line in full)
+    if not reads_objects and num_opened >= _MOST * len(full) and all(_is_object(line) for line in full[:_FEWEST]):
         raise DataError(
             "holds a JSON object a line by its lines",
             where=f"{file.where}:1",
@@ -86,7 +93,9 @@ def refuse_disguised(file: DataFile, lines: Sequence[str], settings: ReadSetting
         )
     refuse_long_sign(file, full)
     first = [cell.strip().strip('"').lower() for cell in full[0].split(",")]
-    if len(first) > 1 and _NAMES & {*first} and all(line.count(",") >= len(first) - 1 for line in full):
+    are_names = len(first) > 1 and _NAMES & {*first} and all(cell.count(" ") <= _MOST_SPACES for cell in first)
+    is_parted = any(not line.strip() for line in lines[: len(full)])  # a blank line stands between texts, not rows
+    if are_names and not is_parted and all(line.count(",") >= len(first) - 1 for line in full):
         raise DataError(
             f"is a table by its lines, with the names {', '.join(first)} above it",
             where=f"{file.where}:1",

@@ -105,14 +105,13 @@ def _found_in(named: str, split: str, shared: Sequence[str], notes: list[Finding
             if there and not any(Path(name).suffix for name in there):
                 remedy = f"Files of text must be named .txt. {remedy}"
             raise DataError(what, where=str(path), remedy=remedy)
-        told = told_splits(path)
+        told = told_splits(path, set(files))
+        notes += passed_over(path, set(files))
         if told:
             left = [file.relative_to(path).as_posix() for file in files if not told.split_of(file)]
             more = f"; not read: {', '.join(left[:_NUM_SHOWN])}" + ", ..." * (len(left) > _NUM_SHOWN) if left else ""
             notes.append(_note(f"{told.words}{more}"))
             files = [file for file in files if told.split_of(file)]
-        else:
-            notes += passed_over(path, set(files))
         chosen = [each for file in files for each in _in_folder(file, path, split)]
         return _chosen(chosen, split, shared, str(path), notes, told)
     check_exists(split, path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import shlex
 import sqlite3
@@ -47,6 +48,8 @@ _SUFFIXES = {
     "lzma": (".lzma",),
 }
 _KIND_OF = {suffix: kind for kind, suffixes in _SUFFIXES.items() for suffix in suffixes}
+_LANGUAGES = (".br", ".por")
+"""Of these those that are a language's code as well: Breton, Portuguese."""
 SPREADSHEETS = tuple(suffix for kind in ("excel", "old excel", "open", "sheet") for suffix in _SUFFIXES[kind])
 
 _TEXT_OF_MAIL = "(part := mail.get_body(('plain', 'html'))) and part.get_content()"  # the plain text, else the page
@@ -95,9 +98,21 @@ def way_to_read(path: Path) -> str:
     kind = _KIND_OF.get(suffix)
     if kind is None:
         return ""
-    if kind in ("excel", "old excel", "open") and _is_text(_first_bytes(path)):
+    is_text = kind in ("excel", "old excel", "open") and _is_text(_first_bytes(path))
+    if is_text or is_in_a_language(path):
         return f"It is text by its first bytes. {_NAMES}"  # as programs write what Excel is to open
     return _way(kind, path)
+
+
+def is_in_a_language(path: Path) -> bool:
+    """Whether a file named after a language, as of a parallel corpus, holds text, and not what others name so."""
+    first = _first_bytes(path)
+    if path.suffix.lower() not in _LANGUAGES or first.startswith(b"ASCII SPSS"):
+        return False
+    try:
+        return bool(codecs.getincrementaldecoder("utf-8")().decode(first))  # the last character may be cut
+    except UnicodeDecodeError:
+        return False
 
 
 def has_way(suffix: str) -> bool:
@@ -142,16 +157,16 @@ def annotations_way(folder: Path) -> str:
 def _way(kind: str, path: Path) -> str:
     old = _quoted(path)
     if kind in _PLAIN:
-        return _PLAIN[kind].format(old=old, new=_quoted(path.with_suffix("")))
+        kinds = {"csv": ".csv", "txt": ".txt", "jsonl": ".jsonl", "sqlite": ".sqlite"}
+        return _PLAIN[kind].format(old=old, **{name: _new(path, suffix) for name, suffix in kinds.items()})
     if kind in _WITH_PANDAS:
         before, call, package = _WITH_PANDAS[kind]
-        if kind == "sqlite":
-            call = call.replace("TABLE", _table_in(path))
+        said = f"{old} {shlex.quote('select * from ' + _table_in(path))}" if kind == "sqlite" else old  # noqa: S608
         new = ".csv" if "to_csv" in call else ".parquet"
         needs = f" (it needs {package}: pip install {package})" if package else ""
         imports = {"sqlite": ", sqlite3", "avro": ", fastavro"}.get(kind, "")
         code = f"import pandas, sys{imports}; {call}"
-        return f"{before}{needs}: {_python(code, f'{old} {_quoted(path.with_suffix(new))}')}"
+        return f"{before}{needs}: {_python(code, f'{said} {_new(path, new)}')}"
     if kind in ("sweep", "toml"):
         read = "yaml.safe_load(old.read_bytes())" if kind == "sweep" else "tomllib.loads(old.read_text('utf-8'))"
         code = (
@@ -159,9 +174,9 @@ def _way(kind: str, path: Path) -> str:
             f"new.write_text(json.dumps({read}, default=str))"
         )
         before = "A sweep file is for `ftsweep plan` and `ftsweep run`. " if kind == "sweep" else ""
-        new = _quoted(path.with_suffix(".json"))
+        new = _new(path, ".json")
         return f"{before}A list of rows: {_python(code, f'{old} {new}')}"
-    new = _quoted(path.with_suffix(".jsonl"))
+    new = _new(path, ".jsonl")
     if kind == "brat":
         return annotations_way(path.parent)
     if kind == "xml":
@@ -176,17 +191,17 @@ def _way(kind: str, path: Path) -> str:
 _PLAIN = {
     "sheet": "Save the sheet as 'CSV UTF-8', and name the .csv file",
     "document": "Save its text as .txt",
-    "pdf": "Save its text as .txt: `pdftotext {old} {new}.txt`",
+    "pdf": "Save its text as .txt: `pdftotext {old} {txt}`",
     "text": "If its text is to be read, name it .txt",
     "table": "Save the table as parquet or csv",
-    "sql": "Load it into its database, and export the table as csv; a dump of SQLite: `sqlite3 {new}.sqlite < {old}`",
-    "duckdb": "Write the table, here called TABLE, to a file: `duckdb {old} \"COPY TABLE TO '{new}.parquet'\"`",
-    "access": "Write the table, here called TABLE, to a file (mdbtools): `mdb-export {old} TABLE > {new}.csv`",
+    "sql": "Load it into its database, and export the table as csv; a dump of SQLite: `sqlite3 {sqlite} < {old}`",
+    "duckdb": "Write the table, here called TABLE, to a file: `duckdb {old} \"COPY TABLE TO 'NEW.parquet'\"`",
+    "access": "Write the table, here called TABLE, to a file (mdbtools): `mdb-export {old} TABLE > {csv}`",
     "rds": "Write it from R: `Rscript -e 'a <- commandArgs(TRUE); write.csv(readRDS(a[1]), a[2], row.names = FALSE)' "
-    "{old} {new}.csv`",
+    "{old} {csv}`",
     "rdata": "Write the table, here called TABLE, from R: `Rscript -e 'a <- commandArgs(TRUE); load(a[1]); "
-    "write.csv(TABLE, a[2], row.names = FALSE)' {old} {new}.csv`",
-    "bson": "Write it as JSON lines: `bsondump {old} > {new}.jsonl`",
+    "write.csv(TABLE, a[2], row.names = FALSE)' {old} {csv}`",
+    "bson": "Write it as JSON lines: `bsondump {old} > {jsonl}`",
     "tar": "Unpack it (`tar xf {old}`), and name the file or the folder in it",
     "archive": "Unpack it, and name the file or the folder in it",
     "lz4": "Unpack it (`lz4 -d {old}`), and name the file in it",
@@ -222,7 +237,7 @@ _WITH_PANDAS = {
     ),
     "sqlite": (
         "Export the table as csv; or by a command",
-        f"pandas.read_sql('select * from TABLE', sqlite3.connect(sys.argv[1])){_TO_PARQUET}",  # noqa: S608
+        "pandas.read_sql(sys.argv[2], sqlite3.connect(sys.argv[1])).to_parquet(sys.argv[3])",
         "",
     ),
 }
@@ -233,11 +248,15 @@ def _table_in(path: Path) -> str:
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as base:
             names = [name for (name,) in base.execute("select name from sqlite_master where type = 'table'")]
-            sizes = {name: base.execute(f'select count(*) from "{name}"').fetchone()[0] for name in names}  # noqa: S608
+            sizes = {name: base.execute(f"select count(*) from {_in_sql(name)}").fetchone()[0] for name in names}  # noqa: S608
     except sqlite3.Error:
         return "TABLE"
-    name = max(sizes, key=lambda each: sizes[each], default="TABLE")
-    return name if name.isidentifier() else f"[{name}]"
+    return _in_sql(max(sizes, key=lambda each: sizes[each])) if sizes else "TABLE"
+
+
+def _in_sql(name: str) -> str:
+    """A table's name as SQL takes it, whatever it holds, and where it is a word of SQL."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _python(code: str, arguments: str) -> str:
@@ -245,7 +264,15 @@ def _python(code: str, arguments: str) -> str:
 
 
 def _quoted(path: Path) -> str:
-    return shlex.quote(str(path))
+    """A path as an argument that no program takes for an option."""
+    text = str(path)
+    return shlex.quote(f"./{text}" if text.startswith("-") else text)
+
+
+def _new(path: Path, suffix: str) -> str:
+    """The file to write, beside the old one: none that is there."""
+    new = path.with_suffix(suffix)
+    return _quoted(new.with_stem(f"{new.stem}-new") if new.exists() else new)
 
 
 def _is_text(first: bytes) -> bool:

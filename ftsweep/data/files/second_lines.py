@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from statistics import median
 
 from ftsweep.data.files.text import excerpt
 from ftsweep.errors import DataError
@@ -14,6 +15,8 @@ _TYPE = re.compile(
     r"long|float(32|64)?|double( precision)?|real|(decimal|numeric|number)(\([\d, ]+\))?|bool(ean)?|date(time)?|"
     r"timestamp|time|categor(y|ical)|continuous|discrete|nominal)"
 )
+_WORD = re.compile(r"(?i)text|object|long|double|real|number|date|time|discrete|continuous|nominal|category")
+"""Types that are words, too."""
 _FLAG = re.compile(r"(?i)(class|meta|ignore|skip|i|m|c)?")
 """What Orange writes below the types."""
 _IMPORT = '{"ImportId":'
@@ -23,6 +26,7 @@ _MOST = 0.9
 _LONGEST_NAME = 60
 _MOST_SPACES = 5
 _FEWEST_ROWS = 10
+_FEWEST_WORDS = 3
 
 
 def lines_about_columns(rows: Sequence[Sequence[str]]) -> list[list[str]]:
@@ -40,8 +44,17 @@ def lines_about_columns(rows: Sequence[Sequence[str]]) -> list[list[str]]:
     others = [cell for cells in rows[1:] for cell in cells]
     if sum(_TYPE.fullmatch(cell.strip()) is not None for cell in others) > _FEW * len(others):
         return []
+    if _may_be_words(first, rows[1:]):
+        return []
     are_flags = any(cell.strip() for cell in second) and all(_FLAG.fullmatch(cell.strip()) for cell in second)
     return [first, second] if are_flags else [first]
+
+
+def _may_be_words(first: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether a line of types is a row as well: words, above single words that are no numbers, as of a dictionary."""
+    others = [cell.strip() for cells in rows for cell in cells]
+    is_word = all(_WORD.fullmatch(cell.strip()) for cell in first)
+    return is_word and not any(" " in cell or any(map(str.isdigit, cell)) for cell in others)
 
 
 def _are_imports(cells: Sequence[str]) -> bool:
@@ -78,13 +91,19 @@ def _names_stand_below(first: Sequence[str], rows: Sequence[Sequence[str]]) -> b
     columns = [[cells[place].strip() for cells in others] for place in range(len(first))]
     if any(sum(map(bool, columns[place])) < _MOST * len(others) for place in unnamed):
         return False
-    if any(name in column for name, column in zip(names, columns, strict=True)):
+    if any(name in column or _is_like(name, column) for name, column in zip(names, columns, strict=True)):
         return False
     return any(map(_are_values, columns))
 
 
 def _is_no_name(cell: str) -> bool:
     return len(cell) > _LONGEST_NAME or cell.count(" ") > _MOST_SPACES or _is_number(cell)
+
+
+def _is_like(name: str, column: Sequence[str]) -> bool:
+    """Whether a name is a text as the column's are: of three words or more, and about as many as theirs."""
+    usual, number = median(len(cell.split()) for cell in column), len(name.split())
+    return number >= _FEWEST_WORDS and usual / 2 <= number <= 2 * usual
 
 
 def _are_values(column: Sequence[str]) -> bool:

@@ -50,11 +50,10 @@ class TableFile(OpenedFile):
         self._columns = self._find_columns()
         self.facts.columns = tuple(dict.fromkeys(name for name, _ in self._columns))
         names = [cell.strip() for cell in self._dialect.first] if self.facts.has_header else []
-        self.twice = {
-            name: [place for place, other in enumerate(names, start=1) if other == name]
-            for name in names
-            if name and names.count(name) > 1
-        }
+        places: dict[str, list[int]] = {}
+        for place, name in enumerate(names, start=1):
+            places.setdefault(name, []).append(place)
+        self.twice = {name: each for name, each in places.items() if name and len(each) > 1}
         """The numbers of columns that have one name, by it."""
         if self._dialect.delimiter != self._default and settings.delimiter is None:
             name = DELIMITER_NAMES.get(self._dialect.delimiter, repr(self._dialect.delimiter))

@@ -16,7 +16,7 @@ LISTS = ("labels", "tokens", "tags")
 """Columns of tasks that hold lists."""
 
 _SEPARATORS = ("\n", "|", ";", ",")
-"""What parts labels, the first that any cell has: a line end within a cell is no part of a name."""
+"""What parts labels, the first that any cell has; line ends where more cells have them than any of the others."""
 _QUOTED = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""")
 _ARRAY = re.compile(r"(?s)^(?:array\()?(\[.*\])(?:,\s*dtype=[\w.'<>]+)?\)?$")
 _MOST_NAMES = 2_000
@@ -92,8 +92,13 @@ class TextLists:
 
     @property
     def separator(self) -> str | None:
-        """What separates labels: `|` where any cell has one, else `;`, else a comma."""
-        return next((separator for separator in _SEPARATORS if self._counts[separator]), None)
+        """What separates labels: line ends where most cells have them, `|` where any cell has one, else `;`, else `,`.
+
+        A cell of labels with commas between may be broken into lines as well, and is no other cell's measure.
+        """
+        others = max(self._counts[separator] for separator in _SEPARATORS[1:])
+        found = _SEPARATORS if self._counts["\n"] >= others else _SEPARATORS[1:]
+        return next((separator for separator in found if self._counts[separator]), None)
 
     @property
     def findings(self) -> list[Finding]:

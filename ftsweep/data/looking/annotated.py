@@ -12,6 +12,7 @@ from ftsweep.data.files.spans import are_spans
 from ftsweep.data.looking.columns import ColumnFacts, column_named
 from ftsweep.data.looking.guess import Guess
 from ftsweep.data.looking.names import LABELS, LISTS, NUMBERS, TO_LEARN
+from ftsweep.domain.commands import task_options
 
 ELSE = "To learn something else of these rows, say so with --task and --columns."
 _MARKS = {"x", "✓", "✔", "1", "1.0", "yes", "y", "true", "*", "+"}
@@ -91,7 +92,7 @@ def of_several_columns(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt 
     return Doubt(
         f"the columns {', '.join(map(repr, columns))} all seem to hold labels, and one of them alone would be learned",
         "To learn all of a row's, write them to one column named labels, with | between them. To learn one alone: "
-        f"--task classification --columns text={guess.columns['text']},label={columns[0]}.",
+        f"{task_options('classification', text=guess.columns['text'], label=columns[0])}.",
     )
 
 
@@ -105,7 +106,7 @@ def of_several_numbers(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt 
         return None
     return Doubt(
         f"the columns {', '.join(map(repr, alike[:5]))} hold numbers, and one of them alone would be learned",
-        f"Say which: --task regression --columns text={guess.columns['text']},label={label}. Where they say how sure "
+        f"Say which: {task_options('regression', text=guess.columns['text'], label=label)}. Where they say how sure "
         "each label is, write 1 for those that hold and 0 for others: the columns are read as labels then.",
     )
 
@@ -166,8 +167,8 @@ def of_choices(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
         return None
     return Doubt(
         f"{label!r} holds one label in some rows and several as JSON in others, as Label Studio writes them: {found}",
-        "Write | between them, a|b, and say --task multi_label --columns "
-        f"text={guess.columns['text']},labels={label}. {ELSE}",
+        f"Write | between them, a|b, and say {task_options('multi_label', text=guess.columns['text'], labels=label)}. "
+        f"{ELSE}",
     )
 
 

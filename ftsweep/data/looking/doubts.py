@@ -27,6 +27,7 @@ from ftsweep.data.looking.columns import ColumnFacts, column_named
 from ftsweep.data.looking.guess import Guess
 from ftsweep.data.looking.names import TEXTS
 from ftsweep.data.looking.unsure import of_annotators, of_answers, of_turns, of_unanswered, of_unread_text
+from ftsweep.domain.commands import task_options
 
 _ANSWERS = {
     "label", "labels", "class", "classes", "category", "categories", "sentiment", "emotion", "emotions", "intent",
@@ -140,7 +141,7 @@ def _of_text(guess: Guess, facts: Mapping[str, ColumnFacts], rows: Sequence[Mapp
         return Doubt(
             f"the column {name!r} is named like something to learn, and no task reads what it holds: "
             f"{_held(each, shown)}",
-            f"{_remedy(each, shown, facts, rows, text)} To learn the texts alone: --task text --columns text={text}.",
+            f"{_remedy(each, shown, facts, rows, text)} To learn the texts alone: {task_options('text', text=text)}.",
         )
     return _of_two_texts(str(guess.columns["text"]), facts)
 
@@ -159,8 +160,8 @@ def _of_two_texts(text: str, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
         return None
     return Doubt(
         f"{' and '.join(map(repr, found[:3]))} are texts of each row, and {text!r} alone would be learned",
-        f"To learn one from the other: --task instruction --columns prompt={found[0]},completion={found[1]}. To learn "
-        f"one alone: --task text --columns text={text}.",
+        f"To learn one from the other: {task_options('instruction', prompt=found[0], completion=found[1])}. To learn "
+        f"one alone: {task_options('text', text=text)}.",
     )
 
 
@@ -177,24 +178,24 @@ def _remedy(
 ) -> str:
     inner = [name for name, other in facts.items() if name.startswith(f"{each.name}.") and other.kind == "text"]
     if len(inner) == 2 and each.kind == "other":
-        return f"To learn one from the other: --task instruction --columns prompt={inner[0]},completion={inner[1]}."
+        return f"To learn one from the other: {task_options('instruction', prompt=inner[0], completion=inner[1])}."
     is_plain = re.fullmatch(r"-?\d+(\.\d+)?", shown)
     if not is_plain and _SIGNED.fullmatch(shown):
         return "Write numbers with a point and no other sign, such as 3.5."
     if each.kind in ("text", "number"):
         return (
-            "Classes are two or more, and have several rows each; answers of their own are learned by --task "
-            f"instruction --columns completion={each.name}, with the prompt's column."
+            "Classes are two or more, and have several rows each; answers of their own are learned by "
+            f"{task_options('instruction', completion=each.name)}, with the prompt's column."
         )
     if path := spans_path(each.name, rows):
         return (
-            f"Its part {path} holds entities as spans of characters: --task token_classification --columns "
-            f"tokens={text},tags={path}."
+            f"Its part {path} holds entities as spans of characters: "
+            f"{task_options('token_classification', tokens=text, tags=path)}."
         )
     if path := label_path(each.name, rows):
-        return f"Its part {path} seems to be a label: --task classification --columns text={text},label={path}."
+        return f"Its part {path} seems to be a label: {task_options('classification', text=text, label=path)}."
     if path := answer_path(each.name, rows):
-        return f"Its part {path} is text: --task instruction --columns prompt={text},completion={path} learns it."
+        return f"Its part {path} is text: {task_options('instruction', prompt=text, completion=path)} learns it."
     if shown.startswith(('{"', '[{"')):
         return "It is JSON within text: write the label itself to the column."
     return (

@@ -56,7 +56,10 @@ def is_named(each: ColumnFacts) -> bool:
 def is_joined(each: ColumnFacts) -> bool:
     """Whether a column's texts are a few names with separators between them."""
     for separator in (*_PAIRS, ",") if each.name.strip().lower() in PLURALS else _PAIRS:
-        parts = {part.strip() for text in each.counts for part in text.split(separator)}
+        cells = [{part.strip() for part in text.split(separator)} for text in each.counts]
+        parts = set().union(*cells)
+        if separator == "\n" and sum(map(len, cells)) == len(parts):
+            continue  # no part comes again in another cell: a name that is broken into lines
         if any(separator in text for text in each.counts) and len(parts) <= min(MOST_CLASSES, each.num_values / 2):
             return True
     return False

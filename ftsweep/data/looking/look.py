@@ -22,6 +22,7 @@ from ftsweep.data.looking.names import PLURALS
 from ftsweep.data.looking.saved import saved_files
 from ftsweep.data.looking.seen_rows import NUM_LOOKED_AT, SeenRows
 from ftsweep.data.looking.told import told_of
+from ftsweep.domain.commands import task_options
 from ftsweep.domain.finding import Finding, Severity
 from ftsweep.domain.paths import typed_path
 from ftsweep.errors import DataError, UsageError
@@ -169,12 +170,12 @@ def _transcript_findings(look: Look) -> list[Finding]:
         others = "" if facts.num_transcripts == facts.num_values else " (`ftsweep plan` names the others)"
         what = (
             f"{share} {form}{others}: they are read as messages, without the marks, and the answers are learned; "
-            f"--task text --columns text={used} learns the texts as they stand"
+            f"{task_options('text', text=used)} learns the texts as they stand"
         )
         return [Finding("conversations", Severity.NOTE, what)]
     if guess.task == "text" and facts.num_transcripts >= _MANY * facts.num_values:
         what = f"{share} {form}: they are read as plain text, and questions and marks are learned, too"
-        remedy = f"To learn the answers alone: --task instruction --columns messages={used}"
+        remedy = f"To learn the answers alone: {task_options('instruction', messages=used)}"
         if not facts.is_transcripts:
             remedy = f"{remedy}; the texts that are none must be left out before"
         return [Finding("conversations", Severity.WARN, what, remedy=remedy)]

@@ -59,9 +59,13 @@ SYSTEMS = {
     "system_instruction": _PARTS,
 }
 """Other names of a system message, and what such columns hold."""
+PARTS_OF_ROWS = (
+    *("is_train", "is_valid", "is_validation", "is_val", "is_test", "fold", "folds", "kfold", "cv_fold", "ml_use"),
+)
+"""Columns that say which part of the data a row is in."""
 NOT_DATA = (
     *("id", "idx", "index", "uuid", "guid", "url", "date", "timestamp", "split", ""),
-    *("is_train", "is_valid", "is_validation", "is_val", "is_test", "fold", "folds", "kfold", "cv_fold", "ml_use"),
+    *PARTS_OF_ROWS,
 )
 ABOUT_ROWS = (
     *("gender", "sex", "age", "language", "lang", "langue", "sprache", "idioma", "country", "source", "user", "author"),

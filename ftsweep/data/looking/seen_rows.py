@@ -17,6 +17,7 @@ from ftsweep.data.looking.annotated import Doubt
 from ftsweep.data.looking.columns import is_missing
 from ftsweep.data.looking.guess import Guess
 from ftsweep.data.sources.loaded import check_readable
+from ftsweep.domain.commands import task_options
 from ftsweep.domain.finding import Finding, Severity
 from ftsweep.errors import DataError
 
@@ -118,10 +119,9 @@ class SeenRows:
         if guess is None or name is None:
             return None
         columns = {key: self.twice[name][0] if value == name else value for key, value in guess.columns.items()}
-        shown = ",".join(f"{key}={value}" for key, value in columns.items())
         return Doubt(
             f"the name {name!r} stands above the columns {', '.join(map(str, self.twice[name]))}",
-            f"Say which is meant by its number, or another column: --task {guess.task} --columns {shown}.",
+            f"Say which is meant by its number, or another column: {task_options(guess.task, **columns)}.",
         )
 
     def without_columns(self, split: str, needed: Sequence[str]) -> list[str]:
@@ -157,5 +157,6 @@ def _list_in(row: Mapping[str, Any]) -> str:
     name = max(lists, key=lambda each: lists[each], default="")
     if not name or "." in name:
         return ""
-    code = f"import json, sys; json.dump(json.load(open(sys.argv[1]))[{name!r}], open(sys.argv[2], 'w'))"
-    return f'If the {lists[name]} objects in {name!r} are the rows: `python -c "{code}" OLD.json NEW.json`'
+    code = "import json, sys; json.dump(json.load(open(sys.argv[1]))[sys.argv[3]], open(sys.argv[2], 'w'))"
+    arguments = f"OLD.json NEW.json {shlex.quote(name)}"
+    return f'If the {lists[name]} objects in {name!r} are the rows: `python -c "{code}" {arguments}`'

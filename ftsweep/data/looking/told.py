@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ftsweep.data.looking.columns import ColumnFacts, as_list
 from ftsweep.data.looking.guess import Guess
-from ftsweep.data.looking.labels import may_be_labels
-from ftsweep.data.looking.names import LABELS, LISTS
+from ftsweep.data.looking.labels import label_column, may_be_labels
+from ftsweep.data.looking.names import LABELS, LISTS, PARTS_OF_ROWS
+from ftsweep.domain.commands import task_options
 from ftsweep.domain.finding import Finding, Severity
 
 _NUM_SHOWN = 4
@@ -27,6 +29,7 @@ def told_of(
     if guess.task == "multi_label":
         yield from _of_single(guess, rows)
     if guess.task == "text":
+        yield from _of_classes(guess, facts, len(rows))
         for name, each in facts.items():
             if each.kind == "empty" and name.strip().lower() in (*LABELS, *LISTS):
                 remedy = "To learn labels: bring rows that have them"
@@ -41,7 +44,7 @@ def _of_label(
     if others := may_be_labels(left, label):
         shown = ", ".join(f"{name!r} ({facts[name].num_distinct} different values)" for name in others[:_NUM_SHOWN])
         what = f"{label!r} is taken for the label, and by what they hold these columns may be it as well: {shown}"
-        remedy = f"If one is meant: --task classification --columns text={text},label={others[0]}"
+        remedy = f"If one is meant: {task_options('classification', text=text, label=others[0])}"
         yield Finding("labels", Severity.WARN, what, remedy=remedy)
     texts = [row for row in rows if isinstance(text, str) and row.get(text) not in (None, "")]
     missing = [row for row in texts if row.get(label) in (None, "")]
@@ -51,6 +54,23 @@ def _of_label(
         if texts[0] is not missing[0]:
             remedy += ". Where a cell stands for the rows below it, as merged cells of a sheet do, fill it down first"
         yield Finding("labels", Severity.WARN, what, count=len(missing), remedy=remedy)
+
+
+def _of_classes(guess: Guess, facts: Mapping[str, ColumnFacts], num_rows: int) -> Iterator[Finding]:
+    """Columns with a few values that are no labels by their name, or by the rows that have none."""
+    text = guess.columns["text"]
+    for name, each in facts.items():
+        if name.lower() not in PARTS_OF_ROWS and each.num_values >= each.num_missing:
+            continue
+        plain = replace(each, name="label", num_missing=0)
+        if name == text or label_column({"label": plain}) is None:
+            continue
+        why = "is named like a part that a row is in"
+        if name.lower() not in PARTS_OF_ROWS:
+            why = f"has nothing in {each.num_missing} of {num_rows} rows"
+        what = f"{name!r} has {each.num_distinct} different values, {why}, and is not taken for the label"
+        remedy = f"If it is one: {task_options('classification', text=text, label=name)}"
+        yield Finding("labels", Severity.WARN, what, remedy=remedy)
 
 
 def _of_single(guess: Guess, rows: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
@@ -68,8 +88,6 @@ def _of_single(guess: Guess, rows: Sequence[Mapping[str, Any]]) -> Iterator[Find
     lists = [as_list(row.get(labels)) for row in rows]
     is_alone = all(len(each) == 1 and isinstance(each[0], str) for each in lists)
     if rows and is_alone and isinstance(rows[0].get(labels), list):
-        what = (
-            f"every list in {labels!r} holds exactly one label; where no row can have several: --task classification "
-        )
-        what += f"--columns text={text},label={labels}.0"
+        what = f"every list in {labels!r} holds exactly one label; where no row can have several: "
+        what += task_options("classification", text=text, label=f"{labels}.0")
         yield Finding("labels", Severity.NOTE, what)

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ftsweep.data.looking.annotated import ELSE, Doubt, label_path
+from ftsweep.data.looking.annotated import ELSE, Doubt, answer_path, label_path
 from ftsweep.data.looking.columns import ColumnFacts, column_named
 from ftsweep.data.looking.guess import Guess
 from ftsweep.data.looking.labels import is_named
 from ftsweep.data.looking.names import CHATS, COMPLETIONS, TEXTS
+from ftsweep.domain.commands import task_options
 from ftsweep.domain.message_lists import messages_in
 from ftsweep.domain.speakers import ROLES
 
@@ -18,6 +19,7 @@ _MESSAGE = '{"messages": [{"role": "user", "content": "..."}, {"role": "assistan
 _ONE_OF_SEVERAL = re.compile(r"(.*[^\W\d_])[ _.-]*(\d{1,2}|[a-e])")
 """A name with a number or a letter behind it: `annotator_1`, `coder a`."""
 _DEEPEST = 12
+_NUM_SHOWN = 5
 _MORE = 2
 """So many times as many words as the text has are too many to be passed over."""
 _ASKED, _ANSWERED = ("input", "question", "user", "human", "prompt"), ("output", "answer", "assistant", "response")
@@ -71,11 +73,12 @@ def of_annotators(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt | Non
     if not others:
         return None
     columns = [name for name in facts if name in (label, *others)]
+    shown = ", ".join(map(repr, columns[:_NUM_SHOWN])) + ", ..." * (len(columns) > _NUM_SHOWN)
     return Doubt(
-        f"the columns {', '.join(map(repr, columns))} hold the same classes, as several people give them to a row, and "
+        f"the columns {shown} hold the same classes, as several people give them to a row, and "
         f"{label!r} alone would be learned",
         "Write the class that is to be learned, such as the one most of them gave, to a column named label. To learn "
-        f"one alone: --task classification --columns text={guess.columns['text']},label={columns[0]}.",
+        f"one alone: {task_options('classification', text=guess.columns['text'], label=columns[0])}.",
     )
 
 
@@ -87,24 +90,25 @@ def of_answers(guess: Guess, facts: Mapping[str, ColumnFacts], rows: Sequence[Ma
     kinds = ("list", "other", "messages")
     others = {name: each for name, each in facts.items() if each.kind in kinds and name not in guess.columns.values()}
     text = guess.columns["text"]
+    classes = task_options("classification", text=text, label=label)
     named = next(
         (each for each in others if each.lower() in ("labels", "label") and others[each].kind == "other"), None
     )
     if named is not None and (path := label_path(named, rows)):
         return Doubt(
             f"the column {named!r} holds objects and is named like labels, and {label!r} would be learned",
-            f"Its part {path} seems to be a label: --task classification --columns text={text},label={path}. To learn "
-            f"{label!r}: --task classification --columns text={text},label={label}.",
+            f"Its part {path} seems to be a label: {task_options('classification', text=text, label=path)}. To learn "
+            f"{label!r}: {classes}.",
         )
     name = column_named(others, ("answers", "answer", "completions", "responses", "outputs", "response", "completion"))
     if name is None:
         return None
-    inner = f"{name}.0" if others[name].kind == "list" else f"the text in {name}"
+    inner = f"{name}.0" if others[name].kind == "list" else answer_path(name, rows) or f"{name}.PART"
+    answers = task_options("instruction", prompt=text, completion=inner)
     return Doubt(
         f"the column {name!r} is named like answers, and {label!r} would be learned, which has "
         f"{facts[label].num_distinct} different values",
-        f"To learn the answers: --task instruction --columns prompt={text},completion={inner}. To learn the classes: "
-        f"--task classification --columns text={text},label={label}.",
+        f"To learn the answers: {answers}. To learn the classes: {classes}.",
     )
 
 
@@ -138,7 +142,7 @@ def of_unread_text(guess: Guess, facts: Mapping[str, ColumnFacts], rows: Sequenc
     return Doubt(
         f"the column {name!r} holds objects with more text than {text!r}, which alone would be learned",
         "Write what is to be learned to columns of its own. "
-        f"To learn {text!r} alone: --task text --columns text={text}.",
+        f"To learn {text!r} alone: {task_options('text', text=text)}.",
     )
 
 

@@ -9,6 +9,7 @@ import mailbox
 import re
 import shlex
 import sqlite3
+import subprocess
 import sys
 from collections.abc import Callable
 from email.message import EmailMessage
@@ -17,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from ftsweep.data.files.made_readable import way_to_read
 from ftsweep.data.looking.look import Look, look_at
 from ftsweep.data.sources.files import Files
 from ftsweep.errors import DataError
@@ -41,7 +43,7 @@ def followed(message: str) -> list[Path]:
     expanded = [
         name
         for each in arguments
-        for name in (sorted(map(str, Path(each).parent.glob("*.eml"))) if "*" in each else [each])
+        for name in (sorted(map(str, Path(each).parent.glob("*.eml"))) if each.endswith("*.eml") else [each])
     ]
     former, sys.argv = sys.argv, ["-c", *expanded]
     try:
@@ -71,8 +73,8 @@ def as_mbox(file: Path) -> None:
 def as_sqlite(file: Path) -> None:
     with contextlib.closing(sqlite3.connect(file)) as base:
         base.execute('create table "other" (a)')
-        base.execute('create table "my rows" (text, label)')
-        base.executemany('insert into "my rows" values (?, ?)', [tuple(row.values()) for row in ROWS])
+        base.execute('create table "order" (text, label)')
+        base.executemany('insert into "order" values (?, ?)', [tuple(row.values()) for row in ROWS])
         base.commit()
 
 
@@ -105,6 +107,39 @@ def test_a_table_of_another_kind_is_read_after_the_command(name: str, tmp_path: 
     (made,) = followed(str(caught.value).replace("ITEM", "item"))
     rows = Files(train=str(made)).load(("text", "label"))["train"]
     assert [dict(row.values) for row in rows] == ROWS
+
+
+def as_a_shell_takes_it(command: str) -> list[str]:
+    """The words that the program of a command gets, which is not run."""
+    program = command.split()[0]
+    show = f"{program}() {{ printf '%s\\0' \"$@\"; }}; {command}"
+    return subprocess.run(["bash", "-c", show], capture_output=True, text=True, check=True).stdout.split("\0")[:-1]
+
+
+HOSTILE = """a $(echo ran) `echo ran` "b" it's\nnew"""
+
+
+def test_what_names_hold_is_nothing_to_a_shell(tmp_path: Path) -> None:
+    file = tmp_path / f"{HOSTILE}.db"
+    table = HOSTILE.replace('"', '""')
+    with contextlib.closing(sqlite3.connect(file)) as base:
+        base.execute(f'create table "{table}" (text)')
+    way = way_to_read(file)
+    _, code, *words = as_a_shell_takes_it(way[way.index("`python") + 1 : way.rindex("`")])
+    assert "ran" not in code
+    assert words == [str(file), f'select * from "{table}"', str(file.with_suffix(".parquet"))]
+    way = way_to_read(file.with_suffix(".duckdb"))
+    words = as_a_shell_takes_it(way[way.index("`duckdb") + 1 : way.rindex("`")])
+    assert words == [str(file.with_suffix(".duckdb")), "COPY TABLE TO 'NEW.parquet'"]
+
+
+def test_a_command_writes_over_no_file_and_takes_no_name_for_an_option(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "r.csv").write_text("mine")
+    assert way_to_read(Path("r.rds")).endswith("r.rds r-new.csv`")
+    assert "`gzip -d ./-r.z`" in way_to_read(Path("-r.z"))
 
 
 def test_letters_are_texts_after_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,6 +194,9 @@ def test_annotations_beside_texts_are_told_with_a_command_that_makes_entities_of
     ("name", "content", "message"),
     [
         ("r.manifest", b'{"text": "a"}\n{"text": "b"}\n', "holds a JSON object a line: name it .jsonl"),
+        ("r.br", "ur ger brezhonek \u00f1\n".encode(), "is text by its first bytes. Name it after"),
+        ("s.br", b"\x1b\xff\x80", "brotli -d"),
+        ("r.por", b"ASCII SPSS PORT FILE", "read_spss"),
         ("r.dat", b"a;b\n", "Name it after what it holds: .csv"),
         ("r.xls", b"<table></table>", "is text by its first bytes. Name it after"),
         ("r.xlsx", b"PK\x03\x04", "pandas.read_excel.*r.xlsx .*r.csv`"),

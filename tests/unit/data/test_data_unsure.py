@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import pytest
 
 from ftsweep.control.new_sweep import write_new_sweep
 from ftsweep.data.looking.look import Look, look_at
+from ftsweep.data.sources.files import Files
 from ftsweep.errors import DataError
 
 WORDS = ["red", "green", "blue", "warm", "cold", "quick"]
@@ -159,6 +161,59 @@ def test_a_named_label_and_columns_about_rows_leave_nothing_open(tmp_path: Path)
     assert looked(tmp_path, row).findings == []
 
 
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (
+            lambda n: {"text": text(n), "is_valid": "01"[n % 2]},
+            "'is_valid' .* is named like a part",
+        ),
+        (
+            lambda n: {"text": text(n), "mood": "ab"[n % 2] if n % 3 == 0 else None},
+            "'mood' .* nothing in 26 of 40 rows",
+        ),
+    ],
+)
+def test_classes_that_are_not_taken_are_told_with_what_takes_them(row: Any, message: str, tmp_path: Path) -> None:
+    look = looked(tmp_path, row)
+    assert look.guess is not None
+    assert look.guess.task == "text"
+    (finding,) = look.findings
+    assert re.search(message, finding.message)
+    assert finding.remedy.startswith("If it is one: --task classification --columns text=text,label=")
+
+
+def test_options_to_paste_are_one_word_to_a_shell_whatever_a_column_is_called(tmp_path: Path) -> None:
+    row = lambda n: {"text": text(n), "$(a) coder 1": "ab"[n % 2], "$(a) coder 2": "ab"[n % 3 == 0]}  # noqa: E731
+    look = looked(tmp_path, row)
+    assert look.doubt is not None
+    assert "--columns 'text=text,label=$(a) coder 1'" in look.doubt.remedy
+
+
+def test_answers_within_objects_are_named_by_their_path(tmp_path: Path) -> None:
+    row = lambda n: {"query": text(n), "kind": "ab"[n % 2], "answers": {"text": [text(n + 1)], "at": [n]}}  # noqa: E731
+    look = looked(tmp_path, row)
+    assert look.doubt is not None
+    assert "--columns prompt=query,completion=answers.text.0." in look.doubt.remedy
+
+
+def test_line_ends_part_labels_where_labels_come_again_and_no_other_sign_parts_more(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+
+    def labels(column: str, *cells: str) -> set[Any]:
+        rows = [f'{text(n).replace(",", "")},"{cells[n % len(cells)]}"\n' for n in range(ROWS)]
+        file.write_text(f"text,{column}\n" + "".join(rows))
+        guess = look_at([str(file)]).guess
+        assert guess is not None
+        name = "labels" if guess.task == "multi_label" else "label"
+        rows_read = Files(train=str(file), columns=guess.columns).load(("text", name))["train"]
+        return {tuple(each) if isinstance(each := row.values[name], list) else each for row in rows_read}
+
+    assert labels("labels", "a\nb", "b", "a") == {("a", "b"), ("b",), ("a",)}
+    assert labels("labels", "a, b", "b", "a, c", "b", "a,\nb", "c, a") == {("a", "b"), ("b",), ("a", "c"), ("c", "a")}
+    assert labels("label", "very\ngood", "bad") == {"very\ngood", "bad"}
+
+
 def test_a_column_of_several_with_one_name_is_asked_for_by_number(tmp_path: Path) -> None:
     file = tmp_path / "rows.csv"
     lines = [f"{text(n)},{'ab'[n % 2]},c,note {n}" for n in range(ROWS)]
@@ -195,5 +250,9 @@ def test_a_list_within_the_only_row_is_offered_as_the_rows(tmp_path: Path) -> No
     file = tmp_path / "task.json"
     rows = [{"input": text(n), "output": [text(n + 1)]} for n in range(ROWS)]
     file.write_text(json.dumps({"Examples": [{"in": "a"}], "Definition": ["x"], "Instances": rows}))
-    with pytest.raises(DataError, match=r"the 40 objects in 'Instances' are the rows: `python -c .*'Instances'"):
+    with pytest.raises(DataError, match=r"the 40 objects in 'Instances' are the rows: `python .*NEW.json Instances`"):
         look_at([str(file)])
+    file.write_text(json.dumps({"Examples": [{"in": "a"}], "n": ["x"], "$(x) it's": rows}))
+    with pytest.raises(DataError) as caught:
+        look_at([str(file)])
+    assert quote("$(x) it's") in str(caught.value)

@@ -94,6 +94,13 @@ def test_typed_lines_are_text_or_objects():
     assert "'text' (or 'tweet'" in found[3].problem
 
 
+@pytest.mark.parametrize("name", ["rows.txt", "rows"])
+def test_lines_of_objects_are_questions_whatever_their_number(tmp_path, name, capsys):
+    (tmp_path / name).write_text('{"text": "a b"}\n' * 9)
+    assert answer_rows(predictor(), str(tmp_path / name), None, keeps_columns=False) == 0
+    assert [json.loads(line)["label"] for line in capsys.readouterr().out.splitlines()] == ["3"] * 9
+
+
 def test_parts_of_objects_are_read_as_in_training(tmp_path):
     reading, row = {"columns": {"text": "data.text"}}, '{"data": {"text": "a"}}\n'
     (typed,) = TypedQuestions([row], Classification(), reading, name="rows")
@@ -354,7 +361,7 @@ def test_words_that_such_files_begin_with_are_text(tmp_path, content, capsys):
     assert json.loads(capsys.readouterr().out)["label"] == str(len(content) - 1)
 
 
-@pytest.mark.parametrize("name", ["tmp.x8Fq2", "questions.2024", "rows.part1.gz"])
+@pytest.mark.parametrize("name", ["tmp.x8Fq2", "questions.2024", "rows.part1.gz", "questions.br"])
 def test_an_extension_that_says_nothing_is_no_reason_to_refuse_lines(tmp_path, name, capsys):
     content = b"one\ntwo words\n"
     (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
