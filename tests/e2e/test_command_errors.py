@@ -84,8 +84,8 @@ from ftsweep.strategies.lora import Lora
 
 
 class Broken(Lora):
-    def apply(self, base, head):
-        raise ValueError("no adapter for this model today")
+    def save(self, model, folder):
+        raise ValueError("no place for this adapter today")
 """
 
 
@@ -96,7 +96,7 @@ def test_same_error_of_the_users_code_stops_the_study_with_one_report(place: Pla
     (place.folder / "small.yaml").write_text(sweep, encoding="utf-8")
     done = place.run("run", "small.yaml", "executor=inline")
     assert done.returncode == 1, done.stderr
-    assert "3 trials failed with the same error, ValueError: no adapter for this model today" in done.stderr
+    assert "3 trials failed with the same error, ValueError: no place for this adapter today" in done.stderr
     assert "my_parts.py:7" in done.stderr
     assert "Traceback" not in done.stderr
     trials = place.ask("status", "small", "--json")["trials"]
