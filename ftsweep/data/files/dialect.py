@@ -201,7 +201,7 @@ def _seems_headless(first: Sequence[str], others: Sequence[Sequence[str]], wante
         return False
     columns = [Counter(cells[column].strip() for cells in rows) for column in range(len(names))]
     for name, values in zip(names, columns, strict=True):
-        if name and (values[name] > 1 or (_is_number(name) and all(map(_is_number, values)))):
+        if name and (values[name] > 1 or (is_number(name) and all(map(is_number, values)))):
             return True
     if any(_is_closed(values) and _is_name_of(name, values) for name, values in zip(names, columns, strict=True)):
         return False
@@ -219,10 +219,11 @@ def _is_name_of(name: str, values: Counter[str]) -> bool:
     if not name or name in values:
         return False
     is_longer = name.count(" ") > max(value.count(" ") for value in values)
-    return is_longer or all(map(_is_number, values)) or not _LABELS.isdisjoint(re.split(r"[\W_]+", name.lower()))
+    return is_longer or all(map(is_number, values)) or not _LABELS.isdisjoint(re.split(r"[\W_]+", name.lower()))
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether a cell is a number as Python writes it."""
     try:
         float(text)
     except ValueError:

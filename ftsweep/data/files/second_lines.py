@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import median
 
+from ftsweep.data.files.dialect import is_number
 from ftsweep.data.files.text import excerpt
 from ftsweep.errors import DataError
 
@@ -97,7 +98,7 @@ def _names_stand_below(first: Sequence[str], rows: Sequence[Sequence[str]]) -> b
 
 
 def _is_no_name(cell: str) -> bool:
-    return len(cell) > _LONGEST_NAME or cell.count(" ") > _MOST_SPACES or _is_number(cell)
+    return len(cell) > _LONGEST_NAME or cell.count(" ") > _MOST_SPACES or is_number(cell)
 
 
 def _is_like(name: str, column: Sequence[str]) -> bool:
@@ -109,12 +110,4 @@ def _is_like(name: str, column: Sequence[str]) -> bool:
 def _are_values(column: Sequence[str]) -> bool:
     """Whether a column holds numbers alone, or a few values that come again."""
     counts = Counter(column)
-    return all(map(_is_number, counts)) or (2 <= len(counts) <= len(column) / 4 and min(counts.values()) > 1)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    return all(map(is_number, counts)) or (2 <= len(counts) <= len(column) / 4 and min(counts.values()) > 1)
