@@ -13,7 +13,7 @@ from ftsweep.cli.render import rich_table
 from ftsweep.domain.commands import study_command
 from ftsweep.domain.spelling import plural
 from ftsweep.report.repeat import repeat_command
-from ftsweep.report.tables.difference import Compared, curve_lines, difference_tables
+from ftsweep.report.tables.difference import Compared, caution, curve_lines, difference_tables
 from ftsweep.report.tables.table import Row, Table
 from ftsweep.store.address.place import store_named
 
@@ -29,6 +29,8 @@ def print_compared(console: Console, compared: Sequence[Compared], store: str) -
             console.print(rich_table(part))
             console.print()
     _print_curves(console, compared)
+    if told := caution(compared):
+        print_line(console, told)
     if num_equal:
         print_line(console, f"{plural(num_equal, 'line')} not shown: equal in all of these trials.")
     for each in compared:
@@ -49,6 +51,7 @@ def compared_json(compared: Sequence[Compared]) -> dict[str, Any]:
             for table in tables
         },
         "num_equal": num_equal,
+        "caution": caution(compared),
         "curves": {each.name: each.losses for each in compared},
         "repeat": {each.name: repeat_command(each.study, each.trial) for each in compared},
     }

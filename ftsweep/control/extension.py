@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from ftsweep.analysis.comparison import kept_trials
+from ftsweep.analysis.difference import leaves
 from ftsweep.config.schema import SweepConfig
 from ftsweep.control.database import study_database
 from ftsweep.domain.space import Branch, value_at
@@ -137,7 +138,7 @@ def _why_outside(config: Mapping[str, Any], branch: Branch) -> str | None:
         if not dimension.contains(value):
             shown = f"{value:.6g}" if isinstance(value, float) else value
             return f"{path}={shown} lies outside {dimension}"
-    own, new = _leaves(config), _leaves(json.loads(json.dumps(branch.config, default=list)))
+    own, new = leaves(config), leaves(json.loads(json.dumps(branch.config, default=list)))
     for path in sorted(own.keys() | new.keys()):
         if own.get(path) == new.get(path) or is_moved(path, own.get(path), new.get(path)):
             continue
@@ -149,15 +150,6 @@ def _why_outside(config: Mapping[str, Any], branch: Branch) -> str | None:
 def _is_in(path: str, branch: Branch) -> bool:
     """Whether a leaf belongs to a dimension of the branch's space."""
     return any(path == name or path.startswith(f"{name}.") for name in branch.space.dimensions)
-
-
-def _leaves(node: Any, place: str = "") -> dict[str, Any]:
-    if not isinstance(node, Mapping) or not node:
-        return {place: node}
-    found: dict[str, Any] = {}
-    for key, value in node.items():
-        found |= _leaves(value, f"{place}.{key}" if place else str(key))
-    return found
 
 
 def _without_weights(config: SweepConfig, folder: StudyFolder, records: Sequence[TrialRecord]) -> frozenset[int]:

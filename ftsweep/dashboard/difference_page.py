@@ -14,7 +14,7 @@ from ftsweep.dashboard.together import trial_curves
 from ftsweep.dashboard.told_tables import parting_answers
 from ftsweep.dashboard.trial_page import find_trial
 from ftsweep.domain.spelling import plural
-from ftsweep.report.tables.difference import Compared, curve_lines, difference_tables
+from ftsweep.report.tables.difference import Compared, caution, curve_lines, difference_tables
 
 MAX_TRIALS = 12
 
@@ -37,6 +37,7 @@ def difference_page(looks: Looks, wanted: Sequence[tuple[str, int]]) -> list[Any
     if len(found) < 2:
         troubles.append("Select at least two trials of a study, then choose Differences.")
         return [crumbs(("differences", "")), html.H1("Differences"), *trouble_line(" ".join(troubles))]
+    troubles += filter(None, [caution(found)])
     tables, num_equal = difference_tables(found)
     parts: list[Any] = []
     for table in tables:

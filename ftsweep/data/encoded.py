@@ -30,6 +30,7 @@ class EncodedRow(NamedTuple):
     labels: Sequence[int] | Sequence[float]
     row: int
     num_bytes: int = 0  # of the text that is learned, where the task counts them
+    cluster: int = 0  # equal for examples that are right and wrong together: see `EncodedSplit.clusters`
 
 
 class EncodedSplit:
@@ -46,6 +47,7 @@ class EncodedSplit:
         self._labels = [_Lists(batch.column("labels")) for batch in batches]
         self._rows = [batch.column("row").to_numpy() for batch in batches]
         self._num_bytes = [batch.column("num_bytes").to_numpy() for batch in batches]
+        self._clusters = [batch.column("cluster").to_numpy() for batch in batches]
         self._num_examples: int = sum(batch.num_rows for batch in batches)
         self._lengths = np.concatenate([np.empty(0, np.int32), *(np.diff(lists.offsets) for lists in self._inputs)])
 
@@ -73,6 +75,14 @@ class EncodedSplit:
         """Bytes of text that the example's learned tokens stand for; 0 where the task does not count them."""
         return int(self._num_bytes[index >> _CHUNK_BITS][index & (CHUNK - 1)])
 
+    def clusters(self, indices: np.ndarray | None = None) -> np.ndarray:
+        """Which of all examples (or of these) belong together, as they are of one group (`data.group`) or of one row:
+        those with equal numbers. Shape [examples], int32; [0] where each stands for itself.
+        """
+        every = np.concatenate([np.empty(0, np.int32), *self._clusters])
+        found = every if indices is None else every[indices]
+        return found if len(np.unique(found)) < len(found) else np.empty(0, np.int32)
+
 
 class _Lists:
     """Zero-copy numpy views of one record batch's list column."""
@@ -90,7 +100,7 @@ def write_split(path: Path, examples: Iterable[EncodedRow], *, label_type: Label
     """Write examples as they come, holding one record batch in memory; how many there were."""
     label_value = pa.float32() if label_type == "float" else pa.int32()
     columns = [("input_ids", pa.list_(pa.int32())), ("labels", pa.list_(label_value))]
-    schema = pa.schema([*columns, ("row", pa.int64()), ("num_bytes", pa.int64())])
+    schema = pa.schema([*columns, ("row", pa.int64()), ("num_bytes", pa.int64()), ("cluster", pa.int32())])
     num_examples = 0
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
         for chunk in _chunks(examples):
@@ -99,6 +109,7 @@ def write_split(path: Path, examples: Iterable[EncodedRow], *, label_type: Label
                 _list_array([row.labels for row in chunk], np.float32 if label_type == "float" else np.int32),
                 pa.array([row.row for row in chunk], type=pa.int64()),
                 pa.array([row.num_bytes for row in chunk], type=pa.int64()),
+                pa.array([row.cluster for row in chunk], type=pa.int32()),
             ]
             writer.write_batch(pa.record_batch(arrays, schema=schema))
             num_examples += len(chunk)

@@ -9,6 +9,7 @@ from typing import Any
 
 from ftsweep.data.base import Row, TaskEncoding
 from ftsweep.data.encoded import EncodedRow
+from ftsweep.data.likeness.alike import group_key
 from ftsweep.data.splitting.splitting import describe
 from ftsweep.errors import DataError
 
@@ -45,14 +46,16 @@ def encode_split(
     report: EncodingReport,
     *,
     is_named: bool,
+    group: str | None = None,
 ) -> Iterator[EncodedRow]:
-    """Examples in the order of the task; what they show is noted in the report.
+    """Examples in the order of the task; what they show is noted in the report. Those of rows with an equal `group`
+    column are a cluster, as are those of one row.
 
     Raises:
         DataError: the task refuses a row of a held-out split that the user named (a label that train lacks): leaving
             it out would measure another split than the one named. Or there is no example at all.
     """
-    num_results = 0
+    num_results, clusters = 0, _clusters(rows, group)
     for index, result in enumerate(task.encode([row.values for row in rows], tokenizer, schema)):
         num_results += 1
         is_row = index < len(rows)
@@ -65,8 +68,16 @@ def encode_split(
         _note(result, place, split, task, report)
         if split == "train" and not report.shown and task.head == "causal_lm" and task.label_shape == "token":
             report.shown = _shown(result, rows[place], task, tokenizer)
-        yield EncodedRow(result.input_ids, result.labels, index if is_row else PACKED, getattr(result, "num_bytes", 0))
+        num_bytes, cluster = getattr(result, "num_bytes", 0), clusters[place]
+        yield EncodedRow(result.input_ids, result.labels, index if is_row else PACKED, num_bytes, cluster)
     _check(split, rows, num_results, task, report, is_named=is_named)
+
+
+def _clusters(rows: Sequence[Row], group: str | None) -> list[int]:
+    """Of every row the first one of its group; a row without a group is one of its own."""
+    first: dict[str, int] = {}
+    keys = [group_key(row, group) for row in rows]
+    return [place if key is None else first.setdefault(key, place) for place, key in enumerate(keys)]
 
 
 def _note(example: Any, place: int, split: str, task: TaskEncoding, report: EncodingReport) -> None:

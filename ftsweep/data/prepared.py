@@ -26,7 +26,7 @@ from ftsweep.errors import DataError
 from ftsweep.store.atomic import read_json, remove, write_json, written_folder
 from ftsweep.store.locks import locked
 
-FORMAT = 6
+FORMAT = 7
 """Counts up when the folder's layout or meaning changes: old folders are then left alone and new ones are made."""
 
 
@@ -218,7 +218,8 @@ class _Maker:
         report = EncodingReport()
         for name, rows in split.rows.items():
             is_named = split.source[name] == "named"
-            examples = encode_split(name, rows, self._task, self._tokenizer, schema, report, is_named=is_named)
+            parts = (name, rows, self._task, self._tokenizer, schema, report)
+            examples = encode_split(*parts, is_named=is_named, group=self._source.group)
             write_split(folder / f"{name}.arrow", examples, label_type=self._task.label_type)
         return schema, report
 

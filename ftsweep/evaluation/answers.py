@@ -40,6 +40,8 @@ class Answers:
     values: Mapping[str, float]
     """Metric to the mean over rows; without those that no row tells."""
     samples: Sequence[Sample]
+    clusters: np.ndarray
+    """Of all the split's examples: see `EncodedSplit.clusters`."""
     seconds: float
 
     def added_to(self, scores: SplitScores) -> SplitScores:
@@ -151,7 +153,7 @@ class AnswerMeter:
         ]
         seconds = time.monotonic() - started
         _LOGGER.info("%d answers on %s in %.2f s", len(texts), split_name, seconds)
-        return Answers(scores, means, samples, seconds)
+        return Answers(scores, means, samples, split.clusters(), seconds)
 
     def _generated(self, model: PreTrainedModel, rows: Sequence[Mapping[str, Any]], ask: Ask) -> list[str]:
         trained = [module for module in model.modules() if module.training]

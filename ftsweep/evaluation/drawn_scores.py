@@ -15,7 +15,7 @@ import numpy as np
 from ftsweep.evaluation.evaluate import SplitScores
 from ftsweep.store.atomic import append_line, read_lines
 
-_ARRAYS = ("losses", "units", "scores")
+_ARRAYS = ("losses", "units", "scores", "clusters")
 
 SPREAD = "_spread"
 """Behind a metric's name: its standard deviation over draws and orders."""
@@ -33,6 +33,7 @@ class DrawnScores:
     losses: np.ndarray
     units: np.ndarray
     scores: np.ndarray
+    clusters: np.ndarray
     seconds: float
     num_examples: int
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -72,6 +73,7 @@ def mean_scores(drawn: Sequence[SplitScores]) -> SplitScores:
         losses=np.stack([each.losses for each in drawn]).mean(axis=0, dtype=np.float64).astype(np.float32),
         units=drawn[0].units,
         details={**drawn[0].details, "draws": [dict(each.values) for each in drawn]},
+        clusters=drawn[0].clusters,
         draws=tuple(drawn),
     )
 
@@ -93,7 +95,7 @@ def _shared(drawn: Sequence[SplitScores]) -> list[str]:
 
 
 def as_split_scores(scores: DrawnScores) -> SplitScores:
-    return SplitScores(scores.values, scores.losses, scores.units, details={}, scores=scores.scores)
+    return SplitScores(scores.values, scores.losses, scores.units, {}, scores.scores, scores.clusters)
 
 
 def _file(folder: Path) -> Path:

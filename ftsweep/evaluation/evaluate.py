@@ -34,13 +34,19 @@ class SplitScores:
     scores: np.ndarray = field(default_factory=lambda: np.empty((0, 0), np.float32))
     """What `Task.row_scores` gave, float32 [examples, n]; n = 0 where it gives nothing."""
 
+    clusters: np.ndarray = field(default_factory=lambda: np.empty(0, np.int32))
+    """As `EncodedSplit.clusters`."""
+
     draws: tuple[SplitScores, ...] = ()
     """Of a mean over several models, each one's."""
 
     @property
     def evidence(self) -> list[RowEvidence]:
         """What the model did on each example; of a mean over several models, what each of them did."""
-        return [RowEvidence(each.losses, each.units.astype(np.int32), each.scores) for each in self.draws or (self,)]
+        return [
+            RowEvidence(each.losses, each.units.astype(np.int32), each.scores, each.clusters)
+            for each in self.draws or (self,)
+        ]
 
 
 @dataclass
@@ -112,6 +118,7 @@ class Evaluator:
             units=torch.cat(units).numpy()[back],
             details=tally.details(),
             scores=torch.cat(scores).cpu().numpy()[back] if scores else np.empty((len(back), 0), np.float32),
+            clusters=split.clusters(None if indices is None else np.sort(indices)),
         )
 
     def batches(self, lengths: np.ndarray, indices: np.ndarray | None) -> Iterator[np.ndarray]:

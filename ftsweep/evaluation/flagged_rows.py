@@ -18,7 +18,9 @@ CLEAN, FLAGGED = "clean", "flagged"
 """Rows that no guard flagged, and those that any did; beside these two the guards by name."""
 
 MIN_ROWS = 10
-"""Of fewer there is no interval: resamples of a handful of rows show less than half of their noise."""
+"""Of fewer (or of fewer groups, where rows have any) there is no interval: resamples of a handful show less than half
+of their noise.
+"""
 
 
 def validation_by_flags(task: Task, prepared: PreparedSet, job: Mapping[str, Any]) -> dict[str, Any]:
@@ -46,8 +48,8 @@ def by_flags(task: Task, prepared: PreparedSet, split_name: str, runs: Sequence[
 
 
 def _scores(task: Task, mask: np.ndarray, runs: Sequence[RowEvidence]) -> dict[str, Any]:
-    chosen = [RowEvidence(run.losses[mask], run.units[mask], run.scores[mask]) for run in runs]
-    sure = intervals(task, *chosen) if mask.sum() >= MIN_ROWS else {}
+    chosen = [run.part(mask) for run in runs]
+    sure = intervals(task, *chosen) if chosen[0].num_clusters >= MIN_ROWS else {}
     return {
         "num_rows": int(mask.sum()),
         "values": scores_of(task, *chosen),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from ftsweep.errors import DataError
 from ftsweep.evaluation.answers import AnswerMeter
 from ftsweep.evaluation.drawn_scores import as_split_scores, read_drawn
 from ftsweep.evaluation.evaluate import SplitScores
-from ftsweep.evaluation.resampling import intervals, paired_difference, resampled
+from ftsweep.evaluation.resampling import cluster_codes, intervals, paired_difference, resampled
 from ftsweep.store.row_scores import RowEvidence, read_losses
 from ftsweep.tasks.base import Task
 
@@ -36,7 +36,7 @@ def scored_answers(task: Task, answers: AnswerMeter, model: PreTrainedModel) -> 
     found = answers.of_chosen(model, "validation")
     nothing = np.zeros(len(found.scores), np.float32)
     columns = np.column_stack([found.scores, nothing]) if task.counts_bytes else found.scores
-    sure = intervals(task, RowEvidence(nothing, nothing.astype(np.int32), columns))
+    sure = intervals(task, RowEvidence(nothing, nothing.astype(np.int32), columns, found.clusters))
     return {
         "num_rows": len(found.samples),
         "values": dict(found.values),
@@ -56,23 +56,33 @@ def check_answered(metric: str, values: Mapping[str, float], problem: str = "") 
     raise DataError(what, where="objective.metric", remedy=remedy)
 
 
-def scored_prior(task: Task, schema: Mapping[str, Any], labels: Sequence[Sequence[Any]]) -> dict[str, Any] | None:
+def scored_prior(
+    task: Task, schema: Mapping[str, Any], labels: Sequence[Sequence[Any]], clusters: np.ndarray
+) -> dict[str, Any] | None:
     """The same for the prior of a new head; None for a task that has no prior."""
     scores = task.prior_scores(schema, labels)
     if scores is None:
         return None
     found: dict[str, Any] = {}
     if 1 < len(labels) <= _MAX_PRIOR_ROWS:
-        generator = np.random.default_rng(_SEED)
         drawn = [
-            task.prior_scores(schema, [labels[row] for row in generator.integers(0, len(labels), len(labels))]) or {}
-            for _ in range(_NUM_PRIOR_RESAMPLES)
+            task.prior_scores(schema, [labels[row] for row in rows]) or {}
+            for rows in _resampled_rows(len(labels), clusters)
         ]
         for name in scores:
             values = np.array([each[name] for each in drawn])
             low, high = np.quantile(values, [0.025, 0.975])
             found[name] = {"standard_error": float(values.std(ddof=1)), "low": float(low), "high": float(high)}
     return {"test": scores, "intervals": found, "details": {}}
+
+
+def _resampled_rows(num_rows: int, clusters: np.ndarray) -> Iterator[np.ndarray]:
+    """The rows of each resample of a prior."""
+    generator, codes = np.random.default_rng(_SEED), cluster_codes(num_rows, clusters)
+    num_clusters = int(codes.max()) + 1
+    for _ in range(_NUM_PRIOR_RESAMPLES):
+        counts = np.bincount(generator.integers(0, num_clusters, num_clusters), minlength=num_clusters)
+        yield np.repeat(np.arange(num_rows), counts[codes])
 
 
 def compared(task: Task, job: Mapping[str, Any]) -> dict[str, Any]:

@@ -33,6 +33,8 @@ class AskedRows:
     """One per example; zeros where a task has no classes."""
     num_bytes: list[int]
     """One per example: see `EncodedSplit.num_bytes`."""
+    clusters: np.ndarray
+    """See `EncodedSplit.clusters`."""
 
     def __len__(self) -> int:
         return len(self.values)
@@ -40,14 +42,15 @@ class AskedRows:
     def some(self, most: int) -> AskedRows:
         """At most so many rows, taken evenly from all over."""
         step = max(1, len(self) // most)
-        return AskedRows(self.values[::step], self.labels[::step], self.num_bytes[::step])
+        return AskedRows(self.values[::step], self.labels[::step], self.num_bytes[::step], self.clusters[::step])
 
 
 def rows_of(prepared: PreparedSet, split_name: str, task: Task) -> AskedRows:
     """The raw rows of a split's examples."""
     split, rows = prepared.split(split_name), prepared.rows(split_name)
     values = [dict(rows[split.row_index(index)].values) for index in range(len(split))]
-    return AskedRows(values, class_labels(split, task), [split.num_bytes(index) for index in range(len(split))])
+    num_bytes = [split.num_bytes(index) for index in range(len(split))]
+    return AskedRows(values, class_labels(split, task), num_bytes, split.clusters())
 
 
 def class_labels(split: EncodedSplit, task: Task) -> list[int]:
@@ -116,6 +119,7 @@ class PromptScorer:
             units=self._task.row_units(labels).cpu().numpy(),
             details=tally.details(),
             scores=_as_array(row_scores, len(rows)),
+            clusters=rows.clusters,
         )
         return scores, measured
 
@@ -136,7 +140,7 @@ class PromptScorer:
                 losses[batch.rows] = batch.losses.float().cpu().numpy()
                 units[batch.rows] = self._task.row_units(batch.labels).cpu().numpy()
         scores = np.array(rows.num_bytes, np.float32)[:, None]
-        return SplitScores(tally.values(), losses, units, tally.details(), scores=scores)
+        return SplitScores(tally.values(), losses, units, tally.details(), scores, rows.clusters)
 
 
 def _as_array(row_scores: torch.Tensor | None, num_rows: int) -> np.ndarray:

@@ -1,6 +1,7 @@
 """How sure a metric of a split is: bootstrap over its rows, and paired between models that answered the same rows.
 
-Efron's percentile bootstrap (1979); pairs are kept by drawing the same rows for both sides.
+Efron's percentile bootstrap (1979); pairs are kept by drawing the same rows for both sides. Rows of one cluster
+(`EncodedSplit.clusters`) are drawn together, all or none: the cluster bootstrap (Davison and Hinkley 1997, 3.8).
 """
 
 from __future__ import annotations
@@ -34,9 +35,8 @@ class Interval:
 
 def intervals(task: Task, *runs: RowEvidence) -> dict[str, Interval]:
     """An interval for every metric that can be computed from rows, the mean over runs; {} for fewer than two rows."""
-    num_rows = len(runs[0].losses)
     return {
-        name: _exact(found, num_rows) if _is_share(task, name) else found
+        name: _exact(found, runs[0].num_clusters) if _is_share(task, name) else found
         for name, values in resampled(task, runs).items()
         for found in [_interval(values)]
     }
@@ -66,13 +66,13 @@ def paired_difference(
 def resampled(task: Task, runs: Sequence[RowEvidence]) -> dict[str, np.ndarray]:
     """Each metric in every resample, [resamples], the mean over the runs; {} for fewer than two rows.
 
-    The draws depend on the number of rows alone.
+    The draws depend on the number of rows alone, and on which of them belong together.
     """
     num_rows = len(runs[0].losses)
     if num_rows < 2:
         return {}
     parts: list[Mapping[str, np.ndarray]] = []
-    for weights in _weights(num_rows):
+    for weights in _weights(cluster_codes(num_rows, runs[0].clusters)):
         scores = [task.resampled_scores(run.losses, run.units, run.scores, weights) for run in runs]
         names = set.intersection(*(set(each) for each in scores))
         parts.append({name: np.mean([each[name] for each in scores], axis=0) for name in names})
@@ -80,16 +80,28 @@ def resampled(task: Task, runs: Sequence[RowEvidence]) -> dict[str, np.ndarray]:
     return {name: np.concatenate([part[name] for part in parts]) for name in sorted(names)}
 
 
-def _weights(num_rows: int) -> Iterator[np.ndarray]:
-    """How often each row is drawn, in blocks of resamples. Each [resamples, rows], float32."""
-    generator = np.random.default_rng([_SEED, num_rows])
-    block = max(1, _CELLS_AT_ONCE // num_rows)
+def cluster_codes(num_rows: int, clusters: np.ndarray) -> np.ndarray:
+    """Of every row the number of its cluster, counted from 0 without gaps. Shape [rows].
+
+    A row is a cluster of its own where there are none, and where all rows are of one: then nothing tells how other
+    clusters would do, but how sure a score of this one is.
+    """
+    codes: np.ndarray = np.unique(clusters, return_inverse=True)[1] if len(clusters) else np.arange(num_rows)
+    return codes if codes.any() else np.arange(num_rows)
+
+
+def _weights(codes: np.ndarray) -> Iterator[np.ndarray]:
+    """How often each row is drawn, in blocks of resamples, by the rows' clusters. Each [resamples, rows], float32."""
+    num_clusters = int(codes.max()) + 1
+    generator = np.random.default_rng([_SEED, num_clusters])
+    block = max(1, _CELLS_AT_ONCE // len(codes))
     for start in range(0, NUM_RESAMPLES, block):
         size = min(block, NUM_RESAMPLES - start)
-        drawn = generator.integers(0, num_rows, size=(size, num_rows))
-        drawn += np.arange(size)[:, None] * num_rows  # every resample counts in cells of its own
-        counts = np.bincount(drawn.ravel(), minlength=size * num_rows)
-        yield counts.reshape(size, num_rows).astype(np.float32)
+        drawn = generator.integers(0, num_clusters, size=(size, num_clusters))
+        drawn += np.arange(size)[:, None] * num_clusters  # every resample counts in cells of its own
+        counts = np.bincount(drawn.ravel(), minlength=size * num_clusters)
+        by_cluster = counts.reshape(size, num_clusters).astype(np.float32)
+        yield by_cluster if num_clusters == len(codes) else by_cluster[:, codes]
 
 
 def _is_share(task: Task, name: str) -> bool:
@@ -97,11 +109,12 @@ def _is_share(task: Task, name: str) -> bool:
     return metric is not None and (metric.direction, metric.low, metric.high) == ("maximize", 0, 1)
 
 
-def _exact(found: Interval, num_rows: int) -> Interval:
+def _exact(found: Interval, num_clusters: int) -> Interval:
     """Of a share of which every resample has all rows right, or all wrong, so that resampling says nothing of how sure
-    that is, the exact interval (Clopper and Pearson 1934); of F1 roughly so.
+    that is, the exact interval (Clopper and Pearson 1934); of F1 roughly so. Of clusters it is the widest: as if all
+    rows of one were one row.
     """
-    reach = ((1 - COVERAGE) / 2) ** (1 / num_rows)
+    reach = ((1 - COVERAGE) / 2) ** (1 / num_clusters)
     if found.low == 1:
         return replace(found, low=reach)
     return replace(found, high=1 - reach) if found.high == 0 else found

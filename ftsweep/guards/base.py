@@ -109,16 +109,18 @@ class DataGuard(Guard, ABC):
             override="" if severity is Severity.NOTE else override,
         )
 
-    def judge_fixed(self, name: str, sightings: Sequence[Sighting], num_left_out: int) -> Finding:
-        """What it says once the rows of train that it saw have been left out."""
-        rows = "1 row" if num_left_out == 1 else f"{num_left_out} rows"
+    def judge_fixed(self, name: str, sightings: Sequence[Sighting], num_left_out: int, num_train: int) -> Finding:
+        """What it says once the rows of train that it saw have been left out; a warning where these are most of it."""
+        rows, is_most = "1 row" if num_left_out == 1 else f"{num_left_out} rows", 2 * num_left_out > num_train
         return Finding(
             check=name,
-            severity=Severity.NOTE,
+            severity=Severity.WARN if is_most else Severity.NOTE,
             message=f"{rows} of train left out (guards.{name}=fix), because "
-            + "; ".join(sighting.what for sighting in sightings),
+            + "; ".join(sighting.what for sighting in sightings)
+            + (f". What is left are {num_train - num_left_out} rows" if is_most else ""),
             count=num_left_out,
             examples=sightings[0].examples,
+            remedy="Use other splits, or rows without what is left out" if is_most else "",
         )
 
     def _severity(self, sighting: Sighting) -> Severity:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ftsweep.config.build import build
@@ -46,26 +47,28 @@ class DataGate:
 
     def inspect(self, view: DataView) -> Inspection:
         """What every guard says, most severe first; nothing is refused here."""
-        inspection = Inspection()
+        inspection, num_train = Inspection(), len(view.rows["train"])
         for name, guard in self._guards.items():
             begin = time.monotonic()
             sightings = list(guard.look(view))
             _LOGGER.info("%s took %.2f s", name, time.monotonic() - begin)
-            inspection.findings += [guard.judge(name, sighting) for sighting in sightings]
+            inspection.findings += [_judged(name, guard, sighting, num_train) for sighting in sightings]
             for sighting in sightings:
                 for split, rows in sighting.flagged.items():
                     inspection.flagged.setdefault(split, {})[name] = [int(row) for row in rows]
-            self._fix(name, guard, sightings, inspection)
+            self._fix(name, guard, sightings, inspection, num_train)
         inspection.findings = [*most_severe_first(inspection.findings), *self._made_splits(view, inspection)]
         return inspection
 
     @staticmethod
-    def _fix(name: str, guard: DataGuard, sightings: Sequence[Sighting], inspection: Inspection) -> None:
+    def _fix(
+        name: str, guard: DataGuard, sightings: Sequence[Sighting], inspection: Inspection, num_train: int
+    ) -> None:
         rows = {int(row) for sighting in sightings for row in sighting.train_rows}
         if guard.mode == "fix" and rows:
             inspection.leave_out |= rows
             seen = [sighting for sighting in sightings if sighting.train_rows]
-            inspection.fixed.append(guard.judge_fixed(name, seen, len(rows)))
+            inspection.fixed.append(guard.judge_fixed(name, seen, len(rows), num_train))
 
     def _made_splits(self, view: DataView, inspection: Inspection) -> list[Finding]:
         """What the splits that ftsweep made give away after all, measured by the guards."""
@@ -88,3 +91,11 @@ class DataGate:
                 rate=count / num_rows,
             )
         ]
+
+
+def _judged(name: str, guard: DataGuard, sighting: Sighting, num_train: int) -> Finding:
+    """What the guard says; where it advises to leave most of train out, with how much that is."""
+    finding, count = guard.judge(name, sighting), len(sighting.train_rows)
+    if not finding.override.endswith("=fix") or 2 * count <= num_train:
+        return finding
+    return replace(finding, remedy=f"{finding.remedy}, {count} of its {num_train}, or use other splits")

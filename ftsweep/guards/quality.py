@@ -187,8 +187,7 @@ class SmallData(DataGuard):
             if (count := len(set(keys))) < min(self.refuse_below, len(keys)):
                 yield Sighting(
                     what=f"the {len(keys)} rows of {split} have {count} different values of {group}; rows with one of "
-                    "them are right and wrong together, so that scores are less sure than their intervals, which are "
-                    "those of rows",
+                    "them are right and wrong together, so that scores are as unsure as those of so few rows would be",
                     count=count,
                     num_rows=len(keys),
                     severity=Severity.WARN,

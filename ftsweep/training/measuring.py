@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ftsweep.data.prepared import PreparedSet
 from ftsweep.domain.sample import Sample
 from ftsweep.evaluation.answers import AnswerMeter
@@ -82,8 +80,9 @@ class RungScorer:
             **{f"train/{name}": value for name, value in train.values.items()},
             **({} if self._meter is None else self._meter.values(self._model)),
         }
-        units = validation.units.astype(np.int32)
-        return RungScores(values, RungLosses(validation.losses, train.losses, units, validation.scores), samples)
+        (rows,) = validation.evidence
+        losses = RungLosses(rows.losses, train.losses, rows.units, rows.scores, rows.clusters)
+        return RungScores(values, losses, samples)
 
     def before_training(self) -> RungScores:
         """As `now`, measured by the first of the trials that begin alike."""

@@ -22,17 +22,33 @@ def standard_error(share: float, num_rows: int) -> float:
     return math.sqrt(max(share * (1 - share), 0.0) / max(num_rows, 1))
 
 
-def paired_z(left: np.ndarray, right: np.ndarray) -> float | None:
-    """Mean difference of paired losses in standard errors; None without pairs. Never beyond 1e6 either way."""
+def paired_z(left: np.ndarray, right: np.ndarray, clusters: np.ndarray | None = None) -> float | None:
+    """Mean difference of paired losses in standard errors; None without pairs. Never beyond 1e6 either way.
+
+    clusters: as `EncodedSplit.clusters`; the error is then the one of their sums (Liang and Zeger 1986).
+    """
     if len(left) != len(right) or len(left) < 2:
         return None
     difference = left.astype("float64") - right.astype("float64")
     mean, error = float(difference.mean()), float(difference.std(ddof=1)) / math.sqrt(len(difference))
+    sums = _cluster_sums(difference - mean, clusters)
+    if sums is not None:
+        error = math.sqrt(len(sums) / (len(sums) - 1) * float((sums**2).sum())) / len(difference)
     if not math.isfinite(mean) or not math.isfinite(error):
         return None
     if error == 0.0:
         return 0.0 if mean == 0.0 else math.copysign(LARGEST_Z, mean)
     return max(-LARGEST_Z, min(LARGEST_Z, mean / error))
+
+
+def _cluster_sums(values: np.ndarray, clusters: np.ndarray | None) -> np.ndarray | None:
+    """The sum over every cluster; None where rows stand for themselves, or all are of one."""
+    import numpy as np
+
+    if clusters is None or not len(clusters):
+        return None
+    codes = np.unique(clusters, return_inverse=True)[1]
+    return np.bincount(codes, values) if codes.any() else None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ftsweep.analysis.comparison import best_trials
 from ftsweep.config.build import build
@@ -21,13 +21,10 @@ from ftsweep.domain.verdict import Verdict, verdict_tags
 from ftsweep.errors import ConfigError
 from ftsweep.store.atomic import read_json, written_file
 from ftsweep.store.folders import StudyFolder, TrialFolder
-from ftsweep.store.row_scores import read_validation_losses
+from ftsweep.store.row_scores import RungLosses, read_validation_losses
 from ftsweep.verdicts.curve import NO_TESTS, FitCurve, PairedTests, paired_z
 from ftsweep.verdicts.facts import TrialFit
 from ftsweep.verdicts.trial import FitVerdicts
-
-if TYPE_CHECKING:
-    import numpy as np
 
 GUARD = "fit"
 """The name of the judge among the guards."""
@@ -50,7 +47,7 @@ class Verdicts:
     def __post_init__(self) -> None:
         node = next(iter(self.branches.values())).config.get("guards", {}).get(GUARD, {"mode": "off"})
         self._judge = FitVerdicts(mode="off") if node["mode"] == "off" else _built(node)
-        self._rows: dict[int, dict[int, np.ndarray]] = {}  # of running trials: losses by rung
+        self._rows: dict[int, dict[int, RungLosses]] = {}  # of running trials: losses by rung
         self._tests: dict[int, PairedTests] = {}
         self._best_loss: float | None = None
 
@@ -144,7 +141,7 @@ class Verdicts:
         best = curve.best
         start = curve.start if curve.has_start else best
         folder, known = self.folder.trial(record.number).path, self._rows.get(record.number, {})
-        rows: dict[int, np.ndarray] = {}
+        rows: dict[int, RungLosses] = {}
         for rung in {start, best, curve.end}:
             losses = known[rung] if rung in known else read_validation_losses(folder, rung)
             if losses is not None:
@@ -152,7 +149,9 @@ class Verdicts:
         self._rows[record.number] = rows
 
         def compared(rung: int) -> float | None:
-            return None if rung == best or rung not in rows or best not in rows else paired_z(rows[rung], rows[best])
+            if rung == best or rung not in rows or best not in rows:
+                return None
+            return paired_z(rows[rung].validation, rows[best].validation, rows[best].clusters)
 
         return PairedTests(compared(start), compared(curve.end))
 

@@ -263,7 +263,7 @@ class SingleJobs:
         split = parts.prepared.split(split_name)
         if parts.task.has_new_head and not self._came_with_head(parts):
             labels = [split.labels(index).tolist() for index in range(len(split))]
-            prior = scored_prior(parts.task, parts.prepared.meta["schema"], labels)
+            prior = scored_prior(parts.task, parts.prepared.meta["schema"], labels, split.clusters())
             if prior is not None:
                 return prior
         model, answers = self.components.look_at_base(parts), self.components.answers_of(parts)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ftsweep.analysis.difference import differing
+from ftsweep.analysis.difference import differing, leaves
 from ftsweep.domain.measurement import Measurement
 from ftsweep.domain.spelling import NOTHING, number, param
 from ftsweep.report.overview import StudyOverview
@@ -15,7 +15,10 @@ from ftsweep.report.tables.cells import words
 from ftsweep.report.tables.table import Row, Table, columns
 from ftsweep.report.trial_summary import TrialSummary
 from ftsweep.report.wording import seconds
+from ftsweep.store.atomic import read_json, understood
+from ftsweep.store.folders import StudyFolder
 
+_SHOWN_DIGITS = 8
 ENDING, SETTING, VALUES, COST = "How it went", "Setting", "Values at the best rung", "Cost"
 
 
@@ -83,12 +86,55 @@ def _sections(compared: Compared) -> dict[str, dict[str, str]]:
         "rungs": NOTHING if trial.last_rung is None else f"{trial.last_rung} of {study.state.num_rungs}",
     }
     params = {study.param_path(name): param(value) for name, value in study.params_of(trial).items()}
-    setting = {"branch": trial.branch or NOTHING, **params}
+    setting = {"branch": trial.branch or NOTHING, **_written(compared), **params}
     key = study.objective.key
     metrics = {name: number(value) for name, value in sorted(trial.best_values().items()) if name != key}
     best_rung = NOTHING if trial.best_rung is None else str(trial.best_rung)
     values = {key: number(trial.value), "best rung": best_rung, **metrics}
     return {ENDING: ending, SETTING: setting, VALUES: values, COST: _cost(trial)}
+
+
+def caution(compared: Sequence[Compared]) -> str:
+    """That the objective says little of these trials, as their models may not have the same tokens; or nothing."""
+    told = [_written(each) for each in compared]
+    models = [{name: text for name, text in each.items() if _is_under(name, "model")} for each in told]
+    by_tokens = sorted({each.study.objective.key for each in compared if each.study.objective.is_per_token})
+    if not by_tokens or all(each == models[0] for each in models):
+        return ""
+    return (
+        f"{' and '.join(by_tokens)} is an average over tokens, and these trials have different models. Where "
+        "these split text into different tokens it does not say which is better; bits_per_byte does."
+    )
+
+
+def _written(compared: Compared) -> dict[str, str]:
+    """All settings that the trial was made with, by their paths, whether searched or written in the sweep file; and
+    the fingerprint of its data. {} where its folder is not there.
+    """
+    folder = compared.study.folder
+    if folder is None or not folder.trial(compared.trial.number).spec_file.is_file():
+        return {}
+    config = folder.trial(compared.trial.number).spec()["config"]
+    found = {name: param(value) for name, value in leaves(config).items() if name}
+    named = {name.removesuffix("._target_"): text.rpartition(".")[2] for name, text in found.items() if _is_class(name)}
+    data = _fingerprint(folder, compared.trial.branch or "main")
+    return {**{name: text for name, text in found.items() if not _is_class(name)}, **named, **data}
+
+
+def _is_class(name: str) -> bool:
+    return name.endswith("._target_")
+
+
+def _is_under(name: str, node: str) -> bool:
+    return name == node or name.startswith(f"{node}.")
+
+
+def _fingerprint(folder: StudyFolder, label: str) -> dict[str, str]:
+    if not folder.data_file.is_file():
+        return {}
+    with understood(folder.data_file):
+        known: Mapping[str, str] = read_json(folder.data_file)
+        return {"fingerprint of the data": known[label][:_SHOWN_DIGITS]} if label in known else {}
 
 
 def _cost(trial: TrialSummary) -> dict[str, str]:

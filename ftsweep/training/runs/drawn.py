@@ -176,6 +176,7 @@ class DrawnRun:
             losses=scores.losses,
             units=scores.units,
             scores=scores.scores,
+            clusters=scores.clusters,
             seconds=training.train_seconds,
             num_examples=training.plan.num_examples,
             facts={

@@ -180,6 +180,7 @@ class FewShotRun:
             losses=scores.losses,
             units=scores.units,
             scores=scores.scores,
+            clusters=scores.clusters,
             seconds=time.monotonic() - started,
             num_examples=len(self._rows),
             facts={"log_prior": measured.log_prior},
@@ -242,7 +243,8 @@ def measured_once(
         values={**{f"validation/{name}": value for name, value in values.items()}, **general},
         constraints={} if meter is None else meter.constraints(general),
     )
-    write_losses(folder.path, rung, RungLosses(validation=mean.losses, units=mean.units.astype(np.int32)))
+    units = mean.units.astype(np.int32)
+    write_losses(folder.path, rung, RungLosses(validation=mean.losses, units=units, clusters=mean.clusters))
     known = [each for each in folder.measurements() if each.rung == rung]
     if known:
         return known[0]

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from report_studies import StudyBuilder, falling, write_demo
+from report_studies import SWEEP, StudyBuilder, falling, write_demo
 from rich.console import Console
+from study_manifests import write_manifest
 
 from ftsweep.cli.compare_view import print_compared
 from ftsweep.cli.main import main
@@ -19,8 +20,10 @@ from ftsweep.config.grammar import parse_overrides
 from ftsweep.control.continuity import manifest_of
 from ftsweep.report.overview import read_overview
 from ftsweep.report.sparkline import sparkline
-from ftsweep.report.tables.difference import Compared
+from ftsweep.report.tables.difference import Compared, caution
+from ftsweep.store.atomic import write_json
 from ftsweep.store.folders import Store
+from ftsweep.tasks.text import Text
 
 
 @pytest.fixture
@@ -128,3 +131,35 @@ def test_trials_that_cannot_be_compared_are_named(store: Path, words: list[str],
     done = CliRunner().invoke(main, ["compare", "demo", *words, "--store", str(store)])
     assert done.exit_code == 2
     assert why in " ".join(done.output.split())
+
+
+def written(study: StudyBuilder, number: int, **config: object) -> None:
+    """A trial's settings as its worker got them."""
+    file = study.folder.trial(number).spec_file
+    write_json(file, {**json.loads(file.read_text()), "config": config})
+
+
+def test_settings_that_are_written_and_data_that_is_other_are_shown_where_they_differ(tmp_path: Path) -> None:
+    for name, length, strategy, data in (("one", 64, "Lora", "a1"), ("two", 128, "Head", "b2")):
+        study = StudyBuilder(tmp_path, name)
+        study.trial(0, falling(2e-3, 16), params={"training.learning_rate": 2e-3})
+        task, node = {"max_length": length, "label_smoothing": 0.0}, {"_target_": f"ftsweep.strategies.{strategy}"}
+        written(study, 0, task=task, strategy=node, training={"learning_rate": 2e-3})
+        write_json(study.folder.data_file, {"main": data * 16})
+    lines = [line.split() for line in shown(tmp_path, "one:0", "two:0")]
+    assert ["task.max_length", "64", "128"] in lines
+    assert ["strategy", "Lora", "Head"] in lines
+    assert ["fingerprint", "of", "the", "data", "a1a1a1a1", "b2b2b2b2"] in lines
+    assert not [line for line in lines if "task.label_smoothing" in line]
+
+
+def test_models_of_other_tokens_are_not_held_against_each_other_by_a_loss_per_token(tmp_path: Path) -> None:
+    for name, path in (("one", "base-a"), ("two", "base-b")):
+        study = StudyBuilder(tmp_path, name)
+        study.trial(0, falling(2e-3, 16))
+        write_manifest(study.folder, SWEEP, metrics=Text.metrics)
+        written(study, 0, model={"path": path})
+    found = compared(tmp_path, "one:0", "two:0")
+    assert "an average over tokens" in caution(found)
+    assert "bits_per_byte does" in "\n".join(shown(tmp_path, "one:0", "two:0"))
+    assert not caution([found[0], found[0]])

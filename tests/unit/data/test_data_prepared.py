@@ -67,7 +67,7 @@ def test_many_record_batches_read_like_one(tmp_path, monkeypatch):
 
     monkeypatch.setattr(encoded, "_CHUNK_BITS", 2)
     monkeypatch.setattr(encoded, "CHUNK", 4)
-    examples = [EncodedRow(list(range(index % 3 + 1)), [index], index, 7 * index) for index in range(11)]
+    examples = [EncodedRow(list(range(index % 3 + 1)), [index], index, 7 * index, index // 2) for index in range(11)]
     assert write_split(tmp_path / "x.arrow", iter(examples)) == 11
     split = EncodedSplit(tmp_path / "x.arrow")
     for index, example in enumerate(examples):
@@ -76,6 +76,17 @@ def test_many_record_batches_read_like_one(tmp_path, monkeypatch):
         assert split.row_index(index) == index
         assert split.num_bytes(index) == 7 * index
         assert split.lengths[index] == len(example.input_ids)
+    assert split.clusters().tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5]
+    assert split.clusters(np.array([8, 9])).tolist() == [4, 4]
+    assert split.clusters(np.array([1, 2, 10])).tolist() == []
+
+
+def test_examples_of_one_group_or_of_one_row_belong_together(build, given_rows, labelled):
+    users = ["ann", "bob", "ann", "", "", "bob"]
+    rows = [{**row, "user": user} for row, user in zip(labelled(6), users, strict=True)]
+    given = {"train": labelled(20, 50), "validation": rows}
+    assert build(given_rows(given, group="user")).split("validation").clusters().tolist() == [0, 1, 0, 3, 4, 1]
+    assert build(given_rows(given)).split("validation").clusters().tolist() == []
 
 
 def test_missing_splits_are_made_by_their_fractions(build, given_rows, labelled):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -17,6 +19,8 @@ from ftsweep.tasks.token_classification import TokenClassification
 
 GENERATOR = np.random.default_rng(0)
 ONCE = np.ones((1, 200), np.float32)
+NO_CLUSTERS = np.empty(0, np.int32)
+PRIOR = {"labels": ["a", "b"], "counts": [3, 1]}
 
 
 def classified(share_right: float) -> tuple[RowEvidence, np.ndarray, np.ndarray]:
@@ -93,10 +97,45 @@ def test_a_task_without_row_scores_has_its_loss_and_perplexity() -> None:
 
 
 def test_the_prior_has_intervals_too() -> None:
-    answer = scored_prior(Classification(), {"labels": ["a", "b"], "counts": [3, 1]}, [[0], [0], [1], [0]] * 25)
+    answer = scored_prior(Classification(), PRIOR, [[0], [0], [1], [0]] * 25, NO_CLUSTERS)
     assert answer is not None
     assert answer["test"]["accuracy"] == 0.75
     assert answer["intervals"]["accuracy"]["low"] < 0.75 < answer["intervals"]["accuracy"]["high"]
+
+
+def test_rows_of_one_group_are_as_sure_as_a_single_row_would_be() -> None:
+    evidence, labels, _ = classified(0.6)
+    copies = np.tile(np.arange(200), 5)
+    repeated = RowEvidence(
+        evidence.losses[copies], evidence.units[copies], evidence.scores[copies], copies.astype(np.int32)
+    )
+    assert repeated.num_clusters == 200
+    together, alone = intervals(Classification(), repeated), intervals(Classification(), evidence)
+    for name in ("loss", "accuracy", "macro_f1"):
+        assert together[name].standard_error == pytest.approx(alone[name].standard_error, rel=1e-3)
+    apart = intervals(Classification(), replace(repeated, clusters=NO_CLUSTERS))
+    assert apart["accuracy"].standard_error < 0.5 * alone["accuracy"].standard_error
+    right = evidence_of(labels, labels)
+    assert intervals(Classification(), replace(right, clusters=np.arange(200) // 10))["accuracy"].low == pytest.approx(
+        0.025 ** (1 / 20)
+    )
+    once, five = ([[int(label)] for label in np.tile(labels % 2, times)] for times in (1, 5))
+    priors = [
+        scored_prior(Classification(), PRIOR, once, NO_CLUSTERS),
+        scored_prior(Classification(), PRIOR, five, copies),
+    ]
+    first, second = (each["intervals"]["accuracy"]["standard_error"] for each in priors if each is not None)
+    assert first == pytest.approx(second)
+
+
+def test_a_part_keeps_what_belongs_together_and_one_group_alone_is_measured_by_its_rows() -> None:
+    evidence, _, _ = classified(0.6)
+    grouped = replace(evidence, clusters=np.arange(200, dtype=np.int32) // 2)
+    part = grouped.part(np.arange(200) < 10)
+    assert (len(part.losses), part.num_clusters) == (10, 5)
+    assert grouped.part(np.arange(200) % 2 == 0).num_clusters == 100
+    single = replace(evidence, clusters=np.zeros(200, np.int32))
+    assert intervals(Classification(), single)["loss"] == intervals(Classification(), evidence)["loss"]
 
 
 def test_runs_that_left_no_losses_are_not_compared(tmp_path) -> None:

@@ -55,6 +55,15 @@ def test_fix_leaves_the_rows_out_of_train_alone_and_says_so(prepared):
     assert len(found.split("train")) == 300
 
 
+def test_a_fix_that_leaves_little_of_train_says_so_before_and_after(prepared):
+    few = {**LEAKY, "train": [*HELD_OUT[:60], *TRAIN[:40]]}
+    (refused,) = by_check(prepared(few, gate(exact=ExactCopies())), "exact")
+    assert refused.remedy.endswith("Leave the rows of train out, 60 of its 100, or use other splits")
+    (fixed,) = by_check(prepared(few, gate(exact=ExactCopies(mode="fix"))), "exact")
+    assert fixed.severity is Severity.WARN
+    assert fixed.message.endswith("What is left are 40 rows")
+
+
 def test_a_cleaned_set_has_a_hash_and_a_fingerprint_of_its_own(prepared):
     refused, allowed = (prepared(LEAKY, gate(exact=ExactCopies(mode=mode))) for mode in ("refuse", "allow"))
     fixed, clean = prepared(LEAKY, gate(exact=ExactCopies(mode="fix"))), prepared({**LEAKY, "train": TRAIN})

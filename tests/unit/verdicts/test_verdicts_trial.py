@@ -249,6 +249,16 @@ def test_paired_z_is_that_of_a_paired_t_statistic():
     assert paired_z(left[:3], right) is None
 
 
+def test_rows_of_one_group_weigh_no_more_in_a_paired_z_than_one_row():
+    generator = np.random.default_rng(1)
+    left, right = generator.normal(1.3, 1, 50), generator.normal(1.0, 1, 50)
+    copies = np.tile(np.arange(50), 4)
+    alone = paired_z(left, right)
+    assert paired_z(left[copies], right[copies], copies) == pytest.approx(alone)
+    assert paired_z(left[copies], right[copies]) > 1.9 * alone
+    assert paired_z(left, right, np.zeros(50)) == alone
+
+
 def test_losses_come_back_as_they_were_written_and_damage_is_no_error(tmp_path):
     losses = RungLosses(np.array([1, 2], np.float32), np.array([3], np.float32), np.array([1, 5], np.int32))
     write_losses(tmp_path, 3, losses)
