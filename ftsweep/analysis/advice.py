@@ -22,8 +22,10 @@ class Yardstick:
     metric: str
     split: str
     is_maximized: bool
+    is_share: bool
+    """Of right answers, so that the number of rows tells its standard error, roughly."""
     num_rows: int | None
-    """Rows of the split; None when they do not tell a standard error."""
+    """Of the split; None where it is not known."""
 
     def score(self, approach: Approach) -> float | None:
         return (approach.test if self.split == "test" else approach.validation).get(self.metric)
@@ -36,12 +38,15 @@ class Yardstick:
         return best - ours if self.is_maximized else ours - best
 
     def error_of(self, approach: Approach, winner: Approach) -> float | None:
-        """One standard error of the difference, as if the two erred independently of each other.
+        """One standard error of the difference, as if the two erred independently of each other; None if unknown.
 
-        Both were measured on the same rows, so the true one is mostly smaller. For F1 it is a rough guide.
+        Both were measured on the same rows, so the true one is mostly smaller.
         """
+        errors = [each.errors.get(self.metric) for each in (approach, winner)]
+        if self.split == "test" and None not in errors:
+            return math.hypot(*(error for error in errors if error is not None))
         scores = [self.score(approach), self.score(winner)]
-        if not self.num_rows or any(score is None or not 0 <= score <= 1 for score in scores):
+        if not self.is_share or not self.num_rows or any(score is None or not 0 <= score <= 1 for score in scores):
             return None
         return math.sqrt(sum(score * (1 - score) for score in scores if score is not None) / self.num_rows)
 
@@ -82,7 +87,7 @@ def _yardstick(best: Approach, objective: Objective, num_rows: Mapping[str, int]
     split = "test" if best.test else "validation"
     metric = shown_metric(best.test or best.validation, objective)
     known = objective.metrics.get(metric, Metric(objective.direction))
-    return Yardstick(metric, split, known.direction == "maximize", num_rows.get(split) if known.is_share else None)
+    return Yardstick(metric, split, known.direction == "maximize", known.is_share, num_rows.get(split))
 
 
 def _worth_naming(others: Sequence[Approach], best: Approach, objective: Objective) -> list[Approach]:

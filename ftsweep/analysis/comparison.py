@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from ftsweep.analysis.fates import describe_fates
@@ -14,6 +15,7 @@ from ftsweep.domain.forgetting import FORGETTING
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.ranking import rank, rank_of_all
 from ftsweep.domain.result import BASELINE
+from ftsweep.domain.scores import Interval
 from ftsweep.domain.trial import TrialRecord
 
 BASE = "untouched base"
@@ -73,12 +75,13 @@ def compare(
     test: Mapping[str, Mapping[str, float]],
     data: Mapping[str, Mapping[str, Any]],
     chosen: Model | None = None,
+    intervals: Mapping[str, Mapping[str, Interval]] = MappingProxyType({}),
 ) -> list[Approach]:
     """Every branch and every distinct untouched base, the cheapest first (see `cost`).
 
     branches: their labels. baseline: validation metrics by label. test: metrics by `trial-0007`, `baseline` (that of
-    the chosen trial's branch) and `baseline-<branch>`. data: the facts of the prepared set by label. chosen: the
-    model to hand over, whose run stands for its trial in `records`; None takes the best trial.
+    the chosen trial's branch) and `baseline-<branch>`; intervals: the same. data: the facts of the prepared set by
+    label. chosen: the model to hand over, whose run stands for its trial in `records`; None takes the best trial.
     Without branches there is nothing to compare.
     """
     if not branches:
@@ -92,7 +95,10 @@ def compare(
         own = [record for record in records if record.proposal.branch == label]
         trial = by_number[best[label]] if label in best else None
         name = names.get(trial.number, model_name(trial.number)) if trial else ""
-        approaches.append(_branch(label, own, trial, objective, test.get(name, {}), _same_data(data, label, winner)))
+        found = _branch(label, own, trial, objective, _same_data(data, label, winner))
+        if found.trial is not None:
+            found = replace(found, test=_finite(test.get(name, {})), errors=_errors(intervals.get(name, {})))
+        approaches.append(found)
     groups = distinct_bases(baseline, winner)
     for labels in groups:
         approaches.append(
@@ -102,6 +108,7 @@ def compare(
                 is_base=True,
                 validation=_finite(baseline[labels[0]]),
                 test=_finite(test.get(base_label(labels, winner), {})),
+                errors=_errors(intervals.get(base_label(labels, winner), {})),
                 trained_parameters=0,
                 train_seconds=0.0,
                 is_comparable=any(_same_data(data, label, winner) for label in labels),
@@ -127,7 +134,6 @@ def _branch(
     records: Sequence[TrialRecord],
     trial: TrialRecord | None,
     objective: Objective,
-    test: Mapping[str, float],
     is_comparable: bool,
 ) -> Approach:
     approach = Approach(
@@ -148,7 +154,6 @@ def _branch(
         fate="",
         trial=trial.number,
         validation=_finite(scores),
-        test=_finite(test),
         trained_parameters=None if parameters is None else int(parameters),
         train_seconds=_train_seconds(trial),
         forgetting={**trial.outcome.extra.get("metrics", {}), **best.values}.get(FORGETTING),
@@ -166,6 +171,10 @@ def _train_seconds(record: TrialRecord) -> float | None:
 def _same_data(data: Mapping[str, Mapping[str, Any]], label: str, winner: str) -> bool:
     own, reference = (data.get(name, {}) for name in (label, winner))
     return all(own.get(key) == reference.get(key) for key in ("fingerprint", "num_rows"))
+
+
+def _errors(intervals: Mapping[str, Interval]) -> dict[str, float]:
+    return _finite({name: interval.standard_error for name, interval in intervals.items()})
 
 
 def _finite(values: Mapping[str, float]) -> dict[str, float]:

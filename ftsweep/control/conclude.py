@@ -24,7 +24,7 @@ from ftsweep.domain.data_scaling import DataScaling
 from ftsweep.domain.forgetting import ScalePoint
 from ftsweep.domain.importance import Importances
 from ftsweep.domain.result import StudyResult, unfinished
-from ftsweep.domain.scores import Flagged, read_flagged, read_intervals
+from ftsweep.domain.scores import Flagged, Interval, read_flagged, read_intervals
 from ftsweep.domain.trial import TrialRecord
 from ftsweep.recording.base import ChosenModel, Recorder
 from ftsweep.report.tables.approaches import approach_data
@@ -64,7 +64,7 @@ class Ending:
         """
         choice = choose(self.race)
         if choice is None:
-            result = self._with_forgetting(self._compared(explain_no_winner(self.records), {}, None), None)
+            result = self._with_forgetting(self._compared(explain_no_winner(self.records), {}, None, {}), None)
             self.recorder.tag({**result_tags(result, self.config.objective), "description": self._description(result)})
         else:
             result = self._with_forgetting(self._judged(choice), choice)
@@ -93,11 +93,11 @@ class Ending:
             test=test,
             default=self.race.default,
         )
-        result = self._compared(sentence, test, choice)
+        intervals = {name: read_intervals(answer["intervals"]) for name, answer in answers.items()}
+        result = self._compared(sentence, test, choice, intervals)
         num_rows = self.data[choice.record.proposal.branch or "main"]["num_rows"]
         approaches = result.approaches
         earlier = read_result(self.folder)
-        intervals = {name: read_intervals(answer["intervals"]) for name, answer in answers.items()}
         is_registered = earlier is not None and earlier.model is not None and earlier.model.name == model.name
         again = model.number if setting is None else setting.number
         return replace(
@@ -112,12 +112,18 @@ class Ending:
             registered=earlier.registered if earlier and is_registered else None,
         )
 
-    def _compared(self, sentence: str, test: Mapping[str, Mapping[str, float]], choice: Choice | None) -> StudyResult:
+    def _compared(
+        self,
+        sentence: str,
+        test: Mapping[str, Mapping[str, float]],
+        choice: Choice | None,
+        intervals: Mapping[str, Mapping[str, Interval]],
+    ) -> StudyResult:
         """All of the result but what there is only with a model."""
         branches = [branch.name for branch in self.config.branches if branch.name]
         earlier = read_result(self.folder)
         looks, seen = (earlier.test_looks, earlier.test) if earlier else (0, {})
-        scores = {"baseline": self.baseline, "test": test, "data": self.data}
+        scores: Any = {"baseline": self.baseline, "test": test, "data": self.data, "intervals": intervals}
         records = choice.standing_for(self.records) if choice else self.records
         chosen = choice.model if choice else None
         importances = self.importances()

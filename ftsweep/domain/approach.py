@@ -23,6 +23,8 @@ class Approach:
     validation: Mapping[str, float] = field(default_factory=dict)
     """By metric, at the best rung."""
     test: Mapping[str, float] = field(default_factory=dict)
+    errors: Mapping[str, float] = field(default_factory=dict)
+    """One standard error of its metrics on test, by the rows; of those that rows tell."""
     trained_parameters: int | None = None
     train_seconds: float | None = None
     """Of the best trial."""

@@ -43,7 +43,8 @@ def approach_data(approaches: Sequence[Approach]) -> Table:
     lines = []
     for approach in approaches:
         line = {**approach.to_dict(), "branches": " ".join(approach.branches)}
-        del line["validation"], line["test"]
-        lines.append({**line, **approach.scores()})
+        del line["validation"], line["test"], line["errors"]
+        errors = {f"test/{name}_standard_error": error for name, error in approach.errors.items()}
+        lines.append({**line, **approach.scores(), **errors})
     names = list(dict.fromkeys(key for line in lines for key in line))
     return data_table(names, ([line.get(name) for name in names] for line in lines))

@@ -10,6 +10,7 @@ from comparison_records import OBJECTIVE, ROWS, facts, record
 from ftsweep.analysis.advice import advise
 from ftsweep.analysis.comparison import compare
 from ftsweep.domain.objective import Objective
+from ftsweep.domain.scores import Interval
 from ftsweep.domain.trial import TrialRecord
 
 FULL = record(0, "full", 0.8, seconds=40, parameters=10_000)
@@ -32,12 +33,17 @@ def say(
     test: dict[str, Any] = TEST,
     base: dict[str, float] = BASE,
     objective: Objective = OBJECTIVE,
+    errors: dict[str, dict[str, float]] | None = None,
     **changed: str,
 ) -> str:
     branches = list(dict.fromkeys(one.proposal.branch for one in records))
     baseline = dict.fromkeys(branches, base)
     data = facts(*branches, **changed)
-    approaches = compare(records, objective, branches, baseline=baseline, test=test, data=data)
+    sure = {
+        model: {metric: Interval(error, 0.0, 1.0) for metric, error in found.items()}
+        for model, found in (errors or {}).items()
+    }
+    approaches = compare(records, objective, branches, baseline=baseline, test=test, data=data, intervals=sure)
     return advise(approaches, objective, winner=winner, num_rows=ROWS)
 
 
@@ -115,6 +121,18 @@ def test_loss_is_chosen_by_and_accuracy_spoken_of() -> None:
     only_loss = {name: {"loss": scores["loss"]} for name, scores in TEST.items()}
     text = say(one, other, objective=loss, test=only_loss)
     assert "Use full: loss 0.5 on test. Cheaper: head costs 0.1 of loss and" in text
+
+
+def test_chance_is_what_the_intervals_on_test_say_also_of_a_loss() -> None:
+    wide = {name: {"accuracy": 0.2, "loss": 0.3} for name in ("trial-0000", "trial-0002")}
+    assert "head costs 0.23 of accuracy (less than one standard error, 0.28 on 400 rows)" in say(
+        FULL, HEAD, errors=wide
+    )
+    loss = Objective("loss", metrics=OBJECTIVE.metrics)
+    only_loss = {name: {"loss": scores["loss"]} for name, scores in TEST.items()}
+    text = say(FULL, HEAD, objective=loss, test=only_loss, errors=wide)
+    assert "head costs 0.4 of loss (less than one standard error, 0.42 on 400 rows)" in text
+    assert "standard error" not in say(FULL, HEAD, objective=loss, test=only_loss)
 
 
 @pytest.mark.parametrize("kind", ["pruned", "failed"])

@@ -15,6 +15,7 @@ from ftsweep.analysis.result_record import result_metrics
 from ftsweep.domain.answers import Model
 from ftsweep.domain.approach import Approach
 from ftsweep.domain.result import StudyResult
+from ftsweep.domain.scores import Interval
 from ftsweep.domain.trial import TrialRecord
 from ftsweep.report.tables.approaches import approach_data
 from ftsweep.report.tables.csv_text import csv_text
@@ -152,3 +153,6 @@ def test_table_has_a_line_per_approach_and_an_empty_cell_for_the_unknown() -> No
     assert [line["name"] for line in lines] == ["untouched base", "lora", "full", "head"]
     assert [line["test/accuracy"] for line in lines] == ["0.2", "", "0.75", ""]
     assert lines[0]["branches"] == "full lora head"
+    sure = {"trial-0004": {"accuracy": Interval(0.02, 0.71, 0.79)}}
+    lines = list(csv.DictReader(io.StringIO(csv_text(approach_data(list(line_up(intervals=sure).values()))))))
+    assert [line["test/accuracy_standard_error"] for line in lines] == ["", "", "0.02", ""]
