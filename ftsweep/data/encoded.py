@@ -76,12 +76,41 @@ class EncodedSplit:
         return int(self._num_bytes[index >> _CHUNK_BITS][index & (CHUNK - 1)])
 
     def clusters(self, indices: np.ndarray | None = None) -> np.ndarray:
-        """Which of all examples (or of these) belong together, as they are of one group (`data.group`) or of one row:
-        those with equal numbers. Shape [examples], int32; [0] where each stands for itself.
+        """Which of all examples (or of these) belong together, their rows being of one group (`data.group`): those with
+        equal numbers. Shape [examples], int32; [0] where each stands for itself, as texts do that are packed.
         """
         every = np.concatenate([np.empty(0, np.int32), *self._clusters])
         found = every if indices is None else every[indices]
         return found if len(np.unique(found)) < len(found) else np.empty(0, np.int32)
+
+
+class SplitView(EncodedSplit):
+    """Another split with something changed: what a subclass does not define is that split's."""
+
+    def __init__(self, split: EncodedSplit) -> None:
+        self._split = split
+
+    def __len__(self) -> int:
+        return len(self._split)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        return self._split.lengths
+
+    def input_ids(self, index: int) -> np.ndarray:
+        return self._split.input_ids(index)
+
+    def labels(self, index: int) -> np.ndarray:
+        return self._split.labels(index)
+
+    def row_index(self, index: int) -> int:
+        return self._split.row_index(index)
+
+    def num_bytes(self, index: int) -> int:
+        return self._split.num_bytes(index)
+
+    def clusters(self, indices: np.ndarray | None = None) -> np.ndarray:
+        return self._split.clusters(indices)
 
 
 class _Lists:

@@ -49,7 +49,7 @@ def encode_split(
     group: str | None = None,
 ) -> Iterator[EncodedRow]:
     """Examples in the order of the task; what they show is noted in the report. Those of rows with an equal `group`
-    column are a cluster, as are those of one row.
+    column are a cluster, where the task tells rows apart.
 
     Raises:
         DataError: the task refuses a row of a held-out split that the user named (a label that train lacks): leaving
@@ -68,7 +68,8 @@ def encode_split(
         _note(result, place, split, task, report)
         if split == "train" and not report.shown and task.head == "causal_lm" and task.label_shape == "token":
             report.shown = _shown(result, rows[place], task, tokenizer)
-        num_bytes, cluster = getattr(result, "num_bytes", 0), clusters[place]
+        cluster = clusters[index] if is_row and not task.mixes_rows else len(rows) + index  # one of its own
+        num_bytes = getattr(result, "num_bytes", 0)
         yield EncodedRow(result.input_ids, result.labels, index if is_row else PACKED, num_bytes, cluster)
     _check(split, rows, num_results, task, report, is_named=is_named)
 

@@ -48,6 +48,7 @@ class WordTask:
     label_shape = "example"
     label_type = "int"
     loss_settings: ClassVar[frozenset[str]] = frozenset()
+    mixes_rows: ClassVar[bool] = False
     columns: ClassVar[tuple[str, ...]] = ("text", "label")
     max_length = 10_000
 

@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from ftsweep.data.base import SPLITS
-from ftsweep.data.encoded import EncodedSplit
+from ftsweep.data.encoded import EncodedSplit, SplitView
 from ftsweep.data.prepared import PreparedSet
 from ftsweep.evaluation.batch import collate, to_device
 from ftsweep.evaluation.evaluate import Evaluator, autocast
@@ -123,27 +123,11 @@ class ReferencedSet(PreparedSet):
         return self._splits[name]
 
 
-class _ReferencedSplit(EncodedSplit):
+class _ReferencedSplit(SplitView):
     def __init__(self, split: EncodedSplit, name: str, reference: Reference) -> None:
-        self._split = split
+        super().__init__(split)
         self._name = name
         self._reference = reference
 
-    def __len__(self) -> int:
-        return len(self._split)
-
-    @property
-    def lengths(self) -> np.ndarray:
-        return self._split.lengths
-
-    def input_ids(self, index: int) -> np.ndarray:
-        return self._split.input_ids(index)
-
     def labels(self, index: int) -> np.ndarray:
         return np.concatenate([self._split.labels(index), self._reference.values()[self._name][index]])
-
-    def row_index(self, index: int) -> int:
-        return self._split.row_index(index)
-
-    def num_bytes(self, index: int) -> int:
-        return self._split.num_bytes(index)

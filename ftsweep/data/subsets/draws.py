@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from ftsweep.data.encoded import EncodedSplit
+from ftsweep.data.encoded import EncodedSplit, SplitView
 from ftsweep.errors import ConfigError, FtsweepError
 
 Per = Literal["class", "total"]
@@ -71,11 +71,11 @@ class Draws:
         return drawn(labels, k=self.k, per=self.per, draw=draw, seeds=seeds)
 
 
-class DrawnSplit(EncodedSplit):
+class DrawnSplit(SplitView):
     """The examples of one draw, as a split of their own; what they are is read from the whole split."""
 
     def __init__(self, split: EncodedSplit, indices: Sequence[int]) -> None:
-        self._split = split
+        super().__init__(split)
         self._indices = np.asarray(indices, np.int64)
 
     def __len__(self) -> int:
@@ -97,6 +97,9 @@ class DrawnSplit(EncodedSplit):
 
     def num_bytes(self, index: int) -> int:
         return self._split.num_bytes(int(self._indices[index]))
+
+    def clusters(self, indices: np.ndarray | None = None) -> np.ndarray:
+        return self._split.clusters(self._indices if indices is None else self._indices[indices])
 
 
 def drawn(labels: Sequence[int], *, k: int, per: Per, draw: int, seeds: Sequence[int]) -> list[int]:

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ftsweep.data.encoded import EncodedSplit
+from ftsweep.data.encoded import EncodedSplit, SplitView
 from ftsweep.data.prepared import PreparedSet
 from ftsweep.evaluation.batch import Batch, collate, to_device
 from ftsweep.evaluation.evaluate import Evaluator, autocast
@@ -83,34 +83,18 @@ def feature_evaluator(evaluator: Evaluator, features: Features) -> Evaluator:
     return replace(evaluator, pad_token_id=FIRST_ADDRESS, tokens_per_batch=factor * evaluator.tokens_per_batch)
 
 
-class FeatureSplit(EncodedSplit):
+class FeatureSplit(SplitView):
     """A split's examples with addresses in place of token ids. `lengths` stay those of the text: they order batches."""
 
     def __init__(self, split: EncodedSplit, position: Position, first: int) -> None:
-        self._split = split
+        super().__init__(split)
         self._sizes = split.lengths if position == "all" else np.ones(len(split), np.int64)
         self._starts = FIRST_ADDRESS + first + np.cumsum(self._sizes, dtype=np.int64) - self._sizes
-
-    def __len__(self) -> int:
-        return len(self._split)
-
-    @property
-    def lengths(self) -> np.ndarray:
-        return self._split.lengths
 
     def input_ids(self, index: int) -> np.ndarray:
         """The example's addresses. Shape [length], or [1] where the head reads a single position."""
         start = self._starts[index]
         return np.arange(start, start + self._sizes[index])
-
-    def labels(self, index: int) -> np.ndarray:
-        return self._split.labels(index)
-
-    def row_index(self, index: int) -> int:
-        return self._split.row_index(index)
-
-    def num_bytes(self, index: int) -> int:
-        return self._split.num_bytes(index)
 
 
 class FeatureSet(PreparedSet):

@@ -36,6 +36,7 @@ class LabelTask:
     label_shape: ClassVar[Literal["example", "token", "vector"]] = "example"
     label_type: ClassVar[Literal["int", "float"]] = "int"
     loss_settings: ClassVar[frozenset[str]] = frozenset()
+    mixes_rows: ClassVar[bool] = False
     columns = ("text", "label")
 
     def __init__(self, max_length: int = 100) -> None:
@@ -78,6 +79,7 @@ class PackingTask(LabelTask):
 
     head = "causal_lm"
     label_shape = "token"
+    mixes_rows = True
     columns = ("text",)
 
     def target_text(self, values):

@@ -11,6 +11,7 @@ from ftsweep.config.folders import shipped_folder
 from ftsweep.data import prepared as prepared_module
 from ftsweep.data.encoded import EncodedRow, EncodedSplit, write_split
 from ftsweep.data.prepared import open_prepared, prepare, prepared_hash
+from ftsweep.data.subsets.draws import DrawnSplit
 from ftsweep.domain.finding import Severity
 from ftsweep.errors import DataError
 from ftsweep.guards.gate import DataGate
@@ -81,12 +82,19 @@ def test_many_record_batches_read_like_one(tmp_path, monkeypatch):
     assert split.clusters(np.array([1, 2, 10])).tolist() == []
 
 
-def test_examples_of_one_group_or_of_one_row_belong_together(build, given_rows, labelled):
+def test_examples_of_one_group_belong_together_where_rows_are_told_apart(
+    build, given_rows, labelled, packing_task, tmp_path
+):
     users = ["ann", "bob", "ann", "", "", "bob"]
     rows = [{**row, "user": user} for row, user in zip(labelled(6), users, strict=True)]
     given = {"train": labelled(20, 50), "validation": rows}
-    assert build(given_rows(given, group="user")).split("validation").clusters().tolist() == [0, 1, 0, 3, 4, 1]
-    assert build(given_rows(given)).split("validation").clusters().tolist() == []
+    split = build(given_rows(given, group="user")).split("validation")
+    assert split.clusters().tolist() == [0, 1, 0, 3, 4, 1]
+    assert DrawnSplit(split, [5, 0, 1]).clusters().tolist() == [1, 0, 1]
+    assert DrawnSplit(split, [5, 0, 1]).clusters(np.array([0, 1])).tolist() == []
+    assert build(given_rows(given), cache=tmp_path / "other").split("validation").clusters().tolist() == []
+    packed = build(given_rows(given, group="user"), with_task=packing_task, cache=tmp_path / "packed")
+    assert packed.split("validation").clusters().tolist() == []
 
 
 def test_missing_splits_are_made_by_their_fractions(build, given_rows, labelled):
