@@ -36,6 +36,6 @@ def say_answer(folder: StudyFolder, request: Request) -> bool:
         click.echo(f"Asked: {request.what}. Study {folder.name!r} answers when it searches.")
     else:
         click.echo(f"Study {folder.name!r} is not running. It answers this when it goes on: {request.what}.")
-        click.echo(f"Go on, with the overrides that it was begun with: {going_on_with(folder, request)}")
+        click.echo(f"Go on: {going_on_with(folder, request)}")
     click.echo(f"Its answer stands in: {see}")
     return False

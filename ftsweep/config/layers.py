@@ -51,6 +51,8 @@ class Layers:
     tree: Mapping[str, Any]
     choices: Mapping[str, tuple[str, Path | None]]
     branches: tuple[BranchLayer, ...]
+    lines: tuple[str, ...]
+    """The command line's overrides as they came."""
 
     @property
     def has_branches(self) -> bool:
@@ -120,7 +122,7 @@ def read_layers(sweep: str, lines: Sequence[str]) -> Layers:
     check_all_used(tree[STAGES], [each.tree[STAGES] for each in branches], file)
     resolved = resolve({key: value for key, value in tree.items() if key != "branches"}, file.label)
     only = branches or (BranchLayer("", tree, resolved, base.choices, None, Overrides()),)
-    return Layers(file, written, overrides, resolved, base.choices, only)
+    return Layers(file, written, overrides, resolved, base.choices, only, tuple(lines))
 
 
 def assign(tree: Mapping[str, Any], assignments: Sequence[Assignment]) -> dict[str, Any]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os.path
 import re
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, QuotedString, Sweep
 from hydra.errors import HydraException
 
-from ftsweep.domain.commands import override
+from ftsweep.domain.commands import override, spelled
 from ftsweep.domain.paths import typed_path
 from ftsweep.errors import ConfigError
 
@@ -54,6 +55,17 @@ def path_override(line: str, where: str) -> tuple[str, Any] | None:
     if isinstance(value, str) and not isinstance(value, Sweep | Glob):
         return key, value
     return key, shown
+
+
+def with_absolute_path(line: str, config: Mapping[str, Any]) -> str:
+    """The override as any folder takes it: a path in it is that of the composed configuration, which is absolute."""
+    found = path_override(line, "command line")
+    if found is None or not isinstance(found[1], str):
+        return line
+    key, value = found[0], cast(Any, config)
+    for part in key.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return f"{key}={spelled(value)}" if isinstance(value, str) else line
 
 
 def _parsed(line: str) -> Any:

@@ -188,5 +188,7 @@ class SweepConfig:
     search_folders: tuple[Path, ...] = ()
     """Folders put on the import path for user components: the sweep file's own."""
     sweep_file: str = ""
+    overrides: tuple[str, ...] = ()
+    """The command line's, as they came; paths are absolute."""
     composed: Mapping[str, Any] = field(default_factory=dict)
     """The composed tree as `ftsweep show` prints it."""

@@ -31,6 +31,7 @@ def manifest_of(config: SweepConfig, extension: Extension = Extension()) -> Stud
         terms=StudyTerms(config.objective, config.rungs.count, asdict(config.seed), branches, config.rungs.train_rows),
         num_trials=config.budget.trials,
         sweep_file=config.sweep_file,
+        overrides=config.overrides,
         budget=asdict(config.budget),
         selection=asdict(config.selection),
         pruner=config.pruner,

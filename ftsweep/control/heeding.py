@@ -240,7 +240,8 @@ class Heeding:
             words = []
         else:
             return f"{over}: nothing is pruned any more."
-        run = run_command(config.sweep_file or folder.name, folder.name, *words, store=folder.store.name)
+        name, begun_with = config.sweep_file or folder.name, config.overrides
+        run = run_command(name, folder.name, *words, store=folder.store.name, begun_with=begun_with)
         if request.kind is RequestKind.PIN:
             return f"{over}. When the study has ended, ask again, and have the trial go on: `{run}`"
         again = " and ask again" if request.kind is RequestKind.ENQUEUE else ""

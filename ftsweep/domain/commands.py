@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,15 +36,25 @@ def store_command(verb: str, *words: object, store: Path | str) -> str:
     return quoted_command("ftsweep", verb, *words, *option)
 
 
-def run_command(sweep: str, study: str, *words: str, store: Path | str) -> str:
-    """`ftsweep run` for a study of this sweep (a file's path, or the name of a shipped one); words: more overrides."""
-    given = list(words)
+def run_command(sweep: str, study: str, *words: str, store: Path | str, begun_with: Sequence[str] = ()) -> str:
+    """`ftsweep run` for a study of this sweep (a file's path, or the name of a shipped one).
+
+    words: overrides as a shell takes them; begun_with: those of the command that began the study, as they came. What
+    the words set anew is left out of these.
+    """
+    anew = {"study.name", "store.path", *map(overridden, words)}
+    given = [*(_shell_word(line) for line in begun_with if overridden(line) not in anew), *words]
     if Path(sweep).stem != study:
         given.insert(0, f"study.name={study}")
     if store != Path(DEFAULT_STORE).absolute():
         given.append(override("store.path", str(store)))
     line = quoted_command("ftsweep", "run", sweep_word(Path(sweep)))
     return " ".join([line, *given])
+
+
+def overridden(line: str) -> str:
+    """The key that an override sets, or removes."""
+    return line.strip("'\"").partition("=")[0].lstrip("+~").strip()
 
 
 def sweep_word(file: Path) -> str:

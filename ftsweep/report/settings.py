@@ -30,6 +30,8 @@ class Settings:
     text: str = ""
     sweep: str = ""
     """The sweep file, or the name of a shipped one."""
+    overrides: tuple[str, ...] = ()
+    """What the command line said beside it."""
 
     def dimensions_of(self, trials: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, Dimension]:
         """Of every parameter in (branch, params) pairs, as the sweep declares it or else as its values suggest."""
@@ -78,6 +80,7 @@ def _settings(manifest: StudyManifest, text: str) -> Settings:
         judges_fit=all(fit.get("mode") != "off" for fit in fits),
         text=text,
         sweep=manifest.sweep_file,
+        overrides=manifest.overrides,
     )
 
 

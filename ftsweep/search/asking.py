@@ -56,8 +56,7 @@ def ask_to_extend(folder: StudyFolder, words: Sequence[str], *, by: str) -> Requ
     if not folder.is_running:
         raise UsageError(
             f"study {folder.name!r} is not running, and a command that goes on with it says its budget",
-            remedy="Run it with more, and with the overrides that it was begun with: "
-            f"`{going_on(manifest, folder, *words)}`",
+            remedy=f"Run it with more: `{going_on(manifest, folder, *words)}`",
         )
     return Inbox(folder).put(Request(RequestKind.EXTEND, by, time.time(), {"budget": budget}))
 
@@ -87,8 +86,9 @@ def cannot_pin(record: TrialRecord, *, is_pinned: bool, pinned: set[int]) -> str
 
 
 def going_on(manifest: StudyManifest, folder: StudyFolder, *words: str) -> str:
-    """The command that goes on with a study; the overrides that it was begun with are not known."""
-    return run_command(manifest.sweep_file or folder.name, folder.name, *words, store=folder.store.name)
+    """The command that goes on with a study, with the overrides that it was begun with."""
+    name, begun_with = manifest.sweep_file or folder.name, manifest.overrides
+    return run_command(name, folder.name, *words, store=folder.store.name, begun_with=begun_with)
 
 
 def going_on_with(folder: StudyFolder, request: Request) -> str:

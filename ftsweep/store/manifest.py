@@ -12,7 +12,7 @@ from ftsweep.domain.terms import StudyTerms
 from ftsweep.errors import UsageError
 from ftsweep.store.atomic import read_json, understood, write_json
 
-FORMAT = 3
+FORMAT = 4
 """Counts up when a study of an earlier version can no longer be gone on with or read. 1 had no number."""
 
 
@@ -51,6 +51,8 @@ class StudyManifest:
     num_trials: int
     """Its budget."""
     sweep_file: str = ""
+    overrides: tuple[str, ...] = ()
+    """What the command line that began the study, or went on with it last, said beside the sweep file."""
     budget: Mapping[str, Any] = field(default_factory=dict)
     selection: Mapping[str, Any] = field(default_factory=dict)
     pruner: Mapping[str, Any] = field(default_factory=dict)
@@ -84,6 +86,7 @@ class StudyManifest:
                 terms=StudyTerms.from_dict(data),
                 num_trials=int(data["budget"]["trials"]),
                 sweep_file=str(data["sweep_file"]),
+                overrides=tuple(data["overrides"]),
                 budget=dict(data["budget"]),
                 selection=dict(data["selection"]),
                 pruner=dict(data["pruner"]),
@@ -101,6 +104,7 @@ class StudyManifest:
                 "format": FORMAT,
                 "study": self.study,
                 "sweep_file": self.sweep_file,
+                "overrides": list(self.overrides),
                 **self.terms.to_dict(),
                 "budget": dict(self.budget),
                 "selection": dict(self.selection),

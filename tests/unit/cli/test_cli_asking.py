@@ -87,7 +87,7 @@ def test_refusal_of_a_running_study_comes_back_with_its_reason(study: StudyFolde
 def test_study_that_is_not_running_keeps_the_request_and_names_the_command(study: StudyFolder) -> None:
     text = said(study, "pin", "1")
     assert "is not running. It answers this when it goes on: pin trial 1." in text
-    going_on = next(line for line in text.splitlines() if line.startswith("Go on, "))
+    going_on = next(line for line in text.splitlines() if line.startswith("Go on: "))
     words = shlex.split(going_on.partition(": ")[2])
     assert words[:3] == ["ftsweep", "run", "demo"]
     assert words[3] == f"store.path='{study.store.root}'"

@@ -21,6 +21,7 @@ from ftsweep.control.continuity import manifest_of
 from ftsweep.report.overview import read_overview
 from ftsweep.report.sparkline import sparkline
 from ftsweep.report.tables.difference import Compared, caution
+from ftsweep.search.asking import going_on
 from ftsweep.store.atomic import write_json
 from ftsweep.store.folders import Store
 from ftsweep.tasks.text import Text
@@ -107,6 +108,30 @@ def test_printed_command_of_a_branch_composes_to_its_setting(tmp_path: Path) -> 
     assert [each.default_params() for each in again.branches] == [params]
     assert again.branches[0].has_default_in_space()
     assert again.budget.trials == 1
+
+
+def test_printed_commands_say_what_the_study_was_begun_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own rows.jsonl").write_text("")
+    monkeypatch.chdir(tmp_path)
+    given = ["data=files", "data.train=own rows.jsonl", "data.group='a, b'", "strategy=full", "budget.trials=7"]
+    config = compose_sweep("quickstart", [*given, "training.learning_rate=1e-5,1e-4", "~space.strategy"])
+    builder = StudyBuilder(tmp_path, "quickstart")
+    manifest_of(config).write(builder.folder.manifest_file)
+    for number in range(2):
+        builder.trial(number, falling(1e-3, 16), params={"training.learning_rate": 1e-4})
+    lines = [each for each in shown(tmp_path, "quickstart:0", "quickstart:1") if each.startswith("Run the setting")]
+    words = shlex.split(lines[0].partition("again: ")[2])
+    monkeypatch.chdir("/")
+    again = compose_sweep(words[2], words[3:])
+    (branch,) = again.branches
+    assert branch.config["data"] == config.branches[0].config["data"]
+    assert branch.config["data"]["train"] == str(tmp_path / "own rows.jsonl")
+    assert branch.config["strategy"] == config.branches[0].config["strategy"]
+    assert (again.budget.trials, branch.config["training"]["learning_rate"]) == (1, 1e-4)
+    onward = shlex.split(going_on(builder.folder.manifest(), builder.folder, "budget.trials=20"))
+    assert "data.group='a, b'" in onward
+    assert [word for word in onward if word.startswith("budget.trials")] == ["budget.trials=20"]
+    assert compose_sweep(onward[2], onward[3:]).branches == config.branches
 
 
 def test_trials_are_named_across_studies_and_as_json(store: Path) -> None:
