@@ -39,11 +39,7 @@ def _kind(part: Any) -> Any:
 
 def _told(message: Mapping[str, Any]) -> list[dict[str, Any]]:
     parts = message["content"]
-    results = [
-        {"role": "tool", "tool_call_id": part.get("tool_use_id"), "content": _of_tool(part.get("content"))}
-        for part in parts
-        if _kind(part) == "tool_result"
-    ]
+    results = [_result(part) for part in parts if _kind(part) == "tool_result"]
     calls = [
         {"id": part.get("id"), "function": {"name": part.get("name"), "arguments": part.get("input") or {}}}
         for part in parts
@@ -59,5 +55,12 @@ def _told(message: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [*results, rest] if others or calls or thoughts else results
 
 
-def _of_tool(content: Any) -> Any:
-    return "" if content is None else content
+def _result(part: Mapping[str, Any]) -> dict[str, Any]:
+    """The message of a tool; that it failed stays a field, of which nothing but its being there is read and told."""
+    content, failed = part.get("content"), {"is_error": True} if part.get("is_error") else {}
+    return {
+        "role": "tool",
+        "tool_call_id": part.get("tool_use_id"),
+        "content": "" if content is None else content,
+        **failed,
+    }

@@ -267,6 +267,8 @@ def test_anthropics_parts_of_tools_are_calls_and_results():
     assert "[tool]At sea.<|end|>\n[user]So?<|end|>" in text
     assert learned == ['I look.{"name": "look", "arguments": {"where": "sea"}}<|end|>', "Here.<|end|>"]
     assert [clause for clause in unsaid if "reasoning_content" not in clause] == []
+    row["messages"][2]["content"][0]["is_error"] = True
+    assert "nothing reads the field 'is_error' of messages" in encoded(row, TOOLS)[2]
 
 
 def test_sharegpts_function_calls_and_observations_are_calls_and_results():
