@@ -116,6 +116,8 @@ def _check(
         why = f": {describe(dropped)}" if dropped else ""
         packed = "Bring more rows, or lower task.max_length if rows are packed to that length."
         mend = "Mend these rows in the source as said, or name other columns with data.columns."
+        if dropped and all("the chat template" in reason for _, reason in dropped):
+            mend = "It is the model's chat template that does not take them: name another model, or mend what it names."
         raise DataError(
             f"the {len(rows)} rows of the {split} split give no example{why}",
             where="data",

@@ -361,3 +361,19 @@ def test_values_that_json_lacks_become_text(build, given_rows, labelled):
     assert prepared.rows("train")
     prepared = build(given_rows({"train": [{**row, "user": row.pop("day")} for row in rows]}, test_fraction=0))
     assert prepared.rows("train")
+
+
+@pytest.mark.parametrize(
+    ("reason", "remedy"),
+    [("no supervised token", "Mend these rows"), ("the chat template leaves the tools out", "name another model")],
+)
+def test_rows_of_which_none_can_be_used_are_refused_with_what_mends_them(
+    build, given_rows, labelled, make_task, reason, remedy
+):
+    class Refusing(make_task):
+        def encode(self, rows, tokenizer, schema):
+            return (ValueError(reason) for _ in rows)
+
+    with pytest.raises(DataError, match=f"give no example: .*{reason}") as caught:
+        build(given_rows({"train": labelled(30)}), with_task=Refusing())
+    assert remedy in caught.value.remedy
