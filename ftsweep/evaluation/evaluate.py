@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import torch
 
+from ftsweep.domain.metric import as_float
 from ftsweep.errors import ConfigError
 from ftsweep.evaluation.batch import collate, to_device
 from ftsweep.models.device import is_out_of_memory, release_memory
@@ -130,14 +131,14 @@ def as_numbers(task: Task, values: Mapping[str, Any]) -> dict[str, float]:
     """A task's scores as Python's floats; those of numpy and torch are taken. ConfigError: one is no number."""
     found = {}
     for name, value in values.items():
-        plain = value.item() if getattr(value, "ndim", None) == 0 else value  # of numpy or torch
-        if not isinstance(plain, int | float):
+        number = as_float(value)
+        if number is None:
             raise ConfigError(
                 f"{type(task).__name__} scores {name} as {value!r}, which is no number",
                 where="task",
                 remedy="Have it give a float; where there is none, float('nan').",
             )
-        found[name] = float(plain)
+        found[name] = number
     return found
 
 

@@ -53,7 +53,7 @@ def check_told(task: Task, metric: str, values: Mapping[str, float], problem: st
     """
     if metric in values:
         return
-    if not task.metrics[metric].is_generated:
+    if metric in task.metrics and not task.metrics[metric].is_generated:  # a judge's are not among them
         by = "prior_scores" if task.has_new_head else "tally"
         raise ConfigError(
             f"`{type(task).__name__}.{by}` does not give {metric}, which its `metrics` names: the untouched base has "
@@ -65,7 +65,8 @@ def check_told(task: Task, metric: str, values: Mapping[str, float], problem: st
     if problem:
         remedy = "Have the judge answer, and give the command again; or choose another metric, such as rouge_l."
         raise DataError(f"{what}, for {problem}", where="objective.metric", remedy=remedy)
-    remedy = "json_match needs expected answers that are JSON. Or choose another metric, such as rouge_l."
+    needs = "json_match needs expected answers that are JSON" if metric == "json_match" else "Its judge gave no number"
+    remedy = f"{needs}. Or choose another metric, such as rouge_l."
     raise DataError(what, where="objective.metric", remedy=remedy)
 
 

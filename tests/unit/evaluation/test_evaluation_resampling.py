@@ -11,7 +11,7 @@ from seqeval.metrics import f1_score as entity_f1
 from sklearn.metrics import accuracy_score, f1_score
 
 from ftsweep.domain.metric import Metric, Metrics
-from ftsweep.errors import ConfigError
+from ftsweep.errors import ConfigError, DataError
 from ftsweep.evaluation.evaluate import as_numbers
 from ftsweep.evaluation.intervals import check_told, compared, scored_prior
 from ftsweep.evaluation.resampling import intervals, paired_difference
@@ -138,3 +138,5 @@ def test_objective_that_a_task_of_ones_own_does_not_score_the_base_by_names_what
     with pytest.raises(ConfigError, match=r"`Mine.prior_scores` does not give mine,.* has loss, accuracy") as refused:
         check_told(Mine(), "mine", {"loss": 1.0, "accuracy": 0.5})
     assert "rouge_l" not in str(refused.value)
+    with pytest.raises(DataError, match=r"judged tells nothing: no row .* Its judge gave no number"):
+        check_told(Mine(), "judged", {"loss": 1.0})
