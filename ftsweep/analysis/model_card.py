@@ -67,7 +67,8 @@ def model_card(
             ],
         ),
         "## Setting",
-        text_table(("parameter", "value"), [(name, _spelled(value)) for name, value in params.items()]),
+        text_table(("parameter", "value"), [(name, _spelled(value)) for name, value in params.items()])
+        or "The study varied nothing here: it is the configuration's own setting, which its `sweep.yaml` has.",
         "## Scores",
         _scores(result, objective),
         "## Limits",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ftsweep.cli.output import takes_everything
+from ftsweep.errors import DataError
 
 if TYPE_CHECKING:
     from ftsweep.domain.finding import Finding
@@ -26,7 +27,7 @@ def answer_rows(predictor: Predictor, named: str, out: Path | None, *, keeps_col
     """Answer the rows of `named` (`-`: standard input) on standard output, or in a file; how many have no answer."""
     from ftsweep.serving.answer_files import ERROR, answer_file, line_of, with_columns
 
-    num_missing = 0
+    num_rows = num_missing = 0
     with ExitStack() as stack:
         questions = _questions(predictor, named, stack, keeps_columns=keeps_columns)
         _tell(questions.findings)
@@ -45,8 +46,13 @@ def answer_rows(predictor: Predictor, named: str, out: Path | None, *, keeps_col
                 is_ascii = not takes_everything(sys.stdout)
                 sys.stdout.writelines(line_of(record, is_ascii=is_ascii) + "\n" for record in records)
                 sys.stdout.flush()
+            num_rows += len(chunk)
             advance(len(chunk))
+        if not num_rows and named != "-":  # in here, so that nothing is left at `out`
+            raise DataError("there is no row in it", where=named, remedy="Name a file that has rows to answer.")
     _tell(questions.late_findings)
+    if not num_rows:
+        click.echo("note: standard input has no rows, so there are no answers", err=True)
     return num_missing
 
 

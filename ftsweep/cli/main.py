@@ -34,7 +34,7 @@ from ftsweep.cli.show import show
 from ftsweep.cli.status import status
 from ftsweep.cli.stop import stop
 from ftsweep.cli.ui import ui
-from ftsweep.errors import DamagedFileError, FtsweepError, RefusedDataError, UsageError, suggest
+from ftsweep.errors import DamagedFileError, FtsweepError, RefusedDataError, StudyError, UsageError, suggest
 
 VERBS = (
     *(list_choices, copy, new, show, plan, run, status, logs, compare, enqueue, extend, pin, stop),
@@ -71,7 +71,7 @@ class _Commands(click.Group):
             _say_error(f"Error: {error}")
             sys.exit(error.exit_code)
         except Exception as error:
-            if is_debug or not (_show_place_error(error) or _show_missing_file(error)):
+            if is_debug or not any(show(error) for show in (_show_place_error, _show_missing_file, _show_users_error)):
                 raise
             sys.exit(1)
 
@@ -161,6 +161,19 @@ def _show_missing_file(error: Exception) -> bool:
     if all(folder.name != "studies" for folder in Path(name).parents):
         return False
     _say_error(f"Error: {DamagedFileError(name, 'it is not there any more')}")
+    return True
+
+
+def _show_users_error(error: Exception) -> bool:
+    """What a component of the user's own raised, with its line; whether the error is one of these."""
+    from ftsweep.executors.attempts import MEND_REMEDY
+    from ftsweep.executors.failure import place_in_code_of_user
+
+    place = place_in_code_of_user(error)
+    if not place:
+        return False
+    text = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".: ")
+    _say_error(f"Error: {StudyError(text, where=place, remedy=MEND_REMEDY)}")
     return True
 
 

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any, cast
 
 from ftsweep.config.checks.kinds import OWN_PACKAGE, is_component
@@ -88,7 +89,20 @@ def locate(target: str, *, where: str = "") -> type:
     known = {key: getattr(module, key) for key in getattr(module, "__all__", vars(module))}
     classes = [key for key, value in known.items() if _may_be_made(value, package) and not inspect.isabstract(value)]
     what = f"{target} is not a component class" if found is not None else f"{module_name} has no class {name!r}"
-    raise ConfigError(what, where=where or None, remedy=suggest(name, classes))
+    raise ConfigError(what, where=where or None, remedy=_hidden_by(module, package) or suggest(name, classes))
+
+
+def _hidden_by(module: ModuleType, package: str) -> str:
+    """What to do about a module of the user's that another one of its name hides; "" where there is none."""
+    for folder in map(Path, sys.path):
+        for other in (folder / f"{package}.py", folder / package / "__init__.py"):
+            if other.is_file() and not _is_from(module, other.parent):
+                return f"{package} is {module.__file__}, which hides {other}: give that one another name."
+    return ""
+
+
+def _is_from(module: ModuleType, folder: Path) -> bool:
+    return module.__file__ is None or Path(module.__file__).resolve().is_relative_to(folder.resolve())
 
 
 def _may_be_made(found: Any, package: str) -> bool:

@@ -13,7 +13,7 @@ from ftsweep.control.lost_workers import LostWorkers
 from ftsweep.domain.messages import Ended, Failed, Lost, SingleJob, ToControl
 from ftsweep.domain.trial import OutcomeKind
 from ftsweep.errors import FtsweepError, StudyError
-from ftsweep.executors.attempts import reason_of
+from ftsweep.executors.attempts import MEND_REMEDY, reason_of
 from ftsweep.executors.base import Executor
 from ftsweep.store.folders import StudyFolder
 
@@ -130,4 +130,8 @@ def as_error(message: Failed) -> FtsweepError:
     if message["error_class"] in _MEMORY_ERRORS:
         text = f"no memory is left, not even for the smallest batch: {message['message'].partition(chr(10))[0]}"
         return StudyError(text, where=message.get("where"), remedy=MEMORY_REMEDY)
-    return StudyError(f"{message['error_class']}: {message['message']}", where=message.get("where"))
+    error = StudyError(
+        f"{message['error_class']}: {message['message']}", where=message.get("where"), remedy=MEND_REMEDY
+    )
+    error.add_note(message.get("traceback", ""))  # of the worker; `--debug` shows it
+    return error

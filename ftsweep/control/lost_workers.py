@@ -17,6 +17,7 @@ class LostWorkers:
     folder: StudyFolder
     _attempts: Attempts = field(default_factory=Attempts)
     _told: list[str] = field(default_factory=list)
+    _of_place: list[str] = field(default_factory=list)
 
     def after(self, message: Message) -> Outcome | None:
         """Note that a worker was lost, or met a fault of the machine; None to try the job again, else how it ends.
@@ -25,14 +26,21 @@ class LostWorkers:
             StudyError: nothing can be written where the job lies. It has not ended: a later process continues it.
         """
         reason = reason_of(message)
-        self.folder.note_lost(str(message["job"]), str(message.get("worker", "")), reason)
-        self._told.append(f"{message['job']}: {reason}")
+        if message.get("kind") == "place":  # the worker lives on; and to write of a full disk there would fail, too
+            self._of_place.append(f"{message['job']}: {reason}")
+        else:
+            self.folder.note_lost(str(message["job"]), str(message.get("worker", "")), reason)
+            self._told.append(f"{message['job']}: {reason}")
         return self._attempts.after(message)
 
     @property
     def text(self) -> str:
-        """All of them in one sentence; "" while there are none."""
-        if not self._told:
-            return ""
-        count = len(self._told)
-        return f"{count} worker{'s were' if count > 1 else ' was'} lost, the last over {self._told[-1].rstrip('.')}."
+        """All of them in one or two sentences; "" while there are none."""
+        lost, failed = len(self._told), len(self._of_place)
+        said = []
+        if lost:
+            said.append(f"{lost} worker{'s were' if lost > 1 else ' was'} lost, the last over {self._told[-1]}")
+        if failed:
+            jobs = f"{failed} attempts" if failed > 1 else "1 attempt"
+            said.append(f"{jobs} could not write or read files, the last of {self._of_place[-1]}")
+        return " ".join(f"{each.rstrip('.')}." for each in said)

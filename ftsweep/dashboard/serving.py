@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+from contextlib import ExitStack
 from typing import Any
 
 import gunicorn.app.base
@@ -11,6 +12,7 @@ from flask import Flask
 
 from ftsweep.dashboard.access import TOKEN, Access
 from ftsweep.dashboard.app import make_app
+from ftsweep.domain.hosts import check_host
 from ftsweep.errors import UsageError
 from ftsweep.store.folders import Store
 
@@ -33,14 +35,17 @@ def serve(store: Store, host: str, port: int) -> None:
 def _listener(host: str, port: int) -> socket.socket:
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen()
+        with ExitStack() as opened:
+            listener = opened.enter_context(socket.socket(family, kind))
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen()
+            opened.pop_all()  # it stays open
     except OSError as error:
+        check_host(host, error)
         raise UsageError(
             f"nothing can be served at {host} port {port}: {error.strerror or error}",
-            where="--host, --port",
+            where="--port",
             remedy="Name another port, or leave --port out for a free one.",
         ) from error
     return listener

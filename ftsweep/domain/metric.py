@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 from dataclasses import asdict, dataclass
+from numbers import Real
 from typing import Any, Literal
 
 Direction = Literal["minimize", "maximize"]
@@ -74,3 +75,9 @@ def comparing_parts(metrics: Metrics, among: Container[str]) -> str | None:
     """The metric by which parts of a split are compared in words; None when only a loss is left."""
     told = {name: metric for name, metric in metrics.items() if metric.is_share or metric.is_readable}
     return next((name for name, metric in told.items() if metric.compares_parts and name in among), None)
+
+
+def as_float(value: Any) -> float | None:
+    """A real number of Python, numpy or torch as a float; None where it is none."""
+    plain = value.item() if getattr(value, "ndim", None) == 0 else value
+    return float(plain) if isinstance(plain, Real) else None

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import torch
 
+from ftsweep.domain.metric import as_float
+from ftsweep.errors import ConfigError
 from ftsweep.evaluation.batch import collate, to_device
 from ftsweep.models.device import is_out_of_memory, release_memory
 from ftsweep.store.row_scores import RowEvidence
@@ -108,7 +110,7 @@ class Evaluator:
             if row_scores is not None:
                 scores.append(row_scores.float())
             order.append(chosen)
-        values = tally.values()
+        values = as_numbers(self.task, tally.values())
         if not parts:
             return SplitScores(values, np.empty(0, np.float32), np.empty(0, np.int64), tally.details())
         back = np.argsort(np.concatenate(order), kind="stable")
@@ -130,6 +132,21 @@ class Evaluator:
             num_rows = max(1, self.tokens_per_batch // max(1, int(lengths[order[start]])))
             yield order[start : start + num_rows]
             start += num_rows
+
+
+def as_numbers(task: Task, values: Mapping[str, Any]) -> dict[str, float]:
+    """A task's scores as Python's floats; those of numpy and torch are taken. ConfigError: one is no number."""
+    found = {}
+    for name, value in values.items():
+        number = as_float(value)
+        if number is None:
+            raise ConfigError(
+                f"{type(task).__name__} scores {name} as {value!r}, which is no number",
+                where="task",
+                remedy="Have it give a float; where there is none, float('nan').",
+            )
+        found[name] = number
+    return found
 
 
 def autocast(device: torch.device, dtype: torch.dtype | None) -> AbstractContextManager[Any]:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ftsweep.domain.messages import Resample
-from ftsweep.errors import DataError
+from ftsweep.errors import ConfigError, DataError
 from ftsweep.evaluation.answers import AnswerMeter
 from ftsweep.evaluation.drawn_scores import as_split_scores, read_drawn
-from ftsweep.evaluation.evaluate import SplitScores
+from ftsweep.evaluation.evaluate import SplitScores, as_numbers
 from ftsweep.evaluation.resampling import cluster_codes, intervals, paired_difference, resampled
 from ftsweep.store.row_scores import RowEvidence, read_losses
 from ftsweep.tasks.base import Task
@@ -44,15 +44,29 @@ def scored_answers(task: Task, answers: AnswerMeter, model: PreTrainedModel) -> 
     }
 
 
-def check_answered(metric: str, values: Mapping[str, float], problem: str = "") -> None:
-    """Refuse an objective that no answered row tells. Raises DataError. problem: why, where a judge has told."""
+def check_told(task: Task, metric: str, values: Mapping[str, float], problem: str = "") -> None:
+    """Refuse an objective that the untouched base's scores lack. problem: why, where a judge has told.
+
+    Raises:
+        DataError: no answered row tells it.
+        ConfigError: a task of the user's own names it among its `metrics`, and does not score the base by it.
+    """
     if metric in values:
         return
+    if metric in task.metrics and not task.metrics[metric].is_generated:  # a judge's are not among them
+        by = "prior_scores" if task.has_new_head else "tally"
+        raise ConfigError(
+            f"`{type(task).__name__}.{by}` does not give {metric}, which its `metrics` names: the untouched base has "
+            f"{', '.join(values)}",
+            where="objective.metric",
+            remedy="Give it there, too, or choose another metric.",
+        )
     what = f"{metric} tells nothing: no row of validation that was answered has such a score"
     if problem:
         remedy = "Have the judge answer, and give the command again; or choose another metric, such as rouge_l."
         raise DataError(f"{what}, for {problem}", where="objective.metric", remedy=remedy)
-    remedy = "json_match needs expected answers that are JSON. Or choose another metric, such as rouge_l."
+    needs = "json_match needs expected answers that are JSON" if metric == "json_match" else "Its judge gave no number"
+    remedy = f"{needs}. Or choose another metric, such as rouge_l."
     raise DataError(what, where="objective.metric", remedy=remedy)
 
 
@@ -63,6 +77,7 @@ def scored_prior(
     scores = task.prior_scores(schema, labels)
     if scores is None:
         return None
+    scores = as_numbers(task, scores)
     found: dict[str, Any] = {}
     if 1 < len(labels) <= _MAX_PRIOR_ROWS:
         drawn = [

@@ -13,7 +13,7 @@ from ftsweep.data.encoded import EncodedSplit
 from ftsweep.data.prepared import PreparedSet
 from ftsweep.errors import DataError
 from ftsweep.evaluation.answers import Ask
-from ftsweep.evaluation.evaluate import Evaluator, SplitScores, autocast
+from ftsweep.evaluation.evaluate import Evaluator, SplitScores, as_numbers, autocast
 from ftsweep.evaluation.trial_parts import TrialParts
 from ftsweep.strategies.asking import AnswerAsking, LabelAsking, Prompt
 from ftsweep.strategies.few_shot import FewShot
@@ -114,7 +114,7 @@ class PromptScorer:
         tally.add(losses, log_probs, {"labels": labels})
         row_scores = self._task.row_scores(log_probs, {"labels": labels}, self._schema)
         scores = SplitScores(
-            values=tally.values(),
+            values=as_numbers(self._task, tally.values()),
             losses=losses.float().cpu().numpy(),
             units=self._task.row_units(labels).cpu().numpy(),
             details=tally.details(),
@@ -140,7 +140,8 @@ class PromptScorer:
                 losses[batch.rows] = batch.losses.float().cpu().numpy()
                 units[batch.rows] = self._task.row_units(batch.labels).cpu().numpy()
         scores = np.array(rows.num_bytes, np.float32)[:, None]
-        return SplitScores(tally.values(), losses, units, tally.details(), scores, rows.clusters)
+        values = as_numbers(self._task, tally.values())
+        return SplitScores(values, losses, units, tally.details(), scores, rows.clusters)
 
 
 def _as_array(row_scores: torch.Tensor | None, num_rows: int) -> np.ndarray:

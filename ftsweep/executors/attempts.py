@@ -17,6 +17,7 @@ PLACE_REMEDY = (
     "Free some space or mend the folder's permissions, and give the same command again: it goes on where it stood, and "
     "nothing was counted as failed."
 )
+MEND_REMEDY = "Mend it and run the same command again; add --debug for the traceback."
 MAX_SAME_ERROR = 3  # trials that fail in one and the same way before the study stops
 
 
@@ -87,5 +88,5 @@ class SameErrors:
             raise StudyError(
                 f"{MAX_SAME_ERROR} trials failed with the same error, {error_class}: {message}",
                 where=where or log,
-                remedy="Mend it and run the same command again; add --debug for the traceback.",
+                remedy=MEND_REMEDY,
             )

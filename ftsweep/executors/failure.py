@@ -75,11 +75,27 @@ def _place_of(error: BaseException) -> str:
         return error.where
     if is_place_error(error):
         return str(getattr(error, "filename", None) or "")
-    frames = [(Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
-    users = [frame for frame in frames if not _is_below(frame[0], *_LIBRARIES, _OWN) and frame[0].is_file()]
-    own = [frame for frame in frames if _is_below(frame[0], _OWN)]
-    deepest = (users or own or frames)[-1:]
+    if users := place_in_code_of_user(error):
+        return users
+    frames = _frames_of(error)
+    deepest = ([frame for frame in frames if _is_below(frame[0], _OWN)] or frames)[-1:]
     return ":".join(str(part) for part in deepest[0]) if deepest else ""
+
+
+def place_in_code_of_user(error: BaseException) -> str:
+    """`file:line` of the deepest frame that is neither of ftsweep nor of a library; "" where the error met none."""
+    frames = [frame for frame in _frames_of(error) if frame[0].is_file()]
+    users = [frame for frame in frames if not _is_below(frame[0], _OWN) and not _is_of_library(frame[0])]
+    return ":".join(str(part) for part in users[-1]) if users else ""
+
+
+def _frames_of(error: BaseException) -> list[tuple[Path, int | None]]:
+    return [(Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+
+
+def _is_of_library(file: Path) -> bool:
+    """Also one beside Python's own folders: the user's site, Debian's packages, another environment on the path."""
+    return _is_below(file, *_LIBRARIES) or not {"site-packages", "dist-packages"}.isdisjoint(file.resolve().parts)
 
 
 def _is_below(file: Path, *folders: Path) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from ftsweep.config.build import build
 from ftsweep.data.inspection import DataView, Inspection
 from ftsweep.data.likeness.alike import Likeness, Overlap
 from ftsweep.domain.finding import Finding, Severity, most_severe_first
+from ftsweep.errors import ConfigError
 from ftsweep.guards.base import DataGuard, Sighting, percent
 from ftsweep.guards.leakage import NearDuplicates, SharedPassages
 
@@ -50,7 +51,7 @@ class DataGate:
         inspection, num_train = Inspection(), len(view.rows["train"])
         for name, guard in self._guards.items():
             begin = time.monotonic()
-            sightings = list(guard.look(view))
+            sightings = _seen_by(name, guard, view)
             _LOGGER.info("%s took %.2f s", name, time.monotonic() - begin)
             inspection.findings += [_judged(name, guard, sighting, num_train) for sighting in sightings]
             for sighting in sightings:
@@ -99,3 +100,28 @@ def _judged(name: str, guard: DataGuard, sighting: Sighting, num_train: int) -> 
     if not finding.override.endswith("=fix") or 2 * count <= num_train:
         return finding
     return replace(finding, remedy=f"{finding.remedy}, {count} of its {num_train}, or use other splits")
+
+
+def _seen_by(name: str, guard: DataGuard, view: DataView) -> list[Sighting]:
+    """What a guard saw.
+
+    Raises:
+        ConfigError: one of the user's own answers with something else, or names rows that there are not.
+    """
+    found: Any = guard.look(view)
+    if not isinstance(found, Iterable):
+        raise _wrong(name, guard, f"gives {found!r}", "It must yield sightings, or nothing at all.")
+    sightings = list(found)
+    for sighting in sightings:
+        if not isinstance(sighting, Sighting):
+            raise _wrong(name, guard, f"yields {sighting!r}", "It must yield sightings.")
+        for split, rows in [("train", sighting.train_rows), *sighting.flagged.items()]:
+            num_rows = len(view.rows.get(split, ()))
+            if beyond := [row for row in rows if not 0 <= row < num_rows]:
+                has = f"has the rows 0 to {num_rows - 1}" if num_rows else "is no split with rows"
+                raise _wrong(name, guard, f"names row {beyond[0]} of {split}", f"{split} {has}.")
+    return sightings
+
+
+def _wrong(name: str, guard: DataGuard, what: str, remedy: str) -> ConfigError:
+    return ConfigError(f"`{type(guard).__name__}.look` {what}", where=f"guards.{name}", remedy=f"{remedy} Mend it.")

@@ -10,6 +10,7 @@ from contextlib import closing
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from ftsweep.domain.hosts import check_host
 from ftsweep.errors import FtsweepError
 from ftsweep.recording.shared_view import VIEW_TAG
 from ftsweep.recording.ui import runs_address
@@ -24,14 +25,19 @@ _POLL_SECONDS = 0.2
 
 
 def free_port(host: str, first: int) -> int | None:
-    """The first port from there on that nobody listens on; None where all of the next hundred are taken."""
+    """The first port from there on that nobody listens on; None where all of the next hundred are taken.
+
+    Raises:
+        UsageError: this machine has no such host.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for port in range(first, min(first + _PORTS, 65536)):
         with socket.socket(family, socket.SOCK_STREAM) as attempt:
             attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: what has just ended is free
             try:
                 attempt.bind((host.strip("[]"), port))
-            except OSError:
+            except OSError as error:
+                check_host(host, error)
                 continue
             return port
     return None

@@ -136,7 +136,7 @@ def _answers(study: StudyOverview) -> list[Any]:
 def _section(figure_of: str | Figure, study: StudyOverview) -> dict[str, Any]:
     module = figure_modules.load(figure_of)
     name = figure_of if isinstance(figure_of, str) else type(figure_of).__name__
-    figure = module.figure(module.info(study))
+    figure = figure_modules.draw(figure_of, study)
     return {
         "name": name,
         "title": module.TITLE,

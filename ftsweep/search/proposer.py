@@ -15,6 +15,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from ftsweep.domain.points import num_points, point
 from ftsweep.domain.space import Branch
 from ftsweep.domain.trial import Proposal
+from ftsweep.errors import StudyError
 from ftsweep.search.encoding import BranchEncoding
 from ftsweep.search.planned import Plan, PlannedSetting
 from ftsweep.search.samplers.base import Ask, Sampler
@@ -129,7 +130,7 @@ class Proposer:
             view.forget()
         for attempt in range(self._sampler.attempts):
             name = self._choose_branch(trial, attempt)
-            sampler = self._sampler.make(self._ask(trial.number, attempt))
+            sampler = self._make(self._ask(trial.number, attempt))
             params = self._draw(sampler, name, trial)
             if self.plan.number_of(self._encodings[name].branch, params) is None:
                 break
@@ -143,12 +144,18 @@ class Proposer:
         least = min(names, key=lambda name: self._num_asked[name])  # the first of equals
         if len(names) == 1 or not self._sampler.prefers_branches or self._num_asked[least] < self._startup_per_branch:
             return least
-        sampler = self._sampler.make(Ask(self._seed_of(trial.number, attempt), self._seed, num_branches=1))
+        sampler = self._make(Ask(self._seed_of(trial.number, attempt), self._seed, num_branches=1))
         space: dict[str, BaseDistribution] = {BRANCH: self._branch_distribution}
         chosen = sampler.sample_relative(self._all, trial, space).get(BRANCH)
         if chosen is None:
             chosen = sampler.sample_independent(self._all, trial, BRANCH, self._branch_distribution)
         return chosen if chosen in names else least
+
+    def _make(self, ask: Ask) -> BaseSampler:
+        sampler = self._sampler.make(ask)
+        if not isinstance(sampler, BaseSampler):
+            raise _faulty(f"{type(self._sampler).__name__} makes {sampler!r}", "It must make a sampler of Optuna's.")
+        return sampler
 
     def _draw(self, sampler: BaseSampler, name: str, trial: FrozenTrial) -> dict[str, Any]:
         view, encoding = self._views[name], self._encodings[name]
@@ -157,6 +164,11 @@ class Proposer:
         for param, one in encoding.by_name.items():
             if param in encoding.varying and param not in drawn:
                 drawn[param] = sampler.sample_independent(view, trial, param, one.distribution)
+            if param in drawn and not _lies_in(one.distribution, drawn[param]):
+                raise _faulty(
+                    f"{type(self._sampler).__name__} proposes {param}={drawn[param]!r}, which is not in the space",
+                    f"The space has {one.dimension}.",
+                )
             params[param] = one.decode(drawn[param]) if param in drawn else _only_value(one.distribution, one.decode)
         return params
 
@@ -182,6 +194,17 @@ class Proposer:
 
     def _seed_of(self, number: int, attempt: int) -> int:
         return int(np.random.SeedSequence([self._seed, number, attempt]).generate_state(1)[0])
+
+
+def _lies_in(distribution: BaseDistribution, value: Any) -> bool:
+    try:
+        return bool(distribution._contains(distribution.to_internal_repr(value)))
+    except (TypeError, ValueError):
+        return False
+
+
+def _faulty(what: str, why: str) -> StudyError:
+    return StudyError(what, where="sampler", remedy=f"{why} Mend it and run the same command again.")
 
 
 def _only_value(distribution: BaseDistribution, decode: Any) -> Any:

@@ -213,8 +213,8 @@ class Study:
     def resumed(self, paused: Collection[int]) -> int | None:
         """Which of the paused trials the pruner has go on now; None: none of them."""
         rungs = {number: max(self._trial(number).values) for number in sorted(paused)}
-        number = self._pruner.resume(self._curves, rungs) if rungs else None
-        if number is not None and (number not in rungs or self.pause_of(number) is None):
+        number = self._pruner.resumed(self._curves, rungs) if rungs else None
+        if number is not None and self.pause_of(number) is None:
             raise StudyError(f"the pruner resumes trial {number}, which is not paused", where="pruner")
         return number
 

@@ -100,7 +100,11 @@ class FileQuestions:
         path = typed_path(named)
         if saved_dataset(path):
             return [SavedRows(path)]
-        found = find_files(named)
+        try:
+            found = find_files(named)
+        except DataError as error:  # it names the key of a sweep file, which nobody has written here
+            place = (error.where or "").removeprefix("data.train").removeprefix("=")
+            raise DataError(error.what, where=place or named, remedy=error.remedy) from None
         self.findings += found.findings
         files = [file for files in found.splits.values() for file in files]
         if self._settings.whole_texts and any(file.format == "txt" for file in files):
@@ -133,6 +137,8 @@ class FileQuestions:
         columns = Columns(self._task.question_columns, mapping, None).resolved(found)
         if opened.file.format == "conll":
             return Columns(self._task.question_columns, {}, None)
+        if not found and next(iter(opened), None) is None:
+            raise DataError("there is no row in it", where=opened.file.where, remedy="Name a file that has rows.")
         if not columns.keep & set(found):
             raise DataError(
                 f"none of its columns ({', '.join(found) or 'none'}) is one that the model reads",

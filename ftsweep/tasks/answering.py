@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ftsweep.errors import ConfigError
 from ftsweep.tasks.encoding.conversations import Conversation, conversation_of, question_of
 from ftsweep.tasks.encoding.messages import Message
 from ftsweep.tasks.generation import Decoding
-from ftsweep.tasks.judging import Judge, JudgedRow
+from ftsweep.tasks.judging import Judge, JudgedRow, scores_told
 from ftsweep.tasks.scores.answer_scores import ANSWER_METRICS, score_answers
 
 if TYPE_CHECKING:
@@ -80,11 +78,7 @@ class Answering:
         """A judge's scores of each row, in the order of its metrics."""
         triples = zip(rows, expected, answers, strict=True)
         asked = [JudgedRow(values, self.question(values), wanted, answer) for values, wanted, answer in triples]
-        told = list(judge.score(asked))
-        if len(told) != len(asked):
-            raise ConfigError(f"it gave {len(told)} scores for {len(asked)} rows", where="task.judge")
-        names = self.columns[self.first_judged :]
-        return [[float(scores.get(name, math.nan)) for name in names] for scores in told]
+        return scores_told(judge, judge.score(asked), len(asked), self.columns[self.first_judged :])
 
 
 def _answers(conversation: Conversation) -> list[Message]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from ftsweep.domain.component import Component
-from ftsweep.domain.metric import Metrics
+from ftsweep.domain.metric import Metrics, as_float
 from ftsweep.errors import ConfigError
 
 
@@ -70,3 +71,33 @@ def metrics_of(judge: Judge | None, taken: Metrics) -> Metrics:
         what = f"{type(judge).__name__} has a metric {name!r}, which the task has already"
         raise ConfigError(what, where="task.judge", remedy="Give it another name.")
     return own
+
+
+def scores_told(judge: Judge, told: Any, num_rows: int, names: Sequence[str]) -> list[list[float]]:
+    """What a judge answered, by row in the order of `names`; NaN for what it left out.
+
+    Raises:
+        ConfigError: it is not a mapping of numbers for each row, or has a name that its `metrics` has not.
+    """
+    rows = list(told) if isinstance(told, Iterable) and not isinstance(told, str | Mapping) else None
+    if rows is None or len(rows) != num_rows:
+        gave = f"{len(rows)} scores" if rows is not None else repr(told)
+        raise _wrong(judge, f"gave {gave} for {num_rows} rows", "It must give a mapping for each row.")
+    return [_row_told(judge, place, row, names) for place, row in enumerate(rows)]
+
+
+def _row_told(judge: Judge, place: int, row: Any, names: Sequence[str]) -> list[float]:
+    if not isinstance(row, Mapping):
+        raise _wrong(judge, f"gave {row!r} for row {place}", "It must give a mapping of metrics to numbers.")
+    if unknown := [name for name in row if name not in names]:
+        raise _wrong(judge, f"scores row {place} by {unknown[0]!r}", f"Its `metrics` has {', '.join(names)}.")
+    found = [as_float(row.get(name, math.nan)) for name in names]
+    if None in found:
+        name = names[found.index(None)]
+        remedy = "What cannot be told is float('nan'), or left out."
+        raise _wrong(judge, f"scores row {place} by {name} as {row[name]!r}, which is no number", remedy)
+    return [math.nan if number is None else number for number in found]
+
+
+def _wrong(judge: Judge, what: str, remedy: str) -> ConfigError:
+    return ConfigError(f"{type(judge).__name__} {what}", where="task.judge", remedy=remedy)

@@ -141,7 +141,7 @@ def _was_catching_up(curve: Mapping[int, float], reference: Mapping[int, float],
 
 
 def _pruned_little(study: StudyFit) -> Verdict | None:
-    """Nothing was pruned, though trials lay behind from early on."""
+    """Nothing was pruned, though trials lay behind from early on; default settings, which no pruner ends, apart."""
     ended = [record for record in study.records if record.outcome is not None]
     complete = [record for record in ended if record.is_complete]
     if len(complete) < MIN_ENDED or any(
@@ -155,8 +155,11 @@ def _pruned_little(study: StudyFit) -> Verdict | None:
         for rung in rungs
         if any(rung in curve for curve in curves.values())
     }
+    defaults = {record.number for record in complete if record.proposal.is_default}
     behind = [
-        n for n, curve in curves.items() if medians and all(curve.get(r, math.inf) > m for r, m in medians.items())
+        n
+        for n, curve in curves.items()
+        if n not in defaults and medians and all(curve.get(r, math.inf) > m for r, m in medians.items())
     ]
     if len(behind) < max(3, LEAST_SHARE * len(complete)):
         return None

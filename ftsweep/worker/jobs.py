@@ -30,7 +30,7 @@ from ftsweep.errors import ConfigError
 from ftsweep.evaluation.flagged_rows import by_flags, validation_by_flags
 from ftsweep.evaluation.general_text import GeneralText
 from ftsweep.evaluation.intervals import (
-    check_answered,
+    check_told,
     compared,
     resampled_objective,
     scored,
@@ -152,9 +152,10 @@ class SingleJobs:
             parts.task.check_model(base)
             if parts.strategy.names_layers:
                 parts.strategy.check_base(base, parts.strategy.head_for(parts.task))
-        self.components.check_beginning(self._parts(job))
+        parts = self._parts(job)
+        self.components.check_beginning(parts)
         found = self._test_untouched(job, "validation")
-        check_answered(config["objective"]["metric"], found["test"], found.get("problem", ""))
+        check_told(parts.task, config["objective"]["metric"], found["test"], found.get("problem", ""))
         source = build(config["model"], allowed=self.components.allowed)
         self.components.sources.check_model(config["model"], source)  # the model is here now
         return {"validation": found["test"], "sources": dict(self.components.sources.found)}

@@ -113,12 +113,14 @@ def _take(left: list[int]) -> bool:
     return left[0] >= 0
 
 
-@pytest.mark.parametrize("message", [FULL_DISK, SEGFAULT])
-def test_single_job_is_tried_again_after_a_fault_of_the_machine(make_sweep: MakeSweep, message: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("message", "num_lost"), [(FULL_DISK, 0), (SEGFAULT, MAX_RETRIES)])
+def test_single_job_is_tried_again_after_a_fault_of_the_machine(
+    make_sweep: MakeSweep, message: dict[str, Any], num_lost: int
+) -> None:
     sweep = make_sweep(trials=2)
     troubled(sweep.executor, "prepare", message, MAX_RETRIES)
     sweep.prepare()
-    assert len(sweep.folder.lost_workers()) == MAX_RETRIES
+    assert len(sweep.folder.lost_workers()) == num_lost, "a full disk ends no worker"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from ftsweep.errors import ConfigError, suggest
+from ftsweep.errors import ConfigError, StudyError, suggest
+from ftsweep.report.figures import theme
 from ftsweep.report.figures.base import Figure
 from ftsweep.report.overview import StudyOverview
 
@@ -52,9 +53,14 @@ def load(name: str | Figure) -> FigureModule:
     """A figure by its name; one of the user's own as it is.
 
     Raises:
-        ConfigError: there is none of that name; the message names the near ones.
+        ConfigError: there is none of that name; the message names the near ones. Or one of the user's own has no text
+            for its `TITLE` or `READING`.
     """
     if isinstance(name, Figure):
+        for wanted in ("TITLE", "READING"):
+            if not isinstance(getattr(name, wanted, None), str):
+                what = f"{type(name).__name__} has no {wanted}"
+                raise ConfigError(what, where="report.figures", remedy="Give its class one, a text.")
         return name
     if not isinstance(name, str):
         remedy = "Give a name, or a node with the `_target_` of a class that derives from ftsweep.report.Figure."
@@ -71,6 +77,18 @@ def is_about(name: str | Figure, study: StudyOverview) -> bool:
 
 
 def draw(name: str | Figure, study: StudyOverview) -> go.Figure:
-    """The named figure of a study."""
+    """The named figure of a study; one that does not say how high it is, is as high as most.
+
+    Raises:
+        StudyError: one of the user's own draws something else.
+    """
+    from plotly.basedatatypes import BaseFigure
+
     module = load(name)
-    return module.figure(module.info(study))
+    figure = module.figure(module.info(study))
+    if not isinstance(figure, BaseFigure):
+        what = f"`{type(module).__name__}.figure` gives {figure!r}, which is no figure of plotly"
+        raise StudyError(what, where="report.figures", remedy="Mend it and run the same command again.")
+    if figure.layout.height is None:
+        figure.update_layout(height=theme.HEIGHT)
+    return figure

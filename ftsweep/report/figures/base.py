@@ -31,4 +31,4 @@ class Figure(Component, ABC):
 
     @abstractmethod
     def figure(self, info: Any) -> go.Figure:
-        """The drawing of these numbers; its layout has a `height`, in pixels."""
+        """The drawing of these numbers, `height` of its layout (in pixels) high, or as high as most."""

@@ -76,6 +76,10 @@ def short(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
+HEIGHT = 400
+"""Pixels of a figure that says nothing else."""
+
+
 def layout(**changes: Any) -> dict[str, Any]:
     """The common layout, with `changes` over it."""
     axis: dict[str, Any] = {
@@ -94,7 +98,7 @@ def layout(**changes: Any) -> dict[str, Any]:
         "paper_bgcolor": PAPER,
         "plot_bgcolor": PAPER,
         "margin": {"l": 64, "r": 24, "t": 44, "b": 52},
-        "height": 400,
+        "height": HEIGHT,
         "hovermode": "closest",
         "hoverlabel": {"bgcolor": "#ffffff", "bordercolor": "#c3ccd5", "align": "left", "font": {"color": INK}},
         "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"},

@@ -290,19 +290,23 @@ def test_the_model_card_says_what_it_is_and_its_limits(folder: StudyFolder) -> N
     }
     result = concluded(records, model(), raced("better", SURE), data=data)
     config = {"model": {"_target_": "ftsweep.models.HubModel", "name": "a/b_c"}, "strategy": {"_target_": "x.Lora"}}
-    card = model_card(
-        result,
-        Objective(),
-        study="demo",
-        branch="",
-        config=config,
-        params=records[3].proposal.params,
-        loading=loading_from_mlflow("demo"),
+    card, fixed = (
+        model_card(
+            result,
+            Objective(),
+            study="demo",
+            branch="",
+            config=config,
+            params=params,
+            loading=loading_from_mlflow("demo"),
+        )
+        for params in (records[3].proposal.params, {})
     )
     assert "| base | HubModel a/b\\_c |" in card
     assert "| data fingerprint | 9f2c |" in card
     assert "| training.learning\\_rate | 0.0022 |" in card
     assert "| loss | 0.445 | 0.44 | 0.4 to 0.48 | 1.6 |" in card
+    assert "## Setting\n\nThe study varied nothing here" in fixed, "no heading without a word below it"
     assert "63 \\<b\\>copies\\</b\\>" in card
     assert 'mlflow.pyfunc.load_model("models:/demo@champion")' in card
     assert escaped("[x](javascript:1) `y`") == "\\[x\\](javascript:1) \\`y\\`"

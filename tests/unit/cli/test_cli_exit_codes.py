@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from click.testing import CliRunner
@@ -19,10 +20,7 @@ from ftsweep.store.folders import Store
 
 
 def status_that_raises(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> Any:
-    def fail(store: Any) -> None:
-        raise error
-
-    monkeypatch.setattr("ftsweep.report.store_overview.read_store", fail)
+    monkeypatch.setattr("ftsweep.report.store_overview.read_store", Mock(side_effect=error))  # raised in no user's file
     return CliRunner().invoke(main, ["status"])
 
 
@@ -50,6 +48,18 @@ def test_full_disk_that_a_database_tells_of_is_one_sentence(monkeypatch: pytest.
 def test_other_errors_of_the_system_are_defects_and_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     result = status_that_raises(monkeypatch, OSError(errno.EBADF, "Bad file descriptor"))
     assert isinstance(result.exception, OSError)
+
+
+def test_error_in_code_of_the_users_own_is_one_sentence_with_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def mine(store: Any) -> None:
+        raise KeyError("mood")
+
+    monkeypatch.setattr("ftsweep.report.store_overview.read_store", mine)
+    result = CliRunner().invoke(main, ["status"])
+    assert result.exit_code == 1
+    place = f"{__file__}:{mine.__code__.co_firstlineno + 1}"
+    assert result.output.startswith(f"Error: {place}: KeyError: 'mood'. Mend it and run the same command again; add")
+    assert isinstance(CliRunner().invoke(main, ["status", "--debug"]).exception, KeyError)
 
 
 def test_a_file_that_was_taken_out_of_a_study_is_one_sentence_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -169,3 +169,10 @@ def test_building_needs_no_hydra_pydantic_optuna_or_torch() -> None:
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_module_that_an_installed_one_of_its_name_hides_is_named(tmp_path: Path) -> None:
+    (tmp_path / "numpy.py").write_text("class Mine: pass\n")
+    with import_path([tmp_path]), pytest.raises(ConfigError, match=r"numpy has no class 'Mine'") as refused:
+        build({"_target_": "numpy.Mine"}, allowed=["numpy"])
+    assert f"which hides {tmp_path}/numpy.py: give that one another name." in str(refused.value)

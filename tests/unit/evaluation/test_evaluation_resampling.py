@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -10,7 +11,10 @@ import torch
 from seqeval.metrics import f1_score as entity_f1
 from sklearn.metrics import accuracy_score, f1_score
 
-from ftsweep.evaluation.intervals import compared, scored_prior
+from ftsweep.domain.metric import Metric, Metrics
+from ftsweep.errors import ConfigError, DataError
+from ftsweep.evaluation.evaluate import as_numbers
+from ftsweep.evaluation.intervals import check_told, compared, scored_prior
 from ftsweep.evaluation.resampling import intervals, paired_difference
 from ftsweep.store.row_scores import RowEvidence
 from ftsweep.tasks.classification import Classification
@@ -150,3 +154,27 @@ def test_answers_that_are_all_right_are_not_sure_to_be_so_of_other_rows() -> Non
         assert (found[name].low, found[name].high) == (pytest.approx(0.025 ** (1 / 200)), 1.0)
     wrong = intervals(Classification(), evidence_of(labels, (labels + 1) % 3))["accuracy"]
     assert (wrong.low, wrong.high) == (0, pytest.approx(1 - 0.025 ** (1 / 200)))
+
+
+@pytest.mark.parametrize("value", [np.float32(0.5), torch.tensor(0.5), 0.5])
+def test_scores_of_a_task_of_ones_own_are_floats_whatever_library_they_come_from(value: object) -> None:
+    (score,) = as_numbers(Classification(), {"mine": value}).values()
+    assert (type(score), score) == (float, 0.5)
+
+
+@pytest.mark.parametrize("value", [None, "0.5", [0.5], torch.tensor([0.5, 0.5])], ids=repr)
+def test_score_that_is_no_number_is_refused_by_its_name(value: object) -> None:
+    with pytest.raises(ConfigError, match=r"Classification scores mine as .* which is no number"):
+        as_numbers(Classification(), {"mine": value})
+
+
+def test_objective_that_a_task_of_ones_own_does_not_score_the_base_by_names_what_to_write() -> None:
+    class Mine(Classification):
+        metrics: ClassVar[Metrics] = {"mine": Metric("maximize", 0, 1), **Classification.metrics}
+
+    check_told(Mine(), "accuracy", {"accuracy": 0.5})
+    with pytest.raises(ConfigError, match=r"`Mine.prior_scores` does not give mine,.* has loss, accuracy") as refused:
+        check_told(Mine(), "mine", {"loss": 1.0, "accuracy": 0.5})
+    assert "rouge_l" not in str(refused.value)
+    with pytest.raises(DataError, match=r"judged tells nothing: no row .* Its judge gave no number"):
+        check_told(Mine(), "judged", {"loss": 1.0})

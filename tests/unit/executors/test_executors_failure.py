@@ -6,12 +6,14 @@ import errno
 import importlib.util
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from safetensors import SafetensorError
 
+from ftsweep.control.jobs import as_error
 from ftsweep.errors import DataError
-from ftsweep.executors.failure import describe_failure, failure_kind
+from ftsweep.executors.failure import describe_failure, failure_kind, place_in_code_of_user
 
 
 class AcceleratorError(RuntimeError):
@@ -73,3 +75,25 @@ def test_of_a_full_disk_no_line_of_code_is_to_blame() -> None:
 
     assert failed(OSError(errno.ENOSPC, "No space left on device", "/data/weights")) == "/data/weights"
     assert failed(SafetensorError("I/O error: No space left on device (os error 28)")) == ""
+
+
+def test_error_of_a_single_job_says_what_to_do_and_keeps_the_workers_traceback_for_debug() -> None:
+    with pytest.raises(ZeroDivisionError) as caught:
+        print(1 // 0)
+    error = as_error(describe_failure("prepare", caught.value))
+    assert str(error).endswith("Mend it and run the same command again; add --debug for the traceback.")
+    assert "print(1 // 0)" in error.__notes__[0]
+
+
+def test_packages_of_another_environment_on_the_path_are_not_the_users_code(tmp_path: Path) -> None:
+    for name, is_users in (("site-packages", False), ("dist-packages", False), ("mine", True)):
+        file = tmp_path / name / "thing.py"
+        file.parent.mkdir()
+        code = compile("def work():\n    raise ValueError", str(file), "exec")
+        file.write_text("def work():\n    raise ValueError")
+        namespace: dict[str, Any] = {}
+        exec(code, namespace)
+        with pytest.raises(ValueError) as caught:  # noqa: PT011 - it has no text
+            namespace["work"]()
+        error = caught.value.with_traceback(caught.value.__traceback__.tb_next)  # type: ignore[union-attr]
+        assert place_in_code_of_user(error) == (f"{file}:2" if is_users else "")

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from ftsweep.data.prepared import prepare
 from ftsweep.domain.finding import Severity
-from ftsweep.errors import DataError
+from ftsweep.errors import ConfigError, DataError
+from ftsweep.guards.base import Sighting
 from ftsweep.guards.gate import DataGate
 from ftsweep.guards.leakage import ExactCopies, NearDuplicates, SharedPassages
 from ftsweep.guards.quality import RepeatedRows, SmallData
@@ -134,3 +136,30 @@ def test_a_gate_is_made_of_the_nodes_of_data_guards_alone():
     assert set(made.settings) == {"exact", "near"}
     assert made.likeness is None
     assert DataGate.of({"near": {**nodes["near"], "mode": "allow"}}, ()).likeness.similarity == 0.9
+
+
+class Answers(ExactCopies):
+    def __init__(self, answer):
+        super().__init__()
+        self.answer = answer
+
+    def look(self, data):
+        return self.answer
+
+
+SEEN = Sighting(what="rows are odd", count=1, num_rows=300)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (None, "guards.mine: `Answers.look` gives None. It must yield sightings, or nothing at all."),
+        (["odd"], "guards.mine: `Answers.look` yields 'odd'. It must yield sightings."),
+        ([replace(SEEN, train_rows=[7, 310])], "names row 310 of train. train has the rows 0 to 309."),
+        ([replace(SEEN, flagged={"test": [0]})], "names row 0 of test. test is no split with rows."),
+    ],
+)
+def test_guard_of_ones_own_that_answers_with_something_else_is_named(answer, said):
+    with pytest.raises(ConfigError) as refused:
+        gate(mine=Answers(answer)).inspect(view_of(LEAKY))
+    assert said in str(refused.value)

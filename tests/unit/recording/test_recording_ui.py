@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from ftsweep.dashboard.serving import _listener
 from ftsweep.domain.objective import Objective
+from ftsweep.errors import UsageError
 from ftsweep.recording.serving_ui import free_port, wait_for_answer
 from ftsweep.recording.ui import is_loopback, runs_address, ui_address, ui_command
 from ftsweep.store.folders import Store
@@ -50,3 +53,12 @@ def test_a_taken_port_is_passed_over() -> None:
 
 def test_nobody_waits_for_a_server_that_has_ended() -> None:
     assert not wait_for_answer("http://127.0.0.1:9", is_alive=lambda: False)
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no host"])  # the first is nobody's: RFC 5737
+@pytest.mark.parametrize("listen", [free_port, _listener])
+def test_host_that_this_machine_has_not_is_named_and_no_other_port_is_advised(
+    host: str, listen: Callable[[str, int], object]
+) -> None:
+    with pytest.raises(UsageError, match=f"--host: nothing can be served at {host}: .*127.0.0.1"):
+        listen(host, 5000)

@@ -4,12 +4,13 @@ import json
 from dataclasses import replace
 from importlib.resources import files
 
+import plotly.graph_objects as go
 import pytest
 from report_studies import StudyBuilder, write_demo
 
 from ftsweep.domain.answers import Lead
-from ftsweep.errors import ConfigError
-from ftsweep.report import page, summary
+from ftsweep.errors import ConfigError, StudyError
+from ftsweep.report import Figure, page, summary
 from ftsweep.report.overview import read_overview
 from ftsweep.report.page import HtmlPage
 from ftsweep.report.tables.scores import comparison_table
@@ -117,6 +118,33 @@ def test_unknown_figure_in_the_config_is_refused_with_near_names():
         HtmlPage(figures=["history", "learning_curve"])
     with pytest.raises(ConfigError, match="must be a list"):
         HtmlPage(figures="history")  # type: ignore[arg-type]
+
+
+class Own(Figure):
+    TITLE, READING = "Mine", "As it is."
+
+    def __init__(self, drawn):
+        self.drawn = drawn
+
+    def info(self, study):
+        return None
+
+    def figure(self, info):
+        return self.drawn
+
+
+def test_figure_of_ones_own_needs_no_height(demo):
+    text = HtmlPage(figures=[Own(go.Figure(go.Scatter(x=[1], y=[2])))]).html(read_overview(demo))
+    assert 'style="height:400px"' in text
+
+
+def test_figure_of_ones_own_that_draws_nothing_or_has_no_title_is_named(demo):
+    with pytest.raises(StudyError, match=r"report.figures: `Own.figure` gives None, which is no figure of plotly"):
+        HtmlPage(figures=[Own(None)]).html(read_overview(demo))
+    untitled = Own(None)
+    untitled.TITLE = None
+    with pytest.raises(ConfigError, match=r"report.figures: Own has no TITLE"):
+        HtmlPage(figures=[untitled])
 
 
 def test_page_is_one_file_with_the_asked_figures_in_the_asked_order(demo, tmp_path):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ftsweep.domain.decision import Prune
+from ftsweep.domain.decision import Decision, Pause, Prune
 from ftsweep.domain.objective import Objective
-from ftsweep.errors import ConfigError
+from ftsweep.errors import ConfigError, StudyError
 from ftsweep.search.pruners import Hyperband, Median, NoPruner, Patient, Percentile, Pruner, SuccessiveHalving
 from ftsweep.search.pruners.curves import Curves
 
@@ -193,3 +195,28 @@ def test_the_best_trial_at_a_rung_is_never_pruned(table: list[list[float]], rand
 def test_impossible_settings_are_refused_with_their_key(make: object, key: str) -> None:
     with pytest.raises(ConfigError, match=key):
         make()  # type: ignore[operator]
+
+
+class Answers(Pruner):
+    def __init__(self, answer: object) -> None:
+        self.answer: Any = answer
+
+    def _decide(self, curves: Curves, number: int, rung: int) -> Decision:
+        return self.answer
+
+    def resume(self, curves: Curves, paused: Mapping[int, int]) -> int | None:
+        return self.answer
+
+
+@pytest.mark.parametrize("answer", [True, False, None, "too slow", [], Prune(3), Pause(None), Prune], ids=repr)  # type: ignore[arg-type]
+def test_answer_of_a_pruner_that_is_no_decision_is_refused_not_taken_for_going_on(answer: object) -> None:
+    with pytest.raises(StudyError, match=r"Answers answers .* which is no decision") as refused:
+        Answers(answer).decide(flat_curves([1.0, 2.0]), 1, 4)
+    assert "GO_ON, Prune(reason) or Pause(reason)" in str(refused.value)
+
+
+@pytest.mark.parametrize("answer", [True, 7, "1", float("nan")])
+def test_pruner_that_resumes_what_is_no_paused_trial_is_refused(answer: object) -> None:
+    with pytest.raises(StudyError, match=r"must name one of \[1, 3\]"):
+        Answers(answer).resumed(flat_curves([1.0, 2.0]), {1: 2, 3: 2})
+    assert Answers(np.int64(3)).resumed(flat_curves([1.0, 2.0]), {1: 2, 3: 2}) == 3

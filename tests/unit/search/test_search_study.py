@@ -27,7 +27,7 @@ from ftsweep.domain.space import Branch, Choice, FloatInterval, IntInterval, Spa
 from ftsweep.domain.trial import Outcome, OutcomeKind, Proposal
 from ftsweep.errors import ConfigError, FtsweepError, MissingExtraError, StudyError
 from ftsweep.search.pruners import Median, NoPruner, Pruner
-from ftsweep.search.samplers import CmaEs, Gp, Grid, Qmc, Random, Sampler, Tpe
+from ftsweep.search.samplers import Ask, CmaEs, Gp, Grid, Qmc, Random, Sampler, Tpe
 from ftsweep.search.storage.sqlite import close_storage, open_storage
 from ftsweep.search.study import Study
 from ftsweep.search.study_view import with_values
@@ -554,3 +554,27 @@ def test_optunas_own_pages_call_the_value_by_its_name(tmp_path: Path) -> None:
         pass
     seen = optuna.load_study(study_name="s", storage=f"sqlite:///{path}")
     assert seen.metric_names == ["validation/loss"]
+
+
+class Draws(Sampler):
+    """Draws one value for everything; None: makes no sampler of Optuna's."""
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    def make(self, ask: Ask) -> Any:
+        value = self.value
+
+        class Always(optuna.samplers.RandomSampler):
+            def sample_independent(self, *_: Any, **__: Any) -> Any:
+                return value
+
+        return None if value is None else Always()
+
+
+@pytest.mark.parametrize(("value", "said"), [(None, "Draws makes None"), (1e9, "proposes training"), ("x", "='x'")])
+def test_sampler_of_ones_own_that_leaves_the_space_is_told_so(open_study: Open, value: object, said: str) -> None:
+    study = open_study(sampler=Draws(value))
+    study.ask()  # the default setting
+    with pytest.raises(StudyError, match=said):
+        study.ask()

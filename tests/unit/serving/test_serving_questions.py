@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import json
 import zipfile
 
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ftsweep.cli.answering import answer_rows
+from ftsweep.cli.placing import written_to
 from ftsweep.data.sources.files import Files
 from ftsweep.errors import DataError, UnanswerableError, UsageError
 from ftsweep.serving.line_files import has_format
@@ -75,6 +77,32 @@ def test_a_file_without_a_column_to_read_is_refused_with_the_names_wanted(tmp_pa
     (tmp_path / "a.csv").write_text("body\none\n")
     with pytest.raises(DataError, match=r"body.*'text' \(or 'tweet'"):
         FileQuestions(str(tmp_path / "a.csv"), Classification(), READING)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("a.jsonl", ""), ("a.json", "[]"), ("a.csv", "tweet\n"), ("a.txt", ""), ("a.txt", "\n\n"), ("rows", "")],
+)
+def test_a_file_without_a_row_is_refused_and_no_answers_are_written(tmp_path, name, content):
+    file, out = tmp_path / name, tmp_path / "answers.csv"
+    file.write_text(content)
+    with pytest.raises(DataError, match=rf"{name}: there is no row in it"), written_to(out):
+        answer_rows(predictor(), str(file), out, keeps_columns=False)
+    assert not out.exists()
+
+
+def test_a_pipe_without_a_row_is_answered_with_none_and_a_note(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert answer_rows(predictor(), "-", None, keeps_columns=False) == 0
+    told = capsys.readouterr()
+    assert (told.out, told.err) == ("", "note: standard input has no rows, so there are no answers\n")
+
+
+@pytest.mark.parametrize("name", ["nothing.csv", "nothing*.csv"])
+def test_a_file_that_is_not_there_is_named_as_it_was_given_not_as_a_key_of_a_sweep_file(tmp_path, name):
+    with pytest.raises(DataError) as refused:
+        FileQuestions(str(tmp_path / name), Classification(), READING)
+    assert str(refused.value).startswith(f"{tmp_path / name}: ")
 
 
 def test_a_broken_line_has_its_own_error_however_few_rows_there_are(tmp_path, capsys):

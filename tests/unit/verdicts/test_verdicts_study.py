@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -118,6 +119,8 @@ def test_nothing_pruned_though_trials_lay_behind_was_too_little() -> None:
     for pruner in ({}, {"patience": 1, "pruner": {"patience": 1, "startup_trials": 5}}):
         assert judged(records, pruner=pruner)[VerdictKind.PRUNED_LITTLE].override == "pruner=median"
     assert judged(records[:9]) == {}
+    defaults = [replace(record, proposal=replace(record.proposal, is_default=True)) for record in records]
+    assert judged(defaults) == {}, "no pruner ends a default setting, so a stricter one would change nothing"
 
 
 def test_the_noise_band_has_the_searchs_own_run_of_what_was_run_again() -> None:
