@@ -62,7 +62,7 @@ class VirtualTokens(PeftStrategy):
             raise ConfigError(
                 f"the embeddings of {type(base).__name__} are not of a kind that PEFT puts virtual tokens beside",
                 where="strategy",
-                remedy="Choose strategy=lora for this model.",
+                remedy="Choose strategy=full, top_layers or head for this model.",
             )
         config = base.config.get_text_config()
         return {

@@ -9,6 +9,8 @@ from transformers import (
     GPT2Config,
     GPT2ForSequenceClassification,
     GPT2LMHeadModel,
+    IBertConfig,
+    IBertForSequenceClassification,
     Lfm2Config,
     Lfm2ForCausalLM,
     MambaConfig,
@@ -21,6 +23,8 @@ from transformers import (
 
 from ftsweep.errors import ConfigError
 from ftsweep.strategies.base import check_length
+from ftsweep.strategies.ia3 import Ia3
+from ftsweep.strategies.lora import Lora
 from ftsweep.strategies.prefix_tuning import PrefixTuning
 from ftsweep.strategies.prompt_tuning import PromptTuning
 from ftsweep.tasks.instruction import Instruction
@@ -219,6 +223,15 @@ def test_models_that_cannot_are_refused_and_left_alone():
     )
     with pytest.raises(ConfigError, match=r"take no keys and values"):
         PrefixTuning().apply(with_convolutions, "causal_lm")
+
+
+@pytest.mark.parametrize("strategy", [Lora, Ia3, PromptTuning])
+def test_a_model_of_quantised_layers_is_refused_with_what_it_can_do(strategy):
+    base = small(IBertForSequenceClassification, IBertConfig, **SMALL | {"num_hidden_layers": 1})
+    before = digest(base), structure(base)
+    with pytest.raises(ConfigError, match=r"IBertForSequenceClassification.*Choose strategy=full"):
+        strategy().apply(base, "sequence_classification")
+    assert (digest(base), structure(base)) == before
 
 
 def test_a_model_without_attention_takes_a_prompt():
