@@ -155,7 +155,7 @@ def linear_layers(base: PreTrainedModel, fresh: Mapping[str, nn.Module]) -> dict
     output_layer, text = base.get_output_embeddings(), base.config.get_text_config()
     of_text = (name for name, module in base.named_modules() if getattr(module, "config", None) is text)
     within = "" if text is base.config else next(of_text, "")
-    found = {
+    found: dict[str, nn.Module] = {
         name: module
         for name, module in base.named_modules()
         if isinstance(module, nn.Linear | Conv1D)

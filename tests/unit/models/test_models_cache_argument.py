@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import DynamicCache
+from transformers import DynamicCache, masking_utils
 
-from ftsweep.models.cache_argument import cache_argument, with_cache
+from ftsweep.models.cache_argument import _name, cache_argument, with_cache
 from ftsweep.testing.random_models import random_llama
 
 
@@ -23,15 +23,18 @@ def without(input_ids: Any = None) -> None:
     """As a model that keeps nothing."""
 
 
-@pytest.mark.parametrize("forward", [before, since])
-def test_a_cache_is_given_by_the_name_that_the_installed_transformers_has(forward: Any) -> None:
+@pytest.mark.parametrize(("forward", "other"), [(before, since), (since, before)])
+def test_a_cache_is_given_by_the_name_that_transformers_has_in_masks_too(
+    monkeypatch: pytest.MonkeyPatch, forward: Any, other: Any
+) -> None:
+    monkeypatch.setattr(masking_utils, "create_causal_mask", forward)
+    _name.cache_clear()
     assert forward(**with_cache(forward, "kept")) == "kept"
-
-
-def test_a_model_that_takes_none_says_so() -> None:
-    assert cache_argument(without) is None
-    with pytest.raises(TypeError, match="takes no keys and values"):
-        with_cache(without, None)
+    for function in (without, other):  # what has the other name is something of a model's own, as XLM's
+        assert cache_argument(function) is None
+        with pytest.raises(TypeError, match="takes no keys and values"):
+            with_cache(function, None)
+    _name.cache_clear()
 
 
 def test_models_of_transformers_name_it_and_fill_it_without_a_warning() -> None:

@@ -19,6 +19,8 @@ from transformers import (
     ModernBertForSequenceClassification,
     Qwen3Config,
     Qwen3ForCausalLM,
+    XLMConfig,
+    XLMForSequenceClassification,
 )
 
 from ftsweep.errors import ConfigError
@@ -206,7 +208,9 @@ def test_models_that_cannot_are_refused_and_left_alone():
         n_heads=2,
     )
     modern = small(ModernBertForSequenceClassification, ModernBertConfig, **SMALL | {"num_hidden_layers": 1})
-    for base in (distil, modern):
+    sizes = {"emb_dim": 32, "n_layers": 1, "n_heads": 2, "n_langs": 1}
+    own_cache = small(XLMForSequenceClassification, XLMConfig, vocab_size=64, **sizes)
+    for base in (distil, modern, own_cache):
         before = digest(base), structure(base)
         with pytest.raises(ConfigError, match=r"^strategy: the head of .*prompt_tuning"):
             PrefixTuning().apply(base, "sequence_classification")
