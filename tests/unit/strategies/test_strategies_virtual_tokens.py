@@ -13,6 +13,8 @@ from transformers import (
     IBertForSequenceClassification,
     Lfm2Config,
     Lfm2ForCausalLM,
+    LongformerConfig,
+    LongformerForSequenceClassification,
     MambaConfig,
     MambaForCausalLM,
     ModernBertConfig,
@@ -216,6 +218,9 @@ def test_models_that_cannot_are_refused_and_left_alone():
             PrefixTuning().apply(base, "sequence_classification")
         assert (digest(base), structure(base)) == before
     PromptTuning().apply(distil, "sequence_classification")
+    longformer = small(LongformerForSequenceClassification, LongformerConfig, **SMALL, attention_window=8)
+    with pytest.raises(ConfigError, match=r"takes no embeddings in the place of token ids.*strategy=lora"):
+        PromptTuning().apply(longformer, "sequence_classification")
     backbone_without_cache = small_gpt2()
     backbone_without_cache.transformer.forward = lambda input_ids, attention_mask: None
     with pytest.raises(ConfigError, match=r"take no keys and values"):
