@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftsweep.models.base import LANGUAGE_HEADS, Head, Quantisation, check_dtype
 from ftsweep.models.origin import Origin, failures_told, load_config, quiet
+from ftsweep.models.padding_read import check_padding
 from ftsweep.models.quantised import quantised_arguments
 from ftsweep.models.segments import tell_segments
 from ftsweep.models.tokenizer import load_tokenizer
@@ -132,6 +133,7 @@ def _check_architecture(origin: Origin, config: PreTrainedConfig, head: Head) ->
             f"transformers has no head for {HEAD_PHRASES[head]} on {config.model_type!r}",
             "Choose another model, or a task that this one can do.",
         )
+    check_padding(origin, config, head)
 
 
 def _set_labels(config: PreTrainedConfig, labels: Sequence[str]) -> None:
@@ -211,8 +213,10 @@ def _with_new_head(model: PreTrainedModel) -> PreTrainedModel:
 
 def _settle(origin: Origin, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
     """Bring model and tokenizer together, and keep no key-value cache while training."""
-    embeddings: Any = model.get_input_embeddings()
-    num_embeddings = embeddings.num_embeddings
+    table = getattr(model.get_input_embeddings(), "weight", None)
+    if table is None:
+        raise origin.error(f"{type(model).__name__} has no table with a row for each token", "Choose another model.")
+    num_embeddings = len(table)
     if len(tokenizer) > num_embeddings:
         raise origin.error(
             f"the tokenizer has {len(tokenizer)} tokens and the model only {num_embeddings} embeddings",

@@ -146,6 +146,8 @@ def load_adapter(model: PreTrainedModel, weights: Mapping[str, torch.Tensor], fo
 def linear_layers(base: PreTrainedModel, fresh: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
     """Linear layers by full name, without the output layer over the vocabulary and without new modules; of a model that
     sees pictures, too, those of its language model.
+
+    Raises ConfigError where there are none (I-BERT's are quantised).
     """
     from torch import nn
     from transformers.pytorch_utils import Conv1D
@@ -153,7 +155,7 @@ def linear_layers(base: PreTrainedModel, fresh: Mapping[str, nn.Module]) -> dict
     output_layer, text = base.get_output_embeddings(), base.config.get_text_config()
     of_text = (name for name, module in base.named_modules() if getattr(module, "config", None) is text)
     within = "" if text is base.config else next(of_text, "")
-    return {
+    found: dict[str, nn.Module] = {
         name: module
         for name, module in base.named_modules()
         if isinstance(module, nn.Linear | Conv1D)
@@ -161,6 +163,13 @@ def linear_layers(base: PreTrainedModel, fresh: Mapping[str, nn.Module]) -> dict
         and module is not output_layer
         and not any(name == new or name.startswith(f"{new}.") for new in fresh)
     }
+    if not found:
+        raise ConfigError(
+            f"{type(base).__name__} has no linear layers for adapters",
+            where="strategy",
+            remedy="Choose strategy=full, top_layers or head for this model.",
+        )
+    return found
 
 
 def lora_layers(model: Any) -> dict[str, Any]:

@@ -118,10 +118,12 @@ def _known_layers(base: PreTrainedModel, linear: Mapping[str, nn.Module]) -> tup
     )
 
     kind = base.config.get_text_config().model_type
-    if kind not in TARGETS:
+    absent = [name for name in TARGETS.get(kind, ()) if not any(f".{layer}".endswith(f".{name}") for layer in linear)]
+    if kind not in TARGETS or absent:  # experts were linear layers once
+        what = f"of a {kind!r} model PEFT scales {', '.join(absent)} in IA3, which is no linear layer here"
         names = ", ".join(sorted({name.rpartition(".")[2] for name in linear}))
         raise ConfigError(
-            f"PEFT does not know which layers of a {kind!r} model IA3 scales",
+            what if absent else f"PEFT does not know which layers of a {kind!r} model IA3 scales",
             where="strategy.targets",
             remedy=f"Name them, and strategy.feedforward among them. This model has: {names}.",
         )

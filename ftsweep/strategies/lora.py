@@ -174,8 +174,6 @@ class Lora(PeftStrategy):
         """Full names of the layers that get an adapter."""
         if base.config.model_type in _WITH_BYPASS:
             linear = {name: module for name, module in linear.items() if name.rpartition(".")[2] != _BYPASSED}
-        if not linear:
-            raise ConfigError("the model has no linear layers for adapters", where="strategy")
         if isinstance(self.targets, str):
             return list(linear)
         return matching_layers(self.targets, linear, where="strategy.targets")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from ftsweep.errors import ConfigError
+from ftsweep.models.cache_argument import cache_argument, with_cache
 from ftsweep.strategies.adapters import ADAPTER
 from ftsweep.strategies.virtual_tokens import VirtualTokens
 
@@ -71,7 +71,7 @@ def keys_and_values(base: PreTrainedModel, token_ids: torch.Tensor) -> list[tupl
     body = getattr(base, base.base_model_prefix)
     ids = token_ids.unsqueeze(0).to(base.device)
     with torch.no_grad():
-        body(input_ids=ids, attention_mask=torch.ones_like(ids), past_key_values=cache, use_cache=False)
+        body(input_ids=ids, attention_mask=torch.ones_like(ids), **with_cache(body.forward, cache), use_cache=False)
     layers: list[Any] = cache.layers
     return [(layer.keys[0], layer.values[0]) for layer in layers if getattr(layer, "keys", None) is not None]
 
@@ -97,7 +97,7 @@ def _size_of_keys(base: PreTrainedModel, num_layers: int) -> tuple[int, int]:
 
 def _check_head(base: PreTrainedModel) -> None:
     """Refuse a head that PEFT would rebuild wrongly: it calls the body itself, then `dropout` and one last layer."""
-    if "past_key_values" in inspect.signature(base.forward).parameters:
+    if cache_argument(base.forward) is not None:
         return
     parts = {name for name, _ in base.named_children()} - {base.base_model_prefix}
     if not parts <= {"dropout", "classifier", "score"}:

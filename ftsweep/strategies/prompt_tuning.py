@@ -40,7 +40,9 @@ class PromptTuning(VirtualTokens):
     def peft_config(self, base: PreTrainedModel, head: Head, fresh: Mapping[str, nn.Module]) -> PromptTuningConfig:
         from peft import PromptTuningConfig
 
-        return PromptTuningConfig(**self.shared_config(base, head, fresh), prompt_tuning_init=_PEFT_INITS[self.init])
+        shared = self.shared_config(base, head, fresh)
+        _check_takes_embeddings(base)
+        return PromptTuningConfig(**shared, prompt_tuning_init=_PEFT_INITS[self.init])
 
 
 class RealOutputs:
@@ -97,6 +99,23 @@ class RealOutputs:
     def _has_virtual(self, hidden: torch.Tensor) -> bool:
         """Not while the adapter is off, nor while an answer is generated, when the wrapper is not called."""
         return self._mask is not None and hidden.shape[1] == self._mask.shape[1] + self._num_virtual
+
+
+def _check_takes_embeddings(base: PreTrainedModel) -> None:
+    """Refuse a model that cannot do without token ids (Longformer's classifier): it is asked with a few embeddings."""
+    import torch
+
+    embeddings: Any = base.get_input_embeddings()
+    ids = torch.ones(1, 8, dtype=torch.long, device=embeddings.weight.device)
+    try:
+        with torch.no_grad():
+            base(inputs_embeds=embeddings(ids), attention_mask=torch.ones_like(ids))
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ConfigError(
+            f"{type(base).__name__} takes no embeddings in the place of token ids, and virtual tokens have no ids",
+            where="strategy",
+            remedy="Choose strategy=lora for this model.",
+        ) from error
 
 
 def output_layer_name(base: PreTrainedModel, head: Head) -> str | None:

@@ -50,11 +50,19 @@ class VirtualTokens(PeftStrategy):
 
     def shared_config(self, base: PreTrainedModel, head: Head, fresh: Mapping[str, nn.Module]) -> dict[str, Any]:
         """PEFT's settings that both methods have."""
+        from torch import nn
+
         if base.config.is_encoder_decoder:
             raise ConfigError(
                 f"{base.config.model_type!r} is an encoder-decoder, and virtual tokens stand before one stack only",
                 where="strategy",
                 remedy="Choose strategy=lora for this model.",
+            )
+        if not isinstance(base.get_input_embeddings(), nn.Embedding):
+            raise ConfigError(
+                f"the embeddings of {type(base).__name__} are not of a kind that PEFT puts virtual tokens beside",
+                where="strategy",
+                remedy="Choose strategy=full, top_layers or head for this model.",
             )
         config = base.config.get_text_config()
         return {

@@ -74,8 +74,7 @@ def _score_batch(
         input_ids=ids.to(device),
         attention_mask=mask.to(device),
         position_ids=(prefix.length + torch.arange(max(own), device=device)).expand(len(examples), -1),
-        past_key_values=prefix.cache(len(examples)),
-        use_cache=prefix.length > 0,
+        **prefix.arguments(model, len(examples)),
     )
     losses, num_correct = score_tokens(logits, labels.flatten().index_select(0, positions))
     return AnswerScores(rows, sums_by_row(losses, positions, labels), num_correct, labels)

@@ -126,8 +126,7 @@ def _score_batch(
         input_ids=on_device(ids),
         attention_mask=_as_mask(model, on_device(sees)[:, None]),
         position_ids=on_device(positions + prefix.length),
-        past_key_values=prefix.cache(num_rows),
-        use_cache=prefix.length > 0,
+        **prefix.arguments(model, num_rows),
     )
     logits = logits.float().view(num_rows, answers.num_slots, -1)
     slots, tokens = on_device(answers.slots), on_device(answers.tokens)

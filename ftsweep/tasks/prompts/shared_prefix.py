@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ftsweep.models.cache_argument import with_cache
 from ftsweep.models.inner import transformers_model
 
 if TYPE_CHECKING:
@@ -27,13 +28,14 @@ class SharedPrefix:
     length: int
     layers: tuple[tuple[torch.Tensor, torch.Tensor], ...] = ()
 
-    def cache(self, num_rows: int) -> Any:
-        """A fresh cache that holds the prefix for so many rows; None for an empty prefix."""
+    def arguments(self, model: PreTrainedModel, num_rows: int) -> dict[str, Any]:
+        """With these keywords the model goes on behind the prefix in so many rows: with a fresh cache that holds it."""
         from transformers import DynamicCache
 
         if not self.layers:
-            return None
-        return DynamicCache([(k.expand(num_rows, -1, -1, -1), v.expand(num_rows, -1, -1, -1)) for k, v in self.layers])
+            return {"use_cache": False}
+        rows = [(k.expand(num_rows, -1, -1, -1), v.expand(num_rows, -1, -1, -1)) for k, v in self.layers]
+        return {**with_cache(transformers_model(model).forward, DynamicCache(rows)), "use_cache": True}
 
 
 def run_prefix(model: PreTrainedModel, ids: Sequence[int]) -> SharedPrefix:
@@ -46,7 +48,8 @@ def run_prefix(model: PreTrainedModel, ids: Sequence[int]) -> SharedPrefix:
     cache = DynamicCache()
     inner = transformers_model(model)
     backbone = getattr(inner, inner.base_model_prefix)  # its output layer would make logits that nobody reads
-    backbone(input_ids=torch.tensor([list(ids)], device=inner.device), past_key_values=cache, use_cache=True)
+    given = torch.tensor([list(ids)], device=inner.device)
+    backbone(input_ids=given, **with_cache(backbone.forward, cache), use_cache=True)
     layers: Any = cache.layers  # all of one kind, as `can_share` has seen
     return SharedPrefix(len(ids), tuple((layer.keys, layer.values) for layer in layers))
 

@@ -116,6 +116,8 @@ class Conductor(ABC):
         """Why the body of this model cannot be shared; None where it can, as far as is seen without a pass."""
         if base.base_model is base:
             return f"{type(base).__name__} has no body apart from its head"
+        if base.config.is_encoder_decoder:
+            return "it is an encoder-decoder, whose body is given more than token ids"
         drawn = next((name for name in _DRAWN if getattr(base.config, name, None)), None)
         if drawn is not None:  # what is drawn may be nothing in the steps that are also taken alone
             return f"its {drawn} is drawn for a whole batch"

@@ -9,6 +9,7 @@ from torch import nn
 from transformers.masking_utils import create_bidirectional_mask, create_causal_mask
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
+from ftsweep.models.cache_argument import with_cache
 from ftsweep.training.lanes.conductor import BASE_ATTENTION
 from ftsweep.training.lanes.packed_layers import Seats
 
@@ -51,7 +52,8 @@ def own_mask(config: Any, inputs: torch.Tensor, mask: torch.Tensor | None, *, is
         return None  # nothing is padded, and what is causal the attention knows of itself
     made: Any
     if is_causal:
-        made = create_causal_mask(config=config, inputs_embeds=inputs, attention_mask=mask, past_key_values=None)
+        none = with_cache(create_causal_mask, None)
+        made = create_causal_mask(config=config, inputs_embeds=inputs, attention_mask=mask, **none)
     else:
         made = create_bidirectional_mask(config=config, inputs_embeds=inputs, attention_mask=mask)
     return made  # type: ignore[no-any-return]

@@ -50,6 +50,10 @@ def test_what_is_not_known_is_refused_before_anything_is_changed():
     with pytest.raises(ConfigError, match=r"strategy\.targets: 'k_prj' is no linear layer.*'k_proj'"):
         Ia3(targets=["k_prj"]).check_base(random_llama(), "causal_lm")
     assert (digest(base), structure(base)) == before
+    without_experts = random_llama()
+    without_experts.config.model_type = "mixtral"
+    with pytest.raises(ConfigError, match=r"strategy\.targets: .* scales w2 .*Name them.*This model has: down_proj"):
+        Ia3().check_base(without_experts, "causal_lm")
     with pytest.raises(ConfigError, match=r"^strategy\.feedforward: "):
         Ia3(feedforward=["down_proj"])
     with pytest.raises(ConfigError, match=r"^strategy\.targets: must be 'auto' or a list"):

@@ -9,18 +9,26 @@ from transformers import (
     GPT2Config,
     GPT2ForSequenceClassification,
     GPT2LMHeadModel,
+    IBertConfig,
+    IBertForSequenceClassification,
     Lfm2Config,
     Lfm2ForCausalLM,
+    LongformerConfig,
+    LongformerForSequenceClassification,
     MambaConfig,
     MambaForCausalLM,
     ModernBertConfig,
     ModernBertForSequenceClassification,
     Qwen3Config,
     Qwen3ForCausalLM,
+    XLMConfig,
+    XLMForSequenceClassification,
 )
 
 from ftsweep.errors import ConfigError
 from ftsweep.strategies.base import check_length
+from ftsweep.strategies.ia3 import Ia3
+from ftsweep.strategies.lora import Lora
 from ftsweep.strategies.prefix_tuning import PrefixTuning
 from ftsweep.strategies.prompt_tuning import PromptTuning
 from ftsweep.tasks.instruction import Instruction
@@ -202,12 +210,17 @@ def test_models_that_cannot_are_refused_and_left_alone():
         n_heads=2,
     )
     modern = small(ModernBertForSequenceClassification, ModernBertConfig, **SMALL | {"num_hidden_layers": 1})
-    for base in (distil, modern):
+    sizes = {"emb_dim": 32, "n_layers": 1, "n_heads": 2, "n_langs": 1}
+    own_cache = small(XLMForSequenceClassification, XLMConfig, vocab_size=64, **sizes)
+    for base in (distil, modern, own_cache):
         before = digest(base), structure(base)
         with pytest.raises(ConfigError, match=r"^strategy: the head of .*prompt_tuning"):
             PrefixTuning().apply(base, "sequence_classification")
         assert (digest(base), structure(base)) == before
     PromptTuning().apply(distil, "sequence_classification")
+    longformer = small(LongformerForSequenceClassification, LongformerConfig, **SMALL, attention_window=8)
+    with pytest.raises(ConfigError, match=r"takes no embeddings in the place of token ids.*strategy=lora"):
+        PromptTuning().apply(longformer, "sequence_classification")
     backbone_without_cache = small_gpt2()
     backbone_without_cache.transformer.forward = lambda input_ids, attention_mask: None
     with pytest.raises(ConfigError, match=r"take no keys and values"):
@@ -219,6 +232,15 @@ def test_models_that_cannot_are_refused_and_left_alone():
     )
     with pytest.raises(ConfigError, match=r"take no keys and values"):
         PrefixTuning().apply(with_convolutions, "causal_lm")
+
+
+@pytest.mark.parametrize("strategy", [Lora, Ia3, PromptTuning])
+def test_a_model_of_quantised_layers_is_refused_with_what_it_can_do(strategy):
+    base = small(IBertForSequenceClassification, IBertConfig, **SMALL | {"num_hidden_layers": 1})
+    before = digest(base), structure(base)
+    with pytest.raises(ConfigError, match=r"IBertForSequenceClassification.*Choose strategy=full"):
+        strategy().apply(base, "sequence_classification")
+    assert (digest(base), structure(base)) == before
 
 
 def test_a_model_without_attention_takes_a_prompt():

@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 import torch
 from torch import nn
+from transformers.modeling_outputs import BaseModelOutputWithPast
 
 from ftsweep.strategies.lora import Lora
 from ftsweep.tasks import read_rows
@@ -235,9 +234,7 @@ def test_the_last_token_is_the_one_that_the_head_takes():
     batch = texts()
     batch["input_ids"][0, int(batch["attention_mask"][0].sum()) - 1] = 0  # a text that ends with the padding token
     hidden = torch.randn(*batch["input_ids"].shape, 32)
-    model.model.forward = lambda *given, **more: SimpleNamespace(
-        last_hidden_state=hidden, past_key_values=None, hidden_states=None, attentions=None
-    )
+    model.model.forward = lambda *given, **more: BaseModelOutputWithPast(last_hidden_state=hidden)
     picked = model.score(hidden).flatten(0, 1)[last_tokens(model, batch)]
     assert torch.equal(head_outputs(model, batch), picked)
     assert last_tokens(random_bert("sequence_classification"), batch) is None
