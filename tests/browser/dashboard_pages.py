@@ -8,8 +8,10 @@ PATIENCE_MS = 180_000  # a shared machine with little left takes long to draw
 
 
 def wait_until(page, condition):
-    """As a function, which is evaluated once: a bare expression is evaluated in the page, which forbids that."""
-    page.wait_for_function(f"() => {condition}")
+    """As a function, which is evaluated once: a bare expression is evaluated in the page, which forbids that. Where
+    something that it looks at is not there yet, it does not hold.
+    """
+    page.wait_for_function(f"() => {{ try {{ return {condition} }} catch (error) {{ return false }} }}")
 
 
 def wait_for_study(page):

@@ -109,6 +109,7 @@ def test_every_view_trial_page_and_difference_open(opened, tmp_path):
         if title == "Parallel coordinates":
             wait_until(page, "document.querySelector('#right .js-plotly-plot').data.length > 10")
             page.click("#clear")
+            wait_until(page, "document.getElementById('selected').innerText === 'no trial selected'")
             draw_box(page, "right", 0.6)
             assert selection_of(page), "lines that pass through a box over an axis"
     page.goto(page.url.partition("/study")[0] + "/study/demo/trial/3")
