@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from importlib.resources import files
 
 import plotly.graph_objects as go
 import pytest
+from markupsafe import escape
 from report_studies import StudyBuilder, write_demo
 
 from ftsweep.domain.answers import Lead
-from ftsweep.errors import ConfigError, StudyError
+from ftsweep.errors import ConfigError
 from ftsweep.report import Figure, page, summary
 from ftsweep.report.overview import read_overview
 from ftsweep.report.page import HtmlPage
@@ -133,14 +135,27 @@ class Own(Figure):
         return self.drawn
 
 
+class Failing(Own):
+    def is_about(self, study):
+        return {}["x"]
+
+
 def test_figure_of_ones_own_needs_no_height(demo):
     text = HtmlPage(figures=[Own(go.Figure(go.Scatter(x=[1], y=[2])))]).html(read_overview(demo))
     assert 'style="height:400px"' in text
 
 
-def test_figure_of_ones_own_that_draws_nothing_or_has_no_title_is_named(demo):
-    with pytest.raises(StudyError, match=r"report.figures: `Own.figure` gives None, which is no figure of plotly"):
-        HtmlPage(figures=[Own(None)]).html(read_overview(demo))
+def test_figure_of_ones_own_that_fails_is_named_and_costs_no_other(demo):
+    report = HtmlPage(figures=["history", Own(None), Failing(None)])
+    text = report.html(read_overview(demo))
+    assert text.count('class="figure-data"') == 1
+    nothing, failed = report.troubles
+    assert "Own could not be drawn: report.figures: `Own.figure` gives None, which is no figure of plotly" in nothing
+    assert re.fullmatch(rf"Failing could not be drawn: KeyError: 'x' \({__file__}:\d+\)\.", failed)
+    assert str(escape(failed)) in text
+
+
+def test_figure_of_ones_own_without_a_title_is_named():
     untitled = Own(None)
     untitled.TITLE = None
     with pytest.raises(ConfigError, match=r"report.figures: Own has no TITLE"):
