@@ -26,8 +26,8 @@ def standard_error(share: float, num_rows: int) -> float:
 def paired_z(left: np.ndarray, right: np.ndarray, clusters: np.ndarray | None = None) -> float | None:
     """Mean difference of paired losses in standard errors; None without pairs. Never beyond 1e6 either way.
 
-    clusters: as `EncodedSplit.clusters`; the error is then the one of their sums (Liang and Zeger 1986), of few clusters
-    at least that of the rows.
+    clusters: as `EncodedSplit.clusters`; the error is then the one of their sums (Liang and Zeger 1986), of few
+    clusters at least that of the rows.
     """
     if len(left) != len(right) or len(left) < 2:
         return None
