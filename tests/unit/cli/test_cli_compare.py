@@ -196,3 +196,6 @@ def test_models_of_other_tokens_are_not_held_against_each_other_by_a_loss_per_to
     assert "an average over tokens" in caution(found)
     assert "bits_per_byte does" in "\n".join(shown(tmp_path, "one:0", "two:0"))
     assert not caution([found[0], found[0]])
+    for name, dtype in (("one", "float32"), ("two", "bfloat16")):
+        written(StudyBuilder(tmp_path, name), 0, model={"path": "base-a", "dtype": dtype})
+    assert not caution(compared(tmp_path, "one:0", "two:0")), "the same tokens, whatever numbers they are computed in"
