@@ -7,9 +7,11 @@ from importlib.resources import files
 
 import plotly.graph_objects as go
 import pytest
+from click.testing import CliRunner
 from markupsafe import escape
 from report_studies import StudyBuilder, write_demo
 
+from ftsweep.cli.main import main
 from ftsweep.domain.answers import Lead
 from ftsweep.errors import ConfigError
 from ftsweep.report import Figure, page, summary
@@ -258,3 +260,18 @@ def test_a_lead_over_the_default_that_chance_makes_is_told_so(builder):
         lead = Lead(0.02, 0.05, is_sure=is_sure)
         write_result(builder.folder, replace(result, model=replace(result.model, over_default=lead)))
         assert summary.tiles(read_overview(builder.folder))[1].note.endswith(end)
+
+
+def test_figure_that_fails_is_told_by_the_command_that_wrote_the_page(demo, tmp_path):
+    (tmp_path / "drawn_badly.py").write_text(
+        "from ftsweep.report import Figure\n\n\n"
+        "class Bad(Figure):\n    TITLE, READING = 'Bad', 'Never.'\n\n"
+        "    def info(self, study):\n        raise KeyError('x')\n\n    figure = info\n"
+    )
+    report = {"_target_": "ftsweep.report.HtmlPage", "figures": [{"_target_": "drawn_badly.Bad"}]}
+    folders, allow = (str(tmp_path),), ("drawn_badly",)
+    replace(demo.manifest(), report=report, search_folders=folders, allow=allow).write(demo.manifest_file)
+    done = CliRunner().invoke(main, ["report", "demo", "--store", str(demo.store.root)])
+    assert done.exit_code == 0
+    assert f"warning: Bad could not be drawn: KeyError: 'x' ({tmp_path}/drawn_badly.py:8)." in done.stderr
+    assert done.stdout.split() == [str(demo.report_file)]
