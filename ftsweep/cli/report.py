@@ -22,5 +22,7 @@ def report(study: str, out: Path | None, store: str) -> None:
 
     folder = find_study(store, study)
     with written_to(out or folder.report_file):
-        written = write_study_report(folder, out)
+        written, troubles = write_study_report(folder, out)
+    for trouble in troubles:
+        click.echo(f"warning: {trouble}", err=True)
     click.echo(written)

@@ -19,7 +19,7 @@ from ftsweep.config.nodes import core as settings
 from ftsweep.config.nodes.components import checked_components
 from ftsweep.config.nodes.space import as_tree, parse_space
 from ftsweep.config.nodes.stages import branch_stages, check_stages
-from ftsweep.config.path_values import with_absolute_path
+from ftsweep.config.path_values import with_absolute_paths
 from ftsweep.config.schema import (
     BRANCH_GROUPS,
     COMPONENT_GROUPS,
@@ -105,7 +105,7 @@ def check_layers(layers: Layers) -> SweepConfig:
         allowed_packages=allowed,
         search_folders=() if layers.file.is_shipped else (layers.file.folder,),
         sweep_file=layers.file.path.stem if layers.file.is_shipped else str(layers.file.path),
-        overrides=tuple(with_absolute_path(line, branches[0].config) for line in layers.lines),
+        overrides=with_absolute_paths(layers.lines, [branch.config for branch in branches]),
         composed=_composed(layers, study, store, budget, selection, shared, branches, allowed),
     )
 

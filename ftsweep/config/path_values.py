@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os.path
 import re
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, QuotedString, Sweep
 from hydra.errors import HydraException
 
+from ftsweep.analysis.difference import leaves
 from ftsweep.domain.commands import override, spelled
 from ftsweep.domain.paths import typed_path
 from ftsweep.errors import ConfigError
@@ -57,15 +58,38 @@ def path_override(line: str, where: str) -> tuple[str, Any] | None:
     return key, shown
 
 
-def with_absolute_path(line: str, config: Mapping[str, Any]) -> str:
-    """The override as any folder takes it: a path in it is that of the composed configuration, which is absolute."""
-    found = path_override(line, "command line")
-    if found is None or not isinstance(found[1], str):
-        return line
-    key, value = found[0], cast(Any, config)
-    for part in key.split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return f"{key}={spelled(value)}" if isinstance(value, str) else line
+def with_absolute_paths(lines: Sequence[str], configs: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Overrides as any folder takes them: a path in them is that of the composed configurations, which is absolute.
+
+    A mapping stays as it is; behind it stand overrides of the paths in it.
+    """
+    found: list[str] = []
+    for line in lines:
+        own = path_override(line, "command line")
+        if own is not None:
+            found.append(_set_anew(own[0], configs) or line)
+            continue
+        found.append(line)
+        key, value = _mapping_of(line)
+        found += filter(None, (_set_anew(each, configs) for each in leaves(value, key) if _PATH_KEY.fullmatch(each)))
+    return tuple(found)
+
+
+def _set_anew(key: str, configs: Sequence[Mapping[str, Any]]) -> str:
+    """An override with the composed value of a path; "" where no branch has one."""
+    for config in configs:
+        value: Any = config
+        for part in key.split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+        if value is not None:
+            return f"{key}={spelled(value)}"
+    return ""
+
+
+def _mapping_of(line: str) -> tuple[str, Any]:
+    """Key and value of an override by a mapping; {} is the value of any other."""
+    value = _parsed(line)
+    return line.partition("=")[0].strip().lstrip("+"), _plain(value) if isinstance(value, dict) else {}
 
 
 def _parsed(line: str) -> Any:

@@ -158,9 +158,8 @@ def _run(
         live.monitor.database.note(is_last=True)
         page.close()
         state = replace(live.snapshot(STOPPED if result is None else COMPLETE), result=result)
-        if result is not None:
-            _keep_result(live, state)
-        warnings = recorder.close(finished=result is not None)
+        troubles = [] if result is None else _keep_result(live, state)
+        warnings = [*troubles, *recorder.close(finished=result is not None)]
     warnings = [*filter(None, [other_machine]), *warnings]
     return _with_verdicts(Launched(folder, state, False, recorder.links(), warnings, study.database_use))
 
@@ -192,9 +191,9 @@ def _as_it_is(live: LiveStudy, recorder: BackgroundRecorder, result: StudyResult
     has_arrived = recorder.is_finished(folder)
     recorder.resume(folder)
     if not has_arrived and Journal.read(folder) is not None:  # the process that concluded may have died just then
-        _keep_result(live, state)
+        refused += _keep_result(live, state)
     elif not folder.report_file.exists():
-        write_study_report(folder, state=state)
+        refused += write_study_report(folder, state=state)[1]
     warnings = [*refused, *recorder.close(finished=True)]
     return Launched(folder, state, True, recorder.links(), warnings)
 
@@ -203,14 +202,15 @@ def _with_verdicts(launched: Launched) -> Launched:
     return replace(launched, verdicts=tuple(judged_study(launched.state, read_settings(launched.folder))))
 
 
-def _keep_result(live: LiveStudy, state: StudyState) -> None:
-    """Write the report and have it recorded with all that was concluded."""
+def _keep_result(live: LiveStudy, state: StudyState) -> list[str]:
+    """Write the report and have it recorded with all that was concluded; what the report could not show."""
     assert state.result is not None
     folder = live.folder
     live.recorder.tag(study_fit_tags(folder, state))
-    write_study_report(folder, state=state)
+    _, troubles = write_study_report(folder, state=state)
     evidence = write_evidence(folder, state.result)
     live.recorder.keep_artifacts([folder.report_file, folder.sweep_file, *evidence])
+    return troubles
 
 
 def _is_complete(live: LiveStudy, result: StudyResult) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from ftsweep.config.build import import_path
 from ftsweep.control.job_messages import JobMessages
 from ftsweep.errors import UsageError
+from ftsweep.search.asking import known_record
 from ftsweep.serving.study_model import make_destination
 from ftsweep.store.folders import StudyFolder, TrialFolder
 
@@ -25,6 +26,7 @@ def export_scaled(folder: StudyFolder, run: TrialFolder, scale: float, destinati
     if not 0 <= scale <= 1:
         raise UsageError(f"{scale:g} is no scale", where="--scale", remedy="Use 0 (the base) to 1 (the trial).")
     number = int(run.path.name.partition("-")[0])
+    known_record(folder, number)
     if not run.best.is_dir():
         kept = [each.path.name.lstrip("0") or "0" for each in folder.trials() if each.best.is_dir()]
         raise UsageError(

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+FEW_CLUSTERS = 10
+"""Of fewer, what they have in common by chance would pass for certainty: two that score alike for no error at all."""
+
 
 @dataclass(frozen=True)
 class Interval:

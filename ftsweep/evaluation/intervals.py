@@ -13,7 +13,7 @@ from ftsweep.errors import ConfigError, DataError
 from ftsweep.evaluation.answers import AnswerMeter
 from ftsweep.evaluation.drawn_scores import as_split_scores, read_drawn
 from ftsweep.evaluation.evaluate import SplitScores, as_numbers
-from ftsweep.evaluation.resampling import cluster_codes, intervals, paired_difference, resampled
+from ftsweep.evaluation.resampling import cluster_codes, intervals, paired_difference, resampled, row_weights
 from ftsweep.store.row_scores import RowEvidence, read_losses
 from ftsweep.tasks.base import Task
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 _NUM_PRIOR_RESAMPLES = 200
 _MAX_PRIOR_ROWS = 20_000  # above, a prior's interval is too narrow to matter and takes seconds
-_SEED = 20_240_501
 
 
 def scored(task: Task, scores: SplitScores) -> dict[str, Any]:
@@ -93,11 +92,9 @@ def scored_prior(
 
 def _resampled_rows(num_rows: int, clusters: np.ndarray) -> Iterator[np.ndarray]:
     """The rows of each resample of a prior."""
-    generator, codes = np.random.default_rng(_SEED), cluster_codes(num_rows, clusters)
-    num_clusters = int(codes.max()) + 1
-    for _ in range(_NUM_PRIOR_RESAMPLES):
-        counts = np.bincount(generator.integers(0, num_clusters, num_clusters), minlength=num_clusters)
-        yield np.repeat(np.arange(num_rows), counts[codes])
+    for block in row_weights(cluster_codes(num_rows, clusters), _NUM_PRIOR_RESAMPLES):
+        for weights in block:
+            yield np.repeat(np.arange(num_rows), weights.astype(np.int64))
 
 
 def compared(task: Task, job: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """How sure a metric of a split is: bootstrap over its rows, and paired between models that answered the same rows.
 
 Efron's percentile bootstrap (1979); pairs are kept by drawing the same rows for both sides. Rows of one cluster
-(`EncodedSplit.clusters`) are drawn together, all or none: the cluster bootstrap (Davison and Hinkley 1997, 3.8).
+(`EncodedSplit.clusters`) are drawn together, all or none: the cluster bootstrap (Davison and Hinkley 1997, 3.8). Of few
+clusters rows are then drawn within each that was drawn, too (their strategy 2), which errs on the wide side.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ftsweep.domain.scores import FEW_CLUSTERS
 from ftsweep.store.row_scores import RowEvidence
 from ftsweep.tasks.base import Task
 
@@ -35,8 +37,9 @@ class Interval:
 
 def intervals(task: Task, *runs: RowEvidence) -> dict[str, Interval]:
     """An interval for every metric that can be computed from rows, the mean over runs; {} for fewer than two rows."""
+    num_clusters = len(np.unique(cluster_codes(len(runs[0].losses), runs[0].clusters)))
     return {
-        name: _exact(found, runs[0].num_clusters) if _is_share(task, name) else found
+        name: _exact(found, num_clusters) if _is_share(task, name) else found
         for name, values in resampled(task, runs).items()
         for found in [_interval(values)]
     }
@@ -72,7 +75,7 @@ def resampled(task: Task, runs: Sequence[RowEvidence]) -> dict[str, np.ndarray]:
     if num_rows < 2:
         return {}
     parts: list[Mapping[str, np.ndarray]] = []
-    for weights in _weights(cluster_codes(num_rows, runs[0].clusters)):
+    for weights in row_weights(cluster_codes(num_rows, runs[0].clusters)):
         scores = [task.resampled_scores(run.losses, run.units, run.scores, weights) for run in runs]
         names = set.intersection(*(set(each) for each in scores))
         parts.append({name: np.mean([each[name] for each in scores], axis=0) for name in names})
@@ -90,18 +93,31 @@ def cluster_codes(num_rows: int, clusters: np.ndarray) -> np.ndarray:
     return codes if codes.any() else np.arange(num_rows)
 
 
-def _weights(codes: np.ndarray) -> Iterator[np.ndarray]:
+def row_weights(codes: np.ndarray, num_resamples: int = NUM_RESAMPLES) -> Iterator[np.ndarray]:
     """How often each row is drawn, in blocks of resamples, by the rows' clusters. Each [resamples, rows], float32."""
     num_clusters = int(codes.max()) + 1
     generator = np.random.default_rng([_SEED, num_clusters])
     block = max(1, _CELLS_AT_ONCE // len(codes))
-    for start in range(0, NUM_RESAMPLES, block):
-        size = min(block, NUM_RESAMPLES - start)
+    for start in range(0, num_resamples, block):
+        size = min(block, num_resamples - start)
         drawn = generator.integers(0, num_clusters, size=(size, num_clusters))
         drawn += np.arange(size)[:, None] * num_clusters  # every resample counts in cells of its own
         counts = np.bincount(drawn.ravel(), minlength=size * num_clusters)
-        by_cluster = counts.reshape(size, num_clusters).astype(np.float32)
-        yield by_cluster if num_clusters == len(codes) else by_cluster[:, codes]
+        by_cluster = counts.reshape(size, num_clusters)
+        if num_clusters < min(FEW_CLUSTERS, len(codes)):
+            yield _drawn_within(by_cluster, codes, generator)
+        else:
+            by_row = by_cluster.astype(np.float32)
+            yield by_row if num_clusters == len(codes) else by_row[:, codes]
+
+
+def _drawn_within(by_cluster: np.ndarray, codes: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """How often each row is drawn, where each cluster that is drawn gives as many rows as it has. [resamples, rows]."""
+    found = np.empty((len(by_cluster), len(codes)), np.float32)
+    for cluster, counts in enumerate(by_cluster.T):
+        rows = np.flatnonzero(codes == cluster)
+        found[:, rows] = generator.multinomial(counts * len(rows), np.full(len(rows), 1 / len(rows)))
+    return found
 
 
 def _is_share(task: Task, name: str) -> bool:

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from numbers import Integral
 from typing import Any
 
 from ftsweep.config.build import build
@@ -115,12 +116,20 @@ def _seen_by(name: str, guard: DataGuard, view: DataView) -> list[Sighting]:
     for sighting in sightings:
         if not isinstance(sighting, Sighting):
             raise _wrong(name, guard, f"yields {sighting!r}", "It must yield sightings.")
-        for split, rows in [("train", sighting.train_rows), *sighting.flagged.items()]:
+        flagged: Any = sighting.flagged
+        if not isinstance(flagged, Mapping):
+            raise _wrong(name, guard, f"flags {flagged!r}", "It must be rows by the name of their split.")
+        for split, rows in [("train", sighting.train_rows), *flagged.items()]:
             num_rows = len(view.rows.get(split, ()))
-            if beyond := [row for row in rows if not 0 <= row < num_rows]:
+            if beyond := [row for row in rows if not _is_number(row) or not 0 <= row < num_rows]:
                 has = f"has the rows 0 to {num_rows - 1}" if num_rows else "is no split with rows"
-                raise _wrong(name, guard, f"names row {beyond[0]} of {split}", f"{split} {has}.")
+                raise _wrong(name, guard, f"names row {beyond[0]!r} of {split}", f"{split} {has}.")
     return sightings
+
+
+def _is_number(row: Any) -> bool:
+    """Whether it counts a row; of a mask of truth values every true one would pass for row 1."""
+    return isinstance(row, Integral) and not isinstance(row, bool)
 
 
 def _wrong(name: str, guard: DataGuard, what: str, remedy: str) -> ConfigError:

@@ -38,7 +38,7 @@ def artifact_repository(
     parts = urlsplit(artifact_uri)
     if database is None or parts.netloc:
         return MlflowArtifactsRepository(artifact_uri, tracking_uri=tracking_uri, registry_uri=registry_uri)
-    root = database.parent / "artifacts"
+    root = (database.parent / "artifacts").resolve()  # without `..`, which a store's path may have as it was typed
     folder = Path(os.path.normpath(f"{root}/{unquote(parts.path)}"))
     if not folder.is_relative_to(root):
         raise mlflow.MlflowException(f"{artifact_uri} leads out of {root}")

@@ -15,7 +15,8 @@ from ftsweep.analysis.flagged_rows import said_of_flagged
 from ftsweep.domain.commands import study_command
 from ftsweep.domain.spelling import param
 from ftsweep.domain.verdict import counts_of
-from ftsweep.errors import ConfigError
+from ftsweep.errors import ConfigError, FtsweepError
+from ftsweep.executors.failure import place_in_code_of_user
 from ftsweep.report import figures as figure_modules
 from ftsweep.report import summary
 from ftsweep.report.answers import answer_table, judged_cost, telling_rows, told_score
@@ -74,7 +75,8 @@ class HtmlPage(Report):
         rows = drawn_of(study, study.trials, MAX_ROWS)
         tables = _tables(study, rows)
         answers = _answers(study)
-        sections = [_section(name, study) for name in self.figures if figure_modules.is_about(name, study)]
+        sections = [part for each in self.figures if (part := _section(each, study)) is not None]
+        self.troubles = [str(section["trouble"]) for section in sections if section["trouble"]]
         scripts = {"plotly": get_plotlyjs(), "page": _own("page.js")}
         return environment.from_string(_own("page.html")).render(
             study=study,
@@ -133,14 +135,30 @@ def _answers(study: StudyOverview) -> list[Any]:
     return [html_table(table, "answers") for table in found if table is not None]
 
 
-def _section(figure_of: str | Figure, study: StudyOverview) -> dict[str, Any]:
+def _section(figure_of: str | Figure, study: StudyOverview) -> dict[str, Any] | None:
+    """A figure's part of the page, None where it is not about the study; one of one's own that fails costs no other."""
     module = figure_modules.load(figure_of)
     name = figure_of if isinstance(figure_of, str) else type(figure_of).__name__
-    figure = figure_modules.draw(figure_of, study)
+    told = {"name": name, "title": module.TITLE, "reading": module.READING, "trouble": "", "verdict": ""}
+    try:
+        return {**told, **_drawn(name, figure_of, study)} if figure_modules.is_about(figure_of, study) else None
+    except Exception as error:
+        if not isinstance(figure_of, Figure):
+            raise
+        return {**told, "trouble": f"{name} could not be drawn: {_reason(error)}"}
+
+
+def _reason(error: Exception) -> str:
+    """What a figure of the user's own raised, with its line where it is known."""
+    if isinstance(error, FtsweepError):
+        return str(error)
+    text, place = " ".join(f"{type(error).__name__}: {error}".split()), place_in_code_of_user(error)
+    return f"{text.rstrip('.: ')} ({place})." if place else text
+
+
+def _drawn(name: str, figure_of: str | Figure, study: StudyOverview) -> dict[str, Any]:
+    module, figure = figure_modules.load(figure_of), figure_modules.draw(figure_of, study)
     return {
-        "name": name,
-        "title": module.TITLE,
-        "reading": module.READING,
         "verdict": study.conclusion.quantity.sentence if name == "quantity" and study.conclusion.quantity else "",
         "height": int(figure.layout.height),
         "label": _label(module.TITLE, module.READING, figure),

@@ -7,6 +7,7 @@ from pathlib import Path
 from ftsweep.config.build import build, import_path
 from ftsweep.domain.study_state import StudyState
 from ftsweep.errors import UsageError
+from ftsweep.report.base import Report
 from ftsweep.report.overview import read_overview
 from ftsweep.store.folders import StudyFolder
 
@@ -15,15 +16,20 @@ _HEAD_BYTES = 4096
 """Of a page of ours: its generator is named in there."""
 
 
-def write_study_report(folder: StudyFolder, path: Path | None = None, *, state: StudyState | None = None) -> Path:
-    """Write the page to `path`, or into the study's folder; returns where. Who has the `state` already gives it."""
+def write_study_report(
+    folder: StudyFolder, path: Path | None = None, *, state: StudyState | None = None
+) -> tuple[Path, list[str]]:
+    """Write the page to `path`, or into the study's folder; returns where, and what it could not show, a sentence each.
+
+    Who has the `state` already gives it.
+    """
     manifest = folder.manifest()
     with import_path(manifest.search_folders):
-        page = build(manifest.report, allowed=manifest.allow)
+        page: Report = build(manifest.report, allowed=manifest.allow)
         if path is not None:
             _check_replaceable(path)
-        written: Path = page.write(read_overview(folder, state), path or folder.report_file)
-    return written
+        written = page.write(read_overview(folder, state), path or folder.report_file)
+    return written, list(page.troubles)
 
 
 def _check_replaceable(path: Path) -> None:

@@ -36,7 +36,7 @@ def ask_to_enqueue(folder: StudyFolder, words: Sequence[str], *, from_trial: int
         )
     base: Mapping[str, Any] = {}
     if from_trial is not None:
-        spec = _known(folder, from_trial).proposal
+        spec = known_record(folder, from_trial).proposal
         base = as_setting(spec.branch, spec.params)
     item = PlannedSetting(*enqueued_params(branches, {**base, **given}, where="setting"))
     _check_new(item, folder, [*enqueued(inbox.answers()), *inbox.pending()])
@@ -67,7 +67,7 @@ def ask_to_pin(folder: StudyFolder, number: int, *, by: str, is_pinned: bool = T
     Raises:
         UsageError: there is no such trial, it has ended, or it is so already.
     """
-    record, inbox = _known(folder, number), Inbox(folder)
+    record, inbox = known_record(folder, number), Inbox(folder)
     if why := cannot_pin(record, is_pinned=is_pinned, pinned=pinned_trials(inbox.answers())):
         raise UsageError(why, where=f"study {folder.name}")
     kind = RequestKind.PIN if is_pinned else RequestKind.UNPIN
@@ -99,7 +99,8 @@ def going_on_with(folder: StudyFolder, request: Request) -> str:
     return going_on(manifest, folder, *([f"budget.trials={len(records) + 1}"] if is_full else []))
 
 
-def _known(folder: StudyFolder, number: int) -> TrialRecord:
+def known_record(folder: StudyFolder, number: int) -> TrialRecord:
+    """A trial by its number; UsageError where there is none, with the near ones."""
     known = {record.number: record for record in folder.records()}
     if number not in known:
         see = study_command("status", folder.name, store=folder.store.name)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ftsweep.domain.measurement import Measurement
+from ftsweep.domain.scores import FEW_CLUSTERS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +26,8 @@ def standard_error(share: float, num_rows: int) -> float:
 def paired_z(left: np.ndarray, right: np.ndarray, clusters: np.ndarray | None = None) -> float | None:
     """Mean difference of paired losses in standard errors; None without pairs. Never beyond 1e6 either way.
 
-    clusters: as `EncodedSplit.clusters`; the error is then the one of their sums (Liang and Zeger 1986).
+    clusters: as `EncodedSplit.clusters`; the error is then the one of their sums (Liang and Zeger 1986), of few
+    clusters at least that of the rows.
     """
     if len(left) != len(right) or len(left) < 2:
         return None
@@ -33,7 +35,8 @@ def paired_z(left: np.ndarray, right: np.ndarray, clusters: np.ndarray | None = 
     mean, error = float(difference.mean()), float(difference.std(ddof=1)) / math.sqrt(len(difference))
     sums = _cluster_sums(difference - mean, clusters)
     if sums is not None:
-        error = math.sqrt(len(sums) / (len(sums) - 1) * float((sums**2).sum())) / len(difference)
+        least = error if len(sums) < FEW_CLUSTERS else 0.0
+        error = max(least, math.sqrt(len(sums) / (len(sums) - 1) * float((sums**2).sum())) / len(difference))
     if not math.isfinite(mean) or not math.isfinite(error):
         return None
     if error == 0.0:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ftsweep.analysis.difference import leaves
 from ftsweep.config.checks.components import Checked, Request, check_components
-from ftsweep.config.layers import BranchLayer, Layers, has_path
+from ftsweep.config.layers import BranchLayer, Layers, display, has_path
 from ftsweep.config.nodes import core as settings
 from ftsweep.config.nodes.space import extremes
 from ftsweep.config.nodes.stage_keys import stage_groups
@@ -83,7 +84,8 @@ def _relocated(layers: Layers, branch: BranchLayer, group: str, error: FtsweepEr
         key, rest = f"{group}.{rest.strip()}", ""
     if not key.startswith((group, "space.")):
         key, rest = group, f" {error.where}"
-    remedy = error.remedy
+    remedy = _left_over(layers, branch, group, key) if "key does not exist" in error.what else error.remedy
+    remedy = remedy or error.remedy
     if layers.has_branches and key.startswith("space."):
         if has_path({"space": branch.own_space}, key):
             remedy = remedy and remedy.replace(f"~{key}", f"~branches.{branch.name}.{key}")
@@ -91,6 +93,23 @@ def _relocated(layers: Layers, branch: BranchLayer, group: str, error: FtsweepEr
             remedy = f"{remedy or ''} What not every branch has belongs into the branch: branches.NAME.{key}.".strip()
     place = layers.where(key, branch if _is_of_branch(group) else None)
     return ConfigError(error.what, where=f"{place}:{rest}" if rest else place, remedy=remedy)
+
+
+def _left_over(layers: Layers, branch: BranchLayer, group: str, key: str) -> str:
+    """What to do about a key of the choice over which another `_target_` was written; "" for any other key."""
+    said = set(leaves(layers.written))
+    for each in (*branch.overrides.assignments, *layers.overrides.assignments):
+        said |= leaves(each.value, each.key).keys()
+    chosen = (branch.choices if _is_of_branch(group) else layers.choices).items()
+    file = {name.partition("@")[2] or name: file for name, (_, file) in chosen}.get(group)
+    if f"{group}._target_" not in said or file is None or any(f"{each}.".startswith(f"{key}.") for each in said):
+        return ""
+    kind = "data" if group == GENERAL else group.rpartition(".")[2]
+    choice = group if kind == group else f"{kind}@{group}"
+    return (
+        f"It is one of {display(file, layers.file)}, over which another `_target_` was written. Put that into a file "
+        f"of its own, {kind}/NAME.yaml beside the sweep file, and choose {choice}=NAME; or remove its keys: ~{key}."
+    )
 
 
 def _task_metrics(layers: Layers, branch: BranchLayer, task: Checked) -> Metrics:

@@ -97,7 +97,10 @@ def _sections(compared: Compared) -> dict[str, dict[str, str]]:
 def caution(compared: Sequence[Compared]) -> str:
     """That the objective says little of these trials, as their models may not have the same tokens; or nothing."""
     told = [_written(each) for each in compared]
-    models = [{name: text for name, text in each.items() if _is_under(name, "model")} for each in told]
+    models = [
+        {name: text for name, text in each.items() if _is_under(name, "model") and name != "model.dtype"}
+        for each in told
+    ]
     by_tokens = sorted({each.study.objective.key for each in compared if each.study.objective.is_per_token})
     if not by_tokens or all(each == models[0] for each in models):
         return ""

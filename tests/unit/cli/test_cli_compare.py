@@ -113,8 +113,15 @@ def test_printed_command_of_a_branch_composes_to_its_setting(tmp_path: Path) -> 
 def test_printed_commands_say_what_the_study_was_begun_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "own rows.jsonl").write_text("")
     monkeypatch.chdir(tmp_path)
-    given = ["data=files", "data.train=own rows.jsonl", "data.group='a, b'", "strategy=full", "budget.trials=7"]
-    config = compose_sweep("quickstart", [*given, "training.learning_rate=1e-5,1e-4", "~space.strategy"])
+    given = [
+        "data=files",
+        "data.train=own rows.jsonl",
+        "data.group='a, b'",
+        "strategy=full",
+        "study={name: quickstart}",
+    ]
+    given += ["budget.trials=7", "~space.strategy"]
+    config = compose_sweep("quickstart", [*given, "training.learning_rate=1e-5,1e-4"])
     builder = StudyBuilder(tmp_path, "quickstart")
     manifest_of(config).write(builder.folder.manifest_file)
     for number in range(2):
@@ -127,7 +134,8 @@ def test_printed_commands_say_what_the_study_was_begun_with(tmp_path: Path, monk
     assert branch.config["data"] == config.branches[0].config["data"]
     assert branch.config["data"]["train"] == str(tmp_path / "own rows.jsonl")
     assert branch.config["strategy"] == config.branches[0].config["strategy"]
-    assert (again.budget.trials, branch.config["training"]["learning_rate"]) == (1, 1e-4)
+    assert (again.study.name, again.budget.trials) == ("quickstart-trial-0", 1)
+    assert branch.config["training"]["learning_rate"] == 1e-4
     onward = shlex.split(going_on(builder.folder.manifest(), builder.folder, "budget.trials=20"))
     assert "data.group='a, b'" in onward
     assert [word for word in onward if word.startswith("budget.trials")] == ["budget.trials=20"]
@@ -188,3 +196,6 @@ def test_models_of_other_tokens_are_not_held_against_each_other_by_a_loss_per_to
     assert "an average over tokens" in caution(found)
     assert "bits_per_byte does" in "\n".join(shown(tmp_path, "one:0", "two:0"))
     assert not caution([found[0], found[0]])
+    for name, dtype in (("one", "float32"), ("two", "bfloat16")):
+        written(StudyBuilder(tmp_path, name), 0, model={"path": "base-a", "dtype": dtype})
+    assert not caution(compared(tmp_path, "one:0", "two:0")), "the same tokens, whatever numbers they are computed in"

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ftsweep.config.grammar import parse_overrides
+from ftsweep.config.path_values import with_absolute_paths
 from ftsweep.errors import ConfigError
 
 
@@ -49,3 +50,17 @@ def test_what_may_not_vary_says_how_it_is_quoted(line: str) -> None:
     assert f"\"{key}='{text}'\"" in str(caught.value)
     (assignment,) = parse_overrides([f"{key}='{text}'"], groups={"data"}).assignments
     assert assignment.value == text
+
+
+def test_paths_of_overrides_that_are_kept_are_those_of_the_composed_branch_that_has_them() -> None:
+    composed = {"data": {"train": ["/x/a.csv", "/x/b.csv"], "test": "/x/it's.csv"}, "stages": {}}
+    staged = {**composed, "stages": {"domain": {"data": {"train": "/x/d.txt"}}}}
+    lines = ["data.train=[a.csv,b.csv]", '++data={test: "it\'s.csv", limit: 5}', "stages.domain.data.train=d.txt"]
+    assert with_absolute_paths([*lines, "data.validation=null", "training.epochs=1,2"], [composed, staged]) == (
+        "data.train=[/x/a.csv,/x/b.csv]",
+        lines[1],
+        "data.test='/x/it\\'s.csv'",
+        "stages.domain.data.train=/x/d.txt",
+        "data.validation=null",
+        "training.epochs=1,2",
+    )

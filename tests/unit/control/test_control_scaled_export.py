@@ -28,7 +28,12 @@ def folder(tmp_path: Path) -> StudyFolder:
 
 @pytest.mark.parametrize(
     ("number", "scale", "told"),
-    [(12, 1.5, "--scale: 1.5 is no scale"), (12, -0.1, "no scale"), (0, 0.5, r"trial 0.*Weights are there of: 12\.")],
+    [
+        (12, 1.5, "--scale: 1.5 is no scale"),
+        (12, -0.1, "no scale"),
+        (0, 0.5, r"trial 0.*Weights are there of: 12\."),
+        (99, 0.5, "study 'demo' has no trial 99"),
+    ],
 )
 def test_what_cannot_be_exported_is_refused(
     folder: StudyFolder, tmp_path: Path, number: int, scale: float, told: str

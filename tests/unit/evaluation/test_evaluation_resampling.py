@@ -140,6 +140,19 @@ def test_a_part_keeps_what_belongs_together_and_one_group_alone_is_measured_by_i
     assert grouped.part(np.arange(200) % 2 == 0).num_clusters == 100
     single = replace(evidence, clusters=np.zeros(200, np.int32))
     assert intervals(Classification(), single)["loss"] == intervals(Classification(), evidence)["loss"]
+    right = evidence_of(*[np.arange(200) % 2] * 2)
+    assert intervals(Classification(), replace(right, clusters=single.clusters)) == intervals(Classification(), right)
+
+
+def test_few_groups_that_score_alike_are_no_certainty() -> None:
+    labels = np.tile([0, 1], 100)
+    evidence = evidence_of(np.tile([0, 1, 0, 0], 50), labels)  # three of four are right, in each half as well
+    rows = intervals(Classification(), evidence)["accuracy"]
+    halves = replace(evidence, clusters=np.repeat(np.array([0, 1], np.int32), 100))
+    assert intervals(Classification(), halves)["accuracy"].standard_error == pytest.approx(rows.standard_error, rel=0.1)
+    prior = scored_prior(Classification(), PRIOR, [[int(label)] for label in labels], halves.clusters)
+    assert prior is not None
+    assert prior["intervals"]["accuracy"]["standard_error"] > 0.02
 
 
 def test_runs_that_left_no_losses_are_not_compared(tmp_path) -> None:

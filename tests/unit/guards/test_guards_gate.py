@@ -157,6 +157,9 @@ SEEN = Sighting(what="rows are odd", count=1, num_rows=300)
         (["odd"], "guards.mine: `Answers.look` yields 'odd'. It must yield sightings."),
         ([replace(SEEN, train_rows=[7, 310])], "names row 310 of train. train has the rows 0 to 309."),
         ([replace(SEEN, flagged={"test": [0]})], "names row 0 of test. test is no split with rows."),
+        ([replace(SEEN, flagged=[0])], "flags [0]. It must be rows by the name of their split."),
+        ([replace(SEEN, train_rows=["7"])], "names row '7' of train. train has the rows 0 to 309."),
+        ([replace(SEEN, train_rows=[False, True])], "names row False of train. train has the rows 0 to 309."),
     ],
 )
 def test_guard_of_ones_own_that_answers_with_something_else_is_named(answer, said):

@@ -163,3 +163,5 @@ def test_an_address_does_not_lead_out_of_the_store(tmp_path: Path) -> None:
 
     with pytest.raises(MlflowException, match="leads out"):
         artifact_repository("mlflow-artifacts:/../../etc", tracking_uri=f"sqlite:///{tmp_path}/mlflow.db")
+    found = artifact_repository("mlflow-artifacts:/example/1", tracking_uri=f"sqlite:///{tmp_path}/x/../mlflow.db")
+    assert found.artifact_dir == f"{tmp_path}/artifacts/example/1"  # type: ignore[attr-defined]  # of a folder

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from importlib.resources import files
 
 import plotly.graph_objects as go
 import pytest
+from click.testing import CliRunner
+from markupsafe import escape
 from report_studies import StudyBuilder, write_demo
 
+from ftsweep.cli.main import main
 from ftsweep.domain.answers import Lead
-from ftsweep.errors import ConfigError, StudyError
+from ftsweep.errors import ConfigError
 from ftsweep.report import Figure, page, summary
 from ftsweep.report.overview import read_overview
 from ftsweep.report.page import HtmlPage
@@ -133,14 +137,27 @@ class Own(Figure):
         return self.drawn
 
 
+class Failing(Own):
+    def is_about(self, study):
+        return {}["x"]
+
+
 def test_figure_of_ones_own_needs_no_height(demo):
     text = HtmlPage(figures=[Own(go.Figure(go.Scatter(x=[1], y=[2])))]).html(read_overview(demo))
     assert 'style="height:400px"' in text
 
 
-def test_figure_of_ones_own_that_draws_nothing_or_has_no_title_is_named(demo):
-    with pytest.raises(StudyError, match=r"report.figures: `Own.figure` gives None, which is no figure of plotly"):
-        HtmlPage(figures=[Own(None)]).html(read_overview(demo))
+def test_figure_of_ones_own_that_fails_is_named_and_costs_no_other(demo):
+    report = HtmlPage(figures=["history", Own(None), Failing(None)])
+    text = report.html(read_overview(demo))
+    assert text.count('class="figure-data"') == 1
+    nothing, failed = report.troubles
+    assert "Own could not be drawn: report.figures: `Own.figure` gives None, which is no figure of plotly" in nothing
+    assert re.fullmatch(rf"Failing could not be drawn: KeyError: 'x' \({__file__}:\d+\)\.", failed)
+    assert str(escape(failed)) in text
+
+
+def test_figure_of_ones_own_without_a_title_is_named():
     untitled = Own(None)
     untitled.TITLE = None
     with pytest.raises(ConfigError, match=r"report.figures: Own has no TITLE"):
@@ -243,3 +260,18 @@ def test_a_lead_over_the_default_that_chance_makes_is_told_so(builder):
         lead = Lead(0.02, 0.05, is_sure=is_sure)
         write_result(builder.folder, replace(result, model=replace(result.model, over_default=lead)))
         assert summary.tiles(read_overview(builder.folder))[1].note.endswith(end)
+
+
+def test_figure_that_fails_is_told_by_the_command_that_wrote_the_page(demo, tmp_path):
+    (tmp_path / "drawn_badly.py").write_text(
+        "from ftsweep.report import Figure\n\n\n"
+        "class Bad(Figure):\n    TITLE, READING = 'Bad', 'Never.'\n\n"
+        "    def info(self, study):\n        raise KeyError('x')\n\n    figure = info\n"
+    )
+    report = {"_target_": "ftsweep.report.HtmlPage", "figures": [{"_target_": "drawn_badly.Bad"}]}
+    folders, allow = (str(tmp_path),), ("drawn_badly",)
+    replace(demo.manifest(), report=report, search_folders=folders, allow=allow).write(demo.manifest_file)
+    done = CliRunner().invoke(main, ["report", "demo", "--store", str(demo.store.root)])
+    assert done.exit_code == 0
+    assert f"warning: Bad could not be drawn: KeyError: 'x' ({tmp_path}/drawn_badly.py:8)." in done.stderr
+    assert done.stdout.split() == [str(demo.report_file)]

@@ -87,8 +87,8 @@ def study(tmp_path: Path) -> Any:
 def test_a_report_replaces_a_report_and_nothing_else(study: Any, tmp_path: Path) -> None:
     page, precious = tmp_path / "page.html", tmp_path / "thesis.html"
     precious.write_text("<html>precious</html>")
-    assert write_study_report(study, page) == page
-    assert write_study_report(study, page) == page, "one of ours may be written again"
+    assert write_study_report(study, page) == (page, [])
+    assert write_study_report(study, page) == (page, []), "one of ours may be written again"
     with pytest.raises(UsageError, match="not overwritten"):
         write_study_report(study, precious)
     assert precious.read_text() == "<html>precious</html>"

@@ -256,6 +256,8 @@ def test_rows_of_one_group_weigh_no_more_in_a_paired_z_than_one_row():
     alone = paired_z(left, right)
     assert paired_z(left[copies], right[copies], copies) == pytest.approx(alone)
     assert paired_z(left[copies], right[copies]) > 1.9 * alone
+    again, halves = np.tile(left, 2), np.repeat([0, 1], len(left))  # two groups that differ in nothing
+    assert paired_z(again, np.tile(right, 2), halves) == pytest.approx(paired_z(again, np.tile(right, 2)))
     assert paired_z(left, right, np.zeros(50)) == alone
 
 
