@@ -24,12 +24,11 @@ from ftsweep.serving.model import BASE, MANIFEST, is_whole, load_predictor, sour
 from ftsweep.serving.readme import readme_of
 from ftsweep.store.atomic import read_json, remove, write_json, written_folder
 from ftsweep.strategies.base import fresh_modules
-from ftsweep.tasks.encoding.chat import ChatFormat
-from ftsweep.tasks.instruction import Instruction
-from ftsweep.tasks.preference import Preference
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+    from ftsweep.tasks.base import Task
 
 ADAPTER = "adapter_config.json"
 _ADAPTER_WEIGHTS = "adapter_model.safetensors"
@@ -115,14 +114,14 @@ def _put_base_on_top(folder: Path) -> None:
         shutil.copy2(folder / BASE / _WEIGHTS, target)
 
 
-def _end_answers(folder: Path, task: Any) -> list[int]:
+def _end_answers(folder: Path, task: Task) -> list[int]:
     """Have other tools answer as was measured, by whole models' generation_config.json: the likeliest token each time,
     to where the task's answers end, without the base's own settings (sampling, penalties). The tokens that end an
     answer, [] for a task that generates none.
     """
-    if not isinstance(task, Instruction | Preference):
+    end_ids = list(task.answer_ends(read_tokenizer(Origin(str(folder), where=str(folder)))))
+    if not end_ids:
         return []
-    end_ids = ChatFormat(read_tokenizer(Origin(str(folder), where=str(folder)))).end_ids()
     for place in (folder, folder / BASE):
         if (place / "config.json").is_file():
             file = place / "generation_config.json"
