@@ -6,7 +6,7 @@ No pickle is opened (`use_safetensors`).
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ftsweep.models.base import LANGUAGE_HEADS, Head, Quantisation, check_dtype
@@ -232,3 +232,9 @@ def _settle(origin: Origin, model: PreTrainedModel, tokenizer: PreTrainedTokeniz
     if model.can_generate() and model.generation_config is not None:
         model.generation_config.pad_token_id = tokenizer.pad_token_id
         model.generation_config.use_cache = True  # answering is another matter than training
+
+
+def mark_new(model: PreTrainedModel, names: Iterable[str]) -> None:
+    """Have the modules of these names count as those that no checkpoint brought."""
+    for weight in (weight for name in names for weight in model.get_submodule(name).parameters()):
+        weight._is_hf_initialized = False  # type: ignore[attr-defined]

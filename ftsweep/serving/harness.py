@@ -5,13 +5,16 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftsweep.errors import MissingExtraError, UsageError, suggest
+from ftsweep.models.inner import num_virtual_tokens
+from ftsweep.models.own_settings import without_own_settings
 from ftsweep.store.evaluations import Scores, TaskScores
 
 if TYPE_CHECKING:
@@ -84,9 +87,10 @@ def harness_scores(
     from lm_eval import simple_evaluate
     from lm_eval.models.huggingface import HFLM
 
-    model = HFLM(pretrained=predictor.model, tokenizer=predictor.tokenizer, backend="causal", batch_size=batch_size)
+    size = 1 if num_virtual_tokens(predictor.model) else batch_size
+    model = HFLM(pretrained=predictor.model, tokenizer=predictor.tokenizer, backend="causal", batch_size=size)
     try:
-        with _nothing_asked_of_the_machine():
+        with _nothing_asked_of_the_machine(), _answering_as_exported(predictor), redirect_stdout(sys.stderr):
             found = simple_evaluate(
                 model=model,
                 tasks=[name for task in tasks for name in manager.match_tasks([task])],
@@ -106,6 +110,16 @@ def harness_scores(
             "a folder of yours (--include-path) needs neither.",
         ) from error
     return {name: _task_scores(name, found, is_chat=is_chat) for name in found["results"] if _has_values(name, found)}
+
+
+def _answering_as_exported(predictor: Predictor) -> AbstractContextManager[None]:
+    """Have answers generated as other tools generate them of the exported model: to the end of a turn, without the
+    base's own settings (penalties, ...). A task without answers leaves a base its own, there and here.
+    """
+    end_ids = predictor.task.answer_ends(predictor.tokenizer)
+    if not end_ids:
+        return nullcontext()
+    return without_own_settings(predictor.model, do_sample=False, use_cache=True, eos_token_id=end_ids)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from ftsweep.config.build import build
 from ftsweep.errors import UnanswerableError, UsageError
 from ftsweep.models.base import ModelSource
 from ftsweep.models.device import find_device
-from ftsweep.models.loading import resolve_dtype
+from ftsweep.models.loading import mark_new, resolve_dtype
 from ftsweep.models.local import LocalModel
 from ftsweep.store.atomic import read_json, understood, write_json, written_folder
 
@@ -29,6 +29,9 @@ READING = ("columns", "encoding", "delimiter", "header", "quotes")
 
 BASE = "base"
 """The folder of an adapter's base, in an exported model that was made to open elsewhere."""
+
+NEW = "new_modules"
+"""In such a model's manifest: modules that the adapter brings whole. `base/` has them too, but they are no base's."""
 
 _BATCH_SIZE = 32
 
@@ -173,6 +176,7 @@ def load_predictor(
     dtype = torch.float32 if is_exact else resolve_dtype(source.dtype, device)
     model = source.load(head, labels=labels, dtype=dtype, device=device, quantisation=quantisation)
     if not is_whole(folder):
+        mark_new(model, manifest.get(NEW, ()))
         model = strategy.apply(model, head)
         strategy.restore(model, folder)
     model.eval()

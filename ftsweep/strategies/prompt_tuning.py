@@ -72,11 +72,12 @@ class RealOutputs:
         for handle in self._handles:
             handle.remove()
 
-    def _begin(self, _model: Any, _args: Any, keywords: Mapping[str, Any]) -> None:
+    def _begin(self, _model: Any, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> None:
         import torch
 
-        mask = keywords.get("attention_mask")
-        self._mask = torch.ones_like(keywords["input_ids"]) if mask is None else mask
+        ids, mask, *_ = (*args, None, None)  # PEFT's wrappers have them in this order
+        mask = keywords.get("attention_mask", mask)
+        self._mask = torch.ones_like(keywords.get("input_ids", ids)) if mask is None else mask
 
     def _finish(self, *_arguments: Any) -> None:
         self._mask = None

@@ -250,6 +250,10 @@ class Task(Component, ABC):
     def prior_scores(self, schema: Mapping[str, Any], labels: Iterable[Sequence[Any]]) -> dict[str, float] | None:
         """Metrics of the training split's prior on these labels (the baseline of a new head); None without one."""
 
+    def answer_ends(self, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+        """The tokens at which answers that the model writes end; [] of a task that teaches it none."""
+        return []
+
     def answering(self, metric: str) -> Answering | None:
         """How answers that are text are generated and scored in a study whose objective is `metric`; None: they are
         not. What they score stands before `row_scores`, a column for each of the task's metrics of answers."""

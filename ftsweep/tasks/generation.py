@@ -14,6 +14,7 @@ from annotated_types import Ge, Gt, Le
 from ftsweep.config.checks.values import settings_problem
 from ftsweep.errors import ConfigError, suggest
 from ftsweep.models.inner import num_virtual_tokens, transformers_model
+from ftsweep.models.own_settings import without_own_settings
 from ftsweep.tasks.encoding.tokens import batches_by_length, padded
 from ftsweep.tasks.scores.answer_scores import ANSWER_METRICS
 
@@ -136,7 +137,7 @@ def generate(
     with (
         torch.no_grad(),
         _drawing(decoding, inner.device),
-        _without_own_settings(model, transformers_model(model)),
+        without_own_settings(model),
         warnings.catch_warnings(),
     ):
         # PEFT says so of virtual tokens, rightly: positions are counted anew with them.
@@ -148,23 +149,6 @@ def generate(
             for index, text in zip(indices, texts, strict=True):
                 answers[index] = text.strip()
     return answers
-
-
-@contextmanager
-def _without_own_settings(*models: Any) -> Iterator[None]:
-    """In the block the models' generation_config.json says nothing: what a call leaves unsaid would come from there
-    (`no_repeat_ngram_size`, `suppress_tokens`, ...).
-    """
-    from transformers import GenerationConfig
-
-    kept = [(model, model.generation_config) for model in models]
-    try:
-        for model in models:
-            model.generation_config = GenerationConfig()
-        yield
-    finally:
-        for model, settings in kept:
-            model.generation_config = settings
 
 
 @contextmanager

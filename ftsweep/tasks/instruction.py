@@ -177,9 +177,12 @@ class Instruction(CausalTask):
         batch_size: int,
     ) -> list[dict[str, Any]]:
         """`{"completion": ...}` behind each prompt's tokens."""
-        end_ids = ChatFormat(tokenizer).end_ids()
+        end_ids = self.answer_ends(tokenizer)
         texts = generate(model, tokenizer, prompts, batch_size, decoding=self.decoding, end_ids=end_ids)
         return [{"completion": text} for text in texts]
+
+    def answer_ends(self, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+        return ChatFormat(tokenizer).end_ids()
 
     def answering(self, metric: str) -> Answering | None:
         is_asked = self.generation.rungs is not None or self.judge is not None or metric in ANSWER_METRICS

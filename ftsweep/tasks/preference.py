@@ -158,6 +158,9 @@ class Preference(Task):
     def prior_scores(self, schema: Mapping[str, Any], labels: Iterable[Sequence[Any]]) -> dict[str, float] | None:
         return None
 
+    def answer_ends(self, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+        return ChatFormat(tokenizer).end_ids()
+
     def predict(
         self,
         model: PreTrainedModel,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from safetensors.torch import load_file
 
 from ftsweep.config.build import build
 from ftsweep.errors import UsageError
@@ -20,16 +21,15 @@ from ftsweep.models.base import LANGUAGE_HEADS
 from ftsweep.models.origin import Origin
 from ftsweep.models.saving import save_whole
 from ftsweep.models.tokenizer import read_tokenizer
-from ftsweep.serving.model import BASE, MANIFEST, is_whole, load_predictor, source_of
+from ftsweep.serving.model import BASE, MANIFEST, NEW, is_whole, load_predictor, source_of
 from ftsweep.serving.readme import readme_of
 from ftsweep.store.atomic import read_json, remove, write_json, written_folder
 from ftsweep.strategies.base import fresh_modules
-from ftsweep.tasks.encoding.chat import ChatFormat
-from ftsweep.tasks.instruction import Instruction
-from ftsweep.tasks.preference import Preference
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+    from ftsweep.tasks.base import Task
 
 ADAPTER = "adapter_config.json"
 _ADAPTER_WEIGHTS = "adapter_model.safetensors"
@@ -55,7 +55,10 @@ def open_elsewhere(folder: Path, *, merge: bool = False, allowed: Sequence[str] 
         _add_base(folder, manifest, allowed)
     manifest = dict(read_json(folder / MANIFEST))
     end_ids = _end_answers(folder, build(manifest["task"], allowed=manifest["allow"] if allowed is None else allowed))
-    (folder / "README.md").write_text(readme_of(folder, manifest, end_ids), encoding="utf-8")
+    readme = folder / "README.md"
+    readme.write_text(readme_of(folder, manifest, end_ids), encoding="utf-8")
+    for file in folder.rglob("*.safetensors"):  # they are written for their owner alone
+        file.chmod(readme.stat().st_mode)
 
 
 def check_mergeable(folder: Path) -> None:
@@ -91,15 +94,31 @@ def _add_base(folder: Path, manifest: dict[str, Any], allowed: Sequence[str] | N
         labels = manifest["schema"].get("labels")
         base = source.load(head, labels=labels, dtype=torch.float32, device=torch.device("cpu"))
         _describe(base, task)
-        fresh = tuple(f"{name}." for name in fresh_modules(base, head))  # the adapter brings the new head
-        weights = {name: weight for name, weight in base.state_dict().items() if not name.startswith(fresh)}
+        new = list(fresh_modules(base, head))
         remove(folder / BASE)
-        save_whole(base, folder / BASE, weights)
+        save_whole(base, folder / BASE, _with_trained(base.state_dict(), new, folder / _ADAPTER_WEIGHTS))
+        write_json(folder / MANIFEST, {**manifest, NEW: new})
         source.tokenizer().save_pretrained(folder / BASE)
         config["base_model_name_or_path"] = str((folder / BASE).absolute())
         if "num_virtual_tokens" not in config:  # transformers itself adds no virtual tokens
             _put_base_on_top(folder)
     write_json(folder / ADAPTER, config)
+
+
+def _with_trained(weights: dict[str, Any], new: Sequence[str], adapter: Path) -> dict[str, Any]:
+    """A base's weights with the new head as the adapter has it; transformers would say that it is missing, and is to be
+    trained, before it reads the adapter.
+    """
+    trained = load_file(adapter)
+    begins = tuple(f"{name}." for name in new)
+    found: dict[str, Any] = {}
+    for name, weight in weights.items():
+        own = next((key for key in trained if key.endswith(f".{name}")), None) if name.startswith(begins) else None
+        if own is not None:
+            found[name] = trained[own]
+        elif not name.startswith(begins):
+            found[name] = weight
+    return found
 
 
 def _put_base_on_top(folder: Path) -> None:
@@ -115,14 +134,14 @@ def _put_base_on_top(folder: Path) -> None:
         shutil.copy2(folder / BASE / _WEIGHTS, target)
 
 
-def _end_answers(folder: Path, task: Any) -> list[int]:
+def _end_answers(folder: Path, task: Task) -> list[int]:
     """Have other tools answer as was measured, by whole models' generation_config.json: the likeliest token each time,
     to where the task's answers end, without the base's own settings (sampling, penalties). The tokens that end an
     answer, [] for a task that generates none.
     """
-    if not isinstance(task, Instruction | Preference):
+    end_ids = list(task.answer_ends(read_tokenizer(Origin(str(folder), where=str(folder)))))
+    if not end_ids:
         return []
-    end_ids = ChatFormat(read_tokenizer(Origin(str(folder), where=str(folder)))).end_ids()
     for place in (folder, folder / BASE):
         if (place / "config.json").is_file():
             file = place / "generation_config.json"

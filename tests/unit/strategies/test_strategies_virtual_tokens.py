@@ -110,6 +110,17 @@ def test_the_task_s_loss_is_that_of_all_logits(strategy):
     torch.testing.assert_close(losses, naive, rtol=1e-5, atol=1e-5)
 
 
+def test_a_prompt_takes_ids_without_their_name():
+    """As lm-eval gives them."""
+    torch.manual_seed(0)
+    model = PromptTuning(num_virtual_tokens=4).apply(random_llama(), "causal_lm")
+    ids, mask = torch.tensor([[5, 6, 7, 0]]), torch.tensor([[1, 1, 1, 0]])
+    with torch.no_grad():
+        torch.testing.assert_close(model(ids).logits, model(input_ids=ids).logits)
+        named = model(input_ids=ids, attention_mask=mask).logits
+        torch.testing.assert_close(model(ids, mask).logits, named)
+
+
 def outputs_of(model, batch):
     with torch.no_grad():
         return model(**batch).logits

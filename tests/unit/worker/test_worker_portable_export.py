@@ -121,6 +121,10 @@ def test_peft_opens_an_unmerged_adapter_with_its_base_and_labels(tmp_path, task_
         "instruction": peft.AutoPeftModelForCausalLM,
     }[task_name]
     model = kind.from_pretrained(str(folder))
+    modes = {file.stat().st_mode for file in folder.rglob("*") if file.is_file()}
+    assert len(modes) == 1, "whoever may read one file may read the weights"
+    _, loading = kind._target_class.from_pretrained(str(folder / "base"), output_loading_info=True)
+    assert not loading["missing_keys"], "the head that the adapter brings: transformers would say it is to be trained"
     found = logits(model, folder)
     found = found[:, -expected.shape[1] :] if found.ndim == 3 else found  # PEFT gives virtual tokens outputs, too
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
