@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from ftsweep.errors import ModelError
@@ -107,9 +108,7 @@ class ChatFormat:
         return Rendered(text[:end], spans, unsaid)
 
     def _plain(self, conversation: Conversation) -> tuple[str, list[tuple[Span, bool]]]:
-        bos = self._tokenizer.bos_token or ""
-        first = self._tokenizer("a")["input_ids"][0]
-        text, spans = (bos if first == self._tokenizer.bos_token_id else ""), []
+        text, spans = self._beginning, []
         text += "".join(json.dumps(tool, ensure_ascii=False) + "\n" for tool in conversation.tools)
         for message, is_learned in zip(conversation.messages, conversation.learned, strict=True):
             start, is_answer = len(text), message["role"] == "assistant"
@@ -117,6 +116,19 @@ class ChatFormat:
             if is_answer:
                 spans.append(((start, len(text)), is_learned))
         return text, spans
+
+    @cached_property
+    def _beginning(self) -> str:
+        """What stands before a text, so that its tokens are those that the tokenizer makes of the text alone: its start
+        token, if it puts one there; behind which SentencePiece's sign of a word's beginning may need a space.
+        """
+        bos, alone = self._tokenizer.bos_token or "", self._tokenizer("a")["input_ids"]
+        if alone[0] != self._tokenizer.bos_token_id:
+            return ""
+        tokens = {
+            begin: self._tokenizer(f"{begin}a", add_special_tokens=False)["input_ids"] for begin in (bos, f"{bos} ")
+        }
+        return next((begin for begin, found in tokens.items() if found == alone[: len(found)]), bos)
 
     def _marked(self, conversation: Conversation) -> tuple[str, list[Span]]:
         """By the template's own {% generation %} blocks."""
