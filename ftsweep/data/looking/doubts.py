@@ -25,7 +25,8 @@ from ftsweep.data.looking.annotated import (
 )
 from ftsweep.data.looking.columns import ColumnFacts, column_named
 from ftsweep.data.looking.guess import Guess
-from ftsweep.data.looking.names import TEXTS
+from ftsweep.data.looking.labels import separator_of_joined
+from ftsweep.data.looking.names import PLURALS, TEXTS
 from ftsweep.data.looking.unsure import of_annotators, of_answers, of_turns, of_unanswered, of_unread_text
 from ftsweep.domain.commands import task_options
 
@@ -34,7 +35,7 @@ _ANSWERS = {
     "target", "targets", "y", "score", "rating", "tag", "tags", "ner", "entities", "entity", "spans", "annotations",
     "annotation", "answer", "answers", "gold", "genres", "output", "completion", "completions", "response", "responses",
     "messages", "solutions",
-    "translation", "summary", "highlights", "paragraphs", "qas", "winner", "preference",
+    "translation", "summary", "highlights", "paragraphs", "qa", "qas", "winner", "preference",
     "price", "stars", "grade", "similarity", "cost",
 }  # fmt: skip
 """Words in the name of a column that hardly any row would have for nothing."""
@@ -62,6 +63,7 @@ def doubt_of(
         _of_words(guess, facts)
         or _of_rated(guess, facts)
         or of_rejected(guess, facts)
+        or _of_joined(guess, facts)
         or of_several_columns(guess, facts)
         or of_several_numbers(guess, facts)
         or of_marks(guess, facts)
@@ -113,6 +115,21 @@ def _of_words(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
         f"each row is a word with its tag ({label!r} holds {', '.join(list(counts)[:4])}), and must be a sentence",
         "Write a word and its tag a line, 'London B-LOC', and a blank line behind each sentence, to a .conll file; or "
         f"a row per sentence with lists in the columns tokens and tags. {ELSE}",
+    )
+
+
+def _of_joined(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
+    """One label a row by its column's name, and several in some of the cells: `3` and `3,5`."""
+    label = guess.columns.get("label")
+    each = facts.get(label) if guess.task == "classification" and isinstance(label, str) else None
+    if each is None or each.name.strip().lower() in PLURALS or (separator := separator_of_joined(each)) is None:
+        return None  # of a name of several labels a finding tells how it is read
+    shown = next(text for text in each.counts if separator in text)
+    text = guess.columns["text"]
+    return Doubt(
+        f"{label!r} holds several labels in some rows, {excerpt(repr(shown), 40)}, which stand alone in others",
+        f"To learn all of a row's labels: {task_options('multi_label', text=text, labels=label)}. To learn each cell "
+        f"as one label: {task_options('classification', text=text, label=label)}.",
     )
 
 
