@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ftsweep.data.files.base import ReadSettings
 from ftsweep.data.files.conll_layout import DOCUMENT, TAG, cells_of
-from ftsweep.data.files.kinds import DataFile
+from ftsweep.data.files.kinds import Compression, DataFile
 from ftsweep.errors import DataError
 
 SAMPLE_LINES = 2_000
@@ -22,6 +23,14 @@ _LONG_SIGNS = ("+++$+++", ":::", "|||", "::", "||")
 _NAMES = {"text", "label", "labels", "prompt", "completion", "question", "answer", "tokens", "tags", "sentence"}
 """Names of columns that hardly any text begins with, with a comma behind."""
 _MOST_SPACES = 2  # of a column's name
+_PRINTS: Mapping[Compression, str] = {
+    "": "cat",
+    "gzip": "gzip -dc",
+    "bz2": "bzip2 -dc",
+    "xz": "xz -dc",
+    "zstd": "zstd -dc",
+    "zip": "unzip -p",
+}
 _CELLS = {"\t": "tab", ";": "semicolon", "|": "pipe"}
 
 
@@ -79,7 +88,7 @@ def refuse_disguised(
         raise DataError(
             f"has labels before its texts as fastText does ({_MARKED}...)",
             where=f"{file.where}:1",
-            remedy=f"Write it as a table: sed -E 's/^{_MARKED}([^ ]+) +/\\1\\t/' OLD.txt > NEW.tsv, and say "
+            remedy=f"Write it as a table: {_printed(file)} | sed -E 's/^{_MARKED}([^ ]+) +/\\1\\t/' > NEW.tsv, and say "
             "data.header=false; texts with several labels as lists, in JSON lines.",
         )
     if settings.wanted and set(settings.wanted) <= {"text"}:
@@ -111,6 +120,13 @@ def refuse_disguised(
                 where=f"{file.where}:1",
                 remedy=f"Name it .{kind}; the texts alone, whole lines, are learned by --task text (task=text).",
             )
+
+
+def _printed(file: DataFile) -> str:
+    """The command that prints a file's lines."""
+    if file.member:
+        return f"unzip -p {shlex.quote(str(file.path))} {shlex.quote(file.member)}"
+    return f"{_PRINTS[file.compression]} {shlex.quote(str(file.path))}"
 
 
 def _is_object(line: str) -> bool:

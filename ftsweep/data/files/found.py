@@ -100,11 +100,8 @@ def _found_in(named: str, split: str, shared: Sequence[str], notes: list[Finding
             others = sorted(file for file in path.rglob("*") if file.is_file())
             there = [file.name for file in others[:_NUM_SHOWN]]
             way = way_for_folder(path, others)
-            remedy = f"It holds: {', '.join(there) or 'nothing'}. " + (
-                way or f"Rows are in files of these kinds: {known_formats()}."
-            )
-            if there and not any(Path(name).suffix for name in there):
-                remedy = f"Files of text must be named .txt. {remedy}"
+            kinds = f"Rows are in files of these kinds: {known_formats()}."
+            remedy = f"It holds: {', '.join(there) or 'nothing'}. {f'{way} ' if way else ''}{kinds}"
             raise DataError(what, where=str(path), remedy=remedy)
         told = told_splits(path, set(files))
         notes += passed_over(path, set(files))

@@ -27,7 +27,14 @@ from ftsweep.data.looking.columns import ColumnFacts, column_named
 from ftsweep.data.looking.guess import Guess
 from ftsweep.data.looking.labels import separator_of_joined
 from ftsweep.data.looking.names import PLURALS, TEXTS
-from ftsweep.data.looking.unsure import of_annotators, of_answers, of_turns, of_unanswered, of_unread_text
+from ftsweep.data.looking.unsure import (
+    of_annotators,
+    of_answers,
+    of_paragraphs,
+    of_turns,
+    of_unanswered,
+    of_unread_text,
+)
 from ftsweep.domain.commands import task_options
 
 _ANSWERS = {
@@ -56,7 +63,7 @@ def doubt_of(
     """The doubt that a guess of columns alone leaves; None without one."""
     is_pair = guess is not None and guess.task == "preference"
     found = of_capitals(guess, facts) or _of_messages(facts) or (None if is_pair else _of_two_answers(facts))
-    found = found or of_turns(guess, facts, rows)
+    found = found or of_turns(guess, facts, rows) or of_paragraphs(facts, rows)
     if found or guess is None:
         return found
     return (
@@ -109,11 +116,14 @@ def _of_words(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
     """A word and its tag a row, in a table: labels that are tags."""
     label = guess.columns.get("label")
     counts = facts[label].counts if isinstance(label, str) and label in facts else {}
-    if len(counts) < 2 or not all(map(TAG.fullmatch, counts)) or "O" not in counts:
+    text = facts.get(str(guess.columns.get("text")))
+    is_word = text is not None and text.most_words == 1  # then types alone are tags as well
+    if len(counts) < 2 or "O" not in counts or not (is_word or all(map(TAG.fullmatch, counts))):
         return None
     return Doubt(
         f"each row is a word with its tag ({label!r} holds {', '.join(list(counts)[:4])}), and must be a sentence",
-        "Write a word and its tag a line, 'London B-LOC', and a blank line behind each sentence, to a .conll file; or "
+        "Write a word and its tag a line, 'London B-LOC' (types without B- as I-LOC), and a blank line behind each "
+        "sentence, to a .conll file; or "
         f"a row per sentence with lists in the columns tokens and tags. {ELSE}",
     )
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import bz2
 import json
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ftsweep.data.looking.look import Look, look_at
+from ftsweep.errors import DataError
 
 ROWS = 40
 WORDS = ["red", "green", "blue", "warm", "cold", "quick"]
@@ -83,6 +86,10 @@ def test_of_a_warning_that_many_files_give_a_look_shows_a_few(tmp_path: Path) ->
             lambda n: {"passage": text(n) * 9, "qa_pairs": [{"question": text(n), "answer": {"number": str(n)}}]},
             "'qa_pairs' is named like something to learn",
         ),
+        (
+            lambda n: {"a": WORDS[n % 6], "b": ["O", "person-actor", "O", "O"][n % 4]},
+            "each row is a word with its tag.*types without B- as I-LOC",
+        ),
     ],
 )
 def test_rows_that_were_learned_wrong_get_no_guess(row: Any, message: str, tmp_path: Path) -> None:
@@ -108,3 +115,15 @@ def test_sentences_that_are_not_read_are_told_with_what_reads_them(tmp_path: Pat
     assert again.guess is not None
     assert again.guess.columns == said
     assert not [finding for finding in again.findings if finding.check == "texts"]
+
+
+def test_packed_files_of_fasttext_are_written_as_a_table_by_the_command_in_the_message(tmp_path: Path) -> None:
+    packed = tmp_path / "train.ft.txt.bz2"
+    packed.write_bytes(bz2.compress("".join(f"__label__{n % 2 + 1} {text(n)}\n" for n in range(ROWS)).encode()))
+    with pytest.raises(DataError) as caught:
+        look_at([str(packed)])
+    (command,) = re.findall(r"table: (.*?), and say", str(caught.value))
+    subprocess.run(["bash", "-c", command.replace("NEW.tsv", str(tmp_path / "new.tsv"))], check=True)
+    look = look_at([str(tmp_path / "new.tsv")])
+    assert look.guess is not None
+    assert look.guess.columns == {"text": "2", "label": "1"}
