@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,8 @@ _LONG_SIGNS = ("+++$+++", ":::", "|||", "::", "||")
 _NAMES = {"text", "label", "labels", "prompt", "completion", "question", "answer", "tokens", "tags", "sentence"}
 """Names of columns that hardly any text begins with, with a comma behind."""
 _MOST_SPACES = 2  # of a column's name
+_FIRST = re.compile(r"[A-Za-z_]+:[A-Za-z_]+(?= )")
+"""A label with its finer one, before a text."""
 _PRINTS: Mapping[Compression, str] = {
     "": "cat",
     "gzip": "gzip -dc",
@@ -93,6 +96,14 @@ def refuse_disguised(
         )
     if settings.wanted and set(settings.wanted) <= {"text"}:
         return
+    begun = Counter(match[0] for line in full if (match := _FIRST.match(line)))
+    if begun.total() >= _MOST * len(full) and 1 < len(begun) <= len(full) / _FEWEST:
+        raise DataError(
+            f"has one of {len(begun)} words such as {next(iter(begun))!r} before each text, as labels stand there",
+            where=f"{file.where}:1",
+            remedy=f"Write it as a table: {_printed(file)} | sed -E 's/ +/\\t/' > NEW.tsv, and say data.header=false; "
+            "the texts alone, whole lines, are learned by --task text (task=text).",
+        )
     num_opened = sum(line.lstrip().startswith("{") for line in full)
     if not reads_objects and num_opened >= _MOST * len(full) and all(_is_object(line) for line in full[:_FEWEST]):
         raise DataError(

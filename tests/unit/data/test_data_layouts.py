@@ -6,6 +6,7 @@ import bz2
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -117,13 +118,58 @@ def test_sentences_that_are_not_read_are_told_with_what_reads_them(tmp_path: Pat
     assert not [finding for finding in again.findings if finding.check == "texts"]
 
 
-def test_packed_files_of_fasttext_are_written_as_a_table_by_the_command_in_the_message(tmp_path: Path) -> None:
-    packed = tmp_path / "train.ft.txt.bz2"
-    packed.write_bytes(bz2.compress("".join(f"__label__{n % 2 + 1} {text(n)}\n" for n in range(ROWS)).encode()))
+@pytest.mark.parametrize(
+    ("labels", "name"), [(["__label__1", "__label__2"], "a.ft.txt.bz2"), (["A:b", "C:d"], "a.txt")]
+)
+def test_labels_before_texts_are_written_as_a_table_by_the_command_in_the_message(
+    labels: list[str], name: str, tmp_path: Path
+) -> None:
+    written = "".join(f"{labels[n % 2]} {text(n)}\n" for n in range(ROWS)).encode()
+    (tmp_path / name).write_bytes(bz2.compress(written) if name.endswith("bz2") else written)
     with pytest.raises(DataError) as caught:
-        look_at([str(packed)])
+        look_at([str(tmp_path / name)])
     (command,) = re.findall(r"table: (.*?), and say", str(caught.value))
     subprocess.run(["bash", "-c", command.replace("NEW.tsv", str(tmp_path / "new.tsv"))], check=True)
     look = look_at([str(tmp_path / "new.tsv")])
     assert look.guess is not None
     assert look.guess.columns == {"text": "2", "label": "1"}
+
+
+def run_here(command: str, folder: Path) -> None:
+    subprocess.run(["bash", "-c", command.replace("python ", f"{sys.executable} ", 1)], cwd=folder, check=True)
+
+
+def test_lists_of_pairs_by_split_become_tables_by_the_command_in_the_message(tmp_path: Path) -> None:
+    pairs = [[text(n), ["a", "b"][n % 2]] for n in range(ROWS)]
+    for name in ("all.json", "alone.json"):
+        (tmp_path / name).write_text(json.dumps({"val": pairs[:9], "train": pairs, "test": pairs[:12]}))
+        with pytest.raises(DataError) as caught:
+            look_at([str(tmp_path / name)])
+    (command,) = re.findall(r"of its own: (.*\")\.", str(caught.value))
+    run_here(command, tmp_path)
+    look = look_at([str(tmp_path / f"{name}.csv") for name in ("train", "val", "test")])
+    assert look.guess is not None
+    assert look.num_rows == {"train": ROWS, "validation": 9, "test": 12}
+    columns = {"tokens": [["a", "b"]] * ROWS, "tags": [["O", "B-X"]] * ROWS}
+    (tmp_path / "columns.json").write_text(json.dumps(columns))
+    assert look_at([str(tmp_path / "columns.json")]).num_rows == {"train": ROWS}
+
+
+def test_a_folder_with_a_row_in_each_file_becomes_lines_by_the_command_in_the_message(tmp_path: Path) -> None:
+    (tmp_path / "train" / "algebra").mkdir(parents=True)
+    for n in range(12):
+        row = {"problem": text(n), "solution": f"it is {n}"}
+        (tmp_path / "train" / "algebra" / f"{n}.json").write_text(json.dumps(row, indent=2))
+    with pytest.raises(DataError) as caught:
+        look_at([str(tmp_path / "train")])
+    (command,) = re.findall(r"is a row: `(.*)`", str(caught.value))
+    run_here(command, tmp_path)
+    look = look_at([str(tmp_path / "NEW.jsonl")])
+    assert look.guess is not None
+    assert look.guess.columns == {"prompt": "problem", "completion": "solution"}
+
+
+def test_the_names_of_repositories_are_no_classes(tmp_path: Path) -> None:
+    look = looked(tmp_path, lambda n: {"content": text(n), "max_stars_repo_name": f"o/r{n % 4}", "ProductId": n % 3})
+    assert look.guess is not None
+    assert look.guess.task == "text"
