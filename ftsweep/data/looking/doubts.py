@@ -25,7 +25,7 @@ from ftsweep.data.looking.annotated import (
 )
 from ftsweep.data.looking.columns import ColumnFacts, column_named
 from ftsweep.data.looking.guess import Guess
-from ftsweep.data.looking.labels import separator_of_joined
+from ftsweep.data.looking.labels import is_named_as_id, separator_of_joined
 from ftsweep.data.looking.names import PLURALS, TEXTS
 from ftsweep.data.looking.unsure import (
     of_annotators,
@@ -162,7 +162,8 @@ def _of_text(guess: Guess, facts: Mapping[str, ColumnFacts], rows: Sequence[Mapp
     for name, each in facts.items():
         words = set(re.split(r"[\W_]+", name.lower()))
         is_constant = each.kind != "other" and each.num_distinct < 2 and name.lower() not in _CLASSES
-        if name == guess.columns["text"] or each.kind == "empty" or not words & _ANSWERS or is_constant:
+        is_passed = each.kind == "empty" or is_constant or is_named_as_id(name)
+        if name == guess.columns["text"] or is_passed or not words & _ANSWERS:
             continue
         shown, text = excerpt(next(iter(each.counts)), 80), str(guess.columns["text"])
         return Doubt(
