@@ -96,14 +96,7 @@ def refuse_disguised(
         )
     if settings.wanted and set(settings.wanted) <= {"text"}:
         return
-    begun = Counter(match[0] for line in full if (match := _FIRST.match(line)))
-    if begun.total() >= _MOST * len(full) and 1 < len(begun) <= len(full) / _FEWEST:
-        raise DataError(
-            f"has one of {len(begun)} words such as {next(iter(begun))!r} before each text, as labels stand there",
-            where=f"{file.where}:1",
-            remedy=f"Write it as a table: {_printed(file)} | sed -E 's/ +/\\t/' > NEW.tsv, and say data.header=false; "
-            "the texts alone, whole lines, are learned by --task text (task=text).",
-        )
+    _refuse_labels_before_texts(file, full)
     num_opened = sum(line.lstrip().startswith("{") for line in full)
     if not reads_objects and num_opened >= _MOST * len(full) and all(_is_object(line) for line in full[:_FEWEST]):
         raise DataError(
@@ -121,6 +114,10 @@ def refuse_disguised(
             where=f"{file.where}:1",
             remedy="Name it .csv; the texts alone, whole lines, are learned by --task text (task=text).",
         )
+    _refuse_cells(file, full)
+
+
+def _refuse_cells(file: DataFile, full: Sequence[str]) -> None:
     for sign, name in _CELLS.items():
         counts = Counter(line.count(sign) for line in full)
         number, count = counts.most_common(1)[0]
@@ -131,6 +128,17 @@ def refuse_disguised(
                 where=f"{file.where}:1",
                 remedy=f"Name it .{kind}; the texts alone, whole lines, are learned by --task text (task=text).",
             )
+
+
+def _refuse_labels_before_texts(file: DataFile, full: Sequence[str]) -> None:
+    begun = Counter(match[0] for line in full if (match := _FIRST.match(line)))
+    if begun.total() >= _MOST * len(full) and 1 < len(begun) <= len(full) / _FEWEST:
+        raise DataError(
+            f"has one of {len(begun)} words such as {next(iter(begun))!r} before each text, as labels stand there",
+            where=f"{file.where}:1",
+            remedy=f"Write it as a table: {_printed(file)} | sed -E 's/ +/\\t/' > NEW.tsv, and say data.header=false; "
+            "the texts alone, whole lines, are learned by --task text (task=text).",
+        )
 
 
 def _printed(file: DataFile) -> str:
