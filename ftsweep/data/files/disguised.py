@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ftsweep.data.files.base import ReadSettings
 from ftsweep.data.files.conll_layout import DOCUMENT, TAG, cells_of
-from ftsweep.data.files.kinds import DataFile
+from ftsweep.data.files.kinds import Compression, DataFile
 from ftsweep.errors import DataError
 
 SAMPLE_LINES = 2_000
@@ -22,6 +24,16 @@ _LONG_SIGNS = ("+++$+++", ":::", "|||", "::", "||")
 _NAMES = {"text", "label", "labels", "prompt", "completion", "question", "answer", "tokens", "tags", "sentence"}
 """Names of columns that hardly any text begins with, with a comma behind."""
 _MOST_SPACES = 2  # of a column's name
+_FIRST = re.compile(r"[A-Za-z_]+:[A-Za-z_]+(?= )")
+"""A label with its finer one, before a text."""
+_PRINTS: Mapping[Compression, str] = {
+    "": "cat",
+    "gzip": "gzip -dc",
+    "bz2": "bzip2 -dc",
+    "xz": "xz -dc",
+    "zstd": "zstd -dc",
+    "zip": "unzip -p",
+}
 _CELLS = {"\t": "tab", ";": "semicolon", "|": "pipe"}
 
 
@@ -79,11 +91,12 @@ def refuse_disguised(
         raise DataError(
             f"has labels before its texts as fastText does ({_MARKED}...)",
             where=f"{file.where}:1",
-            remedy=f"Write it as a table: sed -E 's/^{_MARKED}([^ ]+) +/\\1\\t/' OLD.txt > NEW.tsv, and say "
+            remedy=f"Write it as a table: {_printed(file)} | sed -E 's/^{_MARKED}([^ ]+) +/\\1\\t/' > NEW.tsv, and say "
             "data.header=false; texts with several labels as lists, in JSON lines.",
         )
     if settings.wanted and set(settings.wanted) <= {"text"}:
         return
+    _refuse_labels_before_texts(file, full)
     num_opened = sum(line.lstrip().startswith("{") for line in full)
     if not reads_objects and num_opened >= _MOST * len(full) and all(_is_object(line) for line in full[:_FEWEST]):
         raise DataError(
@@ -101,6 +114,10 @@ def refuse_disguised(
             where=f"{file.where}:1",
             remedy="Name it .csv; the texts alone, whole lines, are learned by --task text (task=text).",
         )
+    _refuse_cells(file, full)
+
+
+def _refuse_cells(file: DataFile, full: Sequence[str]) -> None:
     for sign, name in _CELLS.items():
         counts = Counter(line.count(sign) for line in full)
         number, count = counts.most_common(1)[0]
@@ -111,6 +128,24 @@ def refuse_disguised(
                 where=f"{file.where}:1",
                 remedy=f"Name it .{kind}; the texts alone, whole lines, are learned by --task text (task=text).",
             )
+
+
+def _refuse_labels_before_texts(file: DataFile, full: Sequence[str]) -> None:
+    begun = Counter(match[0] for line in full if (match := _FIRST.match(line)))
+    if begun.total() >= _MOST * len(full) and 1 < len(begun) <= len(full) / _FEWEST:
+        raise DataError(
+            f"has one of {len(begun)} words such as {next(iter(begun))!r} before each text, as labels stand there",
+            where=f"{file.where}:1",
+            remedy=f"Write it as a table: {_printed(file)} | sed -E 's/ +/\\t/' > NEW.tsv, and say data.header=false; "
+            "the texts alone, whole lines, are learned by --task text (task=text).",
+        )
+
+
+def _printed(file: DataFile) -> str:
+    """The command that prints a file's lines."""
+    if file.member:
+        return f"unzip -p {shlex.quote(str(file.path))} {shlex.quote(file.member)}"
+    return f"{_PRINTS[file.compression]} {shlex.quote(str(file.path))}"
 
 
 def _is_object(line: str) -> bool:

@@ -12,10 +12,11 @@ from urllib.parse import unquote
 from ftsweep.data.base import SPLITS
 from ftsweep.data.files.archives import is_archive, member_names, split_member
 from ftsweep.data.files.beside import NOT_ROWS, is_beside, passed_over
+from ftsweep.data.files.class_folders import labelled_by_folder
 from ftsweep.data.files.configurations import ToldSplits, told_splits
 from ftsweep.data.files.kinds import DataFile, data_file, format_of, known_formats
 from ftsweep.data.files.made_readable import way_for_folder
-from ftsweep.data.files.split_words import split_named
+from ftsweep.data.files.split_words import split_named, splits_of_alike
 from ftsweep.domain.finding import Finding, Severity
 from ftsweep.domain.paths import typed_path
 from ftsweep.errors import ConfigError, DataError
@@ -99,11 +100,8 @@ def _found_in(named: str, split: str, shared: Sequence[str], notes: list[Finding
             others = sorted(file for file in path.rglob("*") if file.is_file())
             there = [file.name for file in others[:_NUM_SHOWN]]
             way = way_for_folder(path, others)
-            remedy = f"It holds: {', '.join(there) or 'nothing'}. " + (
-                way or f"Rows are in files of these kinds: {known_formats()}."
-            )
-            if there and not any(Path(name).suffix for name in there):
-                remedy = f"Files of text must be named .txt. {remedy}"
+            kinds = f"Rows are in files of these kinds: {known_formats()}."
+            remedy = f"It holds: {', '.join(there) or 'nothing'}. {f'{way} ' if way else ''}{kinds}"
             raise DataError(what, where=str(path), remedy=remedy)
         told = told_splits(path, set(files))
         notes += passed_over(path, set(files))
@@ -171,8 +169,10 @@ def _chosen(
 ) -> dict[str, list[DataFile]]:
     """The files of this split, and with `train` those of the others that are not named apart."""
     by_split: dict[str, list[DataFile]] = {}
+    alike = splits_of_alike([Path(file.member or file.name).name for file in files])
     for file in files:
-        by_split.setdefault((told and told.split_of(file.path)) or _split_named(file), []).append(file)
+        said = (told and told.split_of(file.path)) or _split_named(file)
+        by_split.setdefault(said or alike.get(Path(file.member or file.name).name, ""), []).append(file)
     if set(by_split) == {""}:
         chosen = {split: by_split[""]}
     else:
@@ -196,23 +196,7 @@ def _chosen(
             notes.append(_note(f"{Path(where).name} has files named after splits: {words}{more}"))
     for members in chosen.values():
         _check_one_kind(members, split, where)
-    return _by_class(chosen, notes)
-
-
-def _by_class(chosen: dict[str, list[DataFile]], notes: list[Finding]) -> dict[str, list[DataFile]]:
-    """The files with their folders' names as labels, where texts lie in two folders or more beside each other."""
-    places = {Path(file.member or file.name).parent for files in chosen.values() for file in files}
-    names = {place.name for place in places}
-    depths = {len(place.parts) for place in places}
-    is_text = all(file.format == "txt" for files in chosen.values() for file in files)
-    if not is_text or len(names) < 2 or len(depths) > 1 or "" in names or any(map(split_named, names)):
-        return chosen
-    shown = ", ".join(sorted(names)[:_NUM_SHOWN]) + (", ..." if len(names) > _NUM_SHOWN else "")
-    notes.append(_note(f"a text's folder names its label where one is learned, and each file is a row then: {shown}"))
-    return {
-        split: [replace(file, folder=Path(file.member or file.name).parent.name) for file in files]
-        for split, files in chosen.items()
-    }
+    return labelled_by_folder(chosen, notes)
 
 
 def _split_named(file: DataFile) -> str:

@@ -49,6 +49,8 @@ def table_in(value: Any) -> tuple[Sequence[Any] | None, str]:
 def several_tables(value: Any) -> list[str]:
     """The names of the lists of rows in an object that has more than one, such as a list for each split."""
     names = _lists_of_objects(value) if isinstance(value, dict) else []
+    if isinstance(value, dict) and not names and len({len(value[name]) for name in _lists_of_pairs(value)}) > 1:
+        return _lists_of_pairs(value)  # of one length they are columns
     keys = {tuple(sorted(value[name][0])) for name in names}
     is_chat = any({"role", "from"} & set(each) for each in keys)  # one row, with two conversations
     return names if len(names) > 1 and len(keys) == 1 and not is_chat else []
@@ -64,3 +66,14 @@ def _lists_of_objects(value: Mapping[str, Any]) -> list[str]:
 
 def _are_objects(members: Sequence[Any]) -> bool:
     return bool(members) and all(isinstance(member, dict) for member in members)
+
+
+def _lists_of_pairs(value: Mapping[str, Any]) -> list[str]:
+    """The names of lists whose members are two or three texts each, as many in all of them."""
+    lists = {name: member for name, member in value.items() if isinstance(member, list) and member}
+    are_cells = {
+        name: {len(each) for each in member if isinstance(each, list) and all(isinstance(cell, str) for cell in each)}
+        for name, member in lists.items()
+        if all(isinstance(each, list) for each in member)
+    }
+    return [name for name, sizes in are_cells.items() if sizes in ({2}, {3})]

@@ -20,7 +20,8 @@ _SUFFIXES = {
     "document": (".doc", ".docx", ".odt", ".rtf", ".epub"),
     "pdf": (".pdf",),
     "page": (".html", ".htm", ".xhtml"),
-    "xml": (".xml", ".tei", ".rss", ".atom", ".tmx", ".xlf", ".xliff"),
+    "xml": (".xml", ".tei", ".rss", ".atom", ".xlf", ".xliff"),
+    "memory": (".tmx",),
     "text": (".md", ".rst", ".tex", ".log", ".py", ".srt", ".vtt"),
     "notebook": (".ipynb",),
     "mail": (".mbox",),
@@ -85,6 +86,12 @@ _ELEMENTS = (
     "for item in tree.parse(sys.argv[1]).iterfind('.//{*}ITEM')]"
 )
 """An element's attributes and the texts of its parts, or its own text where it has none."""
+_UNITS = (
+    "import json, sys, xml.etree.ElementTree as tree; [print(json.dumps({dict(zip([key.rpartition('}')[2] for key in "
+    "part.attrib], part.attrib.values()))['lang']: ''.join(part.find('{*}seg').itertext()).strip() for part in "
+    "unit.iterfind('{*}tuv')})) for unit in tree.parse(sys.argv[1]).iterfind('.//{*}tu')]"
+)
+"""The texts of each unit of a translation memory by their languages."""
 _NAMES = (
     "Name it after what it holds: .csv or .tsv for a table, whatever stands between its cells, .jsonl for a JSON "
     "object a line, .conll for a word and its tag a line, .txt for text. Lines of two files that belong to each other "
@@ -142,7 +149,9 @@ def way_for_folder(folder: Path, files: Sequence[Path]) -> str:
             return f"Letters as rows: {made}."
         if way := way_to_read(file):
             return f"{way}."
-    return ""
+    if files and not any(file.suffix for file in files):
+        return f"Files of text must be named .txt: `find {_quoted(folder)} -type f -exec mv {{}} {{}}.txt \\;` does it."
+    return f"{way_of_unknown(files[0])}." if files else ""
 
 
 def annotations_way(folder: Path) -> str:
@@ -182,6 +191,8 @@ def _way(kind: str, path: Path) -> str:
     if kind == "xml":
         before = "If its text is to be read, name it .txt; as rows, with the element that is a row in the place of ITEM"
         return f"{before}: {_python(_ELEMENTS, f'{old} > {new}')}"
+    if kind == "memory":
+        return f"Its units as rows, with a column for each language: {_python(_UNITS, f'{old} > {new}')}"
     if kind == "notebook":
         return f"Its cells as texts: {_python(_CELLS, f'{old} > {new}')}"
     code = _LETTERS.format(**(_MBOX if kind == "mail" else _EML))

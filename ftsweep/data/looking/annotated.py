@@ -24,7 +24,7 @@ _MOST_CLASSES = 200
 _FEW_WORDS = 5
 _DEEPEST = 8
 _MOST_ROWS = 0.9
-_OPTIONS = ("choices", "options", "endings", "alternatives", "candidates")
+_OPTIONS = {"choices", "options", "endings", "alternatives", "candidates"}
 _RIGHT_ONES = ("answer", "answers", "answerkey", "correct", "gold", *LABELS)
 """Names of columns that say which choice is right."""
 _WHICH = re.compile(r"(?i)\(?([a-h]|-?\d+(\.0)?)[).]?")
@@ -176,7 +176,11 @@ def of_options(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
     """Questions with choices beside them, of which a label says the number: without the choices it says nothing."""
     if guess.task not in ("classification", "multi_label", "regression"):
         return None
-    lists = [name for name in facts if name.partition(".")[0].lower() in _OPTIONS and facts[name].kind == "list"]
+    lists = [
+        name
+        for name, each in facts.items()
+        if _OPTIONS & set(name.lower().split(".")) and (each.kind == "list" or (each.kind == "other" and "." in name))
+    ]
     numbered = [name for name, each in facts.items() if each.kind in ("text", "number") and _OPTION.fullmatch(name)]
     found = [name for name in lists or numbered if not _is_the_same(facts[name])]  # else they are names of classes
     if not lists and len(found) < 2:

@@ -25,8 +25,16 @@ from ftsweep.data.looking.annotated import (
 )
 from ftsweep.data.looking.columns import ColumnFacts, column_named
 from ftsweep.data.looking.guess import Guess
-from ftsweep.data.looking.names import TEXTS
-from ftsweep.data.looking.unsure import of_annotators, of_answers, of_turns, of_unanswered, of_unread_text
+from ftsweep.data.looking.labels import is_named_as_id, separator_of_joined
+from ftsweep.data.looking.names import PLURALS, TEXTS
+from ftsweep.data.looking.unsure import (
+    of_annotators,
+    of_answers,
+    of_paragraphs,
+    of_turns,
+    of_unanswered,
+    of_unread_text,
+)
 from ftsweep.domain.commands import task_options
 
 _ANSWERS = {
@@ -34,7 +42,7 @@ _ANSWERS = {
     "target", "targets", "y", "score", "rating", "tag", "tags", "ner", "entities", "entity", "spans", "annotations",
     "annotation", "answer", "answers", "gold", "genres", "output", "completion", "completions", "response", "responses",
     "messages", "solutions",
-    "translation", "summary", "highlights", "paragraphs", "qas", "winner", "preference",
+    "translation", "summary", "highlights", "paragraphs", "qa", "qas", "winner", "preference",
     "price", "stars", "grade", "similarity", "cost",
 }  # fmt: skip
 """Words in the name of a column that hardly any row would have for nothing."""
@@ -55,13 +63,14 @@ def doubt_of(
     """The doubt that a guess of columns alone leaves; None without one."""
     is_pair = guess is not None and guess.task == "preference"
     found = of_capitals(guess, facts) or _of_messages(facts) or (None if is_pair else _of_two_answers(facts))
-    found = found or of_turns(guess, facts, rows)
+    found = found or of_turns(guess, facts, rows) or of_paragraphs(facts, rows)
     if found or guess is None:
         return found
     return (
         _of_words(guess, facts)
         or _of_rated(guess, facts)
         or of_rejected(guess, facts)
+        or _of_joined(guess, facts)
         or of_several_columns(guess, facts)
         or of_several_numbers(guess, facts)
         or of_marks(guess, facts)
@@ -107,12 +116,30 @@ def _of_words(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
     """A word and its tag a row, in a table: labels that are tags."""
     label = guess.columns.get("label")
     counts = facts[label].counts if isinstance(label, str) and label in facts else {}
-    if len(counts) < 2 or not all(map(TAG.fullmatch, counts)) or "O" not in counts:
+    text = facts.get(str(guess.columns.get("text")))
+    is_word = text is not None and text.most_words == 1  # then types alone are tags as well
+    if len(counts) < 2 or "O" not in counts or not (is_word or all(map(TAG.fullmatch, counts))):
         return None
     return Doubt(
         f"each row is a word with its tag ({label!r} holds {', '.join(list(counts)[:4])}), and must be a sentence",
-        "Write a word and its tag a line, 'London B-LOC', and a blank line behind each sentence, to a .conll file; or "
+        "Write a word and its tag a line, 'London B-LOC' (types without B- as I-LOC), and a blank line behind each "
+        "sentence, to a .conll file; or "
         f"a row per sentence with lists in the columns tokens and tags. {ELSE}",
+    )
+
+
+def _of_joined(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt | None:
+    """One label a row by its column's name, and several in some of the cells: `3` and `3,5`."""
+    label = guess.columns.get("label")
+    each = facts.get(label) if guess.task == "classification" and isinstance(label, str) else None
+    if each is None or each.name.strip().lower() in PLURALS or (separator := separator_of_joined(each)) is None:
+        return None  # of a name of several labels a finding tells how it is read
+    shown = next(text for text in each.counts if separator in text)
+    text = guess.columns["text"]
+    return Doubt(
+        f"{label!r} holds several labels in some rows, {excerpt(repr(shown), 40)}, which stand alone in others",
+        f"To learn all of a row's labels: {task_options('multi_label', text=text, labels=label)}. To learn each cell "
+        f"as one label: {task_options('classification', text=text, label=label)}.",
     )
 
 
@@ -135,7 +162,8 @@ def _of_text(guess: Guess, facts: Mapping[str, ColumnFacts], rows: Sequence[Mapp
     for name, each in facts.items():
         words = set(re.split(r"[\W_]+", name.lower()))
         is_constant = each.kind != "other" and each.num_distinct < 2 and name.lower() not in _CLASSES
-        if name == guess.columns["text"] or each.kind == "empty" or not words & _ANSWERS or is_constant:
+        is_passed = each.kind == "empty" or is_constant or is_named_as_id(name)
+        if name == guess.columns["text"] or is_passed or not words & _ANSWERS:
             continue
         shown, text = excerpt(next(iter(each.counts)), 80), str(guess.columns["text"])
         return Doubt(

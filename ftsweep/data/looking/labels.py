@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from ftsweep.data.files.split_words import split_of_word
@@ -12,6 +13,9 @@ MOST_CLASSES = 200
 _FEW_NUMBERS = 20
 _MOST_RATES = 11  # as from 0 to 10
 _PAIRS = ("\n", "|", ";")
+_FEWEST_JOINED = 2
+_OF_IDS = re.compile(r".*([_. -](?i:id|ids|uuid|hash|sha)|[a-z]I[dD]|[a-z]Id)|(?i:(.*[_. -])?repo([_. -].*)?)")
+"""Names of columns that hold ids: `user_id`, `ProductId`, `repo_name`."""
 
 
 def label_column(facts: Mapping[str, ColumnFacts]) -> str | None:
@@ -24,9 +28,14 @@ def label_column(facts: Mapping[str, ColumnFacts]) -> str | None:
         return few and (is_class or is_number) and each.name.lower() not in NOT_DATA
 
     candidates = {name: each for name, each in facts.items() if may_be(each)}
-    unnamed = {name: each for name, each in candidates.items() if each.num_values >= each.num_missing}
+    unnamed = {
+        name: each
+        for name, each in candidates.items()
+        if each.num_values >= each.num_missing and not is_named_as_id(name)
+    }
     unnamed = {name: each for name, each in unnamed.items() if name.lower() not in ABOUT_ROWS} or unnamed
     rates = {name: each for name, each in candidates.items() if each.num_distinct <= _MOST_RATES}
+    rates = {name: each for name, each in rates.items() if not is_named_as_id(name)}
     named = column_named(candidates, LABELS) or column_named(candidates, JUDGED) or column_named(rates, RATINGS)
     return named or min(unnamed, key=lambda name: unnamed[name].num_distinct, default=None)
 
@@ -51,6 +60,21 @@ def may_be_labels(facts: Mapping[str, ColumnFacts], label: str) -> list[str]:
 def is_named(each: ColumnFacts) -> bool:
     """Whether a column has a name of labels."""
     return column_named({each.name: each}, (*LABELS, *JUDGED, *RATINGS)) is not None
+
+
+def is_named_as_id(name: str) -> bool:
+    """Whether a column is named as one of ids, or of repositories."""
+    return _OF_IDS.fullmatch(name) is not None
+
+
+def separator_of_joined(each: ColumnFacts) -> str | None:
+    """What stands between several labels in some of the cells, where each of them alone is another cell; else None."""
+    for separator in (*_PAIRS, ","):
+        joined = [text for text in each.counts if separator in text]
+        parts = {part.strip() for text in joined for part in text.split(separator)}
+        if len(joined) >= _FEWEST_JOINED and parts <= each.counts.keys():
+            return separator
+    return None
 
 
 def is_joined(each: ColumnFacts) -> bool:

@@ -12,7 +12,7 @@ from ftsweep.data.base import SPLITS
 from ftsweep.data.files.base import ReadSettings
 from ftsweep.data.files.found import find_files, saved_dataset
 from ftsweep.data.files.kinds import DataFile
-from ftsweep.data.files.split_words import split_named, split_of_word
+from ftsweep.data.files.split_words import split_named, split_of_word, splits_of_alike
 from ftsweep.data.files.text_lists import TextLists
 from ftsweep.data.looking.columns import ColumnFacts, column_facts
 from ftsweep.data.looking.doubts import Doubt, doubt_of
@@ -22,6 +22,7 @@ from ftsweep.data.looking.names import PLURALS
 from ftsweep.data.looking.saved import saved_files
 from ftsweep.data.looking.seen_rows import NUM_LOOKED_AT, SeenRows
 from ftsweep.data.looking.told import told_of
+from ftsweep.data.sources.loaded import few_of_many
 from ftsweep.domain.commands import task_options
 from ftsweep.domain.finding import Finding, Severity
 from ftsweep.domain.paths import typed_path
@@ -82,12 +83,13 @@ def look_at(data: Sequence[str], *, task: str | None = None, said: Mapping[str, 
     for split in (each for each in SPLITS if each in splits):
         for file in splits[split]:
             seen.read(split, file)
-    seen.check(", ".join(named["train"]))
+    where = ", ".join(named["train"])
+    seen.check(where)
     of_words = _OF_WORDS if "conll" in seen.formats else ()  # columns that the reader of such files has taken already
     taken = {name: theirs for name, theirs in (said or {}).items() if name in of_words}
     rest = {name: theirs for name, theirs in (said or {}).items() if name not in taken}
     look = _judged(seen.rows, named, seen.num_rows, sorted(seen.formats), task, rest)
-    findings += [*seen.findings, *_left_out(look, seen, splits)]
+    findings += [*few_of_many(seen.findings, where), *few_of_many(_left_out(look, seen, splits), where)]
     if look.guess is not None and taken:
         look.guess = replace(look.guess, columns={**look.guess.columns, **taken})
     if list(look.named) == ["train"] and list(look.num_rows) == ["train"]:
@@ -131,19 +133,36 @@ def _left_out(look: Look, seen: SeenRows, splits: Mapping[str, Sequence[DataFile
     Where a folder or an archive brings them the files of the other splits are named one by one.
     """
     columns = look.guess.columns if look.guess else {}
-    needed = [each for name, each in columns.items() if name in _NEEDED and isinstance(each, str)]
+    needed = [each if isinstance(each, list) else [each] for name, each in columns.items() if name in _NEEDED]
     found = []
-    for split in [each for each in look.num_rows if each != "train"]:
-        if missing := seen.without_columns(split, needed):
-            if split not in look.named:
-                look.named = {each: [file.where for file in splits[each]] for each in splits if each in look.num_rows}
-            names = ", ".join(look.named.pop(split))
-            look.num_rows.pop(split)
-            has = "has no" if set(missing) - seen.columns[split] else "has nothing in the"
-            what = f"{names} {has} column {', '.join(map(repr, missing))} as train has, and is not taken for {split}"
-            remedy = "Give it train's columns and name it; rows without an answer are for `ftsweep predict`"
+    for split in list(look.num_rows):
+        for file in splits.get(split, ()):
+            missing = seen.without_columns(split, file, needed)
+            if not missing:
+                continue
+            has = "has no" if set(missing) - seen.columns[file] else "has nothing in the"
+            lacks = f"{file.where} {has} column {', '.join(map(repr, missing))}"
+            if split == "train":
+                what = f"{lacks} as others of train have, and its rows cannot be learned"
+                remedy = "Name the others alone, or write its columns as theirs"
+            else:
+                what = f"{lacks} as train has, and is not taken for {split}"
+                remedy = "Give it train's columns and name it; rows without an answer are for `ftsweep predict`"
+                if split not in look.named:
+                    named = {each: [other.where for other in splits[each]] for each in splits if each in look.num_rows}
+                    look.named = named
+                _leave_out(look, split, file.where, seen.num_of_file[file])
             found.append(Finding("columns", Severity.WARN, what, remedy=remedy))
     return found
+
+
+def _leave_out(look: Look, split: str, where: str, num_rows: int) -> None:
+    """Take a file from a held-out split, which is none without files."""
+    look.named[split] = [other for other in look.named[split] if other != where]
+    look.num_rows[split] -= num_rows
+    if not look.named[split]:
+        look.named.pop(split)
+        look.num_rows.pop(split)
 
 
 def _label_findings(look: Look, rows: Sequence[Mapping[str, Any]]) -> list[Finding]:
@@ -207,8 +226,9 @@ def _by_split(data: Sequence[str]) -> dict[str, list[str]]:
     if len(data) == 1:
         return {"train": list(data)}
     found: dict[str, list[str]] = {}
+    alike = splits_of_alike([Path(name).name for name in data])
     for name in data:
-        found.setdefault(split_named(Path(name).name) or "train", []).append(name)
+        found.setdefault(split_named(Path(name).name) or alike.get(Path(name).name, "train"), []).append(name)
     return {split: found[split] for split in SPLITS if split in found}
 
 

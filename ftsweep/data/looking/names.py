@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 TEXTS = (
-    *("text", "sentence", "content", "review", "comment", "tweet", "body", "message", "document", "utterance"),
+    *("text", "sentence", "content", "review", "comment", "tweet", "body", "message", "document", "utterance", "utt"),
     *("texto", "texte", "testo", "tekst", "текст", "文本", "评论", "本文", "テキスト"),
 )
 FIRSTS = ("premise", "sentence1", "question1", "text1", "text_a", "query", "question", "sentence_a")
@@ -64,7 +64,7 @@ PARTS_OF_ROWS = (
 )
 """Columns that say which part of the data a row is in."""
 NOT_DATA = (
-    *("id", "idx", "index", "uuid", "guid", "url", "date", "timestamp", "split", ""),
+    *("id", "idx", "index", "uuid", "guid", "url", "date", "timestamp", "split", "repo", "repository", "sha", ""),
     *PARTS_OF_ROWS,
 )
 ABOUT_ROWS = (

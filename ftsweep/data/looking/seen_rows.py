@@ -39,10 +39,10 @@ class SeenRows:
     num_bad: int = 0
     is_headless: bool = False
     """Whether tables have no line of names."""
-    columns: dict[str, set[str]] = field(default_factory=dict)
-    """By split."""
-    filled: dict[str, set[str]] = field(default_factory=dict)
-    """The columns of held-out splits that have a value in any of the rows that were looked at."""
+    columns: dict[DataFile, set[str]] = field(default_factory=dict)
+    filled: dict[DataFile, set[str]] = field(default_factory=dict)
+    """The columns that have a value in any of the rows that were looked at."""
+    num_of_file: dict[DataFile, int] = field(default_factory=dict)
     formats: set[str] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
     texts: list[tuple[str, int, int]] = field(default_factory=list)
@@ -56,7 +56,7 @@ class SeenRows:
         """Look at one file of a split, or at as much of it as is counted."""
         self.num_rows.setdefault(split, 0)
         opened = self._opened(file)
-        self.columns.setdefault(split, set()).update(opened.facts.columns)
+        self.columns[file], self.filled[file] = set(opened.facts.columns), set()
         self.formats.add(opened.file.format)
         self.twice |= opened.twice if isinstance(opened, TableFile) else {}
         self._remedy = opened.remedy
@@ -69,13 +69,14 @@ class SeenRows:
                 bad.append(f"{opened.place(row)}: {row.problem}")
             if row.problem and not self._first_problem:
                 self._first_problem = f"{opened.place(row)}: {row.problem}. {opened.remedy}"
-            if split == "train" and len(self.rows) < NUM_LOOKED_AT and not row.problem:
-                self.rows.append(all_inner(row.values))
-            if split != "train" and self.num_rows[split] <= NUM_LOOKED_AT:
-                values = all_inner(row.values).items()
-                self.filled.setdefault(split, set()).update(name for name, value in values if not is_missing(value))
+            if self.num_rows[split] - before <= NUM_LOOKED_AT:
+                values = all_inner(row.values)
+                self.filled[file].update(name for name, value in values.items() if not is_missing(value))
+                if split == "train" and len(self.rows) < NUM_LOOKED_AT and not row.problem:
+                    self.rows.append(values)
             if self.num_rows[split] >= MOST_COUNTED:
                 break
+        self.num_of_file[file] = self.num_rows[split] - before
         self.findings += opened.findings
         if split == "train" and opened.file.format == "txt":
             self.texts.append((file.where, opened.facts.num_lines, self.num_rows[split] - before))
@@ -124,13 +125,14 @@ class SeenRows:
             f"Say which is meant by its number, or another column: {task_options(guess.task, **columns)}.",
         )
 
-    def without_columns(self, split: str, needed: Sequence[str]) -> list[str]:
-        """The columns of train that this split lacks, or has no value in."""
-        found = self.columns.get(split)
-        if found is None:
-            return []
-        lacking = self.columns["train"] - found
-        return [name for name in needed if name in lacking or name not in self.filled.get(split, ())]
+    def without_columns(self, split: str, file: DataFile, needed: Sequence[Sequence[str]]) -> list[str]:
+        """The columns that this file lacks, or of a held-out split: has no value in; of several for one the first.
+
+        Args:
+            needed: for each column of the task those of the rows, one of which must be there.
+        """
+        there = self.filled[file] | (self.columns[file] if split == "train" else set())
+        return [names[0] for names in needed if not there & set(names)]
 
     def _opened(self, file: DataFile) -> OpenedFile:
         opened = open_file(file, self.settings)

@@ -14,6 +14,7 @@ from ftsweep.domain.commands import task_options
 from ftsweep.domain.finding import Finding, Severity
 
 _NUM_SHOWN = 4
+_SENTENCE = 4  # words
 _MUCH = 0.1
 """Share of the rows without a label from which on it is told."""
 
@@ -28,6 +29,8 @@ def told_of(
         yield from _of_label(guess, label, facts, rows)
     if guess.task == "multi_label":
         yield from _of_single(guess, rows)
+    if guess.task in ("classification", "regression", "multi_label"):
+        yield from _of_other_text(guess, facts)
     if guess.task == "text":
         yield from _of_classes(guess, facts, len(rows))
         for name, each in facts.items():
@@ -54,6 +57,28 @@ def _of_label(
         if texts[0] is not missing[0]:
             remedy += ". Where a cell stands for the rows below it, as merged cells of a sheet do, fill it down first"
         yield Finding("labels", Severity.WARN, what, count=len(missing), remedy=remedy)
+
+
+def _of_other_text(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Iterator[Finding]:
+    """Sentences beside the text that nothing reads: a title, a second sentence."""
+    text = guess.columns["text"]
+    used = {str(name) for name in guess.columns.values()}
+    others = [
+        name
+        for name, each in facts.items()
+        if name not in used
+        and "." not in name
+        and each.kind == "text"
+        and each.is_unique
+        and each.mean_words >= _SENTENCE
+    ]
+    if "text_pair" in guess.columns or not isinstance(text, str) or not others:
+        return
+    shown = ", ".join(map(repr, others[:_NUM_SHOWN])) + ", ..." * (len(others) > _NUM_SHOWN)
+    columns = {**guess.columns, "text": text, "text_pair": others[0]}
+    what = f"{text!r} is taken for the text, and these columns hold sentences that are not read: {shown}; "
+    what += f"to read one with it, as a pair: {task_options(guess.task, **columns)}"
+    yield Finding("texts", Severity.NOTE, what)
 
 
 def _of_classes(guess: Guess, facts: Mapping[str, ColumnFacts], num_rows: int) -> Iterator[Finding]:

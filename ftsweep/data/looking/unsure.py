@@ -20,6 +20,12 @@ _ONE_OF_SEVERAL = re.compile(r"(.*[^\W\d_])[ _.-]*(\d{1,2}|[a-e])")
 """A name with a number or a letter behind it: `annotator_1`, `coder a`."""
 _DEEPEST = 12
 _NUM_SHOWN = 5
+_QUESTIONS = (
+    "import json, pathlib, sys; found = json.loads(pathlib.Path(sys.argv[1]).read_bytes()); [print(json.dumps({"
+    "'question': asked['question'], 'context': part['context'], 'answer': (asked.get('answers') or [{'text': 'no "
+    "answer'}])[0]['text']})) for page in (found if isinstance(found, list) else found['data']) for part in "
+    "page['paragraphs'] for asked in part['qas']]"
+)
 _MORE = 2
 """So many times as many words as the text has are too many to be passed over."""
 _ASKED, _ANSWERED = ("input", "question", "user", "human", "prompt"), ("output", "answer", "assistant", "response")
@@ -123,6 +129,18 @@ def of_turns(guess: Guess | None, facts: Mapping[str, ColumnFacts], rows: Sequen
                 f"Write each as messages, to a row {_MESSAGE}. {ELSE}",
             )
     return None
+
+
+def of_paragraphs(facts: Mapping[str, ColumnFacts], rows: Sequence[Mapping[str, Any]]) -> Doubt | None:
+    """Articles of SQuAD's layout: each holds paragraphs, and these the questions about them."""
+    first = rows[0].get("paragraphs") if rows and "paragraphs" in facts else None
+    part = first[0] if isinstance(first, list) and first else None
+    if not isinstance(part, Mapping) or not {"context", "qas"} <= part.keys():
+        return None
+    return Doubt(
+        "each row is an article with its 'paragraphs', and these hold the questions ('qas'), as SQuAD's files do",
+        f'Write a row per question: `python -c "{_QUESTIONS}" OLD.json > NEW.jsonl`. {ELSE}',
+    )
 
 
 def of_unread_text(guess: Guess, facts: Mapping[str, ColumnFacts], rows: Sequence[Mapping[str, Any]]) -> Doubt | None:

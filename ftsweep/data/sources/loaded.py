@@ -33,6 +33,22 @@ def check_readable(bad: Sequence[str], num_rows: int, opened: OpenedFile) -> Non
         raise DataError(f"{len(bad)} {lines} cannot be read: {shown}{more}", where=opened.file.where, remedy=remedy)
 
 
+def few_of_many(findings: Sequence[Finding], where: str) -> list[Finding]:
+    """Of many findings alike only the first few, with the number of the others."""
+    counts = Counter((finding.check, finding.severity) for finding in findings)
+    seen: Counter[tuple[str, Severity]] = Counter()
+    told = []
+    for finding in findings:
+        kind = (finding.check, finding.severity)
+        seen[kind] += 1
+        if seen[kind] <= _FILES_TOLD:
+            told.append(finding)
+        elif seen[kind] == _FILES_TOLD + 1:
+            more = counts[kind] - _FILES_TOLD
+            told.append(Finding(finding.check, Severity.NOTE, f"{more} more of this kind in the files of {where}"))
+    return told
+
+
 class SplitReader:
     """Reads the files of one split into a store."""
 
@@ -88,19 +104,7 @@ class SplitReader:
     @property
     def findings(self) -> list[Finding]:
         """What the files showed, of many alike only the first few."""
-        counts = Counter(finding.check for finding in self._findings)
-        seen: Counter[str] = Counter()
-        told = []
-        for finding in self._findings:
-            seen[finding.check] += 1
-            if seen[finding.check] <= _FILES_TOLD:
-                told.append(finding)
-            elif seen[finding.check] == _FILES_TOLD + 1:
-                more = counts[finding.check] - _FILES_TOLD
-                told.append(
-                    Finding(finding.check, Severity.NOTE, f"{more} more of this kind in the files of {self._where}")
-                )
-        return told + self._unequal_columns()
+        return few_of_many(self._findings, self._where) + self._unequal_columns()
 
     def _read(self, rows: Iterable[RawRow | Batch], columns: Columns, name: str, bad: list[str]) -> None:
         add, values_of = self.store.add, columns.values

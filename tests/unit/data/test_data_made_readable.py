@@ -210,3 +210,48 @@ def test_a_kind_says_its_way(name: str, content: bytes, message: str, tmp_path: 
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=message):
         look_at([str(tmp_path / name)])
+
+
+def test_a_translation_memory_keeps_all_its_languages(tmp_path: Path) -> None:
+    units = "".join(
+        f'<tu><tuv xml:lang="de"><note>x</note><seg>Der <b>Hund</b> {n}</seg></tuv>'
+        f'<tuv xml:lang="en"><seg>dog {n}</seg></tuv></tu>'
+        for n in range(12)
+    )
+    (tmp_path / "de-en.tmx").write_text(f'<tmx version="1.4"><header/><body>{units}</body></tmx>')
+    with pytest.raises(DataError) as caught:
+        look_at([str(tmp_path / "de-en.tmx")])
+    (made,) = followed(str(caught.value))
+    assert json.loads(made.read_text().splitlines()[1]) == {"de": "Der Hund 1", "en": "dog 1"}
+
+
+def test_articles_of_squads_layout_become_a_row_per_question(tmp_path: Path) -> None:
+    asked = [
+        {"question": "who?", "id": "1", "answers": [{"text": "Anna", "answer_start": 0}]},
+        {"question": "why?", "id": "2", "answers": [], "is_impossible": True},
+    ]
+    pages = [{"title": f"t{n}", "paragraphs": [{"context": f"Anna went, {n}.", "qas": asked}]} for n in range(12)]
+    (tmp_path / "OLD.json").write_text(json.dumps({"version": "v2.0", "data": pages}))
+    look = look_at([str(tmp_path / "OLD.json")])
+    assert look.doubt is not None
+    (made,) = followed(look.doubt.remedy.replace("OLD.json > NEW", f"{tmp_path}/OLD.json > {tmp_path}/NEW"))
+    rows = [json.loads(line) for line in made.read_text().splitlines()]
+    assert rows[:2] == [
+        {"question": "who?", "context": "Anna went, 0.", "answer": "Anna"},
+        {"question": "why?", "context": "Anna went, 0.", "answer": "no answer"},
+    ]
+    assert len(rows) == 24
+
+
+def test_a_folder_of_files_without_extensions_is_named_by_the_command_in_the_message(tmp_path: Path) -> None:
+    for kind in ("rec.autos", "sci.space"):
+        (tmp_path / "news" / kind).mkdir(parents=True)
+        for n in range(12):
+            (tmp_path / "news" / kind / str(n)).write_text(f"{kind} has news, {n}")
+    with pytest.raises(DataError) as caught:
+        look_at([str(tmp_path / "news")])
+    (command,) = re.findall(r"`(find [^`]*)`", str(caught.value))
+    subprocess.run(shlex.split(command), check=True)
+    look = look_at([str(tmp_path / "news")])
+    assert look.guess is not None
+    assert (look.guess.task, look.num_rows) == ("classification", {"train": 24})
