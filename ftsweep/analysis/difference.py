@@ -3,17 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-
-def leaves(node: Any, place: str = "") -> dict[str, Any]:
-    """The values of a tree of settings by their dotted paths; an empty part is a value."""
-    if not isinstance(node, Mapping) or not node:
-        return {place: node}
-    found: dict[str, Any] = {}
-    for key, value in node.items():
-        found |= leaves(value, f"{place}.{key}" if place else str(key))
-    return found
 
 
 def differing(told: Sequence[Mapping[str, str]], *, missing: str) -> tuple[list[tuple[str, list[str]]], int]:

@@ -9,15 +9,16 @@ from __future__ import annotations
 import os.path
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, QuotedString, Sweep
 from hydra.errors import HydraException
 
-from ftsweep.analysis.difference import leaves
 from ftsweep.domain.commands import override, spelled
 from ftsweep.domain.paths import typed_path
+from ftsweep.domain.space import leaves, value_at
 from ftsweep.errors import ConfigError
 
 _PATH_KEY = re.compile(
@@ -78,11 +79,9 @@ def with_absolute_paths(lines: Sequence[str], configs: Sequence[Mapping[str, Any
 def _set_anew(key: str, configs: Sequence[Mapping[str, Any]]) -> str:
     """An override with the composed value of a path; "" where no branch has one."""
     for config in configs:
-        value: Any = config
-        for part in key.split("."):
-            value = value.get(part) if isinstance(value, Mapping) else None
-        if value is not None:
-            return f"{key}={spelled(value)}"
+        with suppress(KeyError, TypeError):  # a stage, a key that this branch has not
+            if (value := value_at(config, key)) is not None:
+                return f"{key}={spelled(value)}"
     return ""
 
 

@@ -14,10 +14,9 @@ from dataclasses import replace
 from typing import Any
 
 from ftsweep.analysis.comparison import kept_trials
-from ftsweep.analysis.difference import leaves
 from ftsweep.config.schema import SweepConfig
 from ftsweep.control.database import study_database
-from ftsweep.domain.space import Branch, value_at
+from ftsweep.domain.space import Branch, leaves, value_at
 from ftsweep.domain.terms import FREE, is_moved
 from ftsweep.domain.trial import Proposal, TrialRecord
 from ftsweep.errors import ConfigError

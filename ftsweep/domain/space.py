@@ -161,6 +161,16 @@ def value_at(config: Mapping[str, Any], path: str) -> Any:
     return node
 
 
+def leaves(node: Any, place: str = "") -> dict[str, Any]:
+    """The values of a tree of settings by their dotted paths; an empty part is a value."""
+    if not isinstance(node, Mapping) or not node:
+        return {place: node}
+    found: dict[str, Any] = {}
+    for key, value in node.items():
+        found |= leaves(value, f"{place}.{key}" if place else str(key))
+    return found
+
+
 def _copy_tree(node: Any) -> Any:
     if isinstance(node, Mapping):
         return {key: _copy_tree(value) for key, value in node.items()}

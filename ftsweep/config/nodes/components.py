@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ftsweep.analysis.difference import leaves
 from ftsweep.config.checks.components import Checked, Request, check_components
 from ftsweep.config.layers import BranchLayer, Layers, display, has_path
 from ftsweep.config.nodes import core as settings
@@ -14,7 +13,7 @@ from ftsweep.config.nodes.stage_keys import stage_groups
 from ftsweep.config.schema import BRANCH_GROUPS, COMPONENT_GROUPS, GENERAL, GUARDS, STAGES
 from ftsweep.domain.metric import Metrics
 from ftsweep.domain.role import Role
-from ftsweep.domain.space import Space
+from ftsweep.domain.space import Space, leaves
 from ftsweep.errors import ConfigError, FtsweepError
 
 

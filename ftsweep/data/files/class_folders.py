@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -49,15 +48,15 @@ def labelled_by_folder(chosen: Mapping[str, list[DataFile]], notes: list[Finding
     return {split: [replace(file, folder=_folder(file).name) for file in members] for split, members in kept.items()}
 
 
-def _beside_folders(files: Sequence[DataFile]) -> list[DataFile] | None:
-    """The few files that lie above the folders that name labels; None where folders name none."""
-    sizes = Counter(len(_folder(file).parts) for file in files)
-    depth = max(sizes, default=0)
-    loose = [file for file in files if len(_folder(file).parts) < depth]
-    places = {_folder(file) for file in files if file not in loose}
+def _beside_folders(files: Sequence[DataFile]) -> dict[DataFile, Path] | None:
+    """The few files that lie above the folders that name labels, with their own; None where folders name none."""
+    folders = {file: _folder(file) for file in files}
+    depth = max((len(folder.parts) for folder in folders.values()), default=0)
+    loose = {file: folder for file, folder in folders.items() if len(folder.parts) < depth}
+    places = {folder for folder in folders.values() if len(folder.parts) == depth}
     above = {each for place in places for each in place.parents}
     names = {place.name for place in places}
-    is_apart = len(loose) <= _MOST_LOOSE * len(files) and all(_folder(file) in above for file in loose)
+    is_apart = len(loose) <= _MOST_LOOSE * len(files) and above.issuperset(loose.values())
     if not is_apart or len(names) < 2 or "" in names or any(map(split_named, names)):
         return None
     return loose

@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ftsweep.analysis.difference import differing, leaves
+from ftsweep.analysis.difference import differing
 from ftsweep.domain.measurement import Measurement
+from ftsweep.domain.space import leaves
 from ftsweep.domain.spelling import NOTHING, number, param
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.sparkline import sparkline
