@@ -8,12 +8,14 @@ import shutil
 import pytest
 import torch
 from exported_models import CPU, TASKS, TEXT, WORDS, exported, ours
+from safetensors.torch import load_file, save_file
 
 from ftsweep.errors import UsageError
 from ftsweep.models.local import LocalModel
 from ftsweep.models.saving import save_whole
 from ftsweep.models.tiny import TinyModel
 from ftsweep.serving.model import export_model, load_predictor
+from ftsweep.store.atomic import read_json
 from ftsweep.testing.random_models import byte_tokenizer, random_bert, random_llama
 from ftsweep.worker.portable_export import open_elsewhere
 
@@ -132,6 +134,12 @@ def test_peft_opens_an_unmerged_adapter_with_its_base_and_labels(tmp_path, task_
         assert list(model.config.id2label.values()) == TASKS[task_name][1]["labels"]
     assert model.config.pad_token_id == TinyModel().tokenizer().pad_token_id
     torch.testing.assert_close(expected_logits(folder), expected, atol=1e-4, rtol=1e-4)
+    (file,) = (folder / "base").glob("*.safetensors")
+    new = read_json(folder / "ftsweep.json")["new_modules"]
+    assert bool(new) == (task_name != "instruction")
+    weights = {name: weight * (name.split(".")[0] not in new) for name, weight in load_file(file).items()}
+    save_file(weights, file, metadata={"format": "pt"})
+    torch.testing.assert_close(expected_logits(folder), expected, atol=1e-4, rtol=1e-4)  # by the adapter's head
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")
