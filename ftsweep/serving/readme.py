@@ -28,8 +28,31 @@ _PARTER = (
 """How train's texts were parted at their signs (`ftsweep.data.files.text_words`), for who has no ftsweep."""
 
 
-def readme_of(folder: Path, manifest: Mapping[str, Any], end_ids: Sequence[int] = ()) -> str:
-    """The text, by what lies in the folder. `end_ids`: the tokens at which an answer ends, where it is generated."""
+_TAGS = (
+    'asked = tokenizer(text, return_offsets_mapping=True, return_tensors="pt")',
+    "ids, offsets = asked.input_ids[0].tolist(), asked.pop('offset_mapping')[0].tolist()",
+    "best = model(**asked).logits[0].argmax(-1).tolist()",
+    'spaces = tokenizer(" ", add_special_tokens=False).input_ids',
+    "ends = [0 if token in spaces else end for token, (_, end) in zip(ids, offsets)]",
+    "start = 0",
+    "for word in text.split():  # its first token tells that is no space",
+    "    place = next((place for place, end in enumerate(ends) if end > start), -1)",
+    "    print(word, model.config.id2label[best[place]])",
+    "    start += len(word) + 1",
+)
+"""The tags of a text's words as they are measured: transformers' pipeline takes signs inside of words, and spaces that
+are tokens of their own, for words."""
+
+
+def readme_of(
+    folder: Path, manifest: Mapping[str, Any], end_ids: Sequence[int] = (), *, second_text: str = "another text"
+) -> str:
+    """The text, by what lies in the folder.
+
+    Args:
+        end_ids: The tokens at which an answer ends, where it is generated.
+        second_text: The second text of an example of a pair, as the tokenizer is given it.
+    """
     is_adapter = (folder / "adapter_config.json").is_file()
     is_whole = (folder / "config.json").is_file() and not is_adapter
     lines = [f"# Trial {manifest.get('trial')} of a study of ftsweep", ""]
@@ -42,20 +65,12 @@ def readme_of(folder: Path, manifest: Mapping[str, Any], end_ids: Sequence[int] 
     pipeline, auto = _AUTO[head]
     has_virtual = is_adapter and not (folder / "config.json").is_file() and (folder / "base").is_dir()
     lines += ["```python"]
-    if not has_virtual:
-        more = ', aggregation_strategy="first"' if head == "token_classification" else ""
-        call = f'pipeline("{pipeline}", model="FOLDER"{more}){_arguments(head, task, manifest, folder, end_ids)}'
-        lines += [*(_PARTER if "parter." in call else ()), "from transformers import pipeline", call]
-    if is_adapter:
-        if auto == "MaskedLM":  # PEFT has no class of its own for these
-            lines += [
-                "from peft import PeftModel",
-                "from transformers import AutoModelForMaskedLM",
-                'PeftModel.from_pretrained(AutoModelForMaskedLM.from_pretrained("BASE"), "FOLDER")  # BASE: the model',
-            ]
-        else:
-            lines += [f"from peft import AutoPeftModelFor{auto}", f'AutoPeftModelFor{auto}.from_pretrained("FOLDER")']
-    lines += ["```", ""]
+    if head == "token_classification" and not has_virtual:
+        lines += _tagging(manifest)
+    elif not has_virtual:
+        call = f'pipeline("{pipeline}", model="FOLDER"){_arguments(head, task, manifest, folder, end_ids, second_text)}'
+        lines += ["from transformers import pipeline", call]
+    lines += [*(_with_peft(auto) if is_adapter else ()), "```", ""]
     if (folder / "base").is_dir():
         lines += [
             "The adapter's base lies in `base/`. `adapter_config.json` names it by its absolute path, as PEFT wants",
@@ -73,6 +88,17 @@ def readme_of(folder: Path, manifest: Mapping[str, Any], end_ids: Sequence[int] 
     return "\n".join([*lines, *_notes(task, manifest)]) + "\n"
 
 
+def _with_peft(auto: str) -> list[str]:
+    """How PEFT opens an adapter."""
+    if auto != "MaskedLM":
+        return [f"from peft import AutoPeftModelFor{auto}", f'AutoPeftModelFor{auto}.from_pretrained("FOLDER")']
+    return [  # PEFT has no class of its own for these
+        "from peft import PeftModel",
+        "from transformers import AutoModelForMaskedLM",
+        'PeftModel.from_pretrained(AutoModelForMaskedLM.from_pretrained("BASE"), "FOLDER")  # BASE: the model',
+    ]
+
+
 def _head_in(folder: Path, *, is_adapter: bool) -> str:
     """The head of the model that lies there: its files tell, whatever class its task has."""
     file = folder / ("adapter_config.json" if is_adapter else "config.json")
@@ -83,17 +109,33 @@ def _head_in(folder: Path, *, is_adapter: bool) -> str:
     return next((head for head, (_, ending) in _AUTO.items() if name.endswith(f"For{ending}")), "causal_lm")
 
 
-def _arguments(head: str, task: str, manifest: Mapping[str, Any], folder: Path, end_ids: Sequence[int]) -> str:
+def _tagging(manifest: Mapping[str, Any]) -> list[str]:
+    """How the words of a text are tagged."""
+    is_parted = bool(manifest["schema"].get("parts_signs"))
+    words = '(word for word, _ in parter.pre_tokenize_str("a text"))' if is_parted else '("a text".split())'
+    return [
+        *(_PARTER if is_parted else ()),
+        "from transformers import AutoModelForTokenClassification, AutoTokenizer",
+        'tokenizer = AutoTokenizer.from_pretrained("FOLDER")',
+        'model = AutoModelForTokenClassification.from_pretrained("FOLDER")',
+        f'text = " ".join{words}',
+        *_TAGS,
+    ]
+
+
+def _arguments(
+    head: str, task: str, manifest: Mapping[str, Any], folder: Path, end_ids: Sequence[int], second_text: str
+) -> str:
     """What the pipeline is called with, so that it answers as it was measured."""
     length = manifest["task"].get("max_length")
     if head == "sequence_classification":
         more = ", top_k=None" if task == "MultiLabel" else ""
-        return f'("a text", truncation=True, max_length={length}{more})'
+        has_pairs = manifest["schema"].get("has_pairs")
+        text = json.dumps({"text": "a text", "text_pair": second_text} if has_pairs else "a text")
+        return f"({text}, truncation=True, max_length={length}{more})"
     if head == "masked_lm":
         return f'("a {_tokenizer(folder).get("mask_token", "[MASK]")}")'
-    if head == "token_classification" and manifest["schema"].get("parts_signs"):
-        return '(" ".join(word for word, _ in parter.pre_tokenize_str("a text")))'
-    if head == "token_classification" or task == "Text":
+    if task == "Text":
         return '("a text")'
     how = f", max_new_tokens={manifest['task'].get('max_new_tokens', 128)}, do_sample=False"
     how += f", eos_token_id={list(end_ids)}" if len(end_ids) > 1 else ""
@@ -121,9 +163,8 @@ def _notes(task: str, manifest: Mapping[str, Any]) -> list[str]:
     schema = manifest["schema"]
     notes = []
     if labels := schema.get("labels"):
-        notes.append(
-            f"Labels: {', '.join(map(str, labels))}. Texts are cut at {manifest['task'].get('max_length')} tokens."
-        )
+        how = "`ftsweep predict` asks longer texts in parts of" if task == "TokenClassification" else "Texts are cut at"
+        notes.append(f"Labels: {', '.join(map(str, labels))}. {how} {manifest['task'].get('max_length')} tokens.")
     if task == "Regression":
         notes.append(
             f"The head's output is in units of train's deviation; the value is output x {schema['sd']!r} + "
@@ -131,11 +172,10 @@ def _notes(task: str, manifest: Mapping[str, Any]) -> list[str]:
         )
     if task == "TokenClassification":
         notes.append(
-            "A word has the label of its first token. `ftsweep predict` answers with words and entities as measured."
+            "A word has the label of its first token. `ftsweep predict` answers with words and entities. transformers' "
+            '`pipeline("token-classification", model="FOLDER", aggregation_strategy="first")` takes signs '
+            "inside of words for words of their own and may answer otherwise."
         )
         if schema.get("parts_signs"):
-            notes.append(
-                "In train signs of sentences are words of their own, so the text is parted at them first: `start` and "
-                "`end` count in the parted text. An entity of white space alone is none."
-            )
+            notes.append("In train signs of sentences are words of their own, so the text is parted at them first.")
     return notes

@@ -180,8 +180,8 @@ def cut_ids(
     """
     if not texts:
         return
-    if len(texts[0]) == 2 and not _separates(tokenizer):
-        texts = [(first, f"\n{second}") for first, second in texts]
+    if len(texts[0]) == 2:
+        texts = [(first, second_text(tokenizer, second)) for first, second in texts]
     columns = [list(column) for column in zip(*texts, strict=True)]
     # verbose=False: the tokenizer would log that a text is longer than the model, which is cut here.
     whole = tokenizer(*columns, return_attention_mask=False, verbose=False)["input_ids"]
@@ -193,9 +193,10 @@ def cut_ids(
             yield cut["input_ids"], True
 
 
-def _separates(tokenizer: PreTrainedTokenizerBase) -> bool:
-    """Whether the tokenizer puts a special token between the texts of a pair."""
-    return bool(tokenizer.num_special_tokens_to_add(pair=True) > tokenizer.num_special_tokens_to_add(pair=False))
+def second_text(tokenizer: PreTrainedTokenizerBase, text: str) -> str:
+    """The second text of a pair as a tokenizer is given it: behind a line end where it puts no special token there."""
+    is_apart = tokenizer.num_special_tokens_to_add(pair=True) > tokenizer.num_special_tokens_to_add(pair=False)
+    return text if is_apart else f"\n{text}"
 
 
 def head_outputs(model: PreTrainedModel, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:

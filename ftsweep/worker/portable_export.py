@@ -25,9 +25,10 @@ from ftsweep.serving.model import BASE, MANIFEST, NEW, is_whole, load_predictor,
 from ftsweep.serving.readme import readme_of
 from ftsweep.store.atomic import read_json, remove, write_json, written_folder
 from ftsweep.strategies.base import fresh_modules
+from ftsweep.tasks.sequence import second_text
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from ftsweep.tasks.base import Task
 
@@ -54,9 +55,13 @@ def open_elsewhere(folder: Path, *, merge: bool = False, allowed: Sequence[str] 
     elif is_adapter:
         _add_base(folder, manifest, allowed)
     manifest = dict(read_json(folder / MANIFEST))
-    end_ids = _end_answers(folder, build(manifest["task"], allowed=manifest["allow"] if allowed is None else allowed))
+    tokenizer = read_tokenizer(Origin(str(folder), where=str(folder)))
+    task = build(manifest["task"], allowed=manifest["allow"] if allowed is None else allowed)
+    text = readme_of(
+        folder, manifest, _end_answers(folder, task, tokenizer), second_text=second_text(tokenizer, "another text")
+    )
     readme = folder / "README.md"
-    readme.write_text(readme_of(folder, manifest, end_ids), encoding="utf-8")
+    readme.write_text(text, encoding="utf-8")
     for file in folder.rglob("*.safetensors"):  # they are written for their owner alone
         file.chmod(readme.stat().st_mode)
 
@@ -134,12 +139,12 @@ def _put_base_on_top(folder: Path) -> None:
         shutil.copy2(folder / BASE / _WEIGHTS, target)
 
 
-def _end_answers(folder: Path, task: Task) -> list[int]:
+def _end_answers(folder: Path, task: Task, tokenizer: PreTrainedTokenizerBase) -> list[int]:
     """Have other tools answer as was measured, by whole models' generation_config.json: the likeliest token each time,
     to where the task's answers end, without the base's own settings (sampling, penalties). The tokens that end an
     answer, [] for a task that generates none.
     """
-    end_ids = list(task.answer_ends(read_tokenizer(Origin(str(folder), where=str(folder)))))
+    end_ids = list(task.answer_ends(tokenizer))
     if not end_ids:
         return []
     for place in (folder, folder / BASE):

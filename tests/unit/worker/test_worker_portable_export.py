@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 import torch
-from exported_models import CPU, TASKS, TEXT, WORDS, exported, ours
+from exported_models import CPU, TASKS, TEXT, exported, ours
 from safetensors.torch import load_file, save_file
 
 from ftsweep.errors import UsageError
@@ -159,22 +159,44 @@ def test_transformers_alone_opens_what_is_exported(tmp_path, task_name, merge):
     torch.testing.assert_close(logits(model, folder), expected, atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.filterwarnings("ignore::FutureWarning")
-@pytest.mark.parametrize("merge", [False, True])
-@pytest.mark.parametrize("strategy_name", ["lora", "pissa"])
-def test_a_pipeline_tags_words_as_ftsweep_does(tmp_path, strategy_name, merge):
-    from transformers import pipeline
+def decoder(folder, **settings):
+    save_whole(random_llama(seed=SEED), folder)
+    byte_tokenizer(**settings).save_pretrained(folder)
+    return LocalModel(path=str(folder))
 
-    folder = exported(tmp_path / "model", "token_classification", strategy_name)
-    tags = ours(folder, "token_classification")["tags"]
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize(
+    ("strategy_name", "merge", "is_decoder"),
+    [("lora", False, False), ("lora", True, False), ("pissa", False, False), ("full", False, True)],
+)
+def test_the_readme_tags_words_as_ftsweep_does(tmp_path, capsys, strategy_name, merge, is_decoder):
+    base = decoder(tmp_path / "base") if is_decoder else None  # a space is a token of its own there
+    folder = exported(tmp_path / "model", "token_classification", strategy_name, base)
+    text = "the guard's boat, said U.S. harbours of 12"
+    expected = load_predictor(folder, device=CPU).predict([{"text": text}])[0]["tags"]
     open_elsewhere(folder, merge=merge)
-    found = pipeline("token-classification", model=str(folder), device=-1, ignore_labels=[])(TEXT)
-    first = {each["start"]: each["entity"] for each in found}
-    starts = [sum(len(word) + 1 for word in WORDS[:place]) for place in range(len(WORDS))]
-    # Tokens of some tokenizers begin with the space before their word.
-    theirs = [first.get(start, first.get(start - 1)) for start in starts]
-    assert [tag.rpartition("-")[2] for tag in theirs] == [tag.rpartition("-")[2] for tag in tags]
-    assert "LOC" in str(tags)
+    code = (folder / "README.md").read_text().partition("```python\n")[2].partition("```")[0]
+    code = "\n".join(line for line in code.splitlines() if "peft" not in line.lower())
+    capsys.readouterr()
+    exec(code.replace('"FOLDER"', repr(str(folder))).replace('"a text"', repr(text)), {})
+    printed = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [word for word, _ in printed] == text.split()
+    assert [tag.rpartition("-")[2] for _, tag in printed] == [tag.rpartition("-")[2] for tag in expected]
+    assert len(set(expected)) > 1
+
+
+@pytest.mark.parametrize("is_decoder", [False, True])
+def test_the_readme_asks_for_pairs_as_ftsweep_does(tmp_path, monkeypatch, is_decoder):
+    target, schema = TASKS["classification"]
+    monkeypatch.setitem(TASKS, "classification", (target, {**schema, "has_pairs": True}))
+    folder = exported(tmp_path / "model", "classification", "full", decoder(tmp_path / "base") if is_decoder else None)
+    row = {"text": "a text", "text_pair": "another text"}
+    expected = load_predictor(folder, device=CPU).predict([row])[0]
+    open_elsewhere(folder)
+    found = by_line(folder)
+    assert found["label"] == expected["label"]
+    assert found["score"] == pytest.approx(expected["scores"][expected["label"]], abs=1e-6)
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")
@@ -207,7 +229,7 @@ def test_the_line_in_the_readme_answers_as_ftsweep_does(tmp_path, template, stra
     expected = load_predictor(folder, device=CPU).predict([{"prompt": "a question"}])[0]["completion"]
     open_elsewhere(folder, merge=merge)
     assert json.loads((folder / "config.json").read_text())["use_cache"] is True
-    answer = by_line(folder)
+    answer = by_line(folder)["generated_text"]
     assert (answer if template is None else answer[-1]["content"]).strip().endswith(expected)
     if template is not None:
         assert len(expected) < 40, "it ends at the turn's end"
@@ -221,8 +243,8 @@ def by_line(folder):
     from transformers import pipeline
 
     (line,) = (line for line in (folder / "README.md").read_text().splitlines() if line.startswith("pipeline("))
-    (found,) = eval(line, {"pipeline": lambda task, model: pipeline(task, model=str(folder), device=-1)})
-    return found["generated_text"]
+    found = eval(line, {"pipeline": lambda task, model: pipeline(task, model=str(folder), device=-1)})
+    return found[0] if isinstance(found, list) else found
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")
