@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 
 import pytest
@@ -16,15 +15,8 @@ from ftsweep.models.saving import save_whole
 from ftsweep.models.tiny import TinyModel
 from ftsweep.serving.model import export_model, load_predictor
 from ftsweep.store.atomic import read_json
-from ftsweep.testing.random_models import byte_tokenizer, random_bert, random_llama
+from ftsweep.testing.random_models import byte_tokenizer, random_bert
 from ftsweep.worker.portable_export import open_elsewhere
-
-TURNS = "{% for message in messages %}{{ message['role'] + ':' + message['content'] + '<end>' }}{% endfor %}" + (
-    "{% if add_generation_prompt %}{{ 'assistant:' }}{% endif %}"
-)
-"""A turn ends with a token that is not the end of a text."""
-SEED = 1
-"""Of a model that ends its answer so, after some tokens."""
 
 
 def by_pipeline(folder, task_name):
@@ -134,12 +126,30 @@ def test_peft_opens_an_unmerged_adapter_with_its_base_and_labels(tmp_path, task_
         assert list(model.config.id2label.values()) == TASKS[task_name][1]["labels"]
     assert model.config.pad_token_id == TinyModel().tokenizer().pad_token_id
     torch.testing.assert_close(expected_logits(folder), expected, atol=1e-4, rtol=1e-4)
+    assert bool(zero_new(folder)) == (task_name != "instruction")
+    torch.testing.assert_close(expected_logits(folder), expected, atol=1e-4, rtol=1e-4)  # by the adapter's head
+
+
+def zero_new(folder):
+    """The names of the modules that the base beside an adapter did not bring, which answer 0 there from now on."""
     (file,) = (folder / "base").glob("*.safetensors")
     new = read_json(folder / "ftsweep.json")["new_modules"]
-    assert bool(new) == (task_name != "instruction")
     weights = {name: weight * (name.split(".")[0] not in new) for name, weight in load_file(file).items()}
     save_file(weights, file, metadata={"format": "pt"})
-    torch.testing.assert_close(expected_logits(folder), expected, atol=1e-4, rtol=1e-4)  # by the adapter's head
+    return new
+
+
+def test_a_head_of_two_layers_is_the_adapters(tmp_path):
+    from transformers import DistilBertConfig, DistilBertForMaskedLM
+
+    config = DistilBertConfig(vocab_size=300, dim=32, hidden_dim=64, n_layers=2, n_heads=4, initializer_range=0.2)
+    save_whole(DistilBertForMaskedLM(config), tmp_path / "base")
+    byte_tokenizer().save_pretrained(tmp_path / "base")
+    folder = exported(tmp_path / "model", "classification", "lora", LocalModel(path=str(tmp_path / "base")))
+    expected = expected_logits(folder)
+    open_elsewhere(folder)
+    assert zero_new(folder) == ["classifier", "pre_classifier"]  # PEFT's own knows the first alone
+    torch.testing.assert_close(expected_logits(folder), expected, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")
@@ -159,46 +169,6 @@ def test_transformers_alone_opens_what_is_exported(tmp_path, task_name, merge):
     torch.testing.assert_close(logits(model, folder), expected, atol=1e-4, rtol=1e-4)
 
 
-def decoder(folder, **settings):
-    save_whole(random_llama(seed=SEED), folder)
-    byte_tokenizer(**settings).save_pretrained(folder)
-    return LocalModel(path=str(folder))
-
-
-@pytest.mark.filterwarnings("ignore::FutureWarning")
-@pytest.mark.parametrize(
-    ("strategy_name", "merge", "is_decoder"),
-    [("lora", False, False), ("lora", True, False), ("pissa", False, False), ("full", False, True)],
-)
-def test_the_readme_tags_words_as_ftsweep_does(tmp_path, capsys, strategy_name, merge, is_decoder):
-    base = decoder(tmp_path / "base") if is_decoder else None  # a space is a token of its own there
-    folder = exported(tmp_path / "model", "token_classification", strategy_name, base)
-    text = "the guard's boat, said U.S. harbours of 12"
-    expected = load_predictor(folder, device=CPU).predict([{"text": text}])[0]["tags"]
-    open_elsewhere(folder, merge=merge)
-    code = (folder / "README.md").read_text().partition("```python\n")[2].partition("```")[0]
-    code = "\n".join(line for line in code.splitlines() if "peft" not in line.lower())
-    capsys.readouterr()
-    exec(code.replace('"FOLDER"', repr(str(folder))).replace('"a text"', repr(text)), {})
-    printed = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert [word for word, _ in printed] == text.split()
-    assert [tag.rpartition("-")[2] for _, tag in printed] == [tag.rpartition("-")[2] for tag in expected]
-    assert len(set(expected)) > 1
-
-
-@pytest.mark.parametrize("is_decoder", [False, True])
-def test_the_readme_asks_for_pairs_as_ftsweep_does(tmp_path, monkeypatch, is_decoder):
-    target, schema = TASKS["classification"]
-    monkeypatch.setitem(TASKS, "classification", (target, {**schema, "has_pairs": True}))
-    folder = exported(tmp_path / "model", "classification", "full", decoder(tmp_path / "base") if is_decoder else None)
-    row = {"text": "a text", "text_pair": "another text"}
-    expected = load_predictor(folder, device=CPU).predict([row])[0]
-    open_elsewhere(folder)
-    found = by_line(folder)
-    assert found["label"] == expected["label"]
-    assert found["score"] == pytest.approx(expected["scores"][expected["label"]], abs=1e-6)
-
-
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 @pytest.mark.parametrize("merge", [False, True])
 @pytest.mark.parametrize("task_name", ["text", "preference"])
@@ -213,38 +183,6 @@ def test_a_language_model_writes_what_ours_writes(tmp_path, task_name, merge):
     open_elsewhere(folder, merge=merge)
     (found,) = pipeline("text-generation", model=str(folder), device=-1)(TEXT, **settings)
     assert found["generated_text"] == expected
-
-
-@pytest.mark.filterwarnings("ignore::FutureWarning")
-@pytest.mark.parametrize(
-    ("template", "strategy_name", "merge"),
-    [(TURNS, "lora", False), (TURNS, "lora", True), (TURNS, "full", False), (None, "lora", False)],
-)
-def test_the_line_in_the_readme_answers_as_ftsweep_does(tmp_path, template, strategy_name, merge):
-    base = random_llama(seed=SEED)
-    base.generation_config.update(do_sample=True, temperature=0.7, repetition_penalty=5.0)  # as Qwen's are
-    save_whole(base, tmp_path / "base")
-    byte_tokenizer(chat_template=template, extra=["<end>"]).save_pretrained(tmp_path / "base")
-    folder = exported(tmp_path / "model", "instruction", strategy_name, LocalModel(path=str(tmp_path / "base")))
-    expected = load_predictor(folder, device=CPU).predict([{"prompt": "a question"}])[0]["completion"]
-    open_elsewhere(folder, merge=merge)
-    assert json.loads((folder / "config.json").read_text())["use_cache"] is True
-    answer = by_line(folder)["generated_text"]
-    assert (answer if template is None else answer[-1]["content"]).strip().endswith(expected)
-    if template is not None:
-        assert len(expected) < 40, "it ends at the turn's end"
-        assert answer[-1]["content"].strip() == expected
-        ends = json.loads((folder / "generation_config.json").read_text())["eos_token_id"]
-        assert ends == [2, 3], "for vLLM, which reads it there"
-
-
-def by_line(folder):
-    """What the README's own line makes of the folder."""
-    from transformers import pipeline
-
-    (line,) = (line for line in (folder / "README.md").read_text().splitlines() if line.startswith("pipeline("))
-    found = eval(line, {"pipeline": lambda task, model: pipeline(task, model=str(folder), device=-1)})
-    return found[0] if isinstance(found, list) else found
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")
