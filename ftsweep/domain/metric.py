@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from numbers import Real
 from typing import Any, Literal
 
@@ -59,6 +59,11 @@ BITS_PER_BYTE = Metric("minimize", low=0)
 
 Metrics = Mapping[str, Metric]
 """By name, the best known first: where several would do, words are about the first."""
+
+
+def dependent(metrics: Metrics, *names: str) -> Metrics:
+    """The metrics where each depends on these settings of the task, too."""
+    return {key: replace(metric, depends_on=(*metric.depends_on, *names)) for key, metric in metrics.items()}
 
 
 def readable(metrics: Metrics, among: Container[str]) -> str | None:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from ftsweep.domain.metric import LOSS, Metric, Metrics, right_answers
+from ftsweep.domain.metric import LOSS, Metric, Metrics, dependent, right_answers
 from ftsweep.errors import ConfigError, DataError, suggest
 from ftsweep.tasks.base import IGNORED, LabelShape, ProblemType, RowError, Tally
 from ftsweep.tasks.encoding.labels import checked_switch, in_label_order, label_indices, label_text, written
@@ -41,12 +41,15 @@ class Classification(SequenceTask):
     phrase = "classification"
     target = "label"
     columns = ("text", "text_pair", "label")
-    metrics: ClassVar[Metrics] = {
-        "macro_f1": right_answers(is_readable=True, compares_parts=False),
-        "accuracy": right_answers(is_readable=True),
-        "loss": LOSS,
-        "calibration_error": Metric("minimize", 0, 1, compares_parts=False),
-    }
+    metrics: ClassVar[Metrics] = dependent(
+        {
+            "macro_f1": right_answers(is_readable=True, compares_parts=False),
+            "accuracy": right_answers(is_readable=True),
+            "loss": LOSS,
+            "calibration_error": Metric("minimize", 0, 1, compares_parts=False),
+        },
+        "fold_labels",
+    )
     label_shape: ClassVar[LabelShape] = "example"
     problem_type: ClassVar[ProblemType | None] = "single_label_classification"
     loss_settings = frozenset({"class_weights", "label_smoothing"})

@@ -8,7 +8,7 @@ from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
-from ftsweep.domain.metric import BITS_PER_BYTE, Metrics, right_answers
+from ftsweep.domain.metric import BITS_PER_BYTE, Metrics, dependent, right_answers
 from ftsweep.errors import ConfigError
 from ftsweep.models.inner import num_virtual_tokens
 from ftsweep.tasks.answering import Answering
@@ -58,9 +58,15 @@ class Instruction(CausalTask):
     is_model_input = True
     counts_bytes: ClassVar[bool] = True
     metrics: ClassVar[Metrics] = {
-        **{name: replace(metric, depends_on=("learn",)) for name, metric in TOKEN_LOSS.items()},
-        "token_accuracy": replace(right_answers(), is_per_token=True, depends_on=("learn",)),
-        "bits_per_byte": replace(BITS_PER_BYTE, depends_on=("learn",)),
+        **dependent(
+            {
+                **TOKEN_LOSS,
+                "token_accuracy": replace(right_answers(), is_per_token=True),
+                "bits_per_byte": BITS_PER_BYTE,
+            },
+            "learn",
+            "max_length",  # of the answers that a cut leaves
+        ),
         **ANSWER_METRICS,
     }
     loss_settings: ClassVar[frozenset[str]] = frozenset({"max_new_tokens", "generation", "judge"})

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ftsweep.domain.component import Component
-from ftsweep.domain.metric import Metrics, as_float
+from ftsweep.domain.metric import Metrics, as_float, dependent
 from ftsweep.errors import ConfigError
 
 
@@ -66,7 +66,10 @@ def metrics_of(judge: Judge | None, taken: Metrics) -> Metrics:
     if not isinstance(judge, Judge):
         remedy = "Name a class that derives from ftsweep.tasks.Judge by its `_target_`."
         raise ConfigError(f"this is no judge: {judge!r}", where="task.judge", remedy=remedy)
-    own = {name: replace(metric, is_generated=True, is_share=False) for name, metric in judge.metrics.items()}
+    own = {
+        name: replace(metric, is_generated=True, is_share=False)
+        for name, metric in dependent(judge.metrics, "judge").items()
+    }
     for name in own.keys() & taken.keys():
         what = f"{type(judge).__name__} has a metric {name!r}, which the task has already"
         raise ConfigError(what, where="task.judge", remedy="Give it another name.")

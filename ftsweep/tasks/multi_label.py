@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ftsweep.domain.metric import LOSS, Metrics, right_answers
+from ftsweep.domain.metric import LOSS, Metrics, dependent, right_answers
 from ftsweep.errors import ConfigError, DataError
 from ftsweep.tasks.base import IGNORED, LabelShape, ProblemType, RowError, Tally
 from ftsweep.tasks.encoding.labels import checked_switch, in_label_order, label_indices, label_text, written
@@ -46,12 +46,15 @@ class MultiLabel(SequenceTask):
     phrase = "multi-label classification"
     target = "labels"
     columns = ("text", "text_pair", "labels")
-    metrics: ClassVar[Metrics] = {
-        "macro_f1": right_answers(is_readable=True, compares_parts=False),
-        "micro_f1": right_answers(),
-        "subset_accuracy": right_answers(),
-        "loss": LOSS,
-    }
+    metrics: ClassVar[Metrics] = dependent(
+        {
+            "macro_f1": right_answers(is_readable=True, compares_parts=False),
+            "micro_f1": right_answers(),
+            "subset_accuracy": right_answers(),
+            "loss": LOSS,
+        },
+        "fold_labels",
+    )
     label_shape: ClassVar[LabelShape] = "vector"
     problem_type: ClassVar[ProblemType | None] = "multi_label_classification"
     loss_settings = frozenset({"threshold"})

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
-from ftsweep.domain.metric import LOSS, Metric, Metrics, right_answers
+from ftsweep.domain.metric import LOSS, Metric, Metrics, dependent, right_answers
 from ftsweep.errors import ConfigError
 from ftsweep.models.base import Head
 from ftsweep.tasks.base import Example, LabelShape, LabelType, RowError, Tally, Task
@@ -62,8 +62,7 @@ class Preference(Task):
     metrics: ClassVar[Metrics] = {
         "accuracy": replace(right_answers(is_readable=True), depends_on=("loss",)),
         "ranking_accuracy": right_answers(is_readable=True),
-        "margin": Metric("maximize", depends_on=("loss", "beta")),
-        "loss": replace(LOSS, depends_on=("loss", "beta")),
+        **dependent({"margin": Metric("maximize"), "loss": LOSS}, "loss", "beta", "max_length"),
     }
 
     def __init__(self, *, loss: PairLoss = "dpo", beta: float = 0.1, max_length: int = 512) -> None:

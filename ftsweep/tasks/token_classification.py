@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ftsweep.data.files.text_words import are_parted
-from ftsweep.domain.metric import LOSS, Metric, Metrics, right_answers
+from ftsweep.domain.metric import LOSS, Metric, Metrics, dependent, right_answers
 from ftsweep.errors import ConfigError, DataError, suggest
 from ftsweep.models.base import Head
 from ftsweep.tasks.base import IGNORED, Example, LabelShape, RowError, Tally, Task
@@ -47,13 +47,16 @@ class TokenClassification(Task):
     head: ClassVar[Head] = "token_classification"
     is_model_input = True
     columns = ("tokens", "tags", "text")  # text: what to predict may be given unsplit
-    metrics: ClassVar[Metrics] = {
-        "f1": right_answers(is_readable=True),
-        "precision": Metric("maximize", 0, 1),
-        "recall": Metric("maximize", 0, 1),
-        "token_accuracy": right_answers(),
-        "loss": LOSS,
-    }
+    metrics: ClassVar[Metrics] = dependent(
+        {
+            "f1": right_answers(is_readable=True),
+            "precision": Metric("maximize", 0, 1),
+            "recall": Metric("maximize", 0, 1),
+            # Of the words that a cut leaves:
+            **dependent({"token_accuracy": right_answers(), "loss": LOSS}, "max_length"),
+        },
+        "fold_labels",
+    )
     label_shape: ClassVar[LabelShape] = "token"
     has_new_head = True
 

@@ -176,6 +176,15 @@ WRONG = [
         [*PAIRS, "space.task.loss=[dpo,orpo]", "objective.metric=accuracy"],
         ["space.task.loss", "objective.metric=ranking_accuracy"],
     ),
+    (
+        ["task=instruction", "space.task.max_length=[128,512]"],
+        ["space.task.max_length", "means something else", "objective.metric=rouge_l", "one task.max_length"],
+    ),
+    (
+        ["task=token_classification", "objective.metric=loss", "space.task.max_length=[64,128]"],
+        ["space.task.max_length", "objective.metric=f1"],
+    ),
+    (["space.task.fold_labels=[true,false]"], ["space.task.fold_labels", "Set one task.fold_labels for all trials"]),
     (["task=instruction", "space.task.learn=[all,last]"], ["space.task.learn", "objective.metric=rouge_l"]),
     (["objective.direction=up"], ["objective.direction", "'minimize' or 'maximize'"]),
     # study

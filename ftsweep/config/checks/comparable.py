@@ -32,9 +32,9 @@ def _varies_at(layers: Layers, key: str, branches: Sequence[Branch]) -> str | No
     """Where more than one value of this key is asked for; None where all trials have the same."""
     values = []
     for layer, branch in zip(layers.branches, branches, strict=True):
-        dimension = branch.space.dimensions.get(key)
-        if dimension is not None and num_values(dimension) != 1:
-            return layers.where(f"space.{key}", layer)
+        for name, dimension in branch.space.dimensions.items():
+            if f"{name}.".startswith(f"{key}.") and num_values(dimension) != 1:
+                return layers.where(f"space.{name}", layer)
         values.append((layer, branch.config["task"].get(key.partition(".")[2])))
     first: BranchLayer | None = next((layer for layer, value in values if value != values[0][1]), None)
     return None if first is None else layers.where(key, first)
