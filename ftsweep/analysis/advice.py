@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ftsweep.analysis.comparison import cost
 from ftsweep.domain.approach import Approach
@@ -25,7 +26,9 @@ class Yardstick:
     is_share: bool
     """Of right answers, so that the number of rows tells its standard error, roughly."""
     num_rows: int | None
-    """Of the split; None where it is not known."""
+    """Of the split, those of one group as one; None where it is not known."""
+    unit: str
+    """What these are: rows, or groups."""
 
     def score(self, approach: Approach) -> float | None:
         return (approach.test if self.split == "test" else approach.validation).get(self.metric)
@@ -63,13 +66,19 @@ def shown_metric(scores: Mapping[str, float], objective: Objective) -> str:
     return readable(objective.metrics, scores) or objective.metric
 
 
-def advise(approaches: Sequence[Approach], objective: Objective, *, winner: int, num_rows: Mapping[str, int]) -> str:
+def rows_apart(data: Mapping[str, Any]) -> tuple[Mapping[str, int], str]:
+    """By split how many rows of a branch's data tell something of their own, and what these are: rows, or groups."""
+    groups = data.get("num_groups")
+    return (groups, "groups") if groups else (data.get("num_rows", {}), "rows")
+
+
+def advise(approaches: Sequence[Approach], objective: Objective, *, winner: int, data: Mapping[str, Any]) -> str:
     """What to use, what the next cheaper approaches would cost in quality, and whether training is needed at all.
 
-    winner: the best trial's number, which is among the approaches. num_rows: rows by split.
+    winner: the best trial's number, which is among the approaches. data: a branch's answer to `prepare`.
     """
     best = next(approach for approach in approaches if approach.trial == winner)
-    yardstick = _yardstick(best, objective, num_rows)
+    yardstick = _yardstick(best, objective, data)
     others = [a for a in approaches if a is not best and a.has_score and a.is_comparable]
     score = yardstick.score(best)
     how = ", which trains nothing" if best.trains_nothing else ""
@@ -83,11 +92,12 @@ def advise(approaches: Sequence[Approach], objective: Objective, *, winner: int,
     return " ".join(parts)
 
 
-def _yardstick(best: Approach, objective: Objective, num_rows: Mapping[str, int]) -> Yardstick:
+def _yardstick(best: Approach, objective: Objective, data: Mapping[str, Any]) -> Yardstick:
     split = "test" if best.test else "validation"
     metric = shown_metric(best.test or best.validation, objective)
     known = objective.metrics.get(metric, Metric(objective.direction))
-    return Yardstick(metric, split, known.direction == "maximize", known.is_share, num_rows.get(split))
+    num_rows, unit = rows_apart(data)
+    return Yardstick(metric, split, known.direction == "maximize", known.is_share, num_rows.get(split), unit)
 
 
 def _worth_naming(others: Sequence[Approach], best: Approach, objective: Objective) -> list[Approach]:
@@ -140,7 +150,7 @@ def _price(approach: Approach, best: Approach, yardstick: Yardstick) -> str:
         text = f"is {number(-loss, digits=2)} better on {yardstick.split}" if loss else f"is equal on {yardstick.split}"
     if yardstick.is_noise(approach, best):
         error = yardstick.error_of(approach, best)
-        text += f" (less than one standard error, {number(error, digits=2)} on {yardstick.num_rows} rows)"
+        text += f" (less than one standard error, {number(error, digits=2)} on {yardstick.num_rows} {yardstick.unit})"
     return text
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from ftsweep.analysis.advice import shown_metric
+from ftsweep.analysis.advice import rows_apart, shown_metric
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.result import BASELINE, StudyResult
 from ftsweep.domain.spelling import number
@@ -48,10 +48,9 @@ def _shown(result: StudyResult, objective: Objective) -> str:
 
 
 def _num_rows(result: StudyResult, records: Sequence[TrialRecord]) -> Mapping[str, int]:
-    """Rows by split that the model was trained and measured on; {} where it is not known."""
+    """Rows by split that the model was trained and measured on, those of a group as one; {} where it is not known."""
     branch = next((each.proposal.branch for each in records if each.number == result.number), "")
-    found: Mapping[str, int] = result.data.get(branch or "main", {}).get("num_rows", {})
-    return found
+    return rows_apart(result.data.get(branch or "main", {}))[0]
 
 
 def _beside_base(

@@ -95,7 +95,7 @@ class Ending:
         )
         intervals = {name: read_intervals(answer["intervals"]) for name, answer in answers.items()}
         result = self._compared(sentence, test, choice, intervals)
-        num_rows = self.data[choice.record.proposal.branch or "main"]["num_rows"]
+        data = self.data[choice.record.proposal.branch or "main"]
         approaches = result.approaches
         earlier = read_result(self.folder)
         is_registered = earlier is not None and earlier.model is not None and earlier.model.name == model.name
@@ -108,7 +108,7 @@ class Ending:
             quantity=self.probe(again) if self.probe else None,
             intervals={name: found for name, found in intervals.items() if found},
             details={name: each["details"] for name, each in answers.items() if each["details"]},
-            advice=advise(approaches, objective, winner=model.number, num_rows=num_rows) if approaches else "",
+            advice=advise(approaches, objective, winner=model.number, data=data) if approaches else "",
             registered=earlier.registered if earlier and is_registered else None,
         )
 

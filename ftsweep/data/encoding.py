@@ -25,6 +25,8 @@ class EncodingReport:
     """What encoding the splits showed."""
 
     num_examples: dict[str, int] = field(default_factory=dict)
+    num_groups: dict[str, int] = field(default_factory=dict)
+    """By split, where `data.group` is set and the task tells rows apart."""
     inputs_cut: Places = field(default_factory=lambda: defaultdict(list))
     targets_cut: Places = field(default_factory=lambda: defaultdict(list))
     unsupervised: Places = field(default_factory=lambda: defaultdict(list))
@@ -56,6 +58,8 @@ def encode_split(
             it out would measure another split than the one named. Or there is no example at all.
     """
     num_results, clusters = 0, _clusters(rows, group)
+    if group is not None and not task.mixes_rows:
+        report.num_groups[split] = len(set(clusters))
     for index, result in enumerate(task.encode([row.values for row in rows], tokenizer, schema)):
         num_results += 1
         is_row = index < len(rows)

@@ -26,7 +26,7 @@ from ftsweep.errors import DataError
 from ftsweep.store.atomic import read_json, remove, write_json, written_folder
 from ftsweep.store.locks import locked
 
-FORMAT = 7
+FORMAT = 8
 """Counts up when the folder's layout or meaning changes: old folders are then left alone and new ones are made."""
 
 
@@ -36,8 +36,8 @@ class PreparedSet:
     def __init__(self, folder: Path, meta: Mapping[str, Any]) -> None:
         self.folder = folder
         self.meta = meta
-        """`schema`, `num_rows`, `num_examples`, `fingerprint` (of the rows), `hash`, `split_source`, `findings`,
-        `seconds`."""
+        """`schema`, `num_rows`, `num_groups`, `num_examples`, `fingerprint` (of the rows), `hash`, `split_source`,
+        `findings`, `seconds`."""
         self._splits: dict[str, EncodedSplit] = {}
 
     @property
@@ -197,6 +197,7 @@ class _Maker:
                 "fingerprint": fingerprint,
                 "schema": schema,
                 "num_rows": {name: len(rows) for name, rows in split.rows.items()},
+                "num_groups": report.num_groups,
                 "num_examples": report.num_examples,
                 "split_source": split.source,
                 "shown": report.shown,

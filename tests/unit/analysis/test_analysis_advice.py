@@ -34,6 +34,7 @@ def say(
     base: dict[str, float] = BASE,
     objective: Objective = OBJECTIVE,
     errors: dict[str, dict[str, float]] | None = None,
+    groups: dict[str, int] | None = None,
     **changed: str,
 ) -> str:
     branches = list(dict.fromkeys(one.proposal.branch for one in records))
@@ -44,7 +45,11 @@ def say(
         for model, found in (errors or {}).items()
     }
     approaches = compare(records, objective, branches, baseline=baseline, test=test, data=data, intervals=sure)
-    return advise(approaches, objective, winner=winner, num_rows=ROWS)
+    return advise(approaches, objective, winner=winner, data={"num_rows": ROWS, "num_groups": groups or {}})
+
+
+def test_rows_of_a_group_tell_chance_as_one() -> None:
+    assert "less than one standard error, 0.13 on 20 groups" in say(FULL, LORA, groups={"test": 20})
 
 
 def test_advice_names_the_cost_of_every_cheaper_approach() -> None:

@@ -88,13 +88,16 @@ def test_examples_of_one_group_belong_together_where_rows_are_told_apart(
     users = ["ann", "bob", "ann", "", "", "bob"]
     rows = [{**row, "user": user} for row, user in zip(labelled(6), users, strict=True)]
     given = {"train": labelled(20, 50), "validation": rows}
-    split = build(given_rows(given, group="user")).split("validation")
+    prepared = build(given_rows(given, group="user"))
+    assert prepared.meta["num_groups"] == {"train": 20, "validation": 4}
+    split = prepared.split("validation")
     assert split.clusters().tolist() == [0, 1, 0, 3, 4, 1]
     assert DrawnSplit(split, [5, 0, 1]).clusters().tolist() == [1, 0, 1]
     assert DrawnSplit(split, [5, 0, 1]).clusters(np.array([0, 1])).tolist() == []
     assert build(given_rows(given), cache=tmp_path / "other").split("validation").clusters().tolist() == []
     packed = build(given_rows(given, group="user"), with_task=packing_task, cache=tmp_path / "packed")
     assert packed.split("validation").clusters().tolist() == []
+    assert packed.meta["num_groups"] == {}
 
 
 def test_missing_splits_are_made_by_their_fractions(build, given_rows, labelled):
