@@ -39,6 +39,15 @@ class Metric:
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
+    def lies_outside(self, value: float) -> str:
+        """Which bound a value breaks by more than rounding, in words; "" for none, and for NaN."""
+        slack = 1e-6 * max(1.0, abs(value))
+        if self.low is not None and value < self.low - slack:
+            return f"below the {self.low:g} that its Metric has as `low`"
+        if self.high is not None and value > self.high + slack:
+            return f"above the {self.high:g} that its Metric has as `high`"
+        return ""
+
     def cannot_reach(self, target: float) -> str:
         """Why no model comes to this value; "" when one may."""
         if self.direction == "maximize" and self.high is not None and target > self.high:

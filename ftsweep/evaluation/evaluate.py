@@ -135,8 +135,12 @@ class Evaluator:
 
 
 def as_numbers(task: Task, values: Mapping[str, Any]) -> dict[str, float]:
-    """A task's scores as Python's floats; those of numpy and torch are taken. ConfigError: one is no number."""
-    found = {}
+    """A task's scores as Python's floats; those of numpy and torch are taken.
+
+    Raises:
+        ConfigError: one is no number, or lies outside of what its metric says of itself.
+    """
+    found, metrics = {}, {**task.metrics, **task.added_metrics}
     for name, value in values.items():
         number = as_float(value)
         if number is None:
@@ -144,6 +148,12 @@ def as_numbers(task: Task, values: Mapping[str, Any]) -> dict[str, float]:
                 f"{type(task).__name__} scores {name} as {value!r}, which is no number",
                 where="task",
                 remedy="Have it give a float; where there is none, float('nan').",
+            )
+        if name in metrics and (bound := metrics[name].lies_outside(number)):
+            raise ConfigError(
+                f"{type(task).__name__} scores {name} as {number:g}, {bound}",
+                where="task",
+                remedy="Mend the score, or give the Metric the bounds that it has.",
             )
         found[name] = number
     return found

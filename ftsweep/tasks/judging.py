@@ -99,6 +99,10 @@ def _row_told(judge: Judge, place: int, row: Any, names: Sequence[str]) -> list[
         name = names[found.index(None)]
         remedy = "What cannot be told is float('nan'), or left out."
         raise _wrong(judge, f"scores row {place} by {name} as {row[name]!r}, which is no number", remedy)
+    for name, number in zip(names, found, strict=True):
+        if number is not None and (bound := judge.metrics[name].lies_outside(number)):
+            remedy = "Mend the score, or give the Metric the bounds that it has."
+            raise _wrong(judge, f"scores row {place} by {name} as {number:g}, {bound}", remedy)
     return [math.nan if number is None else number for number in found]
 
 

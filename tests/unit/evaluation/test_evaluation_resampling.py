@@ -181,6 +181,13 @@ def test_score_that_is_no_number_is_refused_by_its_name(value: object) -> None:
         as_numbers(Classification(), {"mine": value})
 
 
+@pytest.mark.parametrize(("value", "told"), [(1.01, "above the 1 "), (-0.5, "below the 0 ")])
+def test_score_beyond_the_bounds_of_its_metric_is_refused(value: float, told: str) -> None:
+    with pytest.raises(ConfigError, match=rf"Classification scores accuracy as {value:g}, {told}"):
+        as_numbers(Classification(), {"accuracy": value})
+    assert as_numbers(Classification(), {"accuracy": 1 + 1e-9, "loss": np.nan, "mine": 7}) is not None
+
+
 def test_objective_that_a_task_of_ones_own_does_not_score_the_base_by_names_what_to_write() -> None:
     class Mine(Classification):
         metrics: ClassVar[Metrics] = {"mine": Metric("maximize", 0, 1), **Classification.metrics}

@@ -41,6 +41,7 @@ def test_numbers_of_any_library_count_and_what_is_left_out_is_nan() -> None:
         ([{}, 0.5], "Brevity gave 0.5 for row 1."),
         ([{"brevty": 1.0}, {}], "Brevity scores row 0 by 'brevty'. Its `metrics` has brevity, wit."),
         ([{}, {"wit": None}], "Brevity scores row 1 by wit as None, which is no number. What cannot be told is float"),
+        ([{}, {"wit": 1.5}], "Brevity scores row 1 by wit as 1.5, above the 1 that its Metric has as `high`. Mend"),
         ([{}, {"wit": "0.5"}], "Brevity scores row 1 by wit as '0.5', which is no number."),
     ],
 )
