@@ -18,6 +18,8 @@ _MOST = 0.95
 """Share of the lines that must be of a kind."""
 _FEWEST = 5  # lines that show anything
 _LONGEST = 200  # characters of a word
+_UNTYPED = {"B", "I", "E", "S", "L", "U", "O"}
+"""Tags of entities that are all of one type."""
 _MARKED = "__label__"
 _LONG_SIGNS = ("+++$+++", ":::", "|||", "::", "||")
 """Signs of several characters that stand between cells, those first that hold others."""
@@ -50,7 +52,8 @@ def holds_words_and_tags(lines: Sequence[str]) -> bool:
     usual = [cells for cells in words if len(cells) == size]
     for place in range(1, size):
         tags = Counter(cells[place] for cells in usual)
-        share = sum(number for tag, number in tags.items() if TAG.fullmatch(tag)) / len(usual)
+        is_untyped = tags.keys() <= _UNTYPED and {"B", "O"} <= tags.keys()
+        share = sum(number for tag, number in tags.items() if is_untyped or TAG.fullmatch(tag)) / len(usual)
         if share >= _MOST and any(tag != "O" for tag in tags):
             return True
     return False
