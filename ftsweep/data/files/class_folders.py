@@ -99,8 +99,8 @@ def _unlabelled(folders: Mapping[DataFile, tuple[str, ...]]) -> list[Finding]:
     why = "which are named as parts of one set" if all(_PARTS.fullmatch(each[-1]) for each in named) else ""
     why = why or "which lie at different depths, or beside texts in none"
     what = f"texts lie in {len(named)} folders, {why}, and the folders name no labels: {shown}"
-    remedy = "If they are labels, have each text one folder deep, in one with its label's name"
-    return [Finding("files", Severity.NOTE, what, remedy=remedy)]
+    way = "if they are labels, have each text one folder deep, in one with its label's name"
+    return [Finding("files", Severity.NOTE, f"{what}; {way}")]
 
 
 def _of_split_words(files: Sequence[DataFile], names: Names) -> list[Finding]:

@@ -96,8 +96,8 @@ _UNITS = (
 """The texts of each unit of a translation memory by their languages."""
 _NAMES = (
     "Name it after what it holds: .csv or .tsv for a table, whatever stands between its cells, .jsonl for a JSON "
-    "object a line, .conll for a word and its tag a line, .txt for text. Lines of two files that belong to each other "
-    "make a table: `paste OLD.en OLD.de > NEW.tsv`"
+    "object a line, .conll for a word and its tag a line, .txt for text. Of two files whose lines belong to each other "
+    "or whose names are labels, name both .txt and look at their folder: a command is told that makes rows of them"
 )
 
 
