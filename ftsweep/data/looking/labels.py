@@ -16,6 +16,8 @@ _PAIRS = ("\n", "|", ";")
 _FEWEST_JOINED = 2
 _OF_IDS = re.compile(r".*([_. -](?i:id|ids|uuid|hash|sha)|[a-z]I[dD]|[a-z]Id)|(?i:(.*[_. -])?repo([_. -].*)?)")
 """Names of columns that hold ids: `user_id`, `ProductId`, `repo_name`."""
+_ABOUT = ("meta", "metadata", "_meta")
+"""Columns of objects that say where a row is from."""
 _DATES_AND_HASHES = re.compile(
     r"(?i)(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})([T ]\d.*)?|[0-9a-f]{16,}"
     r"|[0-9a-f]{8}(-[0-9a-f]{4}){3}-.*"
@@ -37,6 +39,7 @@ def label_column(facts: Mapping[str, ColumnFacts]) -> str | None:
         for name, each in candidates.items()
         if each.num_values >= each.num_missing and not is_named_as_id(name) and not _are_no_classes(each)
     }
+    unnamed = {name: each for name, each in unnamed.items() if name.partition(".")[0].lower() not in _ABOUT}
     unnamed = {name: each for name, each in unnamed.items() if name.lower() not in ABOUT_ROWS} or unnamed
     rates = {name: each for name, each in candidates.items() if each.num_distinct <= _MOST_RATES}
     rates = {name: each for name, each in rates.items() if not is_named_as_id(name)}
