@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 
+from ftsweep.data.files.annotated_texts import refuse_annotated
 from ftsweep.data.files.base import ReadSettings
 from ftsweep.data.files.conll_layout import DOCUMENT, TAG, cells_of
 from ftsweep.data.files.json_ways import json_in_text_way
@@ -87,6 +88,7 @@ def refuse_disguised(
     refuse_marked(file, full, encoding)
     if wants_text:
         return
+    refuse_annotated(file, full, encoding)
     num_opened = sum(line.lstrip().startswith("{") for line in full)
     if not reads_objects and num_opened >= _MOST * len(full) and all(_is_object(line) for line in full[:_FEWEST]):
         raise DataError(

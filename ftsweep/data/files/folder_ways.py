@@ -10,6 +10,7 @@ from ftsweep.data.files.made_readable import (
     KIND_OF,
     LETTERS,
     annotations_way,
+    reuters_way,
     way_of_unknown,
     way_to_read,
 )
@@ -30,7 +31,10 @@ def way_for_folder(folder: Path, files: Sequence[Path]) -> str:
         if kind == "pdf" and len(files) > 1:
             made = f"`find {path_argument(folder)} -name '*{file.suffix}' -exec pdftotext {{}} \\;`"
             return f"Save their texts as .txt: {made}."
-        if way := way_to_read(file):
+        way = way_to_read(file)
+        if kind == "sgml" and "topics" in way:
+            return f"All of them: {reuters_way(f'{path_argument(file.parent)}/*{file.suffix} > NEW.jsonl')}."
+        if way:
             return f"{way}."
     if files and not any(file.suffix for file in files):
         return f"Files of text must be named .txt: {_renamed(folder, '-type f')} does it."

@@ -102,7 +102,7 @@ def refuse_labelled(file: DataFile, full: Sequence[str], encoding: str) -> None:
         raise DataError(
             "has a tag behind each word and a slash",
             where=f"{file.where}:1",
-            remedy=f"Write words and tags as lists: {_piped(file, _TAGGED, encoding)} > NEW.jsonl; {_ALONE}",
+            remedy=f"Write words and tags as lists: {piped(file, _TAGGED, encoding)} > NEW.jsonl; {_ALONE}",
         )
     cells = [line.split() for line in full]
     if all(len(each) == len(cells[0]) > 1 for each in cells):
@@ -119,7 +119,7 @@ def refuse_labelled(file: DataFile, full: Sequence[str], encoding: str) -> None:
 def table_command(file: DataFile, names: str, cells: str, encoding: str) -> str:
     """The command that writes a table of a file's lines, with every mark and quote of them."""
     code = _TABLE.replace("HEAD", f"{names}, " * bool(names)).replace("CELLS", cells)
-    return f"{_piped(file, code, encoding)} > NEW.csv"
+    return f"{piped(file, code, encoding)} > NEW.csv"
 
 
 def refuse_marked(file: DataFile, full: Sequence[str], encoding: str) -> None:
@@ -137,7 +137,8 @@ def refuse_marked(file: DataFile, full: Sequence[str], encoding: str) -> None:
     )
 
 
-def _piped(file: DataFile, code: str, encoding: str) -> str:
+def piped(file: DataFile, code: str, encoding: str) -> str:
+    """The command that runs code on a file's lines; the code reads them with ENCODING."""
     return f'{_printed(file)} | python -c "{code.replace("ENCODING", encoding)}"'
 
 

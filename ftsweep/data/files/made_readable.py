@@ -23,6 +23,7 @@ _SUFFIXES = {
     "page": (".html", ".htm", ".xhtml"),
     "xml": (".xml", ".tei", ".rss", ".atom", ".xlf", ".xliff"),
     "memory": (".tmx",),
+    "sgml": (".sgm", ".sgml"),
     "text": (".md", ".rst", ".tex", ".log", ".py", ".srt", ".vtt"),
     "notebook": (".ipynb",),
     "mail": (".mbox",),
@@ -94,6 +95,13 @@ _UNITS = (
     "unit.iterfind('{*}tuv')})) for unit in tree.parse(sys.argv[1]).iterfind('.//{*}tu')]"
 )
 """The texts of each unit of a translation memory by their languages."""
+_REUTERS = (
+    "import html, json, re, sys; [print(json.dumps({'text': html.unescape(re.sub('<[^>]*>', ' ', body)).strip(), "
+    "'labels': re.findall('<D>(.*?)</D>', topics), 'split': split})) for each in sys.argv[1:] for split, topics, body "
+    "in re.findall(r'(?s)<REUTERS[^>]*LEWISSPLIT=.(TRAIN|TEST)[^>]*>.*?<TOPICS>(.*?)</TOPICS>.*?<TEXT[^>]*>(.*?)</TEXT>'"
+    ", open(each, encoding='latin-1').read())]"
+)
+"""The stories of Reuters-21578 that are of a split."""
 _NAMES = (
     "Name it after what it holds: .csv or .tsv for a table, whatever stands between its cells, .jsonl for a JSON "
     "object a line, .conll for a word and its tag a line, .txt for text. Of two files whose lines belong to each other "
@@ -140,6 +148,11 @@ def way_of_unknown(path: Path) -> str:
     return "It holds a JSON object a line: name it .jsonl" if is_object else _NAMES
 
 
+def reuters_way(arguments: str) -> str:
+    """How the stories of Reuters-21578 become rows."""
+    return f"its stories of the splits TRAIN and TEST as rows with their topics: {python_command(_REUTERS, arguments)}"
+
+
 def annotations_way(folder: Path) -> str:
     """How brat's annotations, `1.ann` beside `1.txt`, become rows."""
     made = python_command(_ANNOTATIONS, f"{path_argument(folder)} > NEW.jsonl")
@@ -179,6 +192,10 @@ def _way(kind: str, path: Path) -> str:
         return f"{before}: {python_command(_ELEMENTS, f'{old} > {new}')}"
     if kind == "memory":
         return f"Its units as rows, with a column for each language: {python_command(_UNITS, f'{old} > {new}')}"
+    if kind == "sgml":
+        plain = "If its text is to be read, name it .txt"
+        is_news = b"<REUTERS" in _first_bytes(path)
+        return f"{plain}; {reuters_way(f'{old} > {new}')}" if is_news else plain
     if kind == "notebook":
         return f"Its cells as texts: {python_command(_CELLS, f'{old} > {new}')}"
     code = LETTERS.format(**(_MBOX if kind == "mail" else EML))

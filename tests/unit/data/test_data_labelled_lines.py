@@ -111,3 +111,36 @@ def test_an_object_in_each_text_of_a_folder_is_no_text_and_becomes_a_row_with_it
     look = made(tmp_path / "set", tmp_path)
     assert (look.split_column, look.num_rows) == ("split", {"train": 2 * _NUM, "validation": 20})
     assert dict(look.columns["folder"].counts) == {"high": _NUM + 10, "middle": _NUM + 10}
+
+
+def test_annotations_between_texts_become_entities_and_relations_a_column(tmp_path: Path) -> None:
+    for folder in ("pubtator", "semeval"):
+        (tmp_path / folder).mkdir()
+    docs = (f"{n}|t|Ache {n}\n{n}|a|An ache.\n{n}\t0\t4\tAche\tDisease\tD1\n{n}\tCID\tD1\tD2\n\n" for n in range(_NUM))
+    (tmp_path / "pubtator" / "docs.txt").write_text("".join(docs))
+    look = made(tmp_path / "pubtator" / "docs.txt", tmp_path / "pubtator")
+    assert look.guess is not None
+    assert look.guess.columns == {"tokens": "text", "tags": "entities"}
+    assert dict(look.columns["entities"].counts) == {"[[0, 4, 'Disease']]": _NUM}
+    assert "Ache 7 An ache." in look.columns["text"].counts
+    pair = '{n}\t"The <e1>tap</e1> of {n} "cups" made <e2>foam</e2>."\n{label}\nComment: \n\n'
+    pairs = (pair.format(n=n, label=["Cause-Effect(e1,e2)", "Other"][n % 2]) for n in range(_NUM))
+    (tmp_path / "semeval" / "train.TXT").write_text("".join(pairs))
+    look = made(tmp_path / "semeval" / "train.TXT", tmp_path / "semeval")
+    assert dict(look.columns["label"].counts) == {"Cause-Effect(e1,e2)": 20, "Other": 20}
+    assert 'The <e1>tap</e1> of 7 "cups" made <e2>foam</e2>.' in look.columns["text"].counts
+
+
+def test_the_stories_of_reuters_become_rows_with_topics_and_splits(tmp_path: Path) -> None:
+    story = (
+        '<REUTERS TOPICS="YES" LEWISSPLIT="{split}" NEWID="{n}">\n<TOPICS><D>{topic}</D></TOPICS>\n'
+        "<TEXT>&#2;\n<TITLE>STORY {n}</TITLE><BODY>Prices &lt;rose> by {n}.\n&#3;</BODY></TEXT>\n</REUTERS>\n"
+    )
+    (tmp_path / "sgm").mkdir()
+    for n, split in enumerate(("TRAIN", "TEST", "NOT-USED")):
+        stories = (story.format(split=split, n=m, topic=["cocoa", "grain"][m % 2]) for m in range(_NUM))
+        (tmp_path / "sgm" / f"reut2-00{n}.sgm").write_text("".join(stories), encoding="latin-1")
+    look = made(tmp_path / "sgm", tmp_path)
+    assert (look.split_column, look.num_rows) == ("split", {"train": _NUM, "test": _NUM})
+    assert set(look.columns["labels"].counts) == {"cocoa", "grain"}
+    assert any("Prices <rose> by 7." in text for text in look.columns["text"].counts)
