@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -38,7 +39,7 @@ def labelled_by_folder(
     files = [file for members in plain.values() for file in members]
     folders = {file: names[file].others for file in files}
     unclear = _of_split_words(files, names)
-    loose = _beside_folders(folders) if folders and not unclear else None
+    loose = _beside_folders(folders, plain.get("train", files)) if folders and not unclear else None
     if loose is None:
         notes += unclear or _unlabelled(folders)
         return dict(chosen)
@@ -77,14 +78,17 @@ def _of_train_alone(
     return [Finding("files", Severity.WARN, what, count=len(alone), remedy=remedy)]
 
 
-def _beside_folders(folders: Mapping[DataFile, tuple[str, ...]]) -> set[DataFile] | None:
-    """The few files that lie above the folders that name labels; None where folders name none."""
+def _beside_folders(folders: Mapping[DataFile, tuple[str, ...]], train: Sequence[DataFile]) -> set[DataFile] | None:
+    """The few files that lie above the folders that name labels; None where folders name none, or hold a text each."""
     depth = max(map(len, folders.values()))
     loose = {file for file, each in folders.items() if len(each) < depth}
     places = {each for each in folders.values() if len(each) == depth}
     above = {each[:place] for each in places for place in range(depth)}
     classes = {place[-1] for place in places if place}
-    is_apart = len(loose) <= _MOST_LOOSE * len(folders) and above.issuperset(folders[file] for file in loose)
+    has_several = any(count > 1 for count in Counter(folders[file] for file in train if file not in loose).values())
+    is_apart = (
+        has_several and len(loose) <= _MOST_LOOSE * len(folders) and above.issuperset(folders[file] for file in loose)
+    )
     if not is_apart or len(classes) < 2 or all(map(_PARTS.fullmatch, classes)):
         return None
     return loose
@@ -97,9 +101,10 @@ def _unlabelled(folders: Mapping[DataFile, tuple[str, ...]]) -> list[Finding]:
         return []
     shown = _shown(["/".join(each) for each in named])
     why = "which are named as parts of one set" if all(_PARTS.fullmatch(each[-1]) for each in named) else ""
-    why = why or "which lie at different depths, or beside texts in none"
+    is_even = len({len(each) for each in folders.values()}) == 1
+    why = why or ("with a text each" if is_even else "which lie at different depths, or beside texts in none")
     what = f"texts lie in {len(named)} folders, {why}, and the folders name no labels: {shown}"
-    way = "if they are labels, have each text one folder deep, in one with its label's name"
+    way = "if they are labels, have the texts of each in a folder with its name, all of them one folder deep"
     return [Finding("files", Severity.NOTE, f"{what}; {way}")]
 
 

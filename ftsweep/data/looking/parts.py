@@ -11,6 +11,11 @@ from ftsweep.data.looking.names import PARTS_OF_ROWS
 from ftsweep.domain.finding import Finding, Severity
 
 _MOST_PARTS = 20
+_OTHER_PARTS = {
+    *("unlabeled", "unlabelled", "unsup", "unsupervised", "extra", "public", "private", "hidden", "unused", "not-used"),
+    *("none", "predict", "prediction", "inference", "challenge", "ood"),
+}
+"""Parts of data that are no splits by their names."""
 _NUM_SHOWN = 5
 _MEND = "Write train, validation or test to a column of its own in each row, and say in data.split what it is called"
 
@@ -30,12 +35,18 @@ def part_findings(facts: Mapping[str, ColumnFacts], used: Collection[str], *, is
     for name, each in facts.items():
         if name in used or not 2 <= each.num_distinct <= _MOST_PARTS:
             continue
-        splits = {split_of_word(word) for word in each.counts}
-        if (is_text or name.lower() not in PARTS_OF_ROWS) and not {"", "train"} <= splits:
+        if (is_text or name.lower() not in PARTS_OF_ROWS) and not _has_other_parts(each):
             continue
         shown = ", ".join(f"{value} ({count})" for value, count in each.counts.most_common(_NUM_SHOWN))
         what = f"{name!r} seems to say which part of the data a row is in ({shown}), and is not read: rows that it "
         yield Finding("columns", Severity.WARN, f"{what}holds out are trained on as well", remedy=_MEND)
+
+
+def _has_other_parts(each: ColumnFacts) -> bool:
+    """Whether a column holds names of splits, train among them, and others: `train` beside `bus` is none."""
+    splits = {split_of_word(word) for word in each.counts}
+    others = {word.strip().lower() for word in each.counts if not split_of_word(word)}
+    return {"", "train"} <= splits and (len(splits) > 2 or others <= _OTHER_PARTS)
 
 
 def unsaid_findings(named: Mapping[str, Sequence[str]]) -> Iterator[Finding]:

@@ -90,7 +90,7 @@ def _of_unread_context(
             continue
         if mean_words(name, rows) >= 2 * facts[prompt].mean_words:
             what = f"{name!r} holds more text than {prompt!r} does, and is not read: questions are asked without it"
-            remedy = "If answers need it, write it to a column of text named input, which is read with the prompt"
+            remedy = "If answers need it, write it as one text to a column named context, which is read with the prompt"
             yield Finding("texts", Severity.WARN, what, remedy=remedy)
 
 

@@ -40,6 +40,10 @@ def test_a_column_that_holds_rows_out_and_is_not_read_is_told(part: dict[str, An
     assert f"'{name}' seems to say which part" in warnings(look)
 
 
+def test_trains_beside_buses_are_no_part_of_the_data(tmp_path: Path) -> None:
+    assert not warnings(looked(tmp_path, lambda n: {**labelled(n), "ride": ["train", "bus", "plane"][n % 3]}))
+
+
 def test_a_column_without_a_name_that_says_splits_is_the_split_and_no_label(tmp_path: Path) -> None:
     lines = (f"{['TRAIN', 'TRAIN', 'TEST'][n % 3]},the {n}th day was long,{'ab'[n % 2]}\n" for n in range(60))
     (tmp_path / "rows.csv").write_text("".join(lines))

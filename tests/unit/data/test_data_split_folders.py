@@ -81,6 +81,16 @@ def test_folders_that_are_named_as_parts_or_lie_at_different_depths_are_told_to_
     assert "different depths" in found.findings[-1].text
 
 
+def test_a_text_in_each_folder_is_no_label_of_it(tmp_path: Path) -> None:
+    for place in ("en", "de"):
+        (tmp_path / place).mkdir()
+        for split in ("train", "dev"):
+            (tmp_path / place / f"{split}.txt").write_text("one text\n\nand another\n")
+    found = find_files(str(tmp_path))
+    assert _labels(found) == {"train": {"": 2}, "validation": {"": 2}}
+    assert "with a text each" in found.findings[-1].text
+
+
 def test_archives_in_a_folder_are_splits_and_labels_as_folders_are(tmp_path: Path) -> None:
     def write(name: str, *members: str) -> None:
         with zipfile.ZipFile(tmp_path / name, "w") as archive:
