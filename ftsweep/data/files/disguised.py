@@ -106,7 +106,7 @@ def refuse_disguised(
             where=f"{file.where}:1",
             remedy="Name it .csv; the texts alone, whole lines, are learned by --task text (task=text).",
         )
-    refuse_labelled(file, full, encoding)
+    refuse_labelled(file, full, encoding, is_parted=is_parted)
     _refuse_cells(file, full)
 
 

@@ -6,6 +6,7 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from ftsweep.data.files.conll_layout import TAG
@@ -17,6 +18,7 @@ _MOST = 0.95
 """Share of the lines that must be of a kind."""
 _FEWEST = 5  # lines of a label, on average
 _MOST_LABELS = 50
+_MOSTLY = 0.75
 _PRINTS: Mapping[Compression, str] = {
     "": "cat",
     "gzip": "gzip -dc",
@@ -38,6 +40,8 @@ class _Form(NamedTuple):
     names: str
     cells: str
     """Python for the cells of `line`, in the order of the names."""
+    is_alone: bool = False
+    """Whether it is looked for only where no blank lines stand between texts: prose begins so, too."""
 
 
 _FORMS = (
@@ -52,12 +56,14 @@ _FORMS = (
         "before each text, as numbers of classes stand there",
         "['label', 'text']",
         "re.split('[ ,]+', line.strip(), maxsplit=1)",
+        is_alone=True,
     ),
     _Form(
         re.compile(r"(\w[\w-]*), ?\S.*"),
         "and a comma before each text, as labels stand there",
         "['label', 'text']",
         "re.split(', *', line.strip(), maxsplit=1)",
+        is_alone=True,
     ),
     _Form(
         re.compile(r".*\S *@ *(\w[\w-]*)"),
@@ -70,6 +76,7 @@ _FORMS = (
         "behind each text and a comma, as labels stand there",
         "['text', 'label']",
         "[cell.strip() for cell in line.rsplit(',', 1)]",
+        is_alone=True,
     ),
     _Form(
         re.compile(r"\((\d) \(.*\)"),
@@ -86,12 +93,21 @@ _TAGGED = (
 )
 
 
-def refuse_labelled(file: DataFile, full: Sequence[str], encoding: str) -> None:
-    """Raise DataError for lines of which each has one of a few labels at its beginning or its end, or tags in it."""
+def refuse_labelled(file: DataFile, full: Sequence[str], encoding: str, *, is_parted: bool = False) -> None:
+    """Raise DataError for lines of which each has one of a few labels at its beginning or its end, or tags in it.
+
+    `is_parted`: blank lines stand between them.
+    """
     for form in _FORMS:
+        if form.is_alone and is_parted:
+            continue
         matches = [match[1] for line in full if (match := form.pattern.fullmatch(line.strip()))]
         labels = Counter(matches)
-        if len(matches) >= _MOST * len(full) and 1 < len(labels) <= min(_MOST_LABELS, len(full) / _FEWEST):
+        if (
+            not _count_up(matches)
+            and len(matches) >= _MOST * len(full)
+            and 1 < len(labels) <= min(_MOST_LABELS, len(full) / _FEWEST)
+        ):
             raise DataError(
                 f"has one of {len(labels)} words such as {next(iter(labels))!r} {form.told}",
                 where=f"{file.where}:1",
@@ -114,6 +130,14 @@ def refuse_labelled(file: DataFile, full: Sequence[str], encoding: str) -> None:
                 remedy="Put one behind each sentence, and name it .conll; where a point, a question or an exclamation "
                 f"mark ends sentences: {_printed(file)} | awk '{{print}} $1 ~ /^[.!?]$/ {{print \"\"}}' > NEW.conll",
             )
+
+
+def _count_up(found: Sequence[str]) -> bool:
+    """Whether most of them are the number behind the one before: they number lines or verses."""
+    if not all(each.lstrip("+-").isdigit() for each in found):
+        return False
+    numbers = list(map(int, found))
+    return sum(two - one == 1 for one, two in pairwise(numbers)) > _MOSTLY * len(numbers)
 
 
 def table_command(file: DataFile, names: str, cells: str, encoding: str) -> str:

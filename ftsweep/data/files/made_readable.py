@@ -97,9 +97,9 @@ _UNITS = (
 """The texts of each unit of a translation memory by their languages."""
 _REUTERS = (
     "import html, json, re, sys; [print(json.dumps({'text': html.unescape(re.sub('<[^>]*>', ' ', body)).strip(), "
-    "'labels': re.findall('<D>(.*?)</D>', topics), 'split': split})) for each in sys.argv[1:] for split, topics, body in"
-    " re.findall(r'(?s)<REUTERS[^>]*LEWISSPLIT=.(TRAIN|TEST)[^>]*>.*?<TOPICS>(.*?)</TOPICS>.*?<TEXT[^>]*>(.*?)</TEXT',"
-    " open(each, encoding='latin-1').read())]"
+    "'labels': re.findall('<D>(.*?)</D>', topics), 'split': split})) for each in sys.argv[1:] for split, topics, body "
+    "in re.findall(r'(?s)<REUTERS[^>]*LEWISSPLIT=.(TRAIN|TEST)[^>]*>.*?<TOPICS>(.*?)</TOPICS>.*?<TEXT.*?>(.*?)</TEXT'"
+    ", open(each, encoding='latin-1').read())]"
 )
 """The stories of Reuters-21578 that are of a split."""
 _NAMES = (

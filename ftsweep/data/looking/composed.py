@@ -135,6 +135,8 @@ def of_repeated_prompts(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Doubt
     prompt, answer = (guess.columns.get(name) for name in ("prompt", "completion"))
     if guess.task != "instruction" or not isinstance(prompt, str) or not isinstance(answer, str):
         return None
+    if "input" in guess.columns:
+        return None  # which tells the rows apart
     each = facts[prompt]
     few = {
         name: other

@@ -97,6 +97,20 @@ def test_two_conversations_and_prompts_that_say_nothing_are_no_guess(row: Any, s
     assert said in remedy_of(looked(tmp_path, row))
 
 
+def test_a_few_prompts_with_a_text_each_are_a_guess(tmp_path: Path) -> None:
+    row = {
+        "instruction": "Sum it up.",
+        "context": "Day {n} was long and warm.",
+        "response": "long {n}",
+        "category": "sum",
+    }
+    look = looked(
+        tmp_path, lambda n: {name: each.format(n=n) for name, each in row.items()} | {"category": "ab"[n % 2]}
+    )
+    assert look.guess is not None
+    assert look.guess.columns == {"prompt": "instruction", "input": "context", "completion": "response"}
+
+
 def test_letters_of_choices_in_a_table_without_names_are_no_classes(tmp_path: Path) -> None:
     lines = (f"What is the sum of {n} and 1?,1,2,{n},{n + 1},{'ABCD'[n % 4]}\n" for n in range(_NUM))
     (tmp_path / "algebra.csv").write_text("".join(lines))

@@ -67,12 +67,21 @@ def test_words_and_tags_without_blank_lines_are_told_with_what_puts_them(tmp_pat
     assert made(tmp_path / "words.txt", tmp_path).num_rows == {"train": _NUM}
 
 
-@pytest.mark.parametrize("line", ["{n} a verse of the book", "The {n}th line of a poem", "Anna: I ate {n} plums"])
+@pytest.mark.parametrize(
+    "line", ["{n} a verse of the book", "The {n}th line of a poem", "Anna: I ate {n} plums", "{word}, I ate {n} plums"]
+)
 def test_lines_of_other_texts_have_no_labels(line: str, tmp_path: Path) -> None:
-    (tmp_path / "poem.txt").write_text("".join(f"{line.format(n=n)}\n\n" for n in range(_NUM)))
+    lines = (line.format(n=n, word=["Then", "Later"][n % 2]) for n in range(_NUM))
+    (tmp_path / "poem.txt").write_text("".join(f"{each}\n\n" for each in lines))
     look = look_at([str(tmp_path / "poem.txt")])
     assert look.guess is not None
     assert (look.guess.task, look.num_rows) == ("text", {"train": _NUM})
+
+
+def test_verses_by_number_have_no_labels(tmp_path: Path) -> None:
+    psalm = "".join(f"{verse} a verse of the book\n" for verse in range(1, 8))
+    (tmp_path / "psalms.txt").write_text(f"{psalm}\n" * 10)
+    assert look_at([str(tmp_path / "psalms.txt")]).num_rows == {"train": 10}
 
 
 def test_files_of_lines_named_after_labels_become_labelled_rows(tmp_path: Path) -> None:
