@@ -103,6 +103,7 @@ def _found_in(named: str, split: str, shared: Sequence[str], notes: list[Finding
             kinds = f"Rows are in files of these kinds: {known_formats()}."
             remedy = f"It holds: {shown or 'nothing'}. {f'{way} ' if way else ''}{kinds}"
             raise DataError(what, where=str(path), remedy=remedy)
+        _check_one_revision(path, files)
         told = told_splits(path, set(files))
         notes += passed_over(path, there, set(files))
         if told:
@@ -114,6 +115,18 @@ def _found_in(named: str, split: str, shared: Sequence[str], notes: list[Finding
         return _chosen(chosen, split, shared, str(path), notes, told)
     check_exists(split, path)
     return {split: [data_file(path, path.name)]}
+
+
+def _check_one_revision(folder: Path, files: Sequence[Path]) -> None:
+    """Raise DataError for a cache of the hub that holds a data set as it was at several times."""
+    found = {place for file in files for place in file.parents if place.parent.name == "snapshots"}
+    kept = sorted(place for place in found if (place.parent.parent / "refs").is_dir() and folder in place.parents)
+    if len({place.parent for place in kept}) < len(kept):
+        raise DataError(
+            f"holds several revisions of a data set, whose rows would be read twice: {', '.join(map(str, kept))}",
+            where=str(folder),
+            remedy="Name the folder of one of them.",
+        )
 
 
 def _in_folder(file: Path, folder: Path, split: str) -> list[DataFile]:

@@ -9,6 +9,7 @@ from ftsweep.data.files.split_words import split_named, split_of_word
 from ftsweep.data.looking.columns import ColumnFacts
 from ftsweep.data.looking.names import PARTS_OF_ROWS
 from ftsweep.domain.finding import Finding, Severity
+from ftsweep.domain.paths import typed_path
 
 _MOST_PARTS = 20
 _OTHER_PARTS = {
@@ -50,8 +51,16 @@ def _has_other_parts(each: ColumnFacts) -> bool:
 
 
 def unsaid_findings(named: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
-    """A warning of files that are read as train beside one that is named so, and whose own names speak of no split."""
+    """What to know of several names of train.
+
+    A note of folders, whose names are no labels then; a warning of files beside one that is named after train, whose
+    own names speak of no split.
+    """
     train = named.get("train", ())
+    names = [Path(each).name for each in train]
+    if len(set(names)) == len(names) > 1 and all(typed_path(each).is_dir() for each in train):
+        what = f"the folders {', '.join(names[:_NUM_SHOWN])} are read as one, and their names are not read: where they "
+        yield Finding("files", Severity.NOTE, f"{what}are labels of texts, name the folder that holds them")
     unsaid = [each for each in train if split_named(Path(each).name) != "train"]
     if unsaid and len(unsaid) < len(train):
         what = f"{', '.join(unsaid[:_NUM_SHOWN])}: read as train, with those that are named so"

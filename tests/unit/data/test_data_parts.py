@@ -71,6 +71,15 @@ def test_a_file_that_is_held_out_by_its_name_is_test_and_one_without_a_split_is_
     assert not warnings(look_at(names[2:]))
 
 
+def test_folders_that_are_named_one_by_one_are_told_to_name_no_labels(tmp_path: Path) -> None:
+    for name in ("good", "bad"):
+        (tmp_path / name).mkdir()
+        for n in range(30):
+            (tmp_path / name / f"{n}.txt").write_text(f"the {n}th {name} day")
+    look = look_at([str(tmp_path / "good"), str(tmp_path / "bad")])
+    assert "the folders good, bad are read as one" in " ".join(each.text for each in look.findings)
+
+
 def test_texts_and_labels_in_two_tables_are_put_together_by_the_command_in_the_message(tmp_path: Path) -> None:
     (tmp_path / "train.csv").write_text("id,text\n" + "".join(f"0{n},the {n}th day was long\n" for n in range(60)))
     (tmp_path / "train_labels.csv").write_text("id,label\n" + "".join(f"0{n},{'ab'[n % 2]}\n" for n in range(60)))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ftsweep.data.files.found import FoundFiles, find_files
+from ftsweep.errors import DataError
 
 
 def _found(root: Path, *places: str, named: str | None = None) -> FoundFiles:
@@ -124,3 +125,13 @@ def test_many_texts_of_another_kind_and_a_table_about_the_texts_are_told(tmp_pat
     told = _warnings(_found(tmp_path, "texts"))
     assert "not read: metadata.csv, notes/0.md" in told
     assert f"find {tmp_path} -name '*.md'" in told
+
+
+def test_several_revisions_in_a_cache_of_the_hub_are_refused_and_one_is_read(tmp_path: Path) -> None:
+    for revision in ("1a", "2b"):
+        (tmp_path / "snapshots" / revision).mkdir(parents=True)
+        (tmp_path / "snapshots" / revision / "train.csv").write_text("text,label\nhello there,good\n")
+    (tmp_path / "refs").mkdir()
+    with pytest.raises(DataError, match="several revisions"):
+        find_files(str(tmp_path))
+    assert len(find_files(str(tmp_path / "snapshots" / "2b")).splits["train"]) == 1
