@@ -120,13 +120,18 @@ def _found_in(named: str, split: str, shared: Sequence[str], notes: list[Finding
 def _check_one_revision(folder: Path, files: Sequence[Path]) -> None:
     """Raise DataError for a cache of the hub that holds a data set as it was at several times."""
     found = {place for file in files for place in file.parents if place.parent.name == "snapshots"}
-    kept = sorted(place for place in found if (place.parent.parent / "refs").is_dir() and folder in place.parents)
+    kept = sorted(place for place in found if folder in place.parents and _is_cached(place.parent.parent))
     if len({place.parent for place in kept}) < len(kept):
         raise DataError(
             f"holds several revisions of a data set, whose rows would be read twice: {', '.join(map(str, kept))}",
             where=str(folder),
             remedy="Name the folder of one of them.",
         )
+
+
+def _is_cached(folder: Path) -> bool:
+    """Whether a folder of snapshots is one of the hub's cache."""
+    return any((folder / name).is_dir() for name in ("refs", "blobs"))
 
 
 def _in_folder(file: Path, folder: Path, split: str) -> list[DataFile]:
