@@ -56,8 +56,8 @@ def opened_lines(
             refuse_foreign(file)
             lines = _first_lines(path, encoding)
             looked_for = tuple(wanted) if _may_be_cells(lines, wanted) else ("text",)
-            refuse_disguised(file, lines, ReadSettings(wanted=looked_for), reads_objects=True)
             found = find_encoding(file, encoding)
+            refuse_disguised(file, lines, ReadSettings(wanted=looked_for), found.name, reads_objects=True)
             with opened_text(file, found) as text:
                 yield text, [*encoding_findings(file, found, ReadSettings(encoding)), *_paragraphs_told(path, lines)]
         else:  # a pipe, which can be read only once

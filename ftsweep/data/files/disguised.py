@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
-import shlex
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+from ftsweep.data.files.annotated_texts import refuse_annotated
 from ftsweep.data.files.base import ReadSettings
 from ftsweep.data.files.conll_layout import DOCUMENT, TAG, cells_of
-from ftsweep.data.files.kinds import Compression, DataFile
+from ftsweep.data.files.json_ways import json_in_text_way
+from ftsweep.data.files.kinds import DataFile
+from ftsweep.data.files.labelled_lines import refuse_labelled, refuse_marked, table_command
 from ftsweep.errors import DataError
 
 SAMPLE_LINES = 2_000
@@ -18,22 +19,13 @@ _MOST = 0.95
 """Share of the lines that must be of a kind."""
 _FEWEST = 5  # lines that show anything
 _LONGEST = 200  # characters of a word
-_MARKED = "__label__"
+_UNTYPED = {"B", "I", "E", "S", "L", "U", "O"}
+"""Tags of entities that are all of one type."""
 _LONG_SIGNS = ("+++$+++", ":::", "|||", "::", "||")
 """Signs of several characters that stand between cells, those first that hold others."""
 _NAMES = {"text", "label", "labels", "prompt", "completion", "question", "answer", "tokens", "tags", "sentence"}
 """Names of columns that hardly any text begins with, with a comma behind."""
 _MOST_SPACES = 2  # of a column's name
-_FIRST = re.compile(r"[A-Za-z_]+:[A-Za-z_]+(?= )")
-"""A label with its finer one, before a text."""
-_PRINTS: Mapping[Compression, str] = {
-    "": "cat",
-    "gzip": "gzip -dc",
-    "bz2": "bzip2 -dc",
-    "xz": "xz -dc",
-    "zstd": "zstd -dc",
-    "zip": "unzip -p",
-}
 _CELLS = {"\t": "tab", ";": "semicolon", "|": "pipe"}
 
 
@@ -50,13 +42,14 @@ def holds_words_and_tags(lines: Sequence[str]) -> bool:
     usual = [cells for cells in words if len(cells) == size]
     for place in range(1, size):
         tags = Counter(cells[place] for cells in usual)
-        share = sum(number for tag, number in tags.items() if TAG.fullmatch(tag)) / len(usual)
+        is_untyped = tags.keys() <= _UNTYPED and {"B", "O"} <= tags.keys()
+        share = sum(number for tag, number in tags.items() if is_untyped or TAG.fullmatch(tag)) / len(usual)
         if share >= _MOST and any(tag != "O" for tag in tags):
             return True
     return False
 
 
-def refuse_long_sign(file: DataFile, lines: Sequence[str], *, delimiter: str = "") -> None:
+def refuse_long_sign(file: DataFile, lines: Sequence[str], encoding: str, *, delimiter: str = "") -> None:
     """Raise DataError where cells are parted by a sign of several characters, which no table can be read with.
 
     The first line has it as often as the others: a name above texts with `::` in them has none. Where a delimiter parts
@@ -67,36 +60,35 @@ def refuse_long_sign(file: DataFile, lines: Sequence[str], *, delimiter: str = "
         number, count = Counter(line.count(sign) for line in full).most_common(1)[0]
         is_within = delimiter and (len(sign) == 2 or (delimiter in sign and delimiter in full[0].replace(sign, "")))
         if number and full[0].count(sign) == number and count >= _MOST * len(full) and not is_within:
-            pattern = sign.replace("$", "[$]")
+            cells = f"[cell.strip() for cell in line.split('{sign}')]".replace("$", "\\$")
             raise DataError(
                 f"is a table by its lines, of {number + 1} cells each with {sign!r} between them, which is several "
                 "characters",
                 where=f"{file.where}:1",
-                remedy=f"Write tabs: sed 's/ *{pattern} */\\t/g' OLD > NEW.tsv, and where its first line is a row say "
+                remedy=f"Write commas: {table_command(file, '', cells, encoding)}; where its first line is a row say "
                 "data.header=false and the columns by number, 'data.columns={text: 2, label: 3}'.",
             )
 
 
 def refuse_disguised(
-    file: DataFile, lines: Sequence[str], settings: ReadSettings, *, reads_objects: bool = False
+    file: DataFile, lines: Sequence[str], settings: ReadSettings, encoding: str, *, reads_objects: bool = False
 ) -> None:
     """Raise DataError for a .txt file whose lines are rows with labels in them, unless its text alone is wanted.
 
     `reads_objects`: JSON objects are read from such lines, and are nothing to refuse.
     """
     full = [line for line in lines if line.strip()]
-    if file.format != "txt" or len(full) < _FEWEST:
+    if file.format != "txt" or not full:
         return
-    if sum(line.startswith(_MARKED) for line in full) >= _MOST * len(full):
-        raise DataError(
-            f"has labels before its texts as fastText does ({_MARKED}...)",
-            where=f"{file.where}:1",
-            remedy=f"Write it as a table: {_printed(file)} | sed -E 's/^{_MARKED}([^ ]+) +/\\1\\t/' > NEW.tsv, and say "
-            "data.header=false; texts with several labels as lists, in JSON lines.",
-        )
-    if settings.wanted and set(settings.wanted) <= {"text"}:
+    wants_text = bool(settings.wanted) and set(settings.wanted) <= {"text"}
+    if len(lines) < SAMPLE_LINES and not wants_text and not reads_objects and (way := json_in_text_way(file, lines)):
+        raise DataError("holds one value of JSON by its lines", where=f"{file.where}:1", remedy=way)
+    if len(full) < _FEWEST:
         return
-    _refuse_labels_before_texts(file, full)
+    refuse_marked(file, full, encoding)
+    if wants_text:
+        return
+    refuse_annotated(file, full, encoding)
     num_opened = sum(line.lstrip().startswith("{") for line in full)
     if not reads_objects and num_opened >= _MOST * len(full) and all(_is_object(line) for line in full[:_FEWEST]):
         raise DataError(
@@ -104,7 +96,7 @@ def refuse_disguised(
             where=f"{file.where}:1",
             remedy="Name it .jsonl; the texts alone, whole lines, are learned by --task text (task=text).",
         )
-    refuse_long_sign(file, full)
+    refuse_long_sign(file, full, encoding)
     first = [cell.strip().strip('"').lower() for cell in full[0].split(",")]
     are_names = len(first) > 1 and _NAMES & {*first} and all(cell.count(" ") <= _MOST_SPACES for cell in first)
     is_parted = any(not line.strip() for line in lines[: len(full)])  # a blank line stands between texts, not rows
@@ -114,6 +106,7 @@ def refuse_disguised(
             where=f"{file.where}:1",
             remedy="Name it .csv; the texts alone, whole lines, are learned by --task text (task=text).",
         )
+    refuse_labelled(file, full, encoding, is_parted=is_parted)
     _refuse_cells(file, full)
 
 
@@ -128,24 +121,6 @@ def _refuse_cells(file: DataFile, full: Sequence[str]) -> None:
                 where=f"{file.where}:1",
                 remedy=f"Name it .{kind}; the texts alone, whole lines, are learned by --task text (task=text).",
             )
-
-
-def _refuse_labels_before_texts(file: DataFile, full: Sequence[str]) -> None:
-    begun = Counter(match[0] for line in full if (match := _FIRST.match(line)))
-    if begun.total() >= _MOST * len(full) and 1 < len(begun) <= len(full) / _FEWEST:
-        raise DataError(
-            f"has one of {len(begun)} words such as {next(iter(begun))!r} before each text, as labels stand there",
-            where=f"{file.where}:1",
-            remedy=f"Write it as a table: {_printed(file)} | sed -E 's/ +/\\t/' > NEW.tsv, and say data.header=false; "
-            "the texts alone, whole lines, are learned by --task text (task=text).",
-        )
-
-
-def _printed(file: DataFile) -> str:
-    """The command that prints a file's lines."""
-    if file.member:
-        return f"unzip -p {shlex.quote(str(file.path))} {shlex.quote(file.member)}"
-    return f"{_PRINTS[file.compression]} {shlex.quote(str(file.path))}"
 
 
 def _is_object(line: str) -> bool:

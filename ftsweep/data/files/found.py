@@ -11,12 +11,13 @@ from urllib.parse import unquote
 
 from ftsweep.data.base import SPLITS
 from ftsweep.data.files.archives import is_archive, member_names, split_member
+from ftsweep.data.files.below import files_below
 from ftsweep.data.files.beside import NOT_ROWS, is_beside, passed_over
 from ftsweep.data.files.class_folders import labelled_by_folder
 from ftsweep.data.files.configurations import ToldSplits, told_splits
+from ftsweep.data.files.folder_ways import way_for_folder
 from ftsweep.data.files.kinds import DataFile, data_file, format_of, known_formats
-from ftsweep.data.files.made_readable import way_for_folder
-from ftsweep.data.files.split_words import split_named, splits_of_alike
+from ftsweep.data.files.split_folders import named_splits
 from ftsweep.domain.finding import Finding, Severity
 from ftsweep.domain.paths import typed_path
 from ftsweep.errors import ConfigError, DataError
@@ -92,19 +93,19 @@ def _found_in(named: str, split: str, shared: Sequence[str], notes: list[Finding
             raise DataError(f"no file matches {named!r}", where=f"data.{split}", remedy=_beside(path))
         return {split: [replace(data_file(file, file.name), parts=_parts_said(file)) for file in files]}
     if path.is_dir():
-        files = [
-            file for file in sorted(path.rglob("*"), key=lambda file: _natural(str(file))) if _may_hold_rows(file, path)
-        ]
+        there = files_below(path)
+        files = [file for file in sorted(there, key=lambda file: _natural(str(file))) if _may_hold_rows(file, path)]
         if not files:
             what = "is a folder without a file of rows, and no data set that datasets' save_to_disk wrote"
-            others = sorted(file for file in path.rglob("*") if file.is_file())
-            there = [file.name for file in others[:_NUM_SHOWN]]
+            others = sorted(there)
+            shown = ", ".join(file.name for file in others[:_NUM_SHOWN])
             way = way_for_folder(path, others)
             kinds = f"Rows are in files of these kinds: {known_formats()}."
-            remedy = f"It holds: {', '.join(there) or 'nothing'}. {f'{way} ' if way else ''}{kinds}"
+            remedy = f"It holds: {shown or 'nothing'}. {f'{way} ' if way else ''}{kinds}"
             raise DataError(what, where=str(path), remedy=remedy)
+        _check_one_revision(path, files)
         told = told_splits(path, set(files))
-        notes += passed_over(path, set(files))
+        notes += passed_over(path, there, set(files))
         if told:
             left = [file.relative_to(path).as_posix() for file in files if not told.split_of(file)]
             more = f"; not read: {', '.join(left[:_NUM_SHOWN])}" + ", ..." * (len(left) > _NUM_SHOWN) if left else ""
@@ -116,12 +117,34 @@ def _found_in(named: str, split: str, shared: Sequence[str], notes: list[Finding
     return {split: [data_file(path, path.name)]}
 
 
+def _check_one_revision(folder: Path, files: Sequence[Path]) -> None:
+    """Raise DataError for a cache of the hub that holds a data set as it was at several times."""
+    found = {place for file in files for place in file.parents if place.parent.name == "snapshots"}
+    kept = sorted(place for place in found if folder in place.parents and _is_cached(place.parent.parent))
+    if len({place.parent for place in kept}) < len(kept):
+        raise DataError(
+            f"holds several revisions of a data set, whose rows would be read twice: {', '.join(map(str, kept))}",
+            where=str(folder),
+            remedy="Name the folder of one of them.",
+        )
+
+
+def _is_cached(folder: Path) -> bool:
+    """Whether a folder of snapshots is one of the hub's cache."""
+    return any((folder / name).is_dir() for name in ("refs", "blobs"))
+
+
 def _in_folder(file: Path, folder: Path, split: str) -> list[DataFile]:
     """A folder's file under its name in it; an archive's members."""
-    name = file.relative_to(folder.parent).as_posix()
+    name = (_named(folder) / file.relative_to(folder)).as_posix()
     if is_archive(file):
         return [replace(each, name=f"{name}/{each.member}") for each in _members(file, "", split)]
     return [replace(data_file(file, name), parts=_parts_said(file.relative_to(folder)))]
+
+
+def _named(folder: Path) -> Path:
+    """A folder's name, of `.` and `..`, too."""
+    return Path(folder.name if folder.name not in ("", "..") else folder.resolve().name)
 
 
 def _parts_said(file: Path) -> tuple[tuple[str, str], ...]:
@@ -169,10 +192,9 @@ def _chosen(
 ) -> dict[str, list[DataFile]]:
     """The files of this split, and with `train` those of the others that are not named apart."""
     by_split: dict[str, list[DataFile]] = {}
-    alike = splits_of_alike([Path(file.member or file.name).name for file in files])
+    named = named_splits(files)
     for file in files:
-        said = (told and told.split_of(file.path)) or _split_named(file)
-        by_split.setdefault(said or alike.get(Path(file.member or file.name).name, ""), []).append(file)
+        by_split.setdefault((told and told.split_of(file.path)) or named[file].split, []).append(file)
     if set(by_split) == {""}:
         chosen = {split: by_split[""]}
     else:
@@ -193,17 +215,17 @@ def _chosen(
         words = "; ".join(f"{other}: {_names(members)}" for other, members in chosen.items())
         more = f"; not read: {_names(left)}" if left else ""
         if told is None:
-            notes.append(_note(f"{Path(where).name} has files named after splits: {words}{more}"))
+            what = f"{_named(Path(where))} has files named after splits: {words}{more}"
+            notes.append(_left_note(what, len(left)) if len(left) > sum(map(len, chosen.values())) else _note(what))
     for members in chosen.values():
         _check_one_kind(members, split, where)
-    return labelled_by_folder(chosen, notes)
+    return labelled_by_folder(chosen, named, notes)
 
 
-def _split_named(file: DataFile) -> str:
-    """The split that a file's name speaks of, or its folder's; "" of none."""
-    parts = Path(file.member or file.name).parts
-    said = map(split_named, (parts[-1], *reversed(parts[:-1] if file.member else parts[1:-1])))
-    return next(filter(None, said), "")
+def _left_note(what: str, num_left: int) -> Finding:
+    """A warning: more files are left out than are read."""
+    remedy = "If names say no split here, such as that of a label, give these files or folders others"
+    return Finding("files", Severity.WARN, what, count=num_left, remedy=remedy)
 
 
 def _check_one_kind(files: list[DataFile], split: str, where: str) -> None:
@@ -252,7 +274,7 @@ def _note(message: str) -> Finding:
 
 def _names(files: Sequence[DataFile]) -> str:
     more = f" and {len(files) - _NUM_SHOWN} more" if len(files) > _NUM_SHOWN else ""
-    return ", ".join(Path(file.name).name for file in files[:_NUM_SHOWN]) + more
+    return ", ".join("/".join(Path(file.name).parts[1:]) or file.name for file in files[:_NUM_SHOWN]) + more
 
 
 def _natural(name: str) -> list[tuple[bool, int, str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NoReturn
@@ -13,6 +12,7 @@ from ftsweep.data.files.encodings import Encoding
 from ftsweep.data.files.inner import MISSING, with_inner
 from ftsweep.data.files.json_tables import several_tables, table_in
 from ftsweep.data.files.json_text import Twice, has_comma_at_end, parsed, parsed_lines, several, twice_in
+from ftsweep.data.files.json_ways import apart_way, way_of_value
 from ftsweep.data.files.kinds import DataFile
 from ftsweep.data.files.text import excerpt, opened_text, undecoded
 from ftsweep.errors import DataError
@@ -22,22 +22,6 @@ _BLOCK = 1024
 
 _NUM_FIRST = 20
 """Rows whose keys are the columns that a file is said to have."""
-
-
-_APART = (
-    'python -c "import json; found = json.load(open(FILE)); '
-    "[json.dump(rows, open(f'{name}.json', 'w')) for name, rows in found.items() if isinstance(rows, list)]\""
-)
-"""Writes each list of FILE to a file of its name."""
-_AS_TABLES = _APART.replace("import json", "import csv, json").replace(
-    "json.dump(rows, open(f'{name}.json', 'w'))",
-    "csv.writer(open(f'{name}.csv', 'w', encoding='utf-8', newline='')).writerows(rows)",
-)
-_TOGETHER = (
-    'python -c "import json, pathlib, sys; [print(json.dumps(json.loads(file.read_bytes()))) for file in '
-    "sorted(pathlib.Path(sys.argv[1]).rglob('*.json'))]\""
-)
-"""Writes the object of each file in a folder as a line."""
 
 
 class JsonLines(OpenedFile):
@@ -206,22 +190,18 @@ class JsonFile(OpenedFile):
             self._refuse(f"cannot be decoded ({byte})", self.encoding.first_line)
         if isinstance(value, Twice) and value.is_own:
             self._refuse(twice_in(value), None)
-        path = repr(self.file.path.name)
         if names := several_tables(value):
             raise DataError(
                 f"holds several lists of rows: {', '.join(f'{name} ({len(value[name])})' for name in names)}",
                 where=self.file.where,
-                remedy="Write each to a file of its own: "
-                f"{(_APART if isinstance(value[names[0]][0], dict) else _AS_TABLES).replace('FILE', path)}.",
+                remedy=apart_way(value, names, self.file),
             )
         rows, how = table_in(value)
         if rows is None:
-            folder = self.file.path.parent
-            remedy = f"{self.remedy}."
-            if isinstance(value, dict) and len(list(islice(folder.glob("*.json"), 2))) > 1:
-                remedy += f" If each file of a folder is a row: `{_TOGETHER} {shlex.quote(str(folder))} > NEW.jsonl`."
             raise DataError(
-                f"holds one {type(value).__name__}, not a list of rows", where=self.file.where, remedy=remedy
+                f"holds one {type(value).__name__}, not a list of rows",
+                where=self.file.where,
+                remedy=f"{self.remedy}. {way_of_value(value, self.file)}".strip(),
             )
         if how:
             self.assumed.append(self.note("columns", how))

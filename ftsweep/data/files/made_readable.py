@@ -6,9 +6,10 @@ import codecs
 import json
 import shlex
 import sqlite3
-from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+
+from ftsweep.data.files.shell import path_argument, python_command
 
 _SUFFIXES = {
     "excel": (".xlsx", ".xlsm"),
@@ -22,6 +23,7 @@ _SUFFIXES = {
     "page": (".html", ".htm", ".xhtml"),
     "xml": (".xml", ".tei", ".rss", ".atom", ".xlf", ".xliff"),
     "memory": (".tmx",),
+    "sgml": (".sgm", ".sgml"),
     "text": (".md", ".rst", ".tex", ".log", ".py", ".srt", ".vtt"),
     "notebook": (".ipynb",),
     "mail": (".mbox",),
@@ -48,13 +50,14 @@ _SUFFIXES = {
     "brotli": (".br",),
     "lzma": (".lzma",),
 }
-_KIND_OF = {suffix: kind for kind, suffixes in _SUFFIXES.items() for suffix in suffixes}
+KIND_OF = {suffix: kind for kind, suffixes in _SUFFIXES.items() for suffix in suffixes}
+"""What files are by their extensions."""
 _LANGUAGES = (".br", ".por")
 """Of these those that are a language's code as well: Breton, Portuguese."""
 SPREADSHEETS = tuple(suffix for kind in ("excel", "old excel", "open", "sheet") for suffix in _SUFFIXES[kind])
 
 _TEXT_OF_MAIL = "(part := mail.get_body(('plain', 'html'))) and part.get_content()"  # the plain text, else the page
-_LETTERS = (
+LETTERS = (
     "import email, json, {imports}, sys; from email import policy; mails = {mails}; "
     f"[print(json.dumps({{{{'subject': mail['subject'], 'text': {_TEXT_OF_MAIL}}}}})) for mail in mails]{{end}}"
 )
@@ -63,7 +66,7 @@ _MBOX = {
     "mails": "mailbox.mbox(sys.argv[1], lambda file: email.message_from_binary_file(file, policy=policy.default))",
     "end": "; mails.close()",
 }
-_EML = {
+EML = {
     "imports": "pathlib",
     "mails": "[email.message_from_bytes(pathlib.Path(each).read_bytes(), policy=policy.default) "
     "for each in sys.argv[1:]]",
@@ -92,17 +95,24 @@ _UNITS = (
     "unit.iterfind('{*}tuv')})) for unit in tree.parse(sys.argv[1]).iterfind('.//{*}tu')]"
 )
 """The texts of each unit of a translation memory by their languages."""
+_REUTERS = (
+    "import html, json, re, sys; [print(json.dumps({'text': html.unescape(re.sub('<[^>]*>', ' ', body)).strip(), "
+    "'labels': re.findall('<D>(.*?)</D>', topics), 'split': split})) for each in sys.argv[1:] for split, topics, body "
+    "in re.findall(r'(?s)<REUTERS[^>]*LEWISSPLIT=.(TRAIN|TEST)[^>]*>.*?<TOPICS>(.*?)</TOPICS>.*?<TEXT.*?>(.*?)</TEXT'"
+    ", open(each, encoding='latin-1').read())]"
+)
+"""The stories of Reuters-21578 that are of a split."""
 _NAMES = (
     "Name it after what it holds: .csv or .tsv for a table, whatever stands between its cells, .jsonl for a JSON "
-    "object a line, .conll for a word and its tag a line, .txt for text. Lines of two files that belong to each other "
-    "make a table: `paste OLD.en OLD.de > NEW.tsv`"
+    "object a line, .conll for a word and its tag a line, .txt for text. Of two files whose lines belong to each other "
+    "or whose names are labels, name both .txt and look at their folder: a command is told that makes rows of them"
 )
 
 
 def way_to_read(path: Path) -> str:
     """What to do about a file of a kind that holds no rows, with the command; "" of a kind that nobody has told."""
     suffix = ".tar" if ".tar" in (each.lower() for each in path.suffixes) else path.suffix.lower()
-    kind = _KIND_OF.get(suffix)
+    kind = KIND_OF.get(suffix)
     if kind is None:
         return ""
     is_text = kind in ("excel", "old excel", "open") and _is_text(_first_bytes(path))
@@ -124,7 +134,7 @@ def is_in_a_language(path: Path) -> bool:
 
 def has_way(suffix: str) -> bool:
     """Whether files of this extension are told apart from unknown ones."""
-    return suffix in _KIND_OF
+    return suffix in KIND_OF
 
 
 def way_of_unknown(path: Path) -> str:
@@ -138,33 +148,22 @@ def way_of_unknown(path: Path) -> str:
     return "It holds a JSON object a line: name it .jsonl" if is_object else _NAMES
 
 
-def way_for_folder(folder: Path, files: Sequence[Path]) -> str:
-    """The same for a folder without a file of rows, by the first of its files that has a way; "" without one."""
-    for file in files:
-        kind = _KIND_OF.get(file.suffix.lower())
-        if kind == "brat":
-            return f"{annotations_way(folder)}."
-        if kind == "letter":
-            made = _python(_LETTERS.format(**_EML), f"{_quoted(file.parent)}/*.eml > NEW.jsonl")
-            return f"Letters as rows: {made}."
-        if way := way_to_read(file):
-            return f"{way}."
-    if files and not any(file.suffix for file in files):
-        return f"Files of text must be named .txt: `find {_quoted(folder)} -type f -exec mv {{}} {{}}.txt \\;` does it."
-    return f"{way_of_unknown(files[0])}." if files else ""
+def reuters_way(arguments: str) -> str:
+    """How the stories of Reuters-21578 become rows."""
+    return f"its stories of the splits TRAIN and TEST as rows with their topics: {python_command(_REUTERS, arguments)}"
 
 
 def annotations_way(folder: Path) -> str:
     """How brat's annotations, `1.ann` beside `1.txt`, become rows."""
+    made = python_command(_ANNOTATIONS, f"{path_argument(folder)} > NEW.jsonl")
     return (
-        f"Texts and entities as rows: {_python(_ANNOTATIONS, f'{_quoted(folder)} > NEW.jsonl')}; and say --task "
-        "token_classification --columns tokens=text,tags=entities, in a sweep file 'data.columns={tokens: text, tags: "
-        "entities}'"
+        f"Texts and entities as rows: {made}; and say --task token_classification --columns tokens=text,tags=entities, "
+        "in a sweep file 'data.columns={tokens: text, tags: entities}'"
     )
 
 
 def _way(kind: str, path: Path) -> str:
-    old = _quoted(path)
+    old = path_argument(path)
     if kind in _PLAIN:
         kinds = {"csv": ".csv", "txt": ".txt", "jsonl": ".jsonl", "sqlite": ".sqlite"}
         return _PLAIN[kind].format(old=old, **{name: _new(path, suffix) for name, suffix in kinds.items()})
@@ -175,7 +174,7 @@ def _way(kind: str, path: Path) -> str:
         needs = f" (it needs {package}: pip install {package})" if package else ""
         imports = {"sqlite": ", sqlite3", "avro": ", fastavro"}.get(kind, "")
         code = f"import pandas, sys{imports}; {call}"
-        return f"{before}{needs}: {_python(code, f'{said} {_new(path, new)}')}"
+        return f"{before}{needs}: {python_command(code, f'{said} {_new(path, new)}')}"
     if kind in ("sweep", "toml"):
         read = "yaml.safe_load(old.read_bytes())" if kind == "sweep" else "tomllib.loads(old.read_text('utf-8'))"
         code = (
@@ -184,19 +183,23 @@ def _way(kind: str, path: Path) -> str:
         )
         before = "A sweep file is for `ftsweep plan` and `ftsweep run`. " if kind == "sweep" else ""
         new = _new(path, ".json")
-        return f"{before}A list of rows: {_python(code, f'{old} {new}')}"
+        return f"{before}A list of rows: {python_command(code, f'{old} {new}')}"
     new = _new(path, ".jsonl")
     if kind == "brat":
         return annotations_way(path.parent)
     if kind == "xml":
         before = "If its text is to be read, name it .txt; as rows, with the element that is a row in the place of ITEM"
-        return f"{before}: {_python(_ELEMENTS, f'{old} > {new}')}"
+        return f"{before}: {python_command(_ELEMENTS, f'{old} > {new}')}"
     if kind == "memory":
-        return f"Its units as rows, with a column for each language: {_python(_UNITS, f'{old} > {new}')}"
+        return f"Its units as rows, with a column for each language: {python_command(_UNITS, f'{old} > {new}')}"
+    if kind == "sgml":
+        plain = "If its text is to be read, name it .txt"
+        is_news = b"<REUTERS" in _first_bytes(path)
+        return f"{plain}; {reuters_way(f'{old} > {new}')}" if is_news else plain
     if kind == "notebook":
-        return f"Its cells as texts: {_python(_CELLS, f'{old} > {new}')}"
-    code = _LETTERS.format(**(_MBOX if kind == "mail" else _EML))
-    return f"Its letters as rows: {_python(code, f'{old} > {new}')}"
+        return f"Its cells as texts: {python_command(_CELLS, f'{old} > {new}')}"
+    code = LETTERS.format(**(_MBOX if kind == "mail" else EML))
+    return f"Its letters as rows: {python_command(code, f'{old} > {new}')}"
 
 
 _PLAIN = {
@@ -270,20 +273,10 @@ def _in_sql(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _python(code: str, arguments: str) -> str:
-    return f'`python -c "{code}" {arguments}`'
-
-
-def _quoted(path: Path) -> str:
-    """A path as an argument that no program takes for an option."""
-    text = str(path)
-    return shlex.quote(f"./{text}" if text.startswith("-") else text)
-
-
 def _new(path: Path, suffix: str) -> str:
     """The file to write, beside the old one: none that is there."""
     new = path.with_suffix(suffix)
-    return _quoted(new.with_stem(f"{new.stem}-new") if new.exists() else new)
+    return path_argument(new.with_stem(f"{new.stem}-new") if new.exists() else new)
 
 
 def _is_text(first: bytes) -> bool:

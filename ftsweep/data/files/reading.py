@@ -49,7 +49,7 @@ def _reader(file: DataFile, settings: ReadSettings, encoding: Encoding) -> Opene
             lines = list(islice(text, SAMPLE_LINES))
         if holds_words_and_tags(lines):
             return _words_and_tags(file, settings, encoding)
-        refuse_disguised(file, lines, settings)
+        refuse_disguised(file, lines, settings, encoding.name)
     if file.format in ("csv", "tsv"):
         return TableFile(file, settings, encoding)
     if file.format == "txt":

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 _SPLIT_WORDS = {
     "train": ("train", "training"),
     "validation": ("validation", "valid", "val", "dev"),
-    "test": ("test", "testing", "eval", "evaluation"),
+    "test": ("test", "testing", "eval", "evaluation", "holdout", "heldout"),
 }
 _OF_WORD = {word: split for split, words in _SPLIT_WORDS.items() for word in words}
 _JOINED = re.compile("(" + "|".join(sorted(_OF_WORD, key=len, reverse=True)) + ")(set|data|file)?")

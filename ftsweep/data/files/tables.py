@@ -39,7 +39,7 @@ class TableFile(OpenedFile):
         self._dialect = self._find_dialect()
         delimiter = self._dialect.delimiter if self._dialect.is_sure else ""
         if settings.delimiter is None and (delimiter != "|" or self._dialect.seems_headless):
-            refuse_long_sign(file, self._sample, delimiter=delimiter)
+            refuse_long_sign(file, self._sample, encoding.name, delimiter=delimiter)
         self.facts.delimiter = self._dialect.delimiter
         self.facts.has_header = settings.header if settings.header is not None else True
         if number := self._dialect.num_comments:

@@ -1,7 +1,7 @@
 """Tags of words in other schemes than BIO, made BIO.
 
-BIOES, BILOU, BMEWO; IOB1, where I- may begin an entity; and IO, which has types alone (`LOC`, and `O` outside): there
-neighbours of one type are one entity.
+BIOES, BILOU, BMEWO; IOB1, where I- may begin an entity; IO, which has types alone (`LOC`, and `O` outside): there
+neighbours of one type are one entity; and marks alone (`B`, `I`, `O`), where all entities are of one type.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from typing import Any
 
 _AS_BIO = {"S": "B", "U": "B", "W": "B", "E": "I", "L": "I", "M": "I"}
 _MARKS = {"B", "I", *_AS_BIO}
+ONLY_TYPE = "entity"
+"""What the type of entities is called where tags are marks alone."""
 _JOINS = ("-", "_", ":", "/")
 """What stands between a mark and a type."""
 
@@ -21,7 +23,7 @@ class TagScheme:
     def __init__(self) -> None:
         self.marks: set[str] = set()
         self._has_outside = False
-        self._has_bare = False  # a type without a mark before it
+        self._bare: set[str] = set()  # types without a mark before them, or marks alone
         self._is_respelled = False  # B_LOC, LOC-B
         self._num_fresh_b = 0  # B- at the beginning of a sentence, after O, or after another type
         self._num_fresh_i = 0  # I- there
@@ -38,7 +40,7 @@ class TagScheme:
                     self._num_fresh_b += mark == "B"
                     self._num_fresh_i += mark == "I"
             elif kind:
-                self._has_bare = True
+                self._bare.add(kind)
             else:
                 self._has_outside = True
             previous = kind
@@ -46,11 +48,18 @@ class TagScheme:
     @property
     def name(self) -> str:
         """`BIO`, or what else the tags say."""
+        if self._is_untyped:
+            return f"marks alone ({', '.join(sorted({*self._bare, 'O'}))}: all entities are called {ONLY_TYPE})"
         return f"{self._scheme} spelled in another way" if self._is_respelled else self._scheme
 
     @property
+    def _is_untyped(self) -> bool:
+        """Whether tags are marks alone: such letters are no types."""
+        return not self.marks and "B" in self._bare and self._bare <= _MARKS and self._has_outside
+
+    @property
     def _scheme(self) -> str:
-        if not self.marks and self._has_bare and self._has_outside:
+        if not self.marks and self._bare and self._has_outside:
             return "IO"
         if self.marks & set(_AS_BIO):
             return "BIOES" if self.marks & {"S", "E"} else "BILOU" if self.marks & {"U", "L"} else "BMEWO"
@@ -61,6 +70,8 @@ class TagScheme:
         texts = _texts(tags)
         if not texts:
             return tags
+        if self._is_untyped:
+            return [tag if tag == "O" else f"{_AS_BIO.get(tag, tag)}-{ONLY_TYPE}" for tag in texts]
         scheme = self._scheme
         if scheme == "BIO" and not self._is_respelled:
             return texts

@@ -24,6 +24,14 @@ from ftsweep.data.looking.annotated import (
     spans_path,
 )
 from ftsweep.data.looking.columns import ColumnFacts, column_named
+from ftsweep.data.looking.composed import (
+    of_chunks,
+    of_repeated_prompts,
+    of_solutions,
+    of_two_conversations,
+    of_two_lists,
+    of_unnamed_choices,
+)
 from ftsweep.data.looking.guess import Guess
 from ftsweep.data.looking.labels import is_named_as_id, separator_of_joined
 from ftsweep.data.looking.names import PLURALS, TEXTS
@@ -63,11 +71,15 @@ def doubt_of(
     """The doubt that a guess of columns alone leaves; None without one."""
     is_pair = guess is not None and guess.task == "preference"
     found = of_capitals(guess, facts) or _of_messages(facts) or (None if is_pair else _of_two_answers(facts))
+    found = found or of_two_conversations(facts) or of_solutions(facts) or of_two_lists(rows, facts)
     found = found or of_turns(guess, facts, rows) or of_paragraphs(facts, rows)
+    found = found or (of_chunks(rows, facts) if guess is None or guess.task == "text" else None)
     if found or guess is None:
         return found
     return (
-        _of_words(guess, facts)
+        of_unnamed_choices(guess, facts)
+        or of_repeated_prompts(guess, facts)
+        or _of_words(guess, facts)
         or _of_rated(guess, facts)
         or of_rejected(guess, facts)
         or _of_joined(guess, facts)

@@ -16,6 +16,12 @@ _PAIRS = ("\n", "|", ";")
 _FEWEST_JOINED = 2
 _OF_IDS = re.compile(r".*([_. -](?i:id|ids|uuid|hash|sha)|[a-z]I[dD]|[a-z]Id)|(?i:(.*[_. -])?repo([_. -].*)?)")
 """Names of columns that hold ids: `user_id`, `ProductId`, `repo_name`."""
+_ABOUT = ("meta", "metadata", "_meta")
+"""Columns of objects that say where a row is from."""
+_DATES_AND_HASHES = re.compile(
+    r"(?i)(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})([T ]\d.*)?|[0-9a-f]{16,}"
+    r"|[0-9a-f]{8}(-[0-9a-f]{4}){3}-.*"
+)
 
 
 def label_column(facts: Mapping[str, ColumnFacts]) -> str | None:
@@ -31,13 +37,20 @@ def label_column(facts: Mapping[str, ColumnFacts]) -> str | None:
     unnamed = {
         name: each
         for name, each in candidates.items()
-        if each.num_values >= each.num_missing and not is_named_as_id(name)
+        if each.num_values >= each.num_missing and not is_named_as_id(name) and not _are_no_classes(each)
     }
+    unnamed = {name: each for name, each in unnamed.items() if name.partition(".")[0].lower() not in _ABOUT}
     unnamed = {name: each for name, each in unnamed.items() if name.lower() not in ABOUT_ROWS} or unnamed
     rates = {name: each for name, each in candidates.items() if each.num_distinct <= _MOST_RATES}
     rates = {name: each for name, each in rates.items() if not is_named_as_id(name)}
     named = column_named(candidates, LABELS) or column_named(candidates, JUDGED) or column_named(rates, RATINGS)
     return named or min(unnamed, key=lambda name: unnamed[name].num_distinct, default=None)
+
+
+def _are_no_classes(each: ColumnFacts) -> bool:
+    """Whether a column holds splits of rows, dates or hashes."""
+    are_splits = all(map(split_of_word, each.counts)) and "train" in map(split_of_word, each.counts)
+    return are_splits or all(map(_DATES_AND_HASHES.fullmatch, each.counts))
 
 
 def may_be_labels(facts: Mapping[str, ColumnFacts], label: str) -> list[str]:

@@ -14,11 +14,13 @@ from ftsweep.data.files.found import find_files, saved_dataset
 from ftsweep.data.files.kinds import DataFile
 from ftsweep.data.files.split_words import split_named, split_of_word, splits_of_alike
 from ftsweep.data.files.text_lists import TextLists
+from ftsweep.data.looking.apart import doubt_of_parts, names_finding
 from ftsweep.data.looking.columns import ColumnFacts, column_facts
 from ftsweep.data.looking.doubts import Doubt, doubt_of
 from ftsweep.data.looking.groups import group_column, group_finding
 from ftsweep.data.looking.guess import Guess, guess_task
 from ftsweep.data.looking.names import PLURALS
+from ftsweep.data.looking.parts import is_of_splits, part_findings, unsaid_findings
 from ftsweep.data.looking.saved import saved_files
 from ftsweep.data.looking.seen_rows import NUM_LOOKED_AT, SeenRows
 from ftsweep.data.looking.told import told_of
@@ -96,11 +98,13 @@ def look_at(data: Sequence[str], *, task: str | None = None, said: Mapping[str, 
         look.split_column, look.num_rows = _split_column(look)
     look.is_headless, look.num_unreadable = seen.is_headless, seen.num_bad
     about = [*_label_findings(look, seen.rows), *_transcript_findings(look)]
-    about += told_of(look.guess, look.columns, seen.rows) if not said and task is None else []
-    about += _group_findings(look, seen.rows)
+    if not said and task is None:
+        about += [*told_of(look.guess, look.columns, seen.rows), *names_finding(look.guess, splits["train"])]
+    about += [*_group_findings(look, seen.rows), *_held_out_findings(look, named)]
     look.findings = list(dict.fromkeys([*findings, *about]))
     if look.doubt is None and not said:
-        look.doubt = seen.doubt_of_twice(look.guess) or (seen.doubt_of_lines() if task is None else None)
+        look.doubt = seen.doubt_of_twice(look.guess) or doubt_of_parts(look.guess, seen.rows, seen.filled)
+        look.doubt = look.doubt or (seen.doubt_of_lines() if task is None else None)
         look.guess = None if look.doubt else look.guess
     return look
 
@@ -112,13 +116,25 @@ def _group_findings(look: Look, rows: Sequence[Mapping[str, Any]]) -> list[Findi
     return [] if look.group_column is None else [group_finding(look.columns[look.group_column], look.num_rows)]
 
 
+def _held_out_findings(look: Look, named: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
+    """What seems to be held out, and is read as train: files, and rows that a column tells apart."""
+    yield from unsaid_findings(named)
+    if look.split_column is None and look.guess is not None:
+        yield from part_findings(look.columns, _used(look), is_text=look.guess.task == "text")
+
+
+def _used(look: Look) -> set[str]:
+    """The columns that the guess reads."""
+    columns = look.guess.columns.values() if look.guess else ()
+    return {str(name) for names in columns for name in (names if isinstance(names, list) else [names])}
+
+
 def _split_column(look: Look) -> tuple[str | None, dict[str, int]]:
     """A column that holds the names of splits alone, and the rows of each, by those that were looked at."""
-    used = {each for names in (look.guess.columns.values() if look.guess else ()) for each in [str(names)]}
+    used = _used(look)
     for name, facts in look.columns.items():
-        splits = {word: split_of_word(word) for word in facts.counts}
-        is_whole = facts.num_missing == 0 and name not in used and all(splits.values())
-        if is_whole and {"train"} < set(splits.values()):
+        if facts.num_missing == 0 and name not in used and is_of_splits(facts):
+            splits = {word: split_of_word(word) for word in facts.counts}
             counts = Counter({split: 0 for split in SPLITS if split in splits.values()})
             for word, count in facts.counts.items():
                 counts[splits[word]] += count

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from ftsweep.data.files.base import OpenedFile, ReadSettings
 from ftsweep.data.files.inner import all_inner
+from ftsweep.data.files.json_ways import way_of_value
 from ftsweep.data.files.kinds import DataFile
 from ftsweep.data.files.reading import open_file
+from ftsweep.data.files.shell import path_argument, python_command
 from ftsweep.data.files.tables import TableFile
 from ftsweep.data.files.text import excerpt
 from ftsweep.data.looking.annotated import Doubt
+from ftsweep.data.looking.apart import labels_way
 from ftsweep.data.looking.columns import is_missing
 from ftsweep.data.looking.guess import Guess
 from ftsweep.data.sources.loaded import check_readable
@@ -27,6 +30,10 @@ MOST_COUNTED = 1_000_000
 _NUM_SHOWN = 4
 _MOST_PARALLEL, _FEWEST_LINES = 3, 20
 """Files that belong to each other line by line, and lines that they have at least: fewer are poems."""
+_PUT_TOGETHER = (
+    "import csv, sys; csv.writer(sys.stdout).writerows([cell.rstrip() for cell in row] for row in "
+    "zip(*(open(each, encoding='ENCODING') for each in sys.argv[1:]), strict=True))"
+)
 
 
 @dataclass
@@ -49,6 +56,7 @@ class SeenRows:
     """Train's files of text: path, lines and rows."""
     twice: dict[str, list[int]] = field(default_factory=dict)
     """Names that stand above several columns of a table, and the numbers of these."""
+    _encodings: set[str] = field(default_factory=set)
     _first_problem: str = ""
     _remedy: str = ""
 
@@ -79,6 +87,7 @@ class SeenRows:
         self.num_of_file[file] = self.num_rows[split] - before
         self.findings += opened.findings
         if split == "train" and opened.file.format == "txt":
+            self._encodings.add("utf-8" if opened.encoding is None else opened.encoding.name)
             self.texts.append((file.where, opened.facts.num_lines, self.num_rows[split] - before))
         if self.rows:  # of a file without any row that can be read `check` tells
             check_readable(bad, self.num_rows[split] - before, opened)
@@ -97,8 +106,14 @@ class SeenRows:
             raise DataError(
                 f"holds one row, with {len(self.rows[0])} columns: {names}",
                 where=where,
-                remedy=f"Of one row nothing can be learned and measured. {_list_in(self.rows[0]) or self._remedy}.",
+                remedy=f"Of one row nothing can be learned and measured. {self._way() or f'{self._remedy}.'}",
             )
+
+    def _way(self) -> str:
+        """What writes the rows that the only row holds to a file of their own; "" where it holds none."""
+        file = next(iter(self.columns))
+        row = {name: value for name, value in self.rows[0].items() if "." not in name}
+        return way_of_value(row, file) if file.format in ("json", "jsonl") and not file.compression else ""
 
     def doubt_of_lines(self) -> Doubt | None:
         """The doubt about files of text with as many lines each and no blank ones: texts, and what is said of them."""
@@ -106,11 +121,15 @@ class SeenRows:
         are_parallel = 2 <= len(self.texts) <= _MOST_PARALLEL and len(sizes) == 1 and max(sizes) >= _FEWEST_LINES
         if not are_parallel or any(rows != 1 for *_, rows in self.texts):
             return None
-        paths = " ".join(shlex.quote(path) for path, *_ in self.texts)
+        paths = [path for path, *_ in self.texts]
+        arguments = f"{' '.join(path_argument(Path(path)) for path in paths)} > NEW.csv"
+        encoding = next(iter(self._encodings)) if len(self._encodings) == 1 else "utf-8"
+        made = python_command(_PUT_TOGETHER.replace("ENCODING", encoding), arguments)
         return Doubt(
             f"the {len(self.texts)} files have {max(sizes)} lines each, as texts and what is said of them have",
-            f"Write them as one table, a line of each a row: `paste {paths} > NEW.tsv`. If each line is a text of its "
-            "own, put a blank line behind each: sed G OLD.txt > NEW.txt",
+            f"Write them as one table, a line of each a row: {made}. "
+            f"{labels_way(paths, encoding)}If each line is a text of its own, put a blank line behind each: "
+            "sed G OLD.txt > NEW.txt",
         )
 
     def doubt_of_twice(self, guess: Guess | None) -> Doubt | None:
@@ -147,18 +166,3 @@ class SeenRows:
             self.is_headless = True
             return open_file(file, replace(self.settings, header=False))
         return opened
-
-
-def _list_in(row: Mapping[str, Any]) -> str:
-    """What writes the longest list of objects within a row to a file of its own; "" without one."""
-    lists = {
-        name: len(value)
-        for name, value in row.items()
-        if isinstance(value, list) and len(value) > 1 and all(isinstance(each, Mapping) for each in value)
-    }
-    name = max(lists, key=lambda each: lists[each], default="")
-    if not name or "." in name:
-        return ""
-    code = "import json, sys; json.dump(json.load(open(sys.argv[1]))[sys.argv[3]], open(sys.argv[2], 'w'))"
-    arguments = f"OLD.json NEW.json {shlex.quote(name)}"
-    return f'If the {lists[name]} objects in {name!r} are the rows: `python -c "{code}" {arguments}`'

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ftsweep.data.looking.columns import ColumnFacts, as_list
+from ftsweep.data.looking.columns import ColumnFacts, as_list, is_missing
 from ftsweep.data.looking.guess import Guess
 from ftsweep.data.looking.labels import label_column, may_be_labels
 from ftsweep.data.looking.names import LABELS, LISTS, PARTS_OF_ROWS
+from ftsweep.data.looking.unsure import mean_words
 from ftsweep.domain.commands import task_options
 from ftsweep.domain.finding import Finding, Severity
 
@@ -29,6 +30,9 @@ def told_of(
         yield from _of_label(guess, label, facts, rows)
     if guess.task == "multi_label":
         yield from _of_single(guess, rows)
+    if guess.task == "instruction":
+        yield from _of_unread_context(guess, facts, rows)
+    yield from _of_missing_texts(guess, rows)
     if guess.task in ("classification", "regression", "multi_label"):
         yield from _of_other_text(guess, facts)
     if guess.task == "text":
@@ -57,6 +61,37 @@ def _of_label(
         if texts[0] is not missing[0]:
             remedy += ". Where a cell stands for the rows below it, as merged cells of a sheet do, fill it down first"
         yield Finding("labels", Severity.WARN, what, count=len(missing), remedy=remedy)
+
+
+def _of_missing_texts(guess: Guess, rows: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+    """Rows that have nothing where the text is read: of another shape than the others, as files put together have."""
+    name = guess.columns.get("text", guess.columns.get("prompt"))
+    missing = [row for row in rows if isinstance(name, str) and is_missing(row.get(name))]
+    if len(missing) > _MUCH * len(rows):
+        what = f"{len(missing)} of {len(rows)} rows have nothing in {name!r}, and cannot be learned"
+        others = [other for other in missing[0] if not is_missing(missing[0][other])]
+        shown = ", ".join(map(repr, others[:_NUM_SHOWN]))
+        remedy = (
+            f"If they have the text elsewhere (the first has {shown}), write it there" if others else "Leave them out"
+        )
+        yield Finding("texts", Severity.WARN, what, count=len(missing), remedy=remedy)
+
+
+def _of_unread_context(
+    guess: Guess, facts: Mapping[str, ColumnFacts], rows: Sequence[Mapping[str, Any]]
+) -> Iterator[Finding]:
+    """Lists and objects with more text than the prompt: what a question is about."""
+    prompt = guess.columns.get("prompt")
+    if not isinstance(prompt, str) or not prompt or prompt not in facts:
+        return
+    read = {str(name).partition(".")[0] for name in guess.columns.values()}
+    for name, each in facts.items():
+        if each.kind not in ("other", "list") or "." in name or name in read:
+            continue
+        if mean_words(name, rows) >= 2 * facts[prompt].mean_words:
+            what = f"{name!r} holds more text than {prompt!r} does, and is not read: questions are asked without it"
+            remedy = "If answers need it, write it as one text to a column named context, which is read with the prompt"
+            yield Finding("texts", Severity.WARN, what, remedy=remedy)
 
 
 def _of_other_text(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Iterator[Finding]:

@@ -171,7 +171,7 @@ def _larger(guess: Guess | None, facts: Mapping[str, ColumnFacts], rows: Sequenc
     for name, each in facts.items():
         if each.kind != "other" or "." in name or name == text:
             continue
-        if _mean_words(name, rows) >= max(_MORE * words, 1):
+        if mean_words(name, rows) >= max(_MORE * words, 1):
             yield name
 
 
@@ -192,7 +192,8 @@ def _turns_in(name: str, rows: Sequence[Mapping[str, Any]]) -> str:
     return ""
 
 
-def _mean_words(name: str, rows: Sequence[Mapping[str, Any]]) -> float:
+def mean_words(name: str, rows: Sequence[Mapping[str, Any]]) -> float:
+    """Words of a column's texts in a row, at any depth, but for names and codes of one word."""
     return sum(_num_words(row.get(name), _DEEPEST) for row in rows) / max(len(rows), 1)
 
 

@@ -93,7 +93,7 @@ def by_folders(folder: Path) -> Keys:
 
 
 def with_tabs(sign: str) -> Any:
-    """Do what the refusal says, with the expression that it gives to sed."""
+    """Tabs in the place of a sign, in another way than by the command of the refusal."""
 
     def follow(folder: Path) -> Keys:
         (old,) = folder.glob("r.*")
@@ -252,7 +252,7 @@ MORE = [
         Shape(
             f"{kind} cells with {sign.strip()} between",
             file(f"r.{kind}", "".join(f"{i}{sign}{text}{sign}{label}\n" for i, (text, label) in enumerate(ROWS))),
-            refused=rf"3 cells each with '{re.escape(sign.strip())}' between them.*sed 's/ \*.*NEW.tsv",
+            refused=rf"3 cells each with '{re.escape(sign.strip())}' between them.*python -c .*NEW.csv",
             follow=with_tabs(sign.strip()),
         )
         for kind, sign in (("txt", "::"), ("txt", " +++$+++ "), ("csv", " ::: "), ("csv", " ||| "))

@@ -128,11 +128,12 @@ def test_labels_before_texts_are_written_as_a_table_by_the_command_in_the_messag
     (tmp_path / name).write_bytes(bz2.compress(written) if name.endswith("bz2") else written)
     with pytest.raises(DataError) as caught:
         look_at([str(tmp_path / name)])
-    (command,) = re.findall(r"table: (.*?), and say", str(caught.value))
-    subprocess.run(["bash", "-c", command.replace("NEW.tsv", str(tmp_path / "new.tsv"))], check=True)
-    look = look_at([str(tmp_path / "new.tsv")])
+    (command,) = re.findall(r"table: (.* > NEW.csv)", str(caught.value))
+    run_here(command, tmp_path)
+    look = look_at([str(tmp_path / "NEW.csv")])
     assert look.guess is not None
-    assert look.guess.columns == {"text": "2", "label": "1"}
+    assert look.guess.columns == {"text": "text", "label": "label"}
+    assert look.num_rows == {"train": ROWS}
 
 
 def run_here(command: str, folder: Path) -> None:
@@ -145,7 +146,7 @@ def test_lists_of_pairs_by_split_become_tables_by_the_command_in_the_message(tmp
         (tmp_path / name).write_text(json.dumps({"val": pairs[:9], "train": pairs, "test": pairs[:12]}))
         with pytest.raises(DataError) as caught:
             look_at([str(tmp_path / name)])
-    (command,) = re.findall(r"of its own: (.*\")\.", str(caught.value))
+    (command,) = re.findall(r"of its own: `(.*)`\.", str(caught.value))
     run_here(command, tmp_path)
     look = look_at([str(tmp_path / f"{name}.csv") for name in ("train", "val", "test")])
     assert look.guess is not None

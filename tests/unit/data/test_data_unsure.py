@@ -243,13 +243,13 @@ def test_files_of_lines_that_belong_together_are_told_with_the_command_that_join
     look = look_at(names)
     assert look.guess is None
     assert look.doubt is not None
-    assert f"`paste {names[0]} {names[1]} > NEW.tsv`" in look.doubt.remedy
+    assert f"{names[0]} {names[1]} > NEW.csv`" in look.doubt.remedy
 
 
 def test_a_list_within_the_only_row_is_offered_as_the_rows(tmp_path: Path) -> None:
     file = tmp_path / "task.json"
     rows = [{"input": text(n), "output": [text(n + 1)]} for n in range(ROWS)]
-    file.write_text(json.dumps({"Examples": [{"in": "a"}], "Definition": ["x"], "Instances": rows}))
+    file.write_text(json.dumps({"Examples": [{"in": "a"}], "About": ["x"], "Instances": rows}))
     with pytest.raises(DataError, match=r"the 40 objects in 'Instances' are the rows: `python .*NEW.json Instances`"):
         look_at([str(file)])
     file.write_text(json.dumps({"Examples": [{"in": "a"}], "n": ["x"], "$(x) it's": rows}))
