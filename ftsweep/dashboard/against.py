@@ -14,7 +14,7 @@ from ftsweep.report.figures import theme
 from ftsweep.report.figures.cloud import WORDS, add_cloud
 from ftsweep.report.figures.drawn import MAX_MARKS, drawn_of
 from ftsweep.report.overview import StudyOverview
-from ftsweep.report.trial_summary import RUNNING, TrialSummary
+from ftsweep.report.trial_summary import RUNNING, WAITING, TrialSummary
 from ftsweep.report.wording import plain
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def xy_figure(study: StudyOverview, x: str, y: str) -> go.Figure:
         numbers = {trial.number for trial in shown.trials}
         found = [each for each in found if each.trial.number in numbers]
     for name, colour, symbol, group in _groups(study, found):
-        line = {"width": 2} if name == RUNNING else {"width": 1, "color": "white"}
+        line = {"width": 2} if name in (RUNNING, WAITING) else {"width": 1, "color": "white"}
         drawn.add_scatter(
             x=[each.x for each in group],
             y=[each.y for each in group],

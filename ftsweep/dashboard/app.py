@@ -74,7 +74,7 @@ def page_at(looks: Looks, path: str, query: str, *, may_act: bool, figures: Figu
     """The parts of the page at an address; of an unknown one that there is none. figures: that were drawn before."""
     match [part for part in path.split("/") if part]:
         case []:
-            return store_page(looks.store.name, looks.all(), store_mark(looks))
+            return store_page(looks.store.name, looks.all(), store_mark(looks), trouble=looks.trouble)
         case ["studies"]:
             return together_page(looks, query)
         case ["difference"]:

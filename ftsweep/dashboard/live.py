@@ -73,7 +73,7 @@ def _tell_news(app: Dash, looks: Looks) -> None:
 
     @app.callback(Output("studies", "children"), Input("store-seen", "data"), prevent_initial_call=True)
     def tell_store(_: str) -> Any:
-        return studies_table(looks.store.name, looks.all())
+        return studies_table(looks.store.name, looks.all(), trouble=looks.trouble)
 
 
 def _add_panel(app: Dash, looks: Looks, figures: Figures, side: str) -> None:

@@ -8,9 +8,11 @@ from typing import Any
 
 from dash import dcc, html
 
+from ftsweep.dashboard.address import trial_address
 from ftsweep.dashboard.looks import Look
 from ftsweep.dashboard.pace import pace_of
-from ftsweep.domain.spelling import number
+from ftsweep.domain.answers import model_label
+from ftsweep.domain.spelling import NOTHING, number
 from ftsweep.report.figures import theme
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.summary import conclusion, outcome_counts, tiles, verdict
@@ -46,6 +48,16 @@ def badge(kind: str) -> html.Span:
 def height_of(figure: dict[str, Any]) -> dict[str, str]:
     """The style that gives a plot its figure's height."""
     return {"height": f"{figure['layout'].get('height', 400)}px"}
+
+
+def best_link(study: StudyOverview) -> Any:
+    """The chosen model's value, or the best one so far, with a link to its trial; a dash before there is one."""
+    best, model = study.best, study.model
+    if best is None:
+        return NOTHING
+    value, seed = (best.value, 0) if model is None else (model.value, model.seed)
+    words = f"{number(value)} ({model_label(best.number, seed)})"
+    return dcc.Link(words, href=trial_address(study.name, best.number))
 
 
 def trouble_line(text: str) -> list[Any]:

@@ -97,7 +97,7 @@ def _toolbar(name: str, shown: Shown, *, may_act: bool) -> html.Div:
     csv = f"/study/{name}/trials.csv"
     return html.Div(
         [
-            html.Span(plural(len(shown.selection), "trial") + " selected", id="selected", role="status"),
+            html.Span(_selected_words(shown), id="selected", role="status"),
             html.Button("Clear", id="clear"),
             html.Label(["best ", dcc.Input(id="top", type="number", min=1, step=1, debounce=True, className="top")]),
             html.A("CSV", id="csv", href=csv, download=f"{name}-trials.csv"),
@@ -108,6 +108,11 @@ def _toolbar(name: str, shown: Shown, *, may_act: bool) -> html.Div:
         ],
         className="toolbar",
     )
+
+
+def _selected_words(shown: Shown) -> str:
+    count = len(shown.selection)
+    return f"{plural(count, 'trial')} selected" if count else "no trial selected"
 
 
 def _panels(look: Look, study: StudyOverview, shown: Shown, figures: Figures) -> list[html.Section]:

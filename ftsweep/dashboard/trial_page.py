@@ -73,11 +73,10 @@ def trial_body(look: Look, trial: TrialSummary, folder: StudyFolder, asked: Aske
     assert study is not None, "a trial was found in it"
     others = [each for each in (study.best, study.default) if each is not None and each is not trial]
     against = difference_address([(look.name, each.number) for each in (trial, *others)])
-    parts: list[Any] = [
-        html.H2("Setting"),
-        _setting(study, trial),
-        html.P(dcc.Link("Differences to the best trial and the default setting", href=against)) if others else "",
-    ]
+    names = ["the best trial" if each is study.best else "the default setting" for each in others]
+    words = f"Differences to {' and '.join(dict.fromkeys(names))}"
+    link = html.P(dcc.Link(words, href=against)) if others else ""
+    parts: list[Any] = [html.H2("Setting"), _setting(study, trial), link]
     if trial.verdicts:
         lines = [html.Li(verdict.text, className=verdict.severity.value) for verdict in trial.verdicts]
         parts += [html.H2("How well it fits"), html.Ul(lines, className="findings")]

@@ -12,7 +12,7 @@ from ftsweep.report.figures import theme
 from ftsweep.report.figures.cloud import WORDS, Ends, add_cloud
 from ftsweep.report.figures.drawn import MAX_MARKS, drawn_of
 from ftsweep.report.overview import StudyOverview
-from ftsweep.report.trial_summary import RUNNING, TrialSummary
+from ftsweep.report.trial_summary import RUNNING, WAITING, TrialSummary
 from ftsweep.report.wording import plain
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def _add_marks(drawn: go.Figure, info: Info, kind: str, edge: float) -> None:
             "color": theme.COLOURS[kind],
             "symbol": theme.SYMBOLS[kind],
             "size": 10,
-            "line": {"width": 2} if kind == RUNNING else {"width": 1, "color": "white"},
+            "line": {"width": 2} if kind in (RUNNING, WAITING) else {"width": 1, "color": "white"},
         },
     )
 

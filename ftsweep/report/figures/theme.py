@@ -15,7 +15,7 @@ from ftsweep.domain.objective import Objective
 from ftsweep.domain.spelling import number, param
 from ftsweep.domain.trial import PAUSED
 from ftsweep.report.overview import StudyOverview
-from ftsweep.report.trial_summary import RUNNING, TrialSummary
+from ftsweep.report.trial_summary import RUNNING, WAITING, TrialSummary
 from ftsweep.report.wording import plain
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ COLOURS = {
     "infeasible": "#b87800",
     "failed": "#7a1f1f",
     RUNNING: "#009e73",
+    WAITING: "#4d8f78",
     PAUSED: "#8a6fb0",
 }
 SYMBOLS = {
@@ -46,6 +47,7 @@ SYMBOLS = {
     "infeasible": "square",
     "failed": "cross",
     RUNNING: "circle-open",
+    WAITING: "circle-open-dot",
     PAUSED: "triangle-right",
 }
 

@@ -3,8 +3,10 @@ from __future__ import annotations
 import json
 import math
 import pkgutil
+import re
 from dataclasses import replace
 from importlib import import_module
+from importlib.resources import files
 
 import pytest
 from report_studies import StudyBuilder, write_demo
@@ -125,6 +127,9 @@ def test_outcomes_have_one_colour_and_marker_each_and_the_same_in_all_figures(de
     rows = read_overview(demo)
     assert len(set(theme.COLOURS.values())) == len(theme.COLOURS)
     assert len(set(theme.SYMBOLS.values())) == len(theme.SYMBOLS)
+    for package, name in (("ftsweep.report", "page.css"), ("ftsweep.dashboard", "assets/dashboard.css")):
+        style = files(package).joinpath(name).read_text()
+        assert {kind: re.search(rf"--{kind}: (#\w+);", style)[1] for kind in theme.COLOURS} == theme.COLOURS, name
 
     marks = {trace.name: trace.marker.color for trace in draw("history", rows).data if trace.mode == "markers"}
     lines = {trace.name: trace.line.color for trace in draw("learning_curves", rows).data}

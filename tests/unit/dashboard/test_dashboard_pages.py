@@ -1,0 +1,104 @@
+"""What pages say, in the words and digits of the other screens."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from report_studies import StudyBuilder, falling, write_demo
+
+from ftsweep.dashboard.app import page_at
+from ftsweep.dashboard.grid import grid_columns
+from ftsweep.dashboard.looks import Looks
+from ftsweep.dashboard.news import store_mark
+from ftsweep.dashboard.store_page import studies_table
+from ftsweep.dashboard.study_reader import StudyReader
+from ftsweep.dashboard.together_page import beside_table
+from ftsweep.report.overview import read_overview
+from ftsweep.report.tables.trials import TrialColumns
+from ftsweep.store.folders import StudyFolder
+from ftsweep.store.result import read_result, write_result
+
+
+def said(parts: object) -> str:
+    """A page as the text of its parts."""
+    return json.dumps(parts, default=lambda part: part.to_plotly_json(), ensure_ascii=False)
+
+
+def test_trial_that_nobody_goes_on_with_waits(builder: StudyBuilder) -> None:
+    builder.trial(0, falling(1e-3, 16, num=3), None)
+    reader = StudyReader(builder.folder)
+    with builder.folder.locked():
+        reader.look()
+        assert reader.overview().trials[0].kind == "running"
+    reader.look()
+    assert reader.overview().trials[0].kind == "waiting"
+    assert '"badge waiting"' in said(page_at(Looks(builder.folder.store), "/study/demo", "", may_act=False))
+
+
+def test_best_of_a_study_is_the_same_on_every_page(demo: StudyFolder) -> None:
+    result = read_result(demo)
+    assert result is not None
+    assert result.model is not None
+    write_result(demo, replace(result, model=replace(result.model, value=0.1234, seed=2)))
+    looks = Looks(demo.store)
+    words = f"0.1234 (trial {result.model.number}, fresh seed 2)"
+    looks.at("demo")
+    assert words in said(studies_table("store", looks.all()))
+    assert words in said(beside_table([look.overview for look in looks.all() if look.overview is not None]))
+
+
+def test_store_that_is_gone_is_told_with_what_was_read_of_it(demo: StudyFolder, tmp_path: Path) -> None:
+    looks = Looks(demo.store)
+    looks.at("demo")
+    mark, root = store_mark(looks), demo.store.root
+    away = root.with_name(f"{root.name}-away")
+    root.rename(away)
+    try:
+        shown = said(page_at(looks, "/", "", may_act=False))
+        assert f"There is no store {looks.store.name} now: it was moved or removed." in shown
+        assert "no studies" not in shown
+        assert "/study/demo" in shown
+        assert store_mark(looks) != mark
+    finally:
+        away.rename(root)
+    assert "moved or removed" not in said(page_at(looks, "/", "", may_act=False))
+
+
+def test_link_to_differences_says_what_it_leads_to(demo: StudyFolder) -> None:
+    looks, study = Looks(demo.store), read_overview(demo)
+    assert study.best is not None
+    assert study.default is not None
+    other = next(trial for trial in study.trials if trial not in (study.best, study.default))
+    for trial, words in (
+        (study.best, "Differences to the default setting"),
+        (study.default, "Differences to the best trial"),
+        (other, "Differences to the best trial and the default setting"),
+    ):
+        assert f'"{words}"' in said(page_at(looks, f"/study/demo/trial/{trial.number}", "", may_act=False))
+
+
+def test_reader_of_a_later_dashboard_counts_on_from_that_of_an_earlier_one(
+    demo: StudyFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page that was open all the time takes its versions for new ones."""
+    now = 1_796_000_000 * 10**9
+    monkeypatch.setattr("ftsweep.dashboard.study_reader.time.time_ns", lambda: now)
+    first = StudyReader(demo)
+    first.look()
+    shutil.rmtree(demo.trial(2).path)
+    now += 10**9
+    second = StudyReader(demo)
+    second.look()
+    assert second.version > first.version
+
+
+def test_numbers_of_the_table_have_the_digits_that_they_have_elsewhere(tmp_path: Path) -> None:
+    shape = TrialColumns.of(read_overview(write_demo(tmp_path)))
+    digits = {each["headerName"]: each.get("valueFormatter", {}).get("function", "") for each in grid_columns(shape)}
+    assert digits["validation/loss"] == "shortNumber(params.value, 4)"
+    assert digits["training.learning_rate"] == "shortNumber(params.value, 3)"
+    assert digits["remark"] == ""
