@@ -17,6 +17,8 @@ from ftsweep.domain.spelling import plural
 from ftsweep.report.tables.difference import Compared, caution, curve_lines, difference_tables
 
 MAX_TRIALS = 12
+_COLUMN_WIDTH = 170
+"""Pixels at least, so that no name of a setting is broken."""
 
 
 def difference_page(looks: Looks, wanted: Sequence[tuple[str, int]]) -> list[Any]:
@@ -43,7 +45,10 @@ def difference_page(looks: Looks, wanted: Sequence[tuple[str, int]]) -> list[Any
     for table in tables:
         links = [dcc.Link(each.name, href=trial_address(each.study.name, each.trial.number)) for each in found]
         rows: list[list[Any]] = [[cell.text for cell in row.cells] for row in table.rows]
-        parts += [html.H2(table.title), plain_table(["", *links], rows, "differences")]
+        parts += [
+            html.H2(table.title),
+            plain_table(["", *links], rows, "differences", min_width=_COLUMN_WIDTH * (1 + len(found))),
+        ]
     if curves := curve_lines(found):
         rows = [[name, ends] for name, _, ends in curves]
         figure = trial_curves(found)

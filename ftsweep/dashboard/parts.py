@@ -108,9 +108,14 @@ def pace_words(study: StudyOverview) -> str:
 
 
 def plain_table(
-    heads: Iterable[Any], rows: Iterable[Iterable[Any]], css_class: str = "", *, best: Collection[int] = ()
+    heads: Iterable[Any],
+    rows: Iterable[Iterable[Any]],
+    css_class: str = "",
+    *,
+    best: Collection[int] = (),
+    min_width: int = 0,
 ) -> html.Div:
-    """A table of text and links; rows at the places in `best` are coloured."""
+    """A table of text and links; rows at the places in `best` are coloured. min_width: pixels; it scrolls on less."""
     head = html.Thead(html.Tr([html.Th(_breakable(word), scope="col") for word in heads]))
     body = html.Tbody(
         [
@@ -118,7 +123,10 @@ def plain_table(
             for place, row in enumerate(rows)
         ]
     )
-    return html.Div(html.Table([head, body], className=css_class), className="scroll")
+    return html.Div(
+        html.Table([head, body], className=css_class, style={"minWidth": f"{min_width}px"} if min_width else {}),
+        className="scroll",
+    )
 
 
 def _breakable(head: Any) -> Any:

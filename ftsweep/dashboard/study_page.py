@@ -101,7 +101,11 @@ def _toolbar(name: str, shown: Shown, *, may_act: bool) -> html.Div:
             html.Button("Clear", id="clear"),
             html.Label(["best ", dcc.Input(id="top", type="number", min=1, step=1, debounce=True, className="top")]),
             html.A("CSV", id="csv", href=csv, download=f"{name}-trials.csv"),
-            html.Button(dcc.Link("Differences", id="differ", href="/difference"), id="differ-button", disabled=True),
+            html.Span(
+                dcc.Link("Differences", id="differ", href="/difference", className="button"),
+                id="differ-place",
+                className="off",
+            ),
             dcc.Link("", id="clicked", href="/", style={"display": "none"}),
             html.Span(acts, className="acts"),
             html.Span("", id="act-answer", role="status"),

@@ -96,7 +96,7 @@ def _facts(study: StudyOverview, trial: TrialSummary) -> html.P:
     if trial.value is not None:
         words.append(f"{study.objective.key} {number(trial.value)} at rung {trial.best_rung}")
     if trial.is_best:
-        words.append("the winner" if study.is_final else "the best so far")
+        words.append(_best_words(study))
     if trial.is_default:
         words.append("the default setting")
     if trial.branch:
@@ -106,6 +106,14 @@ def _facts(study: StudyOverview, trial: TrialSummary) -> html.P:
         words.append(f"trained for {seconds(trial.train_seconds)} on {last.num_examples:,} examples")
         words.append(f"rung {last.rung} of {study.state.num_rungs}")
     return html.P(" · ".join(words))
+
+
+def _best_words(study: StudyOverview) -> str:
+    """That a trial is the best; where its model is that of a fresh seed, that one's value."""
+    if not study.is_final:
+        return "the best so far"
+    model = study.model
+    return f"the winner, with fresh seed {model.seed} {number(model.value)}" if model and model.seed else "the winner"
 
 
 def _setting(study: StudyOverview, trial: TrialSummary) -> Any:

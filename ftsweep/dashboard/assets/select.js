@@ -171,7 +171,7 @@
         const pairs = numbers.slice(0, 12).map((number) => "trial=" + encodeURIComponent(study) + ":" + number);
         const count = filled ? filled.count : "";
         const words = numbers.length ? numbers.length + " of " + count + " trials selected" : "no trial selected";
-        return [words, csv, "/difference?" + pairs.join("&"), numbers.length < 2, numbers.length === 0];
+        return [words, csv, "/difference?" + pairs.join("&"), numbers.length < 2 ? "off" : "", numbers.length === 0];
       },
 
       click: function (left, right, study) {

@@ -101,13 +101,7 @@ def figure(info: Info) -> go.Figure:
     last = max(trial.number for trial in info.others or (*info.measured, *info.unmeasured))
     drawn = go.Figure(
         layout=theme.layout(
-            xaxis={
-                "title": "trial",
-                "range": [-0.7, last + 0.7],
-                "dtick": theme.whole_step(last),
-                "tick0": 0,
-                "showgrid": False,
-            },
+            xaxis={**theme.trial_axis(last), "showgrid": False},
             yaxis={"title": plain(info.objective.key), "range": [low, high]},
         )
     )

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 INK, MUTED, GRID, PAPER = "#1b2733", "#5b6875", "#e6eaef", "#ffffff"
 WINNER = "#d55e00"
+_FEW_TICKS = 8
+"""Ticks that a narrow page has room for; of fewer trials the browser would have halves."""
 _NOTE_WIDTH = 78
 """Characters of a note's line: what half a page has room for."""
 MANY = 200
@@ -155,8 +157,14 @@ def view(values: Iterable[float], *, padding: float = 0.06, keep: Iterable[float
 
 
 def whole_step(span: int) -> int:
-    """The distance of ticks on an axis of trial numbers: whole, and at most 20 of them."""
+    """The distance of ticks on an axis of whole numbers: at most 20 of them."""
     return next((step for step in (1, 2, 5, 10, 20, 50, 100, 200, 500) if span / step <= 20), 1000)
+
+
+def trial_axis(last: int) -> dict[str, Any]:
+    """An axis of trial numbers up to the last one; of many the browser chooses ticks, whole ones that fit the page."""
+    few = {"dtick": 1, "tick0": 0} if last <= _FEW_TICKS else {}
+    return {"title": "trial", "range": [-0.7, last + 0.7], **few}
 
 
 def outside_note(figure: go.Figure, values: Sequence[float], low: float, high: float) -> None:

@@ -5,19 +5,24 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pytest
 from report_studies import StudyBuilder, falling, write_demo
 
-from ftsweep.dashboard.app import page_at
+from ftsweep.dashboard.access import Access
+from ftsweep.dashboard.app import make_app, page_at
 from ftsweep.dashboard.grid import grid_columns
 from ftsweep.dashboard.looks import Looks
 from ftsweep.dashboard.news import store_mark
 from ftsweep.dashboard.store_page import studies_table
 from ftsweep.dashboard.study_reader import StudyReader
+from ftsweep.dashboard.together import together_figure, trial_curves
 from ftsweep.dashboard.together_page import beside_table
 from ftsweep.report.overview import read_overview
+from ftsweep.report.tables.difference import Compared
 from ftsweep.report.tables.trials import TrialColumns
 from ftsweep.store.folders import StudyFolder
 from ftsweep.store.result import read_result, write_result
@@ -102,3 +107,51 @@ def test_numbers_of_the_table_have_the_digits_that_they_have_elsewhere(tmp_path:
     assert digits["validation/loss"] == "shortNumber(params.value, 4)"
     assert digits["training.learning_rate"] == "shortNumber(params.value, 3)"
     assert digits["remark"] == ""
+
+
+def test_figures_of_several_studies_keep_their_legend_and_ticks_apart(tmp_path: Path) -> None:
+    study = read_overview(write_demo(tmp_path))
+    layouts = [
+        together_figure([study], "history", "", "")["layout"],
+        trial_curves([Compared(study, trial) for trial in study.trials[:2]])["layout"],
+    ]
+    assert [layout["modebar"]["orientation"] for layout in layouts] == ["v", "v"]
+    assert layouts[0]["xaxis"]["range"] == [-0.7, 13.7], "no trial -1"
+    assert "dtick" not in layouts[0]["xaxis"], "fourteen numbers do not fit a narrow page"
+    few = study.only(range(4))
+    assert together_figure([few], "history", "", "")["layout"]["xaxis"]["dtick"] == 1
+
+
+def test_a_tables_columns_are_no_narrower_than_its_names(demo: StudyFolder) -> None:
+    shown = said(page_at(Looks(demo.store), "/difference", "?trial=demo:1&trial=demo:3", may_act=False))
+    assert '"minWidth": "510px"' in shown
+
+
+def test_page_of_the_winner_tells_the_value_of_its_model_with_a_fresh_seed(demo: StudyFolder) -> None:
+    result = read_result(demo)
+    assert result is not None
+    assert result.model is not None
+    write_result(demo, replace(result, model=replace(result.model, value=0.1234, seed=2)))
+    path = f"/study/demo/trial/{result.model.number}"
+    assert "the winner, with fresh seed 2 0.1234" in said(page_at(Looks(demo.store), path, "", may_act=False))
+
+
+def test_nothing_that_leads_nowhere_is_reached_by_the_keyboard(demo: StudyFolder) -> None:
+    """Differences of fewer than two trials are hidden, and a link stands in no button."""
+    shown = said(page_at(Looks(demo.store), "/study/demo", "", may_act=True))
+    assert '"id": "differ-place", "className": "off"' in shown
+    style = files("ftsweep.dashboard").joinpath("assets/dashboard.css").read_text(encoding="utf-8")
+    assert ".off { visibility: hidden; }" in style
+
+
+def test_enter_in_a_field_does_as_its_button(demo: StudyFolder) -> None:
+    callbacks = make_app(demo.store, Access()).test_client().get("/_dash-dependencies").json
+    asked = {function: inputs for function, inputs in map(_function_and_inputs, callbacks) if function}
+    assert asked["extend"] == ["extend.n_clicks", "more.n_submit"]
+    assert asked["enqueue"][0] == "enqueue.n_clicks"
+    assert asked["enqueue"][1].endswith(".n_submit")
+
+
+def _function_and_inputs(callback: dict[str, Any]) -> tuple[str, list[str]]:
+    called = callback["clientside_function"] or {}
+    return called.get("function_name", ""), [f"{each['id']}.{each['property']}" for each in callback["inputs"]]
