@@ -20,6 +20,10 @@ from ftsweep.report.wording import plain
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+_TICK = 18
+"""Characters of a choice's tick; longer ones leave the plot no room."""
+LOG_TICKS = {"exponentformat": "e"}
+"""`1e-4`, which would be `100μ`."""
 TRIAL, SECONDS, RUNG = "trial number", "training seconds", "best rung"
 
 
@@ -159,13 +163,16 @@ def _axis(study: StudyOverview, name: str) -> dict[str, Any]:
     dimension = study.dimensions.get(name)
     common = {"title": {"text": plain(theme.short(name, 40)), "font": {"size": 13, "color": theme.MUTED}}}
     if isinstance(dimension, Choice):
+        values = list(map(param, dimension.values))
         return {
             **common,
             "type": "category",
             "categoryorder": "array",
-            "categoryarray": list(map(param, dimension.values)),
+            "categoryarray": values,
+            "tickvals": values,
+            "ticktext": [plain(theme.short(value, _TICK)) for value in values],
         }
-    return {**common, "type": "log" if is_log(study, name) else "linear"}
+    return {**common, "type": "log", **LOG_TICKS} if is_log(study, name) else {**common, "type": "linear"}
 
 
 def _groups(study: StudyOverview, found: list[Place]) -> list[tuple[str, str, str, list[Place]]]:

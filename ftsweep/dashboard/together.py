@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ftsweep.dashboard.against import TRIAL, axes, is_log, places
+from ftsweep.dashboard.against import LOG_TICKS, TRIAL, axes, is_log, places
 from ftsweep.domain.spelling import number
 from ftsweep.report.figures import theme
 from ftsweep.report.overview import StudyOverview
@@ -152,10 +152,10 @@ def _curves(studies: Sequence[StudyOverview]) -> go.Figure:
 def _against(studies: Sequence[StudyOverview], x: str, y: str) -> go.Figure:
     known = common_axes(studies)
     x, y = x if x in known else TRIAL, y if y in known else studies[0].objective.key
-    scales = [
-        {"title": plain(theme.short(axis, 40)), "type": "log" if any(is_log(study, axis) for study in studies) else "-"}
-        for axis in (x, y)
-    ]
+    scales = []
+    for axis in (x, y):
+        kind = {"type": "log", **LOG_TICKS} if any(is_log(study, axis) for study in studies) else {}
+        scales.append({"title": plain(theme.short(axis, 40)), **kind})
     drawn = _figure(*scales)
     for index, study in enumerate(studies):
         found = places(study, x, y)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import statistics
 import textwrap
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.spelling import number, param
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 INK, MUTED, GRID, PAPER = "#1b2733", "#5b6875", "#e6eaef", "#ffffff"
 WINNER = "#d55e00"
+_NOTE, _BELOW_TITLE, _LINE = "note", 48, 16
+"""A note's name among annotations; pixels: from the plot to beneath its axis's title, and of a line."""
 _FEW_TICKS = 8
 """Ticks that a narrow page has room for; of fewer trials the browser would have halves."""
 _NOTE_WIDTH = 78
@@ -171,36 +173,40 @@ def outside_note(figure: go.Figure, values: Sequence[float], low: float, high: f
     """Say in the figure how many values lie outside of what is shown."""
     count = sum(not low <= value <= high for value in values)
     if count:
-        text = f"{count} value{'s' if count > 1 else ''} outside this view · double-click shows all"
-        _note_below(figure, text, "right")
+        note_below(figure, f"{count} value{'s' if count > 1 else ''} outside this view · double-click shows all")
 
 
-def sample_note(figure: go.Figure, words: str, *, below: int = 48) -> None:
+def sample_note(figure: go.Figure, words: str, *, below: int = _BELOW_TITLE) -> None:
     """Say in the figure which trials it draws. below: pixels beneath the plot, where an axis has its title above it."""
-    if not words:
-        return
-    lines = textwrap.wrap(f"Drawn: {words}.", _NOTE_WIDTH)
-    _note_below(figure, "<br>".join(map(plain, lines)), "left", below)
-    room = below + 16 * len(lines)
-    if figure.layout.margin.b < room:
-        figure.update_layout(margin_b=room)
+    if words:
+        note_below(figure, f"Drawn: {words}.", below=below)
 
 
-def _note_below(figure: go.Figure, text: str, side: Literal["left", "right"], below: int = 28) -> None:
-    """Lines beneath the axis, at one end of it."""
+def note_below(figure: go.Figure, text: str, *, below: int = _BELOW_TITLE) -> None:
+    """Lines beneath the plot and beneath the notes that there are: half a page has no room for two side by side.
+
+    The figure grows by what it needs for them.
+    """
+    lines = textwrap.wrap(text, _NOTE_WIDTH)
+    notes = [each for each in figure.layout.annotations if each.name == _NOTE]
+    below = max([below, *(_LINE * (1 + each.text.count("<br>")) - each.yshift for each in notes)])
     figure.add_annotation(
-        text=text,
-        x=1 if side == "right" else 0,
+        name=_NOTE,
+        text="<br>".join(map(plain, lines)),
+        x=0,
         y=0,
         xref="paper",
         yref="paper",
-        xanchor=side,
+        xanchor="left",
         yanchor="top",
         yshift=-below,
-        align=side,
+        align="left",
         showarrow=False,
         font={"size": 11, "color": MUTED},
     )
+    lacking = below + _LINE * len(lines) - figure.layout.margin.b
+    if lacking > 0:
+        figure.update_layout(margin_b=figure.layout.margin.b + lacking, height=figure.layout.height + lacking)
 
 
 def baseline_lines(figure: go.Figure, baselines: Sequence[tuple[str, float]]) -> None:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report_studies import StudyBuilder, falling, write_demo
+from report_studies import SWEEP, StudyBuilder, falling, write_demo
 
 from ftsweep.dashboard.access import Access
+from ftsweep.dashboard.against import xy_figure
 from ftsweep.dashboard.app import make_app, page_at
 from ftsweep.dashboard.grid import grid_columns
 from ftsweep.dashboard.looks import Looks
@@ -155,3 +156,18 @@ def test_enter_in_a_field_does_as_its_button(demo: StudyFolder) -> None:
 def _function_and_inputs(callback: dict[str, Any]) -> tuple[str, list[str]]:
     called = callback["clientside_function"] or {}
     return called.get("function_name", ""), [f"{each['id']}.{each['property']}" for each in callback["inputs"]]
+
+
+def test_ticks_of_choices_and_of_a_log_axis_are_spelled_as_elsewhere(tmp_path: Path) -> None:
+    sweep = SWEEP.replace("batch_size: [8, 16, 32]", f"batch_size: ['<b>8</b>', '{'x' * 99}']")
+    builder = StudyBuilder(tmp_path, sweep=sweep)
+    for number, batch in enumerate(("<b>8</b>", "x" * 99)):
+        params = {"training.learning_rate": 1e-4, "training.batch_size": batch}
+        builder.trial(number, falling(1e-3, 8), params=params)
+    study = read_overview(builder.folder)
+    axis = xy_figure(study, "training.batch_size", "validation/loss").layout.xaxis
+    assert axis.ticktext[0] == "&lt;b&gt;8&lt;/b&gt;"
+    assert len(axis.ticktext[1]) <= 18
+    assert list(axis.tickvals) == ["<b>8</b>", "x" * 99]
+    axis = xy_figure(study, "training.learning_rate", "validation/loss").layout.xaxis
+    assert (axis.type, axis.exponentformat) == ("log", "e")
