@@ -21,7 +21,8 @@ _COLUMN_WIDTH = 170
 """Pixels at least, so that no name of a setting is broken."""
 
 
-def difference_page(looks: Looks, wanted: Sequence[tuple[str, int]]) -> list[Any]:
+def difference_page(looks: Looks, wanted: Sequence[tuple[str, int]], num_selected: int = 0) -> list[Any]:
+    """num_selected: of how many selected trials `wanted` are the first, where it is not all."""
     found, missing = [], []
     for study_name, trial_number in wanted[:MAX_TRIALS]:
         look = looks.at(study_name) if is_study_name(looks, study_name) else None
@@ -34,8 +35,9 @@ def difference_page(looks: Looks, wanted: Sequence[tuple[str, int]]) -> list[Any
         else:
             found.append(Compared(study, trial))
     troubles = [f"There is no trial {name} in this store." for name in missing]
-    if len(wanted) > MAX_TRIALS:
-        troubles.append(f"{len(wanted)} trials are asked for; the first {MAX_TRIALS} are shown.")
+    num_wanted = max(len(wanted), num_selected)
+    if num_wanted > MAX_TRIALS:
+        troubles.append(f"{num_wanted:,} trials are asked for; the first {MAX_TRIALS} are shown.")
     if len(found) < 2:
         troubles.append("Select at least two trials of a study, then choose Differences.")
         return [crumbs(("differences", "")), html.H1("Differences"), *trouble_line(" ".join(troubles))]

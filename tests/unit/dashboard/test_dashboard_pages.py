@@ -171,3 +171,9 @@ def test_ticks_of_choices_and_of_a_log_axis_are_spelled_as_elsewhere(tmp_path: P
     assert list(axis.tickvals) == ["<b>8</b>", "x" * 99]
     axis = xy_figure(study, "training.learning_rate", "validation/loss").layout.xaxis
     assert (axis.type, axis.exponentformat) == ("log", "e")
+
+
+def test_trials_that_a_selection_has_beyond_those_compared_are_told(demo: StudyFolder) -> None:
+    query = "?" + "&".join(f"trial=demo:{number}" for number in range(12)) + "&of=14"
+    shown = said(page_at(Looks(demo.store), "/difference", query, may_act=False))
+    assert "14 trials are asked for; the first 12 are shown." in shown
