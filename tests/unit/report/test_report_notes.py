@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from importlib.resources import files
+
 import plotly.graph_objects as go
 from report_studies import write_demo
 
@@ -26,3 +29,11 @@ def test_buttons_of_parallel_coordinates_stand_above_the_legend(tmp_path):
     buttons = layout.updatemenus[0]
     inner = layout.height - layout.margin.t - layout.margin.b
     assert (buttons.y - layout.legend.y) * inner >= 20
+
+
+def test_paper_has_no_table_that_would_have_to_be_scrolled():
+    """A printed page is narrower than a screen: what is kept in one line there would lie outside of it."""
+    style = files("ftsweep.report").joinpath("page.css").read_text(encoding="utf-8")
+    narrow = re.findall(r"@media ([^{]*max-width[^{]*)\{(.*?)\n\}", style, re.DOTALL)
+    assert any("nowrap" in rules for _, rules in narrow)
+    assert all("screen and" in where for where, rules in narrow if "nowrap" in rules)
