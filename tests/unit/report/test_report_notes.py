@@ -10,6 +10,9 @@ from report_studies import write_demo
 
 from ftsweep.report.figures import draw, theme
 from ftsweep.report.overview import read_overview
+from ftsweep.report.tables.cells import count, words
+from ftsweep.report.tables.html import html_table
+from ftsweep.report.tables.table import Row, Table, columns
 
 
 def test_notes_stand_below_one_another_and_the_axis_title_and_the_figure_grows_for_them():
@@ -37,3 +40,13 @@ def test_paper_has_no_table_that_would_have_to_be_scrolled():
     narrow = re.findall(r"@media ([^{]*max-width[^{]*)\{(.*?)\n\}", style, re.DOTALL)
     assert any("nowrap" in rules for _, rules in narrow)
     assert all("screen and" in where for where, rules in narrow if "nowrap" in rules)
+
+
+def test_a_word_as_long_as_a_line_is_broken_in_its_cell():
+    table = Table(
+        columns("trial", "optimizer", text=["optimizer"]),
+        (Row((count(1), words("adam"))), Row((count(2), words("x" * 99)))),
+    )
+    markup = str(html_table(table, "trials"))
+    assert markup.count('class="long"') == 1
+    assert f'class="long">{"x" * 99}<' in markup
