@@ -66,7 +66,14 @@ def evaluate(
     with _predictor(folder, model, is_winner=trial is None) as predictor:
         check_askable(predictor, is_chat=chat)
         scores = harness_scores(
-            predictor, names, manager, limit=limit, num_fewshot=num_fewshot, batch_size=batch_size, is_chat=chat
+            predictor,
+            names,
+            manager,
+            limit=limit,
+            num_fewshot=num_fewshot,
+            batch_size=batch_size,
+            is_chat=chat,
+            include=include,
         )
     with changing(folder):
         kept = keep_evaluation(folder, model.name, scores)

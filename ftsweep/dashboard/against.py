@@ -14,12 +14,16 @@ from ftsweep.report.figures import theme
 from ftsweep.report.figures.cloud import WORDS, add_cloud
 from ftsweep.report.figures.drawn import MAX_MARKS, drawn_of
 from ftsweep.report.overview import StudyOverview
-from ftsweep.report.trial_summary import RUNNING, TrialSummary
+from ftsweep.report.trial_summary import RUNNING, WAITING, TrialSummary
 from ftsweep.report.wording import plain
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+_TICK = 18
+"""Characters of a choice's tick; longer ones leave the plot no room."""
+LOG_TICKS = {"exponentformat": "e"}
+"""`1e-4`, which would be `100μ`."""
 TRIAL, SECONDS, RUNG = "trial number", "training seconds", "best rung"
 
 
@@ -101,7 +105,7 @@ def xy_figure(study: StudyOverview, x: str, y: str) -> go.Figure:
         numbers = {trial.number for trial in shown.trials}
         found = [each for each in found if each.trial.number in numbers]
     for name, colour, symbol, group in _groups(study, found):
-        line = {"width": 2} if name == RUNNING else {"width": 1, "color": "white"}
+        line = {"width": 2} if name in (RUNNING, WAITING) else {"width": 1, "color": "white"}
         drawn.add_scatter(
             x=[each.x for each in group],
             y=[each.y for each in group],
@@ -159,13 +163,16 @@ def _axis(study: StudyOverview, name: str) -> dict[str, Any]:
     dimension = study.dimensions.get(name)
     common = {"title": {"text": plain(theme.short(name, 40)), "font": {"size": 13, "color": theme.MUTED}}}
     if isinstance(dimension, Choice):
+        values = list(map(param, dimension.values))
         return {
             **common,
             "type": "category",
             "categoryorder": "array",
-            "categoryarray": list(map(param, dimension.values)),
+            "categoryarray": values,
+            "tickvals": values,
+            "ticktext": [plain(theme.short(value, _TICK)) for value in values],
         }
-    return {**common, "type": "log" if is_log(study, name) else "linear"}
+    return {**common, "type": "log", **LOG_TICKS} if is_log(study, name) else {**common, "type": "linear"}
 
 
 def _groups(study: StudyOverview, found: list[Place]) -> list[tuple[str, str, str, list[Place]]]:

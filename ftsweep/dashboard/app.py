@@ -9,7 +9,7 @@ from dash import Input, Output, State, dcc, html
 from flask import Flask
 
 from ftsweep.dashboard.access import Access
-from ftsweep.dashboard.address import read_shown, read_trials
+from ftsweep.dashboard.address import is_number, read_count, read_shown, read_trials
 from ftsweep.dashboard.asked import read_asked
 from ftsweep.dashboard.difference_page import difference_page
 from ftsweep.dashboard.doors import add_doors
@@ -74,16 +74,16 @@ def page_at(looks: Looks, path: str, query: str, *, may_act: bool, figures: Figu
     """The parts of the page at an address; of an unknown one that there is none. figures: that were drawn before."""
     match [part for part in path.split("/") if part]:
         case []:
-            return store_page(looks.store.name, looks.all(), store_mark(looks))
+            return store_page(looks.store.name, looks.all(), store_mark(looks), trouble=looks.trouble)
         case ["studies"]:
             return together_page(looks, query)
         case ["difference"]:
-            return difference_page(looks, read_trials(query))
+            return difference_page(looks, read_trials(query), read_count(query))
         case ["study", name] if is_study_name(looks, name):
             mark, asked = study_mark(looks, name), read_asked(looks.folder(name))
             drawn = Figures() if figures is None else figures
             return study_page(looks.at(name), read_shown(query), asked, mark, drawn, may_act=may_act)
-        case ["study", name, "trial", number] if is_study_name(looks, name) and number.isdecimal():
+        case ["study", name, "trial", number] if is_study_name(looks, name) and is_number(number):
             mark = study_mark(looks, name)
             return trial_page(looks.at(name), int(number), looks.folder(name), mark, may_act=may_act)
     return [crumbs(), html.H1("Not found"), *trouble_line("There is no such page.")]

@@ -17,9 +17,12 @@ from ftsweep.domain.spelling import plural
 from ftsweep.report.tables.difference import Compared, caution, curve_lines, difference_tables
 
 MAX_TRIALS = 12
+_COLUMN_WIDTH = 170
+"""Pixels at least, so that no name of a setting is broken."""
 
 
-def difference_page(looks: Looks, wanted: Sequence[tuple[str, int]]) -> list[Any]:
+def difference_page(looks: Looks, wanted: Sequence[tuple[str, int]], num_selected: int = 0) -> list[Any]:
+    """num_selected: of how many selected trials `wanted` are the first, where it is not all."""
     found, missing = [], []
     for study_name, trial_number in wanted[:MAX_TRIALS]:
         look = looks.at(study_name) if is_study_name(looks, study_name) else None
@@ -32,8 +35,9 @@ def difference_page(looks: Looks, wanted: Sequence[tuple[str, int]]) -> list[Any
         else:
             found.append(Compared(study, trial))
     troubles = [f"There is no trial {name} in this store." for name in missing]
-    if len(wanted) > MAX_TRIALS:
-        troubles.append(f"{len(wanted)} trials are asked for; the first {MAX_TRIALS} are shown.")
+    num_wanted = max(len(wanted), num_selected)
+    if num_wanted > MAX_TRIALS:
+        troubles.append(f"{num_wanted:,} trials are asked for; the first {MAX_TRIALS} are shown.")
     if len(found) < 2:
         troubles.append("Select at least two trials of a study, then choose Differences.")
         return [crumbs(("differences", "")), html.H1("Differences"), *trouble_line(" ".join(troubles))]
@@ -43,7 +47,10 @@ def difference_page(looks: Looks, wanted: Sequence[tuple[str, int]]) -> list[Any
     for table in tables:
         links = [dcc.Link(each.name, href=trial_address(each.study.name, each.trial.number)) for each in found]
         rows: list[list[Any]] = [[cell.text for cell in row.cells] for row in table.rows]
-        parts += [html.H2(table.title), plain_table(["", *links], rows, "differences")]
+        parts += [
+            html.H2(table.title),
+            plain_table(["", *links], rows, "differences", min_width=_COLUMN_WIDTH * (1 + len(found))),
+        ]
     if curves := curve_lines(found):
         rows = [[name, ends] for name, _, ends in curves]
         figure = trial_curves(found)

@@ -10,6 +10,7 @@ from flask import Flask, Response, abort, jsonify, request
 
 from ftsweep.dashboard.access import Access
 from ftsweep.dashboard.acting import Acting, Told
+from ftsweep.dashboard.address import is_number
 from ftsweep.dashboard.looks import Looks
 from ftsweep.errors import FtsweepError, UsageError
 from ftsweep.report.tables.csv_text import csv_text
@@ -49,8 +50,8 @@ def add_doors(server: Flask, looks: Looks, access: Access) -> None:
             overview = None
         if overview is None:
             abort(404)
-        chosen = [int(word) for word in request.args.get("trials", "").split(",") if word.isdecimal()]
-        table = wide_trials_table(overview.only(chosen) if chosen else overview)
+        chosen = [int(word) for word in request.args.get("trials", "").split(",") if is_number(word)]
+        table = wide_trials_table(overview.only(chosen) if request.args.get("trials") else overview)
         answer = Response(csv_text(table), mimetype="text/csv")
         answer.headers["Content-Disposition"] = f'attachment; filename="{name}-trials.csv"'
         return answer

@@ -20,6 +20,8 @@ KEY = "trial"
 _FIXED = ("trial", "branch", "outcome", "fit", "best rung", "time", "remark")
 _CHARACTERS = {"outcome": 12, "fit": 26, "time": 9, "remark": 60}
 """A column's room: to have the grid measure its cells takes a browser longer than all the rest of it."""
+_DIGITS, _PARAM_DIGITS = 4, 3
+"""Significant digits of a score and of a parameter, here as everywhere; a row has more, so that they sort aright."""
 _CHARACTER, _PADDING = 8, 58
 """Pixels: of a character, and of what stands beside a name: margins, the sign of a sort, the door to a filter."""
 
@@ -37,7 +39,12 @@ def grid_columns(shape: TrialColumns) -> list[dict[str, Any]]:
             "filter": "agNumberColumnFilter" if is_number else "agTextColumnFilter",
             "width": _PADDING + _CHARACTER * max(len(column.name), least),
         }
-        entry |= {"type": "rightAligned"} if is_number else {"tooltipField": entry["field"]}
+        if is_number:  # assets/digits.js
+            digits = _PARAM_DIGITS if column.name in shape.paths else _DIGITS
+            speller = {"function": f"shortNumber(params.value, {digits})"}
+            entry |= {"type": "rightAligned", "valueFormatter": speller}
+        else:
+            entry["tooltipField"] = entry["field"]
         if column.name == KEY:
             entry |= {"pinned": "left", "width": 90}
         found.append(entry)
@@ -123,9 +130,9 @@ def _field(name: str, shape: TrialColumns) -> str:
 
 
 def _shown(cell: Cell, is_number: bool) -> Any:
-    """Numbers as such, to five digits; text with its tags before it."""
+    """Numbers as such, to nine digits; text with its tags before it."""
     if not is_number:
         return " · ".join([*cell.tags, *filter(None, [cell.text])])
     if isinstance(cell.value, float):
-        return float(f"{cell.value:.5g}") if math.isfinite(cell.value) else None
+        return float(f"{cell.value:.9g}") if math.isfinite(cell.value) else None
     return cell.value

@@ -73,7 +73,7 @@ def _tell_news(app: Dash, looks: Looks) -> None:
 
     @app.callback(Output("studies", "children"), Input("store-seen", "data"), prevent_initial_call=True)
     def tell_store(_: str) -> Any:
-        return studies_table(looks.store.name, looks.all())
+        return studies_table(looks.store.name, looks.all(), trouble=looks.trouble)
 
 
 def _add_panel(app: Dash, looks: Looks, figures: Figures, side: str) -> None:
@@ -151,7 +151,7 @@ def _add_selection(app: Dash) -> None:
         Output("selected", "children"),
         Output("csv", "href"),
         Output("differ", "href"),
-        Output("differ-button", "disabled"),
+        Output("differ-place", "className"),
         Output("clear", "disabled"),
         Input("selection", "data"),
         Input("left-view", "value"),
@@ -186,11 +186,13 @@ def _add_actions(app: Dash) -> None:
         "stop-trial": ("stopTrial", [State("trial", "data")]),
         "enqueue": ("enqueue", [State("trial", "data"), State("copied", "data"), State(COPY, "value")]),
     }
+    fields = {"extend": Input("more", "n_submit"), "enqueue": Input(COPY, "n_submit")}  # Enter does as their button
     for index, (button, (name, states)) in enumerate(buttons.items()):
         app.clientside_callback(
             ClientsideFunction("ftsweep", name),
             Output("act-answer", "children", allow_duplicate=index > 0),
             Input(button, "n_clicks"),
+            *([fields[button]] if button in fields else []),
             State("study", "data"),
             *states,
             prevent_initial_call=True,

@@ -79,8 +79,15 @@ class Looks:
         return self.store.study(name)
 
     def names(self) -> list[str]:
-        """The studies that are in the store now."""
-        return [folder.name for folder in self.store.studies()]
+        """The studies that are in the store now; of a store that is gone those that were read."""
+        return sorted(self._watched) if self.trouble else [folder.name for folder in self.store.studies()]
+
+    @property
+    def trouble(self) -> str:
+        """That the store is gone; "" while it is there."""
+        if self.store.root.is_dir():
+            return ""
+        return f"There is no store {self.store.name} now: it was moved or removed. What was last read of it is shown."
 
     def all(self) -> list[Look]:
         """A look at every study of the store."""

@@ -23,7 +23,7 @@ def study_mark(looks: Looks, name: str) -> str:
 
 def store_mark(looks: Looks) -> str:
     """Another one whenever the list of studies should be drawn anew."""
-    return " ".join(f"{look.name} {look.mark} {look.progress}" for look in looks.all())
+    return looks.trouble + " ".join(f"{look.name} {look.mark} {look.progress}" for look in looks.all())
 
 
 def add_news(server: Flask, looks: Looks) -> None:

@@ -8,9 +8,11 @@ from typing import Any
 
 from dash import dcc, html
 
+from ftsweep.dashboard.address import trial_address
 from ftsweep.dashboard.looks import Look
 from ftsweep.dashboard.pace import pace_of
-from ftsweep.domain.spelling import number
+from ftsweep.domain.answers import model_label
+from ftsweep.domain.spelling import NOTHING, number
 from ftsweep.report.figures import theme
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.summary import conclusion, outcome_counts, tiles, verdict
@@ -46,6 +48,16 @@ def badge(kind: str) -> html.Span:
 def height_of(figure: dict[str, Any]) -> dict[str, str]:
     """The style that gives a plot its figure's height."""
     return {"height": f"{figure['layout'].get('height', 400)}px"}
+
+
+def best_link(study: StudyOverview) -> Any:
+    """The chosen model's value, or the best one so far, with a link to its trial; a dash before there is one."""
+    best, model = study.best, study.model
+    if best is None:
+        return NOTHING
+    value, seed = (best.value, 0) if model is None else (model.value, model.seed)
+    words = f"{number(value)} ({model_label(best.number, seed)})"
+    return dcc.Link(words, href=trial_address(study.name, best.number))
 
 
 def trouble_line(text: str) -> list[Any]:
@@ -96,9 +108,14 @@ def pace_words(study: StudyOverview) -> str:
 
 
 def plain_table(
-    heads: Iterable[Any], rows: Iterable[Iterable[Any]], css_class: str = "", *, best: Collection[int] = ()
+    heads: Iterable[Any],
+    rows: Iterable[Iterable[Any]],
+    css_class: str = "",
+    *,
+    best: Collection[int] = (),
+    min_width: int = 0,
 ) -> html.Div:
-    """A table of text and links; rows at the places in `best` are coloured."""
+    """A table of text and links; rows at the places in `best` are coloured. min_width: pixels; it scrolls on less."""
     head = html.Thead(html.Tr([html.Th(_breakable(word), scope="col") for word in heads]))
     body = html.Tbody(
         [
@@ -106,7 +123,10 @@ def plain_table(
             for place, row in enumerate(rows)
         ]
     )
-    return html.Div(html.Table([head, body], className=css_class), className="scroll")
+    return html.Div(
+        html.Table([head, body], className=css_class, style={"minWidth": f"{min_width}px"} if min_width else {}),
+        className="scroll",
+    )
 
 
 def _breakable(head: Any) -> Any:

@@ -97,17 +97,26 @@ def _toolbar(name: str, shown: Shown, *, may_act: bool) -> html.Div:
     csv = f"/study/{name}/trials.csv"
     return html.Div(
         [
-            html.Span(plural(len(shown.selection), "trial") + " selected", id="selected", role="status"),
+            html.Span(_selected_words(shown), id="selected", role="status"),
             html.Button("Clear", id="clear"),
             html.Label(["best ", dcc.Input(id="top", type="number", min=1, step=1, debounce=True, className="top")]),
             html.A("CSV", id="csv", href=csv, download=f"{name}-trials.csv"),
-            html.Button(dcc.Link("Differences", id="differ", href="/difference"), id="differ-button", disabled=True),
+            html.Span(
+                dcc.Link("Differences", id="differ", href="/difference", className="button"),
+                id="differ-place",
+                className="off",
+            ),
             dcc.Link("", id="clicked", href="/", style={"display": "none"}),
             html.Span(acts, className="acts"),
             html.Span("", id="act-answer", role="status"),
         ],
         className="toolbar",
     )
+
+
+def _selected_words(shown: Shown) -> str:
+    count = len(shown.selection)
+    return f"{plural(count, 'trial')} selected" if count else "no trial selected"
 
 
 def _panels(look: Look, study: StudyOverview, shown: Shown, figures: Figures) -> list[html.Section]:

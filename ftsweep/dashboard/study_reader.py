@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,8 +28,9 @@ class StudyReader:
     """Reads one study again and again. Not for several threads at once."""
 
     folder: StudyFolder
-    version: int = 0
-    """Counts up whenever a look found something new."""
+    version: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
+    """Counts up whenever a look found something new, from the milliseconds since 1970: a page that outlives a dashboard
+    takes nothing of the next one for what it has."""
     state: StudyState | None = None
     _overview: tuple[int, StudyOverview] | None = None
     _files: dict[str, tuple[Stamp | None, Any]] = field(default_factory=dict)

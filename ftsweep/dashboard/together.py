@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ftsweep.dashboard.against import TRIAL, axes, is_log, places
+from ftsweep.dashboard.against import LOG_TICKS, TRIAL, axes, is_log, places
 from ftsweep.domain.spelling import number
 from ftsweep.report.figures import theme
 from ftsweep.report.overview import StudyOverview
@@ -97,8 +97,8 @@ def _add_curve(drawn: go.Figure, each: Compared, key: str, line: dict[str, Any],
 
 
 def _history(studies: Sequence[StudyOverview]) -> go.Figure:
-    step = theme.whole_step(max((len(study.trials) for study in studies), default=1))
-    drawn = _figure({"title": "trial", "dtick": step, "tick0": 0}, {"title": plain(studies[0].objective.key)})
+    last = max((study.trials[-1].number for study in studies if study.trials), default=0)
+    drawn = _figure(theme.trial_axis(last), {"title": plain(studies[0].objective.key)})
     shown: list[float] = []
     for index, study in enumerate(studies):
         valued = [trial for trial in study.trials if trial.value is not None and trial.kind in ("complete", "pruned")]
@@ -152,10 +152,10 @@ def _curves(studies: Sequence[StudyOverview]) -> go.Figure:
 def _against(studies: Sequence[StudyOverview], x: str, y: str) -> go.Figure:
     known = common_axes(studies)
     x, y = x if x in known else TRIAL, y if y in known else studies[0].objective.key
-    scales = [
-        {"title": plain(theme.short(axis, 40)), "type": "log" if any(is_log(study, axis) for study in studies) else "-"}
-        for axis in (x, y)
-    ]
+    scales = []
+    for axis in (x, y):
+        kind = {"type": "log", **LOG_TICKS} if any(is_log(study, axis) for study in studies) else {}
+        scales.append({"title": plain(theme.short(axis, 40)), **kind})
     drawn = _figure(*scales)
     for index, study in enumerate(studies):
         found = places(study, x, y)
@@ -167,7 +167,7 @@ def _against(studies: Sequence[StudyOverview], x: str, y: str) -> go.Figure:
 def _figure(xaxis: dict[str, Any], yaxis: dict[str, Any]) -> go.Figure:
     import plotly.graph_objects as go
 
-    return go.Figure(layout=theme.layout(height=480, xaxis=xaxis, yaxis=yaxis))
+    return go.Figure(layout=theme.layout(height=480, xaxis=xaxis, yaxis=yaxis, modebar={"orientation": "v"}))
 
 
 def _some(found: Sequence[Any], num_studies: int) -> Sequence[Any]:

@@ -8,11 +8,11 @@ from urllib.parse import parse_qs
 
 from dash import ClientsideFunction, Dash, Input, Output, dcc, html
 
-from ftsweep.dashboard.address import difference_address, study_address, trial_address
+from ftsweep.dashboard.address import difference_address, study_address
 from ftsweep.dashboard.against import TRIAL
 from ftsweep.dashboard.looks import Looks
 from ftsweep.dashboard.news import store_mark
-from ftsweep.dashboard.parts import PLOT_CONFIG, badge, crumbs, plain_table, trouble_line, watch
+from ftsweep.dashboard.parts import PLOT_CONFIG, badge, best_link, crumbs, plain_table, trouble_line, watch
 from ftsweep.dashboard.together import READINGS, VIEWS, common_axes, comparable, together_figure
 from ftsweep.domain.spelling import NOTHING, number
 from ftsweep.report.overview import StudyOverview
@@ -86,7 +86,7 @@ def add_together(app: Dash, looks: Looks) -> None:
         waiting = [look.trouble or f"{look.name}: {look.progress}" for look in found if look.overview is None]
         told = trouble_line(" ".join([*left_out, *waiting]))
         style = {} if view == "xy" else {"display": "none"}
-        return together_figure(studies, view, x, y), _table(studies), told, READINGS[view], style
+        return together_figure(studies, view, x, y), beside_table(studies), told, READINGS[view], style
 
     app.clientside_callback(
         ClientsideFunction("ftsweep", "draw"), Output("together", "figure"), Input("together-drawn", "data")
@@ -101,23 +101,19 @@ def add_together(app: Dash, looks: Looks) -> None:
     )
 
 
-def _table(studies: Sequence[StudyOverview]) -> list[Any]:
+def beside_table(studies: Sequence[StudyOverview]) -> list[Any]:
     """A study a row, and the way to what their best trials differ in."""
     if not studies:
         return []
     rows = []
     for study in studies:
-        best, default = study.best, study.default
-        shown: Any = NOTHING
-        if best is not None:
-            words = f"{number(best.value)} (trial {best.number})"
-            shown = dcc.Link(words, href=trial_address(study.name, best.number))
+        default = study.default
         rows.append(
             [
                 dcc.Link(study.name, href=study_address(study.name)),
                 badge(study.state.phase),
                 f"{study.state.num_ended} of {study.state.num_planned}",
-                shown,
+                best_link(study),
                 number(default.value) if default else NOTHING,
                 seconds(sum(trial.train_seconds for trial in study.trials)),
                 ", ".join(study.settings.summary.values()),

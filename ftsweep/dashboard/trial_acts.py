@@ -21,8 +21,7 @@ def trial_acts(study: StudyOverview, trial: TrialSummary, *, may_act: bool) -> h
     """Buttons, and the trial's setting as a form to change a copy of."""
     values = [[study.param_path(name), spelled(value)] for name, value in study.params_of(trial).items()]
     fields = [
-        html.Label([f"{path} ", dcc.Input(id={"type": "copy", "index": index}, value=text, disabled=not may_act)])
-        for index, (path, text) in enumerate(values)
+        html.Label([f"{path} ", _field(index, text, may_act=may_act)]) for index, (path, text) in enumerate(values)
     ]
     buttons = (("Stop this trial", "stop-trial"), ("Pin: never prune it", "pin-trial"), ("Unpin", "unpin-trial"))
     return html.Div(
@@ -40,6 +39,12 @@ def trial_acts(study: StudyOverview, trial: TrialSummary, *, may_act: bool) -> h
             html.Div([*fields, html.Button("Enqueue", id="enqueue", disabled=not may_act)], className="copy"),
         ]
     )
+
+
+def _field(index: int, text: str, *, may_act: bool) -> dcc.Input:
+    """As wide as its text, within reason."""
+    width = {"width": f"{min(60, max(9, len(text) + 4))}ch"}
+    return dcc.Input(id={"type": "copy", "index": index}, value=text, disabled=not may_act, style=width)
 
 
 def elsewhere(study: StudyOverview, trial: TrialSummary, folder: StudyFolder) -> list[Any]:

@@ -73,11 +73,10 @@ def trial_body(look: Look, trial: TrialSummary, folder: StudyFolder, asked: Aske
     assert study is not None, "a trial was found in it"
     others = [each for each in (study.best, study.default) if each is not None and each is not trial]
     against = difference_address([(look.name, each.number) for each in (trial, *others)])
-    parts: list[Any] = [
-        html.H2("Setting"),
-        _setting(study, trial),
-        html.P(dcc.Link("Differences to the best trial and the default setting", href=against)) if others else "",
-    ]
+    names = ["the best trial" if each is study.best else "the default setting" for each in others]
+    words = f"Differences to {' and '.join(dict.fromkeys(names))}"
+    link = html.P(dcc.Link(words, href=against)) if others else ""
+    parts: list[Any] = [html.H2("Setting"), _setting(study, trial), link]
     if trial.verdicts:
         lines = [html.Li(verdict.text, className=verdict.severity.value) for verdict in trial.verdicts]
         parts += [html.H2("How well it fits"), html.Ul(lines, className="findings")]
@@ -97,7 +96,7 @@ def _facts(study: StudyOverview, trial: TrialSummary) -> html.P:
     if trial.value is not None:
         words.append(f"{study.objective.key} {number(trial.value)} at rung {trial.best_rung}")
     if trial.is_best:
-        words.append("the winner" if study.is_final else "the best so far")
+        words.append(_best_words(study))
     if trial.is_default:
         words.append("the default setting")
     if trial.branch:
@@ -107,6 +106,14 @@ def _facts(study: StudyOverview, trial: TrialSummary) -> html.P:
         words.append(f"trained for {seconds(trial.train_seconds)} on {last.num_examples:,} examples")
         words.append(f"rung {last.rung} of {study.state.num_rungs}")
     return html.P(" · ".join(words))
+
+
+def _best_words(study: StudyOverview) -> str:
+    """That a trial is the best; where its model is that of a fresh seed, that one's value."""
+    if not study.is_final:
+        return "the best so far"
+    model = study.model
+    return f"the winner, with fresh seed {model.seed} {number(model.value)}" if model and model.seed else "the winner"
 
 
 def _setting(study: StudyOverview, trial: TrialSummary) -> Any:

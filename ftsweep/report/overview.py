@@ -123,6 +123,7 @@ class StudyOverview:
                 self.objective,
                 is_best=record is best,
                 verdicts=verdicts.get(record.number, ()),
+                is_at_rest=self.state.is_at_rest,
                 known=self.known.get(record.number),
             )
             for record in self.state.trials

@@ -13,8 +13,9 @@ from ftsweep.domain.objective import Objective
 from ftsweep.domain.trial import PAUSED, OutcomeKind, TrialRecord
 from ftsweep.domain.verdict import Verdict
 
-RUNNING = "running"
-"""The kind of a trial without an outcome, or else `PAUSED`; all other kinds are those of `OutcomeKind`."""
+RUNNING, WAITING = "running", "waiting"
+"""The kind of a trial without an outcome, or else `PAUSED`; all other kinds are those of `OutcomeKind`. It waits to be
+continued while no process works on its study."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class TrialSummary:
     is_best: bool = False
     verdicts: tuple[Verdict, ...] = ()
     """How well it fits, its own verdict first; none where that was not judged."""
+    is_waiting: bool = False
+    """Whether it has not ended, and no process works on its study."""
 
     @cached_property
     def number(self) -> int:
@@ -48,7 +51,9 @@ class TrialSummary:
     def kind(self) -> str:
         if self.record.outcome is not None:
             return self.record.outcome.kind.value
-        return RUNNING if self.record.pause is None else PAUSED
+        if self.record.pause is not None:
+            return PAUSED
+        return WAITING if self.is_waiting else RUNNING
 
     @property
     def reason(self) -> str:
@@ -106,12 +111,18 @@ def summarise(
     *,
     is_best: bool = False,
     verdicts: tuple[Verdict, ...] = (),
+    is_at_rest: bool = False,
     known: TrialSummary | None = None,
 ) -> TrialSummary:
-    """The trial judged by the best of its rungs that have a finite objective. `known` is taken if it is of the same."""
+    """The trial judged by the best of its rungs that have a finite objective. `known` is taken if it is of the same.
+
+    is_at_rest: no process works on the study.
+    """
+    is_waiting = is_at_rest and record.outcome is None
     if known is not None and known.record is record and known.verdicts is verdicts:
-        return known if known.is_best == is_best else replace(known, is_best=is_best)
+        is_same = (known.is_best, known.is_waiting) == (is_best, is_waiting)
+        return known if is_same else replace(known, is_best=is_best, is_waiting=is_waiting)
     finite = (each for each in record.measurements if math.isfinite(each.values.get(objective.key, math.nan)))
     best = objective.best(finite)
     value, rung = (objective.value(best), best.rung) if best else (None, None)
-    return TrialSummary(record, value, rung, is_best, verdicts)
+    return TrialSummary(record, value, rung, is_best, verdicts, is_waiting)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ftsweep.errors import MissingExtraError, UsageError, suggest
 from ftsweep.models.inner import num_virtual_tokens
 from ftsweep.models.own_settings import without_own_settings
+from ftsweep.serving.harness_errors import remedy_for, unreadable_files
 from ftsweep.store.evaluations import Scores, TaskScores
 
 if TYPE_CHECKING:
@@ -47,9 +48,9 @@ def known_tasks(names: Sequence[str], include: Path | None) -> Any:
     manager = TaskManager(include_path=None if include is None else str(include))
     for name in names:
         if not manager.match_tasks([name]):
-            raise UsageError(
-                f"lm-eval knows no task {name!r}", where="--tasks", remedy=suggest(name, manager.all_tasks)
-            )
+            broken = "" if include is None else unreadable_files(include)
+            remedy = broken or f"{suggest(name, manager.all_tasks)} `lm-eval ls tasks` lists all that it brings."
+            raise UsageError(f"lm-eval knows no task {name!r}", where="--tasks", remedy=remedy)
     return manager
 
 
@@ -75,11 +76,12 @@ def harness_scores(
     num_fewshot: int | None = None,
     batch_size: int = 8,
     is_chat: bool = False,
+    include: Path | None = None,
 ) -> Scores:
     """What the tasks say of the model, by task; groups have their own scores, if they have any.
 
     `limit` rows of each task at most; `num_fewshot` None leaves each task its own number; `is_chat` puts the model's
-    chat template around the prompts.
+    chat template around the prompts; `include` is the folder of one's own tasks, which errors name.
 
     Raises:
         UsageError: a task cannot be loaded or asked (its rows cannot be reached, ...).
@@ -106,8 +108,7 @@ def harness_scores(
         raise UsageError(
             f"lm-eval cannot ask {', '.join(tasks)}: {type(error).__name__}: {first}",
             where="--tasks",
-            remedy="A task that fetches its rows needs the network, or a cache of Hugging Face that has them; one in "
-            "a folder of yours (--include-path) needs neither.",
+            remedy=remedy_for(error, include, batch_size=size),
         ) from error
     return {name: _task_scores(name, found, is_chat=is_chat) for name in found["results"] if _has_values(name, found)}
 

@@ -129,10 +129,11 @@ def ask_to_stop_trial(folder: StudyFolder, number: int, *, by: str = "") -> None
     known = {record.number: record for record in folder.records()}
     if number not in known:
         remedy = suggest(str(number), [str(each) for each in known])
-        raise UsageError(f"study {folder.name!r} has no trial {number}", where="--trial", remedy=remedy)
+        raise UsageError(f"study {folder.name!r} has no trial {number}", remedy=remedy)
     outcome = known[number].outcome
     if outcome is not None:
-        raise UsageError(f"trial {number} has ended already: {outcome.kind}, {outcome.reason}", where="--trial")
+        why = f"trial {number} has ended already: {outcome.kind}, {outcome.reason}"
+        raise UsageError(why, where=f"study {folder.name}")
     Requests(folder).ask_to_stop_trial(number, by=by)
 
 

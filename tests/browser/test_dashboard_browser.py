@@ -57,6 +57,7 @@ def test_measurement_shows_within_seconds_and_selection_and_zoom_stay(opened, tm
         "document.querySelector('#right .js-plotly-plot').data.some(t => t.meta[0] === 3 && [...t.y].includes(0.123))",
     )
     wait_for_cell(page, 3, "0.123")
+    wait_for_cell(page, 3, "1e-5")  # its rate, spelled as on every other screen
 
     wait_for_rows(page, [1, 2])
     assert faint_lines(page, "right") == [0, 3]

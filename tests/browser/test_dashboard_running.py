@@ -85,7 +85,7 @@ def test_open_page_of_a_study_that_is_killed_goes_on_is_cleaned_and_extended(ope
     control.kill()
     control.communicate()
     wait_for_phase(page, "not finished")
-    wait_for_cell(page, 1, "running")  # as it was left: it waits to be continued
+    wait_for_cell(page, 1, "waiting")  # to be continued
     assert selection_of(page) == [0]
 
     control = command(*run)

@@ -55,15 +55,15 @@
         return clicks ? act("unpin", { study: study, trials: [trial] }) : keep();
       },
 
-      extend: function (clicks, study, trials) {
-        if (clicks && !trials) return "Say how many trials the study is to have.";
+      extend: function (clicks, enters, study, trials) {
+        if ((clicks || enters) && !trials) return "Say how many trials the study is to have.";
         const question = "Have the study " + study + " make " + trials + " trials in all?";
-        return ask(clicks, question, "extend", { study: study, values: ["budget.trials=" + trials] });
+        return ask(clicks || enters, question, "extend", { study: study, values: ["budget.trials=" + trials] });
       },
 
       // Only what was changed is sent: the rest is the trial's own.
-      enqueue: function (clicks, study, trial, copied, values) {
-        if (!clicks) return keep();
+      enqueue: function (clicks, enters, study, trial, copied, values) {
+        if (!clicks && !enters.some(Boolean)) return keep();
         const changed = copied
           .map(([path, text], index) => [path, text, (values[index] || "").trim()])
           .filter(([path, text, value]) => value !== text)

@@ -169,9 +169,10 @@
         const path = "/study/" + encodeURIComponent(study);
         const csv = path + "/trials.csv" + (numbers.length ? "?trials=" + numbers.join(",") : "");
         const pairs = numbers.slice(0, 12).map((number) => "trial=" + encodeURIComponent(study) + ":" + number);
+        if (numbers.length > pairs.length) pairs.push("of=" + numbers.length);
         const count = filled ? filled.count : "";
         const words = numbers.length ? numbers.length + " of " + count + " trials selected" : "no trial selected";
-        return [words, csv, "/difference?" + pairs.join("&"), numbers.length < 2, numbers.length === 0];
+        return [words, csv, "/difference?" + pairs.join("&"), numbers.length < 2 ? "off" : "", numbers.length === 0];
       },
 
       click: function (left, right, study) {

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from ftsweep.domain.spelling import plural
 from ftsweep.report.overview import StudyOverview
-from ftsweep.report.trial_summary import RUNNING, TrialSummary
+from ftsweep.report.trial_summary import RUNNING, WAITING, TrialSummary
 
 MAX_LINES, MAX_MARKS, MAX_ROWS = 100, 400, 400
 """Lines through many points, single marks, rows of a table: what a reader tells apart, and a browser draws fast."""
@@ -36,7 +36,7 @@ def drawn_of(study: StudyOverview, trials: Sequence[TrialSummary], limit: int, a
     sign = 1 if study.objective.direction == "minimize" else -1
     looked_at = even([each for each in trials if each.number in study.looked_at] if study.looked_at else [], limit // 2)
     named = [trial for trial in trials if trial.is_best or trial.is_default]
-    running = [trial for trial in trials if trial.kind == RUNNING][-(limit // 6) :]
+    running = [trial for trial in trials if trial.kind in (RUNNING, WAITING)][-(limit // 6) :]
     valued = ((sign * trial.value, trial.number) for trial in trials if trial.value is not None)
     best = [number for _, number in nsmallest(limit // (4 if looked_at else 3), valued)]
     first = [*(each.number for each in (*named, *looked_at, *running)), *also, *best]

@@ -12,7 +12,7 @@ from ftsweep.report.figures import theme
 from ftsweep.report.figures.cloud import WORDS, Ends, add_cloud
 from ftsweep.report.figures.drawn import MAX_MARKS, drawn_of
 from ftsweep.report.overview import StudyOverview
-from ftsweep.report.trial_summary import RUNNING, TrialSummary
+from ftsweep.report.trial_summary import RUNNING, WAITING, TrialSummary
 from ftsweep.report.wording import plain
 
 if TYPE_CHECKING:
@@ -101,13 +101,7 @@ def figure(info: Info) -> go.Figure:
     last = max(trial.number for trial in info.others or (*info.measured, *info.unmeasured))
     drawn = go.Figure(
         layout=theme.layout(
-            xaxis={
-                "title": "trial",
-                "range": [-0.7, last + 0.7],
-                "dtick": theme.whole_step(last),
-                "tick0": 0,
-                "showgrid": False,
-            },
+            xaxis={**theme.trial_axis(last), "showgrid": False},
             yaxis={"title": plain(info.objective.key), "range": [low, high]},
         )
     )
@@ -182,7 +176,7 @@ def _add_marks(drawn: go.Figure, info: Info, kind: str, edge: float) -> None:
             "color": theme.COLOURS[kind],
             "symbol": theme.SYMBOLS[kind],
             "size": 10,
-            "line": {"width": 2} if kind == RUNNING else {"width": 1, "color": "white"},
+            "line": {"width": 2} if kind in (RUNNING, WAITING) else {"width": 1, "color": "white"},
         },
     )
 

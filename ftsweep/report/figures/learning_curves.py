@@ -13,7 +13,7 @@ from ftsweep.domain.spelling import number
 from ftsweep.report.figures import theme
 from ftsweep.report.figures.drawn import MAX_LINES, drawn_of, even
 from ftsweep.report.overview import StudyOverview
-from ftsweep.report.trial_summary import TrialSummary
+from ftsweep.report.trial_summary import RUNNING, WAITING, TrialSummary
 from ftsweep.report.wording import plain
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ READING = (
     "that ends in a cross was pruned there. Click a name in the legend to hide that group. Where a task adds a new "
     "head, the untouched base stands for a guess by how common the classes are, and lines start at the untrained head."
 )
-DASHES = {"diverged": "dot", "failed": "dot", "running": "dash"}
+DASHES = {"diverged": "dot", "failed": "dot", RUNNING: "dash", WAITING: "dash"}
 MAX_IN_BAND = 1_000
 """Trials whose deciles are taken: enough for them, and soon done."""
 

@@ -31,6 +31,8 @@ READING = (
 SHADES = ("#08306b", "#0b4388", "#17569f", "#2b6bb0", "#437fbc", "#5b91c6")
 """From best to worst."""
 PANEL_HEIGHT, PANEL_GAP, BOTTOM = 300, 110, 44
+_BUTTONS, _TOPS = 38, (5, 20, 50)
+"""Pixels of the row of buttons; how many of the best each of them shows."""
 SPREAD = 0.05
 """How far apart, of an axis's length, the trials at one choice lie."""
 
@@ -112,7 +114,9 @@ def figure(info: Info) -> go.Figure:
     if sum(len(panel.lines) for panel in info.panels) < 2:
         return theme.empty("Too few trials with a value and parameters: at least two are needed.")
     num = len(info.panels)
-    top = 104 if num > 1 else 84  # several panels have their names above them
+    has_buttons = sum(len(panel.lines) for panel in info.panels) > _TOPS[0]
+    above = _BUTTONS if has_buttons else 0  # above the legend, which half a page has no room for beside them
+    top = above + (104 if num > 1 else 84)  # several panels have their names above them
     inner = num * PANEL_HEIGHT + (num - 1) * PANEL_GAP
     drawn = make_subplots(rows=num, cols=1, vertical_spacing=PANEL_GAP / inner if num > 1 else 0.0)
     drawn.update_layout(
@@ -123,7 +127,7 @@ def figure(info: Info) -> go.Figure:
                 "orientation": "h",
                 "x": 1,
                 "xanchor": "right",
-                "y": 1 + (top - 24) / inner,
+                "y": 1 + (top - above - 24) / inner,
                 "yanchor": "bottom",
             },
         )
@@ -149,9 +153,9 @@ def figure(info: Info) -> go.Figure:
                 anchor="left",
             )
     if info.num_left_out:
-        _add_left_out(drawn, info.num_left_out, y=-16 / inner)
+        theme.note_below(drawn, f"{plural(info.num_left_out, 'trial')} without a value not shown", below=8)
     theme.sample_note(drawn, info.drawn, below=8)
-    _add_top_k(drawn, info, y=1 + (top - 24) / inner)
+    _add_top_k(drawn, info, y=1 + (top - _BUTTONS) / inner)
     return drawn
 
 
@@ -162,7 +166,7 @@ def _add_top_k(drawn: go.Figure, info: Info, *, y: float) -> None:
     order = sorted(range(len(lines)), key=lambda i: sign * (lines[i].trial.value or 0.0))
     drawn.update_layout(meta={"brush": True}, dragmode="select")
     drawn.update_traces(unselected={"marker": {"opacity": 1}})
-    counts = [count for count in (5, 20, 50) if count < len(lines)]
+    counts = [count for count in _TOPS if count < len(lines)]
     if not counts:
         return
     buttons: list[dict[str, Any]] = [{"label": "all", "method": "restyle", "args": [{"visible": True}]}]
@@ -172,19 +176,6 @@ def _add_top_k(drawn: go.Figure, info: Info, *, y: float) -> None:
         buttons.append({"label": f"best {count}", "method": "restyle", "args": [{"visible": seen}]})
     style = {"type": "buttons", "direction": "right", "x": 0, "xanchor": "left", "y": y, "yanchor": "bottom"}
     drawn.update_layout(updatemenus=[{**style, "buttons": buttons, "showactive": True, "pad": {"b": 2}}])
-
-
-def _add_left_out(drawn: go.Figure, count: int, *, y: float) -> None:
-    drawn.add_annotation(
-        text=f"{plural(count, 'trial')} without a value not shown",
-        x=1,
-        y=y,
-        xref="paper",
-        yref="paper",
-        xanchor="right",
-        showarrow=False,
-        font={"size": 11, "color": theme.MUTED},
-    )
 
 
 def _add_line(drawn: go.Figure, line: Line, info: Info, row: int, named: set[str]) -> None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import statistics
 import textwrap
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from ftsweep.domain.objective import Objective
 from ftsweep.domain.spelling import number, param
 from ftsweep.domain.trial import PAUSED
 from ftsweep.report.overview import StudyOverview
-from ftsweep.report.trial_summary import RUNNING, TrialSummary
+from ftsweep.report.trial_summary import RUNNING, WAITING, TrialSummary
 from ftsweep.report.wording import plain
 
 if TYPE_CHECKING:
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 INK, MUTED, GRID, PAPER = "#1b2733", "#5b6875", "#e6eaef", "#ffffff"
 WINNER = "#d55e00"
+_NOTE, _BELOW_TITLE, _LINE = "note", 48, 16
+"""A note's name among annotations; pixels: from the plot to beneath its axis's title, and of a line."""
+_FEW_TICKS = 8
+"""Ticks that a narrow page has room for; of fewer trials the browser would have halves."""
 _NOTE_WIDTH = 78
 """Characters of a note's line: what half a page has room for."""
 MANY = 200
@@ -37,6 +41,7 @@ COLOURS = {
     "infeasible": "#b87800",
     "failed": "#7a1f1f",
     RUNNING: "#009e73",
+    WAITING: "#4d8f78",
     PAUSED: "#8a6fb0",
 }
 SYMBOLS = {
@@ -46,6 +51,7 @@ SYMBOLS = {
     "infeasible": "square",
     "failed": "cross",
     RUNNING: "circle-open",
+    WAITING: "circle-open-dot",
     PAUSED: "triangle-right",
 }
 
@@ -153,44 +159,54 @@ def view(values: Iterable[float], *, padding: float = 0.06, keep: Iterable[float
 
 
 def whole_step(span: int) -> int:
-    """The distance of ticks on an axis of trial numbers: whole, and at most 20 of them."""
+    """The distance of ticks on an axis of whole numbers: at most 20 of them."""
     return next((step for step in (1, 2, 5, 10, 20, 50, 100, 200, 500) if span / step <= 20), 1000)
+
+
+def trial_axis(last: int) -> dict[str, Any]:
+    """An axis of trial numbers up to the last one; of many the browser chooses ticks, whole ones that fit the page."""
+    few = {"dtick": 1, "tick0": 0} if last <= _FEW_TICKS else {}
+    return {"title": "trial", "range": [-0.7, last + 0.7], **few}
 
 
 def outside_note(figure: go.Figure, values: Sequence[float], low: float, high: float) -> None:
     """Say in the figure how many values lie outside of what is shown."""
     count = sum(not low <= value <= high for value in values)
     if count:
-        text = f"{count} value{'s' if count > 1 else ''} outside this view · double-click shows all"
-        _note_below(figure, text, "right")
+        note_below(figure, f"{count} value{'s' if count > 1 else ''} outside this view · double-click shows all")
 
 
-def sample_note(figure: go.Figure, words: str, *, below: int = 48) -> None:
+def sample_note(figure: go.Figure, words: str, *, below: int = _BELOW_TITLE) -> None:
     """Say in the figure which trials it draws. below: pixels beneath the plot, where an axis has its title above it."""
-    if not words:
-        return
-    lines = textwrap.wrap(f"Drawn: {words}.", _NOTE_WIDTH)
-    _note_below(figure, "<br>".join(map(plain, lines)), "left", below)
-    room = below + 16 * len(lines)
-    if figure.layout.margin.b < room:
-        figure.update_layout(margin_b=room)
+    if words:
+        note_below(figure, f"Drawn: {words}.", below=below)
 
 
-def _note_below(figure: go.Figure, text: str, side: Literal["left", "right"], below: int = 28) -> None:
-    """Lines beneath the axis, at one end of it."""
+def note_below(figure: go.Figure, text: str, *, below: int = _BELOW_TITLE) -> None:
+    """Lines beneath the plot and beneath the notes that there are: half a page has no room for two side by side.
+
+    The figure grows by what it needs for them.
+    """
+    lines = textwrap.wrap(text, _NOTE_WIDTH)
+    notes = [each for each in figure.layout.annotations if each.name == _NOTE]
+    below = max([below, *(_LINE * (1 + each.text.count("<br>")) - each.yshift for each in notes)])
     figure.add_annotation(
-        text=text,
-        x=1 if side == "right" else 0,
+        name=_NOTE,
+        text="<br>".join(map(plain, lines)),
+        x=0,
         y=0,
         xref="paper",
         yref="paper",
-        xanchor=side,
+        xanchor="left",
         yanchor="top",
         yshift=-below,
-        align=side,
+        align="left",
         showarrow=False,
         font={"size": 11, "color": MUTED},
     )
+    lacking = below + _LINE * len(lines) - figure.layout.margin.b
+    if lacking > 0:
+        figure.update_layout(margin_b=figure.layout.margin.b + lacking, height=figure.layout.height + lacking)
 
 
 def baseline_lines(figure: go.Figure, baselines: Sequence[tuple[str, float]]) -> None:

@@ -95,7 +95,9 @@ def figure(info: Info) -> go.Figure:
     )
     num_rows = sum(len(part) for part in panels)
     drawn.update_layout(theme.layout(height=150 + 70 * len(panels) + _ROW_HEIGHT * num_rows, showlegend=False))
-    drawn.update_xaxes(**theme.axes_style(), matches="x")  # one metric, so that both panels have one scale
+    drawn.update_xaxes(**theme.axes_style())
+    if len(panels) > 1:
+        drawn.update_xaxes(matches="x", row=2)  # one metric, so that both panels have one scale
     drawn.update_yaxes(**{**theme.axes_style(), "type": "category", "autorange": "reversed"})
     if info.again:
         _draw_again(drawn, info, row=1)

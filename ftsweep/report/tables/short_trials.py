@@ -16,7 +16,7 @@ from ftsweep.report.sparkline import GAP, sparkline
 from ftsweep.report.tables.cells import count, figure, words
 from ftsweep.report.tables.table import Cell, Column, Row, Table
 from ftsweep.report.tables.trials import CHOSEN, SO_FAR, fit_cell
-from ftsweep.report.trial_summary import RUNNING
+from ftsweep.report.trial_summary import RUNNING, WAITING
 
 _CURVE_WIDTH = 11
 _SETTING_ROOM = 48
@@ -85,7 +85,7 @@ def _outcome(record: TrialRecord, state: StudyState) -> Cell:
     if record.pause is not None:
         return Cell(PAUSED + reached, PAUSED, style=PAUSED)
     if kind is None:
-        return Cell(("waiting" if state.is_at_rest else RUNNING) + reached, style=RUNNING)
+        return Cell((WAITING if state.is_at_rest else RUNNING) + reached, style=RUNNING)
     is_short = kind is not OutcomeKind.COMPLETE and rung > 0
     return Cell(kind.value + (reached if is_short else ""), kind.value, style=kind.value)
 

@@ -10,6 +10,10 @@ Kind = Literal["text", "number"]
 """Text stands left, numbers right."""
 
 
+_LONG_WORD = 40
+"""Characters."""
+
+
 @dataclass(frozen=True)
 class Column:
     name: str
@@ -43,6 +47,11 @@ class Cell:
     """To be typed, behind the text."""
     details: str = ""
     """Long text that is shown on demand."""
+
+    @property
+    def has_long_word(self) -> bool:
+        """Whether the text has to be broken within a word: it would make its column as wide as a page."""
+        return any(len(word) > _LONG_WORD for word in self.text.split())
 
     @property
     def sort_key(self) -> str:

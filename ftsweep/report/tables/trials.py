@@ -11,12 +11,12 @@ from ftsweep.domain.verdict import Verdict, VerdictSeverity
 from ftsweep.report.overview import StudyOverview
 from ftsweep.report.tables.cells import count, figure, setting, time_taken
 from ftsweep.report.tables.table import Cell, Column, Row, Table, columns
-from ftsweep.report.trial_summary import TrialSummary
+from ftsweep.report.trial_summary import RUNNING, WAITING, TrialSummary
 
 _SEVERITY_ORDER = {severity: place for place, severity in enumerate(VerdictSeverity)}
 CHOSEN = "the chosen model's trial"
 SO_FAR = "best so far"
-OUTCOME_ORDER = ("complete", "pruned", PAUSED, "running", "diverged", "infeasible", "failed")
+OUTCOME_ORDER = ("complete", "pruned", PAUSED, RUNNING, WAITING, "diverged", "infeasible", "failed")
 
 
 def wide_trials_table(study: StudyOverview) -> Table:

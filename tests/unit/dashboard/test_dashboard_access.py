@@ -10,7 +10,8 @@ from flask.testing import FlaskClient
 from report_studies import StudyBuilder, falling
 
 from ftsweep.dashboard.access import Access
-from ftsweep.dashboard.app import make_app
+from ftsweep.dashboard.app import make_app, page_at
+from ftsweep.dashboard.looks import Looks
 from ftsweep.store.folders import StudyFolder
 from ftsweep.store.requests import Requests
 
@@ -118,6 +119,16 @@ def test_csv_has_the_selected_trials_alone(client: FlaskClient) -> None:
 
     assert [line.split(",")[0] for line in lines] == ["trial", "3", "5"]
     assert len(client.get("/study/demo/trials.csv").get_data(as_text=True).splitlines()) == 15
+    assert len(client.get("/study/demo/trials.csv?trials=99").get_data(as_text=True).splitlines()) == 1
+
+
+def test_numbers_of_thousands_of_digits_name_no_trial(client: FlaskClient, demo: StudyFolder) -> None:
+    many = "9" * 5000
+    assert client.get(f"/study/demo/trials.csv?trials={many}").status_code == 200
+    looks = Looks(demo.store)
+    pages = ((f"/study/demo/trial/{many}", ""), ("/difference", f"?trial=demo:{many}&of={many}"))
+    for path, query in (*pages, ("/study/demo", f"?sel={many}-{many}")):
+        assert page_at(looks, path, query, may_act=False)
 
 
 def test_stop_of_a_study_that_nobody_runs_is_refused_with_the_reason(client: FlaskClient) -> None:

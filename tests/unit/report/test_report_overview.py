@@ -72,7 +72,9 @@ def test_best_so_far_is_complete_even_if_a_pruned_or_running_trial_has_a_better_
     assert rows.best is not None
     assert rows.best.number == 3
     assert not rows.is_final
-    assert rows.trials[2].kind == "running"
+    assert rows.trials[2].kind == "waiting"
+    with builder.folder.locked():
+        assert read_overview(builder.folder).trials[2].kind == "running"
 
 
 def test_best_follows_the_objectives_direction(tmp_path):

@@ -67,6 +67,7 @@ def test_seeds_means_and_search_values_are_drawn_for_each_setting_run_again(buil
     assert "trial 2, mean: 0.55; ahead of the default by 0.03 ± 0.02" in texts
     assert "trial 0 (default), in the search: 0.45" in texts
     assert not any("trial 0 (default), mean" in text for text in texts)
+    assert (drawn.layout.xaxis.matches, drawn.layout.xaxis2.matches) == (None, "x"), "no axis follows itself"
 
 
 def test_test_scores_carry_their_intervals_and_those_without_are_left_out(builder):
