@@ -21,8 +21,12 @@ def wait_for_study(page):
     page.wait_for_selector(".ag-row")
 
 
+_LINKED = "(document.getElementById('csv').getAttribute('href').split('?trials=')[1] || '').split(',').filter(Boolean)"
+
+
 def selection_of(page):
-    """The selected trials, by the link to their file."""
+    """The selected trials, by the link to their file, which follows the words a moment later."""
+    wait_until(page, f"{_LINKED}.length === (parseInt(document.getElementById('selected').innerText) || 0)")
     return [int(number) for number in page.get_attribute("#csv", "href").partition("?trials=")[2].split(",") if number]
 
 
@@ -58,6 +62,15 @@ def draw_box(page, side, width):
             continue
         return
     raise AssertionError("no box selects anything")
+
+
+def resize(page, side, width):
+    """Give the window another width, until the figure has it, and the page has heard what the figure says of that."""
+    drawn = f"document.querySelector('#{side} .js-plotly-plot')"
+    page.evaluate(f"() => {drawn}.on('plotly_relayout', told => {{ window.isResized |= told.autosize; }})")
+    page.set_viewport_size({**page.viewport_size, "width": width})
+    wait_until(page, "window.isResized")
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
 
 
 def faint_lines(page, side):

@@ -11,6 +11,7 @@ import report_studies as studies
 from dashboard_pages import (
     draw_box,
     faint_lines,
+    resize,
     selection_of,
     wait_for_cell,
     wait_for_rows,
@@ -112,7 +113,12 @@ def test_every_view_trial_page_and_difference_open(opened, tmp_path):
             page.click("#clear")
             wait_until(page, "document.getElementById('selected').innerText === 'no trial selected'")
             draw_box(page, "right", 0.6)
-            assert selection_of(page), "lines that pass through a box over an axis"
+            selected = selection_of(page)
+            assert selected, "lines that pass through a box over an axis"
+            resize(page, "right", 1000)
+            assert selection_of(page) == selected
+            page.locator("#right .nsewdrag").first.dblclick()
+            wait_until(page, "document.getElementById('selected').innerText === 'no trial selected'")
     page.goto(page.url.partition("/study")[0] + "/study/demo/trial/3")
     page.wait_for_selector("#trial-curves .main-svg")
     assert "Trial 3" in page.inner_text("h1")

@@ -118,11 +118,12 @@
         if (by.startsWith("left.") || by.startsWith("right.")) {
           const side = by.split(".")[0];
           const event = side === "left" ? left : right;
-          const isByHand = event && (event.range || event.lassoPoints); // a box that we took away is told, too
+          const isByHand = event && (event.range || event.lassoPoints);
           if (isByHand && isOfMany(plot(side))) {
             return inRegion(event, side, study).then((found) => (isSame(found, now.trials) ? keep() : { trials: found, by: side }));
           }
-          if (!isByHand) numbers = by.endsWith(".selectedData") && now.by === side ? [] : null;
+          // A box that we took away, or that is drawn anew in a resized window, is told, too: without a region.
+          if (!isByHand) numbers = by.endsWith(".selectedData") && now.by === side && !event ? [] : null;
           else numbers = numbersOf(event, side);
         } else if (by === "grid.selectedRows") {
           if (!rows || Array.isArray(rows)) numbers = (rows || []).map((row) => row.trial).sort((a, b) => a - b);
