@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from done_once import compose_anew, work_out_once
 from omegaconf import DictConfig, OmegaConf
 
 # Two test processes on two cores: with a thread per core each they wait for one another, spinning. With one thread the
@@ -49,8 +50,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """Keep the collector from going through modules and tests, which stay: trials have it look through everything."""
+    work_out_once()
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture
+def composed_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a test of what Hydra does and leaves behind: it composes whatever another test has composed."""
+    compose_anew(monkeypatch.setattr)
 
 
 @pytest.fixture(scope="session")
