@@ -27,10 +27,10 @@ class OncePerText:
         self._found: dict[Any, Any] = {}
 
     def __call__(self, file: Any, *words: Any) -> Any:
-        *choices, search_path = words
+        choices, search_path = (words[0], words[1]) if len(words) > 1 else ((), words[0])
         if search_path or not _is_alone(file):
             return self.function(file, *words)
-        asked = [(each.group, each.choice) for each in (choices[0] if choices else ())]
+        asked = [(each.group, each.choice) for each in choices]
         key = (file.is_shipped, file.label, file.path.read_bytes(), *asked)
         if key not in self._found:
             self._found[key] = self.function(file, *words)
