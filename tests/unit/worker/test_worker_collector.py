@@ -13,6 +13,8 @@ from ftsweep.worker import base_models
 from ftsweep.worker.components import Components
 from ftsweep.worker.engine import Engine
 
+pytestmark = pytest.mark.usefixtures("shallow")
+
 MakeJob = Callable[..., dict[str, Any]]
 
 
