@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from done_once import compose_anew, work_out_once
 from omegaconf import DictConfig, OmegaConf
 
 # Two test processes on two cores: with a thread per core each they wait for one another, spinning. With one thread the
@@ -21,7 +22,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # No test takes the power away: what a process wrote stays when it is killed, and no line need wait for the disk.
 os.fsync = lambda handle: None
 
-_read_yaml = OmegaConf.load
+_read_yaml, _unfreeze = OmegaConf.load, gc.unfreeze
 _plain_by_text: dict[str, Any] = {}
 
 
@@ -48,9 +49,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Keep the collector from going through modules and tests, which stay: trials have it look through everything."""
+    """Keep the collector from going through modules and tests, which stay: trials have it look through everything.
+
+    They stay frozen when a worker unfreezes what it has: else each of its collections would take seconds again. A test
+    of that asks for the fixture `unfreezing`.
+    """
+    work_out_once()
     gc.collect()
     gc.freeze()
+    gc.unfreeze = lambda: None
+
+
+@pytest.fixture
+def unfreezing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a test of what the collector finds: what is frozen can be unfrozen."""
+    monkeypatch.setattr(gc, "unfreeze", _unfreeze)
+
+
+@pytest.fixture
+def composed_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a test of what Hydra does and leaves behind: it composes whatever another test has composed."""
+    compose_anew(monkeypatch.setattr)
 
 
 @pytest.fixture(scope="session")

@@ -60,6 +60,8 @@ class Composition:
     tree: dict[str, Any]
     choices: Mapping[str, tuple[str, Path | None]]
     """Group (or `group@package`) to the choice and its file."""
+    own_groups: frozenset[str] | None
+    """Groups that have a choice by the file's own defaults, Hydra's own among them; None where nobody has looked."""
 
 
 def read_sweep_file(sweep: SweepFile) -> dict[str, Any]:
@@ -91,8 +93,10 @@ def read_sweep_file(sweep: SweepFile) -> dict[str, Any]:
     return tree
 
 
-def compose_files(sweep: SweepFile, choices: Sequence[GroupChoice], search_path: Sequence[str] = ()) -> Composition:
-    """The sweep file with its defaults and these group choices.
+def compose_files(
+    sweep: SweepFile, choices: Sequence[GroupChoice], search_path: Sequence[str] = (), known: Composition | None = None
+) -> Composition:
+    """The sweep file with its defaults and these group choices. `known`, of the same file with others, saves time.
 
     Raises:
         ConfigError: a group or a choice does not exist, or a file cannot be read.
@@ -100,10 +104,14 @@ def compose_files(sweep: SweepFile, choices: Sequence[GroupChoice], search_path:
     last = {each.group: each.choice for each in choices}
     with _hydra(sweep, search_path) as loader:
         lines: list[str] = []
+        own_groups = known.own_groups if known else None
         # plain groups first: which nested ones (pruner@pruner.pruner) there are depends on them
         for nested in (False, True):
             asked = {group: choice for group, choice in last.items() if ("@" in group) is nested}
-            present = _present(loader, sweep, lines) if asked else set()
+            if not asked:
+                continue
+            present = own_groups if own_groups and not nested else _present(loader, sweep, lines)
+            own_groups = own_groups if nested else present
             lines += [
                 f"{'' if group in present or not present else '+'}{group}={choice}" for group, choice in asked.items()
             ]
@@ -118,12 +126,12 @@ def compose_files(sweep: SweepFile, choices: Sequence[GroupChoice], search_path:
         tree: dict[str, Any] = OmegaConf.to_container(composed, resolve=False)  # type: ignore[assignment]
         runtime = tree.pop("hydra")["runtime"]
     folders = [Path(each["path"]) for each in runtime["config_sources"] if each["schema"] == "file"]
-    known = {
+    chosen = {
         group: (choice, _file(group.partition("@")[0], choice, folders))
         for group, choice in runtime["choices"].items()
         if not group.startswith("hydra/") and choice is not None
     }
-    return Composition(tree, known)
+    return Composition(tree, chosen, own_groups if last else frozenset(runtime["choices"]))
 
 
 def group_names(sweep: SweepFile, search_path: Sequence[str] = ()) -> set[str]:
@@ -153,13 +161,13 @@ def _hydra(sweep: SweepFile, search_path: Sequence[str]) -> Iterator[Any]:
         Singleton._instances.update(saved)
 
 
-def _present(loader: Any, sweep: SweepFile, lines: list[str]) -> set[str]:
+def _present(loader: Any, sweep: SweepFile, lines: list[str]) -> frozenset[str]:
     """Groups that have a choice already; none when the file's own defaults have a fault, which then shows later."""
     try:
         listed = loader.compute_defaults_list(config_name=sweep.path.stem, overrides=lines, run_mode=RunMode.RUN)
     except (HydraException, RecursionError, ValueError):
-        return set()
-    return set(listed.overrides.known_choices)
+        return frozenset()
+    return frozenset(listed.overrides.known_choices)
 
 
 def _absolute(path: str, folder: Path) -> str:

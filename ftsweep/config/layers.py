@@ -111,7 +111,7 @@ def read_layers(sweep: str, lines: Sequence[str]) -> Layers:
             for group in BRANCH_GROUPS
             if group in node
         ]
-        files = compose_files(file, [*overrides.choices, *chosen], search_path) if chosen else base
+        files = compose_files(file, [*overrides.choices, *chosen], search_path, base) if chosen else base
         raw = assign(assign({**files.tree, GUARDS: guards}, own.assignments), overrides.assignments)
         stages = chosen_stages(raw, node.get(STAGES), file, f"{file.label}: branches.{name}.{STAGES}")
         check_stage_overrides(own, stages, place)
@@ -156,6 +156,8 @@ def assign(tree: Mapping[str, Any], assignments: Sequence[Assignment]) -> dict[s
 def resolve(tree: Mapping[str, Any], where: str) -> dict[str, Any]:
     """The tree with interpolations followed."""
     check_tree(tree, where)
+    if not _may_interpolate(tree):
+        return _copy(tree)  # type: ignore[no-any-return]
     try:
         resolved: dict[str, Any] = OmegaConf.to_container(OmegaConf.create(dict(tree)), resolve=True)  # type: ignore[assignment]
     except OmegaConfBaseException as error:
@@ -163,6 +165,15 @@ def resolve(tree: Mapping[str, Any], where: str) -> dict[str, Any]:
         place = f"{where}: {key}" if key else where
         raise ConfigError(str(error).splitlines()[0], where=place, remedy="Mend the interpolation.") from None
     return resolved
+
+
+def _may_interpolate(node: Any) -> bool:
+    """Whether OmegaConf could make something else of it, or refuse it; to ask OmegaConf takes 20 times as long."""
+    if type(node) is dict:
+        return any(type(key) is not str or _may_interpolate(value) for key, value in node.items())
+    if type(node) is list:
+        return any(map(_may_interpolate, node))
+    return "${" in node if type(node) is str else not (node is None or type(node) in (bool, int, float))
 
 
 def missing_keys(node: Any, prefix: str = "") -> Iterator[str]:

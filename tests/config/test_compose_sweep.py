@@ -508,6 +508,7 @@ def test_files_are_found_beside_the_sweep_file_first_then_from_the_current_folde
 # traces
 
 
+@pytest.mark.usefixtures("composed_anew")
 def test_composing_leaves_no_trace_and_works_inside_a_hydra_program(compose: Callable[..., SweepConfig]) -> None:
     before = dict(Singleton._instances)
     path = list(sys.path)
@@ -526,6 +527,7 @@ def test_composing_leaves_no_trace_and_works_inside_a_hydra_program(compose: Cal
         Singleton._instances.update(before)
 
 
+@pytest.mark.usefixtures("composed_anew")
 def test_hydra_programs_in_the_same_process_do_not_see_shipped_groups(
     compose: Callable[..., SweepConfig], tmp_path: Path
 ) -> None:

@@ -44,7 +44,7 @@ SAMPLERS: dict[str, Callable[[], Sampler]] = {
     "random": Random,
     "grid": Grid,
     "qmc": Qmc,
-    "gp": lambda: Gp(startup_trials=5),
+    "gp": lambda: Gp(startup_trials=7),  # half a second for each trial after
     "cmaes": lambda: CmaEs(population=4),
 }
 

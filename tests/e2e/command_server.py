@@ -1,8 +1,11 @@
 """A process that has imported everything and forks a command whenever it is asked: no command pays for imports.
 
-A request is one line of JSON: words, folder, environment, and the files that are standard input, output and error. The
-answer is two lines, the command's process id at once and its exit code when it has ended. The first whole study
-(`finished`) and those that slow tests kill are started as always.
+All test processes of a run share it, by the run's name: the first to ask starts it, and it ends with the last of them.
+
+A request is one line of JSON: module, words, folder, environment, and the files that are standard input, output and
+error; an empty line says that a test process is there, for as long as it keeps the connection. The answer is two lines,
+the command's process id at once and its exit code when it has ended. The first whole study (`finished`) and those that
+slow tests kill are started as always.
 """
 
 from __future__ import annotations
@@ -13,7 +16,6 @@ import os
 import select
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -52,48 +54,85 @@ class Command:
 
 
 class CommandServer:
-    """The test's side: starts the process, and asks it."""
+    """The test's side: starts the process where no other test process of this run has, and asks it."""
 
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
-        self._address = str(folder / "commands")
-        self._process = subprocess.Popen(
-            [sys.executable, __file__, self._address], env=environment, stdout=subprocess.PIPE, text=True
-        )
-        assert self._process.stdout is not None
-        assert self._process.stdout.readline() == "ready\n"
+    def __init__(self, run: str, environment: dict[str, str]) -> None:
+        self._run = run
+        try:
+            self._lifeline = self._connect()
+        except ConnectionRefusedError:
+            told, telling = os.pipe()
+            command = [sys.executable, __file__, run]
+            os.posix_spawn(command[0], command, environment, file_actions=[(os.POSIX_SPAWN_DUP2, telling, 1)])
+            os.close(telling)
+            with open(told) as answer:
+                assert answer.readline() == "it listens\n"
+            self._lifeline = self._connect()
+        self._lifeline.sendall(b"\n")
 
-    def start(self, words: tuple[str, ...], *, folder: Path, environment: dict[str, str], stdin: str = "") -> Command:
-        """The command, under way."""
+    def _connect(self) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX)
+        try:
+            connection.connect(_address(self._run))
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def start(
+        self, module: str, words: tuple[str, ...], *, folder: Path, environment: dict[str, str], stdin: str = ""
+    ) -> Command:
+        """`python -m MODULE WORDS`, under way."""
         made = tempfile.TemporaryDirectory()
         files = [Path(made.name) / name for name in ("stdin", "stdout", "stderr")]
         files[0].write_text(stdin, encoding="utf-8")
-        request = {"words": words, "folder": str(folder), "environment": environment, "files": list(map(str, files))}
-        connection = socket.socket(socket.AF_UNIX)
-        connection.connect(self._address)
+        request = {"module": module, "words": words, "folder": str(folder), "environment": environment}
+        request["files"] = list(map(str, files))
+        connection = self._connect()
         connection.sendall(json.dumps(request).encode() + b"\n")
         return Command(made, connection)
 
     def close(self) -> None:
-        self._process.kill()
-        self._process.communicate()
+        self._lifeline.close()
 
 
-def serve(address: str) -> None:
+def _address(run: str) -> str:
+    """A name that is no file, so that nothing is left of it."""
+    return f"\0ftsweep-commands-{run}"
+
+
+def serve(run: str) -> None:
     """The process's side."""
+    listener = socket.socket(socket.AF_UNIX)
+    try:
+        listener.bind(_address(run))
+        listener.listen()
+    except OSError:  # another test process was quicker
+        print("it listens", flush=True)
+        return
+    print("it listens", flush=True)
     for name in forked.PRELOADED:
         importlib.import_module(name)
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(address)
-    listener.listen()
-    print("ready", flush=True)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that wait for a command
-    while True:
-        connection, _ = listener.accept()
-        if os.fork() == 0:
-            listener.close()
-            _answer(connection, json.loads(connection.makefile().readline()))
-            os._exit(0)
-        connection.close()
+    lifelines: list[socket.socket] = []
+    has_begun = False
+    while lifelines or not has_begun:
+        for ready in select.select([listener, *lifelines], [], [])[0]:
+            if ready is not listener:  # it says nothing more: its test process has ended
+                lifelines.remove(ready)
+                ready.close()
+                continue
+            connection, _ = listener.accept()
+            request = connection.makefile().readline()
+            if request == "\n":
+                lifelines.append(connection)
+                has_begun = True
+                continue
+            if os.fork() == 0:
+                listener.close()
+                _answer(connection, json.loads(request))
+                os._exit(0)
+            connection.close()
 
 
 def _answer(connection: socket.socket, request: dict[str, Any]) -> None:
@@ -109,7 +148,7 @@ def _run(request: dict[str, Any]) -> None:
     forked.fork_instead_of_starting()
     modes = (os.O_RDONLY, os.O_WRONLY | os.O_CREAT, os.O_WRONLY | os.O_CREAT)
     ends = [os.open(file, mode) for file, mode in zip(request["files"], modes, strict=True)]
-    forked.run_module("ftsweep.cli.main", request["words"], ends, request["environment"])
+    forked.run_module(request["module"], request["words"], ends, request["environment"])
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
+import uuid
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -41,6 +41,7 @@ space:
     rank: [2, 4]
 """
 
+COMMAND = "ftsweep.cli.main"
 Started = Command | subprocess.Popen[str]
 
 LISTING = """\
@@ -59,22 +60,22 @@ class Place:
 
     folder: Path
 
-    def start(self, *words: str, **options: Any) -> subprocess.Popen[str]:
+    def start(self, *words: str, module: str = COMMAND, **options: Any) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "ftsweep.cli.main", *words],
+            [sys.executable, "-m", module, *words],
             cwd=self.folder,
-            env=environment(),
+            env=environment() | ({} if module == COMMAND else {"PYTHONPATH": str(Path(__file__).parent)}),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             **options,
         )
 
-    def run(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    def run(self, *words: str, stdin: str = "", module: str = COMMAND) -> subprocess.CompletedProcess[str]:
         """The whole command; on Linux its processes are forks of one that has imported everything."""
         if sys.platform != "linux":
-            return self.run_as_a_person(*words, stdin=stdin)
-        command = command_server().start(words, folder=self.folder, environment=environment(), stdin=stdin)
+            return self.run_as_a_person(*words, stdin=stdin, module=module)
+        command = command_server().start(module, words, folder=self.folder, environment=environment(), stdin=stdin)
         out, errors = command.communicate(timeout=300)
         return subprocess.CompletedProcess(list(words), command.returncode, out, errors)
 
@@ -82,11 +83,11 @@ class Place:
         """The same under way, in a process group of its own."""
         if sys.platform != "linux":
             return self.start(*words, start_new_session=True)
-        return command_server().start(words, folder=self.folder, environment=environment())
+        return command_server().start(COMMAND, words, folder=self.folder, environment=environment())
 
-    def run_as_a_person(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    def run_as_a_person(self, *words: str, stdin: str = "", module: str = COMMAND) -> subprocess.CompletedProcess[str]:
         """The whole command in processes of their own."""
-        process = self.start(*words, stdin=subprocess.PIPE)
+        process = self.start(*words, module=module, stdin=subprocess.PIPE)
         out, errors = process.communicate(stdin, timeout=300)
         return subprocess.CompletedProcess(list(words), process.returncode, out, errors)
 
@@ -111,7 +112,7 @@ class Place:
 
 @cache
 def command_server() -> CommandServer:
-    server = CommandServer(Path(tempfile.mkdtemp()), environment())
+    server = CommandServer(os.environ.get("PYTEST_XDIST_TESTRUNUID", uuid.uuid4().hex), environment())
     atexit.register(server.close)
     return server
 

@@ -5,16 +5,24 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from e2e_place import Place, environment, sentences
+from e2e_place import Place, sentences
 
 Finished = tuple[Place, "subprocess.CompletedProcess[str]"]
 QUESTIONS = [row["text"] for row in sentences(6)]
+ASKED = json.dumps({"text": QUESTIONS})
+REGISTERED = ("models:/small@champion",)
+
+
+def registered_answers(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    assert done.returncode == 0, done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("ANSWERS")]
+    answers: list[dict[str, Any]] = json.loads(line.removeprefix("ANSWERS"))
+    return answers
 
 
 def test_run_ends_with_the_winner_and_the_links(finished: Finished) -> None:
@@ -77,22 +85,16 @@ def test_predict_from_study_export_and_registry_agree(finished: Finished, tmp_pa
     assert refused.returncode == 2
     assert "empty folder" in refused.stderr
 
-    code = (
-        "import json, sys, mlflow, pandas as pd\n"
-        "mlflow.set_tracking_uri('sqlite:///mlruns/mlflow.db')\n"
-        "model = mlflow.pyfunc.load_model('models:/small@champion')\n"
-        f"answers = model.predict(pd.DataFrame({{'text': {QUESTIONS!r}}}))\n"
-        "answers = answers.to_dict('records') if hasattr(answers, 'to_dict') else answers\n"
-        "print('ANSWERS' + json.dumps(answers))\n"
-    )
-    loaded = subprocess.run(
-        [sys.executable, "-c", code], cwd=place.folder, env=environment(), capture_output=True, text=True, timeout=300
-    )
-    assert loaded.returncode == 0, loaded.stderr
-    registered = json.loads(next(line for line in loaded.stdout.splitlines() if line.startswith("ANSWERS"))[7:])
+    registered = registered_answers(place.run(*REGISTERED, stdin=ASKED, module="registered_model"))
     assert [answer["label"] for answer in registered] == [answer["label"] for answer in answers]
     for left, right in zip(registered, answers, strict=True):
         assert left["probability"] == pytest.approx(right["probability"], abs=1e-6)
+
+
+@pytest.mark.slow
+def test_registered_model_answers_in_a_process_that_has_imported_mlflow_only(finished: Finished) -> None:
+    done = finished[0].run_as_a_person(*REGISTERED, stdin=ASKED, module="registered_model")
+    assert {answer["label"] for answer in registered_answers(done)} <= {"sea", "farm"}
 
 
 @pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")  # inside MLflow

@@ -23,6 +23,8 @@ from ftsweep.strategies.lean import LeanLinear
 from ftsweep.strategies.qlora import QLora
 from ftsweep.worker.engine import Engine
 
+pytestmark = pytest.mark.usefixtures("shallow")
+
 MakeJob = Callable[..., dict[str, Any]]
 TARGET = "ftsweep.strategies"
 STRATEGIES = {

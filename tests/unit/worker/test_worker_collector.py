@@ -13,6 +13,8 @@ from ftsweep.worker import base_models
 from ftsweep.worker.components import Components
 from ftsweep.worker.engine import Engine
 
+pytestmark = pytest.mark.usefixtures("shallow")
+
 MakeJob = Callable[..., dict[str, Any]]
 
 
@@ -52,6 +54,7 @@ def test_what_stays_is_frozen_and_what_a_trial_made_is_gone(make_job: MakeJob, s
         assert base() is not None
 
 
+@pytest.mark.usefixtures("unfreezing")
 def test_base_that_was_given_up_is_gone_though_it_was_frozen(
     make_job: MakeJob, seen: list[weakref.ref[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

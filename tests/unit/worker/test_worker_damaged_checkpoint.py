@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import pytest
 from ftsweep.store.folders import TrialFolder
 from ftsweep.training import checkpoint
 from ftsweep.worker.engine import Engine
+
+pytestmark = pytest.mark.usefixtures("shallow")
 
 MakeJob = Callable[..., dict[str, Any]]
 
@@ -62,9 +65,10 @@ def test_trial_with_a_damaged_checkpoint_begins_anew_and_ends_the_same(
 ) -> None:
     monkeypatch.setattr(checkpoint, "SHARE_OF_TIME", math.inf)  # a checkpoint at every rung
     undisturbed = train(make_job(name="trial-0000"))
+    killed = train(make_job(name="killed"), until=2)
     for number, (name, damage) in enumerate(DAMAGES, start=1):
         job = make_job(name=f"trial-{number:04d}")
-        folder = train(job, until=2)
+        folder = TrialFolder(Path(shutil.copytree(killed.path, job["folder"])))
         damage(folder.checkpoint / name)
         train(job)
         assert values(folder) == values(undisturbed), name

@@ -15,6 +15,8 @@ from ftsweep.cluster.tree import Tree
 from ftsweep.errors import OtherSourceError
 from ftsweep.worker.engine import Engine
 
+pytestmark = pytest.mark.usefixtures("shallow")
+
 Make = Callable[..., dict[str, Any]]
 
 

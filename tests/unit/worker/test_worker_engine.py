@@ -27,6 +27,8 @@ from ftsweep.training import checkpoint
 from ftsweep.training.measuring import RungScorer
 from ftsweep.worker.engine import Engine
 
+pytestmark = pytest.mark.usefixtures("shallow")
+
 Job = dict[str, Any]
 MakeJob = Callable[..., Job]
 

@@ -26,6 +26,8 @@ from ftsweep.store.folders import TrialFolder
 from ftsweep.store.row_scores import read_losses
 from ftsweep.worker.engine import Engine
 
+pytestmark = pytest.mark.usefixtures("shallow")
+
 Job = dict[str, Any]
 MakeJob = Callable[..., Job]
 
@@ -71,6 +73,7 @@ def test_without_demonstrations_and_calibration_the_loss_is_the_hand_computed_on
     rows.append({"text": "ship, anchor, sailor", "label": "sea"})
     config["data"]["validation"] = write_rows(tmp_path / "three.jsonl", rows)
     config["strategy"] = {**ASKED, "k": 0, "calibration": "none", "length_normalised": False}
+    config["model"] = {"_target_": "ftsweep.models.TinyModel", "dtype": "auto"}
     measured, _ = finish(engine, make_job())
 
     tokenizer = TinyModel().tokenizer()

@@ -12,6 +12,8 @@ from ftsweep.store.atomic import remove_folder
 from ftsweep.store.folders import TrialFolder
 from ftsweep.worker.engine import Engine
 
+pytestmark = pytest.mark.usefixtures("shallow")
+
 Job = dict[str, Any]
 MakeJob = Callable[..., Job]
 

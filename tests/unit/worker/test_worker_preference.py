@@ -16,6 +16,8 @@ from ftsweep.serving.model import load_predictor
 from ftsweep.training import references
 from ftsweep.worker.engine import Engine
 
+pytestmark = pytest.mark.usefixtures("shallow")
+
 MakeJob = Callable[..., dict[str, Any]]
 
 

@@ -30,6 +30,8 @@ from ftsweep.training import checkpoint, regularisers
 from ftsweep.training.regularisers import Regularisers
 from ftsweep.worker.engine import Engine
 
+pytestmark = pytest.mark.usefixtures("shallow")
+
 
 def batch_of_rows() -> dict[str, torch.Tensor]:
     """Four rows of which some tokens are padding and some are supervised."""

@@ -21,6 +21,8 @@ from ftsweep.testing.random_models import byte_tokenizer
 from ftsweep.worker.end_tokens import check_end_tokens
 from ftsweep.worker.engine import Engine
 
+pytestmark = pytest.mark.usefixtures("shallow")
+
 MakeJob = Callable[..., dict[str, Any]]
 TASKS = "ftsweep.tasks"
 PARTS = ("layers", "attention_heads", "ffn_dim")

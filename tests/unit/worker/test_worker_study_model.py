@@ -12,6 +12,8 @@ import pytest
 from ftsweep.serving.model import load_predictor
 from ftsweep.worker.engine import Engine
 
+pytestmark = pytest.mark.usefixtures("shallow")
+
 Config = dict[str, Any]
 MakeJob = Callable[..., dict[str, Any]]
 

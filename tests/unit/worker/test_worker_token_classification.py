@@ -12,6 +12,8 @@ import pytest
 from ftsweep.serving.model import load_predictor
 from ftsweep.worker.engine import Engine
 
+pytestmark = pytest.mark.usefixtures("shallow")
+
 NAMES = ["Ada", "Grace Hopper", "Emmy", "Sofya", "Mary Lou"]
 PLACES = ["Paris", "New York", "Rome"]
 

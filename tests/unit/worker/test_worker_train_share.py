@@ -11,6 +11,8 @@ import pytest
 from ftsweep.store.folders import TrialFolder
 from ftsweep.worker.engine import Engine
 
+pytestmark = pytest.mark.usefixtures("shallow")
+
 PROBE = {"_target_": "ftsweep.strategies.LinearProbe"}
 
 
