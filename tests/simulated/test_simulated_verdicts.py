@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from simulated_parts import branch, loss_curve
 
 from ftsweep.control.live_study import LiveStudy
+from ftsweep.control.throttle import Pace
 from ftsweep.domain.study_state import StudyState
 from ftsweep.domain.trial import Proposal
 
@@ -34,7 +36,10 @@ def run(sweep: LiveStudy) -> LiveStudy:
     return sweep
 
 
-def test_running_trials_are_judged_live_and_a_changed_verdict_goes_on_record(make_sweep: MakeSweep) -> None:
+def test_running_trials_are_judged_live_and_a_changed_verdict_goes_on_record(
+    make_sweep: MakeSweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Pace, "is_due", lambda pace: True)  # every state is shown, however long that takes
     sweep = make_sweep(memorising_later, trials=2, branches=(judged_branch(),))
     live: list[str] = []
     told: list[str] = []
