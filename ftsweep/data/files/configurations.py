@@ -65,7 +65,7 @@ def told_splits(folder: Path, rows: Collection[Path]) -> ToldSplits | None:
             remedy=f"Name the folder or the files of one: of {found[0].name} that is {alone}.",
         )
     splits = {
-        file: split_named(split or file.stem) or ("" if split else "train")
+        file: split_named(split) if split else _split_by_names(file.relative_to(folder)) or "train"
         for split, files in chosen.files.items()
         for file in files
     }
@@ -82,6 +82,11 @@ def told_splits(folder: Path, rows: Collection[Path]) -> ToldSplits | None:
     return ToldSplits(words, {file: split for file, split in splits.items() if split})
 
 
+def _split_by_names(file: Path) -> str:
+    """The split that a file's name says, or a folder's that it lies in, the nearest first; "" where none does."""
+    return next(filter(None, map(split_named, (file.stem, *reversed(file.parent.parts)))), "")
+
+
 def configurations(folder: Path, rows: Collection[Path]) -> list[Configuration]:
     """The data sets that a folder's README.md tells of, with those of `rows` that are theirs; none without such a head.
 
@@ -90,7 +95,11 @@ def configurations(folder: Path, rows: Collection[Path]) -> list[Configuration]:
     found: list[Configuration] = []
     for said in _said(folder):
         files: dict[str, tuple[Path, ...]] = {}
-        for split, patterns in _by_split(said.get("data_files")):
+        within = said.get("data_dir")
+        data_files = said.get("data_files", None if within is None else "**")
+        for split, patterns in _by_split(data_files):
+            if isinstance(within, str):
+                patterns = [os.path.join(within, pattern) for pattern in patterns]  # noqa: PTH118 - "./" and ".." stay
             files[split] = (*files.get(split, ()), *_matching(folder, patterns, rows))
         if any(files.values()) and all(files != each.files for each in found):
             name = str(said.get("config_name", "default"))

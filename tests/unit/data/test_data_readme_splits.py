@@ -60,6 +60,9 @@ def test_files_outside_of_the_folder_are_none_of_it(tmp_path: Path) -> None:
             "configs: [{config_name: a, data_files: '**'}]",
             {**BY_NAME, "train": ["data/more.csv", "train.csv"]},
         ),
+        ("configs: [{config_name: default, data_dir: data}]", {"train": ["data/more.csv"]}),
+        ("configs: [{config_name: default, data_dir: ./data, data_files: '*.csv'}]", {"train": ["data/more.csv"]}),
+        ("configs: [{config_name: default, data_dir: ../other}]", BY_NAME),
         ("configs: [{config_name: a, data_files: '*.csv'}, {config_name: b, data_files: '*.csv'}]", BY_NAME),
     ],
 )
