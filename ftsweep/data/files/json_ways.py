@@ -73,11 +73,16 @@ def json_in_text_way(file: DataFile, lines: Sequence[str]) -> str:
         value = json.loads("".join(lines).lstrip("\ufeff"))
     except (ValueError, RecursionError):
         return ""
-    if not isinstance(value, dict | list) or not value:
+    if not value or not (isinstance(value, dict) or _are_objects(value)):
         return ""
     if isinstance(value, dict) and not file.member and len(PurePath(file.name).parts) > 1:
         return f"If each file of the folder is a row: {_together(file)}."
     return "Name it .json."
+
+
+def _are_objects(value: Any) -> bool:
+    """Whether it is a list that the rows of a .json file may be: one of numbers, such as a note's [1], is text."""
+    return isinstance(value, list) and all(isinstance(each, dict) for each in value)
 
 
 def _together(file: DataFile) -> str:

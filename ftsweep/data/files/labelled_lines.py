@@ -66,10 +66,11 @@ _FORMS = (
         is_alone=True,
     ),
     _Form(
-        re.compile(r".*\S *@ *(\w[\w-]*)"),
+        re.compile(r"\S+ .*\S(?:@| *@ +)(\w[\w-]*)"),
         "behind each text and an @, as labels stand there",
         "['text', 'label']",
         "[cell.strip() for cell in line.rsplit('@', 1)]",
+        is_alone=True,
     ),
     _Form(
         re.compile(r".*\S *, *(\w[\w-]*)"),

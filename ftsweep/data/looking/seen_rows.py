@@ -1,10 +1,11 @@
-"""Rows of files as a look at them sees them: counted by split, the first of train kept, what was odd about them."""
+"""Rows of files as a look at them sees them: counted by split, a draw of train's kept, what was odd about them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from ftsweep.data.files.base import OpenedFile, ReadSettings
@@ -26,6 +27,8 @@ from ftsweep.errors import DataError
 
 NUM_LOOKED_AT = 5_000
 """Rows of train that columns are judged by."""
+_RUN = 20
+"""Rows behind each other that are drawn together."""
 MOST_COUNTED = 1_000_000
 _NUM_SHOWN = 4
 _MOST_PARALLEL, _FEWEST_LINES = 3, 20
@@ -35,13 +38,15 @@ _PUT_TOGETHER = (
     "zip(*(open(each, encoding='ENCODING') for each in sys.argv[1:]), strict=True))"
 )
 
+_MOSTLY = 0.9
+"""Share of the files of text in folders of labels beyond which they are refused as lines of something else."""
+
 
 @dataclass
 class SeenRows:
     """What `read` has seen so far."""
 
     settings: ReadSettings
-    rows: list[Mapping[str, Any]] = field(default_factory=list)
     num_rows: dict[str, int] = field(default_factory=dict)
     num_bad: int = 0
     is_headless: bool = False
@@ -56,14 +61,30 @@ class SeenRows:
     """Train's files of text: path, lines and rows."""
     twice: dict[str, list[int]] = field(default_factory=dict)
     """Names that stand above several columns of a table, and the numbers of these."""
+    _kept: list[list[tuple[int, Mapping[str, Any]]]] = field(default_factory=list)
+    """Runs of train's rows with their places among those that can be read."""
+    _current: list[tuple[int, Mapping[str, Any]]] | None = None
+    _num_readable: int = 0
+    _draws: Random = field(default_factory=lambda: Random(0))  # noqa: S311
+    _disguises: list[DataError] = field(default_factory=list)
+    """Why texts that their folders label do not look like texts."""
     _encodings: set[str] = field(default_factory=set)
     _first_problem: str = ""
     _remedy: str = ""
+
+    @property
+    def rows(self) -> list[Mapping[str, Any]]:
+        """Train's rows that columns are judged by, in order.
+
+        Of many an even draw, as labels and splits lie sorted; in runs, as rows of one group lie together.
+        """
+        return [row for run in sorted(self._kept, key=lambda run: run[0][0]) for _, row in run]
 
     def read(self, split: str, file: DataFile) -> None:
         """Look at one file of a split, or at as much of it as is counted."""
         self.num_rows.setdefault(split, 0)
         opened = self._opened(file)
+        self._disguises += [opened.disguise] if opened.disguise else []
         self.columns[file], self.filled[file] = set(opened.facts.columns), set()
         self.formats.add(opened.file.format)
         self.twice |= opened.twice if isinstance(opened, TableFile) else {}
@@ -80,8 +101,8 @@ class SeenRows:
             if self.num_rows[split] - before <= NUM_LOOKED_AT:
                 values = all_inner(row.values)
                 self.filled[file].update(name for name, value in values.items() if not is_missing(value))
-                if split == "train" and len(self.rows) < NUM_LOOKED_AT and not row.problem:
-                    self.rows.append(values)
+            if split == "train" and not row.problem:
+                self._keep(row.values)
             if self.num_rows[split] >= MOST_COUNTED:
                 break
         self.num_of_file[file] = self.num_rows[split] - before
@@ -89,17 +110,34 @@ class SeenRows:
         if split == "train" and opened.file.format == "txt":
             self._encodings.add("utf-8" if opened.encoding is None else opened.encoding.name)
             self.texts.append((file.where, opened.facts.num_lines, self.num_rows[split] - before))
-        if self.rows:  # of a file without any row that can be read `check` tells
+        if self._kept:  # of a file without any row that can be read `check` tells
             check_readable(bad, self.num_rows[split] - before, opened)
+
+    def _keep(self, values: Mapping[str, Any]) -> None:
+        """Keep a row if its run is drawn: each run so far with the same chance."""
+        number, place = divmod(self._num_readable, _RUN)
+        if place == 0 and number < NUM_LOOKED_AT // _RUN:
+            self._current = []
+            self._kept.append(self._current)
+        elif place == 0:
+            drawn = int(self._draws.random() * (number + 1))
+            self._current = [] if drawn < len(self._kept) else None
+            if self._current is not None:
+                self._kept[drawn] = self._current
+        if self._current is not None:
+            self._current.append((self._num_readable, all_inner(values)))
+        self._num_readable += 1
 
     def check(self, where: str) -> None:
         """Raise DataError without rows to look at."""
-        if not self.rows and self._first_problem:
+        if not self._kept and self._first_problem:
             raise DataError(f"no row of it can be read; the first is {self._first_problem}", where=where)
-        if not self.rows:
+        if len(self._disguises) > _MOSTLY * len(self.columns):
+            raise self._disguises[0]
+        if not self._kept:
             raise DataError("has no rows", where=where, remedy="Check that the file was written whole.")
         told = next((each for each in self.findings if each.check == "lines" and each.severity is Severity.WARN), None)
-        if len(self.rows) == 1 and told is not None:
+        if self._num_readable == 1 and told is not None:
             raise DataError(told.message, where=where, remedy=f"{told.remedy}.")
         if sum(self.num_rows.values()) == 1:
             names = ", ".join(map(repr, list(self.rows[0])[:_NUM_SHOWN]))
@@ -156,7 +194,7 @@ class SeenRows:
     def _opened(self, file: DataFile) -> OpenedFile:
         opened = open_file(file, self.settings)
         if isinstance(opened, TableFile) and (self.is_headless or opened.seems_headless):
-            if self.rows and not self.is_headless:
+            if self._kept and not self.is_headless:
                 raise DataError(
                     "its first line looks like a row, and other files name their columns: "
                     f"{', '.join(excerpt(name) for name in opened.facts.columns[:4])}",

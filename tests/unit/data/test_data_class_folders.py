@@ -67,3 +67,22 @@ def test_names_that_differ_in_the_split_alone_are_held_apart(tmp_path: Path) -> 
     assert look_at([str(tmp_path)]).num_rows == {"train": 40, "test": 20}
     named = [str(tmp_path / "engtrain.bio"), str(tmp_path / "engtest.bio")]
     assert look_at(named).num_rows == {"train": 40, "test": 20}
+
+
+@pytest.mark.parametrize(
+    "odd", ["2 cups of flour\n1 cup of milk\n" * 6, '{"a": 1}\n', "Aix, FR\nBern, CH\n" * 6, "a|b\n" * 9]
+)
+def test_one_text_that_is_a_list_or_json_stays_a_text_of_its_folder(odd: str, tmp_path: Path) -> None:
+    _texts(tmp_path / "mail" / "ham")
+    _texts(tmp_path / "mail" / "spam")
+    (tmp_path / "mail" / "ham" / "odd.txt").write_text(odd)
+    look = look_at([str(tmp_path / "mail")])
+    assert look.guess is not None
+    assert (look.guess.task, look.num_rows) == ("classification", {"train": 61})
+
+
+def test_programs_and_pages_beside_a_table_are_not_told_to_be_named_txt(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("text,label\n" + "".join(f"the {n}th day,{'ab'[n % 2]}\n" for n in range(60)))
+    for n in range(9):
+        (tmp_path / f"{n}.py").write_text("pass\n")
+    assert not look_at([str(tmp_path)]).findings

@@ -68,7 +68,15 @@ def test_words_and_tags_without_blank_lines_are_told_with_what_puts_them(tmp_pat
 
 
 @pytest.mark.parametrize(
-    "line", ["{n} a verse of the book", "The {n}th line of a poem", "Anna: I ate {n} plums", "{word}, I ate {n} plums"]
+    "line",
+    [
+        "{n} a verse of the book",
+        "The {n}th line of a poem",
+        "Anna: I ate {n} plums",
+        "{word}, I ate {n} plums",
+        "I ate {n} plums @{word}",
+        "I ate {n} plums @ {word}",
+    ],
 )
 def test_lines_of_other_texts_have_no_labels(line: str, tmp_path: Path) -> None:
     lines = (line.format(n=n, word=["Then", "Later"][n % 2]) for n in range(_NUM))
@@ -76,6 +84,17 @@ def test_lines_of_other_texts_have_no_labels(line: str, tmp_path: Path) -> None:
     look = look_at([str(tmp_path / "poem.txt")])
     assert look.guess is not None
     assert (look.guess.task, look.num_rows) == ("text", {"train": _NUM})
+
+
+def test_mentions_and_addresses_in_lines_and_a_list_of_numbers_are_no_labels_and_no_json(tmp_path: Path) -> None:
+    for lines in ("I ate {n} plums @{word}", "day{n}@{word}"):
+        text = "".join(f"{lines.format(n=n, word=['Ann', 'Ben'][n % 2])}\n" for n in range(_NUM))
+        (tmp_path / "lines.txt").write_text(text)
+        with pytest.raises(DataError, match="put a blank line behind each"):
+            look_at([str(tmp_path / "lines.txt")])
+    (tmp_path / "note.txt").write_text("[1]\n")
+    with pytest.raises(DataError, match="holds one row"):
+        look_at([str(tmp_path / "note.txt")])
 
 
 def test_verses_by_number_have_no_labels(tmp_path: Path) -> None:
