@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from ftsweep.data.files.base import OpenedFile, ReadSettings
+from ftsweep.data.files.base import FileFacts, OpenedFile, ReadSettings
 from ftsweep.data.files.inner import all_inner
 from ftsweep.data.files.json_ways import way_of_value
 from ftsweep.data.files.kinds import DataFile
@@ -17,7 +17,7 @@ from ftsweep.data.files.shell import path_argument, python_command
 from ftsweep.data.files.tables import TableFile
 from ftsweep.data.files.text import excerpt
 from ftsweep.data.looking.annotated import Doubt
-from ftsweep.data.looking.apart import labels_way
+from ftsweep.data.looking.apart import encoding_of, labels_way
 from ftsweep.data.looking.columns import is_missing
 from ftsweep.data.looking.guess import Guess
 from ftsweep.data.sources.loaded import check_readable
@@ -35,7 +35,7 @@ _MOST_PARALLEL, _FEWEST_LINES = 3, 20
 """Files that belong to each other line by line, and lines that they have at least: fewer are poems."""
 _PUT_TOGETHER = (
     "import csv, sys; csv.writer(sys.stdout).writerows([cell.rstrip() for cell in row] for row in "
-    "zip(*(open(each, encoding='ENCODING') for each in sys.argv[1:]), strict=True))"
+    "zip(*(open(each, encoding=ENCODING) for each in sys.argv[1:]), strict=True))"
 )
 
 _MOSTLY = 0.9
@@ -57,8 +57,9 @@ class SeenRows:
     num_of_file: dict[DataFile, int] = field(default_factory=dict)
     formats: set[str] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
-    texts: list[tuple[str, int, int]] = field(default_factory=list)
-    """Train's files of text: path, lines and rows."""
+    facts: dict[DataFile, FileFacts] = field(default_factory=dict)
+    texts: list[tuple[str, int, int, str]] = field(default_factory=list)
+    """Train's files of text: path, lines, rows and encoding."""
     twice: dict[str, list[int]] = field(default_factory=dict)
     """Names that stand above several columns of a table, and the numbers of these."""
     _kept: list[list[tuple[int, Mapping[str, Any]]]] = field(default_factory=list)
@@ -68,7 +69,6 @@ class SeenRows:
     _draws: Random = field(default_factory=lambda: Random(0))  # noqa: S311
     _disguises: list[DataError] = field(default_factory=list)
     """Why texts that their folders label do not look like texts."""
-    _encodings: set[str] = field(default_factory=set)
     _first_problem: str = ""
     _remedy: str = ""
 
@@ -86,6 +86,7 @@ class SeenRows:
         opened = self._opened(file)
         self._disguises += [opened.disguise] if opened.disguise else []
         self.columns[file], self.filled[file] = set(opened.facts.columns), set()
+        self.facts[file] = opened.facts
         self.formats.add(opened.file.format)
         self.twice |= opened.twice if isinstance(opened, TableFile) else {}
         self._remedy = opened.remedy
@@ -108,8 +109,8 @@ class SeenRows:
         self.num_of_file[file] = self.num_rows[split] - before
         self.findings += opened.findings
         if split == "train" and opened.file.format == "txt":
-            self._encodings.add("utf-8" if opened.encoding is None else opened.encoding.name)
-            self.texts.append((file.where, opened.facts.num_lines, self.num_rows[split] - before))
+            encoding = "utf-8" if opened.encoding is None else opened.encoding.name
+            self.texts.append((file.where, opened.facts.num_lines, self.num_rows[split] - before, encoding))
         if self._kept:  # of a file without any row that can be read `check` tells
             check_readable(bad, self.num_rows[split] - before, opened)
 
@@ -151,22 +152,22 @@ class SeenRows:
         """What writes the rows that the only row holds to a file of their own; "" where it holds none."""
         file = next(iter(self.columns))
         row = {name: value for name, value in self.rows[0].items() if "." not in name}
-        return way_of_value(row, file) if file.format in ("json", "jsonl") and not file.compression else ""
+        return way_of_value(row, file) if file.format in ("json", "jsonl") else ""
 
     def doubt_of_lines(self) -> Doubt | None:
         """The doubt about files of text with as many lines each and no blank ones: texts, and what is said of them."""
-        sizes = {num_lines for _, num_lines, _ in self.texts}
+        sizes = {num_lines for _, num_lines, *_ in self.texts}
         are_parallel = 2 <= len(self.texts) <= _MOST_PARALLEL and len(sizes) == 1 and max(sizes) >= _FEWEST_LINES
-        if not are_parallel or any(rows != 1 for *_, rows in self.texts):
+        if not are_parallel or any(rows != 1 for _, _, rows, _ in self.texts):
             return None
         paths = [path for path, *_ in self.texts]
         arguments = f"{' '.join(path_argument(Path(path)) for path in paths)} > NEW.csv"
-        encoding = next(iter(self._encodings)) if len(self._encodings) == 1 else "utf-8"
-        made = python_command(_PUT_TOGETHER.replace("ENCODING", encoding), arguments)
+        encodings = [encoding for *_, encoding in self.texts]
+        made = python_command(_PUT_TOGETHER.replace("ENCODING", encoding_of(paths, encodings)), arguments)
         return Doubt(
             f"the {len(self.texts)} files have {max(sizes)} lines each, as texts and what is said of them have",
             f"Write them as one table, a line of each a row: {made}. "
-            f"{labels_way(paths, encoding)}If each line is a text of its own, put a blank line behind each: "
+            f"{labels_way(paths, encodings)}If each line is a text of its own, put a blank line behind each: "
             "sed G OLD.txt > NEW.txt",
         )
 

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -103,9 +104,10 @@ def test_verses_by_number_have_no_labels(tmp_path: Path) -> None:
     assert look_at([str(tmp_path / "psalms.txt")]).num_rows == {"train": 10}
 
 
-def test_files_of_lines_named_after_labels_become_labelled_rows(tmp_path: Path) -> None:
-    for name in ("good", "bad"):
-        (tmp_path / f"{name}.txt").write_bytes("".join(f"{text(n)}\n" for n in range(_NUM)).encode("cp1252"))
+@pytest.mark.parametrize("encodings", [("cp1252", "cp1252"), ("cp1252", "utf-8-sig")])
+def test_files_of_lines_named_after_labels_become_labelled_rows(encodings: tuple[str, str], tmp_path: Path) -> None:
+    for name, encoding in zip(("good", "bad"), encodings, strict=True):
+        (tmp_path / f"{name}.txt").write_bytes("".join(f"{text(n)}\n" for n in range(_NUM)).encode(encoding))
     doubt = look_at([str(tmp_path)]).doubt
     assert doubt is not None
     (command,) = re.findall(r"are labels: `(.*?)`", doubt.remedy)
@@ -127,6 +129,14 @@ def test_rows_deep_within_an_object_and_tasks_with_a_definition_become_rows(tmp_
     assert look.guess is not None
     assert look.guess.columns == {name: name for name in ("instruction", "input", "output")}
     assert look.num_rows == {"train": 2 * _NUM}
+
+
+@pytest.mark.parametrize("bom", ["", "\ufeff"])
+def test_rows_deep_within_an_object_of_an_archive_become_rows(bom: str, tmp_path: Path) -> None:
+    rows = [{"text": text(n), "label": "ab"[n % 2]} for n in range(_NUM)]
+    with zipfile.ZipFile(tmp_path / "-a b.zip", "w") as archive:
+        archive.writestr("it's [1].json", bom + json.dumps({"set": {"rows": rows}}))
+    assert made(tmp_path / "-a b.zip", tmp_path).num_rows == {"train": _NUM}
 
 
 def test_an_object_in_each_text_of_a_folder_is_no_text_and_becomes_a_row_with_its_split(tmp_path: Path) -> None:
