@@ -93,7 +93,7 @@ def _found_in(named: str, split: str, shared: Sequence[str], notes: list[Finding
             raise DataError(f"no file matches {named!r}", where=f"data.{split}", remedy=_beside(path))
         return {split: [replace(data_file(file, file.name), parts=_parts_said(file)) for file in files]}
     if path.is_dir():
-        there = files_below(path)
+        there = files_below(path, notes)
         files = [file for file in sorted(there, key=lambda file: _natural(str(file))) if _may_hold_rows(file, path)]
         if not files:
             what = "is a folder without a file of rows, and no data set that datasets' save_to_disk wrote"

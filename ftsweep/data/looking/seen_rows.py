@@ -47,6 +47,11 @@ class SeenRows:
     """What `read` has seen so far."""
 
     settings: ReadSettings
+    rows: list[Mapping[str, Any]] = field(default_factory=list)
+    """Of train those that columns are judged by, in order, once `check` has taken them together.
+
+    Of many an even draw, as labels and splits lie sorted; in runs, as rows of one group lie together.
+    """
     num_rows: dict[str, int] = field(default_factory=dict)
     num_bad: int = 0
     is_headless: bool = False
@@ -71,14 +76,6 @@ class SeenRows:
     """Why texts that their folders label do not look like texts."""
     _first_problem: str = ""
     _remedy: str = ""
-
-    @property
-    def rows(self) -> list[Mapping[str, Any]]:
-        """Train's rows that columns are judged by, in order.
-
-        Of many an even draw, as labels and splits lie sorted; in runs, as rows of one group lie together.
-        """
-        return [row for run in sorted(self._kept, key=lambda run: run[0][0]) for _, row in run]
 
     def read(self, split: str, file: DataFile) -> None:
         """Look at one file of a split, or at as much of it as is counted."""
@@ -126,11 +123,12 @@ class SeenRows:
             if self._current is not None:
                 self._kept[drawn] = self._current
         if self._current is not None:
-            self._current.append((self._num_readable, all_inner(values)))
+            self._current.append((self._num_readable, values))
         self._num_readable += 1
 
     def check(self, where: str) -> None:
-        """Raise DataError without rows to look at."""
+        """Take the rows together; raise DataError without rows to look at."""
+        self.rows = [all_inner(row) for run in sorted(self._kept, key=lambda run: run[0][0]) for _, row in run]
         if not self._kept and self._first_problem:
             raise DataError(f"no row of it can be read; the first is {self._first_problem}", where=where)
         if len(self._disguises) > _MOSTLY * len(self.columns):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,20 @@ def test_programs_and_pages_beside_a_table_are_not_told_to_be_named_txt(tmp_path
     for n in range(9):
         (tmp_path / f"{n}.py").write_text("pass\n")
     assert not look_at([str(tmp_path)]).findings
+
+
+def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ham", "spam", "eggs", ".git"):
+        _texts(tmp_path / "mail" / name)
+    scan = os.scandir
+
+    def refused(path: str) -> object:
+        if Path(path).name in ("eggs", ".git"):
+            raise PermissionError(13, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    found = find_files(str(tmp_path / "mail"))
+    (told,) = [finding for finding in found.findings if finding.severity == "warn"]
+    assert "eggs cannot be read (Permission denied)" in told.text
+    assert len(found.splits["train"]) == 60
