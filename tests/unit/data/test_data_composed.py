@@ -129,6 +129,11 @@ def test_rows_without_a_text_and_text_that_prompts_lack_are_told(tmp_path: Path)
     assert "'context' holds more text than 'question'" in " ".join(each.text for each in look.findings)
 
 
+def test_scores_of_answers_are_told_where_all_answers_are_learned(tmp_path: Path) -> None:
+    look = looked(tmp_path, lambda n: {"prompt": f"say {n}", "response": f"well, {n}", "helpfulness": n % 5})
+    assert "'helpfulness' may say how good each answer is" in " ".join(each.text for each in look.findings)
+
+
 def test_where_a_text_is_from_is_no_class_of_it(tmp_path: Path) -> None:
     look = looked(tmp_path, lambda n: {"text": f"the {n}th day", "meta": {"set": ["books", "web"][n % 2]}})
     assert look.guess is not None
