@@ -38,8 +38,13 @@ _TASK = (
     "found['Instances'] for output in row['output']]"
 )
 """A row for each answer of an instance, with the task's definition."""
+_BY_LABEL = (
+    "import json, sys; [print(json.dumps({'text': text, 'label': label})) for label, texts in "
+    "json.load(open(sys.argv[1], 'rb')).items() for text in texts]"
+)
 _IN_A_TASK = {"Definition", "Instances"}
 _DEEPEST = 4
+_NUM_SHOWN = 4
 
 
 def apart_way(value: Mapping[str, Any], names: Sequence[str], file: DataFile) -> str:
@@ -57,6 +62,8 @@ def way_of_value(value: Any, file: DataFile) -> str:
     if value.keys() >= _IN_A_TASK:
         made = python_on(file, _TASK, "> NEW.jsonl")
         return f"It is a task of Natural Instructions; a row for each answer to it: {made}."
+    if len(value) > 1 and all(_are_texts(each) for each in value.values()):
+        return f"{by_label_way(list(value), file)}."
     if path := max(_lists_within(value, ()), key=lambda found: found[1], default=None):
         keys = " ".join(shlex.quote(key) for key in path[0])
         made = python_on(file, _WITHIN, f"NEW.json {keys}")
@@ -64,6 +71,12 @@ def way_of_value(value: Any, file: DataFile) -> str:
     suffix = file.path.suffix
     has_more = not file.member and not file.compression and len(list(islice(_root(file).rglob(f"*{suffix}"), 2))) > 1
     return f"If each file of a folder is a row: {_together(file)}." if has_more else ""
+
+
+def by_label_way(names: Sequence[str], file: DataFile) -> str:
+    """How lists of texts under their labels become rows."""
+    made = python_on(file, _BY_LABEL, "> NEW.jsonl")
+    return f"If {', '.join(map(repr, names[:_NUM_SHOWN]))} are labels, each with a list of its texts: {made}"
 
 
 def json_in_text_way(file: DataFile, lines: Sequence[str]) -> str:
@@ -84,6 +97,10 @@ def json_in_text_way(file: DataFile, lines: Sequence[str]) -> str:
 def _are_objects(value: Any) -> bool:
     """Whether it is a list that the rows of a .json file may be: one of numbers, such as a note's [1], is text."""
     return isinstance(value, list) and all(isinstance(each, dict) for each in value)
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and len(value) > 1 and all(isinstance(each, str) for each in value)
 
 
 def _together(file: DataFile) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ftsweep.data.files.base import FileFacts, OpenedFile, ReadSettings
 from ftsweep.data.files.inner import all_inner
-from ftsweep.data.files.json_ways import way_of_value
+from ftsweep.data.files.json_ways import by_label_way, way_of_value
 from ftsweep.data.files.kinds import DataFile
 from ftsweep.data.files.reading import open_file
 from ftsweep.data.files.shell import path_argument, python_command
@@ -20,6 +20,7 @@ from ftsweep.data.looking.annotated import Doubt
 from ftsweep.data.looking.apart import encoding_of, labels_way
 from ftsweep.data.looking.columns import is_missing
 from ftsweep.data.looking.guess import Guess
+from ftsweep.data.looking.names import TO_LEARN
 from ftsweep.data.sources.loaded import check_readable
 from ftsweep.domain.commands import task_options
 from ftsweep.domain.finding import Finding, Severity
@@ -151,6 +152,17 @@ class SeenRows:
         file = next(iter(self.columns))
         row = {name: value for name, value in self.rows[0].items() if "." not in name}
         return way_of_value(row, file) if file.format in ("json", "jsonl") else ""
+
+    def with_labels(self, doubt: Doubt) -> Doubt:
+        """The same doubt about columns of texts; of a file of JSON with what takes the columns' names for labels."""
+        file = next(iter(self.columns))
+        are_texts = all(isinstance(value, str) for row in self.rows for value in row.values())
+        names = [name for name in self.rows[0] if name.lower() not in TO_LEARN]
+        if len(self.columns) > 1 or file.format != "json" or not are_texts or len(names) < max(2, len(self.rows[0])):
+            return doubt
+        if not any(each.message.endswith("holds a list per column") for each in self.findings):
+            return doubt
+        return Doubt(doubt.what, f"{by_label_way(names, file)}. {doubt.remedy}")
 
     def doubt_of_lines(self) -> Doubt | None:
         """The doubt about files of text with as many lines each and no blank ones: texts, and what is said of them."""

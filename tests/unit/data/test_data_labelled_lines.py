@@ -25,9 +25,13 @@ def text(number: int) -> str:
 
 def made(data: Path, folder: Path) -> Look:
     """A look at what the refusal's command makes, run in a folder."""
-    with pytest.raises(DataError) as caught:
-        look_at([str(data)])
-    quoted, plain = next(iter(re.findall(r"`(.*?)`|: (cat .*?NEW\.\w+)", str(caught.value))))
+    try:
+        doubt = look_at([str(data)]).doubt
+        assert doubt is not None
+        said = doubt.remedy
+    except DataError as error:
+        said = str(error)
+    quoted, plain = next(iter(re.findall(r"`(.*?)`|: (cat .*?NEW\.\w+)", said)))
     command = (quoted or plain).replace("python ", f"{sys.executable} ", 1)
     subprocess.run(["bash", "-c", command], cwd=folder, check=True)
     return look_at([str(next(folder.glob("NEW*")))])
@@ -129,6 +133,14 @@ def test_rows_deep_within_an_object_and_tasks_with_a_definition_become_rows(tmp_
     assert look.guess is not None
     assert look.guess.columns == {name: name for name in ("instruction", "input", "output")}
     assert look.num_rows == {"train": 2 * _NUM}
+
+
+@pytest.mark.parametrize(("num", "indent"), [(_NUM, None), (_NUM, 1), (_NUM - 5, None), (_NUM - 5, 1)])
+def test_lists_of_texts_under_their_labels_become_rows(num: int, indent: int | None, tmp_path: Path) -> None:
+    lists = {name: [f"{name} {text(n)}" for n in range(count)] for name, count in (("pos", num), ("neg", _NUM))}
+    (tmp_path / "my lists.json").write_text(json.dumps(lists, indent=indent))
+    look = made(tmp_path / "my lists.json", tmp_path)
+    assert dict(look.columns["label"].counts) == {"pos": num, "neg": _NUM}
 
 
 @pytest.mark.parametrize("bom", ["", "\ufeff"])
