@@ -129,6 +129,13 @@ def test_rows_without_a_text_and_text_that_prompts_lack_are_told(tmp_path: Path)
     assert "'context' holds more text than 'question'" in " ".join(each.text for each in look.findings)
 
 
+def test_questions_of_which_some_have_no_answer_are_told_with_what_reads_the_others(tmp_path: Path) -> None:
+    look = looked(
+        tmp_path, lambda n: {"question": f"Which is day {n}?", "answers": {"text": [f"the {n}th"] * (n % 3 > 0)}}
+    )
+    assert "--columns prompt=question,completion=answers.text.0 learns it. 14 of 40 rows have none" in remedy_of(look)
+
+
 def test_scores_of_answers_are_told_where_all_answers_are_learned(tmp_path: Path) -> None:
     look = looked(tmp_path, lambda n: {"prompt": f"say {n}", "response": f"well, {n}", "helpfulness": n % 5})
     assert "'helpfulness' may say how good each answer is" in " ".join(each.text for each in look.findings)
