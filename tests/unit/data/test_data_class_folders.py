@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from ftsweep.control.new_sweep import write_new_sweep
 from ftsweep.data.files.found import find_files
 from ftsweep.data.files.split_words import split_named, splits_of_alike
 from ftsweep.data.looking.look import look_at
+from ftsweep.errors import DataError
 
 
 def _texts(folder: Path, num_texts: int = 30) -> None:
@@ -104,3 +106,11 @@ def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytes
     (told,) = [finding for finding in found.findings if finding.severity == "warn"]
     assert "eggs cannot be read (Permission denied)" in told.text
     assert len(found.splits["train"]) == 60
+
+
+def test_an_error_names_the_label_that_is_taken_for_a_split(tmp_path: Path) -> None:
+    for name in ("test", "exam", "quiz"):
+        _texts(tmp_path / "school" / "year" / name)
+    look = look_at([str(tmp_path / "school")], task="classification")
+    with pytest.raises(DataError, match=r"'test' is taken for test .* named after train: exam, quiz.*mv .*/year/test "):
+        write_new_sweep(look, out=tmp_path / "school.yaml")
