@@ -19,6 +19,7 @@ from ftsweep.data.looking.groups import group_comment
 from ftsweep.data.looking.guess import TASKS, Guess
 from ftsweep.data.looking.look import Look
 from ftsweep.domain.commands import quoted_command, sweep_word
+from ftsweep.domain.finding import Severity
 from ftsweep.domain.names import NAME_REMEDY, is_name
 from ftsweep.domain.paths import typed_path
 from ftsweep.errors import DataError, UsageError
@@ -44,6 +45,7 @@ _LENGTHS = (32, 64, 128, 256, 512)
 _SMALL = 200  # rows, below which a batch of 16 leaves few steps
 _USUAL_SHARE, _LARGEST_SHARE = 0.1, 0.3
 _ENOUGH = 60  # rows of validation: the guard refuses fewer than 50, and some rows may be left out
+_NUM_TOLD = 2  # warnings in an error
 _TAKEN = ("base",)  # names that a sweep file cannot have, because its own `defaults` speak of them
 
 
@@ -78,7 +80,7 @@ def write_new_sweep(look: Look, *, out: Path | None = None, name: str | None = N
             f"no task of ftsweep seems to fit these columns: {columns}",
             where=", ".join(look.named["train"]),
             remedy="Name what they are, for example --columns text=COLUMN,label=COLUMN, and what they are for: "
-            f"--task {', '.join(TASKS)}.",
+            f"--task {', '.join(TASKS)}.{_warnings(look)}",
         )
     if name is not None and not is_name(name):
         raise UsageError(f"{name!r} cannot be a study's name", where="--name", remedy=NAME_REMEDY)
@@ -102,6 +104,12 @@ def write_new_sweep(look: Look, *, out: Path | None = None, name: str | None = N
             write_text(file, former)
         raise
     return NewSweep(file, look, guess)
+
+
+def _warnings(look: Look) -> str:
+    """What was odd about the files, which may be why there is no guess."""
+    found = [each for each in look.findings if each.check == "files" and each.severity is Severity.WARN]
+    return "".join(f" Besides, {each.message}. {each.remedy}." for each in found[:_NUM_TOLD])
 
 
 def _destination(look: Look, out: Path | None, name: str | None) -> Path:

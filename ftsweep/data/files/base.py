@@ -11,7 +11,7 @@ from ftsweep.data.files.encodings import Encoding, checked_encoding
 from ftsweep.data.files.inner import Read, constant, inner_columns
 from ftsweep.data.files.kinds import Compression, DataFile, Format
 from ftsweep.domain.finding import Finding, Severity
-from ftsweep.errors import ConfigError
+from ftsweep.errors import ConfigError, DataError
 
 Quotes = Literal["check", "trust", "none"]
 
@@ -110,6 +110,8 @@ class OpenedFile(ABC):
         self.seen: list[Finding] = []
         """What reading its rows showed."""
         self.num_bad = 0
+        self.disguise: DataError | None = None
+        """Why the lines of a text that its folder labels would be refused as those of a text without one."""
         self._inner: dict[str, Read] = {}
 
     def _has_columns(self, names: Iterable[str]) -> None:

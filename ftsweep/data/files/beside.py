@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ftsweep.data.files.folder_ways import named_txt_way
+from ftsweep.data.files.kinds import format_of
 from ftsweep.data.files.made_readable import annotations_way
 from ftsweep.domain.finding import Finding, Severity
 
@@ -30,11 +31,12 @@ def is_beside(file: Path, folder: Path) -> bool:
 def passed_over(folder: Path, there: Iterable[Path], taken: set[Path]) -> list[Finding]:
     """What a person should know of files of other kinds in a folder, such as spreadsheets, or annotations of texts.
 
-    `there` are all files below it. A few texts about the data are none of it, and many are.
+    `there` are all files below it. A few texts about the data are none of it, and many beside texts are.
     """
     left = sorted(file for file in there if file not in taken and (not is_beside(file, folder) or _is_table(file)))
     num_of = Counter(file.suffix for file in left)
-    many = [suffix for suffix in _TEXTS if num_of[suffix] > _MANY]
+    has_texts = any(format_of(file.name)[0] == "txt" for file in taken)
+    many = [suffix for suffix in _TEXTS if num_of[suffix] > _MANY] if has_texts else []
     others = [file for file in left if file.suffix not in _NO_DATA or file.suffix in many]
     if not others:
         return []

@@ -112,7 +112,8 @@ def _of_split_words(files: Sequence[DataFile], names: Names) -> list[Finding]:
     """A warning of folders that are taken for a held-out split, beside others of which none is named after train."""
     said = {file: names[file] for file in files}
     words = {each.folders[each.place]: each.split for each in said.values() if each.place is not None}
-    others = sorted({each.folders[0] for each in said.values() if not each.split and each.folders})
+    place = min((each.place for each in said.values() if each.place is not None), default=0)
+    others = sorted({each.folders[place] for each in said.values() if not each.split and len(each.folders) > place})
     if not words or not others or "train" in {each.split for each in said.values()}:
         return []
     first, split = next(iter(words.items()))

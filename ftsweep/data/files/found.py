@@ -17,6 +17,7 @@ from ftsweep.data.files.class_folders import labelled_by_folder
 from ftsweep.data.files.configurations import ToldSplits, told_splits
 from ftsweep.data.files.folder_ways import way_for_folder
 from ftsweep.data.files.kinds import DataFile, data_file, format_of, known_formats
+from ftsweep.data.files.listed_texts import listed_way
 from ftsweep.data.files.split_folders import named_splits
 from ftsweep.domain.finding import Finding, Severity
 from ftsweep.domain.paths import typed_path
@@ -93,7 +94,7 @@ def _found_in(named: str, split: str, shared: Sequence[str], notes: list[Finding
             raise DataError(f"no file matches {named!r}", where=f"data.{split}", remedy=_beside(path))
         return {split: [replace(data_file(file, file.name), parts=_parts_said(file)) for file in files]}
     if path.is_dir():
-        there = files_below(path)
+        there = files_below(path, notes)
         files = [file for file in sorted(there, key=lambda file: _natural(str(file))) if _may_hold_rows(file, path)]
         if not files:
             what = "is a folder without a file of rows, and no data set that datasets' save_to_disk wrote"
@@ -232,10 +233,11 @@ def _check_one_kind(files: list[DataFile], split: str, where: str) -> None:
     kinds = sorted({file.format for file in files})
     if len(kinds) > 1:
         suffix = "".join(Path(files[0].path.name).suffixes[-1:])
+        way = f"{listed} " if (listed := listed_way(Path(where), files)) else ""
         raise DataError(
             f"holds files of several kinds ({', '.join(kinds)}): {_names(files)}",
             where=where,
-            remedy=f"Say which are rows with a pattern, such as data.{split}='{where}/**/*{suffix}'.",
+            remedy=f"{way}Say which are rows with a pattern, such as data.{split}='{where}/**/*{suffix}'.",
         )
 
 

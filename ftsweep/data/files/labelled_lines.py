@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 from ftsweep.data.files.conll_layout import TAG
-from ftsweep.data.files.kinds import Compression, DataFile
+from ftsweep.data.files.kinds import DataFile
+from ftsweep.data.files.printed import printed
 from ftsweep.errors import DataError
 
 MARKED = "__label__"
@@ -19,14 +19,6 @@ _MOST = 0.95
 _FEWEST = 5  # lines of a label, on average
 _MOST_LABELS = 50
 _MOSTLY = 0.75
-_PRINTS: Mapping[Compression, str] = {
-    "": "cat",
-    "gzip": "gzip -dc",
-    "bz2": "bzip2 -dc",
-    "xz": "xz -dc",
-    "zstd": "zstd -dc",
-    "zip": "unzip -p",
-}
 _TABLE = (
     "import csv, re, sys; csv.writer(sys.stdout).writerows([HEAD*(CELLS for line in open(0, encoding='ENCODING') if "
     "line.strip())])"
@@ -66,10 +58,11 @@ _FORMS = (
         is_alone=True,
     ),
     _Form(
-        re.compile(r".*\S *@ *(\w[\w-]*)"),
+        re.compile(r"\S+ .*\S(?:@| *@ +)(\w[\w-]*)"),
         "behind each text and an @, as labels stand there",
         "['text', 'label']",
         "[cell.strip() for cell in line.rsplit('@', 1)]",
+        is_alone=True,
     ),
     _Form(
         re.compile(r".*\S *, *(\w[\w-]*)"),
@@ -128,7 +121,7 @@ def refuse_labelled(file: DataFile, full: Sequence[str], encoding: str, *, is_pa
                 "has a word and its tag a line, and no blank line between sentences",
                 where=f"{file.where}:1",
                 remedy="Put one behind each sentence, and name it .conll; where a point, a question or an exclamation "
-                f"mark ends sentences: {_printed(file)} | awk '{{print}} $1 ~ /^[.!?]$/ {{print \"\"}}' > NEW.conll",
+                f"mark ends sentences: {printed(file)} | awk '{{print}} $1 ~ /^[.!?]$/ {{print \"\"}}' > NEW.conll",
             )
 
 
@@ -163,12 +156,4 @@ def refuse_marked(file: DataFile, full: Sequence[str], encoding: str) -> None:
 
 def piped(file: DataFile, code: str, encoding: str) -> str:
     """The command that runs code on a file's lines; the code reads them with ENCODING."""
-    return f'{_printed(file)} | python -c "{code.replace("ENCODING", encoding)}"'
-
-
-def _printed(file: DataFile) -> str:
-    """The command that prints a file's lines."""
-    if file.member:
-        return f"unzip -p {shlex.quote(str(file.path))} {shlex.quote(file.member)}"
-    path = str(file.path)
-    return f"{_PRINTS[file.compression]} {shlex.quote(f'./{path}' if path.startswith('-') else path)}"
+    return f'{printed(file)} | python -c "{code.replace("ENCODING", encoding)}"'

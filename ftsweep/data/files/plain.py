@@ -13,6 +13,11 @@ _MANY_LINES = 10
 """Lines of a text that are hardly one paragraph."""
 
 
+def has_folder_label(file: DataFile, settings: ReadSettings) -> bool:
+    """Whether a file of text is one row, whose label its folder's name is."""
+    return bool(file.folder) and (not settings.wanted or "label" in settings.wanted)
+
+
 class PlainText(OpenedFile):
     """One row per paragraph (lines between blank lines), in the column `text`."""
 
@@ -20,7 +25,7 @@ class PlainText(OpenedFile):
 
     def __init__(self, file: DataFile, settings: ReadSettings, encoding: Encoding) -> None:
         super().__init__(file, settings, encoding)
-        has_label = bool(file.folder) and (not settings.wanted or "label" in settings.wanted)
+        has_label = has_folder_label(file, settings)
         self._is_whole = has_label or settings.whole_texts
         self.facts.columns = ("text", "label") if has_label else ("text",)
 

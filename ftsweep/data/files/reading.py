@@ -21,10 +21,11 @@ from ftsweep.data.files.foreign import refuse_foreign
 from ftsweep.data.files.json_rows import JsonFile, JsonLines, is_lines, is_list
 from ftsweep.data.files.kinds import DataFile
 from ftsweep.data.files.parquet_rows import ParquetFile
-from ftsweep.data.files.plain import PlainText
+from ftsweep.data.files.plain import PlainText, has_folder_label
 from ftsweep.data.files.tables import TableFile
 from ftsweep.data.files.text import opened_text
 from ftsweep.domain.finding import Finding, Severity
+from ftsweep.errors import DataError
 
 
 def open_file(file: DataFile, settings: ReadSettings | None = None) -> OpenedFile:
@@ -44,16 +45,24 @@ def open_file(file: DataFile, settings: ReadSettings | None = None) -> OpenedFil
 
 
 def _reader(file: DataFile, settings: ReadSettings, encoding: Encoding) -> OpenedFile:
+    disguise = None
     if file.format == "txt" or (file.format == "tsv" and settings.header is None and settings.delimiter is None):
         with opened_text(file, encoding) as text:
             lines = list(islice(text, SAMPLE_LINES))
         if holds_words_and_tags(lines):
             return _words_and_tags(file, settings, encoding)
-        refuse_disguised(file, lines, settings, encoding.name)
+        try:
+            refuse_disguised(file, lines, settings, encoding.name)
+        except DataError as error:
+            if not has_folder_label(file, settings):
+                raise
+            disguise = error  # one recipe among letters is a text; a look judges by all of them
     if file.format in ("csv", "tsv"):
         return TableFile(file, settings, encoding)
     if file.format == "txt":
-        return PlainText(file, settings, encoding)
+        found = PlainText(file, settings, encoding)
+        found.disguise = disguise
+        return found
     if file.format == "conll":
         return ConllFile(file, settings, encoding)
     has_lines = is_lines(file, encoding) if file.format == "json" else not is_list(file, encoding)

@@ -24,6 +24,8 @@ _MOST_CLASSES = 200
 _FEW_WORDS = 5
 _DEEPEST = 8
 _MOST_ROWS = 0.9
+_HALF = 0.5
+"""Share of the rows that must have an answer, and of answers that must differ."""
 _OPTIONS = {"choices", "options", "endings", "alternatives", "candidates"}
 _RIGHT_ONES = ("answer", "answers", "answerkey", "correct", "gold", *LABELS)
 """Names of columns that say which choice is right."""
@@ -247,21 +249,25 @@ def label_path(name: str, rows: Sequence[Mapping[str, Any]]) -> str:
     return min(few, key=lambda path: len(few[path]), default="")
 
 
-def answer_path(name: str, rows: Sequence[Mapping[str, Any]]) -> str:
-    """The part of a column of objects that is another text in most rows: `answers.text.0`; "" without one."""
-    found = _texts_within(name, rows)
-    many = {path: len(counts) for path, counts in found.items() if len(counts) > len(rows) / 2}
-    return max(many, key=lambda path: many[path], default="")
+def answer_path(name: str, rows: Sequence[Mapping[str, Any]]) -> tuple[str, int]:
+    """The part of a column of objects that is another text in most rows, `answers.text.0`, and how many have none.
+
+    "" without one. Questions without an answer have an empty list.
+    """
+    found = _texts_within(name, rows, _HALF)
+    many = {path: len(counts) for path, counts in found.items() if len(counts) > _HALF * counts.total()}
+    path = max(many, key=lambda path: many[path], default="")
+    return path, len(rows) - found[path].total() if path else 0
 
 
-def _texts_within(name: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Counter[str]]:
-    """Texts within a column's objects, by where they are, that nearly all rows have, each with its number."""
+def _texts_within(name: str, rows: Sequence[Mapping[str, Any]], share: float = _MOST_ROWS) -> dict[str, Counter[str]]:
+    """Texts within a column's objects, by where they are, that this share of the rows has, each with its number."""
     found: dict[str, Counter[str]] = {}
     for row in rows:
         value = row.get(name)
         for path, text in _leaves(name, value, _DEEPEST) if not isinstance(value, str) else ():
             found.setdefault(path, Counter())[text] += 1
-    return {path: counts for path, counts in found.items() if counts.total() >= _MOST_ROWS * len(rows)}
+    return {path: counts for path, counts in found.items() if counts.total() >= share * len(rows)}
 
 
 def _leaves(path: str, value: Any, depth: int) -> Iterator[tuple[str, str]]:

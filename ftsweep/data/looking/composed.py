@@ -21,20 +21,26 @@ _CHUNKED = (
     "import json, pathlib, sys; [print(json.dumps({'text': ''.join(part['text'] for part in row['COLUMN']), "
     "'entities': [[len(''.join(each['text'] for each in row['COLUMN'][:place])), len(''.join(each['text'] for each in "
     "row['COLUMN'][:place + 1])), part['KIND']] for place, part in enumerate(row['COLUMN']) if part.get('KIND')], "
-    "'intent': name})) for each in sys.argv[1:] for found in [json.loads(pathlib.Path(each).read_bytes())] for name, "
-    "rows in (found if isinstance(found, dict) else {pathlib.Path(each).stem: found}).items() for row in rows]"
+    "'intent': name})) for each in sys.argv[1:] for found in [FOUND] for name, rows in (found if isinstance(found, "
+    "dict) else {pathlib.Path(each).stem: found}).items() for row in rows]"
 )
 _TURNS = (
-    "import json, pathlib, sys; found = json.loads(pathlib.Path(sys.argv[1]).read_bytes()); [print(json.dumps({"
+    "import json, pathlib, sys; found = next(FOUND for each in sys.argv[1:]); [print(json.dumps({"
     "'messages': [said for place, (one, two) in enumerate(zip(row['ASKED'], row['ANSWERED'])) for said in ({'role': "
     "'user', 'content': (row['TEXT'] + chr(10) * 2) * (place == 0) + one['KEY']}, {'role': 'assistant', 'content': "
     "two['KEY']})]})) for row in (found if isinstance(found, list) else found['data'])]"
 )
 _SOLUTIONS = (
     "import json, sys; [print(json.dumps({'prompt': chr(10).join([row['TEXT'], row['ONE'], row['TWO']]), 'completion': "
-    "row[('ONE', 'TWO')[int(which)]]})) for row, which in zip(map(json.loads, open(sys.argv[1])), open(sys.argv[2]), "
-    "strict=True)]"
+    "row[('ONE', 'TWO')[int(which)]]})) for row, which in zip(map(json.loads, open(sys.argv[1], 'rb')), "
+    "open(sys.argv[2]), strict=True)]"
 )
+_FOUND = (
+    "json.loads(pathlib.Path(each).read_bytes()) if each.endswith('.json') else "
+    "[json.loads(line) for line in open(each, 'rb') if line.strip()]"
+)
+"""Python for the value of a .json file, or the rows of one of lines."""
+_CHUNKED, _TURNS = (code.replace("FOUND", _FOUND) for code in (_CHUNKED, _TURNS))
 _LETTER = re.compile(r"[A-H]")
 _REPEATED = 5
 """Rows for each different prompt from which on prompts say little."""

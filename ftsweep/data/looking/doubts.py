@@ -234,8 +234,13 @@ def _remedy(
         )
     if path := label_path(each.name, rows):
         return f"Its part {path} seems to be a label: {task_options('classification', text=text, label=path)}."
-    if path := answer_path(each.name, rows):
-        return f"Its part {path} is text: {task_options('instruction', prompt=text, completion=path)} learns it."
+    path, num_without = answer_path(each.name, rows)
+    if path:
+        without = (
+            f" {num_without} of {len(rows)} rows have none: leave them out, or write there what is to be answered."
+        )
+        learned = f"Its part {path} is text: {task_options('instruction', prompt=text, completion=path)} learns it."
+        return learned + without * (num_without > 0)
     if shown.startswith(('{"', '[{"')):
         return "It is JSON within text: write the label itself to the column."
     return (

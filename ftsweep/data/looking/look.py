@@ -103,9 +103,10 @@ def look_at(data: Sequence[str], *, task: str | None = None, said: Mapping[str, 
     about += [*_group_findings(look, seen.rows), *_held_out_findings(look, named)]
     look.findings = list(dict.fromkeys([*findings, *about]))
     if look.doubt is None and not said:
-        look.doubt = seen.doubt_of_twice(look.guess) or doubt_of_parts(look.guess, seen.rows, seen.filled)
+        look.doubt = seen.doubt_of_twice(look.guess) or doubt_of_parts(look.guess, seen.rows, seen.filled, seen.facts)
         look.doubt = look.doubt or (seen.doubt_of_lines() if task is None else None)
         look.guess = None if look.doubt else look.guess
+    look.doubt = seen.with_labels(look.doubt) if look.doubt else None
     return look
 
 

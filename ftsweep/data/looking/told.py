@@ -15,6 +15,11 @@ from ftsweep.domain.commands import task_options
 from ftsweep.domain.finding import Finding, Severity
 
 _NUM_SHOWN = 4
+_SCORES = {
+    *("score", "scores", "rating", "reward", "quality", "helpfulness", "correctness", "coherence", "honesty", "rank"),
+    *("overall", "upvotes", "votes", "stars", "grade"),
+}
+"""Words in the names of columns that say how good an answer is."""
 _SENTENCE = 4  # words
 _MUCH = 0.1
 """Share of the rows without a label from which on it is told."""
@@ -32,6 +37,7 @@ def told_of(
         yield from _of_single(guess, rows)
     if guess.task == "instruction":
         yield from _of_unread_context(guess, facts, rows)
+        yield from _of_scores(guess, facts)
     yield from _of_missing_texts(guess, rows)
     if guess.task in ("classification", "regression", "multi_label"):
         yield from _of_other_text(guess, facts)
@@ -92,6 +98,21 @@ def _of_unread_context(
             what = f"{name!r} holds more text than {prompt!r} does, and is not read: questions are asked without it"
             remedy = "If answers need it, write it as one text to a column named context, which is read with the prompt"
             yield Finding("texts", Severity.WARN, what, remedy=remedy)
+
+
+def _of_scores(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Iterator[Finding]:
+    """Numbers that say how good an answer is, which is learned whatever they say."""
+    used = {str(name) for name in guess.columns.values()}
+    found = [
+        name
+        for name, each in facts.items()
+        if name not in used and each.kind == "number" and each.num_distinct > 1 and _SCORES & {*name.lower().split("_")}
+    ]
+    if found:
+        shown = ", ".join(map(repr, found[:_NUM_SHOWN]))
+        what = f"{shown} may say how good each answer is, and are not read: all answers are learned, the bad ones, too"
+        remedy = "To learn the good ones alone, leave the others out of the file"
+        yield Finding("columns", Severity.WARN, what, remedy=remedy)
 
 
 def _of_other_text(guess: Guess, facts: Mapping[str, ColumnFacts]) -> Iterator[Finding]:

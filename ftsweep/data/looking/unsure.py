@@ -109,7 +109,7 @@ def of_answers(guess: Guess, facts: Mapping[str, ColumnFacts], rows: Sequence[Ma
     name = column_named(others, ("answers", "answer", "completions", "responses", "outputs", "response", "completion"))
     if name is None:
         return None
-    inner = f"{name}.0" if others[name].kind == "list" else answer_path(name, rows) or f"{name}.PART"
+    inner = f"{name}.0" if others[name].kind == "list" else answer_path(name, rows)[0] or f"{name}.PART"
     answers = task_options("instruction", prompt=text, completion=inner)
     return Doubt(
         f"the column {name!r} is named like answers, and {label!r} would be learned, which has "

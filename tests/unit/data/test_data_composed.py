@@ -29,6 +29,7 @@ def remedy_of(look: Look) -> str:
 
 def made(look: Look, folder: Path) -> Look:
     (command,) = re.findall(r"`(.*)`", remedy_of(look))
+    command = command.replace("OLD.json ", f"{Path(look.named['train'][0]).name} ")
     subprocess.run(["bash", "-c", command.replace("python ", f"{sys.executable} ", 1)], cwd=folder, check=True)
     return look_at([str(folder / "NEW.jsonl")])
 
@@ -54,10 +55,11 @@ def test_questions_and_their_answers_in_two_lists_become_conversations(tmp_path:
         for n in range(_NUM)
     ]
     (tmp_path / "OLD.json").write_text(json.dumps({"version": "1", "data": rows}))
-    look = made(look_at([str(tmp_path / "OLD.json")]), tmp_path)
-    assert look.guess is not None
-    assert look.guess.columns == {"messages": "messages"}
-    assert (look.num_rows, look.columns["messages"].mean_words) == ({"train": _NUM}, 4)
+    for look in (look_at([str(tmp_path / "OLD.json")]), looked(tmp_path, lambda n: rows[n])):
+        again = made(look, tmp_path)
+        assert again.guess is not None
+        assert again.guess.columns == {"messages": "messages"}
+        assert (again.num_rows, again.columns["messages"].mean_words) == ({"train": _NUM}, 4)
 
 
 def test_two_solutions_and_a_file_that_says_the_right_one_become_answers(tmp_path: Path) -> None:
@@ -125,6 +127,18 @@ def test_rows_without_a_text_and_text_that_prompts_lack_are_told(tmp_path: Path)
     assert look.guess is not None
     assert look.guess.task == "instruction"
     assert "'context' holds more text than 'question'" in " ".join(each.text for each in look.findings)
+
+
+def test_questions_of_which_some_have_no_answer_are_told_with_what_reads_the_others(tmp_path: Path) -> None:
+    look = looked(
+        tmp_path, lambda n: {"question": f"Which is day {n}?", "answers": {"text": [f"the {n}th"] * (n % 3 > 0)}}
+    )
+    assert "--columns prompt=question,completion=answers.text.0 learns it. 14 of 40 rows have none" in remedy_of(look)
+
+
+def test_scores_of_answers_are_told_where_all_answers_are_learned(tmp_path: Path) -> None:
+    look = looked(tmp_path, lambda n: {"prompt": f"say {n}", "response": f"well, {n}", "helpfulness": n % 5})
+    assert "'helpfulness' may say how good each answer is" in " ".join(each.text for each in look.findings)
 
 
 def test_where_a_text_is_from_is_no_class_of_it(tmp_path: Path) -> None:

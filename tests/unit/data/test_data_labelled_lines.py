@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,13 @@ def text(number: int) -> str:
 
 def made(data: Path, folder: Path) -> Look:
     """A look at what the refusal's command makes, run in a folder."""
-    with pytest.raises(DataError) as caught:
-        look_at([str(data)])
-    quoted, plain = next(iter(re.findall(r"`(.*?)`|: (cat .*?NEW\.\w+)", str(caught.value))))
+    try:
+        doubt = look_at([str(data)]).doubt
+        assert doubt is not None
+        said = doubt.remedy
+    except DataError as error:
+        said = str(error)
+    quoted, plain = next(iter(re.findall(r"`(.*?)`|: (cat .*?NEW\.\w+)", said)))
     command = (quoted or plain).replace("python ", f"{sys.executable} ", 1)
     subprocess.run(["bash", "-c", command], cwd=folder, check=True)
     return look_at([str(next(folder.glob("NEW*")))])
@@ -68,7 +73,15 @@ def test_words_and_tags_without_blank_lines_are_told_with_what_puts_them(tmp_pat
 
 
 @pytest.mark.parametrize(
-    "line", ["{n} a verse of the book", "The {n}th line of a poem", "Anna: I ate {n} plums", "{word}, I ate {n} plums"]
+    "line",
+    [
+        "{n} a verse of the book",
+        "The {n}th line of a poem",
+        "Anna: I ate {n} plums",
+        "{word}, I ate {n} plums",
+        "I ate {n} plums @{word}",
+        "I ate {n} plums @ {word}",
+    ],
 )
 def test_lines_of_other_texts_have_no_labels(line: str, tmp_path: Path) -> None:
     lines = (line.format(n=n, word=["Then", "Later"][n % 2]) for n in range(_NUM))
@@ -78,15 +91,27 @@ def test_lines_of_other_texts_have_no_labels(line: str, tmp_path: Path) -> None:
     assert (look.guess.task, look.num_rows) == ("text", {"train": _NUM})
 
 
+def test_mentions_and_addresses_in_lines_and_a_list_of_numbers_are_no_labels_and_no_json(tmp_path: Path) -> None:
+    for lines in ("I ate {n} plums @{word}", "day{n}@{word}"):
+        text = "".join(f"{lines.format(n=n, word=['Ann', 'Ben'][n % 2])}\n" for n in range(_NUM))
+        (tmp_path / "lines.txt").write_text(text)
+        with pytest.raises(DataError, match="put a blank line behind each"):
+            look_at([str(tmp_path / "lines.txt")])
+    (tmp_path / "note.txt").write_text("[1]\n")
+    with pytest.raises(DataError, match="holds one row"):
+        look_at([str(tmp_path / "note.txt")])
+
+
 def test_verses_by_number_have_no_labels(tmp_path: Path) -> None:
     psalm = "".join(f"{verse} a verse of the book\n" for verse in range(1, 8))
     (tmp_path / "psalms.txt").write_text(f"{psalm}\n" * 10)
     assert look_at([str(tmp_path / "psalms.txt")]).num_rows == {"train": 10}
 
 
-def test_files_of_lines_named_after_labels_become_labelled_rows(tmp_path: Path) -> None:
-    for name in ("good", "bad"):
-        (tmp_path / f"{name}.txt").write_bytes("".join(f"{text(n)}\n" for n in range(_NUM)).encode("cp1252"))
+@pytest.mark.parametrize("encodings", [("cp1252", "cp1252"), ("cp1252", "utf-8-sig")])
+def test_files_of_lines_named_after_labels_become_labelled_rows(encodings: tuple[str, str], tmp_path: Path) -> None:
+    for name, encoding in zip(("good", "bad"), encodings, strict=True):
+        (tmp_path / f"{name}.txt").write_bytes("".join(f"{text(n)}\n" for n in range(_NUM)).encode(encoding))
     doubt = look_at([str(tmp_path)]).doubt
     assert doubt is not None
     (command,) = re.findall(r"are labels: `(.*?)`", doubt.remedy)
@@ -108,6 +133,22 @@ def test_rows_deep_within_an_object_and_tasks_with_a_definition_become_rows(tmp_
     assert look.guess is not None
     assert look.guess.columns == {name: name for name in ("instruction", "input", "output")}
     assert look.num_rows == {"train": 2 * _NUM}
+
+
+@pytest.mark.parametrize(("num", "indent"), [(_NUM, None), (_NUM, 1), (_NUM - 5, None), (_NUM - 5, 1)])
+def test_lists_of_texts_under_their_labels_become_rows(num: int, indent: int | None, tmp_path: Path) -> None:
+    lists = {name: [f"{name} {text(n)}" for n in range(count)] for name, count in (("pos", num), ("neg", _NUM))}
+    (tmp_path / "my lists.json").write_text(json.dumps(lists, indent=indent))
+    look = made(tmp_path / "my lists.json", tmp_path)
+    assert dict(look.columns["label"].counts) == {"pos": num, "neg": _NUM}
+
+
+@pytest.mark.parametrize("bom", ["", "\ufeff"])
+def test_rows_deep_within_an_object_of_an_archive_become_rows(bom: str, tmp_path: Path) -> None:
+    rows = [{"text": text(n), "label": "ab"[n % 2]} for n in range(_NUM)]
+    with zipfile.ZipFile(tmp_path / "-a b.zip", "w") as archive:
+        archive.writestr("it's [1].json", bom + json.dumps({"set": {"rows": rows}}))
+    assert made(tmp_path / "-a b.zip", tmp_path).num_rows == {"train": _NUM}
 
 
 def test_an_object_in_each_text_of_a_folder_is_no_text_and_becomes_a_row_with_its_split(tmp_path: Path) -> None:

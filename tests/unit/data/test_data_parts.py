@@ -81,8 +81,10 @@ def test_folders_that_are_named_one_by_one_are_told_to_name_no_labels(tmp_path: 
 
 
 def test_texts_and_labels_in_two_tables_are_put_together_by_the_command_in_the_message(tmp_path: Path) -> None:
-    (tmp_path / "train.csv").write_text("id,text\n" + "".join(f"0{n},the {n}th day was long\n" for n in range(60)))
-    (tmp_path / "train_labels.csv").write_text("id,label\n" + "".join(f"0{n},{'ab'[n % 2]}\n" for n in range(60)))
+    texts = "".join(f"en;0{n};the {n}th café was long\n" for n in range(60))
+    (tmp_path / "train.csv").write_text(f"a_language;id;text\n{texts}", encoding="cp1252")
+    labels = "".join(f"en,0{n},{'ab'[n % 2]}\n" for n in range(60))
+    (tmp_path / "train_labels.csv").write_text(f"a_language,id,label\n{labels}", encoding="utf-8-sig")
     look = look_at([str(tmp_path / "train.csv"), str(tmp_path / "train_labels.csv")])
     assert look.guess is None
     assert look.doubt is not None
@@ -91,6 +93,7 @@ def test_texts_and_labels_in_two_tables_are_put_together_by_the_command_in_the_m
     together = look_at([str(tmp_path / "NEW.csv")])
     assert together.guess is not None
     assert (together.guess.task, together.num_rows) == ("classification", {"train": 60})
+    assert "the 7th café was long" in together.columns["text"].counts
 
 
 def test_rows_in_files_that_are_named_after_labels_are_told_with_what_labels_them(tmp_path: Path) -> None:
