@@ -86,7 +86,8 @@ def _told(written: NewSweep) -> Iterator[str]:
 
     look, guess = written.look, written.guess
     rows = ", ".join(f"{split} {count}" for split, count in look.num_rows.items())
-    yield f"{', '.join(look.named['train'])}: {', '.join(look.formats)}, rows: {rows}"
+    judged = f"; columns are told by {look.num_judged} of them" if look.num_judged < look.num_rows["train"] else ""
+    yield f"{', '.join(look.named['train'])}: {', '.join(look.formats)}, rows: {rows}{judged}"
     if look.num_unreadable:
         yield f"  {look.num_unreadable} rows cannot be read: `ftsweep plan` names them"
     own = {

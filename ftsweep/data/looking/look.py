@@ -46,6 +46,8 @@ class Look:
     columns: Mapping[str, ColumnFacts]
     guess: Guess | None
     formats: Sequence[str]
+    num_judged: int
+    """Rows of train that columns are told by."""
     is_hub: bool = False
     is_headless: bool = False
     """Whether tables have no line of names: columns are numbers then."""
@@ -235,7 +237,7 @@ def _judged(
     facts = {name: column_facts(name, rows) for name in names}
     guess = guess_task(facts, rows, said, task)
     doubt = None if said or task is not None else doubt_of(guess, facts, rows)
-    return Look(named, num_rows, facts, None if doubt else guess, formats, doubt=doubt)
+    return Look(named, num_rows, facts, None if doubt else guess, formats, len(rows), doubt=doubt)
 
 
 def _by_split(data: Sequence[str]) -> dict[str, list[str]]:

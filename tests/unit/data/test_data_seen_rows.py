@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from ftsweep.cli.main import main
 from ftsweep.data.looking import seen_rows
 from ftsweep.data.looking.look import Look, look_at
 
@@ -38,6 +40,15 @@ def test_splits_that_lie_sorted_are_seen(tmp_path: Path) -> None:
 def test_rows_of_a_group_are_drawn_together(tmp_path: Path) -> None:
     rows = [f"the {n}th day was long,{n % 2},{n // 4}" for n in range(2000)]
     assert _look(rows, "text,label,patient_id", tmp_path).group_column == "patient_id"
+
+
+def test_a_person_is_told_by_how_many_rows(tmp_path: Path) -> None:
+    written = tmp_path / "rows.csv"
+    for num_rows, told in ((150, "rows: train 150\n"), (1200, "rows: train 1200; columns are told by 200 of them\n")):
+        written.write_text("text,label\n" + "".join(f"the {n}th day was long,{n % 2}\n" for n in range(num_rows)))
+        done = CliRunner().invoke(main, ["new", str(written), "--force"])
+        assert done.exit_code == 0
+        assert told in done.output
 
 
 def test_few_rows_are_all_looked_at_in_order(tmp_path: Path) -> None:
