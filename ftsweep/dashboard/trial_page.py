@@ -113,7 +113,7 @@ def _best_words(study: StudyOverview) -> str:
     if not study.is_final:
         return "the best so far"
     model = study.model
-    return f"the winner, with fresh seed {model.seed} {number(model.value)}" if model and model.seed else "the winner"
+    return f"the winner: {number(model.value)} with fresh seed {model.seed}" if model and model.seed else "the winner"
 
 
 def _setting(study: StudyOverview, trial: TrialSummary) -> Any:

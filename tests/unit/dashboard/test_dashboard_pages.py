@@ -134,7 +134,7 @@ def test_page_of_the_winner_tells_the_value_of_its_model_with_a_fresh_seed(demo:
     assert result.model is not None
     write_result(demo, replace(result, model=replace(result.model, value=0.1234, seed=2)))
     path = f"/study/demo/trial/{result.model.number}"
-    assert "the winner, with fresh seed 2 0.1234" in said(page_at(Looks(demo.store), path, "", may_act=False))
+    assert "the winner: 0.1234 with fresh seed 2" in said(page_at(Looks(demo.store), path, "", may_act=False))
 
 
 def test_nothing_that_leads_nowhere_is_reached_by_the_keyboard(demo: StudyFolder) -> None:
