@@ -34,6 +34,7 @@ from ftsweep.data.looking.composed import (
 )
 from ftsweep.data.looking.guess import Guess
 from ftsweep.data.looking.labels import is_named_as_id, separator_of_joined
+from ftsweep.data.looking.message_rows import of_messages
 from ftsweep.data.looking.names import PLURALS, TEXTS
 from ftsweep.data.looking.unsure import (
     of_annotators,
@@ -55,8 +56,6 @@ _ANSWERS = {
 }  # fmt: skip
 """Words in the name of a column that hardly any row would have for nothing."""
 _CLASSES = {"label", "labels", "class", "category", "sentiment", "target"}
-_SPEAKERS = {"user", "assistant", "system", "human", "gpt", "prompter", "bot", "tool", "model", "agent", "customer"}
-_ANSWERERS = {"assistant", "gpt", "bot", "model", "agent"}
 _SENTENCE = 4  # words of a text
 _ALIKE = 0.5
 """Share of the words of one text that another has, at least, to be one as well."""
@@ -70,7 +69,7 @@ def doubt_of(
 ) -> Doubt | None:
     """The doubt that a guess of columns alone leaves; None without one."""
     is_pair = guess is not None and guess.task == "preference"
-    found = of_capitals(guess, facts) or _of_messages(facts) or (None if is_pair else _of_two_answers(facts))
+    found = of_capitals(guess, facts) or of_messages(facts) or (None if is_pair else _of_two_answers(facts))
     found = found or of_two_conversations(facts) or of_solutions(facts) or of_two_lists(rows, facts)
     found = found or of_turns(guess, facts, rows) or of_paragraphs(facts, rows)
     found = found or (of_chunks(rows, facts) if guess is None or guess.task == "text" else None)
@@ -94,19 +93,6 @@ def doubt_of(
         or of_answers(guess, facts, rows)
         or of_unread_text(guess, facts, rows)
     )
-
-
-def _of_messages(facts: Mapping[str, ColumnFacts]) -> Doubt | None:
-    """Rows that are one message each of conversations."""
-    for name, each in facts.items():
-        values = {value.lower() for value in each.counts}
-        if name.lower() in ("role", "from", "speaker") and values & _ANSWERERS and values <= _SPEAKERS:
-            return Doubt(
-                f"each row is one message of a conversation ({name!r} says whose), and a row must be a whole one",
-                'Write the messages of each conversation as one row, {"messages": [{"role": "user", "content": "..."}, '
-                f"...]}}. {ELSE}",
-            )
-    return None
 
 
 def _of_two_answers(facts: Mapping[str, ColumnFacts]) -> Doubt | None:

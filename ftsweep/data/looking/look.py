@@ -19,6 +19,7 @@ from ftsweep.data.looking.columns import ColumnFacts, column_facts
 from ftsweep.data.looking.doubts import Doubt, doubt_of
 from ftsweep.data.looking.groups import group_column, group_finding
 from ftsweep.data.looking.guess import Guess, guess_task
+from ftsweep.data.looking.message_rows import with_way
 from ftsweep.data.looking.names import PLURALS
 from ftsweep.data.looking.parts import is_of_splits, part_findings, unsaid_findings
 from ftsweep.data.looking.saved import saved_files
@@ -108,7 +109,8 @@ def look_at(data: Sequence[str], *, task: str | None = None, said: Mapping[str, 
         look.doubt = seen.doubt_of_twice(look.guess) or doubt_of_parts(look.guess, seen.rows, seen.filled, seen.facts)
         look.doubt = look.doubt or (seen.doubt_of_lines() if task is None else None)
         look.guess = None if look.doubt else look.guess
-    look.doubt = seen.with_labels(look.doubt) if look.doubt else None
+    if look.doubt is not None:
+        look.doubt = with_way(seen.with_labels(look.doubt), look.columns, splits["train"], seen.facts)
     return look
 
 
