@@ -66,6 +66,8 @@ def test_a_judge_beside_the_sweep_file_is_an_objective(varied: Callable[..., Swe
         varied(NODE)
     with pytest.raises(ConfigError, match="makes no metric 'brevity'"):
         varied("objective.metric=brevity")
+    with pytest.raises(ConfigError, match=r"space\.task\.judge\.most: validation/brevity means something else"):
+        varied(*allowed, "objective.metric=brevity", "space.task.judge.most=[5,9]")
     with pytest.raises(ConfigError, match=r"task\.judge\.least"):
         varied(*allowed, "+task.judge.least=5")
 

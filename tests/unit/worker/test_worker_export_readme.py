@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import string
 
 import pytest
 from exported_models import CPU, TASKS, exported
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
 
 from ftsweep.models.local import LocalModel
 from ftsweep.models.saving import save_whole
 from ftsweep.serving.model import load_predictor
+from ftsweep.tasks.encoding.bio import type_of
 from ftsweep.testing.random_models import byte_tokenizer, random_llama
 from ftsweep.worker.portable_export import open_elsewhere
 
@@ -21,31 +25,43 @@ SEED = 1
 """Of a model that ends its answer so, after some tokens."""
 
 
-def decoder(folder, **settings):
+def decoder(folder, tokenizer=None):
     save_whole(random_llama(seed=SEED), folder)
-    byte_tokenizer(**settings).save_pretrained(folder)
+    (tokenizer or byte_tokenizer()).save_pretrained(folder)
     return LocalModel(path=str(folder))
+
+
+def letters():
+    """A token per letter, and one for the space before each word, the first one's as well, as SentencePiece has it."""
+    vocabulary = {token: place for place, token in enumerate(["<pad>", "<unk>", "\u2581", *string.printable.strip()])}
+    backend = Tokenizer(models.BPE(vocab=vocabulary, merges=[], unk_token="<unk>"))
+    backend.pre_tokenizer = pre_tokenizers.Metaspace()
+    return PreTrainedTokenizerFast(tokenizer_object=backend, pad_token="<pad>", unk_token="<unk>", model_max_length=512)
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 @pytest.mark.parametrize(
-    ("strategy_name", "merge", "is_decoder"),
-    [("lora", False, False), ("lora", True, False), ("pissa", False, False), ("full", False, True)],
+    ("strategy_name", "merge", "tokenizer"),
+    [
+        *(("lora", False, None), ("lora", True, None), ("pissa", False, None)),
+        *(("full", False, byte_tokenizer), ("full", False, letters)),  # a space is a token of its own
+    ],
 )
-def test_the_readme_tags_words_as_ftsweep_does(tmp_path, capsys, strategy_name, merge, is_decoder):
-    base = decoder(tmp_path / "base") if is_decoder else None  # a space is a token of its own there
+def test_the_readme_tags_words_as_ftsweep_does(tmp_path, capsys, strategy_name, merge, tokenizer):
+    base = decoder(tmp_path / "base", tokenizer()) if tokenizer else None
     folder = exported(tmp_path / "model", "token_classification", strategy_name, base)
-    text = "the guard's boat, said U.S. harbours of 12"
-    expected = load_predictor(folder, device=CPU).predict([{"text": text}])[0]["tags"]
+    texts = ["the guard's boat, said U.S. harbours of 12", "Zoo a b", "quay", "12 boats", "x"]
+    answers = load_predictor(folder, device=CPU).predict([{"text": text} for text in texts])
     open_elsewhere(folder, merge=merge)
     code = (folder / "README.md").read_text().partition("```python\n")[2].partition("```")[0]
-    code = "\n".join(line for line in code.splitlines() if "peft" not in line.lower())
-    capsys.readouterr()
-    exec(code.replace('"FOLDER"', repr(str(folder))).replace('"a text"', repr(text)), {})
-    printed = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert [word for word, _ in printed] == text.split()
-    assert [tag.rpartition("-")[2] for _, tag in printed] == [tag.rpartition("-")[2] for tag in expected]
-    assert len(set(expected)) > 1
+    code = "\n".join(line for line in code.splitlines() if "peft" not in line.lower()).replace("FOLDER", str(folder))
+    for text, answer in zip(texts, answers, strict=True):
+        capsys.readouterr()
+        exec(code.replace('"a text"', repr(text)), {})
+        printed = [line.split() for line in capsys.readouterr().out.splitlines()]
+        assert [word for word, _ in printed] == text.split()
+        assert [type_of(tag) for _, tag in printed] == [type_of(tag) for tag in answer["tags"]]
+    assert len({tag for answer in answers for tag in answer["tags"]}) > 1
 
 
 @pytest.mark.parametrize("is_decoder", [False, True])
